@@ -1,0 +1,80 @@
+"""Training pairs as latents: `python data.py --scenes 6000`. Each scene has three edits; an edit that can be undone also
+gives the inverse pair, and every picture is its own pair for "leave it as it is"."""
+
+import argparse
+import json
+import multiprocessing as mp
+import random
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+
+from common import OUT, RUNS, autocast, device
+from edits import change_mask, draw_edit, inverse_of
+from world import render, sample_scene
+
+EDITS = 3
+
+
+def make(seed):
+    """seed → pictures [1 + EDITS, 128, 128, 3], latent masks [EDITS, 16, 16], pairs (from, to, kind, fields, mask index)."""
+    r = random.Random(seed * 7 + 1)
+    scene = sample_scene(seed)
+    if seed % 40 == 0:
+        scene["bw"] = True
+    pictures, masks, pairs, seen = [render(scene)], [], [], []
+    for i in range(EDITS):
+        e = draw_edit(scene, r, exclude=("noop", *seen))
+        if e is None:
+            e = ("noop", {}, scene)
+        kind, fields, target = e
+        if kind not in ("roof", "wall", "vehicle", "balloon", "add_balloon"):
+            seen.append(kind)
+        pictures.append(render(target))
+        m = change_mask(pictures[0], pictures[-1])
+        masks.append(m.reshape(16, 8, 16, 8).any((1, 3)))
+        pairs.append((0, i + 1, kind, fields, i))
+        back = inverse_of(scene, target)
+        if back and kind != "noop":
+            pairs.append((i + 1, 0, back[0], back[1], i))
+    return np.stack(pictures), np.stack(masks), pairs
+
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("--scenes", type=int, default=6000)
+    a.add_argument("--first", type=int, default=100_000)
+    args = a.parse_args()
+    vae = AutoencoderKL.from_pretrained(OUT / "vae", torch_dtype=torch.float32).to(device(), memory_format=torch.channels_last).eval()
+    latents = np.empty((args.scenes * (EDITS + 1), 4, 16, 16), np.float16)
+    masks = np.empty((args.scenes * EDITS, 16, 16), bool)
+    pairs, at, pending = [], 0, []
+
+    def flush():
+        nonlocal at
+        x = torch.from_numpy(np.concatenate(pending).transpose(0, 3, 1, 2)).to(device(), memory_format=torch.channels_last)
+        with torch.no_grad(), autocast():
+            c = vae.encode(x.float() / 127.5 - 1).latent_dist.mode()
+        latents[at : at + len(x)] = c.float().cpu().numpy()
+        at += len(x)
+        pending.clear()
+
+    with mp.Pool(1) as pool:
+        for i, (pictures, m, ps) in enumerate(pool.imap(make, range(args.first, args.first + args.scenes), chunksize=16)):
+            pending.append(pictures)
+            masks[i * EDITS : (i + 1) * EDITS] = m
+            pairs += [[i * (EDITS + 1) + p, i * (EDITS + 1) + q, kind, fields, i * EDITS + k] for p, q, kind, fields, k in ps]
+            if len(pending) == 8:
+                flush()
+            if i % 500 == 499:
+                print(i + 1, "scenes", flush=True)
+        if pending:
+            flush()
+    np.savez(RUNS / "latents.npz", latents=latents, masks=masks)
+    (RUNS / "pairs.json").write_text(json.dumps(pairs))
+    print(len(latents), "pictures", len(pairs), "pairs")
+
+
+if __name__ == "__main__":
+    main()
