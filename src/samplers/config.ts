@@ -1,0 +1,164 @@
+/**
+ * scheduler_config.json of any diffusers scheduler, read for a sampler as diffusers' `from_config` reads it: a key that
+ * is absent has the default of the sampler's own class, not of the class that wrote the file. What is not implemented
+ * is an error naming key and value, never ignored.
+ */
+import { EmilieError } from "../errors.ts";
+import type { SamplerName } from "./types.ts";
+
+export type SchedulerConfig = Readonly<Record<string, unknown>>;
+
+/** The samplers that share one diffusers class. */
+export type Family = "ddim" | "ddpm" | "euler" | "euler-ancestral" | "dpm" | "unipc";
+
+export const FAMILIES: Readonly<Record<SamplerName, Family>> = {
+  ddim: "ddim",
+  ddpm: "ddpm",
+  euler: "euler",
+  "euler-ancestral": "euler-ancestral",
+  "dpm++2m": "dpm",
+  "dpm++2m-karras": "dpm",
+  unipc: "unipc",
+};
+
+/**
+ * Each scheduler class that describes the same process (variance-preserving, discrete time), and the sampler that runs
+ * in its place. Classes without a counterpart here get the nearest: a deterministic multistep or higher-order solver of
+ * the same ODE is DPM-Solver++ 2M, a stochastic one Euler ancestral.
+ */
+const DEFAULT_SAMPLERS: Readonly<Record<string, SamplerName>> = {
+  DDIMScheduler: "ddim",
+  DDPMScheduler: "ddpm",
+  EulerDiscreteScheduler: "euler",
+  EulerAncestralDiscreteScheduler: "euler-ancestral",
+  DPMSolverMultistepScheduler: "dpm++2m",
+  UniPCMultistepScheduler: "unipc",
+  PNDMScheduler: "dpm++2m",
+  LMSDiscreteScheduler: "dpm++2m",
+  HeunDiscreteScheduler: "dpm++2m",
+  DPMSolverSinglestepScheduler: "dpm++2m",
+  KDPM2DiscreteScheduler: "dpm++2m",
+  DEISMultistepScheduler: "dpm++2m",
+  KDPM2AncestralDiscreteScheduler: "euler-ancestral",
+  DPMSolverSDEScheduler: "euler-ancestral",
+};
+
+/** Keys that one of these classes has. Any other key must be off (null or false). */
+const KNOWN_KEYS = new Set(
+  `algorithm_type beta_end beta_schedule beta_start clip_sample clip_sample_range disable_corrector
+  dynamic_thresholding_ratio euler_at_final final_sigmas_type flow_shift interpolation_type lambda_min_clipped
+  lower_order_final noise_sampler_seed num_train_timesteps predict_x0 prediction_type rescale_betas_zero_snr
+  sample_max_value set_alpha_to_one shift_terminal sigma_max sigma_min skip_prk_steps solver_order solver_p solver_type
+  steps_offset thresholding time_shift_type timestep_spacing timestep_type trained_betas use_beta_sigmas
+  use_dynamic_shifting use_exponential_sigmas use_flow_sigmas use_karras_sigmas use_lu_lambdas variance_type`.split(
+    /\s+/,
+  ),
+);
+
+const OFF = [false];
+const ABSENT: readonly unknown[] = [null];
+const SIGMAS = { use_exponential_sigmas: OFF, use_beta_sigmas: OFF };
+/** Keys of which only these values are implemented: those of the process itself, and those each class reads. */
+const PROCESS_VALUES = { use_flow_sigmas: OFF, use_dynamic_shifting: OFF, shift_terminal: ABSENT };
+const FAMILY_VALUES: Readonly<Record<Family, Readonly<Record<string, readonly unknown[]>>>> = {
+  ddim: { thresholding: OFF },
+  ddpm: { thresholding: OFF, variance_type: ["fixed_small", "fixed_large"] },
+  euler: {
+    ...SIGMAS,
+    interpolation_type: ["linear"],
+    timestep_type: ["discrete"],
+    sigma_min: ABSENT,
+    sigma_max: ABSENT,
+  },
+  "euler-ancestral": {},
+  dpm: {
+    ...SIGMAS,
+    thresholding: OFF,
+    use_lu_lambdas: OFF,
+    algorithm_type: ["dpmsolver++", "deis"], // diffusers reads DEIS's as dpmsolver++, its solver types as midpoint
+    solver_type: ["midpoint", "logrho", "bh1", "bh2"],
+    solver_order: [2, 1],
+    variance_type: ["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log"],
+  },
+  unipc: {
+    ...SIGMAS,
+    thresholding: OFF,
+    predict_x0: [true],
+    solver_p: ABSENT,
+    solver_type: ["bh2", "midpoint", "heun", "logrho"], // the last three are read as bh2
+    solver_order: [2, 1],
+    lower_order_final: [true], // without it, the second order divides by zero at sigma = 0
+    sigma_min: ABSENT,
+    sigma_max: ABSENT,
+  },
+};
+
+/**
+ * The sampler that a checkpoint's scheduler configuration asks for, or the nearest one (see DEFAULT_SAMPLERS).
+ *
+ * @throws EmilieError "checkpoint.unsupported" for classes of another process (flow matching, EDM, consistency models).
+ */
+export function defaultSampler(config: SchedulerConfig): SamplerName {
+  const name = config._class_name;
+  const sampler = typeof name === "string" ? DEFAULT_SAMPLERS[name] : undefined;
+  if (sampler === undefined) throw unsupported("_class_name", name, Object.keys(DEFAULT_SAMPLERS));
+  return sampler === "dpm++2m" && config.use_karras_sigmas === true ? "dpm++2m-karras" : sampler;
+}
+
+export function unsupported(key: string, value: unknown, expected: readonly unknown[]): EmilieError {
+  return new EmilieError(
+    "checkpoint.unsupported",
+    `scheduler_config.json: ${key} is ${JSON.stringify(value) ?? String(value)}; implemented: ${expected.map((v) => JSON.stringify(v)).join(", ")}.`,
+  );
+}
+
+/** Rejects what the given sampler cannot do. */
+export function checkConfig(config: SchedulerConfig, sampler: SamplerName): void {
+  if (config._class_name !== undefined) defaultSampler(config);
+  const implemented: Readonly<Record<string, readonly unknown[]>> = {
+    ...PROCESS_VALUES,
+    ...FAMILY_VALUES[FAMILIES[sampler]],
+  };
+  for (const [key, value] of Object.entries(config)) {
+    if (key.startsWith("_") || value === null) continue; // null is what an absent key is
+    if (!KNOWN_KEYS.has(key) && value !== false) throw unsupported(key, value, [false, null]);
+    const values = implemented[key];
+    if (values && !values.includes(value)) throw unsupported(key, value, values);
+  }
+}
+
+/** Typed access to the keys, absent and null ones being the given default. */
+export function reader(config: SchedulerConfig) {
+  const given = (key: string): unknown => config[key] ?? undefined;
+  return {
+    number(key: string, otherwise: number): number {
+      const value = given(key);
+      if (value === undefined) return otherwise;
+      if (typeof value !== "number" || Number.isNaN(value)) throw unsupported(key, value, ["a number"]);
+      return value;
+    },
+    flag(key: string, otherwise: boolean): boolean {
+      const value = given(key);
+      if (value === undefined) return otherwise;
+      if (typeof value !== "boolean") throw unsupported(key, value, [true, false]);
+      return value;
+    },
+    choice<const T extends string>(key: string, values: readonly T[], otherwise: NoInfer<T>): T {
+      const value = given(key);
+      if (value === undefined) return otherwise;
+      const found = values.find((candidate) => candidate === value);
+      if (found === undefined) throw unsupported(key, value, values);
+      return found;
+    },
+    numbers(key: string): readonly number[] | undefined {
+      const value = given(key);
+      if (value === undefined) return undefined;
+      if (!Array.isArray(value) || !value.every((item) => Number.isFinite(item))) {
+        throw unsupported(key, value, ["a list of numbers"]);
+      }
+      return value as number[];
+    },
+  };
+}
+
+export type ConfigReader = ReturnType<typeof reader>;

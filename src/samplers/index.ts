@@ -1,0 +1,37 @@
+/** The samplers by name. */
+import { EmilieError } from "../errors.ts";
+import { ddim } from "./ddim.ts";
+import { ddpm } from "./ddpm.ts";
+import { dpmSolver } from "./dpm-solver.ts";
+import { euler } from "./euler.ts";
+import { eulerAncestral } from "./euler-ancestral.ts";
+import type { Sampler, SamplerName } from "./types.ts";
+import { unipc } from "./unipc.ts";
+
+export const samplers: Readonly<Record<SamplerName, Sampler>> = {
+  ddim,
+  ddpm,
+  euler,
+  "euler-ancestral": eulerAncestral,
+  "dpm++2m": dpmSolver,
+  "dpm++2m-karras": dpmSolver,
+  unipc,
+};
+
+export const samplerNames = Object.keys(samplers) as readonly SamplerName[];
+
+/** Reads a sampler's name. @throws EmilieError "option.invalid" listing the names there are. */
+export function samplerName(name: string): SamplerName {
+  const found = samplerNames.find((known) => known === name);
+  if (found) return found;
+  throw new EmilieError(
+    "option.invalid",
+    `There is no sampler "${name}"; there are ${samplerNames.join(", ")}.`,
+  );
+}
+
+export type { SchedulerConfig } from "./config.ts";
+export { defaultSampler } from "./config.ts";
+export { modelInput, toDenoised } from "./denoiser.ts";
+export { createSchedule, type ScheduleOptions } from "./schedule.ts";
+export type * from "./types.ts";

@@ -1,0 +1,197 @@
+import { describe, expect, test } from "vitest";
+import { isEmilieError } from "../errors.ts";
+import { createSchedule, defaultSampler, samplerName, samplerNames } from "./index.ts";
+import type { SamplerName } from "./types.ts";
+
+/** The scheduler_config.json of the original InstructPix2Pix. */
+const ORIGINAL = {
+  _class_name: "EulerAncestralDiscreteScheduler",
+  _diffusers_version: "0.10.0.dev0",
+  beta_end: 0.012,
+  beta_schedule: "scaled_linear",
+  beta_start: 0.00085,
+  clip_sample: false,
+  num_train_timesteps: 1000,
+  prediction_type: "epsilon",
+  set_alpha_to_one: false,
+  skip_prk_steps: true,
+  steps_offset: 1,
+  trained_betas: null,
+};
+
+function failure(call: () => unknown): { code: string; message: string } {
+  try {
+    call();
+  } catch (error) {
+    if (isEmilieError(error)) return { code: error.code, message: error.message };
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+describe("createSchedule", () => {
+  test("the original InstructPix2Pix: Euler ancestral on sigmas from 14.6 down, in k-diffusion's units", () => {
+    const schedule = createSchedule(ORIGINAL, { steps: 100 });
+    expect(schedule.sampler).toBe("euler-ancestral");
+    expect(schedule.trainSteps).toBe(1000);
+    expect(schedule.levels).toHaveLength(100);
+    expect(schedule.levels[0]).toMatchObject({ t: 999, alpha: 1 });
+    expect(schedule.levels[0]!.sigma).toBeCloseTo(14.6146, 3);
+    expect(schedule.initSigma).toBe(schedule.levels[0]!.sigma);
+    expect(schedule.levels.at(-1)!.sigma).toBeCloseTo(0.0292, 3);
+  });
+
+  test("set_alpha_to_one = false: DDIM ends at the first training level, not at 0", () => {
+    const { arrivals } = createSchedule(ORIGINAL, { sampler: "ddim", steps: 20 });
+    expect(arrivals.at(-1)).toMatchObject({ t: 0, alpha: expect.closeTo(Math.sqrt(1 - 0.00085), 6) });
+  });
+
+  test("zero terminal SNR: DDIM starts without any signal, the others a little above", () => {
+    const config = {
+      ...ORIGINAL,
+      prediction_type: "v_prediction",
+      timestep_spacing: "trailing",
+      rescale_betas_zero_snr: true,
+    };
+    expect(createSchedule(config, { sampler: "ddim", steps: 10 }).levels[0]).toEqual({
+      t: 999,
+      alpha: 0,
+      sigma: 1,
+    });
+    const { levels } = createSchedule(config, { sampler: "unipc", steps: 10 });
+    expect(levels[0]!.alpha).toBeCloseTo(2 ** -12, 8);
+    expect(createSchedule(config, { sampler: "euler", steps: 10 }).levels[0]!.sigma).toBeCloseTo(4096, 0);
+  });
+
+  test("clipping follows clip_sample, whose default is true in the file's own class only", () => {
+    const clipOf = (config: Record<string, unknown>, sampler: SamplerName) =>
+      createSchedule(config, { sampler, steps: 5 }).options.clip;
+    expect(clipOf({ _class_name: "DDIMScheduler" }, "ddim")).toBe(1);
+    expect(clipOf({ _class_name: "DDIMScheduler", clip_sample: false }, "ddim")).toBeUndefined();
+    expect(clipOf({ _class_name: "EulerDiscreteScheduler" }, "ddim")).toBeUndefined();
+    expect(
+      clipOf({ _class_name: "EulerDiscreteScheduler", clip_sample: true, clip_sample_range: 3 }, "ddpm"),
+    ).toBe(3);
+  });
+
+  test("any number of steps gives finite, falling levels, or an error that says to take fewer", () => {
+    let made = 0;
+    for (const sampler of samplerNames) {
+      for (const timestep_spacing of ["leading", "linspace", "trailing"]) {
+        for (const steps of [1, 2, 3, 6, 7, 11, 49, 99, 333, 334, 500, 501, 777, 998, 999, 1000]) {
+          const build = () => createSchedule({ ...ORIGINAL, timestep_spacing }, { sampler, steps });
+          let schedule: ReturnType<typeof build>;
+          try {
+            schedule = build();
+          } catch (error) {
+            expect(isEmilieError(error) && error.code).toBe("option.invalid");
+            expect(steps).toBeGreaterThan(500);
+            continue;
+          }
+          made++;
+          expect(schedule.levels).toHaveLength(steps);
+          let last = Number.POSITIVE_INFINITY;
+          for (const { alpha, sigma } of schedule.levels) {
+            expect(sigma / alpha).toBeLessThan(last);
+            last = sigma / alpha;
+          }
+        }
+      }
+    }
+    expect(made).toBeGreaterThan(250);
+  });
+
+  test.each([
+    ["thresholding", true, "ddim"],
+    ["beta_schedule", "sigmoid", "euler"],
+    ["prediction_type", "flow_prediction", "ddim"],
+    ["timestep_spacing", "random", "euler"],
+    ["use_flow_sigmas", true, "ddim"],
+    ["use_beta_sigmas", true, "euler"],
+    ["interpolation_type", "log_linear", "euler"],
+    ["sigma_max", 80, "euler"],
+    ["final_sigmas_type", "one", "euler"],
+    ["variance_type", "learned_range", "ddpm"],
+    ["algorithm_type", "sde-dpmsolver++", "dpm++2m"],
+    ["solver_type", "heun", "dpm++2m"],
+    ["solver_order", 3, "dpm++2m"],
+    ["use_lu_lambdas", true, "dpm++2m-karras"],
+    ["solver_type", "bh1", "unipc"],
+    ["predict_x0", false, "unipc"],
+    ["lower_order_final", false, "unipc"],
+    ["beta_start", "small", "ddim"],
+    ["num_train_timesteps", 1, "ddim"],
+    ["clip_sample", "no", "ddim"],
+    ["a_key_of_tomorrow", 3, "ddim"],
+  ] as const)("%s = %j is refused by name and value for %s", (key, value, sampler) => {
+    const { code, message } = failure(() =>
+      createSchedule({ ...ORIGINAL, [key]: value }, { sampler, steps: 5 }),
+    );
+    expect(code).toBe("checkpoint.unsupported");
+    expect(message).toContain(key);
+    expect(message).toContain(JSON.stringify(value));
+  });
+
+  test("what a sampler does not read cannot hinder it; unknown keys that are off neither", () => {
+    const config = {
+      ...ORIGINAL,
+      solver_order: 3,
+      algorithm_type: "sde-dpmsolver++",
+      a_key_of_tomorrow: null,
+    };
+    expect(createSchedule(config, { sampler: "euler", steps: 5 }).levels).toEqual(
+      createSchedule(ORIGINAL, { sampler: "euler", steps: 5 }).levels,
+    );
+  });
+
+  test("noise prediction with zero terminal SNR is refused where x̂₀ would be 0 / 0", () => {
+    const config = { ...ORIGINAL, rescale_betas_zero_snr: true };
+    expect(failure(() => createSchedule(config, { sampler: "ddim", steps: 5 })).message).toContain(
+      "rescale_betas_zero_snr",
+    );
+  });
+
+  test("trained betas of another length are refused", () => {
+    const config = { ...ORIGINAL, trained_betas: [0.1, 0.2] };
+    expect(failure(() => createSchedule(config, { steps: 2 })).message).toContain("trained_betas");
+  });
+
+  test.each([0, -1, 2.5, 1001, Number.NaN])("%s steps are refused", (steps) => {
+    expect(failure(() => createSchedule(ORIGINAL, { steps })).code).toBe("option.invalid");
+  });
+});
+
+describe("defaultSampler", () => {
+  test.each([
+    ["DDIMScheduler", "ddim"],
+    ["DDPMScheduler", "ddpm"],
+    ["EulerDiscreteScheduler", "euler"],
+    ["EulerAncestralDiscreteScheduler", "euler-ancestral"],
+    ["DPMSolverMultistepScheduler", "dpm++2m"],
+    ["UniPCMultistepScheduler", "unipc"],
+    ["PNDMScheduler", "dpm++2m"],
+    ["KDPM2AncestralDiscreteScheduler", "euler-ancestral"],
+  ])("%s → %s", (_class_name, sampler) => {
+    expect(defaultSampler({ _class_name })).toBe(sampler);
+  });
+
+  test("Karras sigmas of a DPM-Solver configuration are kept", () => {
+    const config = { _class_name: "DPMSolverMultistepScheduler", use_karras_sigmas: true };
+    expect(defaultSampler(config)).toBe("dpm++2m-karras");
+  });
+
+  test.each(["FlowMatchEulerDiscreteScheduler", "EDMEulerScheduler", "LCMScheduler", undefined])(
+    "%s is refused",
+    (name) => {
+      expect(failure(() => defaultSampler({ _class_name: name })).message).toContain("_class_name");
+    },
+  );
+});
+
+test("samplerName reads the names there are and lists them otherwise", () => {
+  expect(samplerNames.map(samplerName)).toEqual(samplerNames);
+  expect(failure(() => samplerName("plms"))).toMatchObject({
+    code: "option.invalid",
+    message: expect.stringContaining("dpm++2m-karras"),
+  });
+});

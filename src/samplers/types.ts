@@ -1,0 +1,81 @@
+/**
+ * The contract of all samplers, after k-diffusion: a sampler is a pure function over a denoiser, a start x and a
+ * schedule. The denoiser returns x̂₀, so guidance and gradient control are wrappers and previews come for free.
+ */
+import type { NoiseSource } from "../tensor/noise.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+export type { NoiseSource } from "../tensor/noise.ts";
+
+/**
+ * One point of a schedule: x = alpha·x₀ + sigma·ε at this level. Variance-preserving samplers (DDIM, DDPM, DPM-Solver++,
+ * UniPC) have alpha² + sigma² = 1; Euler samplers work with alpha = 1.
+ */
+export interface NoiseLevel {
+  /** The timestep the UNet is told; fractional for Karras sigmas. */
+  readonly t: number;
+  readonly alpha: number;
+  readonly sigma: number;
+}
+
+/** x at a noise level → x̂₀, in the scaled units of z₀. */
+export type Denoise = (x: Tensor, level: NoiseLevel, step: number) => Promise<Tensor>;
+
+export interface Schedule {
+  readonly sampler: SamplerName;
+  /** One level per UNet call, noisiest first. */
+  readonly levels: readonly NoiseLevel[];
+  /**
+   * Where each step arrives: mostly the next level (DDIM steps by ⌊T/n⌋ instead), and sigma = 0 after the last one
+   * unless the configuration ends above it (set_alpha_to_one = false, final_sigmas_type = "sigma_min").
+   */
+  readonly arrivals: readonly NoiseLevel[];
+  /** The standard deviation that the first noise is multiplied with (diffusers' init_noise_sigma). */
+  readonly initSigma: number;
+  /** Timesteps the model was trained with (1000), for the threshold control's t/T. */
+  readonly trainSteps: number;
+  readonly options: SamplerOptions;
+}
+
+/** What the configuration says to particular samplers; the others do not look at it. */
+export interface SamplerOptions {
+  /** DDIM, DDPM: x̂₀ is clipped to [−clip, clip] (clip_sample, made for pixels). */
+  readonly clip?: number;
+  /** DDPM's variance_type. */
+  readonly variance?: "fixed_small" | "fixed_large";
+  /** DPM-Solver++, UniPC: solver_order. */
+  readonly order?: 1 | 2;
+  /** DPM-Solver++, UniPC: the last step is of first order. */
+  readonly firstOrderLast?: boolean;
+  /** UniPC's disable_corrector: steps whose result is not corrected. */
+  readonly uncorrected?: readonly number[];
+}
+
+export type SamplerName =
+  | "ddim"
+  | "ddpm"
+  | "euler"
+  | "euler-ancestral"
+  | "dpm++2m"
+  | "dpm++2m-karras"
+  | "unipc";
+
+export interface StepEvent {
+  readonly step: number; // 0-based
+  readonly steps: number;
+  readonly level: NoiseLevel;
+  readonly x: Tensor; // after the step
+  readonly denoised: Tensor; // x̂₀ of this step: the preview
+}
+
+/**
+ * Takes x from schedule.levels[0] to the last arrival. Pure: no argument is changed, state between steps is local.
+ * `denoise` is called once for each level, in order; whatever it throws ends the run. `onStep` is awaited.
+ */
+export type Sampler = (
+  denoise: Denoise,
+  x: Tensor,
+  schedule: Schedule,
+  noise: NoiseSource,
+  onStep?: (event: StepEvent) => void | Promise<void>,
+) => Promise<Tensor>;

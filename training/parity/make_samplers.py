@@ -1,0 +1,147 @@
+"""Trajectories of diffusers' schedulers over many configurations, with a closed-form stand-in for the UNet.
+
+    python make_samplers.py [--random SEED --out DIR]     into tests/fixtures/parity/samplers.{json,safetensors}
+
+Every case keeps the network's answers, so that a test replays them and compares x after every step. Cases of which
+diffusers itself makes something that is not a number are left out when drawn at random.
+"""
+import argparse
+import json
+import pathlib
+import random
+import warnings
+
+import diffusers
+import torch
+from safetensors.torch import save_file
+
+from configurations import SD_BETAS
+from references import scheduler_of
+
+FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "tests" / "fixtures" / "parity"
+SHAPE = (1, 4, 2, 3)
+VP = ("ddim", "ddpm", "dpm++2m", "dpm++2m-karras", "unipc")
+ALL = ("ddim", "ddpm", "euler", "euler-ancestral", "dpm++2m", "dpm++2m-karras", "unipc")
+
+SD = {"_class_name": "PNDMScheduler", **SD_BETAS, "clip_sample": False, "set_alpha_to_one": False, "skip_prk_steps": True,
+      "steps_offset": 1, "trained_betas": None}
+SPACED = {f"{spacing}": {**SD, "timestep_spacing": spacing} for spacing in ("leading", "linspace", "trailing")}
+ZERO_SNR = {**SD, "_class_name": "DDIMScheduler", "prediction_type": "v_prediction", "timestep_spacing": "trailing",
+            "rescale_betas_zero_snr": True, "set_alpha_to_one": True}
+COSINE = {"_class_name": "DDPMScheduler", "beta_schedule": "squaredcos_cap_v2", "clip_sample": False}
+
+
+def committed():
+    """(name, configuration, sampler, steps)"""
+    for sampler in ALL:
+        yield "sd", SD, sampler, 20
+        yield "sd", SD, sampler, 7  # does not divide 1000
+        for steps in (1, 2, 3):
+            yield "sd", SD, sampler, steps
+        for name, config in SPACED.items():
+            yield name, config, sampler, 6
+        yield "linear", {"_class_name": "DDPMScheduler", "clip_sample": False}, sampler, 6
+        yield "v", {**SD, "prediction_type": "v_prediction"}, sampler, 6
+        yield "v-zero-snr", ZERO_SNR, sampler, 6
+        if sampler != "dpm++2m-karras":  # its first timesteps coincide, and diffusers then starts at the second
+            yield "cosine", COSINE, sampler, 6
+        if sampler != "euler-ancestral":  # not implemented in diffusers
+            yield "sample", {**SD, "prediction_type": "sample"}, sampler, 6
+        betas = [0.001 + 0.3 * (i / 59) ** 2 for i in range(60)]
+        yield "trained-betas", {**SD, "num_train_timesteps": 60, "trained_betas": betas}, sampler, 6
+    for sampler in ("euler", "unipc"):
+        yield "karras", {**SD, "use_karras_sigmas": True}, sampler, 8
+    for sampler in ("euler", "dpm++2m", "dpm++2m-karras", "unipc"):
+        yield "ends-above-zero", {**SD, "final_sigmas_type": "sigma_min"}, sampler, 6
+    for sampler in ("dpm++2m", "dpm++2m-karras"):
+        yield "ends-above-zero-long", {**SD, "final_sigmas_type": "sigma_min"}, sampler, 17
+        yield "ends-above-zero-euler", {**SD, "final_sigmas_type": "sigma_min", "euler_at_final": True}, sampler, 17
+        yield "first-order", {**SD, "solver_order": 1}, sampler, 6
+        yield "second-order-last", {**SD, "final_sigmas_type": "sigma_min", "lower_order_final": False}, sampler, 6
+        yield "deis", {**SD, "algorithm_type": "deis", "solver_type": "logrho", "final_sigmas_type": "sigma_min"}, sampler, 6
+    yield "lambda-clipped", {**COSINE, "lambda_min_clipped": -5.1}, "dpm++2m", 6
+    yield "first-order", {**SD, "solver_order": 1}, "unipc", 6
+    yield "uncorrected", {**SD, "disable_corrector": [0, 2]}, "unipc", 6
+    yield "midpoint", {**SD, "solver_type": "midpoint"}, "unipc", 6
+    for own, sampler in (("DDIMScheduler", "ddim"), ("DDPMScheduler", "ddpm")):
+        yield "clipped-by-default", {"_class_name": own, **SD_BETAS}, sampler, 6
+        yield "clipped", {**SD, "clip_sample": True, "clip_sample_range": 1.5}, sampler, 6
+    yield "alpha-to-one", {**SD, "set_alpha_to_one": True}, "ddim", 6
+    yield "fixed-large", {**SD, "variance_type": "fixed_large"}, "ddpm", 6
+
+
+def drawn(seed: int, count: int = 60):
+    r = random.Random(seed)
+    for i in range(count):
+        prediction = r.choice(["epsilon", "v_prediction"])
+        config = {
+            "_class_name": r.choice(["DDIMScheduler", "PNDMScheduler", "EulerDiscreteScheduler", "UniPCMultistepScheduler"]),
+            "beta_start": r.choice([0.00085, 0.0001, 0.002]), "beta_end": r.choice([0.012, 0.02]),
+            "beta_schedule": r.choice(["scaled_linear", "linear", "squaredcos_cap_v2"]),
+            "num_train_timesteps": r.choice([1000, 1000, 500, 777]), "prediction_type": prediction, "clip_sample": False,
+            "set_alpha_to_one": r.random() < 0.5, "steps_offset": r.choice([0, 1]),
+            "timestep_spacing": r.choice(["leading", "linspace", "trailing"]),
+            "rescale_betas_zero_snr": prediction == "v_prediction" and r.random() < 0.4, "use_karras_sigmas": r.random() < 0.3,
+        }
+        yield f"random-{i}", config, r.choice(ALL), r.randint(1, 40)
+
+
+def network(x: torch.Tensor, t: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Smooth in x and t, mixes all values, about as large as noise."""
+    return 1.5 * torch.tanh((x.flatten() @ weight).view(SHAPE) + torch.sin(t.float() / 150))
+
+
+def run(config: dict, sampler: str, steps: int, weight: torch.Tensor, seed: int) -> dict:
+    scheduler = scheduler_of(config, sampler)
+    scheduler.set_timesteps(steps)
+    generator = torch.Generator("cpu").manual_seed(seed)
+    x = torch.randn(SHAPE, generator=generator) * scheduler.init_noise_sigma
+    extra = {"generator": generator} if sampler in ("ddpm", "euler", "euler-ancestral") else {}
+    start, xs, outputs = x, [], []
+    for t in scheduler.timesteps:
+        out = network(scheduler.scale_model_input(x, t), t, weight)
+        x = scheduler.step(out, t, x, **extra, return_dict=False)[0]
+        xs.append(x)
+        outputs.append(out)
+    return {"timesteps": scheduler.timesteps.tolist(), "tensors": {"start": start[0], "outputs": torch.cat(outputs), "x": torch.cat(xs)}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--random", type=int, metavar="SEED")
+    parser.add_argument("--out", type=pathlib.Path, default=FIXTURES)
+    options = parser.parse_args()
+    if options.random is not None and options.out == FIXTURES:
+        parser.error("--random needs --out: random cases are not committed")
+    torch.set_num_threads(1)
+    diffusers.utils.logging.set_verbosity_error()
+    warnings.simplefilter("ignore")
+    weight = 0.5 * torch.randn(24, 24, generator=torch.Generator("cpu").manual_seed(0)) / 24**0.5
+    described, tensors = [], {}
+    for i, (name, config, sampler, steps) in enumerate(committed() if options.random is None else drawn(options.random)):
+        try:
+            result = run(config, sampler, steps, weight, seed=i)
+        except (IndexError, AssertionError) as error:  # timesteps that the model does not have, or that coincide
+            if options.random is None:
+                raise
+            print(f"left out: {sampler} {steps} {config}: {error}")
+            continue
+        if not all(torch.isfinite(value).all() for value in result["tensors"].values()):
+            if options.random is None:
+                raise RuntimeError(f"not finite: {name} {sampler} {steps}")
+            print(f"left out, not finite: {sampler} {steps} {config}")
+            continue
+        prefix = f"{i}.{name}.{sampler}.{steps}"
+        tensors |= {f"{prefix}.{key}": value.clone().contiguous() for key, value in result["tensors"].items()}
+        described.append({"name": prefix, "sampler": sampler, "steps": steps, "seed": i, "config": config, "timesteps": result["timesteps"]})
+    options.out.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, options.out / "samplers.safetensors")
+    (options.out / "samplers.safetensors").chmod(0o644)
+    (options.out / "samplers.json").write_text(
+        "[\n" + ",\n".join(json.dumps(case) for case in described) + "\n]\n"
+    )
+    print(f"{len(described)} cases")
+
+
+if __name__ == "__main__":
+    main()
