@@ -1,0 +1,280 @@
+/**
+ * The configurations of UNet2DConditionModel, AutoencoderKL (diffusers) and CLIPTextModel (transformers): every key by
+ * name, with those libraries' defaults, and of each key the values that are implemented.
+ */
+import { z } from "zod";
+import { EmilieError } from "../errors.ts";
+import { count, inert, only, parseConfig, perBlock, readConfig, spread } from "./parse-config.ts";
+import { type CheckpointSource, readJson } from "./source.ts";
+
+const activation = only("silu", "swish");
+const size = z.union([count, z.tuple([count, count])]);
+
+const unetSchema = z.strictObject({
+  sample_size: size.nullable().default(null),
+  in_channels: count.default(4),
+  out_channels: count.default(4),
+  center_input_sample: z.boolean().default(false),
+  flip_sin_to_cos: z.boolean().default(true),
+  freq_shift: z.number().default(0),
+  down_block_types: z
+    .array(z.literal(["CrossAttnDownBlock2D", "DownBlock2D"]))
+    .nonempty()
+    .default(["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]),
+  mid_block_type: z
+    .literal(["UNetMidBlock2DCrossAttn", "UNetMidBlock2D"])
+    .nullable()
+    .default("UNetMidBlock2DCrossAttn"),
+  up_block_types: z
+    .array(z.literal(["CrossAttnUpBlock2D", "UpBlock2D"]))
+    .nonempty()
+    .default(["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"]),
+  only_cross_attention: perBlock(z.boolean()).default(false),
+  block_out_channels: z.array(count).nonempty().default([320, 640, 1280, 1280]),
+  layers_per_block: perBlock(count).default(2),
+  downsample_padding: z.literal([0, 1]).default(1),
+  mid_block_scale_factor: only(1),
+  dropout: inert,
+  act_fn: activation,
+  norm_num_groups: count.default(32),
+  norm_eps: z.number().positive().default(1e-5),
+  cross_attention_dim: perBlock(count).default(1280),
+  transformer_layers_per_block: perBlock(count).default(1),
+  reverse_transformer_layers_per_block: only(null),
+  encoder_hid_dim: only(null),
+  encoder_hid_dim_type: only(null),
+  // In diffusers this key holds the number of heads wherever num_attention_heads is null, as it always is.
+  attention_head_dim: perBlock(count).default(8),
+  num_attention_heads: only(null),
+  dual_cross_attention: only(false),
+  use_linear_projection: z.boolean().default(false),
+  class_embed_type: only(null),
+  addition_embed_type: only(null),
+  addition_time_embed_dim: only(null),
+  num_class_embeds: only(null),
+  upcast_attention: z.boolean().default(false), // everything is computed in fp32
+  resnet_time_scale_shift: only("default"),
+  resnet_skip_time_act: only(false),
+  resnet_out_scale_factor: only(1),
+  time_embedding_type: only("positional"),
+  time_embedding_dim: count.nullable().default(null),
+  time_embedding_act_fn: only(null),
+  timestep_post_act: only(null),
+  time_cond_proj_dim: only(null),
+  conv_in_kernel: z.literal([1, 3, 5, 7]).default(3),
+  conv_out_kernel: z.literal([1, 3, 5, 7]).default(3),
+  projection_class_embeddings_input_dim: only(null),
+  attention_type: only("default"),
+  class_embeddings_concat: only(false),
+  mid_block_only_cross_attention: z.boolean().nullable().default(null), // means nothing to the mid blocks above
+  cross_attention_norm: only(null),
+  addition_embed_type_num_heads: inert, // means nothing without addition_embed_type
+});
+
+/** One resolution level of the UNet, from the largest to the smallest. */
+export interface UNetLevel {
+  readonly channels: number;
+  /** Residual blocks on the way down; the way up has one more. */
+  readonly layers: number;
+  readonly heads: number;
+  readonly crossAttentionDim: number;
+  readonly transformerLayers: number;
+  readonly onlyCrossAttention: boolean;
+  /** Whether this level attends, on the way down and on the way up. */
+  readonly attendsDown: boolean;
+  readonly attendsUp: boolean;
+}
+
+export type UNetConfig = z.output<typeof unetSchema> & { readonly levels: readonly UNetLevel[] };
+
+export function parseUNetConfig(json: unknown, path = "unet/config.json"): UNetConfig {
+  const config = parseConfig(json, path, unetSchema);
+  const n = config.block_out_channels.length;
+  const per = <T>(key: keyof typeof config) => spread<T>(config[key] as T | T[], n, key, path);
+  const layers = per<number>("layers_per_block");
+  const heads = per<number>("attention_head_dim");
+  const widths = per<number>("cross_attention_dim");
+  const depths = per<number>("transformer_layers_per_block");
+  const onlyCross = per<boolean>("only_cross_attention");
+  const down = spread(config.down_block_types, n, "down_block_types", path);
+  const up = spread(config.up_block_types, n, "up_block_types", path).reverse();
+  const levels = config.block_out_channels.map((channels, i) => ({
+    channels,
+    layers: layers[i]!,
+    heads: heads[i]!,
+    crossAttentionDim: widths[i]!,
+    transformerLayers: depths[i]!,
+    onlyCrossAttention: onlyCross[i]!,
+    attendsDown: down[i] === "CrossAttnDownBlock2D",
+    attendsUp: up[i] === "CrossAttnUpBlock2D",
+  }));
+  return { ...config, levels };
+}
+
+const vaeSchema = z.strictObject({
+  in_channels: only(3),
+  out_channels: only(3),
+  down_block_types: z.array(z.literal("DownEncoderBlock2D")).nonempty().default(["DownEncoderBlock2D"]),
+  up_block_types: z.array(z.literal("UpDecoderBlock2D")).nonempty().default(["UpDecoderBlock2D"]),
+  block_out_channels: z.array(count).nonempty().default([64]),
+  layers_per_block: count.default(1),
+  act_fn: activation,
+  latent_channels: count.default(4),
+  norm_num_groups: count.default(32),
+  sample_size: inert, // only tiled decoding looks at it
+  scaling_factor: z.number().positive().default(0.18215),
+  shift_factor: only(null, 0),
+  latents_mean: only(null),
+  latents_std: only(null),
+  force_upcast: z.boolean().default(true), // everything is computed in fp32
+  use_quant_conv: z.boolean().default(true),
+  use_post_quant_conv: z.boolean().default(true),
+  mid_block_add_attention: z.boolean().default(true),
+});
+
+export type VaeConfig = z.output<typeof vaeSchema>;
+
+export function parseVaeConfig(json: unknown, path = "vae/config.json"): VaeConfig {
+  const config = parseConfig(json, path, vaeSchema);
+  const n = config.block_out_channels.length;
+  spread(config.down_block_types, n, "down_block_types", path);
+  spread(config.up_block_types, n, "up_block_types", path);
+  return config;
+}
+
+const textSchema = z.strictObject({
+  model_type: only("clip_text_model"),
+  vocab_size: count.default(49408),
+  hidden_size: count.default(512),
+  intermediate_size: count.default(2048),
+  num_hidden_layers: count.default(12),
+  num_attention_heads: count.default(8),
+  max_position_embeddings: count.default(77),
+  hidden_act: z.literal(["quick_gelu", "gelu"]).default("quick_gelu"),
+  layer_norm_eps: z.number().positive().default(1e-5),
+  use_attention_mask: only(false), // diffusers would mask padding; SD 1.x and 2.x do not
+  // Token ids matter to the pooled output and to the tokenizer, which has its own configuration.
+  bos_token_id: inert,
+  eos_token_id: inert,
+  pad_token_id: inert,
+  projection_dim: inert,
+  architectures: inert,
+  dropout: inert,
+  attention_dropout: inert,
+  initializer_factor: inert,
+  initializer_range: inert,
+  torch_dtype: inert,
+  dtype: inert,
+  transformers_version: inert,
+});
+
+/**
+ * What transformers' PretrainedConfig writes into older files besides the model's own keys: generation and
+ * training settings, which a text encoder has no use for.
+ */
+const PRETRAINED_KEYS = new Set(
+  (
+    "add_cross_attention bad_words_ids begin_suppress_tokens chunk_size_feed_forward cross_attention_hidden_size " +
+    "decoder_start_token_id diversity_penalty do_sample early_stopping encoder_no_repeat_ngram_size " +
+    "exponential_decay_length_penalty finetuning_task forced_bos_token_id forced_eos_token_id id2label is_decoder " +
+    "is_encoder_decoder label2id length_penalty max_length min_length no_repeat_ngram_size num_beam_groups num_beams " +
+    "num_return_sequences output_attentions output_hidden_states output_scores prefix problem_type " +
+    "remove_invalid_values repetition_penalty return_dict return_dict_in_generate sep_token_id suppress_tokens " +
+    "task_specific_params temperature tf_legacy_loss tie_encoder_decoder tie_word_embeddings tokenizer_class top_k " +
+    "top_p torchscript typical_p use_bfloat16 pruned_heads"
+  ).split(" "),
+);
+
+export type ClipTextConfig = z.output<typeof textSchema>;
+
+export function parseClipTextConfig(json: unknown, path = "text_encoder/config.json"): ClipTextConfig {
+  const own =
+    typeof json === "object" && json !== null && !Array.isArray(json)
+      ? Object.fromEntries(Object.entries(json).filter(([key]) => !PRETRAINED_KEYS.has(key)))
+      : json;
+  const config = parseConfig(own, path, textSchema);
+  if (config.hidden_size % config.num_attention_heads !== 0) {
+    throw new EmilieError(
+      "checkpoint.malformed",
+      `${path}: hidden_size ${config.hidden_size} cannot be split into ${config.num_attention_heads} heads.`,
+    );
+  }
+  return config;
+}
+
+const component = z.tuple([z.string().nullable(), z.string().nullable()]).nullable();
+
+const pipelineSchema = z.looseObject({
+  _class_name: z.string(),
+  unet: component,
+  vae: component,
+  text_encoder: component,
+  tokenizer: component,
+  scheduler: component,
+});
+
+/** Pipelines of the SD 1.x and 2.x kind, whose components an editor can be made of. */
+const FAMILY = /^StableDiffusion(InstructPix2Pix|Img2Img|Inpaint|InpaintLegacy)?Pipeline$/;
+
+/** model_index.json: checks that the checkpoint is one that this package can run at all. Returns the pipeline's class. */
+export async function checkPipeline(source: CheckpointSource): Promise<string> {
+  const path = "model_index.json";
+  const parsed = pipelineSchema.safeParse(await readJson(source, path));
+  if (!parsed.success) {
+    throw new EmilieError(
+      "checkpoint.malformed",
+      `${path} of ${source.id} does not name the components unet, vae, text_encoder, tokenizer and scheduler.`,
+    );
+  }
+  const index = parsed.data;
+  const refuse = (key: string, value: unknown, expected: string) =>
+    new EmilieError(
+      "checkpoint.unsupported",
+      `${path} of ${source.id}: "${key}" is ${JSON.stringify(value)}; ${expected}.`,
+    );
+  if (!FAMILY.test(index._class_name)) {
+    throw refuse(
+      "_class_name",
+      index._class_name,
+      "expected StableDiffusionInstructPix2PixPipeline or its kin",
+    );
+  }
+  const classes = {
+    unet: /^UNet2DConditionModel$/,
+    vae: /^AutoencoderKL$/,
+    text_encoder: /^CLIPTextModel$/,
+    tokenizer: /^CLIPTokenizer(Fast)?$/,
+  };
+  for (const [key, wanted] of Object.entries(classes)) {
+    const name = index[key as keyof typeof classes]?.[1];
+    if (!wanted.test(name ?? "")) throw refuse(key, index[key], `expected the class ${wanted.source}`);
+  }
+  return index._class_name;
+}
+
+export const readUNetConfig = async (source: CheckpointSource): Promise<UNetConfig> =>
+  parseUNetConfig(await readJson(source, "unet/config.json"));
+export const readVaeConfig = async (source: CheckpointSource): Promise<VaeConfig> =>
+  parseVaeConfig(await readJson(source, "vae/config.json"));
+export const readClipTextConfig = async (source: CheckpointSource): Promise<ClipTextConfig> =>
+  parseClipTextConfig(await readJson(source, "text_encoder/config.json"));
+
+const defaultsSchema = z.strictObject({
+  defaults: z
+    .strictObject({
+      steps: count.optional(),
+      sampler: z.string().optional(),
+      textGuidance: z.number().optional(),
+      imageGuidance: z.number().optional(),
+    })
+    .default({}),
+  nativeSize: count.optional(),
+});
+
+export type EmilieDefaults = z.output<typeof defaultsSchema>;
+
+/** emilie.json beside model_index.json: what the checkpoint's authors recommend, where they say so. */
+export async function readDefaults(source: CheckpointSource): Promise<EmilieDefaults> {
+  if (!(await source.exists("emilie.json"))) return { defaults: {} };
+  return readConfig(source, "emilie.json", defaultsSchema);
+}

@@ -1,0 +1,202 @@
+/**
+ * A typed builder for ONNX graphs. Values carry their static shapes, so an impossible graph is an error where an op is
+ * added, with the module path that added it. Weights are references into files; small constants are inline.
+ */
+import { EmilieError } from "../errors.ts";
+import { sizeOf } from "../tensor/tensor.ts";
+import {
+  type Attribute,
+  type ElementType,
+  type ExternalBytes,
+  encodeModel,
+  type InitializerProto,
+  type NodeProto,
+  type ValueProto,
+} from "./onnx.ts";
+
+/** The result of an op, an input, or a weight. */
+export interface Value {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly type: ElementType;
+}
+
+/** Where an op is added: the graph and the path of the module that adds it, as in the checkpoint's keys. */
+export interface Site {
+  readonly graph: Graph;
+  readonly path: string;
+}
+
+export interface NodeSpec {
+  readonly op: string;
+  readonly inputs: readonly (Value | null)[];
+  readonly shape: readonly number[];
+  readonly type?: ElementType;
+  readonly domain?: string;
+  readonly attributes?: Readonly<Record<string, Attribute>>;
+  /** Multiplications and additions this node does, counted as 2 per multiply-accumulate. */
+  readonly flops?: number;
+}
+
+/** com.microsoft holds the contrib ops: MultiHeadAttention, FusedConv, QuickGelu. */
+export const MICROSOFT = "com.microsoft";
+const OPSETS = { "": 20, [MICROSOFT]: 1 };
+
+export class Graph {
+  readonly #nodes: NodeProto[] = [];
+  readonly #initializers: InitializerProto[] = [];
+  readonly #inputs: ValueProto[] = [];
+  readonly #outputs: ValueProto[] = [];
+  readonly #outputNames = new Map<string, string>();
+  readonly #shared = new Map<string, Value>();
+  readonly #bytes = new Map<string, number>();
+  #flops = 0;
+
+  constructor(readonly name: string) {}
+
+  /** 2 × multiply-accumulates of every convolution, matrix product and attention; elementwise work is not counted. */
+  get flops(): number {
+    return this.#flops;
+  }
+
+  /**
+   * The most bytes that results of ops take at one time, each from the op that makes it to the last that reads it. A
+   * runtime needs about that beside the weights; what a kernel needs for itself is not counted.
+   */
+  get peakBytes(): number {
+    const lastUse = new Map(this.#nodes.flatMap((node, i) => node.inputs.map((name) => [name, i] as const)));
+    const sizeOfAll = (names: readonly string[]) =>
+      names.reduce((sum, n) => sum + (this.#bytes.get(n) ?? 0), 0);
+    let live = 0;
+    let peak = 0;
+    this.#nodes.forEach((node, i) => {
+      live += sizeOfAll(node.outputs);
+      peak = Math.max(peak, live);
+      live -= sizeOfAll([...new Set(node.inputs)].filter((name) => lastUse.get(name) === i));
+    });
+    return peak;
+  }
+
+  get nodeCount(): number {
+    return this.#nodes.length;
+  }
+
+  input(name: string, shape: readonly number[], type: ElementType = "float32"): Value {
+    const value = { name, shape: [...shape], type };
+    this.#inputs.push(value);
+    return value;
+  }
+
+  /** Makes `value`, the result of an op, an output of the graph under `name`. */
+  output(name: string, value: Value): void {
+    this.#outputs.push({ ...value, name });
+    this.#outputNames.set(value.name, name);
+  }
+
+  /** A weight that stays in its file. The same bytes under the same dims are one initializer. */
+  external(data: ExternalBytes, dims: readonly number[]): Value {
+    return this.#share(`${data.location}@${data.offset}+${data.length}:${dims}`, () => ({
+      name: `w${this.#initializers.length}`,
+      type: "float32",
+      dims,
+      data,
+    }));
+  }
+
+  /** A constant held by the graph itself; equal constants are one initializer. */
+  constant(values: readonly number[] | Float32Array, dims: readonly number[]): Value {
+    const data = Float32Array.from(values);
+    return this.#inline(new Uint8Array(data.buffer), "float32", dims);
+  }
+
+  /** An int64 vector, as Reshape and Slice want it. */
+  ints(values: readonly number[]): Value {
+    const data = BigInt64Array.from(values, BigInt);
+    return this.#inline(new Uint8Array(data.buffer), "int64", [values.length]);
+  }
+
+  add(site: Site, spec: NodeSpec): Value {
+    if (spec.shape.some((n) => !Number.isSafeInteger(n) || n < 1)) {
+      fail(site, `${spec.op} would make a value of shape [${spec.shape}]; every side must be at least 1`);
+    }
+    const value = { name: `v${this.#nodes.length}`, shape: [...spec.shape], type: spec.type ?? "float32" };
+    this.#nodes.push({
+      name: `${site.path}/${spec.op}#${this.#nodes.length}`,
+      op: spec.op,
+      domain: spec.domain ?? "",
+      inputs: trimmed(spec.inputs).map((v) => v?.name ?? ""),
+      outputs: [value.name],
+      attributes: spec.attributes ?? {},
+    });
+    this.#bytes.set(value.name, sizeOf(value.shape) * (value.type === "int64" ? 8 : 4));
+    this.#flops += spec.flops ?? 0;
+    return value;
+  }
+
+  /** The ONNX model, ready for the runtime. */
+  encode(): Uint8Array {
+    const named = (name: string) => this.#outputNames.get(name) ?? name;
+    return encodeModel({
+      name: this.name,
+      opsets: OPSETS,
+      nodes: this.#nodes.map((n) => ({
+        ...n,
+        inputs: n.inputs.map(named),
+        outputs: n.outputs.map(named),
+      })),
+      initializers: this.#initializers,
+      inputs: this.#inputs,
+      outputs: this.#outputs,
+    });
+  }
+
+  #inline(bytes: Uint8Array, type: ElementType, dims: readonly number[]): Value {
+    const key = `${type}[${dims}]:${bytes.join()}`;
+    return this.#share(key, () => ({ name: `k${this.#initializers.length}`, type, dims, data: bytes }));
+  }
+
+  #share(key: string, make: () => InitializerProto): Value {
+    const known = this.#shared.get(key);
+    if (known) return known;
+    const initializer = make();
+    this.#initializers.push(initializer);
+    const value = { name: initializer.name, shape: initializer.dims, type: initializer.type };
+    this.#shared.set(key, value);
+    return value;
+  }
+}
+
+/** Trailing optional inputs are left out, inner ones are written as "". */
+function trimmed(inputs: readonly (Value | null)[]): readonly (Value | null)[] {
+  let n = inputs.length;
+  while (n > 0 && inputs[n - 1] === null) n--;
+  return inputs.slice(0, n);
+}
+
+export function fail(site: Site, message: string): never {
+  throw new EmilieError(
+    "checkpoint.malformed",
+    `${site.path}: ${message}. The checkpoint's configuration and its tensors do not fit together.`,
+  );
+}
+
+export function expectShape(site: Site, what: string, value: Value, shape: readonly number[]): void {
+  if (value.shape.length !== shape.length || value.shape.some((n, i) => n !== shape[i])) {
+    fail(site, `${what} should have shape [${shape}], but has [${value.shape}]`);
+  }
+}
+
+/** The shape of a and b broadcast together, as numpy does. */
+export function broadcast(site: Site, a: Value, b: Value): number[] {
+  const rank = Math.max(a.shape.length, b.shape.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const m = a.shape[a.shape.length - rank + i] ?? 1;
+    const n = b.shape[b.shape.length - rank + i] ?? 1;
+    if (m !== n && m !== 1 && n !== 1) fail(site, `[${a.shape}] and [${b.shape}] do not broadcast together`);
+    return Math.max(m, n);
+  });
+}
+
+export function sameSize(site: Site, value: Value, shape: readonly number[]): void {
+  if (sizeOf(value.shape) !== sizeOf(shape)) fail(site, `[${value.shape}] cannot be reshaped to [${shape}]`);
+}

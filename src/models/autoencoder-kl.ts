@@ -1,0 +1,111 @@
+/** AutoencoderKL of diffusers (models/autoencoders/autoencoder_kl.py, vae.py): encoder and decoder, a graph each. */
+import type { VaeConfig } from "../checkpoint/configs.ts";
+import type { PlacedWeights } from "../checkpoint/storage.ts";
+import { Graph, type Value } from "../graph/graph.ts";
+import { add, attention, conv2d as conv, silu } from "../graph/ops.ts";
+import { conv2d, groupNorm, imageToTokens, tokensToImage } from "./layers.ts";
+import { downsample, resnetBlock, upsample } from "./resnet.ts";
+import { Scope, WeightReader } from "./scope.ts";
+
+const EPS = 1e-6;
+
+/** Picture pixels per latent pixel. */
+export function vaeFactor(config: VaeConfig): number {
+  return 2 ** (config.block_out_channels.length - 1);
+}
+
+/** image [1, 3, height, width] → latent, the mode of the posterior [1, latent, height/factor, width/factor] */
+export function buildEncoder(
+  config: VaeConfig,
+  weights: PlacedWeights,
+  height: number,
+  width: number,
+): Graph {
+  const g = new Graph("vae_encoder");
+  const root = new Scope(g, new WeightReader(weights));
+  const s = root.at("encoder");
+  const channels = config.block_out_channels;
+  const groups = config.norm_num_groups;
+  let x = conv2d(s.at("conv_in"), g.input("image", [1, config.in_channels, height, width]), channels[0]!);
+  channels.forEach((out, i) => {
+    const b = s.at("down_blocks", i);
+    for (let j = 0; j < config.layers_per_block; j++) {
+      x = resnetBlock(b.at("resnets", j), x, out, { groups, eps: EPS });
+    }
+    if (i < channels.length - 1) x = downsample(b.at("downsamplers", 0), x, 0);
+  });
+  x = middle(s.at("mid_block"), x, config);
+  x = silu(s, groupNorm(s.at("conv_norm_out"), x, groups, EPS));
+  g.output("latent", moments(root, x, config));
+  root.reader.skip("decoder.", "post_quant_conv.");
+  root.reader.finish();
+  return g;
+}
+
+/** The last convolutions make mean and log variance; the mode is the mean, so only its half of the last is computed. */
+function moments(root: Scope, x: Value, config: VaeConfig): Value {
+  const latent = config.latent_channels;
+  const last = root.at("encoder", "conv_out");
+  const c = x.shape[1]!;
+  if (!config.use_quant_conv) {
+    const weight = last.parameter("weight", [2 * latent, c, 3, 3], { as: [latent, c, 3, 3] });
+    const bias = last.parameter("bias", [2 * latent], { as: [latent] });
+    return conv(last, x, weight, bias, { padding: [1, 1, 1, 1] });
+  }
+  const both = conv2d(last, x, 2 * latent);
+  const q = root.at("quant_conv");
+  const weight = q.parameter("weight", [2 * latent, 2 * latent, 1, 1], { as: [latent, 2 * latent, 1, 1] });
+  return conv(q, both, weight, q.parameter("bias", [2 * latent], { as: [latent] }));
+}
+
+/** z [1, latent, height, width] (unscaled) → image [1, 3, height·factor, width·factor] */
+export function buildDecoder(
+  config: VaeConfig,
+  weights: PlacedWeights,
+  height: number,
+  width: number,
+): Graph {
+  const g = new Graph("vae_decoder");
+  const root = new Scope(g, new WeightReader(weights));
+  const s = root.at("decoder");
+  const channels = [...config.block_out_channels].reverse();
+  const groups = config.norm_num_groups;
+  const latent = g.input("z", [1, config.latent_channels, height, width]);
+  const z = config.use_post_quant_conv
+    ? conv2d(root.at("post_quant_conv"), latent, config.latent_channels, { kernel: 1 })
+    : latent;
+  let x = middle(s.at("mid_block"), conv2d(s.at("conv_in"), z, channels[0]!), config);
+  channels.forEach((out, i) => {
+    const b = s.at("up_blocks", i);
+    for (let j = 0; j <= config.layers_per_block; j++) {
+      x = resnetBlock(b.at("resnets", j), x, out, { groups, eps: EPS });
+    }
+    if (i < channels.length - 1) x = upsample(b.at("upsamplers", 0), x);
+  });
+  x = silu(s, groupNorm(s.at("conv_norm_out"), x, groups, EPS));
+  g.output("image", conv2d(s.at("conv_out"), x, config.out_channels));
+  root.reader.skip("encoder.", "quant_conv.");
+  root.reader.finish();
+  return g;
+}
+
+/** UNetMidBlock2D with one attention of one head. */
+function middle(s: Scope, x: Value, config: VaeConfig): Value {
+  const c = x.shape[1]!;
+  const options = { groups: config.norm_num_groups, eps: EPS };
+  const h = resnetBlock(s.at("resnets", 0), x, c, options);
+  const attended = config.mid_block_add_attention ? attend(s.at("attentions", 0), h, config) : h;
+  return resnetBlock(s.at("resnets", 1), attended, c, options);
+}
+
+/** Attention over the pixels. Checkpoints from before diffusers 0.17 name its projections differently. */
+function attend(s: Scope, x: Value, config: VaeConfig): Value {
+  const [, c = 0, h = 0, w = 0] = x.shape;
+  const [q, k, v, out] = s.has("query.weight")
+    ? [s.at("query"), s.at("key"), s.at("value"), s.at("proj_attn")]
+    : [s.at("to_q"), s.at("to_k"), s.at("to_v"), s.at("to_out", 0)];
+  const normed = groupNorm(s.at("group_norm"), x, config.norm_num_groups, EPS);
+  const project = (p: Scope) => imageToTokens(p, normed, c, "linear");
+  const tokens = attention(s, project(q), project(k), project(v), { heads: 1 });
+  return add(s, tokensToImage(out, tokens, c, [h, w], "linear"), x);
+}

@@ -1,0 +1,66 @@
+/**
+ * The one contract between the method and a checkpoint. Everything the method knows about an editor is here; what
+ * differs between families (scale of the condition, prediction type, number of text encoders) is a value, not a branch.
+ */
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** How the UNet's raw output is read: ε̂, v̂, or x̂₀ itself. */
+export type PredictionType = "epsilon" | "v_prediction" | "sample";
+
+/** An instruction as the UNet sees it. */
+export interface TextEncoding {
+  /** [tokens, width] */
+  readonly hidden: Tensor;
+}
+
+/** One UNet input of a batch: z_t in variance-preserving units (‖√ᾱ·z₀ + √(1−ᾱ)·ε‖), its condition and its text. */
+export interface UNetInput {
+  readonly z: Tensor; // [4, h, w]
+  readonly c: Tensor; // [4, h, w], unscaled; zeros for the null image
+  readonly text: TextEncoding;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface EditModel {
+  /** The checkpoint as the user named it, and a hash over its weight files' names, sizes and headers. */
+  readonly id: string;
+  readonly fingerprint: string;
+  /** scaling_factor of the VAE: z₀ = s · latent. */
+  readonly scalingFactor: number;
+  /** Whether the checkpoint's condition is scaled (CosXL) or the unscaled mode (InstructPix2Pix). */
+  readonly conditionIsScaled: boolean;
+  /** Picture pixels per latent pixel (8 for SD 1.x). */
+  readonly factor: number;
+  /** Picture sides are padded to a multiple of this (factor × the UNet's own stride). */
+  readonly stride: number;
+  /** The picture size (longer side) the checkpoint was trained at, in pixels. */
+  readonly nativeSize: number;
+  readonly latentChannels: number;
+  readonly predictionType: PredictionType;
+  /** scheduler/scheduler_config.json, as read. */
+  readonly schedulerConfig: Readonly<Record<string, unknown>>;
+  /** Defaults that belong to the checkpoint (emilie.json beside model_index.json), where it states them. */
+  readonly defaults: Readonly<EditDefaults>;
+
+  /** E(I).mode, unscaled. image [3, H, W] in [-1, 1] → [latentChannels, H/factor, W/factor]. */
+  encodeImage(image: Tensor, options?: CallOptions): Promise<Tensor>;
+  /** D(latent), latent unscaled → [3, H, W], about [-1, 1], not clamped. */
+  decodeLatent(latent: Tensor, options?: CallOptions): Promise<Tensor>;
+  encodeText(text: string, options?: CallOptions): Promise<TextEncoding>;
+  /** The raw UNet output for each input at one timestep. Inputs run one after the other or batched, as the device likes. */
+  unet(inputs: readonly UNetInput[], timestep: number, options?: CallOptions): Promise<Tensor[]>;
+  /** How often each network ran, for tests of the invariants and for cost tables. */
+  readonly calls: Readonly<{ encodeImage: number; decodeLatent: number; encodeText: number; unet: number }>;
+  /** Frees the sessions and the worker. Further calls reject with code "disposed". */
+  dispose(): Promise<void>;
+}
+
+export interface EditDefaults {
+  readonly steps?: number;
+  readonly sampler?: string;
+  readonly textGuidance?: number;
+  readonly imageGuidance?: number;
+}

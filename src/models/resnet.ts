@@ -1,0 +1,55 @@
+/** ResnetBlock2D, Downsample2D and Upsample2D of diffusers (models/resnet.py, downsampling.py, upsampling.py). */
+import type { Value } from "../graph/graph.ts";
+import { add, conv2d as conv, gemm, reshape, resizeNearest, silu } from "../graph/ops.ts";
+import { conv2d, groupNorm } from "./layers.ts";
+import type { Scope } from "./scope.ts";
+
+export interface ResnetOptions {
+  readonly groups: number;
+  readonly eps: number;
+  /** silu(time embedding) [1, width], for the UNet's blocks. */
+  readonly time?: Value;
+}
+
+/** x [1, c, h, w] → [1, out, h, w] */
+export function resnetBlock(s: Scope, x: Value, out: number, options: ResnetOptions): Value {
+  const { groups, eps, time } = options;
+  const c = x.shape[1] ?? 0;
+  let h = silu(s, groupNorm(s.at("norm1"), x, groups, eps));
+  if (time) {
+    // The time embedding is added per channel, so it goes into the convolution's bias instead of over the picture.
+    const weight = s.at("conv1").parameter("weight", [out, c, 3, 3]);
+    h = conv(s.at("conv1"), h, weight, timeBias(s, time, out), { padding: [1, 1, 1, 1] });
+  } else {
+    h = conv2d(s.at("conv1"), h, out);
+  }
+  h = silu(s, groupNorm(s.at("norm2"), h, groups, eps));
+  if (c === out) return conv2d(s.at("conv2"), h, out, { residual: x });
+  const residual = conv2d(s.at("conv2"), h, out);
+  return conv2d(s.at("conv_shortcut"), x, out, { kernel: 1, residual });
+}
+
+/** conv1.bias + time_emb_proj(silu(t)) → [out] */
+function timeBias(s: Scope, time: Value, out: number): Value {
+  const p = s.at("time_emb_proj");
+  const width = time.shape[1] ?? 0;
+  const weight = p.parameter("weight", [out, width]);
+  const projected = gemm(p, time, weight, { transB: true, bias: p.parameter("bias", [out]) });
+  return add(s, reshape(s, projected, [out]), s.at("conv1").parameter("bias", [out]));
+}
+
+/** Halves the size. The VAE (and downsample_padding 0) pads only right and below. */
+export function downsample(s: Scope, x: Value, padding: 0 | 1): Value {
+  const out = x.shape[1] ?? 0;
+  return conv2d(s.at("conv"), x, out, {
+    stride: 2,
+    padding: padding === 1 ? [1, 1, 1, 1] : [0, 0, 1, 1],
+  });
+}
+
+/** Nearest-neighbour resize to `size` (twice its own by default), then a convolution. */
+export function upsample(s: Scope, x: Value, size?: readonly [number, number]): Value {
+  const [, c = 0, h = 0, w = 0] = x.shape;
+  const [h2, w2] = size ?? [2 * h, 2 * w];
+  return conv2d(s.at("conv"), resizeNearest(s, x, h2, w2), c);
+}

@@ -1,0 +1,99 @@
+/**
+ * A module's place in a model: its path, which is the prefix of its tensors' names in the checkpoint, and the graph it
+ * adds its ops to. Building a model consumes its tensors; `finish` reports all that did not fit, in one error.
+ */
+
+import type { PlacedTensor, PlacedWeights } from "../checkpoint/storage.ts";
+import { EmilieError } from "../errors.ts";
+import type { Graph, Site, Value } from "../graph/graph.ts";
+import { sizeOf } from "../tensor/tensor.ts";
+
+export interface ParameterUse {
+  /** Shape to declare instead of the stored one: the same bytes, or a part of them. */
+  readonly as?: readonly number[];
+  /** Values to skip from the tensor's beginning. */
+  readonly skip?: number;
+}
+
+export class WeightReader {
+  readonly #used = new Set<string>();
+  readonly #needed = new Map<string, readonly number[]>();
+  readonly #problems: string[] = [];
+
+  constructor(
+    readonly weights: PlacedWeights,
+    /** Written before every module path to find a tensor: "text_model." in older text encoders. */
+    readonly prefix = "",
+  ) {}
+
+  /** The tensors that were asked for so far, with the shapes they must have. */
+  get needed(): ReadonlyMap<string, readonly number[]> {
+    return this.#needed;
+  }
+
+  has(name: string): boolean {
+    return this.weights.tensors.has(this.prefix + name);
+  }
+
+  parameter(graph: Graph, name: string, shape: readonly number[], use: ParameterUse): Value {
+    const key = this.prefix + name;
+    const stored = this.weights.tensors.get(key);
+    if (!stored) this.#problems.push(`"${key}" of shape [${shape}] is missing`);
+    else if (String(stored.shape) !== String(shape)) {
+      this.#problems.push(`"${key}" should have shape [${shape}], but has [${stored.shape}]`);
+    }
+    this.#used.add(key);
+    this.#needed.set(key, shape);
+    // Building goes on after a problem, so that the error can name all of them.
+    const at: PlacedTensor = stored ?? { location: "", offset: 0, shape };
+    const dims = use.as ?? shape;
+    const offset = at.offset + 4 * (use.skip ?? 0);
+    return graph.external({ location: at.location, offset, length: 4 * sizeOf(dims) }, dims);
+  }
+
+  /** Tensors that belong to a part that is built elsewhere, by the beginning of their names. */
+  skip(...prefixes: readonly string[]): void {
+    for (const key of this.weights.tensors.keys()) {
+      if (prefixes.some((p) => key.startsWith(this.prefix + p))) this.#used.add(key);
+    }
+  }
+
+  /** Throws unless every tensor of the files was used and every needed one was there, in its shape. */
+  finish(): void {
+    const unknown = [...this.weights.tensors.keys()].filter((key) => !this.#used.has(key));
+    const problems = [...this.#problems, ...unknown.map((key) => `"${key}" is not known to this model`)];
+    if (problems.length === 0) return;
+    const shown = problems.slice(0, MAX_SHOWN).join("; ");
+    const rest = problems.length > MAX_SHOWN ? `; and ${problems.length - MAX_SHOWN} more` : "";
+    throw new EmilieError(
+      "checkpoint.missing",
+      `The tensors in ${this.weights.folder}/ are not those that its config.json describes: ${shown}${rest}.`,
+    );
+  }
+}
+
+/** Enough to see the pattern, few enough to read. */
+const MAX_SHOWN = 12;
+
+export class Scope implements Site {
+  constructor(
+    readonly graph: Graph,
+    readonly reader: WeightReader,
+    readonly path = "",
+  ) {}
+
+  /** The submodule `a.b.c` of this module. */
+  at(...names: readonly (string | number)[]): Scope {
+    return new Scope(this.graph, this.reader, [this.path, ...names].filter((n) => n !== "").join("."));
+  }
+
+  /** Whether this module has a tensor of that name: only for choosing between namings of the same thing. */
+  has(name: string): boolean {
+    return this.reader.has(`${this.path}.${name}`);
+  }
+
+  /** The module's tensor `name`, which must have `shape` in the checkpoint. */
+  parameter(name: string, shape: readonly number[], use: ParameterUse = {}): Value {
+    return this.reader.parameter(this.graph, this.path ? `${this.path}.${name}` : name, shape, use);
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Sessions by graph and picture size: a session is made for one size, so a change of size makes another, and the
+ * oldest goes. Runs are strictly one after the other, so that a session is never released while it is in use.
+ */
+import type { PlacedWeights } from "../checkpoint/storage.ts";
+import { EmilieError } from "../errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Engine, Feeds, Session, SessionOptions } from "../runtime/engine.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Sizes for which the UNet stays ready: a picture and a crop of it, say. The rest runs too rarely to keep more than one. */
+const SIZES = { hot: 2, other: 1 };
+
+export type MemoryMode = "normal" | "low";
+
+export interface Network {
+  readonly name: string;
+  readonly weights: PlacedWeights;
+  /** Whether speed is worth memory: true for the UNet, which runs hundreds of times, false for the rest. */
+  readonly hot: boolean;
+}
+
+export class SessionCache {
+  readonly #engine: Engine;
+  readonly #memory: MemoryMode;
+  /** By network and size, the most recently used last. */
+  readonly #sessions = new Map<string, Session>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(engine: Engine, memory: MemoryMode) {
+    this.#engine = engine;
+    this.#memory = memory;
+  }
+
+  /** Runs a network at a size, making the session where there is none. `size` tells apart what `build` makes. */
+  run(
+    network: Network,
+    size: string,
+    build: () => Graph,
+    feeds: Feeds,
+    signal?: AbortSignal,
+  ): Promise<Record<string, Tensor>> {
+    const turn = this.#last.then(async () => {
+      throwIfAborted(signal);
+      const session = await this.#session(network, size, build);
+      throwIfAborted(signal);
+      return session.run(feeds);
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  async #session(network: Network, size: string, build: () => Graph): Promise<Session> {
+    const key = `${network.name}@${size}`;
+    const known = this.#sessions.get(key);
+    if (known) {
+      this.#sessions.delete(key);
+      this.#sessions.set(key, known);
+      return known;
+    }
+    await this.#makeRoom(network);
+    const session = await this.#engine.createSession(build().encode(), await this.#options(network));
+    this.#sessions.set(key, session);
+    return session;
+  }
+
+  async #makeRoom({ name, hot }: Network): Promise<void> {
+    const keys = [...this.#sessions.keys()];
+    const same = keys.filter((key) => key.startsWith(`${name}@`));
+    const old =
+      this.#memory === "low"
+        ? keys
+        : same.slice(0, Math.max(0, same.length + 1 - (hot ? SIZES.hot : SIZES.other)));
+    for (const key of old) {
+      const session = this.#sessions.get(key)!;
+      this.#sessions.delete(key);
+      await session.release();
+    }
+  }
+
+  async #options({ weights, hot }: Network): Promise<SessionOptions> {
+    const fast = hot && this.#memory === "normal";
+    const files = await Promise.all(
+      weights.files.map(async ({ location, load }) => ({ location, data: await load?.() })),
+    );
+    return { files, root: weights.root, prepack: fast };
+  }
+}
+
+export function throwIfAborted(signal?: AbortSignal): void {
+  if (signal?.aborted) {
+    throw new EmilieError("aborted", "The call was aborted by its signal.", { cause: signal.reason });
+  }
+}

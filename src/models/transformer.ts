@@ -1,0 +1,67 @@
+/** Transformer2DModel and BasicTransformerBlock of diffusers (models/transformers/transformer_2d.py, attention.py). */
+import type { Value } from "../graph/graph.ts";
+import { add, attention, gelu, gemm, mul } from "../graph/ops.ts";
+import { groupNorm, imageToTokens, layerNorm, linear, tokensToImage } from "./layers.ts";
+import type { Scope } from "./scope.ts";
+
+const GROUP_NORM_EPS = 1e-6;
+const LAYER_NORM_EPS = 1e-5;
+
+export interface TransformerOptions {
+  readonly heads: number;
+  readonly layers: number;
+  readonly groups: number;
+  readonly linearProjection: boolean;
+  readonly onlyCrossAttention: boolean;
+}
+
+/** x [1, c, h, w], text [tokens, d] → [1, c, h, w] */
+export function transformer2d(s: Scope, x: Value, text: Value, options: TransformerOptions): Value {
+  const [, c = 0, h = 0, w = 0] = x.shape;
+  const width = options.heads * Math.floor(c / options.heads);
+  const kind = options.linearProjection ? "linear" : "conv";
+  const normed = groupNorm(s.at("norm"), x, options.groups, GROUP_NORM_EPS);
+  let tokens = imageToTokens(s.at("proj_in"), normed, width, kind);
+  for (let i = 0; i < options.layers; i++) {
+    tokens = block(s.at("transformer_blocks", i), tokens, text, options);
+  }
+  return add(s, tokensToImage(s.at("proj_out"), tokens, c, [h, w], kind), x);
+}
+
+function block(s: Scope, x: Value, text: Value, options: TransformerOptions): Value {
+  const { heads, onlyCrossAttention } = options;
+  const n1 = layerNorm(s.at("norm1"), x, LAYER_NORM_EPS);
+  const x1 = add(s, x, attend(s.at("attn1"), n1, onlyCrossAttention ? text : n1, heads));
+  const n2 = layerNorm(s.at("norm2"), x1, LAYER_NORM_EPS);
+  const x2 = add(s, x1, attend(s.at("attn2"), n2, text, heads));
+  const n3 = layerNorm(s.at("norm3"), x2, LAYER_NORM_EPS);
+  return add(s, x2, feedForward(s.at("ff", "net"), n3));
+}
+
+function attend(s: Scope, x: Value, context: Value, heads: number): Value {
+  const width = x.shape[1] ?? 0;
+  const q = linear(s.at("to_q"), x, width, { bias: false });
+  const k = linear(s.at("to_k"), context, width, { bias: false });
+  const v = linear(s.at("to_v"), context, width, { bias: false });
+  return linear(s.at("to_out", 0), attention(s, q, k, v, { heads }), width);
+}
+
+/** GEGLU, whose two halves are one matrix in the checkpoint: value in the upper rows, gate in the lower. */
+function feedForward(s: Scope, x: Value): Value {
+  const width = x.shape[1] ?? 0;
+  const inner = 4 * width;
+  const p = s.at(0, "proj");
+  const half = (skip: 0 | 1) =>
+    gemm(
+      p,
+      x,
+      p.parameter("weight", [2 * inner, width], { as: [inner, width], skip: skip * inner * width }),
+      {
+        transB: true,
+        bias: p.parameter("bias", [2 * inner], { as: [inner], skip: skip * inner }),
+      },
+    );
+  const value = half(0);
+  const gate = gelu(p, half(1));
+  return linear(s.at(2), mul(p, value, gate), width);
+}

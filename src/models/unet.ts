@@ -1,0 +1,130 @@
+/**
+ * UNet2DConditionModel of diffusers (models/unets/unet_2d_condition.py) as an ONNX graph for one picture size. Module
+ * paths are the checkpoint's keys.
+ */
+import type { UNetConfig, UNetLevel } from "../checkpoint/configs.ts";
+import type { PlacedWeights } from "../checkpoint/storage.ts";
+import { Graph, type Value } from "../graph/graph.ts";
+import { add, concat, mul, reshape, silu, unary } from "../graph/ops.ts";
+import { conv2d, groupNorm, linear } from "./layers.ts";
+import { downsample, resnetBlock, upsample } from "./resnet.ts";
+import { Scope, WeightReader } from "./scope.ts";
+import { transformer2d } from "./transformer.ts";
+
+export interface UNetShape {
+  /** Size of the latent. */
+  readonly height: number;
+  readonly width: number;
+  /** Tokens of the text encoding. */
+  readonly tokens: number;
+}
+
+/** What every block needs besides its picture. */
+interface Context {
+  readonly config: UNetConfig;
+  readonly time: Value;
+  readonly text: Value;
+}
+
+/**
+ * Inputs: z and c, [1, channels, h, w] each, which are concatenated (c is left out where in_channels says so);
+ * timestep [1, 1]; text [tokens, d]. Output: noise [1, out_channels, h, w]
+ * (ε̂, v̂ or x̂₀, as the checkpoint was trained).
+ */
+export function buildUNet(config: UNetConfig, weights: PlacedWeights, shape: UNetShape): Graph {
+  const g = new Graph("unet");
+  const s = new Scope(g, new WeightReader(weights));
+  g.output("noise", unet(s, config, shape));
+  s.reader.finish();
+  return g;
+}
+
+/** Adds the UNet to a graph, with its inputs. */
+export function unet(s: Scope, config: UNetConfig, { height, width, tokens }: UNetShape): Value {
+  const g = s.graph;
+  const latent = config.out_channels;
+  const z = g.input("z", [1, latent, height, width]);
+  const condition = config.in_channels - latent;
+  const sample = condition > 0 ? concat(s, [z, g.input("c", [1, condition, height, width])], 1) : z;
+  const timestep = g.input("timestep", [1, 1]);
+  // Levels may declare different widths, but there is one text: it is projected by each level's own keys and values.
+  const text = g.input("text", [tokens, config.levels[0]!.crossAttentionDim]);
+  const context = { config, time: silu(s, timeEmbedding(s, timestep, config)), text };
+
+  let x = conv2d(s.at("conv_in"), centred(s, sample, config), config.levels[0]!.channels, {
+    kernel: config.conv_in_kernel,
+  });
+  const skips: Value[] = [x];
+  config.levels.forEach((level, i) => {
+    const b = s.at("down_blocks", i);
+    for (let j = 0; j < level.layers; j++) {
+      x = layer(b, x, j, level, level.attendsDown, context);
+      skips.push(x);
+    }
+    if (i < config.levels.length - 1) {
+      x = downsample(b.at("downsamplers", 0), x, config.downsample_padding);
+      skips.push(x);
+    }
+  });
+  x = middle(s.at("mid_block"), x, context);
+  [...config.levels].reverse().forEach((level, i) => {
+    const b = s.at("up_blocks", i);
+    for (let j = 0; j <= level.layers; j++) {
+      x = layer(b, concat(b, [x, skips.pop()!], 1), j, level, level.attendsUp, context);
+    }
+    const next = skips.at(-1);
+    // A side that is no multiple of the stride was rounded up on the way down: go to the skip's size, not to twice ours.
+    if (next) x = upsample(b.at("upsamplers", 0), x, [next.shape[2]!, next.shape[3]!]);
+  });
+  x = silu(s, groupNorm(s.at("conv_norm_out"), x, config.norm_num_groups, config.norm_eps));
+  return conv2d(s.at("conv_out"), x, latent, { kernel: config.conv_out_kernel });
+}
+
+function layer(b: Scope, x: Value, j: number, level: UNetLevel, attends: boolean, context: Context): Value {
+  const { config, time, text } = context;
+  const options = { groups: config.norm_num_groups, eps: config.norm_eps, time };
+  const h = resnetBlock(b.at("resnets", j), x, level.channels, options);
+  if (!attends) return h;
+  return transformer2d(b.at("attentions", j), h, text, {
+    heads: level.heads,
+    layers: level.transformerLayers,
+    groups: config.norm_num_groups,
+    linearProjection: config.use_linear_projection,
+    onlyCrossAttention: level.onlyCrossAttention,
+  });
+}
+
+/** UNetMidBlock2DCrossAttn; UNetMidBlock2D is its first block alone; null is nothing. */
+function middle(s: Scope, x: Value, context: Context): Value {
+  const { config } = context;
+  if (config.mid_block_type === null) return x;
+  const level = { ...config.levels.at(-1)!, onlyCrossAttention: false };
+  const attends = config.mid_block_type === "UNetMidBlock2DCrossAttn";
+  const h = layer(s, x, 0, level, attends, context);
+  return attends ? layer(s, h, 1, level, false, context) : h;
+}
+
+function centred(s: Scope, x: Value, config: UNetConfig): Value {
+  if (!config.center_input_sample) return x;
+  return add(s, mul(s, x, s.graph.constant([2], [1])), s.graph.constant([-1], [1]));
+}
+
+/** Sinusoidal timesteps (Timesteps, embeddings.py), then the two-layer TimestepEmbedding → [1, 4·channels] */
+function timeEmbedding(s: Scope, timestep: Value, config: UNetConfig): Value {
+  const width = config.levels[0]!.channels;
+  const half = Math.floor(width / 2);
+  // Rounded to fp32 where torch rounds: at t = 999 a last bit here is the fifth digit of the sine.
+  const logPeriod = Math.fround(-Math.log(10000));
+  const frequencies = Float32Array.from({ length: half }, (_, i) =>
+    Math.exp(Math.fround(Math.fround(logPeriod * i) / (half - config.freq_shift))),
+  );
+  const angle = mul(s, timestep, s.graph.constant(frequencies, [1, half]));
+  const sin = unary(s, "Sin", angle);
+  const cos = unary(s, "Cos", angle);
+  const waves = config.flip_sin_to_cos ? [cos, sin] : [sin, cos];
+  const padding = width % 2 === 1 ? [s.graph.constant([0], [1, 1])] : [];
+  const t = s.at("time_embedding");
+  const out = config.time_embedding_dim ?? 4 * width;
+  const hidden = silu(t, linear(t.at("linear_1"), concat(s, [...waves, ...padding], 1), out));
+  return linear(t.at("linear_2"), reshape(t, hidden, [1, out]), out);
+}

@@ -1,0 +1,47 @@
+/** The engine on Node: onnxruntime-node in a worker_thread. */
+import { readFileSync } from "node:fs";
+import { availableParallelism, cpus } from "node:os";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Engine } from "./engine.ts";
+import { fromSource, packageRoot } from "./package-root.node.ts";
+import type { AnswerMessage } from "./protocol.ts";
+import { RemoteEngine } from "./remote.ts";
+
+export interface NodeEngineOptions {
+  /** Threads of a matrix product; by default the machine's physical cores. */
+  readonly threads?: number;
+}
+
+export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
+  const workerData = { threads: options.threads ?? physicalCores() };
+  const file = fromSource ? "src/runtime/worker.source.mjs" : "dist/worker.mjs";
+  const worker = new Worker(join(packageRoot(), file), { workerData });
+  worker.unref();
+  return new RemoteEngine({
+    post: (message) => worker.postMessage(message),
+    onAnswer: (listener) => void worker.on("message", (answer: AnswerMessage) => listener(answer)),
+    onFailure: (listener) => {
+      worker.on("error", listener);
+      worker.on("exit", (code) => listener(`it exited with code ${code}`));
+    },
+    busy: (busy) => (busy ? worker.ref() : worker.unref()),
+    terminate: async () => void (await worker.terminate()),
+  });
+}
+
+/** Two threads of one core share its multipliers, so matrix products gain nothing from the second. */
+export function physicalCores(): number {
+  const logical = availableParallelism();
+  if (process.platform === "linux") {
+    try {
+      const siblings = cpus().map((_, i) =>
+        readFileSync(`/sys/devices/system/cpu/cpu${i}/topology/thread_siblings_list`, "utf8"),
+      );
+      return Math.max(1, Math.min(new Set(siblings).size, logical));
+    } catch {
+      return logical; // no topology is shown in some containers
+    }
+  }
+  return process.arch === "x64" ? Math.max(1, Math.ceil(logical / 2)) : logical;
+}

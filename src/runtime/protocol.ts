@@ -1,0 +1,22 @@
+/** The messages between an engine and its worker: one answer for every request, in order. */
+import type { ErrorCode } from "../errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Feeds, SessionOptions } from "./engine.ts";
+
+export type Request =
+  | { readonly kind: "create"; readonly model: Uint8Array; readonly options: SessionOptions }
+  | { readonly kind: "run"; readonly session: number; readonly feeds: Feeds }
+  | { readonly kind: "release"; readonly session: number };
+
+export interface RequestMessage {
+  readonly id: number;
+  readonly request: Request;
+}
+
+export interface AnswerMessage {
+  readonly id: number;
+  readonly session?: number;
+  readonly outputs?: Record<string, Tensor>;
+  /** An EmilieError loses its class on the way, so it travels as its parts. */
+  readonly error?: { readonly code: ErrorCode; readonly message: string };
+}
