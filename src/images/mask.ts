@@ -1,0 +1,120 @@
+/**
+ * Where an edit may happen: m in [0, 1], 1 = may change, 0 = must stay. On the picture a mask is cut exactly; on the
+ * latent grid (8 times coarser for SD 1.x) every cell that it touches may change.
+ */
+import { EmilieError } from "../errors.ts";
+import { type Tensor, tensor } from "../tensor/tensor.ts";
+import type { Picture } from "./picture.ts";
+import { type Filter, resizePlanes } from "./resize.ts";
+
+export interface Mask {
+  readonly width: number;
+  readonly height: number;
+  /** Row-major, [height, width], each value in [0, 1]. */
+  readonly data: Float32Array;
+}
+
+/** The mask that a picture paints: white = edit, black = keep, grey in between; transparent counts as black. */
+export function maskFromPicture(picture: Picture): Mask {
+  const { width, height, data } = picture;
+  const mask = new Float32Array(width * height);
+  for (let i = 0; i < mask.length; i++) {
+    // Rec. 709 luma in 256ths, so that a grey of level v gives exactly v.
+    const luma = (54 * data[4 * i]! + 183 * data[4 * i + 1]! + 19 * data[4 * i + 2]!) / 256;
+    mask[i] = (luma / 255) * (data[4 * i + 3]! / 255);
+  }
+  return { width, height, data: mask };
+}
+
+/** The mask as a picture, white = edit; the way back of {@link maskFromPicture} to 8 bits. */
+export function pictureFromMask(mask: Mask): Picture {
+  const data = new Uint8ClampedArray(mask.data.length * 4);
+  mask.data.forEach((value, i) => {
+    data.fill(value * 255, 4 * i, 4 * i + 3);
+    data[4 * i + 3] = 255;
+  });
+  return { width: mask.width, height: mask.height, data };
+}
+
+/** A box in pixels of the picture; x and y from the upper left corner. */
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A mask that is 1 in the box and 0 elsewhere. Throws mask.invalid unless the box lies in the picture. */
+export function maskFromBox(width: number, height: number, box: Box): Mask {
+  const numbers = [box.x, box.y, box.width, box.height];
+  const inside = box.x >= 0 && box.y >= 0 && box.x + box.width <= width && box.y + box.height <= height;
+  if (!numbers.every(Number.isInteger) || box.width < 1 || box.height < 1 || !inside) {
+    throw new EmilieError(
+      "mask.invalid",
+      `A mask box x,y,width,height must lie inside the ${width}×${height} picture and hold at least one pixel, got ${numbers}.`,
+    );
+  }
+  const data = new Float32Array(width * height);
+  for (let y = box.y; y < box.y + box.height; y++) {
+    data.fill(1, y * width + box.x, y * width + box.x + box.width);
+  }
+  return { width, height, data };
+}
+
+/** Throws mask.invalid unless the mask has as many values as pixels, each a number in [0, 1]. All zero is allowed. */
+export function checkMask(mask: Mask): void {
+  const { width, height, data } = mask;
+  if (!(width >= 1 && height >= 1) || data.length !== width * height) {
+    throw new EmilieError(
+      "mask.invalid",
+      `A mask needs one value per pixel, got ${data.length} values for ${width}×${height} pixels.`,
+    );
+  }
+  const bad = data.find((value) => !(value >= 0 && value <= 1));
+  if (bad !== undefined) {
+    throw new EmilieError("mask.invalid", `Mask values lie in [0, 1] (0 = keep, 1 = edit), got ${bad}.`);
+  }
+}
+
+/** True where nothing may change: such an edit returns its parent. */
+export function isEmptyMask(mask: Mask): boolean {
+  return mask.data.every((value) => value === 0);
+}
+
+/** Resizes a mask; values stay in [0, 1]. An axis that shrinks is averaged by area, one that grows is interpolated. */
+export function resizeMask(mask: Mask, width: number, height: number): Mask {
+  if (width === mask.width && height === mask.height) return mask;
+  const filter = (from: number, to: number): Filter => (to < from ? "area" : "linear");
+  const planes = tensor(mask.data, [1, mask.height, mask.width]);
+  const rows = resizePlanes(planes, mask.height, width, filter(mask.width, width));
+  const { data } = resizePlanes(rows, height, width, filter(mask.height, height));
+  return { width, height, data: data.map((value) => Math.min(1, Math.max(0, value))) };
+}
+
+/**
+ * The mask on the latent grid, [1, height, width]: each cell takes the largest value under its footprint, so what the
+ * mask touches may change in the latent, and the composite cuts the picture exactly. Soft values are kept.
+ */
+export function maskToLatent(mask: Mask, height: number, width: number): Tensor {
+  const rows = footprints(mask.height, height);
+  const columns = footprints(mask.width, width);
+  const out = new Float32Array(height * width);
+  rows.forEach(([top, bottom], j) => {
+    columns.forEach(([left, right], i) => {
+      let largest = 0;
+      for (let y = top; y < bottom; y++) {
+        for (let x = left; x < right; x++) largest = Math.max(largest, mask.data[y * mask.width + x]!);
+      }
+      out[j * width + i] = largest;
+    });
+  });
+  return tensor(out, [1, height, width]);
+}
+
+/** For each cell, the pixels [start, end) that its footprint covers, wholly or in part. */
+function footprints(pixels: number, cells: number): [number, number][] {
+  return Array.from({ length: cells }, (_, i) => [
+    Math.floor((i * pixels) / cells),
+    Math.ceil(((i + 1) * pixels) / cells),
+  ]);
+}

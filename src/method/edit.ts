@@ -1,0 +1,190 @@
+/**
+ * One edit: Algorithm 1 of EMILIE (arXiv 2309.00613), with gradient control made exact. Read this file first.
+ *
+ * A session is  c₁ = E(I₀),  then for each edit  c_{e+1} = edit(model, c_e, …).c;  pictures are D(c) where somebody looks.
+ */
+import { EmilieError } from "../errors.ts";
+import type { EditModel } from "../models/model.ts";
+import {
+  createSchedule,
+  defaultSampler,
+  type SamplerName,
+  type StepEvent,
+  samplers,
+} from "../samplers/index.ts";
+import { createNoise } from "../tensor/noise.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { CONTROLS, type Control, controlled, endsOnSource, masksDirection } from "./gradient-control.ts";
+import { guided } from "./guidance.ts";
+import { nextCondition, toScaled } from "./latent-iteration.ts";
+
+/** An instruction with a place and a strength of its own; several of them make one edit in one pass. */
+export interface Region {
+  readonly instruction: string;
+  /** m_r [1, h, w] in [0, 1] on the latent grid. Absent: everywhere. */
+  readonly mask?: Tensor;
+  /** s_r. Default: the edit's textGuidance. Negative pushes away from the instruction. */
+  readonly weight?: number;
+}
+
+export interface EditOptions {
+  /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default 0. */
+  readonly seed?: number | bigint;
+  /** UNet steps. Default: the checkpoint's own, else 20. */
+  readonly steps?: number;
+  readonly sampler?: SamplerName;
+  /** s_T. Default: the checkpoint's own, else 7.5. */
+  readonly textGuidance?: number;
+  /** s_I. Default: the checkpoint's own, else 1.5. */
+  readonly imageGuidance?: number;
+  /** How a mask acts. Default "anchored". */
+  readonly control?: Control;
+  /** What ε(∅, c) is told instead of "", for instance a no-op sentence. Default "". */
+  readonly base?: string;
+  /** Stops between steps with code "aborted". */
+  readonly signal?: AbortSignal;
+  readonly onStep?: (event: StepEvent) => void | Promise<void>;
+}
+
+export interface EditResult {
+  /** The condition of the next edit, [channels, h, w]. */
+  readonly c: Tensor;
+  /** False where no mask left anything to change; then c is the parent's, and no UNet ran. */
+  readonly changed: boolean;
+}
+
+const DEFAULTS = {
+  seed: 0,
+  steps: 20,
+  textGuidance: 7.5,
+  imageGuidance: 1.5,
+  control: "anchored",
+  base: "",
+} as const;
+
+/** All options of an edit with the checkpoint's defaults filled in and checked: what a recipe records. */
+export function resolveOptions(model: EditModel, options: EditOptions = {}) {
+  const resolved = {
+    sampler: defaultSampler(model.schedulerConfig),
+    ...DEFAULTS,
+    ...model.defaults,
+    ...defined(options),
+  };
+  const { steps, textGuidance, imageGuidance, control, seed, sampler } = resolved;
+  const expect = (ok: boolean, what: string, given: unknown) => {
+    if (!ok) throw new EmilieError("option.invalid", `${what}, got ${String(given)}`);
+  };
+  expect(
+    Number.isInteger(steps) && steps >= 1 && steps <= 1000,
+    "steps must be a whole number from 1 to 1000",
+    steps,
+  );
+  expect(Number.isFinite(textGuidance), "the text guidance must be a finite number", textGuidance);
+  expect(Number.isFinite(imageGuidance), "the image guidance must be a finite number", imageGuidance);
+  expect(CONTROLS.includes(control as Control), `the control must be one of ${CONTROLS.join(", ")}`, control);
+  expect(sampler in samplers, `the sampler must be one of ${Object.keys(samplers).join(", ")}`, sampler);
+  const whole = typeof seed === "bigint" || Number.isSafeInteger(seed);
+  expect(
+    whole && seed >= 0 && BigInt(seed) < 2n ** 64n,
+    "the seed must be a whole number from 0 to 2⁶⁴ − 1",
+    seed,
+  );
+  return { ...resolved, control: control as Control, sampler: sampler as SamplerName };
+}
+
+function defined<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as Partial<T>;
+}
+
+/** Masks are checked once, here; a mask of ones is no mask, so that both take the same path bit for bit. */
+function checkRegions(regions: readonly Region[], c: Tensor): Region[] {
+  const [, h, w] = c.shape;
+  const checked = regions.map((region) => {
+    const { instruction, mask } = region;
+    if (!mask) return region;
+    if (mask.shape.length !== 3 || mask.shape[0] !== 1 || mask.shape[1] !== h || mask.shape[2] !== w) {
+      throw new EmilieError(
+        "mask.invalid",
+        `the mask of "${instruction}" must have the latent's shape [1,${h},${w}], got [${mask.shape}]`,
+      );
+    }
+    if (!mask.data.every((m) => m >= 0 && m <= 1)) {
+      throw new EmilieError(
+        "mask.invalid",
+        `the mask of "${instruction}" must hold values from 0 (keep) to 1 (may change)`,
+      );
+    }
+    return mask.data.every((m) => m === 1) ? { ...region, mask: undefined } : region;
+  });
+  return checked.filter(({ mask }) => !mask || mask.data.some((m) => m > 0));
+}
+
+/** m = max_r m_r; absent where a region is global. */
+function union(regions: readonly Region[]): Tensor | undefined {
+  if (regions.some((r) => !r.mask)) return undefined;
+  const [first, ...rest] = regions.map((r) => r.mask!);
+  const data = first!.data.map((m, i) => rest.reduce((max, mask) => Math.max(max, mask.data[i]!), m));
+  return { data, shape: first!.shape };
+}
+
+/**
+ * Edit the picture whose condition latent is c: sample z₀ under guidance and gradient control, and give the condition that
+ * the next edit starts from.
+ *
+ * @param c [channels, h, w], E(I).mode of the first picture or the c of the edit before
+ * @param regions one region for a plain edit; several are composed in one pass (method: section 4)
+ * @throws EmilieError option.invalid, mask.invalid, aborted
+ */
+export async function edit(
+  model: EditModel,
+  c: Tensor,
+  regions: readonly Region[],
+  options: EditOptions = {},
+): Promise<EditResult> {
+  const { seed, steps, sampler, textGuidance, imageGuidance, control, base, signal, onStep } = resolveOptions(
+    model,
+    options,
+  );
+  if (regions.length === 0)
+    throw new EmilieError("option.invalid", "an edit needs at least one instruction, got none");
+  const active = checkRegions(regions, c);
+  if (active.length === 0) return { c, changed: false };
+
+  // Texts, schedule, and z_T, which is the first thing the seed draws.
+  const encode = (text: string) => model.encodeText(text, { signal });
+  const [nullText, baseText, ...texts] = await Promise.all(
+    ["", base, ...active.map((r) => r.instruction)].map(encode),
+  );
+  const schedule = createSchedule(model.schedulerConfig, { sampler, steps });
+  const noise = createNoise(seed);
+  const start = noise.randn(c.shape);
+  const x = { data: start.data.map((v) => v * schedule.initSigma), shape: c.shape };
+
+  // ε̂: with one region the mask acts below, on x̂₀; with several each direction needs its own.
+  const local = masksDirection(control) || active.length > 1;
+  const directions = active.map((r, i) => ({
+    text: texts[i]!,
+    weight: r.weight ?? textGuidance,
+    mask: local ? r.mask : undefined,
+  }));
+  const guide = guided({
+    model,
+    c,
+    nullText: nullText!,
+    baseText: baseText!,
+    directions,
+    imageGuidance,
+    signal,
+  });
+
+  // Gradient control, where there is anything to keep.
+  const m = union(active);
+  const denoise = m ? controlled(guide, control, m, toScaled(model, c), schedule.trainSteps) : guide;
+
+  const z0 = await samplers[sampler](denoise, x, schedule, noise, async (event) => {
+    await onStep?.(event);
+    if (signal?.aborted)
+      throw new EmilieError("aborted", `the edit was stopped after step ${event.step + 1} of ${event.steps}`);
+  });
+  return { c: nextCondition(model, z0, c, m && endsOnSource(control) ? m : undefined), changed: true };
+}
