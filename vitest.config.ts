@@ -23,6 +23,16 @@ export default defineConfig({
             "Cross-Origin-Embedder-Policy": "require-corp",
           },
         },
+        // Known from the start: a dependency that Vite first meets in a worker would reload the page in mid-test.
+        optimizeDeps: {
+          include: [
+            "@bufbuild/protobuf/wire",
+            "@huggingface/tokenizers",
+            "fast-check",
+            "onnxruntime-web/wasm",
+            "zod",
+          ],
+        },
         test: {
           name: "browser",
           include: ["tests/browser/**/*.test.ts"],
@@ -34,7 +44,12 @@ export default defineConfig({
             provider: playwright({
               launchOptions: {
                 ...(chromium ? { executablePath: chromium } : {}),
-                args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+                args: [
+                  "--no-sandbox",
+                  "--disable-gpu",
+                  "--disable-background-networking",
+                  "--disable-component-update",
+                ],
               },
             }),
             instances: [{ browser: "chromium" }],

@@ -1,0 +1,142 @@
+/** `emilie inspect`: what a checkpoint is, and what it costs per picture size, from its headers alone. */
+import type { Command } from "commander";
+import { type EmilieDefaults, readDefaults } from "../checkpoint/configs.ts";
+import { folderSource } from "../checkpoint/source.node.ts";
+import { dryPlacement } from "../checkpoint/storage.ts";
+import type { WeightTable } from "../checkpoint/weights.ts";
+import { buildDecoder, buildEncoder, vaeFactor } from "../models/autoencoder-kl.ts";
+import { type Checkpoint, readCheckpoint } from "../models/checkpoint.ts";
+import { checkpointFolder } from "../models/load.node.ts";
+import { buildUNet } from "../models/unet.ts";
+import { defaultSampler } from "../samplers/config.ts";
+import { sizeOf } from "../tensor/tensor.ts";
+import type { Context } from "./context.ts";
+import { formatLarge, type Output } from "./output.ts";
+
+export function addInspect(program: Command, context: Context): void {
+  program
+    .command("inspect")
+    .description("show what a checkpoint is, and what it costs per picture size; nothing is computed")
+    .argument("<checkpoint>", "a checkpoint that ships with emilie, or a folder in the diffusers layout")
+    .option("--json", "print one JSON document on stdout and nothing else")
+    .action((checkpoint: string, flags: { json?: boolean }) =>
+      context.run(flags.json ?? false, (output) => inspect(checkpoint, output)),
+    );
+}
+
+async function inspect(name: string, output: Output): Promise<void> {
+  const folder = checkpointFolder(name);
+  const source = folderSource(folder, name);
+  const checkpoint = await readCheckpoint(source);
+  const facts = describeCheckpoint(checkpoint, await readDefaults(source));
+  output.document({ id: name, folder, ...facts });
+
+  output.say(`${name}: ${facts.family}`);
+  output.say(`  ${folder}`);
+  output.say(
+    `  ${facts.prediction} prediction, ${facts.steps} steps of ${facts.sampler} by default, trained at about ${facts.nativeSize} px`,
+  );
+  output.say(
+    `  pictures ${facts.factor} times as large as their latents (${facts.latentChannels} channels, scaling factor ${facts.scalingFactor})`,
+  );
+  output.say();
+  sayTable(output, [
+    ["network", "parameters", "stored as", "in the file", "in memory"],
+    ...facts.networks.map((n) => [
+      n.name,
+      formatLarge(n.parameters),
+      n.types.join(", "),
+      formatLarge(n.storedBytes, "B"),
+      formatLarge(4 * n.parameters, "B"),
+    ]),
+  ]);
+  output.say();
+  sayTable(output, [
+    ["picture", "UNet call", "encode", "decode", "one edit", "working memory"],
+    ...facts.sizes.map((s) => [
+      `${s.size} px`,
+      formatLarge(s.flops.unet, "FLOP"),
+      formatLarge(s.flops.encode, "FLOP"),
+      formatLarge(s.flops.decode, "FLOP"),
+      formatLarge(s.flops.edit, "FLOP"),
+      formatLarge(s.workingBytes, "B"),
+    ]),
+  ]);
+  output.say(
+    `\nOne edit: ${facts.steps} steps of three UNet calls, and one decoding. Working memory: the largest sum of`,
+  );
+  output.say("intermediate results, beside the weights, which are read from where they lie.");
+}
+
+function describeCheckpoint(checkpoint: Checkpoint, own: EmilieDefaults) {
+  const { unet, vae, text, tokenizer, scheduler, tables } = checkpoint;
+  const factor = vaeFactor(vae);
+  const stride = factor * 2 ** (unet.levels.length - 1);
+  const nativeSize = own.nativeSize ?? factor * Math.max(...[unet.sample_size ?? 64].flat());
+  const steps = own.defaults.steps ?? 20;
+  const sizes = [nativeSize / 2, nativeSize, 2 * nativeSize].map((size) => Math.ceil(size / stride) * stride);
+  return {
+    family: family(text.hidden_size),
+    prediction: String(scheduler.prediction_type ?? "epsilon"),
+    sampler: own.defaults.sampler ?? defaultSampler(scheduler),
+    steps,
+    nativeSize,
+    factor,
+    latentChannels: vae.latent_channels,
+    scalingFactor: vae.scaling_factor,
+    tokens: tokenizer.length,
+    networks: [
+      network("UNet", tables.unet),
+      network("VAE", tables.vae),
+      network("text encoder", tables.text),
+    ],
+    sizes: [...new Set(sizes)].map((size) => costs(checkpoint, size, steps)),
+  };
+}
+
+/** Operations and memory of a square picture. */
+function costs({ unet, vae, tokenizer, tables }: Checkpoint, size: number, steps: number) {
+  const side = size / vaeFactor(vae);
+  const graphs = {
+    unet: buildUNet(unet, dryPlacement(tables.unet), { height: side, width: side, tokens: tokenizer.length }),
+    encode: buildEncoder(vae, dryPlacement(tables.vae), size, size),
+    decode: buildDecoder(vae, dryPlacement(tables.vae), side, side),
+  };
+  const { unet: call, encode, decode } = graphs;
+  return {
+    size,
+    flops: {
+      unet: call.flops,
+      encode: encode.flops,
+      decode: decode.flops,
+      edit: 3 * steps * call.flops + decode.flops,
+    },
+    workingBytes: Math.max(...Object.values(graphs).map((graph) => graph.peakBytes)),
+  };
+}
+
+/** The text encoder tells the families apart: CLIP ViT-L has width 768, OpenCLIP ViT-H 1024. */
+function family(textWidth: number): string {
+  const base = { 768: " (Stable Diffusion 1.x)", 1024: " (Stable Diffusion 2.x)" }[textWidth] ?? "";
+  return `InstructPix2Pix${base}`;
+}
+
+function network(name: string, { tensors, files }: WeightTable) {
+  const all = [...tensors.values()];
+  return {
+    name,
+    parameters: all.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+    types: [...new Set(all.map(({ type }) => type))].sort(),
+    storedBytes: all.reduce((sum, { length }) => sum + length, 0),
+    files: files.map(({ path }) => path),
+  };
+}
+
+/** The first column to the left, the others to the right. */
+function sayTable(output: Output, rows: readonly (readonly string[])[]): void {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  for (const row of rows) {
+    const cells = row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)));
+    output.say(`  ${cells.join("   ")}`);
+  }
+}

@@ -1,0 +1,39 @@
+/** Values on the command line, checked before anything is loaded; a wrong one names what is allowed. */
+import { InvalidArgumentError } from "commander";
+import { CONTROLS, type Control } from "../method/gradient-control.ts";
+import { samplerNames } from "../samplers/index.ts";
+import type { SamplerName } from "../samplers/types.ts";
+
+function wholeNumber(lowest: number, highest: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
+    if (!(value >= lowest && value <= highest)) {
+      throw new InvalidArgumentError(`Expected a whole number from ${lowest} to ${highest}.`);
+    }
+    return value;
+  };
+}
+
+function decimal(lowest: number, highest: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (!(value >= lowest && value <= highest)) {
+      throw new InvalidArgumentError(`Expected a number from ${lowest} to ${highest}.`);
+    }
+    return value;
+  };
+}
+
+function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
+  return (text) => {
+    const found = names.find((name) => name === text);
+    if (found === undefined) throw new InvalidArgumentError(`Expected one of: ${names.join(", ")}.`);
+    return found;
+  };
+}
+
+export const seed = wholeNumber(0, Number.MAX_SAFE_INTEGER);
+export const steps = wholeNumber(1, 1000);
+export const guidance = decimal(0, 100);
+export const sampler: (text: string) => SamplerName = oneOf(samplerNames);
+export const control: (text: string) => Control = oneOf(CONTROLS);

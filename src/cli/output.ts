@@ -1,0 +1,98 @@
+/**
+ * What the command line says and where: the report on stdout, progress and warnings on stderr, and with --json exactly
+ * one document on stdout and nothing else.
+ */
+export interface Stream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export interface Streams {
+  readonly stdout: Stream;
+  readonly stderr: Stream;
+}
+
+export class Output {
+  /** Everything warned about, for the JSON document. */
+  readonly warnings: string[] = [];
+  #progressShown = false;
+  #lastQuarter = -1;
+
+  constructor(
+    readonly json: boolean,
+    private readonly streams: Streams,
+  ) {}
+
+  /** A line of the report; silent with --json. */
+  say(line = ""): void {
+    if (this.json) return;
+    this.#clearProgress();
+    this.streams.stdout.write(`${line}\n`);
+  }
+
+  warn(line: string): void {
+    this.warnings.push(line);
+    this.note(`Note: ${line}`);
+  }
+
+  /** A line on stderr. */
+  note(line: string): void {
+    this.#clearProgress();
+    this.streams.stderr.write(`${line}\n`);
+  }
+
+  /**
+   * One line that is rewritten at every step on a terminal; elsewhere a line at each quarter of the way.
+   * `done` steps of `total` took `seconds` in all.
+   */
+  progress(label: string, done: number, total: number, seconds: number): void {
+    const left = done > 0 ? `, ${formatSeconds((seconds / done) * (total - done))} left` : "";
+    const text = `${label}: step ${done} of ${total}${done < total ? left : ""}`;
+    if (this.streams.stderr.isTTY) {
+      const width = Math.max(20, (this.streams.stderr.columns ?? 80) - 1);
+      const bar = "█".repeat(Math.round((12 * done) / total)).padEnd(12, "░");
+      this.streams.stderr.write(`\r\x1b[K${`${bar} ${text}`.slice(0, width)}`);
+      this.#progressShown = true;
+      return;
+    }
+    const quarter = Math.floor((4 * done) / total);
+    if (quarter === this.#lastQuarter && done > 1) return;
+    this.#lastQuarter = quarter;
+    if (quarter > 0) this.streams.stderr.write(`${text}\n`);
+  }
+
+  /** The one document of --json. */
+  document(value: unknown): void {
+    this.#clearProgress();
+    if (this.json) this.streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  #clearProgress(): void {
+    if (this.#progressShown) this.streams.stderr.write("\r\x1b[K");
+    this.#progressShown = false;
+  }
+}
+
+export function formatSeconds(seconds: number): string {
+  if (seconds < 90) return `${seconds.toFixed(seconds < 9.95 ? 1 : 0)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+/** 12345 → "12,345". */
+export function formatCount(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** 859520964 → "859.5 M": three or four figures and a unit. */
+export function formatLarge(value: number, unit = ""): string {
+  const prefixes = ["", "k", "M", "G", "T"];
+  let power = 0;
+  let scaled = value;
+  while (scaled >= 999.95 && power < prefixes.length - 1) {
+    scaled /= 1000;
+    power++;
+  }
+  const digits = power === 0 ? 0 : 1;
+  return `${scaled.toFixed(digits)} ${prefixes[power]}${unit}`.trim();
+}

@@ -1,0 +1,164 @@
+/**
+ * The rooms of the house and the doors between them. What may import what is a table; a new door is a decision, made
+ * here and not by accident.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const src = join(root, "src");
+
+/** errors.ts is open to all. "contract" is src/models/model.ts: what the method knows about any editor. */
+const DOORS: Readonly<Record<string, readonly string[]>> = {
+  tensor: [],
+  graph: ["tensor"],
+  checkpoint: ["tensor"],
+  runtime: ["tensor", "graph"],
+  models: ["contract", "tensor", "graph", "checkpoint", "runtime"],
+  samplers: ["tensor"],
+  method: ["contract", "tensor", "samplers"],
+  images: ["tensor"],
+  session: ["contract", "tensor", "samplers", "method", "images"],
+  cli: ["contract", "tensor", "samplers", "method", "images", "session", "models", "checkpoint", "runtime"],
+};
+
+/** Packages that a room may use; everybody else leaves them alone. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  "onnxruntime-node": ["runtime"],
+  "onnxruntime-web": ["runtime"],
+  sharp: ["images"],
+  commander: ["cli"],
+  zod: ["checkpoint", "session", "cli"],
+  "@bufbuild/protobuf": ["graph"],
+  "@huggingface/tokenizers": ["checkpoint"],
+};
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+  readonly typeOnly: boolean;
+}
+
+/** All source files but tests, relative to src/. */
+const files = readdirSync(src, { recursive: true, encoding: "utf8" })
+  .map((file) => file.replaceAll("\\", "/"))
+  .filter((file) => /\.(ts|mjs)$/.test(file) && !file.endsWith(".test.ts"))
+  .sort();
+const imports = files.flatMap(importsOf);
+
+/** Static imports and re-exports, and import("…") with a plain string. Relative targets become paths below src/. */
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(src, file), "utf8");
+  const statics = text.matchAll(/^\s*(?:import|export)\s+(type\s)?(?:[^"';]*?\sfrom\s+)?"([^"]+)"/gm);
+  const dynamics = text.matchAll(/\bimport\(\s*"([^"]+)"\s*\)/g);
+  const found = [
+    ...Array.from(statics, ([, type, target]) => ({ file, target: target!, typeOnly: type !== undefined })),
+    ...Array.from(dynamics, ([, target]) => ({ file, target: target!, typeOnly: false })),
+  ];
+  return found.map((one) => {
+    if (!one.target.startsWith(".")) return one;
+    return { ...one, target: relative(src, join(src, dirname(file), one.target)).replaceAll("\\", "/") };
+  });
+}
+
+function roomOf(file: string): string {
+  if (file === "models/model.ts") return "contract";
+  return file.includes("/") ? file.slice(0, file.indexOf("/")) : "entry";
+}
+
+const isPackage = (target: string) => !files.includes(target);
+const packageName = (target: string) =>
+  target
+    .split("/")
+    .slice(0, target.startsWith("@") ? 2 : 1)
+    .join("/");
+
+/** Files that run in Node only, by their name or their room. */
+function isNodeOnly(file: string): boolean {
+  return (
+    /(^|\/|\.)node\.(ts|mjs)$/.test(file) ||
+    file.endsWith(".source.mjs") ||
+    /^(cli|server|bench)\//.test(file)
+  );
+}
+
+describe("the rooms of src/", () => {
+  it("were all found, with their imports", () => {
+    expect(files.length).toBeGreaterThan(30);
+    expect(imports.length).toBeGreaterThan(100);
+    const rooms = new Set(files.map(roomOf));
+    for (const room of Object.keys(DOORS)) expect(rooms, `room ${room}`).toContain(room);
+  });
+
+  it("are entered through the doors in the table only", () => {
+    const wrong = imports.filter(({ file, target }) => {
+      if (isPackage(target) || target === "errors.ts") return false;
+      const [from, to] = [roomOf(file), roomOf(target)];
+      if (from === to || from === "entry" || from === "contract")
+        return from === "contract" && to !== "tensor";
+      return !DOORS[from]?.includes(to);
+    });
+    expect(wrong.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
+  });
+
+  it("use packages that they may use, and Node only in files named so", () => {
+    const wrong = imports.filter(({ file, target, typeOnly }) => {
+      if (!isPackage(target)) return false;
+      const name = packageName(target);
+      if (name.startsWith("node:")) return !isNodeOnly(file);
+      if (name === "tsx") return !file.endsWith(".source.mjs");
+      const rooms = PACKAGES[name];
+      return !rooms?.includes(roomOf(file)) || (name === "sharp" && !isNodeOnly(file) && !typeOnly);
+    });
+    expect(wrong.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
+  });
+
+  it("keep Node out of whatever the browser loads", () => {
+    const reached = new Set<string>();
+    const walk = (file: string) => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const one of imports)
+        if (one.file === file && !one.typeOnly && !isPackage(one.target)) walk(one.target);
+    };
+    const webEntries = files.filter((file) => file === "web.ts" || /(^|\/|\.)web\.ts$/.test(file));
+    expect(webEntries.length).toBeGreaterThan(0);
+    webEntries.forEach(walk);
+    expect([...reached].filter((file) => isNodeOnly(file))).toEqual([]);
+    const nodeImports = imports.filter(({ file, target }) => reached.has(file) && target.startsWith("node:"));
+    expect(nodeImports.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
+  });
+
+  it("have no cycle of files", () => {
+    const done = new Set<string>();
+    const cycles: string[] = [];
+    const visit = (file: string, path: readonly string[]) => {
+      if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(" → "));
+      else if (!done.has(file)) {
+        for (const one of imports)
+          if (one.file === file && !one.typeOnly && !isPackage(one.target))
+            visit(one.target, [...path, file]);
+        done.add(file);
+      }
+    };
+    for (const file of files) visit(file, []);
+    expect(cycles).toEqual([]);
+  });
+});
+
+describe("files", () => {
+  it("are short enough to read: under 400 lines, tests and benchmarks too", () => {
+    const folders = ["src", "tests/node", "tests/browser", "benchmarks"];
+    const long = folders.flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+        .filter((file) => /\.(ts|mjs)$/.test(file))
+        .map((file) => ({
+          file: join(folder, file),
+          lines: readFileSync(join(root, folder, file), "utf8").split("\n").length,
+        }))
+        .filter(({ lines }) => lines > 400),
+    );
+    expect(long).toEqual([]);
+  });
+});

@@ -1,0 +1,44 @@
+/** The published package: ESM with types. Dependencies stay outside; what the browser loads is built apart from Node's. */
+import { defineConfig } from "tsdown";
+
+const shared = {
+  format: "esm",
+  target: "es2022",
+  outDir: "dist",
+  sourcemap: true,
+  fixedExtension: true,
+} as const;
+
+/** In the source a Worker is started from worker.web.ts, in the package from what that becomes. */
+const builtWorker = {
+  name: "built-worker",
+  transform(code: string, id: string) {
+    return id.endsWith("src/runtime/web.ts")
+      ? code.replace('new URL("./worker.web.ts"', 'new URL("./worker.web.mjs"')
+      : undefined;
+  },
+};
+
+export default defineConfig([
+  {
+    ...shared,
+    name: "node",
+    platform: "node",
+    entry: {
+      index: "src/index.ts",
+      "cli/main": "src/cli/main.ts",
+      worker: "src/runtime/worker.node.ts",
+    },
+    dts: { entry: "src/index.ts" },
+    clean: true,
+  },
+  {
+    ...shared,
+    name: "web",
+    platform: "browser",
+    entry: { web: "src/web.ts", "worker.web": "src/runtime/worker.web.ts" },
+    dts: { entry: "src/web.ts" },
+    plugins: [builtWorker],
+    clean: false,
+  },
+]);
