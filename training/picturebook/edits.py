@@ -84,7 +84,7 @@ def spoil(text, r):
     """Case, politeness and typos as people have them."""
     if r.random() < 0.06:
         text = r.choice(["please ", "now ", "could you "]) + text
-    if r.random() < 0.08:
+    if len(text) > 4 and r.random() < 0.08:
         i = r.randrange(1, len(text) - 2)
         how = r.randrange(3)
         if how == 0:

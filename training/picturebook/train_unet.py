@@ -6,6 +6,7 @@ the picture", and masking the text direction alone preserves it.
 """
 
 import argparse
+import copy
 import json
 import random
 import time
@@ -19,7 +20,7 @@ from common import EMA, OUT, RUNS, Budget, Log, autocast, cosine, device, save_s
 from edits import phrase, spoil
 from muon import Optimizers
 
-UNET = dict(sample_size=16, in_channels=8, out_channels=4, block_out_channels=[96, 160, 224], layers_per_block=2,
+UNET = dict(sample_size=16, in_channels=8, out_channels=4, block_out_channels=[96, 160, 224], layers_per_block=1,
             down_block_types=["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
             up_block_types=["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
             cross_attention_dim=192, attention_head_dim=4, norm_num_groups=32)
@@ -61,6 +62,15 @@ class Pairs:
             c.append(cond), z.append(self.latents[target]), m.append(mask), ids.append(self.tokens(text))
         to = lambda a: torch.from_numpy(np.stack(a)).float().to(device())
         return to(c), to(z) * self.scale, to(m)[:, None], torch.tensor(ids, device=device())
+
+
+def export(both, ema, scheduler):
+    """The averaged weights as they ship; also along the way, so that they can be tried while training goes on."""
+    copies = copy.deepcopy(both)
+    copies.load_state_dict(ema.shadow)
+    copies["unet"].half().save_pretrained(OUT / "unet")
+    copies["text"].half().save_pretrained(OUT / "text_encoder")
+    scheduler.save_pretrained(OUT / "scheduler")
 
 
 def main():
@@ -126,10 +136,7 @@ def main():
         if time.monotonic() - saved > 240 or budget.fraction >= 1:
             save_state(state, model=both.state_dict(), opt=opt.state_dict(), ema=ema.shadow, n=ema.n, step=step, spent=budget.spent)
             saved = time.monotonic()
-    both.load_state_dict(ema.shadow)
-    unet.half().save_pretrained(OUT / "unet")
-    text.half().save_pretrained(OUT / "text_encoder")
-    scheduler.save_pretrained(OUT / "scheduler")
+            export(both, ema, scheduler)
 
 
 if __name__ == "__main__":

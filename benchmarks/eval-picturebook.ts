@@ -1,0 +1,232 @@
+/**
+ * The table of the shipped checkpoint on pictures it was never trained on, against the exact truth:
+ * `npm run eval:picturebook -- [--json] [--limit N] [--steps T] [--sampler NAME] [--text-guidance s] [--image-guidance s]`.
+ * The held-out pictures lie in benchmarks/picturebook/; the model card says how they are made.
+ */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { loadModel, openSession, type Picture, readPicture, type SessionEditOptions } from "../src/index.ts";
+import { highFrequencyEnergy, mean, median, psnr, squaredError, succeeded } from "./picture-metrics.ts";
+
+interface Turn {
+  instruction: string;
+  kind: string;
+  global?: boolean;
+  unseen_phrase?: boolean;
+  unseen_pair?: boolean;
+  target?: string;
+  change_mask?: string;
+}
+interface Item {
+  id: string;
+  image: string;
+  turns: Turn[];
+}
+
+const { values: flags } = parseArgs({
+  options: {
+    json: { type: "boolean", default: false },
+    limit: { type: "string" },
+    model: { type: "string", default: "picturebook" },
+    steps: { type: "string" },
+    sampler: { type: "string" },
+    "text-guidance": { type: "string" },
+    "image-guidance": { type: "string" },
+    seed: { type: "string", default: "0" },
+    only: { type: "string", default: "single,chain,noop" },
+  },
+});
+const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
+const options = {
+  steps: number(flags.steps),
+  sampler: flags.sampler as SessionEditOptions["sampler"],
+  textGuidance: number(flags["text-guidance"]),
+  imageGuidance: number(flags["image-guidance"]),
+  seed: Number(flags.seed),
+};
+const root = new URL("./picturebook/", import.meta.url).pathname;
+const limit = number(flags.limit) ?? Number.POSITIVE_INFINITY;
+const model = await loadModel(flags.model);
+const say = (line: string) => flags.json || console.log(line);
+const only = new Set(flags.only.split(","));
+
+/** The items of one part; `--limit` takes every n-th, so that all kinds stay in. */
+function itemsOf(part: string): Item[] {
+  if (!only.has(part)) return [];
+  const { items } = JSON.parse(readFileSync(join(root, part, "dataset.json"), "utf8")) as { items: Item[] };
+  const stride = Math.max(1, Math.ceil(items.length / limit));
+  return items.filter((_, i) => i % stride === 0);
+}
+const load = (part: string, file: string) => readPicture(join(root, part, file));
+
+/** What the VAE alone makes of a picture. */
+async function throughVae(picture: Picture): Promise<Picture> {
+  const session = await openSession(model, picture);
+  const image = await model.decodeLatent(session.root.latent);
+  const { fromModelImage } = await import("../src/images/model-image.ts");
+  return fromModelImage(image, picture.width, picture.height, picture);
+}
+
+/** Share with a 95 % Wilson interval. */
+function share(flags: readonly boolean[]) {
+  const n = flags.length;
+  const p = flags.filter(Boolean).length / n;
+  const z = 1.96;
+  const centre = (p + z ** 2 / (2 * n)) / (1 + z ** 2 / n);
+  const half = (z * Math.sqrt((p * (1 - p)) / n + z ** 2 / (4 * n ** 2))) / (1 + z ** 2 / n);
+  return { value: p, low: centre - half, high: centre + half, n };
+}
+
+async function singles() {
+  const rows = [];
+  for (const item of itemsOf("single")) {
+    const turn = item.turns[0]!;
+    const [source, target, mask] = await Promise.all(
+      [item.image, turn.target!, turn.change_mask!].map((file) => load("single", file)),
+    );
+    const changed = (i: number) => mask!.data[4 * i]! > 127;
+    const session = await openSession(model, source!);
+    const node = await session.edit(turn.instruction, options);
+    const result = await node.render();
+    const start = performance.now();
+    const reconstruction = await throughVae(target!);
+    const vae = psnr(reconstruction, target!);
+    rows.push({
+      id: item.id,
+      ...turn,
+      success: succeeded(result, source!, target!, changed),
+      errorRatio: squaredError(result, target!, changed) / squaredError(source!, target!, changed),
+      vae,
+      gap: vae - psnr(result, target!),
+      sharpness: highFrequencyEnergy(result) / highFrequencyEnergy(target!),
+      preserved: turn.global ? null : psnr(result, source!, (i) => !changed(i)),
+      seconds: node.cost.seconds + (performance.now() - start) / 1000,
+    });
+    if (rows.length % 25 === 0) say(`  ${rows.length} single edits`);
+  }
+  return rows;
+}
+
+async function chains() {
+  const rows = [];
+  for (const item of itemsOf("chain")) {
+    const session = await openSession(model, await load("chain", item.image));
+    let before = session.original;
+    const successes: boolean[] = [];
+    for (const turn of item.turns) {
+      const [target, mask] = await Promise.all(
+        [turn.target!, turn.change_mask!].map((file) => load("chain", file)),
+      );
+      const result = await (await session.edit(turn.instruction, options)).render();
+      successes.push(succeeded(result, before, target!, (i) => mask!.data[4 * i]! > 127));
+      before = target!;
+    }
+    const last = await session.head.render();
+    rows.push({ id: item.id, successes, all: successes.every(Boolean), psnr: psnr(last, before) });
+    if (rows.length % 10 === 0) say(`  ${rows.length} chains`);
+  }
+  return rows;
+}
+
+async function noops() {
+  const rows = [];
+  for (const item of itemsOf("noop")) {
+    const session = await openSession(model, await load("noop", item.image));
+    const byTurn: number[] = [];
+    for (const turn of item.turns) {
+      const node = await session.edit(turn.instruction, options);
+      byTurn.push(psnr(await node.render(), session.original));
+    }
+    rows.push({ id: item.id, byTurn });
+  }
+  return rows;
+}
+
+const bytes = (folder: string): number =>
+  readdirSync(folder, { withFileTypes: true }).reduce(
+    (sum, entry) =>
+      sum + (entry.isDirectory() ? bytes(join(folder, entry.name)) : statSync(join(folder, entry.name)).size),
+    0,
+  );
+
+const [single, chain, noop] = [await singles(), await chains(), await noops()];
+await model.dispose();
+
+const kinds = [...new Set(single.map((row) => row.kind))].map((kind) => {
+  const rows = single.filter((row) => row.kind === kind);
+  return {
+    kind,
+    success: share(rows.map((r) => r.success)),
+    errorRatio: median(rows.map((r) => r.errorRatio)),
+    gap: median(rows.map((r) => r.gap)),
+  };
+});
+const subset = (name: string, rows: typeof single) => ({
+  name,
+  success: rows.length ? share(rows.map((r) => r.success)) : null,
+});
+const table = {
+  vaePsnr: mean(single.map((r) => r.vae)),
+  success: single.length ? share(single.map((r) => r.success)) : null,
+  subsets: [
+    subset(
+      "global",
+      single.filter((r) => r.global),
+    ),
+    subset(
+      "local",
+      single.filter((r) => !r.global),
+    ),
+    subset(
+      "unseen phrasing",
+      single.filter((r) => r.unseen_phrase),
+    ),
+    subset(
+      "unseen kind and colour",
+      single.filter((r) => r.unseen_pair),
+    ),
+  ],
+  exactnessGapMedian: median(single.map((r) => r.gap)),
+  sharpnessMedian: median(single.map((r) => r.sharpness)),
+  preservedMean: mean(single.flatMap((r) => r.preserved ?? [])),
+  chainOfFive: chain.length ? share(chain.map((r) => r.all)) : null,
+  chainByTurn: [0, 1, 2, 3, 4].map((t) => mean(chain.map((r) => (r.successes[t] ? 1 : 0)))),
+  noopByTurn: Array.from({ length: 10 }, (_, t) => mean(noop.map((r) => r.byTurn[t]!))),
+  secondsPerEdit: median(single.slice(1).map((r) => r.seconds)),
+  megabytes:
+    flags.model === "picturebook"
+      ? bytes(new URL("../models/picturebook", import.meta.url).pathname) / 1e6
+      : null,
+};
+
+if (flags.json) {
+  console.log(JSON.stringify({ options, ...table, kinds, single, chain, noop }));
+} else {
+  const percent = (s: ReturnType<typeof share> | null) =>
+    s
+      ? `${(100 * s.value).toFixed(1)} %  (95 %: ${(100 * s.low).toFixed(0)}–${(100 * s.high).toFixed(0)}, n = ${s.n})`
+      : "–";
+  say("");
+  say(`VAE, held-out PSNR              ${table.vaePsnr.toFixed(2)} dB`);
+  say(`single edit success             ${percent(table.success)}`);
+  for (const s of table.subsets) say(`  ${s.name.padEnd(30)}${percent(s.success)}`);
+  say(
+    `exactness gap, median           ${table.exactnessGapMedian.toFixed(2)} dB below the VAE's own reconstruction`,
+  );
+  say(
+    `sharpness, median               ${table.sharpnessMedian.toFixed(2)} of the target's high-frequency energy`,
+  );
+  say(`preserved outside, local edits  ${table.preservedMean.toFixed(2)} dB`);
+  say(`chain of five, all successful   ${percent(table.chainOfFive)}`);
+  say(`  by turn                       ${table.chainByTurn.map((v) => v.toFixed(2)).join("  ")}`);
+  say(`no-op, PSNR by turn 1…10        ${table.noopByTurn.map((v) => v.toFixed(1)).join("  ")}`);
+  say(`one edit, warm, median          ${table.secondsPerEdit.toFixed(2)} s`);
+  if (table.megabytes) say(`checkpoint                      ${table.megabytes.toFixed(1)} MB`);
+  say("");
+  for (const k of kinds) {
+    say(
+      `  ${k.kind.padEnd(16)} success ${k.success.value.toFixed(2)} (n = ${k.success.n})   error ratio ${k.errorRatio.toFixed(3)}   gap ${k.gap.toFixed(1)} dB`,
+    );
+  }
+}
