@@ -1,6 +1,9 @@
-/** Loading a model on Node: from a folder, or the checkpoint that comes with the package. */
+/** Loading a model on Node: from a folder, the package itself, or the cache that `emilie pull` fills. */
 import { existsSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
+import { cachedModel } from "../checkpoint/hub/cache.node.ts";
+import { parseRepoId } from "../checkpoint/hub/repo-id.ts";
+import { hubCache } from "../checkpoint/hub/settings.node.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { cacheFolder, mappedStorage } from "../checkpoint/storage.node.ts";
 import { EmilieError } from "../errors.ts";
@@ -11,7 +14,7 @@ import type { EditModel } from "./model.ts";
 import type { MemoryMode } from "./session-cache.ts";
 
 /** Checkpoints under models/ of the package. */
-const SHIPPED = ["picturebook"];
+export const SHIPPED: readonly string[] = ["picturebook"];
 
 export interface LoadOptions {
   /** Threads of the CPU runtime; by default the machine's physical cores. */
@@ -23,7 +26,8 @@ export interface LoadOptions {
 }
 
 /**
- * Loads an editing checkpoint in the diffusers layout. `idOrFolder` is a folder, or "picturebook".
+ * Loads an editing checkpoint in the diffusers layout. `idOrFolder` is a folder, "picturebook", or the name of a model
+ * that was pulled from the hub ("owner/name", "owner/name@revision"); nothing is ever downloaded here.
  * Throws EmilieError: "checkpoint.missing", ".malformed", ".unsupported" or ".unsafe" where the checkpoint cannot be used;
  * the runtime itself ("runtime.missing") is only needed by the first call of the model.
  */
@@ -41,15 +45,24 @@ export async function loadModel(idOrFolder: string, options: LoadOptions = {}): 
   }
 }
 
-/** The folder of a checkpoint; a folder of that name in the working directory comes before a shipped one. */
+/**
+ * The folder of a checkpoint. A folder of that name in the working directory comes first, then what ships with the
+ * package, then the hub's cache.
+ */
 export function checkpointFolder(idOrFolder: string): string {
   const local = isAbsolute(idOrFolder) ? idOrFolder : resolve(idOrFolder);
   if (existsSync(join(local, "model_index.json"))) return local;
-  if (SHIPPED.includes(idOrFolder)) return join(packageRoot(), "models", idOrFolder);
+  if (SHIPPED.includes(idOrFolder)) return shippedFolder(idOrFolder);
   if (existsSync(local)) return local;
+  const id = parseRepoId(idOrFolder);
+  if (id) return cachedModel(hubCache(), id);
   throw new EmilieError(
     "checkpoint.missing",
-    `There is no checkpoint ${JSON.stringify(idOrFolder)}: expected a folder in the layout of diffusers, or one of ` +
-      `${SHIPPED.join(", ")}.`,
+    `There is no checkpoint ${JSON.stringify(idOrFolder)}: expected a folder in the layout of diffusers, the name of a ` +
+      `model on the hub (OWNER/NAME), or one of ${SHIPPED.join(", ")}.`,
   );
+}
+
+export function shippedFolder(name: string): string {
+  return join(packageRoot(), "models", name);
 }

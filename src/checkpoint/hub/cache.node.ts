@@ -1,0 +1,199 @@
+/**
+ * The Hugging Face cache as it lies on disk, shared with the Python tools:
+ * models--OWNER--NAME/{blobs/ETAG, refs/REVISION, snapshots/COMMIT/PATH → ../../blobs/ETAG}.
+ */
+import { randomUUID } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import {
+  copyFile,
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { EmilieError, isEmilieError } from "../../errors.ts";
+import { COMMIT, formatRepoId, type RepoId } from "./repo-id.ts";
+import { type Selection, selectFiles } from "./select.ts";
+
+/** The folder of one repository in the cache. */
+export function repoFolder(cache: string, repo: string): string {
+  return join(cache, `models--${repo.replace("/", "--")}`);
+}
+
+export function snapshotFolder(cache: string, repo: string, commit: string): string {
+  return join(repoFolder(cache, repo), "snapshots", commit);
+}
+
+/** The folder that a revision was pulled into; null where it never was. Says nothing about completeness. */
+export function findSnapshot(cache: string, { repo, revision }: RepoId): string | null {
+  const commit = COMMIT.test(revision) ? revision : readRef(cache, repo, revision);
+  if (commit === null) return null;
+  const folder = snapshotFolder(cache, repo, commit);
+  return existsSync(folder) ? folder : null;
+}
+
+function readRef(cache: string, repo: string, revision: string): string | null {
+  try {
+    const text = readFileSync(join(repoFolder(cache, repo), "refs", revision), "utf8").trim();
+    return COMMIT.test(text) ? text : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The files of a snapshot that an editor needs. Throws as selectFiles() does where some are missing. */
+export function snapshotFiles(folder: string, id: string): Selection {
+  const paths = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((path) => path.replaceAll("\\", "/"))
+    .filter((path) => existsSync(join(folder, path))); // a link whose blob was removed is no file
+  return selectFiles(id, paths);
+}
+
+/** What snapshotFiles() throws, or null where all is there. */
+export function snapshotProblem(folder: string, id: string): EmilieError | null {
+  try {
+    snapshotFiles(folder, id);
+    return null;
+  } catch (error) {
+    if (isEmilieError(error)) return error;
+    throw error;
+  }
+}
+
+/** The folder of a complete model in the cache. Throws "checkpoint.missing", saying how to get it. */
+export function cachedModel(cache: string, id: RepoId): string {
+  const name = formatRepoId(id);
+  const folder = findSnapshot(cache, id);
+  if (!folder) {
+    throw new EmilieError(
+      "checkpoint.missing",
+      `There is no folder ${name}, and no model of that name was downloaded into ${cache}. ` +
+        `To download it: emilie pull ${name}`,
+    );
+  }
+  const problem = snapshotProblem(folder, name);
+  if (!problem) return folder;
+  throw new EmilieError(
+    problem.code,
+    `The cache holds only a part of ${name} (${folder}): ${problem.message} To complete it: emilie pull ${name}`,
+  );
+}
+
+/** Lets refs/REVISION name the commit. Written aside and renamed, so that no reader sees half of it. */
+export async function writeRef(cache: string, { repo, revision }: RepoId, commit: string): Promise<void> {
+  if (revision === commit) return;
+  const file = join(repoFolder(cache, repo), "refs", revision);
+  await mkdir(dirname(file), { recursive: true });
+  const temporary = `${file}.${randomUUID()}.tmp`;
+  await writeFile(temporary, commit);
+  await rename(temporary, file);
+}
+
+/** Size of a file or of what a link points to; null where there is nothing. */
+export async function sizeOnDisk(path: string): Promise<number | null> {
+  return stat(path).then(
+    (found) => (found.isFile() ? found.size : null),
+    () => null,
+  );
+}
+
+/** Makes snapshots/COMMIT/PATH a link to a blob (or a second name or a copy of it where links are not allowed). */
+export async function linkBlob(blob: string, pointer: string): Promise<void> {
+  await mkdir(dirname(pointer), { recursive: true });
+  const temporary = `${pointer}.${randomUUID()}.tmp`;
+  try {
+    await symlink(relative(dirname(pointer), blob), temporary);
+  } catch {
+    // Windows without developer mode, and some network file systems.
+    await link(blob, temporary).catch(() => copyFile(blob, temporary));
+  }
+  try {
+    await rename(temporary, pointer);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+export interface CachedRevision {
+  readonly commit: string;
+  /** Branches and tags that point to it. */
+  readonly refs: readonly string[];
+  readonly folder: string;
+}
+
+export interface CachedRepo {
+  readonly repo: string;
+  readonly folder: string;
+  /** Everything in the folder, unfinished downloads too; links are not counted. */
+  readonly bytes: number;
+  readonly revisions: readonly CachedRevision[];
+}
+
+/** Every model repository in the cache, image model or not. An absent cache is an empty one. */
+export async function listCache(cache: string): Promise<CachedRepo[]> {
+  const names = await readdir(cache).catch(() => []);
+  const repos: CachedRepo[] = [];
+  for (const name of names.sort()) {
+    const repo = /^models--(.+)$/.exec(name)?.[1]?.replace("--", "/");
+    if (!repo) continue;
+    const folder = join(cache, name);
+    const refs = await readRefs(join(folder, "refs"));
+    const commits = await readdir(join(folder, "snapshots")).catch(() => []);
+    repos.push({
+      repo,
+      folder,
+      bytes: await folderBytes(folder),
+      revisions: commits
+        .filter((commit) => COMMIT.test(commit))
+        .map((commit) => ({
+          commit,
+          refs: refs.filter((ref) => ref.commit === commit).map((ref) => ref.name),
+          folder: join(folder, "snapshots", commit),
+        })),
+    });
+  }
+  return repos;
+}
+
+async function readRefs(folder: string): Promise<{ name: string; commit: string }[]> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  return names.sort().flatMap((name) => {
+    try {
+      const commit = readFileSync(join(folder, name), "utf8").trim();
+      return COMMIT.test(commit) ? [{ name: name.replaceAll("\\", "/"), commit }] : [];
+    } catch {
+      return []; // a folder, as refs/pr
+    }
+  });
+}
+
+/** Bytes of all files below a folder, links not followed and not counted; 0 where there is no such folder. */
+export async function folderBytes(folder: string): Promise<number> {
+  const paths = await readdir(folder, { recursive: true }).catch(() => []);
+  let sum = 0;
+  for (const path of paths) {
+    const found = await lstat(join(folder, path)).catch(() => null); // somebody may be deleting
+    if (found?.isFile()) sum += found.size;
+  }
+  return sum;
+}
+
+/** Deletes a repository from the cache, all its revisions. Throws "checkpoint.missing" where it is not there. */
+export async function removeRepo(cache: string, repo: string): Promise<void> {
+  const folder = repoFolder(cache, repo);
+  if (!existsSync(folder)) {
+    throw new EmilieError(
+      "checkpoint.missing",
+      `${repo} is not in the cache (${cache}); nothing was deleted.`,
+    );
+  }
+  await rm(folder, { recursive: true });
+  await rm(join(cache, ".locks", `models--${repo.replace("/", "--")}`), { recursive: true, force: true });
+}

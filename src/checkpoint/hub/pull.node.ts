@@ -1,0 +1,211 @@
+/** Downloading a model from the hub into the cache that the Python tools share. */
+import { basename, join } from "node:path";
+import { z } from "zod";
+import { EmilieError } from "../../errors.ts";
+import { checkPipeline } from "../configs.ts";
+import { folderSource } from "../source.node.ts";
+import { readJson } from "../source.ts";
+import {
+  findSnapshot,
+  linkBlob,
+  repoFolder,
+  sizeOnDisk,
+  snapshotFiles,
+  snapshotFolder,
+  snapshotProblem,
+  writeRef,
+} from "./cache.node.ts";
+import { downloadBlob } from "./download.node.ts";
+import { type HubFile, listRevision } from "./listing.node.ts";
+import { ProgressMeter, type PullProgress } from "./progress.ts";
+import { formatRepoId, type RepoId, requireRepoId } from "./repo-id.ts";
+import { aborted, type Hub } from "./request.node.ts";
+import { type Selection, selectFiles, VARIANT_NAME, type Variant } from "./select.ts";
+import { checkToken, hubCache, hubEndpoint, hubOffline, hubToken } from "./settings.node.ts";
+
+export interface PullOptions {
+  /**
+   * Which weights where a repository has several: "full", "fp16", "bf16", …. Networks without it come as they are. By
+   * default full precision, and half where that is all there is. fp16 is half the download; on a CPU it is then
+   * converted once, into a copy of full size.
+   */
+  readonly variant?: Variant;
+  readonly signal?: AbortSignal;
+  /** Called up to ten times a second. */
+  readonly onProgress?: (progress: PullProgress) => void;
+  /** The cache's folder; default HF_HUB_CACHE, or HF_HOME/hub, or ~/.cache/huggingface/hub. */
+  readonly cache?: string;
+  /** The hub's address; default HF_ENDPOINT, or https://huggingface.co. */
+  readonly endpoint?: string;
+  /** Default HF_TOKEN, or the file that `hf auth login` writes. It is sent to the endpoint's own host alone. */
+  readonly token?: string;
+  /** Milliseconds before a lost connection is tried again, doubled from try to try. Default 1000. */
+  readonly retryDelay?: number;
+}
+
+export interface PulledModel {
+  /** What loadModel() takes. */
+  readonly id: string;
+  readonly commit: string;
+  /** The snapshot: the checkpoint in the layout of diffusers, as links to the blobs. */
+  readonly folder: string;
+  /** Of the needed files together. */
+  readonly bytes: number;
+  /** How many of them came over the network just now. */
+  readonly downloadedBytes: number;
+  readonly files: readonly string[];
+  readonly variants: Readonly<Record<string, Variant>>;
+}
+
+/** Files at once. The hub's storage answers each connection at a limited speed. */
+const PARALLEL = 4;
+/** A model of 1000 files or of 200 GB is none that runs here. */
+const MAX_SELECTED_FILES = 500;
+const MAX_SELECTED_BYTES = 200e9;
+/** Configurations and vocabularies: CLIP's vocabulary, the largest, has one megabyte. */
+const MAX_SMALL_BYTES = 32 * 2 ** 20;
+
+/**
+ * Downloads what an editor needs of `id` ("owner/name" or "owner/name@revision") and nothing else: no pickles, no safety
+ * checker. What is in the cache already is not fetched again, partial files are gone on with, and every file is checked
+ * against its SHA-256 (LFS) or git hash. The configurations come first; a checkpoint that cannot edit is refused then.
+ *
+ * Throws EmilieError: "option.invalid", "hub.missing", "hub.denied", "hub.offline", "hub.unreachable", "hub.malformed",
+ * "hub.corrupt", "checkpoint.missing", "checkpoint.unsafe", "checkpoint.unsupported", "io.failed" or "aborted".
+ */
+export async function pullModel(id: string, options: PullOptions = {}): Promise<PulledModel> {
+  const repoId = requireRepoId(id);
+  const { variant, signal, retryDelay = 1000 } = options;
+  if (variant !== undefined && !VARIANT_NAME.test(variant)) {
+    throw new EmilieError(
+      "option.invalid",
+      `variant is ${JSON.stringify(variant)}; expected full, fp16, bf16, ….`,
+    );
+  }
+  if (signal?.aborted) throw aborted();
+  const cache = options.cache ?? hubCache();
+  if (hubOffline()) return offline(repoId, cache);
+  const hub: Hub = {
+    endpoint: hubEndpoint(process.env, options.endpoint),
+    token: options.token === undefined ? (hubToken()?.token ?? null) : checkToken(options.token, "options"),
+  };
+  const { commit, files } = await listRevision(hub, repoId, { hub, retryDelay, signal });
+  const name = formatRepoId(repoId);
+  const selection = selectFiles(name, [...files.keys()], variant);
+  const wanted = (paths: readonly string[]) => paths.map((path) => files.get(path)!);
+  const [small, weights] = [wanted(selection.small), wanted(selection.weights)];
+  const bytes = checkLimits(name, small, weights);
+
+  const folder = snapshotFolder(cache, repoId.repo, commit);
+  const meter = new ProgressMeter(bytes, options.onProgress ?? (() => {}));
+  let downloadedBytes = 0;
+  const fetchAll = (group: readonly HubFile[]) =>
+    inParallel(group, signal, async (file, groupSignal) => {
+      const pointer = join(folder, file.path);
+      const onBytes = (count: number, from: "network" | "disk") => {
+        if (from === "network") downloadedBytes += count;
+        meter.add(file.path, count, from);
+      };
+      // A snapshot's file is the content of its commit, whether a link or (without links) the file itself.
+      if ((await sizeOnDisk(pointer)) === file.size) return onBytes(file.size, "disk");
+      const blob = join(repoFolder(cache, repoId.repo), "blobs", file.etag);
+      await downloadBlob(file, blob, { hub, id: repoId, commit, retryDelay, signal: groupSignal, onBytes });
+      await writable(cache, () => linkBlob(blob, pointer));
+    });
+  await fetchAll(small);
+  await checkEditor(folder, name);
+  await fetchAll(weights);
+  // Last, so that a revision's name never leads to half a model.
+  await writable(cache, () => writeRef(cache, repoId, commit));
+  return { id: name, commit, folder, bytes, downloadedBytes, ...describe(selection) };
+}
+
+function describe({ small, weights, variants }: Selection) {
+  return { files: [...small, ...weights].sort(), variants };
+}
+
+/** What is in the cache already, where nothing may be asked of the hub. */
+async function offline(id: RepoId, cache: string): Promise<PulledModel> {
+  const name = formatRepoId(id);
+  const folder = findSnapshot(cache, id);
+  if (!folder || snapshotProblem(folder, name)) {
+    throw new EmilieError(
+      "hub.offline",
+      `HF_HUB_OFFLINE is set, and ${cache} has ${folder ? "only a part" : "nothing"} of ${name}. ` +
+        "Unset it to download the model.",
+    );
+  }
+  const found = describe(snapshotFiles(folder, name));
+  const sizes = await Promise.all(found.files.map((path) => sizeOnDisk(join(folder, path))));
+  const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
+  return { id: name, commit: basename(folder), folder, bytes, downloadedBytes: 0, ...found };
+}
+
+function checkLimits(name: string, small: readonly HubFile[], weights: readonly HubFile[]): number {
+  const large = small.find(({ size }) => size > MAX_SMALL_BYTES);
+  const bytes = [...small, ...weights].reduce((sum, { size }) => sum + size, 0);
+  const count = small.length + weights.length;
+  const problem = large
+    ? `${large.path} has ${large.size} bytes, where a few thousand are usual`
+    : count > MAX_SELECTED_FILES
+      ? `it has ${count} files`
+      : bytes > MAX_SELECTED_BYTES
+        ? `it has ${bytes} bytes`
+        : null;
+  if (problem === null) return bytes;
+  throw new EmilieError("hub.malformed", `${name} is no model that could run here: ${problem}.`);
+}
+
+const channelsSchema = z.looseObject({ in_channels: z.number(), out_channels: z.number() });
+
+/** Gigabytes are not fetched for a checkpoint that will be refused when it is loaded. */
+async function checkEditor(folder: string, name: string): Promise<void> {
+  const source = folderSource(folder, name);
+  await checkPipeline(source);
+  const channels = channelsSchema.safeParse(await readJson(source, "unet/config.json")).data;
+  if (!channels || channels.in_channels >= 2 * channels.out_channels) return;
+  throw new EmilieError(
+    "checkpoint.unsupported",
+    `${name} cannot edit: its UNet has ${channels.in_channels} input channels and ${channels.out_channels} output ` +
+      "channels, so it has no input for the picture (a text-to-image checkpoint). Use an instruction checkpoint such as " +
+      "timbrooks/instruct-pix2pix.",
+  );
+}
+
+/** Runs `work` on all files, a few at once. The first failure stops the others and is what is thrown. */
+async function inParallel(
+  files: readonly HubFile[],
+  signal: AbortSignal | undefined,
+  work: (file: HubFile, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const group = new AbortController();
+  const stop = () => group.abort();
+  signal?.addEventListener("abort", stop);
+  const queue = [...files];
+  let failure: { error: unknown } | null = null;
+  const worker = async () => {
+    for (let file = queue.shift(); file && !group.signal.aborted; file = queue.shift()) {
+      try {
+        await work(file, group.signal);
+      } catch (error) {
+        failure ??= { error };
+        group.abort();
+      }
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: PARALLEL }, worker));
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+  if (failure) throw (failure as { error: unknown }).error;
+  if (signal?.aborted) throw aborted();
+}
+
+async function writable<T>(cache: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw new EmilieError("io.failed", `${cache} cannot be written: ${(cause as Error).message}.`, { cause });
+  }
+}

@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import { selectFiles } from "./select.ts";
+
+/** The file names of timbrooks/instruct-pix2pix, as the hub lists them. */
+const pix2pix = [
+  ".gitattributes",
+  "README.md",
+  "feature_extractor/preprocessor_config.json",
+  "instruct-pix2pix-00-22000.ckpt",
+  "instruct-pix2pix-00-22000.safetensors",
+  "model_index.json",
+  "safety_checker/config.json",
+  "safety_checker/model.fp16.safetensors",
+  "safety_checker/model.safetensors",
+  "safety_checker/pytorch_model.bin",
+  "scheduler/scheduler_config.json",
+  "text_encoder/config.json",
+  "text_encoder/model.fp16.safetensors",
+  "text_encoder/model.safetensors",
+  "text_encoder/pytorch_model.bin",
+  "tokenizer/merges.txt",
+  "tokenizer/special_tokens_map.json",
+  "tokenizer/tokenizer_config.json",
+  "tokenizer/vocab.json",
+  "unet/config.json",
+  "unet/diffusion_pytorch_model.bin",
+  "unet/diffusion_pytorch_model.fp16.bin",
+  "unet/diffusion_pytorch_model.fp16.safetensors",
+  "unet/diffusion_pytorch_model.safetensors",
+  "vae/config.json",
+  "vae/diffusion_pytorch_model.bin",
+  "vae/diffusion_pytorch_model.fp16.safetensors",
+  "vae/diffusion_pytorch_model.safetensors",
+];
+const id = "timbrooks/instruct-pix2pix";
+const without = (...patterns: RegExp[]) => pix2pix.filter((path) => !patterns.some((one) => one.test(path)));
+
+describe("the files that an editor needs", () => {
+  it("are its configurations, tokenizer and one precision of each network", () => {
+    const { small, weights, variants } = selectFiles(id, pix2pix);
+    expect(weights).toEqual([
+      "unet/diffusion_pytorch_model.safetensors",
+      "vae/diffusion_pytorch_model.safetensors",
+      "text_encoder/model.safetensors",
+    ]);
+    expect(small).toHaveLength(9);
+    expect([...small, ...weights].filter((path) => /bin|ckpt|safety|feature|README/.test(path))).toEqual([]);
+    expect(variants).toEqual({ unet: "full", vae: "full", text_encoder: "full" });
+    expect(selectFiles(id, pix2pix, "fp16").weights).toEqual([
+      "unet/diffusion_pytorch_model.fp16.safetensors",
+      "vae/diffusion_pytorch_model.fp16.safetensors",
+      "text_encoder/model.fp16.safetensors",
+    ]);
+    expect(() => selectFiles(id, pix2pix, "bf16")).toThrow(/has fp16, full/);
+    const half = without(/model\.safetensors$/);
+    expect(selectFiles(id, half).variants).toEqual({ unet: "fp16", vae: "fp16", text_encoder: "fp16" });
+  });
+
+  it("include all parts of weights in parts, under both libraries' names, or none", () => {
+    const base = without(/^(unet|text_encoder)\/.*safetensors$/);
+    const unet = [
+      "unet/diffusion_pytorch_model.safetensors.index.fp16.json",
+      "unet/diffusion_pytorch_model.fp16-00001-of-00002.safetensors",
+      "unet/diffusion_pytorch_model.fp16-00002-of-00002.safetensors",
+    ];
+    const text = [
+      "text_encoder/model.safetensors.index.json",
+      "text_encoder/model-00001-of-00002.safetensors",
+      "text_encoder/model-00002-of-00002.safetensors",
+    ];
+    const { small, weights } = selectFiles(id, [...base, ...unet, ...text]);
+    expect(weights).toEqual([...unet.slice(1), "vae/diffusion_pytorch_model.safetensors", ...text.slice(1)]);
+    expect(small).toEqual(expect.arrayContaining([unet[0], text[0]]));
+    const clean = [...base, ...unet.slice(0, 2), ...text].filter((path) => !/\.bin$/.test(path));
+    expect(() => selectFiles(id, clean)).toThrow(/no file unet\/diffusion_pytorch_model\.safetensors/);
+  });
+
+  it.each([
+    [
+      "only pickles",
+      without(/^unet\/.*safetensors$/),
+      "checkpoint.unsafe",
+      /unet\/diffusion_pytorch_model\.bin/,
+    ],
+    ["one pickle and nothing else", ["model.ckpt", "README.md"], "checkpoint.unsafe", /model\.ckpt/],
+    [
+      "no weights",
+      without(/^vae\/.*(safetensors|bin)$/),
+      "checkpoint.missing",
+      /vae\/diffusion_pytorch_model/,
+    ],
+    ["no configuration", without(/^vae\/config/), "checkpoint.missing", /vae\/config\.json/],
+    ["no tokenizer", without(/^tokenizer\/vocab/), "checkpoint.missing", /tokenizer\/vocab\.json/],
+    ["no pipeline", without(/model_index/), "checkpoint.missing", /no model_index\.json/],
+    ["nothing", [], "checkpoint.missing", /no model_index\.json/],
+  ])("are named where a repository has %s", (_, paths, code, message) => {
+    expect(() => selectFiles(id, paths)).toThrow(expect.objectContaining({ code }));
+    expect(() => selectFiles(id, paths)).toThrow(message);
+  });
+});

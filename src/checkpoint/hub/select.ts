@@ -1,0 +1,153 @@
+/**
+ * Which files of a repository an editor needs, by name alone: the configurations, the tokenizers, and of each network's
+ * weights one precision as safetensors. Pickles are never among them, nor safety_checker and feature_extractor.
+ * Names follow diffusers' and transformers' save_pretrained().
+ */
+import { EmilieError } from "../../errors.ts";
+
+/** "full" is fp32 or whatever has no suffix; others are the suffix itself (fp16, bf16, non_ema …). */
+export type Variant = "full" | (string & {});
+
+/** In the order in which the loader looks for them (weights.ts). */
+const PREFERENCE: readonly Variant[] = ["full", "fp16", "bf16"];
+
+export const VARIANT_NAME = /^[a-z0-9_]{1,32}$/i;
+
+const NETWORKS: Readonly<Record<string, string>> = {
+  unet: "diffusion_pytorch_model",
+  vae: "diffusion_pytorch_model",
+  text_encoder: "model",
+  text_encoder_2: "model",
+};
+const REQUIRED_NETWORKS = ["unet", "vae", "text_encoder"];
+
+const TOKENIZER_FILES = [
+  "tokenizer.json",
+  "vocab.json",
+  "merges.txt",
+  "special_tokens_map.json",
+  "tokenizer_config.json",
+];
+
+const SMALL = new Set([
+  "model_index.json",
+  "emilie.json",
+  "scheduler/scheduler_config.json",
+  ...["tokenizer", "tokenizer_2"].flatMap((folder) => TOKENIZER_FILES.map((name) => `${folder}/${name}`)),
+  ...Object.keys(NETWORKS).map((folder) => `${folder}/config.json`),
+]);
+
+const REQUIRED = [
+  "model_index.json",
+  "scheduler/scheduler_config.json",
+  ...REQUIRED_NETWORKS.map((folder) => `${folder}/config.json`),
+];
+
+const PICKLE = /\.(bin|ckpt|pt|pth|pickle|pkl)$/;
+
+export interface Selection {
+  /** Configurations, tokenizers and weight indices: kilobytes, and enough to judge the checkpoint. */
+  readonly small: readonly string[];
+  readonly weights: readonly string[];
+  /** By network, the variant that was chosen. */
+  readonly variants: Readonly<Record<string, Variant>>;
+}
+
+/**
+ * Chooses among `paths`. With `variant`, networks that have it are taken in it and the others as they are; without, full
+ * precision comes first. Throws "checkpoint.missing" where files are lacking and "checkpoint.unsafe" where there are only
+ * pickles; `id` is the checkpoint's name for the message.
+ */
+export function selectFiles(id: string, paths: readonly string[], variant?: Variant): Selection {
+  const all = new Set(paths);
+  if (!all.has("model_index.json")) throw notDiffusers(id, paths);
+  const lacking = REQUIRED.find((path) => !all.has(path));
+  if (lacking !== undefined) throw missing(id, lacking);
+  const hasTokenizer = all.has("tokenizer/tokenizer.json") || all.has("tokenizer/vocab.json");
+  if (!hasTokenizer) throw missing(id, "tokenizer/vocab.json");
+
+  const small = paths.filter((path) => SMALL.has(path));
+  const weights: string[] = [];
+  const variants: Record<string, Variant> = {};
+  const offered = new Set<Variant>();
+  for (const [folder, base] of Object.entries(NETWORKS)) {
+    const names = paths.filter((p) => p.startsWith(`${folder}/`)).map((p) => p.slice(folder.length + 1));
+    if (names.length === 0 && !REQUIRED_NETWORKS.includes(folder)) continue;
+    const sets = weightSets(names, base);
+    for (const name of sets.keys()) offered.add(name);
+    const order = variant === undefined ? PREFERENCE : [variant, ...PREFERENCE];
+    const chosen = order.find((name) => sets.has(name));
+    if (chosen === undefined) throw noWeights(id, folder, base, names);
+    variants[folder] = chosen;
+    for (const name of sets.get(chosen)!) {
+      const path = `${folder}/${name}`;
+      (name.endsWith(".json") ? small : weights).push(path);
+    }
+  }
+  if (variant !== undefined && !Object.values(variants).includes(variant)) {
+    throw new EmilieError(
+      "option.invalid",
+      `${id} has no weights of the variant "${variant}"; it has ${[...offered].sort().join(", ")}.`,
+    );
+  }
+  return { small, weights, variants };
+}
+
+/** The complete sets of safetensors files in one folder, by variant: one file, or an index and its parts. */
+function weightSets(names: readonly string[], base: string): Map<Variant, string[]> {
+  const sets = new Map<Variant, string[]>();
+  for (const name of names) {
+    const single = matchRest(name, base, /^(?:\.(\w+))?\.safetensors$/);
+    if (single) sets.set(single[1] ?? "full", [name]);
+  }
+  for (const name of names) {
+    const index = matchRest(name, base, /^\.safetensors\.index(?:\.(\w+))?\.json$/);
+    const variant = index?.[1] ?? "full";
+    if (!index || sets.has(variant)) continue;
+    const parts = names.flatMap((part) => {
+      const found = matchRest(part, base, /^(?:\.(\w+))?-(\d{5})-of-(\d{5})(?:\.(\w+))?\.safetensors$/);
+      return found && (found[1] ?? found[4] ?? "full") === variant ? [{ part, of: Number(found[3]) }] : [];
+    });
+    if (parts.length > 0 && parts.every(({ of }) => of === parts.length)) {
+      sets.set(variant, [name, ...parts.map(({ part }) => part)]);
+    }
+  }
+  return sets;
+}
+
+function matchRest(name: string, base: string, rest: RegExp): RegExpExecArray | null {
+  return name.startsWith(base) ? rest.exec(name.slice(base.length)) : null;
+}
+
+function notDiffusers(id: string, paths: readonly string[]): EmilieError {
+  const pickle = paths.find((path) => PICKLE.test(path));
+  if (pickle !== undefined && !paths.some((path) => path.endsWith(".safetensors")))
+    return onlyPickles(id, pickle);
+  return new EmilieError(
+    "checkpoint.missing",
+    `${id} has no model_index.json, so it is not an image model in the layout of diffusers. Look for a repository with ` +
+      "model_index.json beside unet/, vae/ and text_encoder/, such as timbrooks/instruct-pix2pix.",
+  );
+}
+
+function noWeights(id: string, folder: string, base: string, names: readonly string[]): EmilieError {
+  const pickle = names.find((name) => PICKLE.test(name));
+  return pickle ? onlyPickles(id, `${folder}/${pickle}`) : missing(id, `${folder}/${base}.safetensors`);
+}
+
+function onlyPickles(id: string, pickle: string): EmilieError {
+  const repo = id.split("@")[0];
+  return new EmilieError(
+    "checkpoint.unsafe",
+    `${id} has only pickled weights (${pickle}), which can run any code when they are read. The hub often holds a pull ` +
+      `request with safetensors (see the repository's Community tab, then ${repo}@refs/pr/N), or convert it once with ` +
+      "diffusers: pipe.save_pretrained(folder, safe_serialization=True), and use the folder.",
+  );
+}
+
+function missing(id: string, path: string): EmilieError {
+  return new EmilieError(
+    "checkpoint.missing",
+    `${id} has no file ${path}, or not all its parts, which an editing checkpoint in the layout of diffusers has.`,
+  );
+}

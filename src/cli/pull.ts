@@ -1,0 +1,66 @@
+/** `emilie pull`: a model from the hub into the cache, from where --model finds it by its name. */
+import type { Command } from "commander";
+import { pullModel } from "../checkpoint/hub/pull.node.ts";
+import { isEmilieError } from "../errors.ts";
+import { type Context, stoppable } from "./context.ts";
+import { EXIT, Unsuccessful } from "./errors.ts";
+import { formatLarge, formatSeconds, type Output } from "./output.ts";
+
+const HELP = `
+Examples:
+  $ emilie pull timbrooks/instruct-pix2pix
+  $ emilie pull timbrooks/instruct-pix2pix --variant fp16
+  $ emilie pull OWNER/NAME@refs/pr/1
+  $ emilie edit photo.jpg "make it winter" --model timbrooks/instruct-pix2pix
+
+Only what an editor needs is fetched: configurations, tokenizer, and the weights of UNet, VAE and text encoder as
+safetensors; never .bin or .ckpt, no safety checker. A download that was stopped or cut goes on where it was, and every
+file is checked against its hash. On a CPU full precision is as fast and needs no converted copy; fp16 is half the download.
+
+Environment, as in the Python tools, which share the cache:
+  HF_HOME, HF_HUB_CACHE   where models are kept (default ~/.cache/huggingface/hub)
+  HF_TOKEN                for gated and private models; or the file that "hf auth login" writes
+  HF_ENDPOINT             a mirror of the hub
+  HF_HUB_OFFLINE=1        ask nobody, use what is there`;
+
+export function addPull(program: Command, context: Context): void {
+  program
+    .command("pull")
+    .description("download a model from the Hugging Face hub")
+    .argument("<model>", "OWNER/NAME, or OWNER/NAME@REVISION for a branch, a tag, a pull request or a commit")
+    .option("--variant <name>", "full, fp16, bf16, … (default: full, and half where that is all there is)")
+    .option("--json", "print one JSON document on stdout and nothing else")
+    .addHelpText("after", HELP)
+    .action((model: string, flags: { variant?: string; json?: boolean }) =>
+      context.run(flags.json ?? false, (output) => pull(model, flags.variant, output)),
+    );
+}
+
+async function pull(model: string, variant: string | undefined, output: Output): Promise<void> {
+  const start = performance.now();
+  const note = "Stopping. What has arrived is kept. Press Ctrl-C again to leave at once.";
+  const run = (signal: AbortSignal) =>
+    pullModel(model, {
+      variant,
+      signal,
+      onProgress: ({ bytes, totalBytes, bytesPerSecond, secondsLeft }) => {
+        const size = `${formatLarge(bytes, "B")} of ${formatLarge(totalBytes, "B")}`;
+        const speed = bytesPerSecond > 0 ? `, ${formatLarge(bytesPerSecond, "B")}/s` : "";
+        const left = secondsLeft ? `, ${formatSeconds(secondsLeft)} left` : "";
+        output.progressLine(`${model}: ${size}${speed}${left}`, bytes, totalBytes);
+      },
+    });
+  const pulled = await stoppable(output, run, note).catch((error: unknown) => {
+    if (isEmilieError(error) && error.code === "aborted") throw new Unsuccessful(error.message, EXIT.stopped);
+    throw error;
+  });
+  const seconds = (performance.now() - start) / 1000;
+  output.document({ ...pulled, seconds, warnings: output.warnings });
+  const how =
+    pulled.downloadedBytes === 0
+      ? "all of it was there already"
+      : `${formatLarge(pulled.downloadedBytes, "B")} downloaded in ${formatSeconds(seconds)}`;
+  output.say(`${pulled.id}: ${pulled.files.length} files, ${formatLarge(pulled.bytes, "B")}; ${how}`);
+  output.say(`  ${pulled.folder}`);
+  output.say(`\nNow: emilie edit PICTURE "make it winter" --model ${pulled.id}`);
+}
