@@ -11,8 +11,19 @@ export type ErrorCode =
   | "image.too-large"
   | "mask.invalid"
   | "option.invalid"
+  | "session.malformed" // not an emilie session, or too damaged to open
+  | "session.damaged" // a part that was lost with the file's damage is asked for
+  | "session.version" // written by another version of the format
+  | "session.changed" // the file is not the one that was read
+  | "session.model" // made with other weights, or with a model that is not there
   | "runtime.missing" // onnxruntime is not installed
   | "runtime.failed"
+  | "hub.missing" // no such repository, revision or file on the hub
+  | "hub.denied" // gated, or the token may not read it
+  | "hub.offline" // HF_HUB_OFFLINE is set, and the cache does not have it
+  | "hub.unreachable" // no connection, or none that lasts
+  | "hub.malformed" // an answer that no hub gives, or that is not safe to follow
+  | "hub.corrupt" // what arrived is not what was promised
   | "aborted"
   | "disposed"
   | "io.failed";

@@ -10,12 +10,16 @@ export interface Context {
   run(json: boolean, action: (output: Output) => Promise<void>): Promise<void>;
 }
 
-/** Runs something that Ctrl-C may stop: once after the current step, twice at once. */
-export async function stoppable<T>(output: Output, action: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/** Runs something that Ctrl-C may stop: once in order (after the current step), twice at once. */
+export async function stoppable<T>(
+  output: Output,
+  action: (signal: AbortSignal) => Promise<T>,
+  note = "Stopping after this step. Press Ctrl-C again to leave at once.",
+): Promise<T> {
   const controller = new AbortController();
   const onInterrupt = () => {
     if (controller.signal.aborted) process.exit(EXIT.stopped);
-    output.note("Stopping after this step. Press Ctrl-C again to leave at once.");
+    output.note(note);
     controller.abort();
   };
   process.on("SIGINT", onInterrupt);

@@ -5,14 +5,15 @@ import { readPicture } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
 import { type EditOptions, resolveOptions } from "../method/edit.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
-import { loadModel } from "../models/load.node.ts";
 import { samplerNames } from "../samplers/index.ts";
-import { openSession } from "../session/session.ts";
+import type { Node } from "../session/session.ts";
+import type { StoredSession } from "../session/store.node.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
 import { parseMaskOption, readMask } from "./masks.ts";
 import * as values from "./options.ts";
 import type { Output } from "./output.ts";
+import { beginSession, continueSession, findNode, isSessionFile, saveNode } from "./session-file.ts";
 import { ORIGINAL, runSteps, type Step } from "./steps.ts";
 
 const EXAMPLES = `
@@ -21,12 +22,15 @@ Examples:
   $ emilie edit photo.jpg "make it winter" "paint the roof blue" --mask 2=roof.png
   $ emilie edit photo.jpg "add a balloon" --mask box:40,20,200,160 --seed 7 --out balloon
   $ emilie edit photo.jpg "make the car red" --mask auto --json
+  $ emilie edit out/session.emilie "now make it night"
+  $ emilie edit out/session.emilie "make it a boat" --from 3fd1
 
 Each instruction starts from the result of the one before. The results have the size of your picture; where a mask is
 black, they are your own pixels. A mask is a picture (white = edit), "auto" (the model judges where the instruction
 belongs), or a box in pixels. With one instruction, N= may be left out.
 
-Every picture carries its recipe in its PNG text. In the JSON document, a psnr of null means that nothing differs.
+Every edit is saved in a session beside the pictures, from which you can go on, branch and replay (emilie show, emilie
+replay), and every picture carries its recipes in its PNG text. In the JSON document, a psnr of null means that nothing differs.
 Exit codes: 0 done, 1 it did not work, 2 wrong usage, 130 stopped by Ctrl-C (what was finished is kept).`;
 
 const OWN = "(default: the checkpoint's own)";
@@ -34,9 +38,11 @@ const OWN = "(default: the checkpoint's own)";
 interface Flags
   extends Pick<EditOptions, "steps" | "sampler" | "textGuidance" | "imageGuidance" | "control"> {
   readonly mask?: readonly string[];
-  readonly model: string;
+  readonly model?: string;
   readonly seed: number;
   readonly out: string;
+  readonly session?: string;
+  readonly from?: string;
   readonly json?: boolean;
 }
 
@@ -44,13 +50,12 @@ export function addEdit(program: Command, context: Context): void {
   program
     .command("edit")
     .description("edit a picture by instructions, one after the other")
-    .argument("<image>", "PNG, JPEG, WebP, AVIF or TIFF, any size and aspect")
+    .argument("<image>", "PNG, JPEG, WebP, AVIF or TIFF, any size and aspect; or a saved session (.emilie)")
     .argument("<instruction...>", 'what should change, as in "make it winter"')
     .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", collect)
     .option(
       "--model <model>",
-      "a checkpoint that ships with emilie, or a folder in the diffusers layout",
-      "picturebook",
+      "a checkpoint that ships with emilie, or a folder in the diffusers layout (default: picturebook, or the session's)",
     )
     .option("--seed <seed>", "chooses the noise; the same seed gives the same picture", values.seed, 0)
     .option("--steps <steps>", `how many steps an edit takes; more is finer and slower ${OWN}`, values.steps)
@@ -58,7 +63,12 @@ export function addEdit(program: Command, context: Context): void {
     .option("--text-guidance <s>", `how strongly the instruction pulls ${OWN}`, values.guidance)
     .option("--image-guidance <s>", `how strongly the picture holds ${OWN}`, values.guidance)
     .option("--control <name>", `how a mask acts: ${CONTROLS.join(", ")} (default: anchored)`, values.control)
+    .option("--from <node>", "with a saved session: the id or name of the node to edit (default: its head)")
     .option("--out <folder>", "where the pictures go", "out")
+    .option(
+      "--session <file>",
+      "where every edit is saved (default: session.emilie in --out, or the one named)",
+    )
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
     .action((image: string, instructions: string[], flags: Flags) =>
@@ -74,30 +84,44 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
     if (masks.has(edit)) throw new UsageError(`Edit ${edit} has two masks: ${masks.get(edit)} and ${value}.`);
     masks.set(edit, value);
   }
-  const picture = await readPicture(image);
-  const steps = await planSteps(instructions, masks, picture, flags, output);
-  const model = await loadModel(flags.model);
+  if (flags.from !== undefined && !isSessionFile(image)) {
+    throw new UsageError("--from names a node of a saved session, as in emilie edit out/session.emilie.");
+  }
+  const { session, start, steps, file, firstNumber } = isSessionFile(image)
+    ? await planFromSession(image, instructions, masks, flags, output)
+    : await planFromPicture(image, instructions, masks, flags, output);
+  const { model, original } = session;
   try {
-    const session = await openSession(model, picture);
     const used = resolveOptions(model, steps[0]!.options);
-    output.say(`${basename(image)}, ${picture.width}×${picture.height}, edited by ${model.id}`);
+    output.say(
+      `${basename(image)}, ${original.width}×${original.height}, edited by ${session.modelFacts.id}`,
+    );
     output.say(
       `${used.steps} steps of ${used.sampler}, text guidance ${used.textGuidance}, image guidance ${used.imageGuidance}, seed ${used.seed}`,
     );
     output.say();
     await makeFolder(flags.out);
     const outcome = await stoppable(output, (signal) =>
-      runSteps(session, steps, { out: flags.out, output, signal }),
+      runSteps(session, steps, {
+        out: flags.out,
+        output,
+        signal,
+        start,
+        firstNumber,
+        onPicture: (_id, _picture, node) => saveNode(session, node, file, output),
+      }),
     );
     output.document({
-      image: { path: image, width: picture.width, height: picture.height },
+      image: { path: image, width: original.width, height: original.height },
       model: modelFacts(model),
       steps: outcome.reports,
       strip: outcome.strip,
+      session: file,
       stopped: outcome.stopped,
       warnings: output.warnings,
     });
     output.say(`\nAll of it on one sheet → ${outcome.strip}`);
+    output.say(`To go on → emilie edit ${file} "…"`);
     if (outcome.stopped) {
       const done = `${outcome.reports.length} of ${steps.length} edits`;
       throw new Unsuccessful(`Stopped. ${done} were finished and are written.`, EXIT.stopped);
@@ -107,10 +131,53 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
   }
 }
 
+interface Plan {
+  readonly session: StoredSession;
+  readonly start: Node;
+  readonly steps: readonly Step[];
+  /** Where the session is saved. */
+  readonly file: string;
+  readonly firstNumber: number;
+}
+
+/** The picture and the masks are read before the model: what is wrong with them is said at once. */
+async function planFromPicture(
+  image: string,
+  instructions: readonly string[],
+  masks: ReadonlyMap<number, string>,
+  flags: Flags,
+  output: Output,
+): Promise<Plan> {
+  const picture = await readPicture(image);
+  const steps = await planSteps(instructions, masks, picture, ORIGINAL, flags, output);
+  const { session, file } = await beginSession(picture, flags, output);
+  return { session, start: session.root, steps, file, firstNumber: 1 };
+}
+
+async function planFromSession(
+  image: string,
+  instructions: readonly string[],
+  masks: ReadonlyMap<number, string>,
+  flags: Flags,
+  output: Output,
+): Promise<Plan> {
+  const session = await continueSession(image, flags.model, output);
+  try {
+    const start = flags.from === undefined ? session.head : findNode(session.nodes.values(), flags.from);
+    const from = start === session.root ? ORIGINAL : start.id;
+    const steps = await planSteps(instructions, masks, session.original, from, flags, output);
+    return { session, start, steps, file: flags.session ?? image, firstNumber: session.nodes.size };
+  } catch (error) {
+    await session.model.dispose();
+    throw error;
+  }
+}
+
 async function planSteps(
   instructions: readonly string[],
   masks: ReadonlyMap<number, string>,
   picture: Picture,
+  from: string,
   flags: Flags,
   output: Output,
 ): Promise<Step[]> {
@@ -122,7 +189,7 @@ async function planSteps(
     const mask = value === undefined ? undefined : await readMask(value, picture, output);
     plan.push({
       id: String(index + 1),
-      from: plan.at(-1)?.id ?? ORIGINAL,
+      from: plan.at(-1)?.id ?? from,
       instruction,
       mask,
       options,

@@ -6,18 +6,20 @@ import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "../models/autoencoder-kl.ts";
 import { type Checkpoint, readCheckpoint } from "../models/checkpoint.ts";
+import { familyName, trainedSize } from "../models/describe.ts";
 import { checkpointFolder } from "../models/load.node.ts";
 import { buildUNet } from "../models/unet.ts";
 import { defaultSampler } from "../samplers/config.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
 import { formatLarge, type Output } from "./output.ts";
+import { sayTable } from "./table.ts";
 
 export function addInspect(program: Command, context: Context): void {
   program
     .command("inspect")
     .description("show what a checkpoint is, and what it costs per picture size; nothing is computed")
-    .argument("<checkpoint>", "a checkpoint that ships with emilie, or a folder in the diffusers layout")
+    .argument("<checkpoint>", "a checkpoint that ships with emilie, a pulled OWNER/NAME, or a folder")
     .option("--json", "print one JSON document on stdout and nothing else")
     .action((checkpoint: string, flags: { json?: boolean }) =>
       context.run(flags.json ?? false, (output) => inspect(checkpoint, output)),
@@ -72,11 +74,11 @@ function describeCheckpoint(checkpoint: Checkpoint, own: EmilieDefaults) {
   const { unet, vae, text, tokenizer, scheduler, tables } = checkpoint;
   const factor = vaeFactor(vae);
   const stride = factor * 2 ** (unet.levels.length - 1);
-  const nativeSize = own.nativeSize ?? factor * Math.max(...[unet.sample_size ?? 64].flat());
+  const nativeSize = trainedSize(checkpoint, own);
   const steps = own.defaults.steps ?? 20;
   const sizes = [nativeSize / 2, nativeSize, 2 * nativeSize].map((size) => Math.ceil(size / stride) * stride);
   return {
-    family: family(text.hidden_size),
+    family: familyName(text),
     prediction: String(scheduler.prediction_type ?? "epsilon"),
     sampler: own.defaults.sampler ?? defaultSampler(scheduler),
     steps,
@@ -115,12 +117,6 @@ function costs({ unet, vae, tokenizer, tables }: Checkpoint, size: number, steps
   };
 }
 
-/** The text encoder tells the families apart: CLIP ViT-L has width 768, OpenCLIP ViT-H 1024. */
-function family(textWidth: number): string {
-  const base = { 768: " (Stable Diffusion 1.x)", 1024: " (Stable Diffusion 2.x)" }[textWidth] ?? "";
-  return `InstructPix2Pix${base}`;
-}
-
 function network(name: string, { tensors, files }: WeightTable) {
   const all = [...tensors.values()];
   return {
@@ -130,13 +126,4 @@ function network(name: string, { tensors, files }: WeightTable) {
     storedBytes: all.reduce((sum, { length }) => sum + length, 0),
     files: files.map(({ path }) => path),
   };
-}
-
-/** The first column to the left, the others to the right. */
-function sayTable(output: Output, rows: readonly (readonly string[])[]): void {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  for (const row of rows) {
-    const cells = row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)));
-    output.say(`  ${cells.join("   ")}`);
-  }
 }

@@ -48,7 +48,11 @@ export class Output {
    */
   progress(label: string, done: number, total: number, seconds: number): void {
     const left = done > 0 ? `, ${formatSeconds((seconds / done) * (total - done))} left` : "";
-    const text = `${label}: step ${done} of ${total}${done < total ? left : ""}`;
+    this.progressLine(`${label}: step ${done} of ${total}${done < total ? left : ""}`, done, total);
+  }
+
+  /** The same with words of its own; `done` of `total` in any unit. */
+  progressLine(text: string, done: number, total: number): void {
     if (this.streams.stderr.isTTY) {
       const width = Math.max(20, (this.streams.stderr.columns ?? 80) - 1);
       const bar = "█".repeat(Math.round((12 * done) / total)).padEnd(12, "░");

@@ -5,10 +5,15 @@ import { Command, CommanderError } from "commander";
 import { packageRoot } from "../runtime/package-root.node.ts";
 import type { Context } from "./context.ts";
 import { addDemo } from "./demo.ts";
+import { addDoctor } from "./doctor.ts";
 import { addEdit } from "./edit.ts";
 import { describe, EXIT, errorDocument, exitCode, Unsuccessful, UsageError } from "./errors.ts";
 import { addInspect } from "./inspect.ts";
+import { addModels } from "./models.ts";
 import { Output, type Streams } from "./output.ts";
+import { addPull } from "./pull.ts";
+import { addReplay } from "./replay.ts";
+import { addShow } from "./show.ts";
 
 /** Runs a command line (without "node" and the script) and returns its exit code; never throws. */
 export async function runCommandLine(args: readonly string[], streams: Streams = process): Promise<number> {
@@ -52,5 +57,10 @@ function buildProgram(context: Context, streams: Streams): Command {
   addEdit(program, context);
   addDemo(program, context);
   addInspect(program, context);
+  addPull(program, context);
+  addModels(program, context);
+  addDoctor(program, context);
+  addShow(program, context);
+  addReplay(program, context);
   return program;
 }

@@ -7,6 +7,7 @@ import type { Mask } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
 import { type Frame, strip, thumbnail } from "../images/strip.ts";
 import type { EditOptions } from "../method/edit.ts";
+import { describePath } from "../session/picture-path.node.ts";
 import type { Node, Session } from "../session/session.ts";
 import { formatCount, formatSeconds, type Output } from "./output.ts";
 
@@ -51,8 +52,12 @@ export interface RunOptions {
   readonly out: string;
   readonly output: Output;
   readonly signal: AbortSignal;
-  /** Called with each finished picture. */
-  readonly onPicture?: (id: string, picture: Picture) => Promise<void>;
+  /** Called with each finished picture, before it is written. */
+  readonly onPicture?: (id: string, picture: Picture, node: Node) => Promise<void>;
+  /** Where a session goes on from: steps name it by its id. Default: the original. */
+  readonly start?: Node;
+  /** The number of the first picture's file. Default 1. */
+  readonly firstNumber?: number;
 }
 
 /** Runs the steps in order. Writes 00-original.png, one picture a step, and strip.png into `out`, which exists. */
@@ -61,11 +66,20 @@ export async function runSteps(
   steps: readonly Step[],
   options: RunOptions,
 ): Promise<Outcome> {
-  const { out, output, signal, onPicture } = options;
+  const { out, output, signal, onPicture, start = session.root, firstNumber = 1 } = options;
   const nodes = new Map<string, Node>([[ORIGINAL, session.root]]);
   const pictures = new Map<string, Picture>([[ORIGINAL, await session.root.render()]]);
   const frames: Frame[] = [{ picture: thumbnail(pictures.get(ORIGINAL)!), caption: ORIGINAL }];
-  const order = [ORIGINAL, ...steps.map((step) => step.id)];
+  const order = [ORIGINAL];
+  const first = start === session.root ? ORIGINAL : start.id;
+  if (first !== ORIGINAL) {
+    nodes.set(start.id, start);
+    pictures.set(start.id, await start.render());
+    order.push(start.id);
+    const caption = start.name ?? start.instruction;
+    frames.push({ picture: thumbnail(pictures.get(start.id)!), caption, parent: 0 });
+  }
+  order.push(...steps.map((step) => step.id));
   const reports: StepReport[] = [];
   let stopped = false;
   await writePicture(pictures.get(ORIGINAL)!, join(out, "00-original.png"));
@@ -80,17 +94,17 @@ export async function runSteps(
       break;
     }
     const picture = await node.render();
-    const file = join(out, `${String(index + 1).padStart(2, "0")}-${slug(step.instruction)}.png`);
-    await writePicture(picture, file, { metadata: { emilie: JSON.stringify(node.recipe) } });
+    await onPicture?.(step.id, picture, node);
+    const file = join(out, `${String(index + firstNumber).padStart(2, "0")}-${slug(step.instruction)}.png`);
+    await writePicture(picture, file, { metadata: await describePath(session, node) });
     const change = compareInsideOutside(pictures.get(step.from)!, picture, node.mask);
     const { seconds, unetCalls } = node.cost;
     const mask = step.mask === "auto" ? "auto" : step.mask ? "given" : null;
     const { id, from, instruction } = step;
     reports.push({ id, from, instruction, file, mask, seconds, unetCalls, change, recipe: node.recipe });
-    sayStep(output, index, reports.at(-1)!, steps[index - 1]?.id ?? ORIGINAL);
+    sayStep(output, index, reports.at(-1)!, steps[index - 1]?.id ?? first);
     nodes.set(id, node);
     pictures.set(id, picture);
-    await onPicture?.(id, picture);
     frames.push({
       picture: thumbnail(picture),
       caption: instruction,

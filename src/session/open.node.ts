@@ -2,7 +2,8 @@
 import { readPicture } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
-import { openSession as openPicture, type Session } from "./session.ts";
+import { encodeOriginal } from "./session.ts";
+import { StoredSession } from "./store.node.ts";
 
 /**
  * Opens a session on a picture or on a picture file (PNG, JPEG, WebP, AVIF, TIFF; up to 64 megapixels).
@@ -13,7 +14,8 @@ export async function openSession(
   model: EditModel,
   picture: Picture | string | URL | Uint8Array,
   options: CallOptions = {},
-): Promise<Session> {
+): Promise<StoredSession> {
   const isPicture = typeof picture === "object" && "width" in picture;
-  return openPicture(model, isPicture ? picture : await readPicture(picture), options);
+  const original = isPicture ? picture : await readPicture(picture);
+  return new StoredSession(model, original, ...(await encodeOriginal(model, original, options)));
 }

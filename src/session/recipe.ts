@@ -1,10 +1,13 @@
 /** A recipe says everything an edit's result depends on, so that it can be done again bit for bit (method, invariant 5). */
+import { EmilieError } from "../errors.ts";
 import type { Mask } from "../images/mask.ts";
+import type { EditOptions } from "../method/edit.ts";
+import type { PlacedRegion } from "./run.ts";
 
 export interface RecipeRegion {
   readonly instruction: string;
   readonly weight?: number;
-  /** Size of the mask and a hash over its values; null: everywhere. */
+  /** Size of the mask and a hash over its values; null: everywhere. The session keeps the masks by their hashes. */
   readonly mask: { readonly width: number; readonly height: number; readonly sha256: string } | null;
 }
 
@@ -31,13 +34,47 @@ export async function sha256(data: Uint8Array | string): Promise<string> {
   return Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
+/** The bytes of a latent's or a mask's values, as they lie in a session file. */
+export function bytesOf({ data }: { readonly data: Float32Array | Uint8ClampedArray }): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
 export async function describeMask(mask: Mask): Promise<NonNullable<RecipeRegion["mask"]>> {
-  const { width, height, data } = mask;
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return { width, height, sha256: await sha256(bytes) };
+  const { width, height } = mask;
+  return { width, height, sha256: await sha256(bytesOf(mask)) };
 }
 
 /** The id of the node that a recipe makes: twelve hex digits of its hash. The parent's id is part of the recipe. */
 export async function nodeId(recipe: Recipe): Promise<string> {
   return (await sha256(JSON.stringify(recipe))).slice(0, 12);
+}
+
+/** What a recipe records of an edit's settings. */
+export type RecipeSettings = Required<Omit<EditOptions, "signal" | "onStep">>;
+
+/** The settings of a recipe, as the method takes them; resolveOptions checks the names. */
+export function settingsOf(recipe: Recipe): RecipeSettings {
+  const { steps, textGuidance, imageGuidance, base } = recipe;
+  return {
+    seed: BigInt(recipe.seed),
+    steps,
+    sampler: recipe.sampler as RecipeSettings["sampler"],
+    textGuidance,
+    imageGuidance,
+    control: recipe.control as RecipeSettings["control"],
+    base,
+  };
+}
+
+/** The regions of a recipe with their masks. Throws session.damaged for a mask that is not among `masks`. */
+export function regionsOf(recipe: Recipe, masks: ReadonlyMap<string, Mask>): PlacedRegion[] {
+  return recipe.regions.map(({ instruction, weight, mask }) => {
+    if (mask && !masks.has(mask.sha256)) {
+      throw new EmilieError(
+        "session.damaged",
+        `The mask of "${instruction}" (${mask.width}×${mask.height}, SHA-256 ${mask.sha256}) is missing. Give it again.`,
+      );
+    }
+    return { instruction, weight, mask: mask ? masks.get(mask.sha256) : undefined };
+  });
 }

@@ -6,10 +6,11 @@
 
 import { EmilieError } from "../errors.ts";
 import { composite } from "../images/composite.ts";
-import { type Mask, maskToLatent, resizeMask } from "../images/mask.ts";
+import { compareInsideOutside } from "../images/difference.ts";
+import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
 import { fromModelImage, type Size, toModelImage, workingSize } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
-import { type EditOptions, edit, type Region, resolveOptions } from "../method/edit.ts";
+import { type EditOptions, resolveOptions } from "../method/edit.ts";
 import { toDecoderInput } from "../method/latent-iteration.ts";
 import { type RelevanceOptions, relevance } from "../method/relevance.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
@@ -17,27 +18,17 @@ import { createSchedule } from "../samplers/index.ts";
 import type { StepEvent } from "../samplers/types.ts";
 import { createNoise } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
 import { describeMask, nodeId, type Recipe, sha256 } from "./recipe.ts";
+import { type Replay, type ReplayChanges, replay } from "./replay.ts";
+import { checkWeights, runEdit, unionOf } from "./run.ts";
+import { type Node, type NodeRecord, pathTo, TreeNode } from "./tree-node.ts";
+import { type Verification, type VerifyOptions, verify } from "./verify.ts";
 
-/** One state of the picture: the original, or the result of an edit. */
-export interface Node {
-  readonly id: string;
-  readonly parent: Node | null;
-  /** What was asked; "" for the original. */
-  readonly instruction: string;
-  /** null for the original. */
-  readonly recipe: Recipe | null;
-  /** c, the condition that edits of this node start from, [channels, h, w], unscaled. */
-  readonly latent: Tensor;
-  /** Where the picture was allowed to change, in its own pixels; absent: everywhere. */
-  readonly mask?: Mask;
-  readonly cost: { readonly seconds: number; readonly unetCalls: number };
-  /** The picture at the user's own size. Decoded on the first call. */
-  render(options?: CallOptions): Promise<Picture>;
-}
+export type { Node } from "./tree-node.ts";
 
 export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
-  /** The node to edit. Default: the one made last. */
+  /** The node to edit. Default: the head. */
   readonly from?: Node;
   /** White (1) may change, black (0) must stay. "auto": the model's own relevance map. Default: everywhere. */
   readonly mask?: Mask | "auto";
@@ -54,6 +45,8 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
 
 /** Pictures kept in memory; others are decoded again from their latents when asked for. The original is always kept. */
 const KEPT_PICTURES = 8;
+/** A name is for a caption in a tree, not for an essay. */
+export const MAX_NAME_LENGTH = 200;
 
 /**
  * Opens a session on a picture.
@@ -66,19 +59,35 @@ export async function openSession(
   original: Picture,
   options: CallOptions = {},
 ): Promise<Session> {
+  return new Session(model, original, ...(await encodeOriginal(model, original, options)));
+}
+
+/** What a session begins with: the size the model works at, c₁ = E(I₀).mode, and the original's id. */
+export async function encodeOriginal(
+  model: EditModel,
+  original: Picture,
+  options: CallOptions = {},
+): Promise<[size: Size, c: Tensor, id: string]> {
   const size = workingSize(original.width, original.height, model.nativeSize, model.factor);
   const c = await model.encodeImage(toModelImage(original, size.width, size.height), options);
-  const id = (
-    await sha256(new Uint8Array(original.data.buffer, original.data.byteOffset, original.data.byteLength))
-  ).slice(0, 12);
-  return new Session(model, original, size, c, id);
+  return [size, c, await pictureId(original)];
+}
+
+/** The id of the original: twelve hex digits of the hash of its pixels. */
+export async function pictureId({ data }: Picture): Promise<string> {
+  return (await sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))).slice(0, 12);
 }
 
 export class Session {
   readonly root: Node;
-  readonly nodes = new Map<string, Node>();
-  /** The node made last. */
-  head: Node;
+  readonly nodes: Map<string, Node> = new Map();
+  /** The masks that recipes name, by their SHA-256, at the picture's own size. */
+  readonly masks: Map<string, Mask> = new Map();
+  /** What recipes call the model. A saved session keeps the name it was made under. */
+  readonly modelFacts: Recipe["model"];
+  #head: Node;
+  /** For each node the child that the head was last seen below: where redo goes. */
+  readonly #towards = new Map<string, Node>();
   /** Rendered pictures, the one used longest ago first. */
   readonly #pictures = new Map<string, Promise<Picture>>();
 
@@ -88,28 +97,34 @@ export class Session {
     readonly original: Picture,
     /** The size the model works at. */
     readonly size: Size,
-    c: Tensor,
+    c: Tensor | string,
     id: string,
+    modelFacts: Recipe["model"] = { id: model.id, fingerprint: model.fingerprint },
   ) {
     const cost = { seconds: 0, unetCalls: 0 };
-    this.root = {
-      id,
-      parent: null,
-      instruction: "",
-      recipe: null,
-      latent: c,
-      cost,
-      render: async () => original,
-    };
-    this.head = this.root;
+    const root = { id, parent: null, recipe: null, latent: c, changed: true, cost };
+    this.root = new TreeNode(root, async () => original);
+    this.#head = this.root;
+    this.modelFacts = modelFacts;
     this.nodes.set(id, this.root);
+  }
+
+  /** The node that the next edit starts from: the one made last, or the one chosen since. */
+  get head(): Node {
+    return this.#head;
+  }
+
+  set head(node: Node) {
+    this.#require(node, "the head");
+    this.#head = node;
+    for (let at = node; at.parent; at = at.parent) this.#towards.set(at.parent.id, at);
   }
 
   /**
    * Edits a node and returns the new one, which becomes the head. What has been computed before (the same recipe from the
    * same parent) is returned, not computed again.
    *
-   * @throws EmilieError option.invalid, mask.invalid, aborted (the session is then as it was before)
+   * @throws EmilieError option.invalid, mask.invalid, aborted (the session is then as it was before); session.damaged
    */
   async edit(instruction: string, options: SessionEditOptions = {}): Promise<Node> {
     const {
@@ -121,33 +136,33 @@ export class Session {
       signal,
       ...method
     } = options;
-    if (this.nodes.get(from.id) !== from) {
-      throw new EmilieError(
-        "option.invalid",
-        `the node to edit must be one of this session's, got "${from.id}"`,
-      );
-    }
+    this.#require(from, "the node to edit");
     const start = performance.now();
     const before = this.model.calls.unet;
     const resolved = resolveOptions(this.model, method);
     const place =
       mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;
-    const own = [{ instruction, mask: place }, ...regions].map((r) => ({
-      ...r,
-      mask: r.mask && this.#fit(r.mask),
+    const fitted = [{ instruction, mask: place }, ...regions].map((region) => ({
+      ...region,
+      mask: region.mask && this.#fit(region.mask),
     }));
+    checkWeights(fitted);
 
+    const masks = await Promise.all(fitted.map(({ mask }) => mask && describeMask(mask)));
+    // Equal masks are kept once.
+    const own = fitted.map((region, i) => ({
+      ...region,
+      mask: this.masks.get(masks[i]?.sha256 ?? "") ?? region.mask,
+    }));
     const recipe: Recipe = {
       version: 1,
-      model: { id: this.model.id, fingerprint: this.model.fingerprint },
+      model: this.modelFacts,
       parent: from.id,
-      regions: await Promise.all(
-        own.map(async ({ instruction, weight, mask }: (typeof own)[number] & { weight?: number }) => ({
-          instruction,
-          weight,
-          mask: mask ? await describeMask(mask) : null,
-        })),
-      ),
+      regions: own.map(({ instruction, weight }: (typeof own)[number] & { weight?: number }, i) => ({
+        instruction,
+        weight,
+        mask: masks[i] ?? null,
+      })),
       seed: String(resolved.seed),
       steps: resolved.steps,
       sampler: resolved.sampler,
@@ -157,33 +172,134 @@ export class Session {
       base: resolved.base,
     };
     const id = await nodeId(recipe);
-    const known = this.nodes.get(id);
-    if (known) {
-      this.head = known;
-      return known;
-    }
+    const known = () => {
+      const node = this.nodes.get(id);
+      if (node) this.head = node;
+      return node;
+    };
+    if (this.nodes.has(id)) return known()!;
 
-    const [, h, w] = from.latent.shape as [number, number, number];
-    const latentRegions: Region[] = own.map((r) => ({ ...r, mask: r.mask && maskToLatent(r.mask, h, w) }));
-    const result = await edit(this.model, from.latent, latentRegions, {
-      ...resolved,
-      signal,
-      onStep: onProgress,
+    const result = await runEdit(this.model, from.latent, own, { ...resolved, signal, onStep: onProgress });
+    // Meanwhile the same edit may have been made, or the parent deleted.
+    if (this.nodes.has(id)) return known()!;
+    this.#require(from, "the edited node");
+    own.forEach(({ mask }, i) => {
+      if (mask) this.masks.set(masks[i]!.sha256, mask);
     });
-    const whole = own.some((r) => !r.mask) ? undefined : unionOf(own.map((r) => r.mask!));
-    const node: Node = {
+    const node = this.restore({
       id,
       parent: from,
-      instruction: own.map((r) => r.instruction).join(" + "),
       recipe,
       latent: result.c,
-      mask: whole,
+      mask: unionOf(own.map((region) => region.mask)),
+      changed: result.changed,
       cost: { seconds: (performance.now() - start) / 1000, unetCalls: this.model.calls.unet - before },
-      render: (options) => this.#picture(node, result.changed, options),
-    };
-    this.nodes.set(id, node);
+    });
     this.head = node;
     return node;
+  }
+
+  /** Adds a node that has been computed, here or when it was saved. Its masks are in `masks`. */
+  restore(record: NodeRecord): Node {
+    const node = new TreeNode(record, (self, options) => this.#picture(self, options));
+    this.nodes.set(node.id, node);
+    return node;
+  }
+
+  /** Calls a node by a name of up to 200 characters; "" takes the name away. */
+  rename(node: Node, name: string): void {
+    this.#require(node, "the node to rename");
+    if (name.length > MAX_NAME_LENGTH) {
+      throw new EmilieError(
+        "option.invalid",
+        `a name has at most ${MAX_NAME_LENGTH} characters, got ${name.length}`,
+      );
+    }
+    (node as TreeNode).name = name.trim() || undefined;
+  }
+
+  /**
+   * Deletes a node and everything that was made from it, and returns how many nodes that were. A head among them moves to
+   * the deleted node's parent. The original cannot be deleted.
+   */
+  delete(node: Node): number {
+    this.#require(node, "the node to delete");
+    if (!node.parent) {
+      throw new EmilieError("option.invalid", "the original cannot be deleted: every edit starts from it");
+    }
+    const gone = this.descendants(node);
+    if (gone.includes(this.#head)) this.#head = node.parent;
+    for (const { id } of gone) {
+      this.nodes.delete(id);
+      this.#pictures.delete(id);
+      this.#towards.delete(id);
+    }
+    if (this.#towards.get(node.parent.id) === node) this.#towards.delete(node.parent.id);
+    const used = [...this.nodes.values()].flatMap((n) => n.recipe?.regions.map((r) => r.mask?.sha256) ?? []);
+    for (const hash of this.masks.keys()) if (!used.includes(hash)) this.masks.delete(hash);
+    return gone.length;
+  }
+
+  /** The nodes made directly from this one, oldest first. */
+  children(node: Node): Node[] {
+    return [...this.nodes.values()].filter(({ parent }) => parent === node);
+  }
+
+  /** The node and everything that was made from it, each after its parent. */
+  descendants(node: Node): Node[] {
+    // Nodes are kept in the order they were made, so a parent is always met before its children.
+    const found = new Set([node]);
+    for (const one of this.nodes.values()) if (one.parent && found.has(one.parent)) found.add(one);
+    return [...found];
+  }
+
+  /** Moves the head to its parent and returns it; null at the original. Nothing is lost: redo goes back. */
+  undo(): Node | null {
+    if (!this.#head.parent) return null;
+    this.head = this.#head.parent;
+    return this.#head;
+  }
+
+  /** Moves the head to the child it came from, else to the one made last; null where there is none. */
+  redo(): Node | null {
+    const next = this.#towards.get(this.#head.id) ?? this.children(this.#head).at(-1);
+    if (!next) return null;
+    this.head = next;
+    return next;
+  }
+
+  /**
+   * Compares the pictures of two nodes. `mask` says what counts as inside; by default everything that an edit on the way
+   * from one to the other was allowed to change.
+   */
+  async compare(a: Node, b: Node, mask?: Mask, options?: CallOptions): Promise<InsideOutside> {
+    const [toA, toB] = [pathTo(a), pathTo(b)];
+    const between = [...toA.filter((n) => !toB.includes(n)), ...toB.filter((n) => !toA.includes(n))];
+    return compareInsideOutside(await a.render(options), await b.render(options), mask ?? allowed(between));
+  }
+
+  /** How far a node has come from its parent and from the original, with warnings where error accumulates. */
+  drift(node: Node = this.head, options?: CallOptions): Promise<Drift> {
+    this.#require(node, "the node to measure");
+    return measureDrift(node, options);
+  }
+
+  /**
+   * Makes a new branch with a step changed, and repeats on it everything that followed the step. The old branch stays;
+   * what the change does not touch is not computed again. Automatic masks of later steps stay as they were seen.
+   */
+  replay(
+    node: Node,
+    changes: ReplayChanges,
+    options?: Pick<SessionEditOptions, "signal" | "onProgress">,
+  ): Promise<Replay> {
+    this.#require(node, "the step to change");
+    return replay(this, node, changes, options);
+  }
+
+  /** Computes every node again from its recipe and compares the latents bit for bit; lost latents are put back. */
+  verify(options?: VerifyOptions): Promise<Verification[]> {
+    return verify(this, options);
   }
 
   /** The automatic mask of an instruction, in the picture's pixels; it can be looked at and painted on. */
@@ -206,12 +322,20 @@ export class Session {
     return { width, height, data };
   }
 
-  #fit(mask: Mask): Mask {
-    return resizeMask(mask, this.original.width, this.original.height);
+  #require(node: Node, what: string): void {
+    if (this.nodes.get(node.id) === node) return;
+    throw new EmilieError("option.invalid", `${what} must be one of this session's, got "${node.id}"`);
   }
 
-  #picture(node: Node, changed: boolean, options?: CallOptions): Promise<Picture> {
-    const kept = this.#pictures.get(node.id) ?? this.#render(node, changed, options);
+  /** A copy at the picture's size: a caller may go on painting on theirs. */
+  #fit(mask: Mask): Mask {
+    checkMask(mask);
+    const fitted = resizeMask(mask, this.original.width, this.original.height);
+    return fitted === mask ? { ...mask, data: mask.data.slice() } : fitted;
+  }
+
+  #picture(node: TreeNode, options?: CallOptions): Promise<Picture> {
+    const kept = this.#pictures.get(node.id) ?? this.#render(node, options);
     this.#pictures.delete(node.id);
     this.#pictures.set(node.id, kept);
     kept.catch(() => this.#pictures.delete(node.id));
@@ -220,18 +344,12 @@ export class Session {
     return kept;
   }
 
-  async #render(node: Node, changed: boolean, options?: CallOptions): Promise<Picture> {
+  async #render(node: TreeNode, options?: CallOptions): Promise<Picture> {
     const { width, height } = this.original;
-    if (!changed) return node.parent!.render(options);
+    if (!node.changed) return node.parent!.render(options);
+    const { mask } = node;
     const image = await this.model.decodeLatent(toDecoderInput(this.model, node.latent), options);
     const picture = fromModelImage(image, width, height, this.original);
-    return node.mask ? composite(await node.parent!.render(options), picture, node.mask) : picture;
+    return mask ? composite(await node.parent!.render(options), picture, mask) : picture;
   }
-}
-
-/** The largest value of any mask at each pixel; all of one size. */
-function unionOf(masks: readonly Mask[]): Mask {
-  const [first, ...rest] = masks;
-  const data = first!.data.map((m, i) => rest.reduce((max, mask) => Math.max(max, mask.data[i]!), m));
-  return { width: first!.width, height: first!.height, data };
 }

@@ -19,7 +19,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   samplers: ["tensor"],
   method: ["contract", "tensor", "samplers"],
   images: ["tensor"],
-  session: ["contract", "tensor", "samplers", "method", "images"],
+  // A saved session is a safetensors file, and loads its model by name (store.node.ts).
+  session: ["contract", "tensor", "samplers", "method", "images", "checkpoint", "models"],
   cli: ["contract", "tensor", "samplers", "method", "images", "session", "models", "checkpoint", "runtime"],
 };
 

@@ -76,6 +76,7 @@ describe("emilie edit", () => {
       "01-make-it-winter.png",
       "02-paint-it-blue.png",
       "03-leave-it.png",
+      "session.emilie",
       "strip.png",
     ]);
     expect(samePicture(await open("masked", "00-original.png"), photo)).toBe(true);
@@ -117,7 +118,8 @@ describe("emilie edit", () => {
       psnr: null,
     });
     await edit("again", ...mask, "--seed", "5");
-    for (const name of await readdir(join(folder, "json"))) {
+    // A session also tells how long its edits took.
+    for (const name of (await readdir(join(folder, "json"))).filter((name) => name.endsWith(".png"))) {
       expect(await readFile(join(folder, "again", name)), name).toEqual(
         await readFile(join(folder, "json", name)),
       );
@@ -244,7 +246,12 @@ describe("emilie edit", () => {
     expect(stderr).toMatch(/Stopping after this step/);
     expect(stderr).toMatch(/1 of 2 edits were finished/);
     expect(code).toBe(130);
-    expect((await readdir(out)).sort()).toEqual(["00-original.png", "01-make-it-winter.png", "strip.png"]);
+    expect((await readdir(out)).sort()).toEqual([
+      "00-original.png",
+      "01-make-it-winter.png",
+      "session.emilie",
+      "strip.png",
+    ]);
     const report = JSON.parse(stdout);
     expect(report).toMatchObject({ stopped: true });
     expect(report.steps).toHaveLength(1);

@@ -1,0 +1,218 @@
+/** `emilie replay`: a session, or the way to one picture, computed again and compared bit for bit. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { Command } from "commander";
+import { EmilieError } from "../errors.ts";
+import { readPicture, writePicture } from "../images/codec.node.ts";
+import { compareInsideOutside } from "../images/difference.ts";
+import { type Mask, maskFromPicture } from "../images/mask.ts";
+import { samePicture } from "../images/picture.ts";
+import { loadModel } from "../models/load.node.ts";
+import { describePath, type PicturePath, readPath, replayPath } from "../session/picture-path.node.ts";
+import type { Verification } from "../session/verify.ts";
+import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
+import { EXIT, Unsuccessful } from "./errors.ts";
+import type { Output } from "./output.ts";
+import { continueSession, isSessionFile } from "./session-file.ts";
+import { slug } from "./steps.ts";
+
+const EXAMPLES = `
+Examples:
+  $ emilie replay out/session.emilie --verify
+  $ emilie replay out/02-make-it-night.png
+  $ emilie replay night.png --image photo.jpg --mask roof.png
+
+A session: every edit is computed again from its recipe and compared with what is saved. Without --verify, latents that a
+damaged file has lost are put back. A PNG: the edits that its text tells are done again on the original, which is --image,
+or 00-original.png beside it.
+Exit codes: 0 everything is the same bit for bit, 1 something is not, or cannot be computed again.`;
+
+interface Flags {
+  readonly verify?: boolean;
+  readonly image?: string;
+  readonly mask?: readonly string[];
+  readonly model?: string;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+/** One line of the report. */
+interface Row {
+  readonly id: string;
+  readonly instruction: string;
+  readonly result: Verification["result"];
+  readonly error?: number;
+}
+
+export function addReplay(program: Command, context: Context): void {
+  program
+    .command("replay")
+    .description("compute a session or a picture again from its recipes, and compare bit for bit")
+    .argument("<file>", "a saved session (.emilie), or a PNG that emilie wrote")
+    .option("--verify", "only compare: write nothing, even where something that was lost could be put back")
+    .option("--image <file>", "the original picture, where it is not in the session or beside the PNG")
+    .option("--mask <file>", "a mask that the PNG or the session does not hold; repeatable", collect)
+    .option("--model <model>", "where the checkpoint lies (default: where it was)")
+    .option("--out <folder>", "also write the pictures that were computed")
+    .option("--json", "print one JSON document on stdout and nothing else")
+    .addHelpText("after", EXAMPLES)
+    .action((file: string, flags: Flags) =>
+      context.run(flags.json ?? false, (output) =>
+        isSessionFile(file) ? replaySession(file, flags, output) : replayPicture(file, flags, output),
+      ),
+    );
+}
+
+async function replaySession(file: string, flags: Flags, output: Output): Promise<void> {
+  const session = await continueSession(file, flags.model, output, {
+    original: flags.image,
+    masks: await readMasks(flags),
+  });
+  try {
+    const damaged = session.warnings.length > 0;
+    let start = performance.now();
+    const results = await stoppable(output, (signal) =>
+      session.verify({
+        signal,
+        onProgress: ({ node, step, steps }) => {
+          if (step === 0) start = performance.now();
+          // The first step's end is where the clock starts, so it counts the steps after it.
+          if (step > 0)
+            output.progress(node.instruction, step, steps - 1, (performance.now() - start) / 1000);
+        },
+      }),
+    );
+    const rows = results.map(
+      ({ node, result, error }): Row => ({
+        id: node.id,
+        instruction: node.instruction || "original",
+        result,
+        error,
+      }),
+    );
+    sayRows(rows, output);
+    if (damaged && !flags.verify) {
+      await session.save(file);
+      output.say("\nWhat was damaged is written anew as far as it could be computed.");
+    }
+    const nodes = flags.out === undefined ? [] : results.filter(({ result }) => result !== "unknown");
+    for (const [index, { node }] of nodes.entries()) {
+      await write(
+        flags.out!,
+        index,
+        node.instruction || "original",
+        await node.render(),
+        await describePath(session, node),
+      );
+    }
+    finish(rows, { file, model: modelFacts(session.model) }, output);
+  } finally {
+    await session.model.dispose();
+  }
+}
+
+async function replayPicture(file: string, flags: Flags, output: Output): Promise<void> {
+  const path = readPath(await readBytes(file), basename(file));
+  const original = await readPicture(flags.image ?? besideOf(file, path));
+  const masks = await readMasks(flags);
+  const expected = await readPicture(file);
+  const model = await loadModel(flags.model ?? path.model.id);
+  try {
+    const { session, steps } = await stoppable(output, (signal) =>
+      replayPath(model, original, path, masks, { signal }),
+    );
+    const rows = steps.map(
+      ({ node, same }): Row => ({
+        id: node.id,
+        instruction: node.instruction,
+        result: same ? "same" : "differs",
+      }),
+    );
+    sayRows(rows, output);
+    const { node } = steps.at(-1)!;
+    const picture = await node.render();
+    if (flags.out !== undefined) {
+      await write(flags.out, steps.length, node.instruction, picture, await describePath(session, node));
+    }
+    const same = samePicture(picture, expected);
+    const difference = compareInsideOutside(picture, expected).inside;
+    output.say(
+      same
+        ? "\nThe picture is the same, byte for byte."
+        : `\nThe picture differs in ${difference.changedPixels} of ${difference.pixels} pixels, by ${difference.mae.toFixed(3)} ` +
+            `of 255 levels on average (PSNR ${difference.psnr.toFixed(1)} dB).`,
+    );
+    finish(rows, { file, model: modelFacts(model), picture: { same, ...difference } }, output, same);
+  } finally {
+    await model.dispose();
+  }
+}
+
+function besideOf(file: string, { original }: PicturePath): string {
+  const beside = join(dirname(file), "00-original.png");
+  if (existsSync(beside)) return beside;
+  throw new EmilieError(
+    "image.unreadable",
+    `The edits of ${basename(file)} started from a picture of ${original.width}×${original.height} pixels (id ${original.id}), ` +
+      "which is not beside it. Give it with --image.",
+  );
+}
+
+async function readMasks({ mask = [] }: Flags): Promise<Mask[]> {
+  const masks: Mask[] = [];
+  for (const file of mask) masks.push(maskFromPicture(await readPicture(file)));
+  return masks;
+}
+
+function sayRows(rows: readonly Row[], output: Output): void {
+  const words = {
+    same: () => "the same, bit for bit",
+    restored: () => "was lost, and is computed again",
+    unknown: () => "cannot be computed again: a mask or its parent is lost",
+    differs: ({ error }: Row) =>
+      error === undefined ? "differs" : `differs by ${error.toExponential(1)} (relative, in the latent)`,
+  };
+  for (const row of rows) {
+    const good = row.result === "same" || row.result === "restored";
+    output.say(`${good ? "✓" : "✗"} ${row.id}  ${row.instruction}: ${words[row.result](row)}`);
+  }
+}
+
+function finish(rows: readonly Row[], facts: Record<string, unknown>, output: Output, same = true): void {
+  const bad = rows.filter(({ result }) => result === "differs" || result === "unknown");
+  const reproduced = bad.length === 0 && same;
+  output.document({ ...facts, reproduced, nodes: rows, warnings: output.warnings });
+  if (reproduced) return;
+  const names = bad.map(({ id, instruction }) => `${id} (${instruction})`).join(", ");
+  throw new Unsuccessful(
+    `Not reproduced: ${names || "the picture"}. Another processor, runtime or number of threads rounds otherwise.`,
+    EXIT.failed,
+  );
+}
+
+async function write(
+  out: string,
+  number: number,
+  name: string,
+  picture: Awaited<ReturnType<typeof readPicture>>,
+  metadata: Record<string, string>,
+): Promise<void> {
+  await makeFolder(out);
+  await writePicture(picture, join(out, `${String(number).padStart(2, "0")}-${slug(name)}.png`), {
+    metadata,
+  });
+}
+
+async function readBytes(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EmilieError("image.unreadable", `${file} cannot be read: ${reason}`, { cause });
+  }
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,125 @@
+/** Sessions on the command line: where one is saved, how one goes on, which node is meant. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { isEmilieError } from "../errors.ts";
+import type { Picture } from "../images/picture.ts";
+import { loadModel } from "../models/load.node.ts";
+import type { EditModel } from "../models/model.ts";
+import { readContainer } from "../session/container.node.ts";
+import { openSession } from "../session/open.node.ts";
+import type { Node } from "../session/session.ts";
+import { pictureId } from "../session/session.ts";
+import { type LoadSessionOptions, loadSession, type StoredSession } from "../session/store.node.ts";
+import { UsageError } from "./errors.ts";
+import type { Output } from "./output.ts";
+import { ORIGINAL } from "./steps.ts";
+
+export function isSessionFile(path: string): boolean {
+  return path.toLowerCase().endsWith(".emilie");
+}
+
+/** Opens a saved session and says what is damaged in it. Whoever calls disposes of its model. */
+export async function continueSession(
+  file: string,
+  model: string | undefined,
+  output: Output,
+  options: LoadSessionOptions = {},
+): Promise<StoredSession> {
+  const given = model === undefined ? undefined : await loadModel(model);
+  try {
+    const session = await loadSession(file, { ...options, model: given });
+    for (const { message } of session.warnings) output.warn(message);
+    return session;
+  } catch (error) {
+    await given?.dispose();
+    throw error;
+  }
+}
+
+/**
+ * A session on a picture, and the file it is saved in. Where that file holds a session of the same picture and model, the
+ * new edits join it, and what it has computed is not computed again.
+ */
+export async function beginSession(
+  picture: Picture,
+  flags: { readonly model?: string; readonly session?: string; readonly out: string },
+  output: Output,
+): Promise<{ session: StoredSession; file: string }> {
+  const model = await loadModel(flags.model ?? "picturebook");
+  try {
+    const file = flags.session ?? (await freeFile(flags.out, picture, model, output));
+    const session = existsSync(file) ? await joinSession(file, picture, model, output) : null;
+    return { session: session ?? (await openSession(model, picture)), file };
+  } catch (error) {
+    await model.dispose();
+    throw error;
+  }
+}
+
+async function joinSession(
+  file: string,
+  picture: Picture,
+  model: EditModel,
+  output: Output,
+): Promise<StoredSession> {
+  if (!(await fits(file, picture, model))) {
+    throw new UsageError(
+      `--session ${file}: there is a session of another picture or model. Choose another name.`,
+    );
+  }
+  const session = await loadSession(file, { model, original: picture });
+  for (const { message } of session.warnings) output.warn(message);
+  session.head = session.root;
+  return session;
+}
+
+/** session.emilie, or where another picture's session has that name, session-2.emilie and so on. */
+async function freeFile(out: string, picture: Picture, model: EditModel, output: Output): Promise<string> {
+  for (let n = 1; ; n++) {
+    const file = join(out, n === 1 ? "session.emilie" : `session-${n}.emilie`);
+    if (!existsSync(file) || (await fits(file, picture, model))) {
+      if (n > 1) output.note(`Another picture's session lies in ${out}; this one is saved as ${file}.`);
+      return file;
+    }
+  }
+}
+
+async function fits(file: string, picture: Picture, model: EditModel): Promise<boolean> {
+  try {
+    const { manifest } = await readContainer(file);
+    const sameModel = manifest.model.fingerprint === model.fingerprint;
+    return sameModel && manifest.nodes[0]!.id === (await pictureId(picture));
+  } catch (error) {
+    if (isEmilieError(error) && error.code.startsWith("session.")) return false;
+    throw error;
+  }
+}
+
+/** Saves the session with a node that was just made, and warns where its drift asks for it. */
+export async function saveNode(
+  session: StoredSession,
+  node: Node,
+  file: string,
+  output: Output,
+): Promise<void> {
+  const { warnings } = await session.drift(node);
+  await session.save(file, { onChange: "merge" });
+  for (const warning of warnings) output.warn(`${node.instruction}: ${warning}`);
+}
+
+/** The node that a person means: "original", a name, or the beginning of an id. */
+export function findNode<T extends { readonly id: string; readonly name?: string; readonly parent: unknown }>(
+  nodes: Iterable<T>,
+  meant: string,
+): T {
+  const all = [...nodes];
+  const found =
+    meant === ORIGINAL
+      ? all.filter(({ parent }) => parent === null)
+      : all.filter(({ name }) => name === meant);
+  const matches =
+    found.length > 0 ? found : all.filter(({ id }) => meant !== "" && id.startsWith(meant.toLowerCase()));
+  if (matches.length === 1) return matches[0]!;
+  const problem = matches.length === 0 ? "no node is called so" : `${matches.length} nodes could be meant`;
+  throw new UsageError(`--from ${meant}: ${problem}. emilie show lists the ids and names.`);
+}

@@ -1,0 +1,130 @@
+/**
+ * What a session file says about its session, version 1: the tree, the recipes, and which pieces (latents, masks, the
+ * original) lie in the file. docs/decisions/0006-session-file.md describes the format.
+ */
+import { z } from "zod";
+import { EmilieError } from "../errors.ts";
+import { MAX_PICTURE_PIXELS } from "../images/picture.ts";
+import type { Recipe } from "./recipe.ts";
+
+export const FORMAT = "emilie-session";
+export const VERSION = 1;
+/** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
+export const MAX_NODES = 10_000;
+/** Longer than any text encoder reads. */
+export const MAX_INSTRUCTION_LENGTH = 100_000;
+/** Every mask is kept at the size of the picture, so this many regions in one pass are more than memory bears. */
+export const MAX_REGIONS = 256;
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256");
+const id = z.string().regex(/^[0-9a-f]{12}$/, "expected twelve hex digits");
+const side = z.int().min(1).max(MAX_PICTURE_PIXELS);
+const count = z.int().min(0);
+const text = z.string().max(MAX_INSTRUCTION_LENGTH);
+
+/** Keys stand in the order in which a session writes them: a node's id is a hash over them in this order. */
+export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
+  version: z.literal(1),
+  model: z.strictObject({ id: text, fingerprint: text }),
+  parent: id,
+  regions: z
+    .array(
+      z.strictObject({
+        instruction: text,
+        weight: z.number().optional(),
+        mask: z.strictObject({ width: side, height: side, sha256: hash }).nullable(),
+      }),
+    )
+    .min(1)
+    .max(MAX_REGIONS),
+  seed: z.string().regex(/^\d{1,20}$/, "expected a whole number"),
+  steps: z.int().min(1).max(1000),
+  sampler: text,
+  textGuidance: z.number(),
+  imageGuidance: z.number(),
+  control: text,
+  base: text,
+});
+
+/** JSON has no Infinity: the PSNR of equal pictures is null there. */
+const difference = z.strictObject({
+  mae: z.number().min(0),
+  psnr: z.number().nullable(),
+  changedPixels: count,
+  pixels: count,
+});
+const insideOutside = z.strictObject({ inside: difference, outside: difference });
+const driftSchema = z.strictObject({
+  parent: insideOutside,
+  original: insideOutside,
+  quietHalf: z.strictObject({ step: z.number(), largestStep: z.number(), original: z.number() }),
+  hidden: z.number(),
+  warnings: z.array(text).max(16),
+});
+
+const nodeSchema = z.strictObject({
+  id,
+  parent: id.nullable(),
+  name: text.optional(),
+  recipe: recipeSchema.nullable(),
+  /** SHA-256 of the latent's values; they are the piece "latent/<sha256>". */
+  latent: hash,
+  changed: z.boolean(),
+  cost: z.strictObject({ seconds: z.number().min(0), unetCalls: count }),
+  drift: driftSchema.optional(),
+});
+
+const pieceSchema = z.strictObject({
+  name: z.string().min(1).max(100),
+  type: z.enum(["F32", "U8"]),
+  shape: z.array(count).min(1).max(3),
+  /** Over the bytes as they lie in the file. */
+  sha256: hash,
+});
+
+const manifestSchema = z.strictObject({
+  format: z.literal(FORMAT),
+  version: z.literal(VERSION),
+  model: z.strictObject({ id: text, fingerprint: text }),
+  /** Of the user's picture, which is the piece "original.png". */
+  picture: z.strictObject({ width: side, height: side }),
+  head: id,
+  /** The original first, every node after its parent. */
+  nodes: z.array(nodeSchema).min(1).max(MAX_NODES),
+  /** In the order in which they lie in the file. */
+  pieces: z.array(pieceSchema).max(3 * MAX_NODES),
+});
+
+export type Manifest = z.output<typeof manifestSchema>;
+export type StoredNode = z.output<typeof nodeSchema>;
+export type StoredDrift = z.output<typeof driftSchema>;
+export type PieceEntry = z.output<typeof pieceSchema>;
+
+/** Throws session.version for another version of the format, session.malformed naming what is wrong. */
+export function parseManifest(json: string, path: string): Manifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw malformed(path, "its description is not JSON", cause);
+  }
+  const head = z.object({ format: z.literal(FORMAT), version: z.int() }).safeParse(value);
+  if (!head.success) throw malformed(path, "its description is of something else");
+  if (head.data.version !== VERSION) {
+    throw new EmilieError(
+      "session.version",
+      `${path} is a session of format version ${head.data.version}; this emilie reads version ${VERSION}. Open it with ` +
+        `${head.data.version > VERSION ? "a newer" : "an older"} emilie.`,
+    );
+  }
+  const result = manifestSchema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  throw malformed(path, `${issue.path.join(".") || "the whole"}: ${issue.message}`);
+}
+
+export function malformed(path: string, what: string, cause?: unknown): EmilieError {
+  return new EmilieError("session.malformed", `${path} is not a session that can be opened: ${what}.`, {
+    cause,
+  });
+}

@@ -1,0 +1,237 @@
+/** Sessions that are left and come back to: `session.save(path)` and `loadSession(path)`, one .emilie file. */
+import { realpath } from "node:fs/promises";
+import { resolve } from "node:path";
+import { EmilieError } from "../errors.ts";
+import { readPicture } from "../images/codec.node.ts";
+import { type Mask, resizeMask } from "../images/mask.ts";
+import { workingSize } from "../images/model-image.ts";
+import type { Picture } from "../images/picture.ts";
+import { loadModel } from "../models/load.node.ts";
+import type { EditModel } from "../models/model.ts";
+import { sizeOf, type Tensor } from "../tensor/tensor.ts";
+import { locked, writeAtomically } from "./atomic.node.ts";
+import { packContainer, readContainer, readRevision } from "./container.node.ts";
+import { loadDrift, packSession, type Unpacked, unpackSession } from "./pack.node.ts";
+import { describeMask } from "./recipe.ts";
+import { unionOf } from "./run.ts";
+import { malformed, parseManifest, type StoredNode } from "./schema.ts";
+import { pictureId, Session } from "./session.ts";
+import { title } from "./tree-node.ts";
+
+export interface SaveOptions {
+  /**
+   * What to do when the file is not the one this session last read or wrote there: "refuse" (default) with the error
+   * session.changed; "merge" adds the nodes of the file to this session and writes both; "overwrite".
+   */
+  readonly onChange?: "refuse" | "merge" | "overwrite";
+}
+
+/** What a damaged file has lost. */
+export interface SessionWarning {
+  readonly part: "file" | "original" | "latent" | "mask";
+  /** The nodes that miss it. */
+  readonly nodes: readonly string[];
+  readonly message: string;
+}
+
+/** A session that can be saved; what {@link loadSession} and Node's openSession return. */
+export class StoredSession extends Session {
+  /** What was damaged in the file that this session was loaded from; empty where nothing was. */
+  warnings: readonly SessionWarning[] = [];
+  /** By real path: what this session knows of the file, to tell when another process has written it. */
+  readonly #known = new Map<string, { revision: string; nodes: ReadonlySet<string> }>();
+
+  /**
+   * Saves the whole session, recipes, latents, masks and the original, to one file. The file is replaced at once: a
+   * crash leaves the old one or the new one.
+   *
+   * @throws EmilieError session.changed, io.failed
+   */
+  async save(path: string, options: SaveOptions = {}): Promise<void> {
+    const target = await realpath(path).catch(() => resolve(path));
+    await locked(target, async () => {
+      const there = await readRevision(target);
+      const known = this.#known.get(target);
+      if (there !== null && there !== known?.revision && options.onChange !== "overwrite") {
+        if (options.onChange !== "merge") throw changed(path, known === undefined);
+        await this.#merge(path, known?.nodes);
+      }
+      const { manifest, pieces } = await packSession(this);
+      const { parts, revision } = packContainer(manifest, pieces);
+      // What could not be read again is not written.
+      parseManifest(JSON.stringify(manifest), path);
+      await writeAtomically(target, parts);
+      this.knows(target, revision);
+    });
+  }
+
+  /** Remembers that the file at `target` holds this session as it is now. */
+  knows(target: string, revision: string): void {
+    this.#known.set(target, { revision, nodes: new Set(this.nodes.keys()) });
+  }
+
+  /** Adds what another process has saved. A node that this session has deleted since it last saw the file stays deleted. */
+  async #merge(path: string, seen: ReadonlySet<string> = new Set()): Promise<void> {
+    const stored = await unpackSession(await readContainer(path), path);
+    const { nodes, model } = stored.manifest;
+    if (nodes[0]!.id !== this.root.id || model.fingerprint !== this.modelFacts.fingerprint) {
+      throw new EmilieError(
+        "session.changed",
+        `${path} is a session of another picture or model, so the two cannot be merged. Save under another name.`,
+      );
+    }
+    for (const node of nodes) {
+      const parent = this.nodes.has(node.parent ?? "");
+      if (parent && !this.nodes.has(node.id) && !seen.has(node.id)) addNode(this, node, stored);
+    }
+  }
+}
+
+export interface LoadSessionOptions {
+  /** Default: the model that the session was made with, loaded by its name. */
+  readonly model?: EditModel;
+  /** The original picture or its file, where the session's own was damaged. */
+  readonly original?: Picture | string | URL | Uint8Array;
+  /** Masks that were damaged in the file; they are recognised by their hashes. */
+  readonly masks?: readonly Mask[];
+}
+
+/**
+ * Opens a saved session. A damaged file opens as far as it can: `session.warnings` says what was lost, and to ask a node
+ * for a lost part throws session.damaged. Lost latents are computed again by session.verify().
+ *
+ * @throws EmilieError session.malformed, session.version, session.model (other weights than it was made with),
+ *   session.damaged (the original is lost, and was not given), io.failed, and what loadModel throws
+ */
+export async function loadSession(path: string, options: LoadSessionOptions = {}): Promise<StoredSession> {
+  const target = await realpath(path).catch(() => resolve(path));
+  const container = await readContainer(target);
+  const stored = await unpackSession(container, path);
+  const { manifest, masks } = stored;
+  const { width, height } = manifest.picture;
+  for (const mask of options.masks ?? []) {
+    const fitted = resizeMask(mask, width, height);
+    masks.set((await describeMask(fitted)).sha256, fitted);
+  }
+  const original = await originalOf(stored, options, path);
+  const model = options.model ?? (await loadModelOf(stored, path));
+  try {
+    if (model.fingerprint !== manifest.model.fingerprint) {
+      throw new EmilieError(
+        "session.model",
+        `${path} was made with ${manifest.model.id} (fingerprint ${manifest.model.fingerprint.slice(0, 12)}), but ${model.id} has ` +
+          `other weights (${model.fingerprint.slice(0, 12)}). Its latents mean nothing to those; give the model it was made with.`,
+      );
+    }
+    const size = workingSize(original.width, original.height, model.nativeSize, model.factor);
+    const shape = [model.latentChannels, size.height / model.factor, size.width / model.factor];
+    for (const latent of stored.latents.values()) checkShape(latent, shape, path);
+    const [root, ...edits] = manifest.nodes;
+    const c = stored.latents.get(root!.latent) ?? root!.latent;
+    const session = new StoredSession(model, original, size, c, root!.id, manifest.model);
+    const { name, drift } = root!;
+    Object.assign(session.root, { name, drift: drift && loadDrift(drift) });
+    for (const node of edits) addNode(session, node, stored);
+    session.head = session.nodes.get(manifest.head)!;
+    session.warnings = damageOf(container.notes, stored);
+    session.knows(target, container.revision);
+    return session;
+  } catch (error) {
+    if (!options.model) await model.dispose();
+    throw error;
+  }
+}
+
+function addNode(session: Session, stored: StoredNode, { latents, masks }: Unpacked): void {
+  const hashes = stored.recipe!.regions.map(({ mask }) => mask?.sha256);
+  const own = hashes.map((hash) => (hash === undefined ? undefined : masks.get(hash)));
+  own.forEach((mask, i) => {
+    if (mask) session.masks.set(hashes[i]!, mask);
+  });
+  // Where a region has no mask at all, the others' do not matter.
+  const isLost = !hashes.includes(undefined) && own.includes(undefined);
+  session.restore({
+    ...stored,
+    parent: session.nodes.get(stored.parent!)!,
+    latent: latents.get(stored.latent) ?? stored.latent,
+    mask: isLost ? null : unionOf(hashes.includes(undefined) ? [undefined] : own),
+    drift: stored.drift && loadDrift(stored.drift),
+  });
+}
+
+async function originalOf(stored: Unpacked, options: LoadSessionOptions, path: string): Promise<Picture> {
+  if (stored.original) return stored.original;
+  const [id, given] = [stored.manifest.nodes[0]!.id, options.original];
+  if (given === undefined) {
+    throw new EmilieError(
+      "session.damaged",
+      `${path} has lost its original picture; everything else may be whole. Give the picture again: ` +
+        "loadSession(path, { original }), or --image on the command line.",
+    );
+  }
+  const picture =
+    typeof given === "object" && "width" in given
+      ? given
+      : await readPicture(given as string | URL | Uint8Array);
+  if ((await pictureId(picture)) === id) return picture;
+  throw new EmilieError("option.invalid", `The picture given is not the original that ${path} starts from.`);
+}
+
+async function loadModelOf({ manifest }: Unpacked, path: string): Promise<EditModel> {
+  try {
+    return await loadModel(manifest.model.id);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EmilieError(
+      "session.model",
+      `${path} was made with ${manifest.model.id}, which cannot be loaded here: ${reason} If it lies elsewhere, give it: ` +
+        "loadSession(path, { model }), or --model on the command line.",
+      { cause },
+    );
+  }
+}
+
+function checkShape({ data, shape }: Tensor, expected: readonly number[], path: string): void {
+  if (shape.join() === expected.join() && data.length === sizeOf(expected)) return;
+  throw malformed(
+    path,
+    `a latent has the shape [${shape}], but the model and the picture make [${expected}]`,
+  );
+}
+
+/** What a file has lost, in words, and whom it concerns. */
+export function damageOf(
+  notes: readonly string[],
+  { latents, masks, original, manifest }: Unpacked,
+): SessionWarning[] {
+  const warnings: SessionWarning[] = notes.map((message) => ({ part: "file", nodes: [], message }));
+  if (!original) {
+    const message = "The original picture is lost. It has to be given again.";
+    warnings.push({ part: "original", nodes: [manifest.nodes[0]!.id], message });
+  }
+  for (const node of manifest.nodes) {
+    const { id, name, parent, latent, recipe } = node;
+    const instruction = recipe?.regions[0]?.instruction ?? "";
+    const called = title({ id, name, instruction, parent });
+    if (!latents.has(latent)) {
+      const message = `The latent of ${called} is lost; its recipe is whole, and emilie replay computes it again.`;
+      warnings.push({ part: "latent", nodes: [id], message });
+    }
+    for (const { mask } of recipe?.regions ?? []) {
+      if (!mask || masks.has(mask.sha256)) continue;
+      const message = `A mask of ${called} is lost (SHA-256 ${mask.sha256}); give it again to see its picture.`;
+      warnings.push({ part: "mask", nodes: [id], message });
+    }
+  }
+  return warnings;
+}
+
+function changed(path: string, unknown: boolean): EmilieError {
+  const what = unknown
+    ? "exists and was not read by this session"
+    : "was written by another process since it was read";
+  return new EmilieError(
+    "session.changed",
+    `${path} ${what}, so it is left as it is. Save under another name, or with onChange "merge" (keeps both) or "overwrite".`,
+  );
+}

@@ -1,0 +1,122 @@
+/** A node of the tree: one state of the picture, and the recipe that made it from its parent. */
+import { EmilieError } from "../errors.ts";
+import type { Mask } from "../images/mask.ts";
+import type { Picture } from "../images/picture.ts";
+import type { CallOptions } from "../models/model.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Drift } from "./drift.ts";
+import type { Recipe } from "./recipe.ts";
+
+/** One state of the picture: the original, or the result of an edit. */
+export interface Node {
+  readonly id: string;
+  readonly parent: Node | null;
+  /** What was asked; "" for the original. */
+  readonly instruction: string;
+  /** What the user calls it (session.rename). */
+  readonly name?: string;
+  /** null for the original. */
+  readonly recipe: Recipe | null;
+  /**
+   * c, the condition that edits of this node start from, [channels, h, w], unscaled. Throws session.damaged where the
+   * session's file was damaged there.
+   */
+  readonly latent: Tensor;
+  /** Where the picture was allowed to change, in its own pixels; absent: everywhere. Throws session.damaged likewise. */
+  readonly mask?: Mask;
+  /** False where no mask left anything to change: latent and picture are the parent's. */
+  readonly changed: boolean;
+  readonly cost: { readonly seconds: number; readonly unetCalls: number };
+  /** How far it has come from its parent and from the original, once session.drift has measured it. */
+  readonly drift?: Drift;
+  /** SHA-256 over a latent that was lost with the file's damage: what computing it again must give. */
+  readonly lostLatent?: string;
+  /** The picture at the user's own size. Decoded on the first call. */
+  render(options?: CallOptions): Promise<Picture>;
+}
+
+/** A node as it is stored; a string in place of the latent is the hash of one that was lost, a mask of null is lost. */
+export interface NodeRecord {
+  readonly id: string;
+  readonly parent: Node | null;
+  readonly name?: string;
+  readonly recipe: Recipe | null;
+  readonly latent: Tensor | string;
+  readonly mask?: Mask | null;
+  readonly changed: boolean;
+  readonly cost: Node["cost"];
+  readonly drift?: Drift;
+}
+
+/** The node as the session keeps it; everybody else sees it read-only, as Node. */
+export class TreeNode implements Node {
+  readonly id: string;
+  readonly parent: Node | null;
+  readonly recipe: Recipe | null;
+  readonly instruction: string;
+  readonly changed: boolean;
+  readonly cost: Node["cost"];
+  name?: string;
+  drift?: Drift;
+  readonly #render: (node: TreeNode, options?: CallOptions) => Promise<Picture>;
+  readonly #mask?: Mask | null;
+  #latent: Tensor | string;
+
+  constructor(record: NodeRecord, render: (node: TreeNode, options?: CallOptions) => Promise<Picture>) {
+    this.id = record.id;
+    this.parent = record.parent;
+    this.recipe = record.recipe;
+    this.instruction = record.recipe?.regions.map((r) => r.instruction).join(" + ") ?? "";
+    this.changed = record.changed;
+    this.cost = record.cost;
+    this.name = record.name;
+    this.drift = record.drift;
+    this.#latent = record.latent;
+    this.#mask = record.mask;
+    this.#render = render;
+  }
+
+  get latent(): Tensor {
+    if (typeof this.#latent !== "string") return this.#latent;
+    throw new EmilieError(
+      "session.damaged",
+      `The latent of ${title(this)} was lost when the session's file was damaged. Compute it again from its recipe with ` +
+        "session.verify(), or `emilie replay`.",
+    );
+  }
+
+  get lostLatent(): string | undefined {
+    return typeof this.#latent === "string" ? this.#latent : undefined;
+  }
+
+  /** Puts a lost latent back. */
+  restoreLatent(latent: Tensor): void {
+    this.#latent = latent;
+  }
+
+  get mask(): Mask | undefined {
+    if (this.#mask !== null) return this.#mask;
+    throw new EmilieError(
+      "session.damaged",
+      `A mask of ${title(this)} was lost when the session's file was damaged. Open the session with the mask given ` +
+        "again: loadSession(path, { masks: [mask] }).",
+    );
+  }
+
+  render(options?: CallOptions): Promise<Picture> {
+    return this.#render(this, options);
+  }
+}
+
+/** How a message names a node. */
+export function title(node: Pick<Node, "id" | "name" | "instruction"> & { parent: unknown }): string {
+  const called = node.name ?? (node.parent ? node.instruction : "the original");
+  return `${JSON.stringify(called)} (${node.id})`;
+}
+
+/** The nodes from the original to this one, both included. */
+export function pathTo(node: Node): Node[] {
+  const path: Node[] = [];
+  for (let at: Node | null = node; at; at = at.parent) path.unshift(at);
+  return path;
+}

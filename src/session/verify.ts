@@ -1,0 +1,71 @@
+/** Every node of a session computed again from its recipe, and compared with what the session holds. */
+import { toModelImage } from "../images/model-image.ts";
+import type { StepEvent } from "../samplers/types.ts";
+import { relativeError } from "../tensor/ops.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { bytesOf, regionsOf, settingsOf, sha256 } from "./recipe.ts";
+import { runEdit } from "./run.ts";
+import type { Session } from "./session.ts";
+import type { Node, TreeNode } from "./tree-node.ts";
+
+export interface Verification {
+  readonly node: Node;
+  /**
+   * "same": bit for bit. "differs": not so; another runtime, device or machine may round otherwise. "restored": the latent
+   * was lost, and what was computed has its hash. "unknown": a mask or what it starts from is lost.
+   */
+  readonly result: "same" | "differs" | "restored" | "unknown";
+  /** Relative L2 distance of the computed latent from the one held; absent where that one is lost. */
+  readonly error?: number;
+}
+
+export interface VerifyOptions {
+  /** Stops between steps with code "aborted". */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (event: StepEvent & { readonly node: Node }) => void | Promise<void>;
+}
+
+/**
+ * Each node is computed from the latent that the session holds for its parent, so that a difference is reported where it
+ * arises and not again in everything that follows. A lost latent is put back when the computed one has its hash.
+ */
+export async function verify(session: Session, options: VerifyOptions = {}): Promise<Verification[]> {
+  const verifications: Verification[] = [];
+  for (const node of session.nodes.values()) {
+    verifications.push(await verifyNode(node, await compute(session, node, options)));
+  }
+  return verifications;
+}
+
+/** null where a mask or the parent's latent is lost. */
+async function compute(
+  session: Session,
+  node: Node,
+  { signal, onProgress }: VerifyOptions,
+): Promise<Tensor | null> {
+  const { recipe, parent } = node;
+  if (!recipe || !parent) {
+    const { width, height } = session.size;
+    return session.model.encodeImage(toModelImage(session.original, width, height), { signal });
+  }
+  const hashes = recipe.regions.flatMap(({ mask }) => (mask ? [mask.sha256] : []));
+  if (parent.lostLatent || hashes.some((hash) => !session.masks.has(hash))) return null;
+  const { c } = await runEdit(session.model, parent.latent, regionsOf(recipe, session.masks), {
+    ...settingsOf(recipe),
+    signal,
+    onStep: (event) => onProgress?.({ ...event, node }),
+  });
+  return c;
+}
+
+async function verifyNode(node: Node, computed: Tensor | null): Promise<Verification> {
+  if (!computed) return { node, result: "unknown" };
+  const hash = await sha256(bytesOf(computed));
+  if (node.lostLatent) {
+    if (hash !== node.lostLatent) return { node, result: "differs" };
+    (node as TreeNode).restoreLatent(computed);
+    return { node, result: "restored" };
+  }
+  if (hash === (await sha256(bytesOf(node.latent)))) return { node, result: "same", error: 0 };
+  return { node, result: "differs", error: relativeError(computed, node.latent) };
+}
