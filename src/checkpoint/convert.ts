@@ -41,7 +41,7 @@ export function toFloat32(type: "F16" | "BF16" | "F32", bytes: Uint8Array): Floa
 
 /** Reads one tensor as fp32, piece by piece. Throws where a value is NaN or infinite, naming tensor and position. */
 export async function* readFloat32(
-  source: CheckpointSource,
+  source: Pick<CheckpointSource, "read">,
   name: string,
   ref: WeightRef,
 ): AsyncGenerator<Float32Array> {

@@ -40,10 +40,17 @@ function converted(source: CheckpointSource, table: WeightTable): Placing {
     size += t.shape.reduce((a, b) => a * b, 4);
   }
   const load = async () => {
+    const files = new Map<string, Uint8Array>();
+    // One request for a file, not one for each of its hundreds of tensors.
+    for (const { path, size: length } of table.files) files.set(path, await source.read(path, 0, length));
+    const fetched = {
+      read: async (path: string, offset: number, length: number) =>
+        files.get(path)!.subarray(offset, offset + length),
+    };
     const bytes = new Uint8Array(size);
     let position = 0;
     for (const [name, t] of table.tensors) {
-      for await (const values of readFloat32(source, name, t)) {
+      for await (const values of readFloat32(fetched, name, t)) {
         bytes.set(new Uint8Array(values.buffer), position);
         position += values.byteLength;
       }

@@ -42,6 +42,9 @@ export interface NodeSpec {
 export const MICROSOFT = "com.microsoft";
 const OPSETS = { "": 20, [MICROSOFT]: 1 };
 
+/** Larger constants are not compared: what repeats are shapes, ones and zeros. */
+const SHARED_BYTES = 4096;
+
 export class Graph {
   readonly #nodes: NodeProto[] = [];
   readonly #initializers: InitializerProto[] = [];
@@ -151,7 +154,8 @@ export class Graph {
   }
 
   #inline(bytes: Uint8Array, type: ElementType, dims: readonly number[]): Value {
-    const key = `${type}[${dims}]:${bytes.join()}`;
+    const small = bytes.length <= SHARED_BYTES;
+    const key = small ? `${type}[${dims}]:${bytes.join()}` : `constant ${this.#initializers.length}`;
     return this.#share(key, () => ({ name: `k${this.#initializers.length}`, type, dims, data: bytes }));
   }
 

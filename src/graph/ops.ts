@@ -2,6 +2,7 @@
  * The operators that the models use, each in the form that ONNX Runtime's CPU provider runs fastest. Shapes are checked
  * here; what a dimension means is written beside each function.
  */
+import { sizeOf } from "../tensor/tensor.ts";
 import { broadcast, expectShape, fail, MICROSOFT, type Site, sameSize, type Value } from "./graph.ts";
 
 export function add(at: Site, a: Value, b: Value): Value {
@@ -59,6 +60,16 @@ export function concat(at: Site, values: readonly Value[], axis: number): Value 
     inputs: values,
     shape: first.shape.map((n, i) => (i === axis ? side : n)),
     attributes: { axis: { int: axis } },
+  });
+}
+
+/** Rows `from` to `to` (exclusive) of x [n, width]. */
+export function sliceRows(at: Site, x: Value, from: number, to: number): Value {
+  const g = at.graph;
+  return g.add(at, {
+    op: "Slice",
+    inputs: [x, g.ints([from]), g.ints([to]), g.ints([0])],
+    shape: [to - from, ...x.shape.slice(1)],
   });
 }
 
@@ -150,7 +161,7 @@ export function layerNorm(at: Site, x: Value, weight: Value, bias: Value, eps: n
   });
 }
 
-/** x [1, c, h, w], weight and bias [c]; channels are normalised in `groups` groups. */
+/** x [1, c, h, w], weight and bias [c, 1, 1]; channels are normalised in `groups` groups. */
 export function groupNorm(
   at: Site,
   x: Value,
@@ -161,21 +172,21 @@ export function groupNorm(
 ): Value {
   const [, c = 0] = x.shape;
   if (c % groups !== 0) fail(at, `${c} channels cannot be normalised in ${groups} groups`);
-  expectShape(at, "GroupNorm's weight", weight, [c]);
-  expectShape(at, "GroupNorm's bias", bias, [c]);
+  expectShape(at, "GroupNorm's weight", weight, [c, 1, 1]);
+  expectShape(at, "GroupNorm's bias", bias, [c, 1, 1]);
   const g = at.graph;
-  const size = x.shape.reduce((a, b) => a * b, 1);
-  const grouped = reshape(at, x, [1, groups, size / groups]);
-  const ones = g.constant(new Float32Array(groups).fill(1), [groups]);
-  const zeros = g.constant(new Float32Array(groups), [groups]);
+  const grouped = reshape(at, x, [1, groups, sizeOf(x.shape) / groups]);
   const normal = g.add(at, {
     op: "InstanceNormalization",
-    inputs: [grouped, ones, zeros],
+    inputs: [
+      grouped,
+      g.constant(new Float32Array(groups).fill(1), [groups]),
+      g.constant(new Float32Array(groups), [groups]),
+    ],
     shape: grouped.shape,
     attributes: { epsilon: { float: eps } },
   });
-  const scaled = mul(at, reshape(at, normal, x.shape), reshape(at, weight, [c, 1, 1]));
-  return add(at, scaled, reshape(at, bias, [c, 1, 1]));
+  return add(at, mul(at, reshape(at, normal, x.shape), weight), bias);
 }
 
 export interface AttentionOptions {

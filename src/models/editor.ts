@@ -2,25 +2,16 @@
  * An EditModel made of a diffusers checkpoint of the InstructPix2Pix kind (SD 1.x or 2.x): tokenizer, text encoder, VAE
  * and UNet, each network an ONNX graph whose weights stay where they are.
  */
-import {
-  type ClipTextConfig,
-  checkPipeline,
-  readClipTextConfig,
-  readDefaults,
-  readUNetConfig,
-  readVaeConfig,
-  type UNetConfig,
-  type VaeConfig,
-} from "../checkpoint/configs.ts";
+import { readDefaults } from "../checkpoint/configs.ts";
 import { fingerprint } from "../checkpoint/fingerprint.ts";
-import { type CheckpointSource, readJson } from "../checkpoint/source.ts";
-import { dryPlacement, type PlacedWeights, type WeightStorage } from "../checkpoint/storage.ts";
-import { readTokenizer, type Tokenizer } from "../checkpoint/tokenizer.ts";
-import { openWeights, type WeightTable } from "../checkpoint/weights.ts";
+import type { CheckpointSource } from "../checkpoint/source.ts";
+import type { PlacedWeights, WeightStorage } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
-import type { Engine } from "../runtime/engine.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Engine, Feeds } from "../runtime/engine.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "./autoencoder-kl.ts";
+import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 import { buildClipText } from "./clip-text.ts";
 import type {
   CallOptions,
@@ -33,6 +24,8 @@ import type {
 import { type MemoryMode, type Network, SessionCache, throwIfAborted } from "./session-cache.ts";
 import { buildUNet } from "./unet.ts";
 
+export { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
+
 export interface EditModelOptions {
   /** How weights reach the runtime. */
   readonly storage: WeightStorage;
@@ -41,64 +34,6 @@ export interface EditModelOptions {
    * and a session is made again whenever another network had its turn. Default "normal".
    */
   readonly memory?: MemoryMode;
-}
-
-/** Everything that is read before the first network runs. */
-export interface Checkpoint {
-  readonly unet: UNetConfig;
-  readonly vae: VaeConfig;
-  readonly text: ClipTextConfig;
-  readonly tokenizer: Tokenizer;
-  readonly scheduler: Readonly<Record<string, unknown>>;
-  readonly tables: Readonly<Record<"unet" | "vae" | "text", WeightTable>>;
-}
-
-/**
- * Reads configurations and headers of a checkpoint and checks that every tensor fits. Throws EmilieError with code
- * "checkpoint.*", naming the file, key or tensor.
- */
-export async function readCheckpoint(source: CheckpointSource): Promise<Checkpoint> {
-  await checkPipeline(source);
-  const [unet, vae, text] = await Promise.all([
-    readUNetConfig(source),
-    readVaeConfig(source),
-    readClipTextConfig(source),
-  ]);
-  checkTogether(source.id, unet, vae, text);
-  const tokenizer = await readTokenizer(source, "tokenizer", text.max_position_embeddings);
-  const scheduler = (await readJson(source, "scheduler/scheduler_config.json")) as Record<string, unknown>;
-  const tables = {
-    unet: await openWeights(source, "unet", "diffusion_pytorch_model"),
-    vae: await openWeights(source, "vae", "diffusion_pytorch_model"),
-    text: await openWeights(source, "text_encoder", "model"),
-  };
-  // Building the smallest graphs finds every missing, unknown and misshapen tensor before anything is computed.
-  const side = 2 ** (unet.levels.length - 1);
-  buildUNet(unet, dryPlacement(tables.unet), { height: side, width: side, tokens: tokenizer.length });
-  buildEncoder(vae, dryPlacement(tables.vae), vaeFactor(vae), vaeFactor(vae));
-  buildDecoder(vae, dryPlacement(tables.vae), 1, 1);
-  buildClipText(text, dryPlacement(tables.text), tokenizer.length);
-  return { unet, vae, text, tokenizer, scheduler, tables };
-}
-
-function checkTogether(id: string, unet: UNetConfig, vae: VaeConfig, text: ClipTextConfig): void {
-  const latent = vae.latent_channels;
-  if (unet.in_channels !== 2 * latent || unet.out_channels !== latent) {
-    throw new EmilieError(
-      "checkpoint.unsupported",
-      `${id} cannot edit: unet/config.json has in_channels ${unet.in_channels} and out_channels ${unet.out_channels}, ` +
-        `where an InstructPix2Pix UNet of a VAE with ${latent} latent channels has ${2 * latent} and ${latent}. ` +
-        "A text-to-image checkpoint has no input for the picture; use an instruction checkpoint.",
-    );
-  }
-  const wrong = unet.levels.find((level) => level.crossAttentionDim !== text.hidden_size);
-  if (wrong) {
-    throw new EmilieError(
-      "checkpoint.unsupported",
-      `${id}: unet/config.json has "cross_attention_dim" ${wrong.crossAttentionDim}, but the text encoder's ` +
-        `"hidden_size" is ${text.hidden_size}.`,
-    );
-  }
 }
 
 /**
@@ -113,12 +48,7 @@ export async function createEditModel(
   const checkpoint = await readCheckpoint(source);
   const own = await readDefaults(source);
   const { tables } = checkpoint;
-  const place = (table: WeightTable) => options.storage.place(source, table);
-  const weights = {
-    unet: await place(tables.unet),
-    vae: await place(tables.vae),
-    text: await place(tables.text),
-  };
+  const weights = await placeAll(source, checkpoint, options.storage);
   return new DiffusersEditModel(engine, checkpoint, weights, {
     id: source.id,
     fingerprint: await fingerprint(source, Object.values(tables)),
@@ -126,6 +56,25 @@ export async function createEditModel(
     nativeSize: own.nativeSize,
     memory: options.memory ?? "normal",
   });
+}
+
+type Weights = Readonly<Record<"unet" | "vae" | "text", PlacedWeights>>;
+
+async function placeAll(
+  source: CheckpointSource,
+  { tables }: Checkpoint,
+  storage: WeightStorage,
+): Promise<Weights> {
+  const placed: PlacedWeights[] = [];
+  try {
+    for (const table of [tables.unet, tables.vae, tables.text])
+      placed.push(await storage.place(source, table));
+  } catch (error) {
+    for (const weights of placed) await weights.release();
+    throw error;
+  }
+  const [unet, vae, text] = placed;
+  return { unet: unet!, vae: vae!, text: text! };
 }
 
 interface Facts {
@@ -152,17 +101,12 @@ class DiffusersEditModel implements EditModel {
   readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, unet: 0 };
   readonly #engine: Engine;
   readonly #checkpoint: Checkpoint;
-  readonly #weights: Record<"unet" | "vae" | "text", PlacedWeights>;
+  readonly #weights: Weights;
   readonly #sessions: SessionCache;
   readonly #texts = new Map<string, TextEncoding>();
   #disposed = false;
 
-  constructor(
-    engine: Engine,
-    checkpoint: Checkpoint,
-    weights: Record<"unet" | "vae" | "text", PlacedWeights>,
-    facts: Facts,
-  ) {
+  constructor(engine: Engine, checkpoint: Checkpoint, weights: Weights, facts: Facts) {
     const { unet, vae } = checkpoint;
     this.#engine = engine;
     this.#checkpoint = checkpoint;
@@ -184,8 +128,7 @@ class DiffusersEditModel implements EditModel {
     const [height, width] = this.#picture("encodeImage", image, 3, this.factor);
     const build = () => buildEncoder(this.#checkpoint.vae, this.#weights.vae, height, width);
     const feeds = { image: batch(image) };
-    this.calls.encodeImage++;
-    const { latent } = await this.#run("encoder", "vae", `${height}x${width}`, build, feeds, options);
+    const { latent } = await this.#run("encodeImage", `${height}x${width}`, build, feeds, options);
     return unbatch(latent!);
   }
 
@@ -193,8 +136,7 @@ class DiffusersEditModel implements EditModel {
     const [height, width] = this.#picture("decodeLatent", latent, this.latentChannels, 1);
     const build = () => buildDecoder(this.#checkpoint.vae, this.#weights.vae, height, width);
     const feeds = { z: batch(latent) };
-    this.calls.decodeLatent++;
-    const { image } = await this.#run("decoder", "vae", `${height}x${width}`, build, feeds, options);
+    const { image } = await this.#run("decodeLatent", `${height}x${width}`, build, feeds, options);
     return unbatch(image!);
   }
 
@@ -206,8 +148,7 @@ class DiffusersEditModel implements EditModel {
     const { tokenizer, text: config } = this.#checkpoint;
     const build = () => buildClipText(config, this.#weights.text, tokenizer.length);
     const feeds = { ids: { data: tokenizer.encode(text), shape: [tokenizer.length] } };
-    this.calls.encodeText++;
-    const { hidden } = await this.#run("text", "text", `${tokenizer.length}`, build, feeds, options);
+    const { hidden } = await this.#run("encodeText", `${tokenizer.length}`, build, feeds, options);
     const encoding = { hidden: hidden! };
     if (this.#texts.size >= MAX_TEXTS) this.#texts.delete(this.#texts.keys().next().value!);
     this.#texts.set(text, encoding);
@@ -234,9 +175,8 @@ class DiffusersEditModel implements EditModel {
         timestep: tensor([timestep], [1, 1]),
         text: text.hidden,
       };
-      this.calls.unet++;
       const size = `${height}x${width}x${tokens}`;
-      const { noise } = await this.#run("unet", "unet", size, build, feeds, options);
+      const { noise } = await this.#run("unet", size, build, feeds, options);
       results.push(unbatch(noise!));
     }
     return results;
@@ -251,16 +191,17 @@ class DiffusersEditModel implements EditModel {
   }
 
   async #run(
-    name: string,
-    part: "unet" | "vae" | "text",
+    call: keyof EditModel["calls"],
     size: string,
-    build: Parameters<SessionCache["run"]>[2],
-    feeds: Parameters<SessionCache["run"]>[3],
+    build: () => Graph,
+    feeds: Feeds,
     options: CallOptions,
   ): Promise<Record<string, Tensor>> {
     this.#alive();
-    const network: Network = { name, weights: this.#weights[part], hot: part === "unet" };
-    return this.#sessions.run(network, size, build, feeds, options.signal);
+    const network: Network = { name: call, weights: this.#weights[PARTS[call]], hot: call === "unet" };
+    const outputs = await this.#sessions.run(network, size, build, feeds, options.signal);
+    this.calls[call]++;
+    return outputs;
   }
 
   #alive(): void {
@@ -282,6 +223,9 @@ class DiffusersEditModel implements EditModel {
     return [height, width];
   }
 }
+
+/** Whose weights each call needs. */
+const PARTS = { encodeImage: "vae", decodeLatent: "vae", encodeText: "text", unet: "unet" } as const;
 
 /** Encodings kept: 77 × 768 floats are a quarter of a megabyte. */
 const MAX_TEXTS = 256;

@@ -3,6 +3,7 @@
 import type { Value } from "../graph/graph.ts";
 import * as ops from "../graph/ops.ts";
 import { reshape } from "../graph/ops.ts";
+import { sizeOf } from "../tensor/tensor.ts";
 import type { Scope } from "./scope.ts";
 
 /** nn.Linear: x [n, in] → [n, out] */
@@ -20,14 +21,40 @@ export interface Conv2dOptions extends ops.ConvOptions {
 export function conv2d(s: Scope, x: Value, out: number, options: Conv2dOptions = {}): Value {
   const { kernel = 3, ...rest } = options;
   const p = (kernel - 1) / 2;
-  const weight = s.parameter("weight", [out, x.shape[1] ?? 0, kernel, kernel]);
-  return ops.conv2d(s, x, weight, s.parameter("bias", [out]), { padding: [p, p, p, p], ...rest });
+  const [, c = 0, h = 0, w = 0] = x.shape;
+  const shape = [out, c, kernel, kernel];
+  const padded = { padding: [p, p, p, p] as const, ...rest };
+  const pixels = (h * w) / (rest.stride ?? 1) ** 2;
+  if (!unrolls(out, pixels, c * kernel * kernel) || unrolls(out / 2, pixels, c * kernel * kernel)) {
+    return ops.conv2d(s, x, s.parameter("weight", shape), s.parameter("bias", [out]), padded);
+  }
+  const half = out / 2;
+  const halves = [0, 1].map((i) => {
+    const weight = s.parameter("weight", shape, {
+      as: [half, ...shape.slice(1)],
+      skip: (i * sizeOf(shape)) / 2,
+    });
+    return ops.conv2d(s, x, weight, s.parameter("bias", [out], { as: [half], skip: i * half }), padded);
+  });
+  return ops.concat(s, halves, 1);
+}
+
+/** Larger unrolled pictures are worth avoiding. */
+const UNROLLED_BYTES = 32 << 20;
+
+/**
+ * Whether ONNX Runtime unrolls the whole picture into a matrix of [depth, pixels] for this convolution. It does so where
+ * there are more filters than pixels; otherwise it goes through the picture in pieces that fit the cache.
+ */
+function unrolls(filters: number, pixels: number, depth: number): boolean {
+  return filters > pixels && 4 * depth * pixels > UNROLLED_BYTES;
 }
 
 /** nn.GroupNorm over x [1, c, h, w] */
 export function groupNorm(s: Scope, x: Value, groups: number, eps: number): Value {
   const c = x.shape[1] ?? 0;
-  return ops.groupNorm(s, x, s.parameter("weight", [c]), s.parameter("bias", [c]), groups, eps);
+  const perChannel = (name: string) => s.parameter(name, [c], { as: [c, 1, 1] });
+  return ops.groupNorm(s, x, perChannel("weight"), perChannel("bias"), groups, eps);
 }
 
 /** nn.LayerNorm over x [n, width] */

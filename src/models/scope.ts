@@ -19,6 +19,7 @@ export class WeightReader {
   readonly #used = new Set<string>();
   readonly #needed = new Map<string, readonly number[]>();
   readonly #problems: string[] = [];
+  #lacking = false;
 
   constructor(
     readonly weights: PlacedWeights,
@@ -38,8 +39,10 @@ export class WeightReader {
   parameter(graph: Graph, name: string, shape: readonly number[], use: ParameterUse): Value {
     const key = this.prefix + name;
     const stored = this.weights.tensors.get(key);
-    if (!stored) this.#problems.push(`"${key}" of shape [${shape}] is missing`);
-    else if (String(stored.shape) !== String(shape)) {
+    if (!stored) {
+      this.#lacking = true;
+      this.#problems.push(`"${key}" of shape [${shape}] is missing`);
+    } else if (String(stored.shape) !== String(shape)) {
       this.#problems.push(`"${key}" should have shape [${shape}], but has [${stored.shape}]`);
     }
     this.#used.add(key);
@@ -66,7 +69,7 @@ export class WeightReader {
     const shown = problems.slice(0, MAX_SHOWN).join("; ");
     const rest = problems.length > MAX_SHOWN ? `; and ${problems.length - MAX_SHOWN} more` : "";
     throw new EmilieError(
-      "checkpoint.missing",
+      this.#lacking ? "checkpoint.missing" : "checkpoint.malformed",
       `The tensors in ${this.weights.folder}/ are not those that its config.json describes: ${shown}${rest}.`,
     );
   }

@@ -1,6 +1,6 @@
 /** Transformer2DModel and BasicTransformerBlock of diffusers (models/transformers/transformer_2d.py, attention.py). */
 import type { Value } from "../graph/graph.ts";
-import { add, attention, gelu, gemm, mul } from "../graph/ops.ts";
+import { add, attention, concat, gelu, gemm, mul, sliceRows } from "../graph/ops.ts";
 import { groupNorm, imageToTokens, layerNorm, linear, tokensToImage } from "./layers.ts";
 import type { Scope } from "./scope.ts";
 
@@ -34,8 +34,25 @@ function block(s: Scope, x: Value, text: Value, options: TransformerOptions): Va
   const x1 = add(s, x, attend(s.at("attn1"), n1, onlyCrossAttention ? text : n1, heads));
   const n2 = layerNorm(s.at("norm2"), x1, LAYER_NORM_EPS);
   const x2 = add(s, x1, attend(s.at("attn2"), n2, text, heads));
-  const n3 = layerNorm(s.at("norm3"), x2, LAYER_NORM_EPS);
-  return add(s, x2, feedForward(s.at("ff", "net"), n3));
+  return inPieces(s, x2, (rows) => {
+    const n3 = layerNorm(s.at("norm3"), rows, LAYER_NORM_EPS);
+    return add(s, rows, feedForward(s.at("ff", "net"), n3));
+  });
+}
+
+/**
+ * What is done to each token alone is done to so many at a time: the feed-forward's hidden values are eight times as
+ * large as its input, and at 512 px they would be in memory and not in cache otherwise.
+ */
+const ROWS = 1024;
+
+function inPieces(s: Scope, x: Value, work: (rows: Value) => Value): Value {
+  const n = x.shape[0] ?? 0;
+  const pieces = Math.floor(n / ROWS);
+  if (pieces < 2) return work(x);
+  const bound = (i: number) => Math.round((i * n) / pieces);
+  const parts = Array.from({ length: pieces }, (_, i) => work(sliceRows(s, x, bound(i), bound(i + 1))));
+  return concat(s, parts, 0);
 }
 
 function attend(s: Scope, x: Value, context: Value, heads: number): Value {
@@ -61,7 +78,6 @@ function feedForward(s: Scope, x: Value): Value {
         bias: p.parameter("bias", [2 * inner], { as: [inner], skip: skip * inner }),
       },
     );
-  const value = half(0);
   const gate = gelu(p, half(1));
-  return linear(s.at(2), mul(p, value, gate), width);
+  return linear(s.at(2), mul(p, gate, half(0)), width);
 }

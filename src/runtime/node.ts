@@ -6,7 +6,7 @@ import { Worker } from "node:worker_threads";
 import type { Engine } from "./engine.ts";
 import { fromSource, packageRoot } from "./package-root.node.ts";
 import type { AnswerMessage } from "./protocol.ts";
-import { RemoteEngine } from "./remote.ts";
+import { type Port, RemoteEngine } from "./remote.ts";
 
 export interface NodeEngineOptions {
   /** Threads of a matrix product; by default the machine's physical cores. */
@@ -17,8 +17,13 @@ export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
   const workerData = { threads: options.threads ?? physicalCores() };
   const file = fromSource ? "src/runtime/worker.source.mjs" : "dist/worker.mjs";
   const worker = new Worker(join(packageRoot(), file), { workerData });
+  return new RemoteEngine(workerPort(worker));
+}
+
+/** A worker_thread as an engine's port. It keeps the process alive only while it has something to answer. */
+export function workerPort(worker: Worker): Port {
   worker.unref();
-  return new RemoteEngine({
+  return {
     post: (message) => worker.postMessage(message),
     onAnswer: (listener) => void worker.on("message", (answer: AnswerMessage) => listener(answer)),
     onFailure: (listener) => {
@@ -27,7 +32,7 @@ export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
     },
     busy: (busy) => (busy ? worker.ref() : worker.unref()),
     terminate: async () => void (await worker.terminate()),
-  });
+  };
 }
 
 /** Two threads of one core share its multipliers, so matrix products gain nothing from the second. */

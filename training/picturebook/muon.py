@@ -13,6 +13,8 @@ def orthogonalise(g, steps=5):
     x = x.T if tall else x
     x = (x / (x.norm() + 1e-7)).bfloat16()
     for _ in range(steps):
+        # x x^T is computed anew each time: iterating on that small square alone is cheaper, but in bf16 it loses its
+        # positive eigenvalues and the training with it.
         a = x @ x.T
         x = 3.4445 * x + (-4.7750 * a + 2.0315 * (a @ a)) @ x
     x = x.float()

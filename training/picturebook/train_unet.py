@@ -1,6 +1,8 @@
 """Train picturebook's UNet together with its text encoder: `python train_unet.py --minutes 45` (resumes by itself).
 
-v-prediction, min-SNR-5 (arXiv 2303.09556), loss weighted up in the change mask, conditioning dropout of InstructPix2Pix
+v-prediction; the loss in x₀ is weighted by min(SNR, 5) + 1 (after arXiv 2303.09556; the one is there because at the first,
+noisiest steps an editor knows all of the answer from its condition, and min-SNR alone would not ask for it); weighted up in
+the change mask; conditioning dropout of InstructPix2Pix
 (5 % text, 5 % image, 5 % both). Where only the text is dropped the target is the source itself: then ε(∅, c) means "keep
 the picture", and masking the text direction alone preserves it.
 """
@@ -76,8 +78,8 @@ def export(both, ema, scheduler):
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("--minutes", type=float, default=45)
-    a.add_argument("--batch", type=int, default=32)
-    a.add_argument("--lr", type=float, default=2e-3)
+    a.add_argument("--batch", type=int, default=64)
+    a.add_argument("--lr", type=float, default=2.5e-3)
     a.add_argument("--bench", action="store_true")
     args = a.parse_args()
     torch.manual_seed(0)
@@ -91,12 +93,13 @@ def main():
     scheduler = DDIMScheduler(**SCHEDULER)
     alphas = scheduler.alphas_cumprod.to(device())
     opt, ema, budget, step = Optimizers(both.named_parameters(), args.lr, 1e-3), EMA(both, 0.998), Budget(args.minutes), 0
+    samples = 0
     state = RUNS / "unet.pt"
     if state.exists() and not args.bench:
         s = torch.load(state, map_location=device(), weights_only=True)
         both.load_state_dict(s["model"])
         opt.load_state_dict(s["opt"])
-        ema.shadow, ema.n, step = s["ema"], s["n"], s["step"]
+        ema.shadow, ema.n, step, samples = s["ema"], s["n"], s["step"], s["samples"]
         budget = Budget(args.minutes, s["spent"])
     data = Pairs(tokenizer, step)
     data.scale = AutoencoderKL.load_config(OUT / "vae")["scaling_factor"]
@@ -115,7 +118,7 @@ def main():
             hidden = text(ids).last_hidden_state
             out = unet(torch.cat([x, c], 1), t, hidden).sample
         snr = ab / (1 - ab)
-        weight = (snr.clamp(max=5) / (snr + 1)) * (1 + 8 * m)
+        weight = ((snr.clamp(max=5) + 1) / (snr + 1)) * (1 + 8 * m)
         loss = (weight * (out.float() - v).square()).mean()
         both.zero_grad(set_to_none=True)
         loss.backward()
@@ -123,18 +126,18 @@ def main():
         opt.step(schedule)
         if step % 2 == 0:
             ema.update(both)
-        step, seen = step + 1, seen + args.batch
+        step, seen, samples = step + 1, seen + args.batch, samples + args.batch
         losses.append(loss.item())
         if args.bench and step == 10:
             since, seen = time.monotonic(), 0
         if args.bench and step == 30:
             return print(f"{seen / (time.monotonic() - since):.1f} samples a second")
-        if step % 100 == 0:
-            log.write(step=step, samples=step * args.batch, seconds=round(budget.spent), loss=round(float(np.mean(losses[-100:])), 5),
+        if step % 50 == 0:
+            log.write(step=step, samples=samples, seconds=round(budget.spent), loss=round(float(np.mean(losses[-50:])), 5),
                       lr=round(schedule * args.lr, 6), rate=round(seen / (time.monotonic() - since), 1), device=device())
             since, seen = time.monotonic(), 0
         if time.monotonic() - saved > 240 or budget.fraction >= 1:
-            save_state(state, model=both.state_dict(), opt=opt.state_dict(), ema=ema.shadow, n=ema.n, step=step, spent=budget.spent)
+            save_state(state, model=both.state_dict(), opt=opt.state_dict(), ema=ema.shadow, n=ema.n, step=step, samples=samples, spent=budget.spent)
             saved = time.monotonic()
             export(both, ema, scheduler)
 

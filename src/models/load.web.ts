@@ -1,0 +1,30 @@
+/** Loading a model in a browser, from the address of a checkpoint's folder. */
+import { webSource } from "../checkpoint/source.web.ts";
+import { fetchedStorage } from "../checkpoint/storage.web.ts";
+import { createWebEngine, type WebEngineOptions } from "../runtime/web.ts";
+import { createEditModel } from "./editor.ts";
+import type { EditModel } from "./model.ts";
+import type { MemoryMode } from "./session-cache.ts";
+
+export interface WebLoadOptions extends WebEngineOptions {
+  /** "low": one session at a time. Default "normal". */
+  readonly memory?: MemoryMode;
+}
+
+/**
+ * Loads an editing checkpoint in the diffusers layout from `baseUrl`, the address of the folder that holds
+ * model_index.json. Weights are fetched when a network is first used. Throws EmilieError: "checkpoint.missing",
+ * ".malformed" or ".unsupported" where the checkpoint cannot be used, "io.failed" where it cannot be fetched.
+ */
+export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): Promise<EditModel> {
+  const engine = createWebEngine(options);
+  try {
+    return await createEditModel(webSource(baseUrl), engine, {
+      storage: fetchedStorage(),
+      memory: options.memory,
+    });
+  } catch (error) {
+    await engine.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,45 @@
+/** The engine in a browser: onnxruntime-web (WebAssembly) in a Worker, so that the page stays live. */
+import type { Engine } from "./engine.ts";
+import type { AnswerMessage, RequestMessage } from "./protocol.ts";
+import { RemoteEngine } from "./remote.ts";
+import type { WebWorkerSettings } from "./worker.web.ts";
+
+export interface WebEngineOptions {
+  /** Threads of a matrix product. More than one needs a cross-origin isolated page; the default is 1 elsewhere. */
+  readonly threads?: number;
+  /** Where onnxruntime-web's .wasm files are served, where a bundler does not put them beside the code. */
+  readonly wasmPaths?: string;
+}
+
+export function createWebEngine(options: WebEngineOptions = {}): Engine {
+  const worker = new Worker(new URL("./worker.web.ts", import.meta.url), { type: "module" });
+  const settings: WebWorkerSettings = {
+    threads: options.threads ?? defaultThreads(),
+    wasmPaths: options.wasmPaths,
+  };
+  worker.postMessage(settings);
+  return new RemoteEngine({
+    post: (message) => worker.postMessage(message, buffers(message)),
+    onAnswer: (listener) =>
+      worker.addEventListener("message", ({ data }: MessageEvent<AnswerMessage>) => listener(data)),
+    onFailure: (listener) =>
+      worker.addEventListener("error", (event) =>
+        listener(event.error ?? event.message ?? "its code did not load"),
+      ),
+    terminate: async () => worker.terminate(),
+  });
+}
+
+/** Half the logical cores: the other half usually are the same cores' second threads. */
+function defaultThreads(): number {
+  return globalThis.crossOriginIsolated ? Math.max(1, navigator.hardwareConcurrency >> 1) : 1;
+}
+
+/** Weights are handed over, not copied: they were fetched for this session alone. */
+function buffers({ request }: RequestMessage): Transferable[] {
+  if (request.kind !== "create") return [];
+  const files = request.options.files ?? [];
+  return files.flatMap(({ data }) =>
+    data && data.byteLength === data.buffer.byteLength ? [data.buffer] : [],
+  );
+}
