@@ -66,6 +66,22 @@ class Pairs:
         return to(c), to(z) * self.scale, to(m)[:, None], torch.tensor(ids, device=device())
 
 
+def loss_of(both, batch, alphas):
+    c, z0, m, ids = batch
+    # Low-discrepancy timesteps: one in each of `batch` strata, so that batches agree better with each other.
+    n = len(c)
+    t = ((torch.arange(n, device=c.device) + torch.rand(n, device=c.device)) / n * 1000).long().clamp(0, 999)
+    ab = alphas[t][:, None, None, None]
+    noise = torch.randn_like(z0)
+    x, v = ab.sqrt() * z0 + (1 - ab).sqrt() * noise, ab.sqrt() * noise - (1 - ab).sqrt() * z0
+    with autocast():
+        hidden = both["text"](ids).last_hidden_state
+        out = both["unet"](torch.cat([x, c], 1), t, hidden).sample
+    snr = ab / (1 - ab)
+    weight = ((snr.clamp(max=5) + 1) / (snr + 1)) * (1 + 8 * m)
+    return (weight * (out.float() - v).square()).mean()
+
+
 def export(both, ema, scheduler):
     """The averaged weights as they ship; also along the way, so that they can be tried while training goes on."""
     copies = copy.deepcopy(both)
@@ -108,18 +124,8 @@ def main():
     while budget.fraction < 1:
         budget.tick()
         schedule = cosine(budget.fraction, 1.0, warm=0.03, floor=0.01)
-        c, z0, m, ids = data.batch(args.batch)
-        # Low-discrepancy timesteps: one in each of `batch` strata, so that batches agree better with each other.
-        t = ((torch.arange(args.batch, device=device()) + torch.rand(args.batch, device=device())) / args.batch * 1000).long().clamp(0, 999)
-        ab = alphas[t][:, None, None, None]
-        noise = torch.randn_like(z0)
-        x, v = ab.sqrt() * z0 + (1 - ab).sqrt() * noise, ab.sqrt() * noise - (1 - ab).sqrt() * z0
-        with autocast():
-            hidden = text(ids).last_hidden_state
-            out = unet(torch.cat([x, c], 1), t, hidden).sample
-        snr = ab / (1 - ab)
-        weight = ((snr.clamp(max=5) + 1) / (snr + 1)) * (1 + 8 * m)
-        loss = (weight * (out.float() - v).square()).mean()
+        batch = data.batch(args.batch)
+        loss = loss_of(both, batch, alphas)
         both.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(both.parameters(), 1.0)
