@@ -6,6 +6,5 @@ python tokenizer.py
 python train_vae.py --minutes "${VAE_MINUTES:-34}"
 python data.py --scenes "${SCENES:-5000}"
 python train_unet.py --minutes "${UNET_MINUTES:-45}"
-python tune_decoder.py --minutes "${DECODER_MINUTES:-15}"
 python finish.py
 python export_heldout.py
