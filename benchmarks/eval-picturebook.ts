@@ -6,6 +6,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { fromModelImage } from "../src/images/model-image.ts";
 import { loadModel, openSession, type Picture, readPicture, type SessionEditOptions } from "../src/index.ts";
 import { highFrequencyEnergy, mean, median, psnr, squaredError, succeeded } from "./picture-metrics.ts";
 
@@ -64,7 +65,6 @@ const load = (part: string, file: string) => readPicture(join(root, part, file))
 async function throughVae(picture: Picture): Promise<Picture> {
   const session = await openSession(model, picture);
   const image = await model.decodeLatent(session.root.latent);
-  const { fromModelImage } = await import("../src/images/model-image.ts");
   return fromModelImage(image, picture.width, picture.height, picture);
 }
 

@@ -3,10 +3,10 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runCommandLine } from "../../src/cli/program.ts";
 import { writePicture } from "../../src/images/codec.node.ts";
 import { maskFromBox, pictureFromMask } from "../../src/images/mask.ts";
 import { blankPicture } from "../../src/images/picture.ts";
+import { emilie } from "./command-line.ts";
 
 const fixture = (path: string) => resolve(import.meta.dirname, "../fixtures/parity/sd1", path);
 let folder: string;
@@ -37,17 +37,6 @@ beforeAll(async () => {
   await writeFile(script, JSON.stringify(demo));
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-async function emilie(...args: string[]) {
-  const said = { stdout: "", stderr: "" };
-  const stream = (name: keyof typeof said) => ({
-    write: (text: string) => {
-      said[name] += text;
-    },
-  });
-  const code = await runCommandLine(args, { stdout: stream("stdout"), stderr: stream("stderr") });
-  return { code, ...said };
-}
 
 describe("emilie demo", () => {
   it("runs the script with its branch and compares with the expected pictures", async () => {

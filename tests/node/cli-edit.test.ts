@@ -4,13 +4,13 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runCommandLine } from "../../src/cli/program.ts";
 import { readPicture, writePicture } from "../../src/images/codec.node.ts";
 import { maskFromBox, pictureFromMask } from "../../src/images/mask.ts";
 import { blankPicture, type Picture, samePicture } from "../../src/images/picture.ts";
 import { readPngText } from "../../src/images/png-text.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { openSession } from "../../src/session/session.ts";
+import { emilie } from "./command-line.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const checkpoint = join(root, "tests/fixtures/parity/sd1/checkpoint");
@@ -33,17 +33,6 @@ beforeAll(async () => {
   await writePicture(pictureFromMask(maskFromBox(61, 37, box)), join(folder, "mask.png"));
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-async function emilie(...args: string[]) {
-  const said = { stdout: "", stderr: "" };
-  const stream = (name: keyof typeof said) => ({
-    write: (text: string) => {
-      said[name] += text;
-    },
-  });
-  const code = await runCommandLine(args, { stdout: stream("stdout"), stderr: stream("stderr") });
-  return { code, ...said };
-}
 
 const edit = (out: string, ...args: string[]) =>
   emilie(

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { runCommandLine } from "../../src/cli/program.ts";
+import { emilie } from "./command-line.ts";
 import { HubServer } from "./hub-server.ts";
 
 const checkpoint = resolve(import.meta.dirname, "../fixtures/parity/sd1/checkpoint");
@@ -28,16 +28,6 @@ afterAll(async () => {
   await rm(home, { recursive: true });
 });
 
-async function emilie(...args: string[]) {
-  const said = { stdout: "", stderr: "" };
-  const stream = (name: keyof typeof said) => ({
-    write: (text: string) => {
-      said[name] += text;
-    },
-  });
-  const code = await runCommandLine(args, { stdout: stream("stdout"), stderr: stream("stderr") });
-  return { code, ...said };
-}
 const json = async (...args: string[]) => {
   const { code, stdout } = await emilie(...args, "--json");
   return { code, ...JSON.parse(stdout) };

@@ -3,11 +3,11 @@ import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runCommandLine } from "../../src/cli/program.ts";
 import { readPicture, writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture, type Picture, samePicture } from "../../src/images/picture.ts";
 import { readPngText, writePngText } from "../../src/images/png-text.ts";
 import { readContainer } from "../../src/session/container.node.ts";
+import { emilie } from "./command-line.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const checkpoint = join(root, "tests/fixtures/parity/sd1/checkpoint");
@@ -22,16 +22,6 @@ const photo: Picture = {
 
 let folder: string;
 const at = (...names: string[]) => join(folder, ...names);
-async function emilie(...args: string[]) {
-  const said = { stdout: "", stderr: "" };
-  const stream = (name: keyof typeof said) => ({
-    write: (text: string) => {
-      said[name] += text;
-    },
-  });
-  const code = await runCommandLine(args, { stdout: stream("stdout"), stderr: stream("stderr") });
-  return { code, ...said };
-}
 const begin = (out: string, ...args: string[]) =>
   emilie("edit", at("photo.png"), ...args, "--model", checkpoint, "--steps", "2", "--out", at(out));
 const show = async (file: string) => JSON.parse((await emilie("show", at(file), "--json")).stdout);
