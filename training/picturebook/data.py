@@ -1,5 +1,6 @@
-"""Training pairs as latents: `python data.py --scenes 6000`. Each scene has three edits; an edit that can be undone also
-gives the inverse pair, and every picture is its own pair for "leave it as it is"."""
+"""Training pairs as latents: `python data.py --scenes 8000`. Each scene has three edits; an edit that can be undone also
+gives the inverse pair, and every picture is its own pair for "leave it as it is". Edits that few scenes allow (there is mostly
+a car already) are made from scenes that allow them: `--rare N` of the scenes."""
 
 import argparse
 import json
@@ -17,15 +18,24 @@ from world import render, sample_scene
 EDITS = 3
 
 
+# What RARE scenes are asked for first: half of them have their car or boat taken away before they are painted.
+RARE = {"add_vehicle", "balloon", "swap_tree", "vehicle", "add_clouds", "remove_vehicle", "sun", "day", "bw"}
+RARE_FROM = 500_000
+
+
 def make(seed):
     """seed → pictures [1 + EDITS, 128, 128, 3], latent masks [EDITS, 16, 16], pairs (from, to, kind, fields, mask index)."""
     r = random.Random(seed * 7 + 1)
     scene = sample_scene(seed)
     if seed % 40 == 0:
         scene["bw"] = True
+    rare = seed >= RARE_FROM
+    if rare and seed % 2:
+        scene["vehicle"] = None
     pictures, masks, pairs, seen = [render(scene)], [], [], []
     for i in range(EDITS):
-        e = draw_edit(scene, r, exclude=("noop", *seen))
+        only = {"add_vehicle"} if i == 0 and seed % 2 else RARE
+        e = (rare and draw_edit(scene, r, exclude=("noop", *seen), only=only)) or draw_edit(scene, r, exclude=("noop", *seen))
         if e is None:
             e = ("noop", {}, scene)
         kind, fields, target = e
@@ -43,12 +53,14 @@ def make(seed):
 
 def main():
     a = argparse.ArgumentParser()
-    a.add_argument("--scenes", type=int, default=6000)
+    a.add_argument("--scenes", type=int, default=8000)
+    a.add_argument("--rare", type=int, default=2000)
     a.add_argument("--first", type=int, default=100_000)
     args = a.parse_args()
     vae = AutoencoderKL.from_pretrained(OUT / "vae", torch_dtype=torch.float32).to(device(), memory_format=torch.channels_last).eval()
-    latents = np.empty((args.scenes * (EDITS + 1), 4, 16, 16), np.float16)
-    masks = np.empty((args.scenes * EDITS, 16, 16), bool)
+    seeds = [*range(args.first, args.first + args.scenes), *range(RARE_FROM, RARE_FROM + args.rare)]
+    latents = np.empty((len(seeds) * (EDITS + 1), 4, 16, 16), np.float16)
+    masks = np.empty((len(seeds) * EDITS, 16, 16), bool)
     pairs, at, pending = [], 0, []
 
     def flush():
@@ -61,7 +73,7 @@ def main():
         pending.clear()
 
     with mp.Pool(1) as pool:
-        for i, (pictures, m, ps) in enumerate(pool.imap(make, range(args.first, args.first + args.scenes), chunksize=16)):
+        for i, (pictures, m, ps) in enumerate(pool.imap(make, seeds, chunksize=16)):
             pending.append(pictures)
             masks[i * EDITS : (i + 1) * EDITS] = m
             pairs += [[i * (EDITS + 1) + p, i * (EDITS + 1) + q, kind, fields, i * EDITS + k] for p, q, kind, fields, k in ps]
@@ -71,6 +83,7 @@ def main():
                 print(i + 1, "scenes", flush=True)
         if pending:
             flush()
+    RUNS.mkdir(parents=True, exist_ok=True)
     np.savez(RUNS / "latents.npz", latents=latents, masks=masks)
     (RUNS / "pairs.json").write_text(json.dumps(pairs))
     print(len(latents), "pictures", len(pairs), "pairs")

@@ -1,4 +1,5 @@
-"""Train picturebook's UNet together with its text encoder: `python train_unet.py --minutes 45` (resumes by itself).
+"""Train picturebook's UNet together with its text encoder: `python train_unet.py --minutes 45` (resumes by itself;
+`--shipped` starts from the weights in models/picturebook instead of from nothing).
 
 v-prediction; the loss in x₀ is weighted by min(SNR, 5) + 1 (after arXiv 2303.09556; the one is there because at the first,
 noisiest steps an editor knows all of the answer from its condition, and min-SNR alone would not ask for it); weighted up in
@@ -16,11 +17,15 @@ import time
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from common import EMA, OUT, RUNS, Budget, Log, autocast, cosine, device, save_state
-from edits import phrase, spoil
+from edits import spoil
 from muon import Optimizers
+from phrases_more import say
+from small_conv import install
 
 UNET = dict(sample_size=16, in_channels=8, out_channels=4, block_out_channels=[96, 160, 224], layers_per_block=1,
             down_block_types=["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
@@ -32,13 +37,29 @@ SCHEDULER = dict(num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, b
                  prediction_type="v_prediction", timestep_spacing="trailing", clip_sample=False, set_alpha_to_one=True, steps_offset=0)
 
 
+# How often a kind is drawn, relative to the square root of the number of its pairs: what is rare or learnt late comes up more often.
+BOOST = {"add_vehicle": 3.0, "balloon": 2.2, "swap_tree": 1.8, "vehicle": 1.8, "add_balloon": 1.3, "roof": 1.3, "wall": 1.2,
+         "day": 1.2, "bw": 1.2, "sun": 1.5, "moon": 1.2}
+NOOP = 0.1
+# A kept prediction is one that came out right: the squared error in the change mask under a fifth of the source's, and small elsewhere
+# (in scaled latents, whose variance is 1).
+RIGHT_INSIDE, RIGHT_OUTSIDE = 0.2, 0.06
+
+
 class Pairs:
-    def __init__(self, tokenizer, seed):
+    def __init__(self, tokenizer, seed, scale, rolled):
         data = np.load(RUNS / "latents.npz")
         self.latents, self.masks = data["latents"], data["masks"]
         self.pairs = json.loads((RUNS / "pairs.json").read_text())
         self.tokenizer, self.ids, self.r = tokenizer, {}, random.Random(seed)
-        self.scale = 1.0
+        self.scale, self.rolled = scale, rolled
+        self.kept, self.depth = np.zeros_like(self.latents), np.zeros(len(self.latents), np.int32)
+        self.by_kind = {}
+        for pair in self.pairs:
+            if pair[2] != "noop":
+                self.by_kind.setdefault(pair[2], []).append(pair)
+        self.kinds = sorted(self.by_kind)
+        self.shares = [len(self.by_kind[k]) ** 0.5 * BOOST.get(k, 1.0) for k in self.kinds]
 
     def tokens(self, text):
         if text not in self.ids:
@@ -48,26 +69,40 @@ class Pairs:
         return self.ids[text]
 
     def batch(self, n):
-        c, z, m, ids = [], [], [], []
-        for _ in range(n):
-            source, target, kind, fields, k = self.pairs[self.r.randrange(len(self.pairs))]
+        """Conditions, scaled targets, masks, tokens; and for each sample (source, target, depth), None where something was dropped."""
+        c, z, m, ids, where = [], [], [], [], []
+        for kind in self.r.choices(self.kinds, self.shares, k=n):
+            source, target, kind, fields, k = self.r.choice(self.by_kind[kind])
             mask = self.masks[k]
-            if self.r.random() < 0.09:
+            if self.r.random() < NOOP:
+                source = self.r.choice((source, target))
                 target, kind, fields, mask = source, "noop", {}, np.zeros_like(mask)
-            text, cond, u = spoil(phrase(kind, fields, self.r), self.r), self.latents[source], self.r.random()
+            again = self.depth[source] > 0 and self.r.random() < self.rolled
+            cond, depth = (self.kept[source], self.depth[source]) if again else (self.latents[source], 0)
+            text, u, at = spoil(say(kind, fields, self.r), self.r), self.r.random(), (source, target, depth)
             if u < 0.05:
-                text, target, mask = "", source, np.zeros_like(mask)
-            elif u < 0.10:
-                cond = np.zeros_like(cond)
-            elif u < 0.15:
-                text, cond = "", np.zeros_like(cond)
-            c.append(cond), z.append(self.latents[target]), m.append(mask), ids.append(self.tokens(text))
+                text, target, mask, at = "", source, np.zeros_like(mask), None
+            elif u < 0.08:
+                cond, at = np.zeros_like(cond), None
+            elif u < 0.11:
+                text, cond, at = "", np.zeros_like(cond), None
+            c.append(cond), z.append(self.latents[target]), m.append(mask), ids.append(self.tokens(text)), where.append(at)
         to = lambda a: torch.from_numpy(np.stack(a)).float().to(device())
-        return to(c), to(z) * self.scale, to(m)[:, None], torch.tensor(ids, device=device())
+        return to(c), to(z) * self.scale, to(m)[:, None], torch.tensor(ids, device=device()), where
+
+    def keep(self, x0, z0, c, m, where):
+        """Predictions (scaled) that are right become conditions."""
+        error, before = (x0 - z0).square(), (c * self.scale - z0).square()
+        inside = (error * m).sum((1, 2, 3)) <= RIGHT_INSIDE * (before * m).sum((1, 2, 3))
+        outside = (error * (1 - m)).mean((1, 2, 3)) <= RIGHT_OUTSIDE
+        right, value = (inside & outside).cpu().numpy(), (x0 / self.scale).half().cpu().numpy()
+        for i, at in enumerate(where):
+            if at and right[i]:
+                self.kept[at[1]], self.depth[at[1]] = value[i], at[2] + 1
 
 
-def loss_of(both, batch, alphas):
-    c, z0, m, ids = batch
+def loss_of(both, batch, alphas, data):
+    c, z0, m, ids, where = batch
     # Low-discrepancy timesteps: one in each of `batch` strata, so that batches agree better with each other.
     n = len(c)
     t = ((torch.arange(n, device=c.device) + torch.rand(n, device=c.device)) / n * 1000).long().clamp(0, 999)
@@ -77,55 +112,69 @@ def loss_of(both, batch, alphas):
     with autocast():
         hidden = both["text"](ids).last_hidden_state
         out = both["unet"](torch.cat([x, c], 1), t, hidden).sample
+    out = out.float()
+    if data.rolled:
+        # Where little noise was added, the prediction is nearly the truth and teaches nothing about iteration.
+        noisy = [at if step > 250 else None for at, step in zip(where, t.tolist())]
+        data.keep((ab.sqrt() * x - (1 - ab).sqrt() * out).detach(), z0, c, m, noisy)
     snr = ab / (1 - ab)
     weight = ((snr.clamp(max=5) + 1) / (snr + 1)) * (1 + 8 * m)
-    return (weight * (out.float() - v).square()).mean()
+    return (weight * (out - v).square()).mean()
 
 
-def export(both, ema, scheduler):
+def export(both, ema, scheduler, folder):
     """The averaged weights as they ship; also along the way, so that they can be tried while training goes on."""
     copies = copy.deepcopy(both)
     copies.load_state_dict(ema.shadow)
-    copies["unet"].half().save_pretrained(OUT / "unet")
-    copies["text"].half().save_pretrained(OUT / "text_encoder")
-    scheduler.save_pretrained(OUT / "scheduler")
+    copies["unet"].half().save_pretrained(folder / "unet")
+    copies["text"].half().save_pretrained(folder / "text_encoder")
+    scheduler.save_pretrained(folder / "scheduler")
 
 
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("--minutes", type=float, default=45)
-    a.add_argument("--batch", type=int, default=64)
+    a.add_argument("--batch", type=int, default=96)
     a.add_argument("--lr", type=float, default=2.5e-3)
+    a.add_argument("--adam-lr", type=float, default=1e-3)
+    a.add_argument("--rolled", type=float, default=0.4, help="how often a kept prediction stands in for its picture as the condition")
+    a.add_argument("--shipped", action="store_true", help="start from the weights in models/picturebook")
+    a.add_argument("--seed", type=int, default=0)
+    a.add_argument("--name", default="unet", help="of the state and the log")
     a.add_argument("--bench", action="store_true")
     args = a.parse_args()
-    torch.manual_seed(0)
+    torch.manual_seed(args.seed)
     tokenizer = CLIPTokenizer.from_pretrained(OUT / "tokenizer")
     text = CLIPTextModel(CLIPTextConfig(**TEXT, vocab_size=len(tokenizer), bos_token_id=len(tokenizer) - 2, eos_token_id=len(tokenizer) - 1,
                                         pad_token_id=len(tokenizer) - 1)).to(device())
     unet = UNet2DConditionModel(**UNET).to(device())
+    install(unet)
+    unet.set_attn_processor(AttnProcessor())  # plain products: on so few tokens faster than the fused attention's backward pass
     torch.nn.init.zeros_(unet.conv_out.weight)
+    if args.shipped:
+        unet.load_state_dict(load_file(OUT / "unet" / "diffusion_pytorch_model.safetensors"))
+        text.load_state_dict(load_file(OUT / "text_encoder" / "model.safetensors"))
     both = torch.nn.ModuleDict({"unet": unet, "text": text})
     print({k: round(sum(p.numel() for p in v.parameters()) / 1e6, 2) for k, v in both.items()}, "M parameters")
     scheduler = DDIMScheduler(**SCHEDULER)
     alphas = scheduler.alphas_cumprod.to(device())
-    opt, ema, budget, step = Optimizers(both.named_parameters(), args.lr, 1e-3), EMA(both, 0.998), Budget(args.minutes), 0
+    opt, ema, budget, step = Optimizers(both.named_parameters(), args.lr, args.adam_lr), EMA(both, 0.996), Budget(args.minutes), 0
     samples = 0
-    state = RUNS / "unet.pt"
+    state = RUNS / f"{args.name}.pt"
     if state.exists() and not args.bench:
         s = torch.load(state, map_location=device(), weights_only=True)
         both.load_state_dict(s["model"])
         opt.load_state_dict(s["opt"])
         ema.shadow, ema.n, step, samples = s["ema"], s["n"], s["step"], s["samples"]
         budget = Budget(args.minutes, s["spent"])
-    data = Pairs(tokenizer, step)
-    data.scale = AutoencoderKL.load_config(OUT / "vae")["scaling_factor"]
-    log = Log("unet", ["step", "samples", "seconds", "loss", "lr", "rate", "device"])
+    data = Pairs(tokenizer, step + 1000 * args.seed, AutoencoderKL.load_config(OUT / "vae")["scaling_factor"], args.rolled)
+    log = Log(args.name, ["step", "samples", "seconds", "loss", "lr", "rate", "depth", "device"])
     saved, since, seen, losses = time.monotonic(), time.monotonic(), 0, []
     while budget.fraction < 1:
         budget.tick()
         schedule = cosine(budget.fraction, 1.0, warm=0.03, floor=0.01)
         batch = data.batch(args.batch)
-        loss = loss_of(both, batch, alphas)
+        loss = loss_of(both, batch, alphas, data)
         both.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(both.parameters(), 1.0)
@@ -134,18 +183,18 @@ def main():
             ema.update(both)
         step, seen, samples = step + 1, seen + args.batch, samples + args.batch
         losses.append(loss.item())
-        if args.bench and step == 10:
+        if args.bench and step == 8:
             since, seen = time.monotonic(), 0
-        if args.bench and step == 30:
+        if args.bench and step == 20:
             return print(f"{seen / (time.monotonic() - since):.1f} samples a second")
         if step % 50 == 0:
             log.write(step=step, samples=samples, seconds=round(budget.spent), loss=round(float(np.mean(losses[-50:])), 5),
-                      lr=round(schedule * args.lr, 6), rate=round(seen / (time.monotonic() - since), 1), device=device())
+                      lr=round(schedule * args.lr, 6), rate=round(seen / (time.monotonic() - since), 1), depth=round(float(data.depth.mean()), 2), device=device())
             since, seen = time.monotonic(), 0
         if time.monotonic() - saved > 240 or budget.fraction >= 1:
             save_state(state, model=both.state_dict(), opt=opt.state_dict(), ema=ema.shadow, n=ema.n, step=step, samples=samples, spent=budget.spent)
             saved = time.monotonic()
-            export(both, ema, scheduler)
+            export(both, ema, scheduler, OUT if budget.fraction >= 1 and args.name == "unet" else RUNS / args.name)
 
 
 if __name__ == "__main__":
