@@ -23,11 +23,15 @@ const CONFIG = {
   attention_head_dim: 8,
 };
 
-export const folder = join(tmpdir(), "emilie-bench-unet");
+export const folder = join(tmpdir(), "emilie-bench-unet-2");
 export const config: UNetConfig = parseUNetConfig(CONFIG);
 
-/** Random values, repeated through the file: 4 MB of noise tell a matrix product as much as 3.4 GB. */
+/**
+ * Random values, repeated through the file: 4 MB of noise tell a matrix product as much as 3.4 GB. Every tensor begins at another
+ * place in them: ONNX Runtime keeps one copy of equal weights, and real ones are never equal.
+ */
 const NOISE = 1 << 20;
+const STRIDE = 7919;
 
 export async function makeRandomUNet(): Promise<number> {
   const needed = [...tensors(config)];
@@ -38,11 +42,12 @@ export async function makeRandomUNet(): Promise<number> {
   const handle = await open(`${file}.partial`, "w");
   await handle.write(safetensorsHeader(needed.map(([name, shape]) => [name, { type: "F32", shape }])));
   const noise = Float32Array.from({ length: NOISE }, () => 2 * Math.random() - 1);
-  for (const [name, shape] of needed) {
+  for (const [index, [name, shape]] of needed.entries()) {
     // Variance 1 / fan-in keeps activations near 1, far from denormals and infinities; norms are left near 1.
     const scale = name.includes("norm") ? 0.1 : Math.sqrt(3 / Math.max(1, sizeOf(shape.slice(1))));
     const shift = name.includes("norm") && name.endsWith("weight") ? 1 : 0;
-    const values = noise.map((x) => x * scale + shift);
+    const start = (index * STRIDE) % NOISE;
+    const values = noise.map((_, i) => noise[(start + i) % NOISE]! * scale + shift);
     for (let left = sizeOf(shape); left > 0; left -= NOISE) {
       const part = values.subarray(0, Math.min(left, NOISE));
       await handle.write(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));

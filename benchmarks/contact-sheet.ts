@@ -1,0 +1,59 @@
+/**
+ * npm run sheet:picturebook -- [--out FILE] [--scenes 14] [--edits 4] [--model picturebook]
+ *
+ * Held-out scenes with their first edits one after the other, without masks, as one picture for the model card: what a reader
+ * should judge by eye, beside the numbers.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { blankPicture } from "../src/images/picture.ts";
+import { loadModel, openSession, type Picture, readPicture, strip, writePicture } from "../src/index.ts";
+
+interface Item {
+  part: string;
+  image: string;
+  turns: { instruction: string }[];
+}
+
+const { values: flags } = parseArgs({
+  options: {
+    out: { type: "string", default: "models/picturebook/contact-sheet.png" },
+    scenes: { type: "string", default: "14" },
+    edits: { type: "string", default: "4" },
+    model: { type: "string", default: "picturebook" },
+  },
+});
+const root = new URL("./imie-picturebook/", import.meta.url).pathname;
+const { items } = JSON.parse(readFileSync(join(root, "dataset.json"), "utf8")) as { items: Item[] };
+const edits = Number(flags.edits);
+const model = await loadModel(flags.model);
+const rows: Picture[] = [];
+for (const item of items.filter(({ part }) => part === "chains").slice(0, Number(flags.scenes))) {
+  const session = await openSession(model, await readPicture(join(root, item.image)));
+  const frames = [{ picture: session.original, caption: "original" }];
+  for (const { instruction } of item.turns.slice(0, edits)) {
+    frames.push({ picture: await (await session.edit(instruction)).render(), caption: instruction });
+  }
+  rows.push(strip(frames, { columns: edits + 1 }));
+}
+await model.dispose();
+await writePicture(stacked(rows), flags.out);
+console.log(flags.out);
+
+function stacked(rows: readonly Picture[]): Picture {
+  const width = Math.max(...rows.map((row) => row.width));
+  const sheet = blankPicture(
+    width,
+    rows.reduce((sum, row) => sum + row.height, 0),
+    [250, 249, 246, 255],
+  );
+  let top = 0;
+  for (const row of rows) {
+    for (let y = 0; y < row.height; y++) {
+      sheet.data.set(row.data.subarray(y * row.width * 4, (y + 1) * row.width * 4), (top + y) * width * 4);
+    }
+    top += row.height;
+  }
+  return sheet;
+}
