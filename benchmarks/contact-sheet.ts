@@ -18,7 +18,7 @@ interface Item {
 
 const { values: flags } = parseArgs({
   options: {
-    out: { type: "string", default: "models/picturebook/contact-sheet.png" },
+    out: { type: "string", default: "models/picturebook/contact-sheet.jpg" },
     scenes: { type: "string", default: "14" },
     edits: { type: "string", default: "4" },
     model: { type: "string", default: "picturebook" },

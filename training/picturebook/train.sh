@@ -6,6 +6,7 @@ python tokenizer.py
 python train_vae.py --minutes "${VAE_MINUTES:-34}"
 python data.py --scenes "${SCENES:-8000}" --rare "${RARE:-2000}"
 python train_unet.py --minutes "${UNET_MINUTES:-110}"
+python tune_decoder.py --minutes "${DECODER_MINUTES:-16}"
 python finish.py
 python train_clip.py --minutes "${CLIP_MINUTES:-12}"
 python export_heldout.py

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from safetensors.torch import load_file
 
 from common import EMA, OUT, RUNS, Budget, Log, autocast, cosine, device, save_state
 from muon import Optimizers
@@ -45,7 +46,9 @@ def main():
     a.add_argument("--noise", type=float, default=0.05, help="in standard deviations of the latent")
     args = a.parse_args()
     torch.manual_seed(1)
-    vae = AutoencoderKL.from_pretrained(OUT / "vae", torch_dtype=torch.float32).to(device(), memory_format=torch.channels_last)
+    vae = AutoencoderKL.from_config(AutoencoderKL.load_config(OUT / "vae"))  # from_pretrained would note this machine's path
+    vae.load_state_dict(load_file(OUT / "vae" / "diffusion_pytorch_model.safetensors"))
+    vae = vae.float().to(device(), memory_format=torch.channels_last)
     spread = 1 / vae.config.scaling_factor
     trained = torch.nn.ModuleDict({"decoder": vae.decoder, "post": vae.post_quant_conv})
     opt, ema, budget, step = Optimizers(trained.named_parameters(), args.lr, args.lr / 3), EMA(trained, 0.99), Budget(args.minutes), 0
