@@ -1,20 +1,18 @@
 /**
- * What a session file says about its session, version 1: the tree, the recipes, and which pieces (latents, masks, the
+ * What a session file says about its session: the tree, the recipes, and which pieces (latents, masks, the
  * original) lie in the file. docs/decisions/0006-session-file.md describes the format.
  */
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
 import { MAX_PICTURE_PIXELS } from "../images/picture.ts";
+import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
 import type { Recipe } from "./recipe.ts";
 
 export const FORMAT = "emilie-session";
-export const VERSION = 1;
+/** Version 2 is version 1 with a strength in its recipes; it is written where there is one. */
+export const VERSIONS = [1, 2] as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
-/** Longer than any text encoder reads. */
-export const MAX_INSTRUCTION_LENGTH = 100_000;
-/** Every mask is kept at the size of the picture, so this many regions in one pass are more than memory bears. */
-export const MAX_REGIONS = 256;
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256");
 const id = z.string().regex(/^[0-9a-f]{12}$/, "expected twelve hex digits");
@@ -44,6 +42,7 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   imageGuidance: z.number(),
   control: text,
   base: text,
+  strength: z.number().min(0).max(1).optional(),
 });
 
 /** JSON has no Infinity: the PSNR of equal pictures is null there. */
@@ -84,7 +83,7 @@ const pieceSchema = z.strictObject({
 
 const manifestSchema = z.strictObject({
   format: z.literal(FORMAT),
-  version: z.literal(VERSION),
+  version: z.literal(VERSIONS),
   model: z.strictObject({ id: text, fingerprint: text }),
   /** Of the user's picture, which is the piece "original.png". */
   picture: z.strictObject({ width: side, height: side }),
@@ -100,6 +99,11 @@ export type StoredNode = z.output<typeof nodeSchema>;
 export type StoredDrift = z.output<typeof driftSchema>;
 export type PieceEntry = z.output<typeof pieceSchema>;
 
+/** The lowest version of the format that holds these nodes. */
+export function versionOf(nodes: readonly Pick<StoredNode, "recipe">[]): Manifest["version"] {
+  return nodes.some(({ recipe }) => recipe?.strength !== undefined) ? 2 : 1;
+}
+
 /** Throws session.version for another version of the format, session.malformed naming what is wrong. */
 export function parseManifest(json: string, path: string): Manifest {
   let value: unknown;
@@ -110,15 +114,19 @@ export function parseManifest(json: string, path: string): Manifest {
   }
   const head = z.object({ format: z.literal(FORMAT), version: z.int() }).safeParse(value);
   if (!head.success) throw malformed(path, "its description is of something else");
-  if (head.data.version !== VERSION) {
+  if (!VERSIONS.some((version) => version === head.data.version)) {
     throw new EmilieError(
       "session.version",
-      `${path} is a session of format version ${head.data.version}; this emilie reads version ${VERSION}. Open it with ` +
-        `${head.data.version > VERSION ? "a newer" : "an older"} emilie.`,
+      `${path} is a session of format version ${head.data.version}; this emilie reads versions ${VERSIONS.join(" and ")}. ` +
+        `Open it with ${head.data.version > VERSIONS.at(-1)! ? "a newer" : "an older"} emilie.`,
     );
   }
   const result = manifestSchema.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) {
+    if (result.data.version !== versionOf(result.data.nodes))
+      throw malformed(path, "its version is not that of its recipes");
+    return result.data;
+  }
   const issue = result.error.issues[0]!;
   throw malformed(path, `${issue.path.join(".") || "the whole"}: ${issue.message}`);
 }
