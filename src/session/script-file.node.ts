@@ -2,7 +2,7 @@
 import { open } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isNode, LineCounter, parseDocument } from "yaml";
+import { isNode, LineCounter, parseDocument, stringify } from "yaml";
 import { EmilieError } from "../errors.ts";
 import { readPicture } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
@@ -52,6 +52,11 @@ export function parseScript(text: string, called = "The edit script"): EditScrip
   if (issue) throw wrongScript(called, issue, lineAt(offsetOf(document, issue)));
   planScript(value, called);
   return value as EditScript;
+}
+
+/** The script as YAML, which parseScript reads. */
+export function formatScript(script: EditScript): string {
+  return stringify(script, { lineWidth: 0 });
 }
 
 /** Where an issue stands: at its value, or where that has no place of its own, at what holds it. */

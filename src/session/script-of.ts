@@ -1,8 +1,10 @@
 /** A session's edits as an edit script: what runs again on this picture, or on another one. */
-import type { RecipeRegion } from "./recipe.ts";
+import type { Recipe, RecipeRegion } from "./recipe.ts";
 import { type EditScript, ORIGINAL } from "./script.ts";
 import type { Session } from "./session.ts";
 import type { Node } from "./tree-node.ts";
+
+type Step = EditScript["steps"][number];
 
 /**
  * The script of some edits of a session, by default of all, each node after its parent. Run in a session of the same picture
@@ -10,27 +12,35 @@ import type { Node } from "./tree-node.ts";
  * put files or shapes in their place for another picture.
  */
 export function scriptOf(session: Session, nodes: Iterable<Node> = session.nodes.values()): EditScript {
-  const edits = [...nodes].filter((node) => node.recipe !== null);
-  const steps = edits.map((node): EditScript["steps"][number] => {
-    const [first, ...rest] = node.recipe!.regions;
-    const { seed, steps, sampler, textGuidance, imageGuidance, control, base, strength } = node.recipe!;
-    return {
-      id: node.id,
-      from: node.parent === session.root ? ORIGINAL : node.parent!.id,
-      ...region(first!),
-      ...(rest.length === 0 ? {} : { regions: rest.map(region) }),
-      // A seed is a number where that holds it exactly.
-      seed: Number.isSafeInteger(Number(seed)) ? Number(seed) : seed,
-      steps,
-      sampler: sampler as EditScript["steps"][number]["sampler"],
-      textGuidance,
-      imageGuidance,
-      control: control as EditScript["steps"][number]["control"],
-      ...(base === "" ? {} : { base }),
-      ...(strength === undefined ? {} : { strength }),
-    };
-  });
-  return { steps };
+  return scriptOfRecipes(session.root.id, nodes);
+}
+
+/** The same of nodes as they are stored; the one without a recipe is the original. */
+export function scriptOfRecipes(
+  root: string,
+  nodes: Iterable<{ readonly id: string; readonly recipe: Recipe | null }>,
+): EditScript {
+  return { steps: [...nodes].flatMap(({ id, recipe }) => (recipe ? [stepOf(id, recipe, root)] : [])) };
+}
+
+function stepOf(id: string, recipe: Recipe, root: string): Step {
+  const [first, ...rest] = recipe.regions;
+  const { parent, seed, steps, sampler, textGuidance, imageGuidance, control, base, strength } = recipe;
+  return {
+    id,
+    from: parent === root ? ORIGINAL : parent,
+    ...region(first!),
+    ...(rest.length === 0 ? {} : { regions: rest.map(region) }),
+    // A seed is a number where that holds it exactly.
+    seed: Number.isSafeInteger(Number(seed)) ? Number(seed) : seed,
+    steps,
+    sampler: sampler as Step["sampler"],
+    textGuidance,
+    imageGuidance,
+    control: control as Step["control"],
+    ...(base === "" ? {} : { base }),
+    ...(strength === undefined ? {} : { strength }),
+  };
 }
 
 function region({ instruction, weight, mask }: RecipeRegion) {

@@ -84,6 +84,16 @@ export const editScriptSchema = z.strictObject({
   steps: z.array(scriptStepSchema).min(1).max(MAX_STEPS),
 });
 
+/** The JSON schema that is published in schema/edit-script.schema.json, for editors and other programs. */
+export function scriptJsonSchema(): object {
+  return {
+    title: "emilie edit script",
+    description:
+      "Edits of a picture, one after the other, branches included: emilie edit IMAGE --script FILE",
+    ...z.toJSONSchema(editScriptSchema, { io: "input" }),
+  };
+}
+
 /** An edit script as it is written. */
 export type EditScript = z.input<typeof editScriptSchema>;
 type StepSettings = z.output<z.ZodObject<typeof settings>>;
