@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { type Container, hashOf, type Piece } from "./container.node.ts";
 import type { Drift } from "./drift.ts";
 import { bytesOf, nodeId } from "./recipe.ts";
-import { FORMAT, type Manifest, malformed, type StoredDrift, type StoredNode, versionOf } from "./schema.ts";
+import { FORMAT, type Manifest, malformed, type StoredDrift, type StoredNode, VERSION } from "./schema.ts";
 import { pictureId, type Session } from "./session.ts";
 import type { Node } from "./tree-node.ts";
 
@@ -27,7 +27,7 @@ export async function packSession(session: Session): Promise<{ manifest: Manifes
   const { width, height } = session.original;
   const manifest: Manifest = {
     format: FORMAT,
-    version: versionOf(nodes),
+    version: VERSION,
     model: session.modelFacts,
     picture: { width, height },
     head: session.head.id,

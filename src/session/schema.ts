@@ -9,8 +9,9 @@ import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
 import type { Recipe } from "./recipe.ts";
 
 export const FORMAT = "emilie-session";
-/** Version 2 is version 1 with a strength in its recipes; it is written where there is one. */
-export const VERSIONS = [1, 2] as const;
+/** Version 2 has strengths in its recipes, and drift since the last edit of everything. */
+export const VERSION = 2;
+const VERSIONS = [1, VERSION] as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
 
@@ -56,10 +57,14 @@ const insideOutside = z.strictObject({ inside: difference, outside: difference }
 const driftSchema = z.strictObject({
   parent: insideOutside,
   original: insideOutside,
-  quietHalf: z.strictObject({ step: z.number(), largestStep: z.number(), original: z.number() }),
+  quietHalf: z.strictObject({ step: z.number(), largestStep: z.number(), since: z.number() }),
   hidden: z.number(),
   warnings: z.array(text).max(16),
 });
+/** Version 1 measured from the original only; it is measured anew when asked for. */
+const olderDrift = z
+  .looseObject({ quietHalf: z.looseObject({ original: z.number() }) })
+  .transform(() => undefined);
 
 const nodeSchema = z.strictObject({
   id,
@@ -70,7 +75,7 @@ const nodeSchema = z.strictObject({
   latent: hash,
   changed: z.boolean(),
   cost: z.strictObject({ seconds: z.number().min(0), unetCalls: count }),
-  drift: driftSchema.optional(),
+  drift: z.union([driftSchema, olderDrift]).optional(),
 });
 
 const pieceSchema = z.strictObject({
@@ -99,11 +104,6 @@ export type StoredNode = z.output<typeof nodeSchema>;
 export type StoredDrift = z.output<typeof driftSchema>;
 export type PieceEntry = z.output<typeof pieceSchema>;
 
-/** The lowest version of the format that holds these nodes. */
-export function versionOf(nodes: readonly Pick<StoredNode, "recipe">[]): Manifest["version"] {
-  return nodes.some(({ recipe }) => recipe?.strength !== undefined) ? 2 : 1;
-}
-
 /** Throws session.version for another version of the format, session.malformed naming what is wrong. */
 export function parseManifest(json: string, path: string): Manifest {
   let value: unknown;
@@ -118,15 +118,11 @@ export function parseManifest(json: string, path: string): Manifest {
     throw new EmilieError(
       "session.version",
       `${path} is a session of format version ${head.data.version}; this emilie reads versions ${VERSIONS.join(" and ")}. ` +
-        `Open it with ${head.data.version > VERSIONS.at(-1)! ? "a newer" : "an older"} emilie.`,
+        `Open it with ${head.data.version > VERSION ? "a newer" : "an older"} emilie.`,
     );
   }
   const result = manifestSchema.safeParse(value);
-  if (result.success) {
-    if (result.data.version !== versionOf(result.data.nodes))
-      throw malformed(path, "its version is not that of its recipes");
-    return result.data;
-  }
+  if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   throw malformed(path, `${issue.path.join(".") || "the whole"}: ${issue.message}`);
 }

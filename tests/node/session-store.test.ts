@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseSafetensorsHeader } from "../../src/checkpoint/safetensors.ts";
 import { samePicture } from "../../src/images/picture.ts";
-import { packContainer } from "../../src/session/container.node.ts";
+import { packContainer, readContainer } from "../../src/session/container.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
 import { packSession } from "../../src/session/pack.node.ts";
 import { loadSession, type StoredSession } from "../../src/session/store.node.ts";
@@ -99,6 +99,24 @@ describe("files that are no session for this program", () => {
     await expect(loadSession(at("bad.emilie"), { model })).rejects.toMatchObject({
       code: "session.malformed",
     });
+  });
+
+  it("version 1, from before strengths, opens as it is; its drift is measured anew", async () => {
+    const { manifest, pieces } = await packSession(session);
+    const nodes = manifest.nodes.map(({ drift, ...node }) => {
+      if (!drift) return node;
+      const { step, largestStep } = drift.quietHalf;
+      return { ...node, drift: { ...drift, quietHalf: { step, largestStep, original: 3 } } };
+    });
+    const older = { ...manifest, version: 1, nodes } as unknown as typeof manifest;
+    await writeFile(at("older.emilie"), Buffer.concat(packContainer(older, pieces).parts));
+    const opened = await loadSession(at("older.emilie"), { model });
+    expect(opened.warnings).toEqual([]);
+    expect(opened.head.drift).toBeUndefined();
+    expect(await opened.drift()).toEqual(await session.drift());
+    await opened.save(at("older.emilie"));
+    const saved = (await readContainer(at("older.emilie"))).manifest;
+    expect(saved).toMatchObject({ version: 2, nodes: JSON.parse(JSON.stringify(manifest.nodes)) });
   });
 
   it("a newer version, a missing file, other weights: each its own error", async () => {
