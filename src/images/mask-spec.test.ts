@@ -77,6 +77,8 @@ describe("masks in words", () => {
     const [hard, soft] = [await make("box:2,1,7,5"), await make("soft:2:box:2,1,7,5")];
     soft.data.forEach((m, i) => void expect(m > 0).toBe(hard.data[i]! > 0));
     expect(soft.data.some((m) => m > 0 && m < 1)).toBe(true);
+    const levels = soft.data.map((m) => m * 255);
+    expect(levels.every((level) => Math.abs(level - Math.round(level)) < 1e-4)).toBe(true);
     const hash = "ab".repeat(32);
     const held = new Map([[hash, hard]]);
     expect(await makeMask(parseMaskSpec(`sha256:${hash}`), size, { readFile, held })).toBe(hard);

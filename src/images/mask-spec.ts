@@ -89,8 +89,15 @@ export interface MaskSources {
 export async function makeMask(spec: MaskSpec, size: Size, sources: MaskSources): Promise<Mask | "auto"> {
   if (spec.kind === "auto") return "auto";
   const mask = await plainMask(spec, size, sources);
+  // A mask that is named by its values keeps them.
+  if (spec.kind === "sha256" && !spec.invert && spec.soft === 0) return mask;
   const sided = spec.invert ? invertMask(mask) : mask;
-  return spec.soft > 0 ? feather(sided, spec.soft) : sided;
+  return eightBits(spec.soft > 0 ? feather(sided, spec.soft) : sided);
+}
+
+/** A mask in words is one of 8 bits, so that a PNG holds it exactly: in a session, in a picture's recipe, in a file. */
+function eightBits(mask: Mask): Mask {
+  return { ...mask, data: mask.data.map((m) => Math.floor(m * 255 + 0.5) / 255) };
 }
 
 async function plainMask(spec: MaskSpec, { width, height }: Size, sources: MaskSources): Promise<Mask> {

@@ -1,6 +1,7 @@
 /** What an edit is asked to do, looked at before anything is computed: what is refused, and what is only remarked on. */
 import { EmilieError } from "../errors.ts";
 import { isEmptyMask } from "../images/mask.ts";
+import type { Size } from "../images/model-image.ts";
 import type { EditModel } from "../models/model.ts";
 import type { PlacedRegion } from "./run.ts";
 
@@ -30,9 +31,20 @@ export function checkEdit(regions: readonly PlacedRegion[]): void {
   }
 }
 
-/** What is allowed and will surprise: an instruction that is not read to its end, a mask that leaves nothing to change. */
-export function remarksOn(model: Pick<EditModel, "countTokens">, regions: readonly PlacedRegion[]): string[] {
+/** What is allowed and may surprise: an instruction that is not read to its end, a mask of another size, one that is black. */
+export function remarksOn(
+  model: Pick<EditModel, "countTokens">,
+  regions: readonly PlacedRegion[],
+  { width, height }: Size,
+): string[] {
   const remarks = regions.flatMap(({ instruction }) => tooLong(model, instruction) ?? []);
+  for (const { instruction, mask } of regions) {
+    if (!mask || (mask.width === width && mask.height === height)) continue;
+    const sizes = `${mask.width}×${mask.height}, the picture ${width}×${height}`;
+    remarks.push(
+      `The mask of ${short(instruction)} has another size than the picture (${sizes}); it is scaled to fit.`,
+    );
+  }
   const closed = regions.filter(({ mask }) => mask && isEmptyMask(mask));
   for (const { instruction } of closed) {
     const rest =

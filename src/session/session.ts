@@ -42,7 +42,7 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
   readonly onProgress?: (event: StepEvent) => void | Promise<void>;
-  /** Called before anything is computed with what is allowed and may surprise: words that are not read, a black mask. */
+  /** Called before anything is computed with what is allowed and may surprise: words that are not read, a mask of another size or a black one. */
   readonly onWarning?: (message: string) => void;
 }
 
@@ -147,11 +147,12 @@ export class Session {
     checkEdit([{ instruction }, ...regions]);
     const place =
       mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;
-    const fitted = [{ instruction, mask: place }, ...regions].map((region) => ({
+    const asked = [{ instruction, mask: place }, ...regions];
+    if (onWarning) for (const remark of remarksOn(this.model, asked, this.original)) onWarning(remark);
+    const fitted = asked.map((region) => ({
       ...region,
       mask: region.mask && this.#fit(region.mask),
     }));
-    if (onWarning) remarksOn(this.model, fitted).forEach(onWarning);
 
     const masks = await Promise.all(fitted.map(({ mask }) => mask && describeMask(mask)));
     // Equal masks are kept once.

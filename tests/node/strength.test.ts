@@ -151,6 +151,16 @@ describe("instructions and masks that do less than was asked", () => {
     expect(model.calls).toEqual(before);
   });
 
+  it("a mask of another size is scaled, and that is said", async () => {
+    const small = maskFromBox(20, 16, { x: 2, y: 2, width: 10, height: 8 });
+    const { warnings, node } = await said(red, { mask: small });
+    expect(warnings).toEqual([
+      expect.stringMatching(/another size than the picture \(20×16, the picture 40×32\)/),
+    ]);
+    expect([...node.mask!.data.slice(0, 40)]).toEqual(Array(40).fill(0));
+    expect(node.mask!.width).toBe(40);
+  });
+
   it("a black mask returns the parent and says so; of two regions, the other one is done", async () => {
     const black = { ...box, data: new Float32Array(box.data.length) };
     const all = await said(red, { mask: black });
