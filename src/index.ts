@@ -2,10 +2,11 @@
 export type { PullProgress } from "./checkpoint/hub/progress.ts";
 export { type PulledModel, type PullOptions, pullModel } from "./checkpoint/hub/pull.node.ts";
 export { EmilieError, type ErrorCode, isEmilieError } from "./errors.ts";
-export { readPicture, writePicture } from "./images/codec.node.ts";
+export { type ReadOptions, readPicture, type WriteOptions, writePicture } from "./images/codec.node.ts";
 export { compareInsideOutside } from "./images/difference.ts";
-export { type Mask, maskFromBox, maskFromPicture } from "./images/mask.ts";
-export type { Picture } from "./images/picture.ts";
+export { invertMask, type Mask, maskFromAlpha, maskFromBox, maskFromPicture } from "./images/mask.ts";
+export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
+export { maskFromEllipse, maskFromPolygon } from "./images/shapes.ts";
 export { strip } from "./images/strip.ts";
 export { type EditOptions, type EditResult, edit, type Region } from "./method/edit.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
@@ -14,9 +15,14 @@ export { loadModel } from "./models/load.node.ts";
 export type { EditModel } from "./models/model.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";
 export type { Drift } from "./session/drift.ts";
+export { type ExportOptions, exportPicture } from "./session/export.node.ts";
 export { openSession } from "./session/open.node.ts";
 export type { Recipe } from "./session/recipe.ts";
 export type { Replay, ReplayChanges } from "./session/replay.ts";
+export type { RunScriptOptions } from "./session/run-script.ts";
+export { type EditScript, editScriptSchema } from "./session/script.ts";
+export { parseScript, readScript, runScript } from "./session/script-file.node.ts";
+export { scriptOf } from "./session/script-of.ts";
 export { type Node, Session, type SessionEditOptions } from "./session/session.ts";
 export {
   type LoadSessionOptions,

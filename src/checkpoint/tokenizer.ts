@@ -12,6 +12,8 @@ export interface Tokenizer {
   readonly length: number;
   /** Token ids: start, the text (cut where it is too long), end, padding. */
   encode(text: string): Int32Array;
+  /** How many tokens the text has, without start and end, before anything is cut; length − 2 of them are encoded. */
+  count(text: string): number;
 }
 
 const END = "<|endoftext|>";
@@ -52,15 +54,16 @@ export async function readTokenizer(
   const [start, end, pad] = [id(settings.bos_token), id(settings.eos_token), id(settings.pad_token)];
   // transformers writes a number of 30 digits where there is no limit.
   const length = Math.min(settings.model_max_length, limit);
+  // JavaScript lower-cases a final Σ to ς; transformers takes each character on its own.
+  const tokens = (text: string) => bpe.encode(text.replaceAll("Σ", "σ"), { add_special_tokens: false }).ids;
   return {
     length,
     encode(text) {
-      // JavaScript lower-cases a final Σ to ς; transformers takes each character on its own.
-      const { ids } = bpe.encode(text.replaceAll("Σ", "σ"), { add_special_tokens: false });
       const result = new Int32Array(length).fill(pad);
-      result.set([start, ...ids.slice(0, length - 2), end]);
+      result.set([start, ...tokens(text).slice(0, length - 2), end]);
       return result;
     },
+    count: (text) => tokens(text).length,
   };
 }
 

@@ -6,11 +6,12 @@ import { compareInsideOutside } from "../images/difference.ts";
 import type { Picture } from "../images/picture.ts";
 import { loadModel } from "../models/load.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
+import { readyStep } from "../session/run-script.ts";
 import { openSession } from "../session/session.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
-import { type DemoScript, type DemoStep, readDemoScript } from "./demo-script.ts";
+import { type DemoScript, readDemoScript } from "./demo-script.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
-import { readMask } from "./masks.ts";
+import { maskSources } from "./masks.ts";
 import { formatSeconds, type Output } from "./output.ts";
 import { runSteps, type Step } from "./steps.ts";
 
@@ -36,7 +37,8 @@ async function demo(path: string | undefined, flags: Flags, output: Output): Pro
   const script = await readDemoScript(path ?? join(packageRoot(), "examples", "demo.json"));
   const picture = await readPicture(script.image);
   const steps: Step[] = [];
-  for (const step of script.steps) steps.push(await planStep(step, picture, output));
+  const sources = maskSources(script.folder, output);
+  for (const step of script.steps) steps.push(await readyStep(step, picture, sources));
   const model = await loadModel(script.model);
   try {
     const session = await openSession(model, picture);
@@ -97,15 +99,4 @@ interface Check {
 async function check(id: string, picture: Picture, file: string, script: DemoScript): Promise<Check> {
   const { psnr } = compareInsideOutside(picture, await readPicture(file)).inside;
   return { id, file, psnr, passed: psnr >= script.tolerance.psnr };
-}
-
-async function planStep(step: DemoStep, picture: Picture, output: Output): Promise<Step> {
-  const { id, from, instruction, mask, ...options } = step;
-  return {
-    id,
-    from,
-    instruction,
-    mask: mask === undefined ? undefined : await readMask(mask, picture, output),
-    options,
-  };
 }

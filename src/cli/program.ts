@@ -8,6 +8,7 @@ import { addDemo } from "./demo.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEdit } from "./edit.ts";
 import { describe, EXIT, errorDocument, exitCode, Unsuccessful, UsageError } from "./errors.ts";
+import { addExport } from "./export.ts";
 import { addInspect } from "./inspect.ts";
 import { addModels } from "./models.ts";
 import { Output, type Streams } from "./output.ts";
@@ -61,6 +62,7 @@ function buildProgram(context: Context, streams: Streams): Command {
   addModels(program, context);
   addDoctor(program, context);
   addShow(program, context);
+  addExport(program, context);
   addReplay(program, context);
   return program;
 }

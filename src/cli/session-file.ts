@@ -7,12 +7,12 @@ import { loadModel } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
 import { openSession } from "../session/open.node.ts";
+import { ORIGINAL } from "../session/script.ts";
 import type { Node } from "../session/session.ts";
 import { pictureId } from "../session/session.ts";
 import { type LoadSessionOptions, loadSession, type StoredSession } from "../session/store.node.ts";
 import { UsageError } from "./errors.ts";
 import type { Output } from "./output.ts";
-import { ORIGINAL } from "./steps.ts";
 
 export function isSessionFile(path: string): boolean {
   return path.toLowerCase().endsWith(".emilie");
@@ -111,6 +111,7 @@ export async function saveNode(
 export function findNode<T extends { readonly id: string; readonly name?: string; readonly parent: unknown }>(
   nodes: Iterable<T>,
   meant: string,
+  option = "--from",
 ): T {
   const all = [...nodes];
   const found =
@@ -121,5 +122,5 @@ export function findNode<T extends { readonly id: string; readonly name?: string
     found.length > 0 ? found : all.filter(({ id }) => meant !== "" && id.startsWith(meant.toLowerCase()));
   if (matches.length === 1) return matches[0]!;
   const problem = matches.length === 0 ? "no node is called so" : `${matches.length} nodes could be meant`;
-  throw new UsageError(`--from ${meant}: ${problem}. emilie show lists the ids and names.`);
+  throw new UsageError(`${option} ${meant}: ${problem}. emilie show lists the ids and names.`);
 }

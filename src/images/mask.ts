@@ -26,6 +26,20 @@ export function maskFromPicture(picture: Picture): Mask {
   return { width, height, data: mask };
 }
 
+/** The mask that a picture's alpha makes: opaque = edit, transparent = keep. Colours do not matter. */
+export function maskFromAlpha({ width, height, data }: Picture): Mask {
+  return {
+    width,
+    height,
+    data: Float32Array.from({ length: width * height }, (_, i) => data[4 * i + 3]! / 255),
+  };
+}
+
+/** Edits what the mask keeps, and keeps what it edits. */
+export function invertMask(mask: Mask): Mask {
+  return { ...mask, data: mask.data.map((m) => 1 - m) };
+}
+
 /** The mask as a picture, white = edit; the way back of {@link maskFromPicture} to 8 bits. */
 export function pictureFromMask(mask: Mask): Picture {
   const data = new Uint8ClampedArray(mask.data.length * 4);

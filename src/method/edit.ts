@@ -39,6 +39,11 @@ export interface EditOptions {
   readonly imageGuidance?: number;
   /** How a mask acts. Default "anchored". */
   readonly control?: Control;
+  /**
+   * How much of the edit is done, from 0 (the parent, and no UNet runs) to 1 (all of it, the default): gradient control
+   * takes strength·m for m, and without a mask the strength everywhere. Under "direction" it weakens the text guidance.
+   */
+  readonly strength?: number;
   /** What ε(∅, c) is told instead of "", for instance a no-op sentence. Default "". */
   readonly base?: string;
   /** Stops between steps with code "aborted". */
@@ -59,6 +64,7 @@ const DEFAULTS = {
   textGuidance: 7.5,
   imageGuidance: 1.5,
   control: "anchored",
+  strength: 1,
   base: "",
 } as const;
 
@@ -70,7 +76,7 @@ export function resolveOptions(model: EditModel, options: EditOptions = {}) {
     ...model.defaults,
     ...defined(options),
   };
-  const { steps, textGuidance, imageGuidance, control, seed, sampler } = resolved;
+  const { steps, textGuidance, imageGuidance, control, strength, seed, sampler } = resolved;
   const expect = (ok: boolean, what: string, given: unknown) => {
     if (!ok) throw new EmilieError("option.invalid", `${what}, got ${String(given)}`);
   };
@@ -82,6 +88,7 @@ export function resolveOptions(model: EditModel, options: EditOptions = {}) {
   expect(Number.isFinite(textGuidance), "the text guidance must be a finite number", textGuidance);
   expect(Number.isFinite(imageGuidance), "the image guidance must be a finite number", imageGuidance);
   expect(CONTROLS.includes(control as Control), `the control must be one of ${CONTROLS.join(", ")}`, control);
+  expect(strength >= 0 && strength <= 1, "the strength must be a number from 0 to 1", strength);
   expect(sampler in samplers, `the sampler must be one of ${Object.keys(samplers).join(", ")}`, sampler);
   const whole = typeof seed === "bigint" || Number.isSafeInteger(seed);
   expect(
@@ -119,6 +126,14 @@ function checkRegions(regions: readonly Region[], c: Tensor): Region[] {
   return checked.filter(({ mask }) => !mask || mask.data.some((m) => m > 0));
 }
 
+/** strength·m, where no mask is 1 everywhere; the mask as it is at full strength. */
+function weakened(m: Tensor | undefined, strength: number, c: Tensor): Tensor | undefined {
+  if (strength === 1) return m;
+  const [, h, w] = c.shape as [number, number, number];
+  const data = m ? m.data.map((value) => strength * value) : new Float32Array(h * w).fill(strength);
+  return { data, shape: [1, h, w] };
+}
+
 /** m = max_r m_r; absent where a region is global. */
 function union(regions: readonly Region[]): Tensor | undefined {
   if (regions.some((r) => !r.mask)) return undefined;
@@ -141,14 +156,12 @@ export async function edit(
   regions: readonly Region[],
   options: EditOptions = {},
 ): Promise<EditResult> {
-  const { seed, steps, sampler, textGuidance, imageGuidance, control, base, signal, onStep } = resolveOptions(
-    model,
-    options,
-  );
+  const { seed, steps, sampler, textGuidance, imageGuidance, control, strength, base, signal, onStep } =
+    resolveOptions(model, options);
   if (regions.length === 0)
     throw new EmilieError("option.invalid", "an edit needs at least one instruction, got none");
   const active = checkRegions(regions, c);
-  if (active.length === 0) return { c, changed: false };
+  if (active.length === 0 || strength === 0) return { c, changed: false };
 
   // Texts, schedule, and z_T, which is the first thing the seed draws.
   const encode = (text: string) => model.encodeText(text, { signal });
@@ -161,10 +174,12 @@ export async function edit(
   const x = { data: start.data.map((v) => v * schedule.initSigma), shape: c.shape };
 
   // ε̂: with one region the mask acts below, on x̂₀; with several each direction needs its own.
+  // Strength acts once: on x̂₀ too, but for the control that leaves x̂₀ alone.
   const local = masksDirection(control) || active.length > 1;
+  const pull = control === "direction" ? strength : 1;
   const directions = active.map((r, i) => ({
     text: texts[i]!,
-    weight: r.weight ?? textGuidance,
+    weight: pull * (r.weight ?? textGuidance),
     mask: local ? r.mask : undefined,
   }));
   const guide = guided({
@@ -178,7 +193,7 @@ export async function edit(
   });
 
   // Gradient control, where there is anything to keep.
-  const m = union(active);
+  const m = weakened(union(active), strength, c);
   const denoise = m ? controlled(guide, control, m, toScaled(model, c), schedule.trainSteps) : guide;
 
   const z0 = await samplers[sampler](denoise, x, schedule, noise, async (event) => {

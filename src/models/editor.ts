@@ -155,6 +155,11 @@ class DiffusersEditModel implements EditModel {
     return encoding;
   }
 
+  countTokens(text: string): { tokens: number; limit: number } {
+    const { tokenizer } = this.#checkpoint;
+    return { tokens: tokenizer.count(text), limit: tokenizer.length - 2 };
+  }
+
   /** One after the other: on a CPU that is faster than a batch, and takes a third of the memory. */
   async unet(inputs: readonly UNetInput[], timestep: number, options: CallOptions = {}): Promise<Tensor[]> {
     const results: Tensor[] = [];

@@ -50,6 +50,8 @@ export interface EditModel {
   /** D(latent), latent unscaled → [3, H, W], about [-1, 1], not clamped. */
   decodeLatent(latent: Tensor, options?: CallOptions): Promise<Tensor>;
   encodeText(text: string, options?: CallOptions): Promise<TextEncoding>;
+  /** How many tokens a text has, and how many the text encoder reads; what is beyond them has no effect. */
+  countTokens(text: string): { readonly tokens: number; readonly limit: number };
   /** The raw UNet output for each input at one timestep. Inputs run one after the other or batched, as the device likes. */
   unet(inputs: readonly UNetInput[], timestep: number, options?: CallOptions): Promise<Tensor[]>;
   /** How often each network ran, for tests of the invariants and for cost tables. */

@@ -25,6 +25,8 @@ export interface Recipe {
   readonly imageGuidance: number;
   readonly control: string;
   readonly base: string;
+  /** Absent at full strength (1), as in recipes from before there was one. */
+  readonly strength?: number;
 }
 
 /** SHA-256 as lower-case hex. */
@@ -63,6 +65,7 @@ export function settingsOf(recipe: Recipe): RecipeSettings {
     imageGuidance,
     control: recipe.control as RecipeSettings["control"],
     base,
+    strength: recipe.strength ?? 1,
   };
 }
 

@@ -18,10 +18,11 @@ import { createSchedule } from "../samplers/index.ts";
 import type { StepEvent } from "../samplers/types.ts";
 import { createNoise } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkEdit, remarksOn } from "./check-edit.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
 import { describeMask, nodeId, type Recipe, sha256 } from "./recipe.ts";
 import { type Replay, type ReplayChanges, replay } from "./replay.ts";
-import { checkWeights, runEdit, unionOf } from "./run.ts";
+import { runEdit, unionOf } from "./run.ts";
 import { type Node, type NodeRecord, pathTo, TreeNode } from "./tree-node.ts";
 import { type Verification, type VerifyOptions, verify } from "./verify.ts";
 
@@ -41,6 +42,8 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
   readonly onProgress?: (event: StepEvent) => void | Promise<void>;
+  /** Called before anything is computed with what is allowed and may surprise: words that are not read, a mask of another size or a black one. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /** Pictures kept in memory; others are decoded again from their latents when asked for. The original is always kept. */
@@ -133,6 +136,7 @@ export class Session {
       regions = [],
       relevance: maskOptions,
       onProgress,
+      onWarning,
       signal,
       ...method
     } = options;
@@ -140,13 +144,15 @@ export class Session {
     const start = performance.now();
     const before = this.model.calls.unet;
     const resolved = resolveOptions(this.model, method);
+    checkEdit([{ instruction }, ...regions]);
     const place =
       mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;
-    const fitted = [{ instruction, mask: place }, ...regions].map((region) => ({
+    const asked = [{ instruction, mask: place }, ...regions];
+    if (onWarning) for (const remark of remarksOn(this.model, asked, this.original)) onWarning(remark);
+    const fitted = asked.map((region) => ({
       ...region,
       mask: region.mask && this.#fit(region.mask),
     }));
-    checkWeights(fitted);
 
     const masks = await Promise.all(fitted.map(({ mask }) => mask && describeMask(mask)));
     // Equal masks are kept once.
@@ -170,6 +176,7 @@ export class Session {
       imageGuidance: resolved.imageGuidance,
       control: resolved.control,
       base: resolved.base,
+      ...(resolved.strength === 1 ? {} : { strength: resolved.strength }),
     };
     const id = await nodeId(recipe);
     const known = () => {

@@ -30,6 +30,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "onnxruntime-web": ["runtime"],
   sharp: ["images"],
   commander: ["cli"],
+  yaml: ["session"],
   zod: ["checkpoint", "session", "cli"],
   "@bufbuild/protobuf": ["graph"],
   "@huggingface/tokenizers": ["checkpoint"],

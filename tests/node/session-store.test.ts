@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseSafetensorsHeader } from "../../src/checkpoint/safetensors.ts";
 import { samePicture } from "../../src/images/picture.ts";
-import { packContainer } from "../../src/session/container.node.ts";
+import { packContainer, readContainer } from "../../src/session/container.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
 import { packSession } from "../../src/session/pack.node.ts";
 import { loadSession, type StoredSession } from "../../src/session/store.node.ts";
@@ -101,13 +101,31 @@ describe("files that are no session for this program", () => {
     });
   });
 
+  it("version 1, from before strengths, opens as it is; its drift is measured anew", async () => {
+    const { manifest, pieces } = await packSession(session);
+    const nodes = manifest.nodes.map(({ drift, ...node }) => {
+      if (!drift) return node;
+      const { step, largestStep } = drift.quietHalf;
+      return { ...node, drift: { ...drift, quietHalf: { step, largestStep, original: 3 } } };
+    });
+    const older = { ...manifest, version: 1, nodes } as unknown as typeof manifest;
+    await writeFile(at("older.emilie"), Buffer.concat(packContainer(older, pieces).parts));
+    const opened = await loadSession(at("older.emilie"), { model });
+    expect(opened.warnings).toEqual([]);
+    expect(opened.head.drift).toBeUndefined();
+    expect(await opened.drift()).toEqual(await session.drift());
+    await opened.save(at("older.emilie"));
+    const saved = (await readContainer(at("older.emilie"))).manifest;
+    expect(saved).toMatchObject({ version: 2, nodes: JSON.parse(JSON.stringify(manifest.nodes)) });
+  });
+
   it("a newer version, a missing file, other weights: each its own error", async () => {
     const { manifest, pieces } = await packSession(session);
-    const newer = { ...manifest, version: 2 as unknown as 1 };
+    const newer = { ...manifest, version: 3 as unknown as 1 };
     await writeFile(at("newer.emilie"), Buffer.concat(packContainer(newer, pieces).parts));
     const opening = loadSession(at("newer.emilie"), { model });
     await expect(opening).rejects.toMatchObject({ code: "session.version" });
-    await expect(opening).rejects.toThrow(/format version 2; this emilie reads version 1.*newer/s);
+    await expect(opening).rejects.toThrow(/format version 3; this emilie reads versions 1 and 2.*newer/s);
     await expect(loadSession(at("nowhere.emilie"))).rejects.toMatchObject({ code: "io.failed" });
     const other = { ...manifest, model: { id: "elsewhere/model", fingerprint: "0".repeat(64) } };
     await writeFile(at("other.emilie"), Buffer.concat(packContainer(other, pieces).parts));
