@@ -6,6 +6,7 @@ export { type ReadOptions, readPicture, type WriteOptions, writePicture } from "
 export { compareInsideOutside } from "./images/difference.ts";
 export { invertMask, type Mask, maskFromAlpha, maskFromBox, maskFromPicture } from "./images/mask.ts";
 export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
+export { readMask } from "./images/read-mask.node.ts";
 export { maskFromEllipse, maskFromPolygon } from "./images/shapes.ts";
 export { strip } from "./images/strip.ts";
 export { type EditOptions, type EditResult, edit, type Region } from "./method/edit.ts";

@@ -38,7 +38,6 @@ export async function readPicture(
       );
     }
     checkPixelCount(facts.width, facts.height, name);
-    if (facts.compression === "hevc") throw heic(name);
     const { data, info } = await sharp(bytes, { limitInputPixels: MAX_PICTURE_PIXELS, failOn: "error" })
       .autoOrient()
       .toColourspace("srgb")
@@ -53,7 +52,7 @@ export async function readPicture(
     };
   } catch (error) {
     if (error instanceof EmilieError) throw error;
-    // Some files are not even described by a reader without their codec.
+    // A sharp that was built with an HEVC decoder reads them; the published one does not.
     if (isHeic(bytes)) throw heic(name, error);
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     throw new EmilieError(
@@ -91,7 +90,7 @@ function isHeic(bytes: Uint8Array): boolean {
   return start.slice(4, 8) === "ftyp" && /hei[cxms]|hev[cx]/.test(start.slice(8));
 }
 
-function heic(name: string, cause?: unknown): EmilieError {
+function heic(name: string, cause: unknown): EmilieError {
   return new EmilieError(
     "image.unreadable",
     `${name} is HEIC, and the picture library here (sharp as it is published) reads AVIF but not HEIC. Export it as JPEG ` +

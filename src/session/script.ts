@@ -42,6 +42,12 @@ const settings = {
   base: z.string().max(MAX_INSTRUCTION_LENGTH).describe("What the model is told in place of the empty text."),
 };
 
+const regionSchema = z.strictObject({
+  instruction,
+  mask: mask.optional().describe(`${MASK} Default: everywhere.`),
+  weight: z.number().optional().describe("In place of textGuidance; negative pushes away."),
+});
+
 /** One edit; the demo's script has the same. */
 export const scriptStepSchema = z.strictObject({
   id: z
@@ -61,13 +67,7 @@ export const scriptStepSchema = z.strictObject({
     .optional()
     .describe(`Where the picture may change: "auto" (the model judges), ${MASK} Default: everywhere.`),
   regions: z
-    .array(
-      z.strictObject({
-        instruction,
-        mask: mask.optional().describe(`${MASK} Default: everywhere.`),
-        weight: z.number().optional().describe("In place of textGuidance; negative pushes away."),
-      }),
-    )
+    .array(regionSchema)
     .max(MAX_REGIONS - 1)
     .optional()
     .describe("Further instructions with places of their own, in the same pass."),
@@ -130,9 +130,18 @@ export function issueOf(error: z.ZodError): ScriptIssue {
   const issue = error.issues[0]!;
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0]!;
-    return { path: [...issue.path, key], message: "there is no such key here" };
+    const allowed = keysAt(issue.path);
+    const known = allowed ? `; keys here are ${allowed.join(", ")}` : "";
+    return { path: [...issue.path, key], message: `there is no such key here${known}` };
   }
   return { path: issue.path, message: issue.message };
+}
+
+/** The keys that stand at a place of a script; undefined elsewhere. */
+function keysAt(path: readonly PropertyKey[]): string[] | undefined {
+  if (path.length === 0) return undefined;
+  if (path[0] === "defaults") return Object.keys(settings);
+  return Object.keys(path.includes("regions") ? regionSchema.shape : scriptStepSchema.shape);
 }
 
 /** "steps[2].seed" */

@@ -132,7 +132,10 @@ describe("a script", () => {
 describe("mistakes in a script", () => {
   const step = "steps:\n  - instruction: make it red\n";
   it.each([
-    [`${step}    sede: 3\n`, /edits\.yaml, line 3: steps\[0\]\.sede: there is no such key here/],
+    [
+      `${step}    sede: 3\n`,
+      /edits\.yaml, line 3: steps\[0\]\.sede: there is no such key here; keys here are id, from, .*seed/,
+    ],
     [`${step}    strength: 1.5\n`, /line 3: steps\[0\]\.strength: .*1/],
     [`${step}    sampler: plms\n`, /line 3: steps\[0\]\.sampler: .*euler/],
     [`${step}  - instruction: x\n    from: 2\n`, /steps\[1\]\.from: there is no step 2 before step 2/],

@@ -5,8 +5,10 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPicture, readXmp, writePicture } from "../../src/images/codec.node.ts";
+import type { Mask } from "../../src/images/mask.ts";
 import { blankPicture, type Picture, samePicture } from "../../src/images/picture.ts";
 import { readPngText } from "../../src/images/png-text.ts";
+import { readMask } from "../../src/images/read-mask.node.ts";
 import { DIGITAL_SOURCE_TYPE, MAX_XMP_BYTES, readXmpValue } from "../../src/images/xmp.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import type { EditModel } from "../../src/models/model.ts";
@@ -123,6 +125,20 @@ describe("an exported picture", () => {
     }
     expect(model.calls.decodeLatent).toBe(before);
     session.delete(fresh);
+  });
+});
+
+describe("a mask by its words", () => {
+  it("is the file's or the shape's, at the picture's size", async () => {
+    await writePicture(blankPicture(36, 24), at("white.png"));
+    const warnings: string[] = [];
+    const onWarning = (message: string) => void warnings.push(message);
+    const white = await readMask(at("white.png"), session.original, { onWarning });
+    expect(white).toMatchObject({ width, height });
+    expect(warnings).toEqual([expect.stringMatching(/scaled to fit/)]);
+    const box = (await readMask("invert:box:0,0,72,24", photo)) as Mask;
+    expect(box.data.reduce((sum, m) => sum + m, 0)).toBe((width * height) / 2);
+    await expect(readMask("nowhere.png", photo)).rejects.toMatchObject({ code: "image.unreadable" });
   });
 });
 

@@ -68,5 +68,5 @@ it(
     await session.save(file);
     expect(await readdir(folder)).toEqual(["killed.emilie"]);
   },
-  KILLS * 12_000,
+  KILLS * 30_000,
 );
