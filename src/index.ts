@@ -14,6 +14,7 @@ export { loadModel } from "./models/load.node.ts";
 export type { EditModel } from "./models/model.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";
 export type { Drift } from "./session/drift.ts";
+export type { FileEditOptions, FileNode, MaskSource } from "./session/file-node.node.ts";
 export { openSession } from "./session/open.node.ts";
 export type { Recipe } from "./session/recipe.ts";
 export type { Replay, ReplayChanges } from "./session/replay.ts";

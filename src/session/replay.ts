@@ -42,13 +42,13 @@ export async function replay(
 }
 
 /** Does a recipe's edit from a node of the session, which has the recipe's masks. */
-export function editAgain(
-  session: Session,
+export function editAgain<N extends Node>(
+  session: Session<N>,
   recipe: Recipe,
   from: Node,
   { instruction, mask, ...changes }: ReplayChanges = {},
   options: Pick<SessionEditOptions, "signal" | "onProgress"> = {},
-): Promise<Node> {
+): Promise<N> {
   const [first, ...rest] = regionsOf(recipe, session.masks);
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   return session.edit(instruction ?? first!.instruction, {

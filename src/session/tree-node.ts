@@ -6,6 +6,7 @@ import type { CallOptions } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Drift } from "./drift.ts";
 import type { Recipe } from "./recipe.ts";
+import type { SessionEditOptions } from "./session.ts";
 
 /** One state of the picture: the original, or the result of an edit. */
 export interface Node {
@@ -33,6 +34,14 @@ export interface Node {
   readonly lostLatent?: string;
   /** The picture at the user's own size. Decoded on the first call. */
   render(options?: CallOptions): Promise<Picture>;
+  /** Edits this node, wherever the head is: a branch, where it was edited before. The same as session.edit with `from`. */
+  edit(instruction: string, options?: Omit<SessionEditOptions, "from">): Promise<Node>;
+}
+
+/** What a node asks its session for. */
+export interface NodeHost {
+  readonly render: (node: TreeNode, options?: CallOptions) => Promise<Picture>;
+  readonly edit: (instruction: string, options: SessionEditOptions) => Promise<Node>;
 }
 
 /** A node as it is stored; a string in place of the latent is the hash of one that was lost, a mask of null is lost. */
@@ -58,11 +67,11 @@ export class TreeNode implements Node {
   readonly cost: Node["cost"];
   name?: string;
   drift?: Drift;
-  readonly #render: (node: TreeNode, options?: CallOptions) => Promise<Picture>;
+  readonly #host: NodeHost;
   readonly #mask?: Mask | null;
   #latent: Tensor | string;
 
-  constructor(record: NodeRecord, render: (node: TreeNode, options?: CallOptions) => Promise<Picture>) {
+  constructor(record: NodeRecord, host: NodeHost) {
     this.id = record.id;
     this.parent = record.parent;
     this.recipe = record.recipe;
@@ -73,7 +82,7 @@ export class TreeNode implements Node {
     this.drift = record.drift;
     this.#latent = record.latent;
     this.#mask = record.mask;
-    this.#render = render;
+    this.#host = host;
   }
 
   get latent(): Tensor {
@@ -104,7 +113,11 @@ export class TreeNode implements Node {
   }
 
   render(options?: CallOptions): Promise<Picture> {
-    return this.#render(this, options);
+    return this.#host.render(this, options);
+  }
+
+  edit(instruction: string, options: Omit<SessionEditOptions, "from"> = {}): Promise<Node> {
+    return this.#host.edit(instruction, { ...options, from: this });
   }
 }
 
