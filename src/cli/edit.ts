@@ -13,6 +13,7 @@ import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
 import { parseMaskOption, readMask } from "./masks.ts";
 import * as values from "./options.ts";
 import type { Output } from "./output.ts";
+import { type Preview, previewOption } from "./preview.ts";
 import { beginSession, continueSession, findNode, isSessionFile, saveNode } from "./session-file.ts";
 import { ORIGINAL, runSteps, type Step } from "./steps.ts";
 
@@ -43,6 +44,7 @@ interface Flags
   readonly out: string;
   readonly session?: string;
   readonly from?: string;
+  readonly preview: Preview;
   readonly json?: boolean;
 }
 
@@ -69,6 +71,7 @@ export function addEdit(program: Command, context: Context): void {
       "--session <file>",
       "where every edit is saved (default: session.emilie in --out, or the one named)",
     )
+    .addOption(previewOption())
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
     .action((image: string, instructions: string[], flags: Flags) =>
@@ -106,6 +109,7 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
         out: flags.out,
         output,
         signal,
+        preview: flags.preview,
         start,
         firstNumber,
         onPicture: (_id, _picture, node) => saveNode(session, node, file, output),

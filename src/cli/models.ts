@@ -1,17 +1,10 @@
 /** `emilie models`: what is on disk and what each can do; `emilie models rm` deletes. */
-import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { readDefaults } from "../checkpoint/configs.ts";
-import {
-  type CachedRepo,
-  type CachedRevision,
-  listCache,
-  removeRepo,
-  snapshotFiles,
-} from "../checkpoint/hub/cache.node.ts";
-import { formatRepoId, MAIN, parseRepoId } from "../checkpoint/hub/repo-id.ts";
+import { listCache, removeRepo, snapshotFiles } from "../checkpoint/hub/cache.node.ts";
+import { MAIN, parseRepoId } from "../checkpoint/hub/repo-id.ts";
 import { hubCache } from "../checkpoint/hub/settings.node.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
@@ -20,6 +13,7 @@ import { familyName, trainedSize } from "../models/describe.ts";
 import { SHIPPED, shippedFolder } from "../models/load.node.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
+import { imageModels, revisionName } from "./model-names.ts";
 import { formatLarge, type Output } from "./output.ts";
 import { sayTable } from "./table.ts";
 
@@ -84,7 +78,7 @@ export async function listModels(cache = hubCache()): Promise<ModelList> {
   const repos = await listCache(cache);
   let others = 0;
   for (const repo of repos) {
-    const editors = repo.revisions.filter(({ folder }) => existsSync(join(folder, "model_index.json")));
+    const editors = imageModels(repo);
     if (editors.length === 0) others++;
     for (const revision of editors) {
       models.push(
@@ -94,12 +88,6 @@ export async function listModels(cache = hubCache()): Promise<ModelList> {
   }
   const bytes = repos.reduce((sum, repo) => sum + repo.bytes, 0);
   return { models, cache: { folder: cache, bytes, others } };
-}
-
-/** The shortest name of a revision. One that was never pulled to its end has no name but its commit. */
-function revisionName({ repo }: CachedRepo, { refs, commit }: CachedRevision): string {
-  const revision = refs.includes(MAIN) ? MAIN : (refs[0] ?? commit);
-  return formatRepoId({ repo, revision });
 }
 
 async function describeModel(

@@ -1,7 +1,7 @@
 /** Runs a list of edits in a session, reports each one, and writes its picture: the common part of `edit` and `demo`. */
 import { join } from "node:path";
 import { isEmilieError } from "../errors.ts";
-import { writePicture } from "../images/codec.node.ts";
+import { encodePng, writePicture } from "../images/codec.node.ts";
 import { compareInsideOutside, type Difference } from "../images/difference.ts";
 import type { Mask } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
@@ -10,6 +10,7 @@ import type { EditOptions } from "../method/edit.ts";
 import { describePath } from "../session/picture-path.node.ts";
 import type { Node, Session } from "../session/session.ts";
 import { formatCount, formatSeconds, type Output } from "./output.ts";
+import { encodePreview, type Preview, previewProtocol } from "./preview.ts";
 
 /** What the picture that a session starts from is called. */
 export const ORIGINAL = "original";
@@ -52,6 +53,8 @@ export interface RunOptions {
   readonly out: string;
   readonly output: Output;
   readonly signal: AbortSignal;
+  /** Whether finished pictures are shown in the terminal. Default "off". */
+  readonly preview?: Preview;
   /** Called with each finished picture, before it is written. */
   readonly onPicture?: (id: string, picture: Picture, node: Node) => Promise<void>;
   /** Where a session goes on from: steps name it by its id. Default: the original. */
@@ -103,6 +106,7 @@ export async function runSteps(
     const { id, from, instruction } = step;
     reports.push({ id, from, instruction, file, mask, seconds, unetCalls, change, recipe: node.recipe });
     sayStep(output, index, reports.at(-1)!, steps[index - 1]?.id ?? first);
+    await showPicture(picture, options);
     nodes.set(id, node);
     pictures.set(id, picture);
     frames.push({
@@ -139,6 +143,11 @@ function runStep(
       output.progress(`${count} ${step.instruction}`, done + 1, total, (performance.now() - start) / 1000);
     },
   });
+}
+
+async function showPicture(picture: Picture, { output, preview = "off" }: RunOptions): Promise<void> {
+  const protocol = output.json ? null : previewProtocol(preview, output.isTerminal);
+  if (protocol) output.raw(encodePreview(protocol, await encodePng(thumbnail(picture))));
 }
 
 function sayStep(output: Output, index: number, report: StepReport, before: string): void {

@@ -2,10 +2,11 @@
 import { randomBytes } from "node:crypto";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import sharp, { type Sharp } from "sharp";
+import type { Sharp } from "sharp";
 import { EmilieError } from "../errors.ts";
 import { checkPixelCount, isOpaque, MAX_PICTURE_PIXELS, type Picture } from "./picture.ts";
 import { writePngText } from "./png-text.ts";
+import { sharp } from "./sharp.node.ts";
 
 /** sharp's names for what is read. SVG is not among them: it is a program that may ask for other files. */
 const READABLE = ["png", "jpeg", "webp", "heif", "tiff", "gif"];
