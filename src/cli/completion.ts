@@ -64,7 +64,7 @@ function bash(commands: readonly CommandWords[]): string {
   });
   return `# Completion of emilie for bash. An answer of nothing makes bash offer files.
 _emilie_words() { local IFS=$' \\t\\n'; COMPREPLY=($(compgen -W "$1" -- "$2")); }
-_emilie_folders() { local IFS=$'\\n'; compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$1")); }
+_emilie_folders() { local IFS=$'\\n'; compopt -o filenames 2>/dev/null || true; COMPREPLY=($(compgen -d -- "$1")); }
 _emilie() {
   local cur="\${COMP_WORDS[COMP_CWORD]}" verb="" i
   COMPREPLY=()
