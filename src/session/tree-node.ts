@@ -24,14 +24,14 @@ export interface Node {
    */
   readonly latent: Tensor;
   /** Where the picture was allowed to change, in its own pixels; absent: everywhere. Throws session.damaged likewise. */
-  readonly mask?: Mask;
+  readonly mask?: Mask | undefined;
   /** False where no mask left anything to change: latent and picture are the parent's. */
   readonly changed: boolean;
   readonly cost: { readonly seconds: number; readonly unetCalls: number };
   /** How far it has come from its parent and from the original, once session.drift has measured it. */
   readonly drift?: Drift;
   /** SHA-256 over a latent that was lost with the file's damage: what computing it again must give. */
-  readonly lostLatent?: string;
+  readonly lostLatent?: string | undefined;
   /** The picture at the user's own size. Decoded on the first call. */
   render(options?: CallOptions): Promise<Picture>;
   /** Edits this node, wherever the head is: a branch, where it was edited before. The same as session.edit with `from`. */
