@@ -16,7 +16,11 @@ const folder = mkdtempSync(join(tmpdir(), "emilie-package-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 function run(command: string, args: readonly string[], cwd = folder) {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8", maxBuffer: 1e8 });
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd,
+    encoding: "utf8",
+    maxBuffer: 1e8,
+  });
   if (error) throw error;
   return { status, stdout, stderr };
 }
@@ -37,7 +41,14 @@ const [packed] = JSON.parse(succeed("npm", ["pack", "--json", "--pack-destinatio
   { filename: string; size: number; files: { path: string }[] },
 ];
 const paths = packed.files.map(({ path }) => path);
-for (const path of ["dist/index.mjs", "dist/web.mjs", "dist/worker.mjs", "dist/cli/main.mjs", "LICENSE", "README.md"])
+for (const path of [
+  "dist/index.mjs",
+  "dist/web.mjs",
+  "dist/worker.mjs",
+  "dist/cli/main.mjs",
+  "LICENSE",
+  "README.md",
+])
   assert(paths.includes(path), `${path} is not in the package`);
 const stray = paths.filter((path) => /^(src|tests|training|benchmarks|node_modules)\//.test(path));
 assert.deepEqual(stray, []);
@@ -82,14 +93,18 @@ try {
 }
 `,
 );
-const strict = "--strict --noUncheckedIndexedAccess --exactOptionalPropertyTypes --target es2022 --module nodenext --types node";
+const strict =
+  "--strict --noUncheckedIndexedAccess --exactOptionalPropertyTypes --target es2022 --module nodenext --types node";
 succeed("npx", ["tsc", ...strict.split(" "), "edit.ts"]);
 passed("compiles with strict TypeScript, declarations included");
 assert.deepEqual(JSON.parse(succeed("node", ["edit.js"])), { steps: 4, nodes: 4, other: true });
 passed("edits, branches, saves and loads");
 
 const report = JSON.parse(succeed("npx", ["emilie", "demo", "--json"]));
-assert.equal(report.checks.length > 0 && report.checks.every((check: { passed: boolean }) => check.passed), true);
+assert.equal(
+  report.checks.length > 0 && report.checks.every((check: { passed: boolean }) => check.passed),
+  true,
+);
 passed(`npx emilie demo: ${report.steps.length} edits as expected`);
 assert.match(succeed("npx", ["emilie", "replay", "out.png", "--image", "photo.jpg"]), /same, byte for byte/);
 passed("npx emilie replay makes the library's picture again");
@@ -101,7 +116,10 @@ assert.equal(without.code, "runtime.missing");
 assert.match(without.message, /npm install onnxruntime-node/);
 const doctor = run("npx", ["emilie", "doctor"]);
 assert.equal(doctor.status, 1);
-assert.match(doctor.stdout, /✗ ONNX Runtime: onnxruntime-node is not installed\n +npm install onnxruntime-node/);
+assert.match(
+  doctor.stdout,
+  /✗ ONNX Runtime: onnxruntime-node is not installed\n +npm install onnxruntime-node/,
+);
 passed("without onnxruntime-node: says what to install");
 
 rmSync(join(folder, "node_modules/@img"), { recursive: true });
