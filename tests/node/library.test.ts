@@ -1,8 +1,10 @@
 /** The library as the design shows it: files in, files out, branches by their node. */
+import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pictureFromMask } from "../../src/images/mask.ts";
 import { samePicture } from "../../src/images/picture.ts";
@@ -83,5 +85,15 @@ describe("a session in Node", () => {
     const opened = await loadSession(at("one.emilie"), { model });
     await opened.head.save(at("again.png"));
     expect(await readFile(at("again.png"))).toEqual(await readFile(at("out.png")));
+  });
+});
+
+describe("a process that loads a model", () => {
+  it("ends by itself, also when the model was never used or disposed of", async () => {
+    const entry = new URL("../../src/index.ts", import.meta.url).href;
+    const code = `const { loadModel } = await import(${JSON.stringify(entry)}); await loadModel(${JSON.stringify(CHECKPOINT)});`;
+    const args = ["--import", import.meta.resolve("tsx"), "--input-type=module", "-e", code];
+    // Killed by the timeout it would reject.
+    await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
   });
 });
