@@ -48,6 +48,7 @@ export async function readPicture(source: string | URL | Uint8Array): Promise<Pi
   }
 }
 
+/** How a picture is written. */
 export interface WriteOptions {
   /** Text to keep in the file by keyword, as the recipe of an edit. PNG only. */
   readonly metadata?: Readonly<Record<string, string>>;

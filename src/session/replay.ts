@@ -6,11 +6,13 @@ import type { Node } from "./tree-node.ts";
 
 /** What is different in the changed step; everything else is as its recipe says. */
 export interface ReplayChanges extends Omit<SessionEditOptions, "from" | "mask" | "signal" | "onProgress"> {
+  /** Instead of the recipe's own. */
   readonly instruction?: string;
   /** null: everywhere. */
   readonly mask?: SessionEditOptions["mask"] | null;
 }
 
+/** What session.replay made. */
 export interface Replay {
   /** The changed step's node; the old one itself where nothing changed. */
   readonly node: Node;

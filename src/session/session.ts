@@ -27,6 +27,7 @@ import { type Verification, type VerifyOptions, verify } from "./verify.ts";
 
 export type { Node } from "./tree-node.ts";
 
+/** How a session's edit is made, and where. */
 export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   /** The node to edit. Default: the head. */
   readonly from?: Node;
@@ -40,6 +41,7 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   }[];
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
+  /** Awaited after every step; `denoised` in it can be decoded for a preview. */
   readonly onProgress?: (event: StepEvent) => void | Promise<void>;
 }
 
@@ -99,7 +101,9 @@ export class Session<N extends Node = Node> {
 
   /** Use {@link openSession}. */
   constructor(
+    /** What computes the edits. */
     readonly model: EditModel,
+    /** The user's picture. */
     readonly original: Picture,
     /** The size the model works at. */
     readonly size: Size,
@@ -120,6 +124,7 @@ export class Session<N extends Node = Node> {
     return this.#head;
   }
 
+  /** Throws option.invalid for a node of another session, or a deleted one. */
   set head(node: Node) {
     this.#head = this.#require(node, "the head");
     for (const at of pathTo(node).slice(1)) this.#towards.set(at.parent!.id, at as N);
@@ -204,7 +209,10 @@ export class Session<N extends Node = Node> {
     return node;
   }
 
-  /** Adds a node that has been computed, here or when it was saved. Its masks are in `masks`. */
+  /**
+   * Adds a node that has been computed, here or when it was saved. Its masks are in `masks`.
+   * @internal
+   */
   restore(record: NodeRecord): N {
     const node = this.makeNode(record, this.#host());
     this.nodes.set(node.id, node);

@@ -19,6 +19,7 @@ import { malformed, parseManifest, type StoredNode } from "./schema.ts";
 import { pictureId, Session } from "./session.ts";
 import { type NodeHost, type NodeRecord, title } from "./tree-node.ts";
 
+/** How a session is saved. */
 export interface SaveOptions {
   /**
    * What to do when the file is not the one this session last read or wrote there: "refuse" (default) with the error
@@ -29,9 +30,11 @@ export interface SaveOptions {
 
 /** What a damaged file has lost. */
 export interface SessionWarning {
+  /** What is damaged. */
   readonly part: "file" | "original" | "latent" | "mask";
   /** The nodes that miss it. */
   readonly nodes: readonly string[];
+  /** In words, with what to do. */
   readonly message: string;
 }
 
@@ -105,6 +108,7 @@ export class StoredSession extends Session<FileNode> {
   }
 }
 
+/** What a session's file may lack. */
 export interface LoadSessionOptions {
   /** Default: the model that the session was made with, loaded by its name. */
   readonly model?: EditModel;

@@ -10,7 +10,9 @@ import type { SessionEditOptions } from "./session.ts";
 
 /** One state of the picture: the original, or the result of an edit. */
 export interface Node {
+  /** Twelve hex digits of a hash: over the pixels for the original, over the recipe for an edit. */
   readonly id: string;
+  /** What it was made from; null for the original. */
   readonly parent: Node | null;
   /** What was asked; "" for the original. */
   readonly instruction: string;
@@ -27,6 +29,7 @@ export interface Node {
   readonly mask?: Mask | undefined;
   /** False where no mask left anything to change: latent and picture are the parent's. */
   readonly changed: boolean;
+  /** What it took: seconds with the automatic mask and without decoding, and UNet calls. */
   readonly cost: { readonly seconds: number; readonly unetCalls: number };
   /** How far it has come from its parent and from the original, once session.drift has measured it. */
   readonly drift?: Drift;
