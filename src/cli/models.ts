@@ -38,6 +38,8 @@ export interface ModelFacts {
   readonly family: string | null;
   /** The longer side of pictures it was trained on, in pixels. */
   readonly nativeSize: number | null;
+  /** What it edits, in words. */
+  readonly edits: string | null;
   readonly problem: string | null;
 }
 
@@ -97,6 +99,7 @@ async function describeModel(
   commit: string | null,
 ): Promise<ModelFacts> {
   const base = { id, from, folder, commit };
+  const unusable = { family: null, nativeSize: null, edits: null };
   try {
     const { small, weights } = snapshotFiles(folder, id);
     const sizes = await Promise.all([...small, ...weights].map((path) => stat(join(folder, path))));
@@ -104,13 +107,15 @@ async function describeModel(
     try {
       const source = folderSource(folder, id);
       const checkpoint = await readCheckpoint(source);
-      const nativeSize = trainedSize(checkpoint, await readDefaults(source));
-      return { ...base, bytes, family: familyName(checkpoint.text), nativeSize, problem: null };
+      const own = await readDefaults(source);
+      const nativeSize = trainedSize(checkpoint, own);
+      const edits = own.about ?? "pictures of the kind it was trained on, by instructions";
+      return { ...base, bytes, family: familyName(checkpoint.text), nativeSize, edits, problem: null };
     } catch (error) {
-      return { ...base, bytes, family: null, nativeSize: null, problem: reason(error) };
+      return { ...base, ...unusable, bytes, problem: reason(error) };
     }
   } catch (error) {
-    return { ...base, bytes: 0, family: null, nativeSize: null, problem: reason(error) };
+    return { ...base, ...unusable, bytes: 0, problem: reason(error) };
   }
 }
 
@@ -135,6 +140,8 @@ async function show(output: Output): Promise<void> {
     ],
     [0, 1],
   );
+  output.say();
+  for (const { id, edits } of list.models) if (edits !== null) output.say(`  ${id} edits ${edits}`);
   for (const { id, problem } of list.models) if (problem !== null) output.say(`\n${id}: ${problem}`);
   const { folder, bytes, others } = list.cache;
   output.say(
