@@ -1,10 +1,12 @@
 /** The command line towards its surroundings: start-up, help, completion, previews, errors for programs, Ctrl-C. */
-import { execFile, spawn } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { stoppable } from "../../src/cli/context.ts";
+import { Output } from "../../src/cli/output.ts";
 import { encodePreview, previewProtocol } from "../../src/cli/preview.ts";
 import { encodePng, readPicture, writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture, samePicture } from "../../src/images/picture.ts";
@@ -192,34 +194,26 @@ describe("errors with --json", () => {
 });
 
 describe("Ctrl-C", () => {
-  it("stops after the step, keeps what is finished, and exits 130 with one document", async () => {
-    await writePicture(blankPicture(64, 64, [200, 90, 30, 255]), join(folder, "stop.png"));
-    const out = join(folder, "stopped");
-    const args = ["edit", join(folder, "stop.png"), "make it red", "make it blue", "--model", checkpoint];
-    const child = spawn(process.execPath, [...main, ...args, "--steps", "40", "--out", out, "--json"], {
-      cwd: root,
+  // Once, in the middle of a real edit: cli-edit.test.ts.
+  it("asks to stop in order, and the second time leaves at once with 130", async () => {
+    const exit = vi.spyOn(process, "exit").mockImplementation((code) => {
+      throw new Error(`exit ${code}`);
     });
-    let [stdout, stderr, sent] = ["", "", false];
-    child.stdout.on("data", (chunk) => {
-      stdout += chunk;
-    });
-    child.stderr.on("data", (chunk) => {
-      stderr += chunk;
-      // In the middle of the second edit, once.
-      if (sent || !/2\/2 make it blue: step/.test(stderr)) return;
-      sent = true;
-      child.kill("SIGINT");
-    });
-    const code = await new Promise((done) => child.on("close", done));
-    expect(stderr).toContain("Stopping after this step");
-    expect(code).toBe(130);
-    const document = JSON.parse(stdout);
-    expect(document).toMatchObject({ stopped: true, steps: [{ instruction: "make it red" }] });
-    expect((await readdir(out)).sort()).toEqual([
-      "00-original.png",
-      "01-make-it-red.png",
-      "session.emilie",
-      "strip.png",
-    ]);
+    const said: string[] = [];
+    const stream = { write: (text: string) => said.push(text) };
+    const output = new Output(false, { stdout: stream, stderr: stream });
+    try {
+      const seen = await stoppable(output, async (signal) => {
+        process.emit("SIGINT");
+        expect(signal.aborted).toBe(true);
+        expect(() => process.emit("SIGINT")).toThrow("exit 130");
+        return said.join("");
+      });
+      expect(seen).toMatch(/^Stopping after this step\. Press Ctrl-C again to leave at once\.\n$/);
+      // Afterwards the signal means again what it means to any program.
+      expect(process.listenerCount("SIGINT")).toBe(0);
+    } finally {
+      exit.mockRestore();
+    }
   });
 });
