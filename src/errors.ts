@@ -28,9 +28,13 @@ export type ErrorCode =
   | "disposed"
   | "io.failed";
 
+/** What this package throws: `code` for programs, `message` for people. {@link isEmilieError} recognises it everywhere. */
 export class EmilieError extends Error {
+  /** "EmilieError", by which it is recognised across realms. */
   override readonly name = "EmilieError";
+  /** An error; `cause` in the options is the one below it, where there is one. */
   constructor(
+    /** What went wrong, in one word for programs. */
     readonly code: ErrorCode,
     message: string,
     options?: { cause?: unknown },

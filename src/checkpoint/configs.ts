@@ -269,6 +269,8 @@ const defaultsSchema = z.strictObject({
     })
     .default({}),
   nativeSize: count.optional(),
+  /** What it edits, in a few words for a listing. */
+  about: z.string().max(200).optional(),
 });
 
 export type EmilieDefaults = z.output<typeof defaultsSchema>;

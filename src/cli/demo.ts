@@ -13,10 +13,21 @@ import { type DemoScript, readDemoScript } from "./demo-script.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { maskSources } from "./masks.ts";
 import { formatSeconds, type Output } from "./output.ts";
+import { type Preview, previewOption } from "./preview.ts";
 import { runSteps, type Step } from "./steps.ts";
+
+const HELP = `
+Examples:
+  $ emilie demo
+  $ emilie demo --out tour
+  $ emilie demo my-tour.json --json
+
+Nothing is downloaded. The pictures, and all of them on one sheet (strip.png), are written to --out.
+Exit codes: 0 every picture is as expected, 1 one is not, 130 stopped by Ctrl-C (what was finished is kept).`;
 
 interface Flags {
   readonly out: string;
+  readonly preview: Preview;
   readonly json?: boolean;
 }
 
@@ -26,7 +37,9 @@ export function addDemo(program: Command, context: Context): void {
     .description("edit a picture that comes with emilie through several instructions, and check the results")
     .argument("[script]", "another script of the kind of examples/demo.json")
     .option("--out <folder>", "where the pictures go", "out")
+    .addOption(previewOption())
     .option("--json", "print one JSON document on stdout and nothing else")
+    .addHelpText("after", HELP)
     .action((script: string | undefined, flags: Flags) =>
       context.run(flags.json ?? false, (output) => demo(script, flags, output)),
     );
@@ -51,6 +64,7 @@ async function demo(path: string | undefined, flags: Flags, output: Output): Pro
         out: flags.out,
         output,
         signal,
+        preview: flags.preview,
         onPicture: async (id, result) => {
           if (script.expect[id]) checks.push(await check(id, result, script.expect[id], script));
         },

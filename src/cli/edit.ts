@@ -15,6 +15,7 @@ import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
 import { checkMaskSpec, maskSources, parseMaskOption } from "./masks.ts";
 import * as values from "./options.ts";
 import type { Output } from "./output.ts";
+import { type Preview, previewOption } from "./preview.ts";
 import { beginSession, continueSession, findNode, isSessionFile, saveNode } from "./session-file.ts";
 import { runSteps, type Step } from "./steps.ts";
 
@@ -55,6 +56,7 @@ interface Flags
   readonly out: string;
   readonly session?: string;
   readonly from?: string;
+  readonly preview: Preview;
   readonly json?: boolean;
 }
 
@@ -87,6 +89,7 @@ export function addEdit(program: Command, context: Context): void {
       "--session <file>",
       "where every edit is saved (default: session.emilie in --out, or the one named)",
     )
+    .addOption(previewOption())
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
     .action((image: string, instructions: string[], flags: Flags) =>
@@ -119,6 +122,7 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
         out: flags.out,
         output,
         signal,
+        preview: flags.preview,
         start,
         firstNumber,
         onPicture: (_id, _picture, node) => saveNode(session, node, file, output),

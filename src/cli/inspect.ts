@@ -15,12 +15,21 @@ import type { Context } from "./context.ts";
 import { formatLarge, type Output } from "./output.ts";
 import { sayTable } from "./table.ts";
 
+const HELP = `
+Examples:
+  $ emilie inspect picturebook
+  $ emilie inspect timbrooks/instruct-pix2pix --json
+  $ emilie inspect path/to/checkpoint
+
+Only headers and configurations are read, so that it takes no longer for a checkpoint of many gigabytes.`;
+
 export function addInspect(program: Command, context: Context): void {
   program
     .command("inspect")
     .description("show what a checkpoint is, and what it costs per picture size; nothing is computed")
     .argument("<checkpoint>", "a checkpoint that ships with emilie, a pulled OWNER/NAME, or a folder")
     .option("--json", "print one JSON document on stdout and nothing else")
+    .addHelpText("after", HELP)
     .action((checkpoint: string, flags: { json?: boolean }) =>
       context.run(flags.json ?? false, (output) => inspect(checkpoint, output)),
     );

@@ -1,7 +1,7 @@
 /** Runs a list of edits in a session, reports each one, and writes its picture: the common part of `edit` and `demo`. */
 import { join } from "node:path";
 import { isEmilieError } from "../errors.ts";
-import { writePicture } from "../images/codec.node.ts";
+import { encodePng, writePicture } from "../images/codec.node.ts";
 import { compareInsideOutside, type Difference } from "../images/difference.ts";
 import type { Picture } from "../images/picture.ts";
 import { type Frame, strip, thumbnail } from "../images/strip.ts";
@@ -10,6 +10,7 @@ import { checkStarts, type ReadyStep, startOf } from "../session/run-script.ts";
 import { ORIGINAL } from "../session/script.ts";
 import type { Node, Session } from "../session/session.ts";
 import { formatCount, formatSeconds, type Output } from "./output.ts";
+import { encodePreview, type Preview, previewProtocol } from "./preview.ts";
 
 /** A step as the command line runs it; without `from` it starts where the run starts. */
 export type Step = ReadyStep;
@@ -39,6 +40,8 @@ export interface RunOptions {
   readonly out: string;
   readonly output: Output;
   readonly signal: AbortSignal;
+  /** Whether finished pictures are shown in the terminal. Default "off". */
+  readonly preview?: Preview;
   /** Called with each finished picture, before it is written. */
   readonly onPicture?: (id: string, picture: Picture, node: Node) => Promise<void>;
   /** Where a session goes on from: steps name it by its id. Default: the original. */
@@ -92,18 +95,10 @@ export async function runSteps(
     const mask = step.mask === "auto" ? "auto" : step.mask ? "given" : null;
     const { id, instruction } = step;
     const called = ids.get(from) ?? from.id;
-    reports.push({
-      id,
-      from: called,
-      instruction,
-      file,
-      mask,
-      seconds,
-      unetCalls,
-      change,
-      recipe: node.recipe,
-    });
+    const { recipe } = node;
+    reports.push({ id, from: called, instruction, file, mask, seconds, unetCalls, change, recipe });
     sayStep(output, index, reports.at(-1)!, from === before);
+    await showPicture(picture, options);
     const parent = await frameOf(from);
     frames.push({ picture: thumbnail(picture), caption: instruction, parent, mask: node.mask });
     framed.set(node, frames.length - 1);
@@ -135,6 +130,11 @@ function runStep(
       output.progress(`${count} ${step.instruction}`, done + 1, total, (performance.now() - start) / 1000);
     },
   });
+}
+
+async function showPicture(picture: Picture, { output, preview = "off" }: RunOptions): Promise<void> {
+  const protocol = output.json ? null : previewProtocol(preview, output.isTerminal);
+  if (protocol) output.raw(encodePreview(protocol, await encodePng(thumbnail(picture))));
 }
 
 function sayStep(output: Output, index: number, report: StepReport, goesOn: boolean): void {

@@ -2,16 +2,18 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import sharp, { type Metadata, type Sharp } from "sharp";
+import type { Metadata, Sharp } from "sharp";
 import { EmilieError } from "../errors.ts";
 import { checkPixelCount, isOpaque, MAX_PICTURE_PIXELS, type Picture } from "./picture.ts";
 import { writePngText } from "./png-text.ts";
+import { sharp } from "./sharp.node.ts";
 
 /** sharp's names for what is read. SVG is not among them: it is a program that may ask for other files. */
 const READABLE = ["png", "jpeg", "webp", "heif", "tiff", "gif"];
 /** The largest picture with 16 bits in four channels, not compressed, and a little for the rest of the file. */
 export const MAX_PICTURE_BYTES = 8 * MAX_PICTURE_PIXELS + 64_000_000;
 
+/** How a picture is read. */
 export interface ReadOptions {
   /** Told what of the file is not in the picture: further frames, bits beyond 8, inks. */
   readonly onWarning?: (message: string) => void;
@@ -99,6 +101,7 @@ function heic(name: string, cause: unknown): EmilieError {
   );
 }
 
+/** How a picture is written. */
 export interface WriteOptions {
   /** 1 to 100 for JPEG (default 92), WebP (92) and AVIF (80). PNG and TIFF lose nothing and take none. */
   readonly quality?: number;

@@ -7,8 +7,11 @@ import { type Tensor, tensor } from "../tensor/tensor.ts";
 import type { Picture } from "./picture.ts";
 import { type Filter, resizePlanes } from "./resize.ts";
 
+/** Where a picture may change. */
 export interface Mask {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
   /** Row-major, [height, width], each value in [0, 1]. */
   readonly data: Float32Array;
@@ -52,9 +55,13 @@ export function pictureFromMask(mask: Mask): Picture {
 
 /** A box in pixels of the picture; x and y from the upper left corner. */
 export interface Box {
+  /** Columns from the left, 0 or more. */
   readonly x: number;
+  /** Rows from the top, 0 or more. */
   readonly y: number;
+  /** Columns, 1 or more. */
   readonly width: number;
+  /** Rows, 1 or more. */
   readonly height: number;
 }
 

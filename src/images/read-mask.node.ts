@@ -1,7 +1,7 @@
-/** A mask by its words, where a program has no script: `session.edit("…", { mask: await readMask("roof.png", session.original) })`. */
-import { type ReadOptions, readPicture } from "./codec.node.ts";
+/** A mask by its words, files included. */
+import { readPicture } from "./codec.node.ts";
 import type { Mask } from "./mask.ts";
-import { makeMask, parseMaskSpec } from "./mask-spec.ts";
+import { type MaskSources, makeMask, parseMaskSpec } from "./mask-spec.ts";
 import type { Size } from "./model-image.ts";
 
 /**
@@ -11,6 +11,10 @@ import type { Size } from "./model-image.ts";
  *
  * @throws EmilieError option.invalid, mask.invalid, image.unreadable, image.too-large
  */
-export function readMask(words: string, size: Size, { onWarning }: ReadOptions = {}): Promise<Mask | "auto"> {
-  return makeMask(parseMaskSpec(words), size, { readFile: (name) => readPicture(name), onWarning });
+export async function readMask(
+  words: string,
+  size: Size,
+  sources: Omit<MaskSources, "readFile"> = {},
+): Promise<Mask | "auto"> {
+  return makeMask(parseMaskSpec(words), size, { ...sources, readFile: (name) => readPicture(name) });
 }

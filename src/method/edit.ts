@@ -20,6 +20,7 @@ import { nextCondition, toScaled } from "./latent-iteration.ts";
 
 /** An instruction with a place and a strength of its own; several of them make one edit in one pass. */
 export interface Region {
+  /** What should change, in words. */
   readonly instruction: string;
   /** m_r [1, h, w] in [0, 1] on the latent grid. Absent: everywhere. */
   readonly mask?: Tensor;
@@ -27,11 +28,13 @@ export interface Region {
   readonly weight?: number;
 }
 
+/** How an edit is computed. Defaults are the checkpoint's own where it states them. */
 export interface EditOptions {
   /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default 0. */
   readonly seed?: number | bigint;
   /** UNet steps. Default: the checkpoint's own, else 20. */
   readonly steps?: number;
+  /** Default: the one that the checkpoint's scheduler_config.json means. */
   readonly sampler?: SamplerName;
   /** s_T. Default: the checkpoint's own, else 7.5. */
   readonly textGuidance?: number;
@@ -48,9 +51,11 @@ export interface EditOptions {
   readonly base?: string;
   /** Stops between steps with code "aborted". */
   readonly signal?: AbortSignal;
+  /** Awaited after every step. */
   readonly onStep?: (event: StepEvent) => void | Promise<void>;
 }
 
+/** What {@link edit} gives. */
 export interface EditResult {
   /** The condition of the next edit, [channels, h, w]. */
   readonly c: Tensor;

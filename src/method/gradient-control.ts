@@ -16,6 +16,7 @@ import type { Tensor } from "../tensor/tensor.ts";
  * - `literal`: the equation as the paper prints it, z ← z − m·ε + noise; where m = 0 noise stays noise. Shown, not used.
  */
 export const CONTROLS = ["anchored", "direction", "anchored+direction", "threshold", "literal"] as const;
+/** How a mask acts: one of {@link CONTROLS}. */
 export type Control = (typeof CONTROLS)[number];
 
 /** Whether a control masks the text direction (in guidance.ts). */

@@ -10,6 +10,7 @@ import { combine } from "../tensor/ops.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { toScaled } from "./latent-iteration.ts";
 
+/** How an automatic mask is made. */
 export interface RelevanceOptions {
   /** The noise level as a fraction of the training steps, in (0, 1). Default 0.7. */
   readonly level?: number;
@@ -19,9 +20,11 @@ export interface RelevanceOptions {
   readonly threshold?: number;
   /** What the instruction is compared with: "" or a no-op sentence. Default "". */
   readonly base?: string;
+  /** Stops between draws with code "aborted". */
   readonly signal?: AbortSignal;
 }
 
+/** What an instruction concerns. */
 export interface Relevance {
   /** [1, h, w] in [0, 1]: how much the instruction concerns each latent pixel. */
   readonly map: Tensor;

@@ -16,6 +16,7 @@ import type { MemoryMode } from "./session-cache.ts";
 /** Checkpoints under models/ of the package. */
 export const SHIPPED: readonly string[] = ["picturebook"];
 
+/** How a model is loaded and run. */
 export interface LoadOptions {
   /** Threads of the CPU runtime; by default the machine's physical cores. */
   readonly threads?: number;

@@ -6,6 +6,7 @@ import { createEditModel } from "./editor.ts";
 import type { EditModel } from "./model.ts";
 import type { MemoryMode } from "./session-cache.ts";
 
+/** How a model is loaded and run in a browser. */
 export interface WebLoadOptions extends WebEngineOptions {
   /** "low": one session at a time. Default "normal". */
   readonly memory?: MemoryMode;

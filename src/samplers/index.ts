@@ -8,6 +8,7 @@ import { eulerAncestral } from "./euler-ancestral.ts";
 import type { Sampler, SamplerName } from "./types.ts";
 import { unipc } from "./unipc.ts";
 
+/** Every sampler by its name: pure functions over a denoiser (see Sampler). */
 export const samplers: Readonly<Record<SamplerName, Sampler>> = {
   ddim,
   ddpm,

@@ -37,7 +37,8 @@ describe("on chains of edits without masks", () => {
       const latent = { data: new Float32Array(4), shape: [1, 2, 2] };
       const cost = { seconds: 0, unetCalls: 0 };
       const record = { id: String(i), parent, recipe: null, latent, changed: true, cost };
-      return new TreeNode(record, async () => picture);
+      const edit = () => Promise.reject(new Error("it has no session"));
+      return new TreeNode(record, { render: async () => picture, edit });
     }, null)!;
   const warned = async (pictures: readonly Picture[]) => {
     const last = chainOf(pictures);

@@ -13,6 +13,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { unionOf } from "./run.ts";
 import { type Node, pathTo, type TreeNode } from "./tree-node.ts";
 
+/** How far a picture has come; see session.drift. */
 export interface Drift {
   /** Inside and outside the node's own mask; without one everything is inside. */
   readonly parent: InsideOutside;
@@ -29,8 +30,11 @@ export interface Drift {
   readonly warnings: readonly string[];
 }
 
+/** A difference, apart for where a change was asked for and where it was not. */
 export interface InsideOutside {
+  /** Where the mask is above 0; everywhere without a mask. */
   readonly inside: Difference;
+  /** Where it is 0. */
   readonly outside: Difference;
 }
 

@@ -23,11 +23,12 @@ import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.t
 import { describeMask, nodeId, type Recipe, sha256 } from "./recipe.ts";
 import { type Replay, type ReplayChanges, replay } from "./replay.ts";
 import { runEdit, unionOf } from "./run.ts";
-import { type Node, type NodeRecord, pathTo, TreeNode } from "./tree-node.ts";
+import { type Node, type NodeHost, type NodeRecord, pathTo, TreeNode } from "./tree-node.ts";
 import { type Verification, type VerifyOptions, verify } from "./verify.ts";
 
 export type { Node } from "./tree-node.ts";
 
+/** How a session's edit is made, and where. */
 export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   /** The node to edit. Default: the head. */
   readonly from?: Node;
@@ -41,6 +42,7 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   }[];
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
+  /** Awaited after every step; `denoised` in it can be decoded for a preview. */
   readonly onProgress?: (event: StepEvent) => void | Promise<void>;
   /** Called before anything is computed with what is allowed and may surprise: words that are not read, a mask of another size or a black one. */
   readonly onWarning?: (message: string) => void;
@@ -81,22 +83,30 @@ export async function pictureId({ data }: Picture): Promise<string> {
   return (await sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))).slice(0, 12);
 }
 
-export class Session {
-  readonly root: Node;
-  readonly nodes: Map<string, Node> = new Map();
+/**
+ * A picture and the tree of its edits. `N` is what its nodes can do: {@link Node} everywhere, and in Node.js also save.
+ * Make one with openSession; a session is used from one place at a time per edit, and keeps everything it computed.
+ */
+export class Session<N extends Node = Node> {
+  /** The original. */
+  readonly root: N;
+  /** All nodes by id, in the order they were made: the original first, every node after its parent. */
+  readonly nodes: Map<string, N> = new Map();
   /** The masks that recipes name, by their SHA-256, at the picture's own size. */
   readonly masks: Map<string, Mask> = new Map();
   /** What recipes call the model. A saved session keeps the name it was made under. */
   readonly modelFacts: Recipe["model"];
-  #head: Node;
+  #head: N;
   /** For each node the child that the head was last seen below: where redo goes. */
-  readonly #towards = new Map<string, Node>();
+  readonly #towards = new Map<string, N>();
   /** Rendered pictures, the one used longest ago first. */
   readonly #pictures = new Map<string, Promise<Picture>>();
 
   /** Use {@link openSession}. */
   constructor(
+    /** What computes the edits. */
     readonly model: EditModel,
+    /** The user's picture. */
     readonly original: Picture,
     /** The size the model works at. */
     readonly size: Size,
@@ -106,21 +116,21 @@ export class Session {
   ) {
     const cost = { seconds: 0, unetCalls: 0 };
     const root = { id, parent: null, recipe: null, latent: c, changed: true, cost };
-    this.root = new TreeNode(root, async () => original);
+    this.root = this.makeNode(root, { ...this.#host(), render: async () => original });
     this.#head = this.root;
     this.modelFacts = modelFacts;
     this.nodes.set(id, this.root);
   }
 
   /** The node that the next edit starts from: the one made last, or the one chosen since. */
-  get head(): Node {
+  get head(): N {
     return this.#head;
   }
 
+  /** Throws option.invalid for a node of another session, or a deleted one. */
   set head(node: Node) {
-    this.#require(node, "the head");
-    this.#head = node;
-    for (let at = node; at.parent; at = at.parent) this.#towards.set(at.parent.id, at);
+    this.#head = this.#require(node, "the head");
+    for (const at of pathTo(node).slice(1)) this.#towards.set(at.parent!.id, at as N);
   }
 
   /**
@@ -129,7 +139,7 @@ export class Session {
    *
    * @throws EmilieError option.invalid, mask.invalid, aborted (the session is then as it was before); session.damaged
    */
-  async edit(instruction: string, options: SessionEditOptions = {}): Promise<Node> {
+  async edit(instruction: string, options: SessionEditOptions = {}): Promise<N> {
     const {
       from = this.head,
       mask,
@@ -206,9 +216,12 @@ export class Session {
     return node;
   }
 
-  /** Adds a node that has been computed, here or when it was saved. Its masks are in `masks`. */
-  restore(record: NodeRecord): Node {
-    const node = new TreeNode(record, (self, options) => this.#picture(self, options));
+  /**
+   * Adds a node that has been computed, here or when it was saved. Its masks are in `masks`.
+   * @internal
+   */
+  restore(record: NodeRecord): N {
+    const node = this.makeNode(record, this.#host());
     this.nodes.set(node.id, node);
     return node;
   }
@@ -235,7 +248,7 @@ export class Session {
       throw new EmilieError("option.invalid", "the original cannot be deleted: every edit starts from it");
     }
     const gone = this.descendants(node);
-    if (gone.includes(this.#head)) this.#head = node.parent;
+    if (gone.includes(this.#head)) this.#head = node.parent as N;
     for (const { id } of gone) {
       this.nodes.delete(id);
       this.#pictures.delete(id);
@@ -248,27 +261,27 @@ export class Session {
   }
 
   /** The nodes made directly from this one, oldest first. */
-  children(node: Node): Node[] {
+  children(node: Node): N[] {
     return [...this.nodes.values()].filter(({ parent }) => parent === node);
   }
 
   /** The node and everything that was made from it, each after its parent. */
-  descendants(node: Node): Node[] {
+  descendants(node: Node): N[] {
     // Nodes are kept in the order they were made, so a parent is always met before its children.
-    const found = new Set([node]);
+    const found = new Set<Node>([node]);
     for (const one of this.nodes.values()) if (one.parent && found.has(one.parent)) found.add(one);
-    return [...found];
+    return [...found] as N[];
   }
 
   /** Moves the head to its parent and returns it; null at the original. Nothing is lost: redo goes back. */
-  undo(): Node | null {
+  undo(): N | null {
     if (!this.#head.parent) return null;
     this.head = this.#head.parent;
     return this.#head;
   }
 
   /** Moves the head to the child it came from, else to the one made last; null where there is none. */
-  redo(): Node | null {
+  redo(): N | null {
     const next = this.#towards.get(this.#head.id) ?? this.children(this.#head).at(-1);
     if (!next) return null;
     this.head = next;
@@ -329,8 +342,21 @@ export class Session {
     return { width, height, data };
   }
 
-  #require(node: Node, what: string): void {
-    if (this.nodes.get(node.id) === node) return;
+  /** A node as this kind of session makes them; what the file-less session makes is enough for the browser. */
+  protected makeNode(record: NodeRecord, host: NodeHost): N {
+    return new TreeNode(record, host) as Node as N;
+  }
+
+  #host(): NodeHost {
+    return {
+      render: (node, options) => this.#picture(node, options),
+      edit: (instruction, options) => this.edit(instruction, options),
+    };
+  }
+
+  #require(node: Node, what: string): N {
+    const own = this.nodes.get(node.id);
+    if (own === node) return own;
     throw new EmilieError("option.invalid", `${what} must be one of this session's, got "${node.id}"`);
   }
 

@@ -11,13 +11,15 @@ import type { EditModel } from "../models/model.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import { locked, writeAtomically } from "./atomic.node.ts";
 import { packContainer, readContainer, readRevision } from "./container.node.ts";
+import { type FileEditOptions, type FileNode, FileTreeNode, readMasks } from "./file-node.node.ts";
 import { loadDrift, packSession, type Unpacked, unpackSession } from "./pack.node.ts";
 import { describeMask } from "./recipe.ts";
 import { unionOf } from "./run.ts";
 import { malformed, parseManifest, type StoredNode } from "./schema.ts";
 import { pictureId, Session } from "./session.ts";
-import { title } from "./tree-node.ts";
+import { type NodeHost, type NodeRecord, title } from "./tree-node.ts";
 
+/** How a session is saved. */
 export interface SaveOptions {
   /**
    * What to do when the file is not the one this session last read or wrote there: "refuse" (default) with the error
@@ -28,18 +30,33 @@ export interface SaveOptions {
 
 /** What a damaged file has lost. */
 export interface SessionWarning {
+  /** What is damaged. */
   readonly part: "file" | "original" | "latent" | "mask";
   /** The nodes that miss it. */
   readonly nodes: readonly string[];
+  /** In words, with what to do. */
   readonly message: string;
 }
 
 /** A session that can be saved; what {@link loadSession} and Node's openSession return. */
-export class StoredSession extends Session {
+export class StoredSession extends Session<FileNode> {
   /** What was damaged in the file that this session was loaded from; empty where nothing was. */
   warnings: readonly SessionWarning[] = [];
   /** By real path: what this session knows of the file, to tell when another process has written it. */
   readonly #known = new Map<string, { revision: string; nodes: ReadonlySet<string> }>();
+
+  /**
+   * Edits a node and returns the new one, which becomes the head. What has been computed before (the same recipe from the
+   * same parent) is returned, not computed again.
+   *
+   * @throws EmilieError option.invalid, mask.invalid, image.unreadable and image.too-large (a mask's file), aborted (the
+   *   session is then as it was before), session.damaged, disposed, and runtime.missing where onnxruntime-node is not installed
+   */
+  override async edit(instruction: string, options: FileEditOptions = {}): Promise<FileNode> {
+    // The head of now, not of when the mask has been read.
+    const from = options.from ?? this.head;
+    return super.edit(instruction, { ...(await readMasks(this, options)), from });
+  }
 
   /**
    * Saves the whole session, recipes, latents, masks and the original, to one file. The file is replaced at once: a
@@ -65,6 +82,10 @@ export class StoredSession extends Session {
     });
   }
 
+  protected override makeNode(record: NodeRecord, host: NodeHost): FileNode {
+    return new FileTreeNode(record, host, this);
+  }
+
   /** Remembers that the file at `target` holds this session as it is now. */
   knows(target: string, revision: string): void {
     this.#known.set(target, { revision, nodes: new Set(this.nodes.keys()) });
@@ -87,6 +108,7 @@ export class StoredSession extends Session {
   }
 }
 
+/** What a session's file may lack. */
 export interface LoadSessionOptions {
   /** Default: the model that the session was made with, loaded by its name. */
   readonly model?: EditModel;

@@ -8,7 +8,9 @@ import { runEdit } from "./run.ts";
 import type { Session } from "./session.ts";
 import type { Node, TreeNode } from "./tree-node.ts";
 
+/** A node, computed again. */
 export interface Verification {
+  /** Which one. */
   readonly node: Node;
   /**
    * "same": bit for bit. "differs": not so; another runtime, device or machine may round otherwise. "restored": the latent
@@ -19,9 +21,11 @@ export interface Verification {
   readonly error?: number;
 }
 
+/** How a session is verified. */
 export interface VerifyOptions {
   /** Stops between steps with code "aborted". */
   readonly signal?: AbortSignal;
+  /** Awaited after every step of every node. */
   readonly onProgress?: (event: StepEvent & { readonly node: Node }) => void | Promise<void>;
 }
 

@@ -21,7 +21,19 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   images: ["tensor"],
   // A saved session is a safetensors file, and loads its model by name (store.node.ts).
   session: ["contract", "tensor", "samplers", "method", "images", "checkpoint", "models"],
-  cli: ["contract", "tensor", "samplers", "method", "images", "session", "models", "checkpoint", "runtime"],
+  mcp: ["contract", "samplers", "method", "images", "session", "models"],
+  cli: [
+    "mcp",
+    "contract",
+    "tensor",
+    "samplers",
+    "method",
+    "images",
+    "session",
+    "models",
+    "checkpoint",
+    "runtime",
+  ],
 };
 
 /** Packages that a room may use; everybody else leaves them alone. */
@@ -31,7 +43,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   sharp: ["images"],
   commander: ["cli"],
   yaml: ["session"],
-  zod: ["checkpoint", "session", "cli"],
+  zod: ["checkpoint", "session", "cli", "mcp"],
+  "@modelcontextprotocol/server": ["mcp"],
   "@bufbuild/protobuf": ["graph"],
   "@huggingface/tokenizers": ["checkpoint"],
 };
@@ -81,7 +94,7 @@ function isNodeOnly(file: string): boolean {
   return (
     /(^|\/|\.)node\.(ts|mjs)$/.test(file) ||
     file.endsWith(".source.mjs") ||
-    /^(cli|server|bench)\//.test(file)
+    /^(cli|mcp|server|bench)\//.test(file)
   );
 }
 

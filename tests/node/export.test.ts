@@ -14,7 +14,8 @@ import { loadModel } from "../../src/models/load.node.ts";
 import type { EditModel } from "../../src/models/model.ts";
 import { exportPicture } from "../../src/session/export.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
-import { readPath, replayPath } from "../../src/session/picture-path.node.ts";
+import { readPath } from "../../src/session/picture-path.node.ts";
+import { replayPath } from "../../src/session/replay-path.node.ts";
 import type { StoredSession } from "../../src/session/store.node.ts";
 import { emilie } from "./command-line.ts";
 
