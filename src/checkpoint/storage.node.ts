@@ -66,7 +66,9 @@ async function converted(
   const stamps = await Promise.all(
     table.files.map(async (f) => [`${f.path}:${f.size}:${await source.stamp?.(f.path)}`, f.header]),
   );
-  const key = await sha256(stamps.flat());
+  // Of the same file, averaged weights may be taken or not.
+  const places = [...table.tensors].map(([name, { offset }]) => `${name}@${offset};`);
+  const key = await sha256([...stamps.flat(), ...places]);
   const name = `${table.folder}-${key.slice(0, 32)}.f32.safetensors`;
   const known = await openConverted(cache, name, table);
   if (known) return placed(table.folder, known, async () => {});

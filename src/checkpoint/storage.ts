@@ -20,6 +20,8 @@ export interface PlacedFile {
 
 export interface PlacedWeights {
   readonly folder: string;
+  /** What the tensors are "of" in messages, where not of the folder. */
+  readonly origin?: string;
   readonly tensors: ReadonlyMap<string, PlacedTensor>;
   readonly files: readonly PlacedFile[];
   /** Folder that locations are relative to, where the runtime opens them itself. */
@@ -37,5 +39,6 @@ export function dryPlacement(table: WeightTable): PlacedWeights {
   const tensors = [...table.tensors].map(
     ([name, t]) => [name, { shape: t.shape, location: t.file, offset: t.offset }] as const,
   );
-  return { folder: table.folder, tensors: new Map(tensors), files: [], release: async () => {} };
+  const { folder, origin } = table;
+  return { folder, origin, tensors: new Map(tensors), files: [], release: async () => {} };
 }

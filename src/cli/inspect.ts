@@ -1,13 +1,11 @@
 /** `emilie inspect`: what a checkpoint is, and what it costs per picture size, from its headers alone. */
 import type { Command } from "commander";
-import { type EmilieDefaults, readDefaults } from "../checkpoint/configs.ts";
-import { folderSource } from "../checkpoint/source.node.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "../models/autoencoder-kl.ts";
 import { type Checkpoint, readCheckpoint } from "../models/checkpoint.ts";
 import { familyName, trainedSize } from "../models/describe.ts";
-import { checkpointFolder } from "../models/load.node.ts";
+import { checkpointFolder, openCheckpoint } from "../models/open.node.ts";
 import { buildUNet } from "../models/unet.ts";
 import { defaultSampler } from "../samplers/config.ts";
 import { sizeOf } from "../tensor/tensor.ts";
@@ -15,22 +13,31 @@ import type { Context } from "./context.ts";
 import { formatLarge, type Output } from "./output.ts";
 import { sayTable } from "./table.ts";
 
+interface Flags {
+  readonly json?: boolean;
+  readonly tokenizer?: string;
+}
+
 export function addInspect(program: Command, context: Context): void {
   program
     .command("inspect")
     .description("show what a checkpoint is, and what it costs per picture size; nothing is computed")
-    .argument("<checkpoint>", "a checkpoint that ships with emilie, a pulled OWNER/NAME, or a folder")
+    .argument(
+      "<checkpoint>",
+      "a checkpoint that ships with emilie, a pulled OWNER/NAME, a folder, or a .safetensors file",
+    )
+    .option("--tokenizer <folder>", "for a single file: a folder with its tokenizer, or a pulled OWNER/NAME")
     .option("--json", "print one JSON document on stdout and nothing else")
-    .action((checkpoint: string, flags: { json?: boolean }) =>
-      context.run(flags.json ?? false, (output) => inspect(checkpoint, output)),
+    .action((checkpoint: string, flags: Flags) =>
+      context.run(flags.json ?? false, (output) => inspect(checkpoint, flags, output)),
     );
 }
 
-async function inspect(name: string, output: Output): Promise<void> {
+async function inspect(name: string, flags: Flags, output: Output): Promise<void> {
   const folder = checkpointFolder(name);
-  const source = folderSource(folder, name);
+  const source = openCheckpoint(name, flags);
   const checkpoint = await readCheckpoint(source);
-  const facts = describeCheckpoint(checkpoint, await readDefaults(source));
+  const facts = describeCheckpoint(checkpoint);
   output.document({ id: name, folder, ...facts });
 
   output.say(`${name}: ${facts.family}`);
@@ -41,6 +48,7 @@ async function inspect(name: string, output: Output): Promise<void> {
   output.say(
     `  pictures ${facts.factor} times as large as their latents (${facts.latentChannels} channels, scaling factor ${facts.scalingFactor})`,
   );
+  for (const note of facts.notes) output.say(`  ${note}`);
   output.say();
   sayTable(output, [
     ["network", "parameters", "stored as", "in the file", "in memory"],
@@ -70,15 +78,16 @@ async function inspect(name: string, output: Output): Promise<void> {
   output.say("intermediate results, beside the weights, which are read from where they lie.");
 }
 
-function describeCheckpoint(checkpoint: Checkpoint, own: EmilieDefaults) {
-  const { unet, vae, text, tokenizer, scheduler, tables } = checkpoint;
+function describeCheckpoint(checkpoint: Checkpoint) {
+  const { unet, vae, texts, scheduler, tables, own, family, notes } = checkpoint;
   const factor = vaeFactor(vae);
   const stride = factor * 2 ** (unet.levels.length - 1);
-  const nativeSize = trainedSize(checkpoint, own);
+  const nativeSize = trainedSize(checkpoint);
   const steps = own.defaults.steps ?? 20;
   const sizes = [nativeSize / 2, nativeSize, 2 * nativeSize].map((size) => Math.ceil(size / stride) * stride);
   return {
-    family: familyName(text),
+    family: familyName(checkpoint),
+    conditionIsScaled: family.conditionIsScaled,
     prediction: String(scheduler.prediction_type ?? "epsilon"),
     sampler: own.defaults.sampler ?? defaultSampler(scheduler),
     steps,
@@ -86,21 +95,23 @@ function describeCheckpoint(checkpoint: Checkpoint, own: EmilieDefaults) {
     factor,
     latentChannels: vae.latent_channels,
     scalingFactor: vae.scaling_factor,
-    tokens: tokenizer.length,
+    tokens: checkpoint.tokens,
     networks: [
       network("UNet", tables.unet),
       network("VAE", tables.vae),
-      network("text encoder", tables.text),
+      ...texts.map(({ table }, i) => network(`text encoder${i === 0 ? "" : ` ${i + 1}`}`, table)),
     ],
+    notes,
     sizes: [...new Set(sizes)].map((size) => costs(checkpoint, size, steps)),
   };
 }
 
 /** Operations and memory of a square picture. */
-function costs({ unet, vae, tokenizer, tables }: Checkpoint, size: number, steps: number) {
-  const side = size / vaeFactor(vae);
+function costs({ unet, vae, tokens, tables }: Checkpoint, size: number, steps: number) {
+  const factor = vaeFactor(vae);
+  const side = size / factor;
   const graphs = {
-    unet: buildUNet(unet, dryPlacement(tables.unet), { height: side, width: side, tokens: tokenizer.length }),
+    unet: buildUNet(unet, dryPlacement(tables.unet), { height: side, width: side, tokens, factor }),
     encode: buildEncoder(vae, dryPlacement(tables.vae), size, size),
     decode: buildDecoder(vae, dryPlacement(tables.vae), side, side),
   };

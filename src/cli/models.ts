@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { readDefaults } from "../checkpoint/configs.ts";
 import {
   type CachedRepo,
   type CachedRevision,
@@ -116,8 +115,8 @@ async function describeModel(
     try {
       const source = folderSource(folder, id);
       const checkpoint = await readCheckpoint(source);
-      const nativeSize = trainedSize(checkpoint, await readDefaults(source));
-      return { ...base, bytes, family: familyName(checkpoint.text), nativeSize, problem: null };
+      const nativeSize = trainedSize(checkpoint);
+      return { ...base, bytes, family: familyName(checkpoint), nativeSize, problem: null };
     } catch (error) {
       return { ...base, bytes, family: null, nativeSize: null, problem: reason(error) };
     }

@@ -201,8 +201,8 @@ describe("a checkpoint", () => {
   });
 
   it("of another family or with another component is refused", async () => {
-    editJson("model_index.json", { _class_name: "StableDiffusionXLPipeline" });
-    await expect(loadModel(folder)).rejects.toThrow(/"_class_name" is "StableDiffusionXLPipeline"/);
+    editJson("model_index.json", { _class_name: "StableDiffusion3Pipeline" });
+    await expect(loadModel(folder)).rejects.toThrow(/"_class_name" is "StableDiffusion3Pipeline"/);
     editJson("model_index.json", {
       _class_name: "StableDiffusionPipeline",
       vae: ["diffusers", "AutoencoderTiny"],
