@@ -2,6 +2,7 @@
  * From tensors in a checkpoint's files to fp32 bytes that the runtime can read. On Node they are mapped into memory
  * from where they lie (storage.node.ts), on the web they are fetched into buffers (storage.web.ts).
  */
+import type { TableAdditions } from "./lora/targets.ts";
 import type { CheckpointSource } from "./source.ts";
 import type { WeightTable } from "./weights.ts";
 
@@ -31,7 +32,8 @@ export interface PlacedWeights {
 }
 
 export interface WeightStorage {
-  place(source: CheckpointSource, table: WeightTable): Promise<PlacedWeights>;
+  /** With `additions`, those tensors are placed with LoRA merged in. */
+  place(source: CheckpointSource, table: WeightTable, additions?: TableAdditions): Promise<PlacedWeights>;
 }
 
 /** Where the tensors lie in the checkpoint itself, for building graphs that are checked or counted but never run. */

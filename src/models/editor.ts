@@ -3,6 +3,8 @@
  * UNet, each network an ONNX graph whose weights stay where they are.
  */
 import { fingerprint } from "../checkpoint/fingerprint.ts";
+import type { LoraFile } from "../checkpoint/lora/read.ts";
+import type { Additions } from "../checkpoint/lora/targets.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import type { PlacedWeights, WeightStorage } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
@@ -12,6 +14,7 @@ import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "./autoencoder-kl.ts";
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
 import { buildClipText } from "./clip-text.ts";
+import { matchLoras } from "./loras.ts";
 import type {
   CallOptions,
   EditDefaults,
@@ -28,6 +31,8 @@ export { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 export interface EditModelOptions {
   /** How weights reach the runtime. */
   readonly storage: WeightStorage;
+  /** LoRA files to merge, in their order. */
+  readonly loras?: readonly LoraFile[];
   /**
    * "low" keeps one session alive at a time and its weights in their files alone: less memory, a few per cent slower,
    * and a session is made again whenever another network had its turn. Default "normal".
@@ -46,13 +51,14 @@ export async function createEditModel(
 ): Promise<EditModel> {
   const checkpoint = await readCheckpoint(source);
   const { tables, texts, own, variant } = checkpoint;
-  const weights = await placeAll(source, checkpoint, options.storage);
+  const { additions, variants } = await matchLoras(options.loras ?? [], checkpoint);
+  const weights = await placeAll(source, checkpoint, options.storage, additions);
   return new DiffusersEditModel(engine, checkpoint, weights, {
     id: source.id,
     fingerprint: await fingerprint(
       source,
       [tables.unet, tables.vae, ...texts.map(({ table }) => table)],
-      [variant],
+      [variant, ...variants],
     ),
     defaults: own.defaults,
     nativeSize: own.nativeSize,
@@ -70,11 +76,12 @@ async function placeAll(
   source: CheckpointSource,
   { tables, texts }: Checkpoint,
   storage: WeightStorage,
+  additions: Additions,
 ): Promise<Weights> {
   const placed: PlacedWeights[] = [];
   try {
     for (const table of [tables.unet, tables.vae, ...texts.map((text) => text.table)]) {
-      placed.push(await storage.place(source, table));
+      placed.push(await storage.place(source, table, additions.get(table)));
     }
   } catch (error) {
     for (const weights of placed) await weights.release();

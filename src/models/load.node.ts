@@ -3,7 +3,7 @@ import { cacheFolder, mappedStorage } from "../checkpoint/storage.node.ts";
 import { createNodeEngine } from "../runtime/node.ts";
 import { createEditModel } from "./editor.ts";
 import type { EditModel } from "./model.ts";
-import { openCheckpoint } from "./open.node.ts";
+import { formatModelName, type LoraOption, openCheckpoint, openLora, parseModelName } from "./open.node.ts";
 import type { MemoryMode } from "./session-cache.ts";
 
 export interface LoadOptions {
@@ -15,22 +15,28 @@ export interface LoadOptions {
   readonly cache?: string;
   /** For a single file without a tokenizer beside it: a folder that has one, or the name of a pulled model. */
   readonly tokenizer?: string;
+  /** LoRA files (kohya's or diffusers' naming) to merge into the weights, each with how much of it; default weight 1. */
+  readonly lora?: readonly LoraOption[];
 }
 
 /**
  * Loads an editing checkpoint: `name` is a folder in the layout of diffusers, a single .safetensors file in the naming of
  * the original programs, "picturebook", or the name of a model that was pulled from the hub ("owner/name",
- * "owner/name@revision"); nothing is ever downloaded here.
+ * "owner/name@revision"), each also with LoRAs ("picturebook + style.safetensors=0.8"); nothing is ever downloaded here.
  * Throws EmilieError: "checkpoint.missing", ".malformed", ".unsupported" or ".unsafe" where the checkpoint cannot be used;
  * the runtime itself ("runtime.missing") is only needed by the first call of the model.
  */
 export async function loadModel(name: string, options: LoadOptions = {}): Promise<EditModel> {
-  const source = openCheckpoint(name, options);
+  const given = parseModelName(name);
+  const model = { base: given.base, loras: [...given.loras, ...(options.lora ?? [])] };
+  const source = { ...openCheckpoint(model.base, options), id: formatModelName(model) };
+  const loras = model.loras.map(openLora);
   const engine = createNodeEngine({ threads: options.threads });
   try {
     return await createEditModel(source, engine, {
       storage: mappedStorage(options.cache ?? cacheFolder()),
       memory: options.memory,
+      loras,
     });
   } catch (error) {
     await engine.dispose();
@@ -38,4 +44,5 @@ export async function loadModel(name: string, options: LoadOptions = {}): Promis
   }
 }
 
+export type { LoraOption } from "./open.node.ts";
 export { checkpointFolder, SHIPPED, shippedFolder } from "./open.node.ts";

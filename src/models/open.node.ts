@@ -1,10 +1,11 @@
 /** Finding a checkpoint by the name that the user gave it. */
 import { existsSync, statSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { cachedModel } from "../checkpoint/hub/cache.node.ts";
 import { parseRepoId } from "../checkpoint/hub/repo-id.ts";
 import { hubCache } from "../checkpoint/hub/settings.node.ts";
 import { cachedTokenizers } from "../checkpoint/hub/tokenizers.node.ts";
+import type { LoraFile } from "../checkpoint/lora/read.ts";
 import { fileSource, folderSource } from "../checkpoint/source.node.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import { EmilieError } from "../errors.ts";
@@ -12,6 +13,48 @@ import { packageRoot } from "../runtime/package-root.node.ts";
 
 /** Checkpoints under models/ of the package. */
 export const SHIPPED: readonly string[] = ["picturebook"];
+
+/** A checkpoint's name with LoRAs: "picturebook + style.safetensors=0.8". This is what recipes and sessions say. */
+export interface ModelName {
+  readonly base: string;
+  readonly loras: readonly LoraOption[];
+}
+
+export interface LoraOption {
+  readonly file: string;
+  /** How much of it is merged. Default 1. */
+  readonly weight?: number;
+}
+
+const PLUS = " + ";
+
+/** Reads a name, with the LoRAs that are in it. */
+export function parseModelName(name: string): ModelName {
+  const [base = "", ...loras] = existsSync(name) ? [name] : name.split(PLUS);
+  return { base, loras: loras.map(parseLora) };
+}
+
+/** Reads "FILE" or "FILE=0.8". */
+export function parseLora(text: string): Required<LoraOption> {
+  const [, file, number] = /^(.*?)(?:=([^=]*))?$/s.exec(text)!;
+  const weight = number === undefined ? 1 : number.trim() === "" ? Number.NaN : Number(number);
+  if (file && Number.isFinite(weight)) return { file, weight };
+  throw new EmilieError(
+    "option.invalid",
+    `A LoRA is given as FILE or FILE=WEIGHT, with a number as the weight, as in style.safetensors=0.8; got ${text}.`,
+  );
+}
+
+export function formatModelName({ base, loras }: ModelName): string {
+  return [base, ...loras.map(({ file, weight = 1 }) => `${file}=${weight}`)].join(PLUS);
+}
+
+/** The file of a LoRA, opened. */
+export function openLora({ file, weight = 1 }: LoraOption): LoraFile {
+  if (!existsSync(file)) throw new EmilieError("checkpoint.missing", `There is no LoRA file ${file}.`);
+  checkedFile(resolve(file), file);
+  return { source: folderSource(dirname(resolve(file)), file), path: basename(file), weight };
+}
 
 const PICKLE = /\.(ckpt|bin|pt|pth|pkl|pickle)$/i;
 
