@@ -31,14 +31,14 @@ export function folderSource(folder: string, id = folder): CheckpointSource {
   };
 }
 
-/** A checkpoint that is one file. Its tokenizers are looked for beside it where no others are given. */
+/** A checkpoint that is one file. Its tokenizer is looked for beside it where no other place is given. */
 export function fileSource(
   file: string,
   id = file,
-  tokenizers: readonly CheckpointSource[] = [],
+  tokenizers?: readonly CheckpointSource[],
 ): CheckpointSource {
   const folder = folderSource(dirname(file), id);
-  return { ...folder, single: { file: basename(file), tokenizers: [...tokenizers, folder] } };
+  return { ...folder, single: { file: basename(file), tokenizers: tokenizers ?? [folder] } };
 }
 
 async function readPart(file: string, offset: number, length: number): Promise<Uint8Array> {

@@ -5,12 +5,14 @@ import { readPicture } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
 import { type EditOptions, resolveOptions } from "../method/edit.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
+import type { LoraOption } from "../models/load.node.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { Node } from "../session/session.ts";
 import type { StoredSession } from "../session/store.node.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
 import { parseMaskOption, readMask } from "./masks.ts";
+import { loraOption, tokenizerOption } from "./model-options.ts";
 import * as values from "./options.ts";
 import type { Output } from "./output.ts";
 import { beginSession, continueSession, findNode, isSessionFile, saveNode } from "./session-file.ts";
@@ -22,6 +24,7 @@ Examples:
   $ emilie edit photo.jpg "make it winter" "paint the roof blue" --mask 2=roof.png
   $ emilie edit photo.jpg "add a balloon" --mask box:40,20,200,160 --seed 7 --out balloon
   $ emilie edit photo.jpg "make the car red" --mask auto --json
+  $ emilie edit photo.jpg "make it winter" --model instruct-pix2pix.safetensors --lora style.safetensors=0.8
   $ emilie edit out/session.emilie "now make it night"
   $ emilie edit out/session.emilie "make it a boat" --from 3fd1
 
@@ -39,6 +42,8 @@ interface Flags
   extends Pick<EditOptions, "steps" | "sampler" | "textGuidance" | "imageGuidance" | "control"> {
   readonly mask?: readonly string[];
   readonly model?: string;
+  readonly lora?: readonly LoraOption[];
+  readonly tokenizer?: string;
   readonly seed: number;
   readonly out: string;
   readonly session?: string;
@@ -55,8 +60,11 @@ export function addEdit(program: Command, context: Context): void {
     .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", collect)
     .option(
       "--model <model>",
-      "a checkpoint that ships with emilie, or a folder in the diffusers layout (default: picturebook, or the session's)",
+      "a checkpoint that ships with emilie, a pulled OWNER/NAME, a folder in the diffusers layout, or a .safetensors file " +
+        "(default: picturebook, or the session's)",
     )
+    .addOption(loraOption())
+    .addOption(tokenizerOption())
     .option("--seed <seed>", "chooses the noise; the same seed gives the same picture", values.seed, 0)
     .option("--steps <steps>", `how many steps an edit takes; more is finer and slower ${OWN}`, values.steps)
     .option("--sampler <name>", `how they are taken: ${samplerNames.join(", ")} ${OWN}`, values.sampler)
@@ -161,7 +169,7 @@ async function planFromSession(
   flags: Flags,
   output: Output,
 ): Promise<Plan> {
-  const session = await continueSession(image, flags.model, output);
+  const session = await continueSession(image, flags, output);
   try {
     const start = flags.from === undefined ? session.head : findNode(session.nodes.values(), flags.from);
     const from = start === session.root ? ORIGINAL : start.id;

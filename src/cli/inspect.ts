@@ -1,21 +1,26 @@
 /** `emilie inspect`: what a checkpoint is, and what it costs per picture size, from its headers alone. */
 import type { Command } from "commander";
+import type { CheckpointSource } from "../checkpoint/source.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "../models/autoencoder-kl.ts";
 import { type Checkpoint, readCheckpoint } from "../models/checkpoint.ts";
 import { familyName, trainedSize } from "../models/describe.ts";
-import { checkpointFolder, openCheckpoint } from "../models/open.node.ts";
+import { checkWeights } from "../models/finite.ts";
+import { matchLoras } from "../models/loras.ts";
+import { checkpointFolder, openCheckpoint, openLora, parseModelName } from "../models/open.node.ts";
 import { buildUNet } from "../models/unet.ts";
 import { defaultSampler } from "../samplers/config.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
+import { tokenizerOption } from "./model-options.ts";
 import { formatLarge, type Output } from "./output.ts";
 import { sayTable } from "./table.ts";
 
 interface Flags {
   readonly json?: boolean;
   readonly tokenizer?: string;
+  readonly weights?: boolean;
 }
 
 export function addInspect(program: Command, context: Context): void {
@@ -26,7 +31,8 @@ export function addInspect(program: Command, context: Context): void {
       "<checkpoint>",
       "a checkpoint that ships with emilie, a pulled OWNER/NAME, a folder, or a .safetensors file",
     )
-    .option("--tokenizer <folder>", "for a single file: a folder with its tokenizer, or a pulled OWNER/NAME")
+    .addOption(tokenizerOption())
+    .option("--weights", "read every weight too, and say whether all are finite numbers")
     .option("--json", "print one JSON document on stdout and nothing else")
     .action((checkpoint: string, flags: Flags) =>
       context.run(flags.json ?? false, (output) => inspect(checkpoint, flags, output)),
@@ -34,11 +40,15 @@ export function addInspect(program: Command, context: Context): void {
 }
 
 async function inspect(name: string, flags: Flags, output: Output): Promise<void> {
-  const folder = checkpointFolder(name);
-  const source = openCheckpoint(name, flags);
+  const { base, loras } = parseModelName(name);
+  const folder = checkpointFolder(base);
+  const source = openCheckpoint(base, flags);
   const checkpoint = await readCheckpoint(source);
-  const facts = describeCheckpoint(checkpoint);
-  output.document({ id: name, folder, ...facts });
+  const { additions } = await matchLoras(loras.map(openLora), checkpoint);
+  const touched = [...additions.values()].reduce((sum, { size }) => sum + size, 0);
+  const facts = { ...describeCheckpoint(checkpoint), loras: loras.length, merged: touched };
+  if (flags.weights) await checkAll(source, checkpoint, output);
+  output.document({ id: name, folder, ...facts, finite: flags.weights ? true : null });
 
   output.say(`${name}: ${facts.family}`);
   output.say(`  ${folder}`);
@@ -49,6 +59,8 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
     `  pictures ${facts.factor} times as large as their latents (${facts.latentChannels} channels, scaling factor ${facts.scalingFactor})`,
   );
   for (const note of facts.notes) output.say(`  ${note}`);
+  if (loras.length > 0) output.say(`  LoRA: ${touched} weights are merged when it is loaded.`);
+  if (flags.weights) output.say("  All weights are finite numbers.");
   output.say();
   sayTable(output, [
     ["network", "parameters", "stored as", "in the file", "in memory"],
@@ -76,6 +88,25 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
     `\nOne edit: ${facts.steps} steps of three UNet calls, and one decoding. Working memory: the largest sum of`,
   );
   output.say("intermediate results, beside the weights, which are read from where they lie.");
+}
+
+/** Throws where a weight is no number, naming it. */
+async function checkAll(
+  source: CheckpointSource,
+  { tables, texts }: Checkpoint,
+  output: Output,
+): Promise<void> {
+  const all = [tables.unet, tables.vae, ...texts.map(({ table }) => table)];
+  const start = performance.now();
+  for (const [i, table] of all.entries()) {
+    output.progress(
+      `reading the weights of ${table.folder}`,
+      i,
+      all.length,
+      (performance.now() - start) / 1000,
+    );
+    await checkWeights(source, table);
+  }
 }
 
 function describeCheckpoint(checkpoint: Checkpoint) {

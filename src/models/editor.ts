@@ -4,9 +4,8 @@
  */
 import { fingerprint } from "../checkpoint/fingerprint.ts";
 import type { LoraFile } from "../checkpoint/lora/read.ts";
-import type { Additions } from "../checkpoint/lora/targets.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
-import type { PlacedWeights, WeightStorage } from "../checkpoint/storage.ts";
+import type { WeightStorage } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Engine, Feeds } from "../runtime/engine.ts";
@@ -14,6 +13,7 @@ import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "./autoencoder-kl.ts";
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
 import { buildClipText } from "./clip-text.ts";
+import { requireFinite } from "./finite.ts";
 import { matchLoras } from "./loras.ts";
 import type {
   CallOptions,
@@ -23,7 +23,8 @@ import type {
   TextEncoding,
   UNetInput,
 } from "./model.ts";
-import { type MemoryMode, type Network, SessionCache, throwIfAborted } from "./session-cache.ts";
+import { type CheckedNetwork, type Networks, networksOf, placeAll, type Weights } from "./networks.ts";
+import { type MemoryMode, SessionCache, throwIfAborted } from "./session-cache.ts";
 import { buildUNet } from "./unet.ts";
 
 export { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
@@ -54,7 +55,7 @@ export async function createEditModel(
   const { additions, variants } = await matchLoras(options.loras ?? [], checkpoint);
   const weights = await placeAll(source, checkpoint, options.storage, additions);
   return new DiffusersEditModel(engine, checkpoint, weights, {
-    id: source.id,
+    source,
     fingerprint: await fingerprint(
       source,
       [tables.unet, tables.vae, ...texts.map(({ table }) => table)],
@@ -66,33 +67,8 @@ export async function createEditModel(
   });
 }
 
-interface Weights {
-  readonly unet: PlacedWeights;
-  readonly vae: PlacedWeights;
-  readonly texts: readonly PlacedWeights[];
-}
-
-async function placeAll(
-  source: CheckpointSource,
-  { tables, texts }: Checkpoint,
-  storage: WeightStorage,
-  additions: Additions,
-): Promise<Weights> {
-  const placed: PlacedWeights[] = [];
-  try {
-    for (const table of [tables.unet, tables.vae, ...texts.map((text) => text.table)]) {
-      placed.push(await storage.place(source, table, additions.get(table)));
-    }
-  } catch (error) {
-    for (const weights of placed) await weights.release();
-    throw error;
-  }
-  const [unet, vae, ...encoders] = placed;
-  return { unet: unet!, vae: vae!, texts: encoders };
-}
-
 interface Facts {
-  readonly id: string;
+  readonly source: CheckpointSource;
   readonly fingerprint: string;
   readonly defaults: EditDefaults;
   readonly nativeSize: number | undefined;
@@ -113,7 +89,9 @@ class DiffusersEditModel implements EditModel {
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, unet: 0 };
   readonly #engine: Engine;
+  readonly #source: CheckpointSource;
   readonly #checkpoint: Checkpoint;
+  readonly #networks: Networks;
   readonly #weights: Weights;
   readonly #sessions: SessionCache;
   readonly #texts = new Map<string, TextEncoding>();
@@ -125,7 +103,9 @@ class DiffusersEditModel implements EditModel {
     this.#checkpoint = checkpoint;
     this.#weights = weights;
     this.#sessions = new SessionCache(engine, facts.memory);
-    this.id = facts.id;
+    this.#source = facts.source;
+    this.#networks = networksOf(checkpoint, weights);
+    this.id = facts.source.id;
     this.fingerprint = facts.fingerprint;
     this.defaults = facts.defaults;
     this.conditionIsScaled = checkpoint.family.conditionIsScaled;
@@ -142,8 +122,13 @@ class DiffusersEditModel implements EditModel {
     const [height, width] = this.#picture("encodeImage", image, 3, this.factor);
     const build = () => buildEncoder(this.#checkpoint.vae, this.#weights.vae, height, width);
     const feeds = { image: batch(image) };
-    const network = { name: "encodeImage", weights: this.#weights.vae, hot: false };
-    const { latent } = await this.#run(network, `${height}x${width}`, build, feeds, options);
+    const { latent } = await this.#run(
+      this.#networks.encodeImage,
+      `${height}x${width}`,
+      build,
+      feeds,
+      options,
+    );
     this.calls.encodeImage++;
     return unbatch(latent!);
   }
@@ -152,8 +137,13 @@ class DiffusersEditModel implements EditModel {
     const [height, width] = this.#picture("decodeLatent", latent, this.latentChannels, 1);
     const build = () => buildDecoder(this.#checkpoint.vae, this.#weights.vae, height, width);
     const feeds = { z: batch(latent) };
-    const network = { name: "decodeLatent", weights: this.#weights.vae, hot: false };
-    const { image } = await this.#run(network, `${height}x${width}`, build, feeds, options);
+    const { image } = await this.#run(
+      this.#networks.decodeLatent,
+      `${height}x${width}`,
+      build,
+      feeds,
+      options,
+    );
     this.calls.decodeLatent++;
     return unbatch(image!);
   }
@@ -185,9 +175,14 @@ class DiffusersEditModel implements EditModel {
       // The text ends where its first end token stands; padding may repeat it.
       const end = { data: Int32Array.of(ids.indexOf(tokenizer.end)), shape: [1] };
       const feeds = { ids: { data: ids, shape: [tokens] }, ...(use.pooled ? { end } : {}) };
-      const network = { name: `encodeText${i === 0 ? "" : i + 1}`, weights, hot: false };
       const build = () => buildClipText(config, weights, tokens, use);
-      const { hidden, pooled } = await this.#run(network, `${tokens}`, build, feeds, options);
+      const { hidden, pooled } = await this.#run(
+        this.#networks.texts[i]!,
+        `${tokens}`,
+        build,
+        feeds,
+        options,
+      );
       encoded.push({ hidden: hidden!, pooled });
     }
     this.calls.encodeText++;
@@ -219,8 +214,13 @@ class DiffusersEditModel implements EditModel {
         text: text.hidden,
         ...(text.pooled ? { pooled: text.pooled } : {}),
       };
-      const network = { name: "unet", weights: this.#weights.unet, hot: true };
-      const { noise } = await this.#run(network, `${height}x${w}x${tokens}`, build, feeds, options);
+      const { noise } = await this.#run(
+        this.#networks.unet,
+        `${height}x${w}x${tokens}`,
+        build,
+        feeds,
+        options,
+      );
       this.calls.unet++;
       results.push(unbatch(noise!));
     }
@@ -236,15 +236,17 @@ class DiffusersEditModel implements EditModel {
     for (const weights of [unet, vae, ...texts]) await weights.release();
   }
 
-  #run(
-    network: Network,
+  async #run(
+    network: CheckedNetwork,
     size: string,
     build: () => Graph,
     feeds: Feeds,
     options: CallOptions,
   ): Promise<Record<string, Tensor>> {
     this.#alive();
-    return this.#sessions.run(network, size, build, feeds, options.signal);
+    const outputs = await this.#sessions.run(network, size, build, feeds, options.signal);
+    await requireFinite(outputs, network.what, this.#source, network.table);
+    return outputs;
   }
 
   #alive(): void {

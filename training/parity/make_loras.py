@@ -107,8 +107,9 @@ KEPT: dict[str, torch.Tensor] = {}
 
 def compare(base: str, spec: dict, file: pathlib.Path, networks: dict) -> str:
     """
-    The largest difference of any weight to what diffusers makes of the same file, or why it does not read it. diffusers 0.42 with
-    transformers 5 does not apply kohya's text encoder LoRAs (it says so), hence the formula above as the reference.
+    The largest difference of any weight to what diffusers makes of the same file, or why it does not read it. diffusers 0.42 reads
+    peft's files to the same bits. Of kohya's it applies one alpha to all attention projections, where the file has several, and with
+    transformers 5 nothing to the text encoders; hence the formula above as the reference.
     """
     theirs = base_pipeline(base, spec)
     try:
