@@ -10,7 +10,7 @@ export { strip } from "./images/strip.ts";
 export { type EditOptions, type EditResult, edit, type Region } from "./method/edit.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
 export { relevance } from "./method/relevance.ts";
-export { loadModel } from "./models/load.node.ts";
+export { type LoadOptions, type LoraOption, loadModel } from "./models/load.node.ts";
 export type { EditModel } from "./models/model.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";
 export type { Drift } from "./session/drift.ts";
