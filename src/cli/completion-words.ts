@@ -24,6 +24,7 @@ export interface CommandWords {
 const BY_NAME: Readonly<Record<string, Takes>> = {
   checkpoint: "model",
   file: "file",
+  "file[=weight]": "file",
   folder: "folder",
   image: "file",
   model: "model",
@@ -57,7 +58,7 @@ function walk(command: Command, path: string): CommandWords[] {
 
 function wordsOfOption(option: Option): CommandWords["options"][number] {
   const { short, long, flags, description, required, optional } = option;
-  const name = /[<[]([^>\]]+?)(?:\.\.\.)?[>\]]/.exec(flags)?.[1] ?? "";
+  const name = /[<[](.+?)(?:\.\.\.)?[>\]]$/.exec(flags)?.[1] ?? "";
   return {
     flags: [short, long].filter((flag) => flag !== undefined),
     description,

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { readPicture } from "../images/codec.node.ts";
 import { type EditOptions, resolveOptions } from "../method/edit.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
+import type { LoraOption } from "../models/load.node.ts";
 import { samplerNames } from "../samplers/index.ts";
 import { readyStep } from "../session/run-script.ts";
 import { type EditScript, planScript } from "../session/script.ts";
@@ -13,6 +14,7 @@ import type { StoredSession } from "../session/store.node.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
 import { checkMaskSpec, maskSources, parseMaskOption } from "./masks.ts";
+import { loraOption, tokenizerOption } from "./model-options.ts";
 import * as values from "./options.ts";
 import type { Output } from "./output.ts";
 import { type Preview, previewOption } from "./preview.ts";
@@ -27,6 +29,7 @@ Examples:
   $ emilie edit photo.jpg "make the car red" --mask auto --json
   $ emilie edit photo.jpg "make the lake frozen" --mask soft:12:poly:0,300,400,280,400,420,0,420 --strength 0.7
   $ emilie edit photo.jpg --script edits.yaml
+  $ emilie edit photo.jpg "make it winter" --model instruct-pix2pix.safetensors --lora style.safetensors=0.8
   $ emilie edit out/session.emilie "now make it night"
   $ emilie edit out/session.emilie "make it a boat" --from 3fd1
 
@@ -52,6 +55,8 @@ interface Flags
   readonly mask?: readonly string[];
   readonly script?: string;
   readonly model?: string;
+  readonly lora?: readonly LoraOption[];
+  readonly tokenizer?: string;
   readonly seed?: number;
   readonly out: string;
   readonly session?: string;
@@ -70,8 +75,11 @@ export function addEdit(program: Command, context: Context): void {
     .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", collect)
     .option(
       "--model <model>",
-      "a checkpoint that ships with emilie, or a folder in the diffusers layout (default: picturebook, or the session's)",
+      "a checkpoint that ships with emilie, a pulled OWNER/NAME, a folder in the diffusers layout, or a .safetensors file " +
+        "(default: picturebook, or the session's)",
     )
+    .addOption(loraOption())
+    .addOption(tokenizerOption())
     .option(
       "--seed <seed>",
       "chooses the noise; the same seed gives the same picture (default: 0)",
@@ -199,7 +207,7 @@ async function planFromPicture(image: string, edits: Edits, flags: Flags, output
 }
 
 async function planFromSession(image: string, edits: Edits, flags: Flags, output: Output): Promise<Plan> {
-  const session = await continueSession(image, flags.model, output);
+  const session = await continueSession(image, flags, output);
   try {
     const start = flags.from === undefined ? session.head : findNode(session.nodes.values(), flags.from);
     const steps = await readySteps(edits, session.original, output, session);

@@ -47,7 +47,7 @@ async function exportNode(file: string, picture: string, flags: Flags, output: O
   if (!isSessionFile(file)) throw new UsageError(`${file}: expected a saved session (.emilie).`);
   const { quality, recipe } = flags;
   checkWritable(picture, { quality });
-  const session = await continueSession(file, flags.model, output);
+  const session = await continueSession(file, flags, output);
   try {
     const nodes = session.nodes.values();
     const node = flags.node === undefined ? session.head : findNode(nodes, flags.node, "--node");

@@ -2,7 +2,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { readDefaults } from "../checkpoint/configs.ts";
 import { listCache, removeRepo, snapshotFiles } from "../checkpoint/hub/cache.node.ts";
 import { MAIN, parseRepoId } from "../checkpoint/hub/repo-id.ts";
 import { hubCache } from "../checkpoint/hub/settings.node.ts";
@@ -107,10 +106,9 @@ async function describeModel(
     try {
       const source = folderSource(folder, id);
       const checkpoint = await readCheckpoint(source);
-      const own = await readDefaults(source);
-      const nativeSize = trainedSize(checkpoint, own);
-      const edits = own.about ?? "pictures of the kind it was trained on, by instructions";
-      return { ...base, bytes, family: familyName(checkpoint.text), nativeSize, edits, problem: null };
+      const nativeSize = trainedSize(checkpoint);
+      const edits = checkpoint.own.about ?? "pictures of the kind it was trained on, by instructions";
+      return { ...base, bytes, family: familyName(checkpoint), nativeSize, edits, problem: null };
     } catch (error) {
       return { ...base, ...unusable, bytes, problem: reason(error) };
     }

@@ -68,7 +68,7 @@ export function addReplay(program: Command, context: Context): void {
 }
 
 async function replaySession(file: string, flags: Flags, output: Output): Promise<void> {
-  const session = await continueSession(file, flags.model, output, {
+  const session = await continueSession(file, { model: flags.model }, output, {
     original: flags.image,
     masks: await readMasks(flags),
   });

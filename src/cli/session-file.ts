@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isEmilieError } from "../errors.ts";
 import type { Picture } from "../images/picture.ts";
-import { loadModel } from "../models/load.node.ts";
+import { type LoraOption, loadModel } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
 import { openSession } from "../session/open.node.ts";
@@ -18,14 +18,26 @@ export function isSessionFile(path: string): boolean {
   return path.toLowerCase().endsWith(".emilie");
 }
 
+interface ModelFlags {
+  readonly model?: string;
+  readonly lora?: readonly LoraOption[];
+  readonly tokenizer?: string;
+}
+
 /** Opens a saved session and says what is damaged in it. Whoever calls disposes of its model. */
 export async function continueSession(
   file: string,
-  model: string | undefined,
+  flags: ModelFlags,
   output: Output,
   options: LoadSessionOptions = {},
 ): Promise<StoredSession> {
-  const given = model === undefined ? undefined : await loadModel(model);
+  const { model, lora, tokenizer } = flags;
+  if (model === undefined && (lora ?? tokenizer) !== undefined) {
+    throw new UsageError(
+      "--lora and --tokenizer belong to a --model; without one, the session's own is used.",
+    );
+  }
+  const given = model === undefined ? undefined : await loadModel(model, { lora, tokenizer });
   try {
     const session = await loadSession(file, { ...options, model: given });
     for (const { message } of session.warnings) output.warn(message);
@@ -42,10 +54,11 @@ export async function continueSession(
  */
 export async function beginSession(
   picture: Picture,
-  flags: { readonly model?: string; readonly session?: string; readonly out: string },
+  flags: ModelFlags & { readonly session?: string; readonly out: string },
   output: Output,
 ): Promise<{ session: StoredSession; file: string }> {
-  const model = await loadModel(flags.model ?? "picturebook");
+  const { lora, tokenizer } = flags;
+  const model = await loadModel(flags.model ?? "picturebook", { lora, tokenizer });
   try {
     const file = flags.session ?? (await freeFile(flags.out, picture, model, output));
     const session = existsSync(file) ? await joinSession(file, picture, model, output) : null;

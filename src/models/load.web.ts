@@ -1,4 +1,5 @@
 /** Loading a model in a browser, from the address of a checkpoint's folder. */
+import type { LoraFile } from "../checkpoint/lora/read.ts";
 import { webSource } from "../checkpoint/source.web.ts";
 import { fetchedStorage } from "../checkpoint/storage.web.ts";
 import { createWebEngine, type WebEngineOptions } from "../runtime/web.ts";
@@ -10,6 +11,8 @@ import type { MemoryMode } from "./session-cache.ts";
 export interface WebLoadOptions extends WebEngineOptions {
   /** "low": one session at a time. Default "normal". */
   readonly memory?: MemoryMode;
+  /** Addresses of LoRA files to merge into the weights, each with how much of it; default weight 1. */
+  readonly lora?: readonly { readonly file: string; readonly weight?: number }[];
 }
 
 /**
@@ -23,9 +26,16 @@ export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): 
     return await createEditModel(webSource(baseUrl), engine, {
       storage: fetchedStorage(),
       memory: options.memory,
+      loras: options.lora?.map(openLora),
     });
   } catch (error) {
     await engine.dispose();
     throw error;
   }
+}
+
+function openLora({ file, weight = 1 }: { readonly file: string; readonly weight?: number }): LoraFile {
+  const url = new URL(file, globalThis.location?.href);
+  const name = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
+  return { source: webSource(new URL(".", url).href), path: name, weight };
 }

@@ -11,13 +11,15 @@ export type PredictionType = "epsilon" | "v_prediction" | "sample";
 export interface TextEncoding {
   /** [tokens, width] */
   readonly hidden: Tensor;
+  /** [1, width], the whole text as one vector, where the family has it (SDXL). */
+  readonly pooled?: Tensor;
 }
 
 /** One UNet input of a batch: z_t in variance-preserving units (‖√ᾱ·z₀ + √(1−ᾱ)·ε‖), its condition and its text. */
 export interface UNetInput {
   /** [latentChannels, h, w] */
   readonly z: Tensor;
-  /** [latentChannels, h, w], unscaled; zeros for the null image. */
+  /** [latentChannels, h, w], scaled where conditionIsScaled says so; zeros for the null image. */
   readonly c: Tensor;
   /** What the UNet is told. */
   readonly text: TextEncoding;

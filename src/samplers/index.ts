@@ -34,5 +34,6 @@ export function samplerName(name: string): SamplerName {
 export type { SchedulerConfig } from "./config.ts";
 export { defaultSampler } from "./config.ts";
 export { modelInput, toDenoised } from "./denoiser.ts";
+export { timeOf } from "./edm.ts";
 export { createSchedule, type ScheduleOptions } from "./schedule.ts";
 export type * from "./types.ts";

@@ -14,6 +14,8 @@ export type { NoiseSource } from "../tensor/noise.ts";
 export interface NoiseLevel {
   /** The timestep the UNet is told; fractional for Karras sigmas. */
   readonly t: number;
+  /** How noisy it is, from 0 to 1, where t is no timestep of a thousand; absent: t / trainSteps. */
+  readonly fraction?: number;
   /** Share of the picture. */
   readonly alpha: number;
   /** Share of the noise. */

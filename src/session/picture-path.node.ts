@@ -81,9 +81,11 @@ export async function describePicture(
   return { metadata, xmp: writeXmp({ system }), left: "path" };
 }
 
-/** A checkpoint's name; of a folder on somebody's machine only its last part. */
+/** A checkpoint's name and its LoRAs'; of a folder or file on somebody's machine only its last part. */
 function publicName(id: string): string {
-  return /^[./~]|\\|^[a-z]:/i.test(id) ? basename(id.replaceAll("\\", "/")) : id;
+  const short = (name: string) =>
+    /^[./~]|\\|^[a-z]:/i.test(name) ? basename(name.replaceAll("\\", "/")) : name;
+  return id.split(" + ").map(short).join(" + ");
 }
 
 /** In XMP a path is deflated: recipes repeat themselves, and JPEG has little room. */

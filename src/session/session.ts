@@ -11,7 +11,7 @@ import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
 import { fromModelImage, type Size, toModelImage, workingSize } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
 import { type EditOptions, resolveOptions } from "../method/edit.ts";
-import { toDecoderInput } from "../method/latent-iteration.ts";
+import { firstCondition, toDecoderInput } from "../method/latent-iteration.ts";
 import { type RelevanceOptions, relevance } from "../method/relevance.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
 import { createSchedule } from "../samplers/index.ts";
@@ -74,8 +74,8 @@ export async function encodeOriginal(
   options: CallOptions = {},
 ): Promise<[size: Size, c: Tensor, id: string]> {
   const size = workingSize(original.width, original.height, model.nativeSize, model.factor);
-  const c = await model.encodeImage(toModelImage(original, size.width, size.height), options);
-  return [size, c, await pictureId(original)];
+  const mode = await model.encodeImage(toModelImage(original, size.width, size.height), options);
+  return [size, firstCondition(model, mode), await pictureId(original)];
 }
 
 /** The id of the original: twelve hex digits of the hash of its pixels. */

@@ -2,7 +2,7 @@
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { EmilieError } from "../../errors.ts";
-import { checkPipeline } from "../configs.ts";
+import { readPipeline } from "../pipeline.ts";
 import { folderSource } from "../source.node.ts";
 import { readJson } from "../source.ts";
 import {
@@ -167,7 +167,7 @@ const channelsSchema = z.looseObject({ in_channels: z.number(), out_channels: z.
 /** Gigabytes are not fetched for a checkpoint that will be refused when it is loaded. */
 async function checkEditor(folder: string, name: string): Promise<void> {
   const source = folderSource(folder, name);
-  await checkPipeline(source);
+  await readPipeline(source);
   const channels = channelsSchema.safeParse(await readJson(source, "unet/config.json")).data;
   if (!channels || channels.in_channels >= 2 * channels.out_channels) return;
   throw new EmilieError(
