@@ -11,6 +11,8 @@ import type { OpenSession, Workspace } from "./workspace.ts";
 
 /** The longer side of pictures sent to an assistant, in pixels. Larger ones cost it much and show it little; export has them whole. */
 export const MAX_SHOWN_SIDE = 768;
+/** And their size as PNG: clients refuse answers of about a megabyte, and base64 adds a third. */
+export const MAX_SHOWN_BYTES = 700_000;
 
 export interface Answer {
   /** The result in words. */
@@ -72,7 +74,13 @@ function explain(error: unknown): string {
 }
 
 async function imageContent(picture: Picture) {
-  const png = await encodePng(thumbnail(picture, MAX_SHOWN_SIDE));
+  let side = MAX_SHOWN_SIDE;
+  let png = await encodePng(thumbnail(picture, side));
+  // Noise and fine grain do not compress: such a picture is shown smaller.
+  while (png.length > MAX_SHOWN_BYTES) {
+    side = Math.floor(side * 0.75);
+    png = await encodePng(thumbnail(picture, side));
+  }
   return { type: "image" as const, data: Buffer.from(png).toString("base64"), mimeType: "image/png" };
 }
 

@@ -4,13 +4,16 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { readPicture, writePicture } from "../../src/images/codec.node.ts";
 import { compareInsideOutside } from "../../src/images/difference.ts";
 import { maskFromBox, pictureFromMask } from "../../src/images/mask.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 import { readPngText } from "../../src/images/png-text.ts";
-import { MAX_SHOWN_SIDE } from "../../src/mcp/tool.ts";
+import { MAX_SHOWN_BYTES, MAX_SHOWN_SIDE } from "../../src/mcp/tool.ts";
+
+// A busy machine takes its time.
+vi.setConfig({ testTimeout: 300_000 });
 
 const repository = resolve(import.meta.dirname, "../..");
 const cottage = join(repository, "examples/cottage.png");
@@ -53,7 +56,10 @@ interface Result {
 }
 
 async function call(name: string, given: Record<string, unknown> = {}, options?: Options): Promise<Result> {
-  const { content, structuredContent, isError } = await client.callTool({ name, arguments: given }, options);
+  const { content, structuredContent, isError } = await client.callTool(
+    { name, arguments: given },
+    { timeout: 240_000, ...options },
+  );
   const text = content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
   const image = content.find((part) => part.type === "image");
   return {
@@ -166,6 +172,16 @@ describe("the tools", () => {
     });
     expect(auto.isError).toBeFalsy();
     await call("close", { session: opened.data.session });
+
+    const data = Uint8ClampedArray.from(
+      { length: 1000 * 900 * 4 },
+      (_, i) => (1e4 * Math.abs(Math.sin(i))) % 256,
+    );
+    await writePicture({ width: 1000, height: 900, data }, at("noise.png"));
+    const noise = await call("open", { path: "noise.png" });
+    expect(noise.image!.length).toBeLessThanOrEqual(MAX_SHOWN_BYTES);
+    expect((await readPicture(noise.image!)).width).toBeGreaterThan(100);
+    await call("close", { session: noise.data.session });
   });
 
   it("stop an edit that is cancelled, and leave the session as it was", async () => {
