@@ -7,6 +7,8 @@ import type { EditModel } from "./model.ts";
 import type { MemoryMode } from "./session-cache.ts";
 
 export interface WebLoadOptions extends WebEngineOptions {
+  /** What recipes call the model. Default: `baseUrl`, which means little on another site. */
+  readonly id?: string;
   /** "low": one session at a time. Default "normal". */
   readonly memory?: MemoryMode;
 }
@@ -19,7 +21,7 @@ export interface WebLoadOptions extends WebEngineOptions {
 export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): Promise<EditModel> {
   const engine = createWebEngine(options);
   try {
-    return await createEditModel(webSource(baseUrl), engine, {
+    return await createEditModel(webSource(baseUrl, options.id), engine, {
       storage: fetchedStorage(),
       memory: options.memory,
     });

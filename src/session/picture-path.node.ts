@@ -9,7 +9,6 @@ import { type Mask, maskFromPicture, resizeMask } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
 import { readPngText } from "../images/png-text.ts";
 import type { EditModel } from "../models/model.ts";
-import { hashOf } from "./container.node.ts";
 import { maskPiece } from "./pack.node.ts";
 import { bytesOf, describeMask, sha256 } from "./recipe.ts";
 import { editAgain } from "./replay.ts";
@@ -58,7 +57,13 @@ export async function describePath(session: Session, node: Node): Promise<Record
     version: 1,
     model: session.modelFacts,
     original: { id: root!.id, width, height },
-    steps: edits.map(({ id, recipe, latent }) => ({ id, recipe: recipe!, latent: hashOf(bytesOf(latent)) })),
+    steps: await Promise.all(
+      edits.map(async ({ id, recipe, latent }) => ({
+        id,
+        recipe: recipe!,
+        latent: await sha256(bytesOf(latent)),
+      })),
+    ),
     masks,
   };
   return { [KEYWORD.recipe]: JSON.stringify(node.recipe), [KEYWORD.path]: JSON.stringify(path) };

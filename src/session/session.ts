@@ -12,7 +12,7 @@ import { fromModelImage, type Size, toModelImage, workingSize } from "../images/
 import type { Picture } from "../images/picture.ts";
 import { type EditOptions, resolveOptions } from "../method/edit.ts";
 import { toDecoderInput } from "../method/latent-iteration.ts";
-import { type RelevanceOptions, relevance } from "../method/relevance.ts";
+import { RELEVANCE_THRESHOLD, type RelevanceOptions, relevance } from "../method/relevance.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
 import { createSchedule } from "../samplers/index.ts";
 import type { StepEvent } from "../samplers/types.ts";
@@ -41,6 +41,12 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
   readonly onProgress?: (event: StepEvent) => void | Promise<void>;
+}
+
+export interface SessionRelevanceOptions extends RelevanceOptions {
+  /** Default: the head. */
+  readonly from?: Node;
+  readonly seed?: number | bigint;
 }
 
 /** Pictures kept in memory; others are decoded again from their latents when asked for. The original is always kept. */
@@ -303,21 +309,25 @@ export class Session {
   }
 
   /** The automatic mask of an instruction, in the picture's pixels; it can be looked at and painted on. */
-  async relevance(
-    instruction: string,
-    options: RelevanceOptions & { readonly from?: Node; readonly seed?: number | bigint } = {},
-  ): Promise<Mask> {
+  async relevance(instruction: string, options: SessionRelevanceOptions = {}): Promise<Mask> {
+    const { threshold = RELEVANCE_THRESHOLD } = options;
+    const { width, height, data } = await this.relevanceMap(instruction, options);
+    return { width, height, data: data.map((value) => (value >= threshold ? 1 : 0)) };
+  }
+
+  /** How much an instruction concerns each place, from 0 to 1, in the picture's pixels: relevance before its threshold. */
+  async relevanceMap(instruction: string, options: SessionRelevanceOptions = {}): Promise<Mask> {
     const { from = this.head, seed = 0, ...rest } = options;
     const { steps, sampler } = resolveOptions(this.model);
     const schedule = createSchedule(this.model.schedulerConfig, { sampler, steps: Math.max(steps, 20) });
-    const { mask } = await relevance(this.model, from.latent, instruction, schedule, createNoise(seed), rest);
-    const [, h, w] = mask.shape as [number, number, number];
+    const { map } = await relevance(this.model, from.latent, instruction, schedule, createNoise(seed), rest);
+    const [, h, w] = map.shape as [number, number, number];
     const { width, height } = this.original;
     // Each latent pixel becomes its footprint, with hard edges: what the latent may not change, the picture shows unchanged.
     const data = new Float32Array(width * height);
     for (let i = 0; i < data.length; i++) {
       const y = Math.floor((Math.floor(i / width) * h) / height);
-      data[i] = mask.data[y * w + Math.floor(((i % width) * w) / width)]!;
+      data[i] = map.data[y * w + Math.floor(((i % width) * w) / width)]!;
     }
     return { width, height, data };
   }

@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseSafetensorsHeader } from "../../src/checkpoint/safetensors.ts";
 import { samePicture } from "../../src/images/picture.ts";
-import { packContainer } from "../../src/session/container.node.ts";
+import { packContainer } from "../../src/session/container.ts";
 import { openSession } from "../../src/session/open.node.ts";
 import { packSession } from "../../src/session/pack.node.ts";
 import { loadSession, type StoredSession } from "../../src/session/store.node.ts";
@@ -104,13 +104,13 @@ describe("files that are no session for this program", () => {
   it("a newer version, a missing file, other weights: each its own error", async () => {
     const { manifest, pieces } = await packSession(session);
     const newer = { ...manifest, version: 2 as unknown as 1 };
-    await writeFile(at("newer.emilie"), Buffer.concat(packContainer(newer, pieces).parts));
+    await writeFile(at("newer.emilie"), Buffer.concat((await packContainer(newer, pieces)).parts));
     const opening = loadSession(at("newer.emilie"), { model });
     await expect(opening).rejects.toMatchObject({ code: "session.version" });
     await expect(opening).rejects.toThrow(/format version 2; this emilie reads version 1.*newer/s);
     await expect(loadSession(at("nowhere.emilie"))).rejects.toMatchObject({ code: "io.failed" });
     const other = { ...manifest, model: { id: "elsewhere/model", fingerprint: "0".repeat(64) } };
-    await writeFile(at("other.emilie"), Buffer.concat(packContainer(other, pieces).parts));
+    await writeFile(at("other.emilie"), Buffer.concat((await packContainer(other, pieces)).parts));
     await expect(loadSession(at("other.emilie"), { model })).rejects.toMatchObject({ code: "session.model" });
     await expect(loadSession(at("other.emilie"))).rejects.toThrow(/--model/);
   });
@@ -131,7 +131,10 @@ describe("files that are no session for this program", () => {
       "a value that no version 1 has": { favourite: true },
     };
     for (const [what, lie] of Object.entries(lies)) {
-      await writeFile(at("lie.emilie"), Buffer.concat(packContainer({ ...manifest, ...lie }, pieces).parts));
+      await writeFile(
+        at("lie.emilie"),
+        Buffer.concat((await packContainer({ ...manifest, ...lie }, pieces)).parts),
+      );
       await expect(loadSession(at("lie.emilie"), { model }), what).rejects.toMatchObject({
         code: "session.malformed",
       });
