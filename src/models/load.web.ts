@@ -9,6 +9,8 @@ import type { MemoryMode } from "./session-cache.ts";
 export interface WebLoadOptions extends WebEngineOptions {
   /** What recipes call the model. Default: `baseUrl`, which means little on another site. */
   readonly id?: string;
+  /** Fetches the checkpoint's files; to count bytes, or to answer from a cache. Default: the platform's. */
+  readonly fetch?: typeof fetch;
   /** "low": one session at a time. Default "normal". */
   readonly memory?: MemoryMode;
 }
@@ -21,7 +23,7 @@ export interface WebLoadOptions extends WebEngineOptions {
 export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): Promise<EditModel> {
   const engine = createWebEngine(options);
   try {
-    return await createEditModel(webSource(baseUrl, options.id), engine, {
+    return await createEditModel(webSource(baseUrl, options.id, options.fetch), engine, {
       storage: fetchedStorage(),
       memory: options.memory,
     });

@@ -1,0 +1,96 @@
+import { Dialog, Tooltip } from "radix-ui";
+import { useEffect } from "react";
+import { Stage } from "./canvas/stage.tsx";
+import { Dock } from "./edit/dock.tsx";
+import { SettingsPanel } from "./edit/settings.tsx";
+import { ContactSheet } from "./edit/variations.tsx";
+import { Filmstrip } from "./history/filmstrip.tsx";
+import { History } from "./history/history.tsx";
+import { useDrop } from "./shell/drop.tsx";
+import { ForeignNotice } from "./shell/foreign.tsx";
+import { KeySheet, listenToKeys } from "./shell/keys.tsx";
+import { Notices } from "./shell/notices.tsx";
+import { Topbar } from "./shell/topbar.tsx";
+import { Broken, Opening } from "./start/opening.tsx";
+import { Start } from "./start/start.tsx";
+import { set, useStudio } from "./state/store.ts";
+import { useMedia } from "./ui/media.ts";
+
+export function App() {
+  const phase = useStudio((s) => s.phase);
+  const dropping = useDrop();
+  useEffect(listenToKeys, []);
+  useEffect(() => {
+    const change = () => set({ online: navigator.onLine });
+    addEventListener("online", change);
+    addEventListener("offline", change);
+    return () => {
+      removeEventListener("online", change);
+      removeEventListener("offline", change);
+    };
+  }, []);
+  return (
+    <Tooltip.Provider delayDuration={400} skipDelayDuration={200}>
+      <div className="app" data-phase={phase.kind}>
+        <Topbar />
+        {phase.kind === "start" && <Start />}
+        {phase.kind === "opening" && <Opening />}
+        {phase.kind === "broken" && <Broken message={phase.message} />}
+        {phase.kind === "editing" && <Editor />}
+        <Notices />
+        <KeySheet />
+        {dropping && (
+          <div className="drop" aria-hidden>
+            <span>Drop to open</span>
+          </div>
+        )}
+      </div>
+    </Tooltip.Provider>
+  );
+}
+
+function Editor() {
+  const choosing = useStudio((s) => s.variations.length > 0 && s.job === null);
+  const [narrow, tiny] = [useMedia("(max-width: 1023px)"), useMedia("(max-width: 719px)")];
+  return (
+    <>
+      {!tiny && (
+        <aside className="side left">
+          <History />
+        </aside>
+      )}
+      <main className="middle">
+        {tiny && <Filmstrip />}
+        <div className="stage-holder">
+          <Stage />
+          <ForeignNotice />
+          {choosing && <ContactSheet />}
+        </div>
+        <Dock />
+      </main>
+      {narrow ? (
+        <SettingsSheet />
+      ) : (
+        <aside className="side right">
+          <SettingsPanel />
+        </aside>
+      )}
+    </>
+  );
+}
+
+/** The settings where there is no room for them beside the picture. */
+function SettingsSheet() {
+  const open = useStudio((s) => s.panel === "settings");
+  return (
+    <Dialog.Root open={open} onOpenChange={(next) => set({ panel: next ? "settings" : null })}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="overlay" />
+        <Dialog.Content className="sheet" aria-describedby={undefined}>
+          <Dialog.Title className="visually-hidden">Settings</Dialog.Title>
+          <SettingsPanel />
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}

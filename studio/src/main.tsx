@@ -1,0 +1,26 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./app.tsx";
+import { PageBackend } from "./backend/page/page-backend.ts";
+import { applyTheme } from "./shell/theme.ts";
+import { loadPast } from "./state/edit.ts";
+import { start } from "./state/session.ts";
+import { set } from "./state/store.ts";
+import "./styles/base.css";
+import "./styles/controls.css";
+import "./styles/layout.css";
+import "./styles/editor.css";
+import "./styles/start.css";
+
+applyTheme();
+loadPast();
+
+const backend = new PageBackend(new URL("./", location.href).href);
+set({ backend });
+createRoot(document.getElementById("root")!).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);
+await start();
+backend.warm();
