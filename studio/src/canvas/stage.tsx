@@ -76,7 +76,6 @@ export function Stage() {
 
   return (
     <div className="stage" data-tool={tool} data-busy={busy || undefined}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the canvas takes keys as every canvas editor does */}
       <canvas ref={canvas} tabIndex={0} role="img" aria-label={`The picture: ${name || "the original"}`} />
       <div ref={cursor} className="brush-cursor" aria-hidden />
       {compare && <CompareLabels />}

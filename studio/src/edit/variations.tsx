@@ -12,7 +12,6 @@ export function ContactSheet() {
     sheet.current?.querySelector("button")?.focus();
   }, []);
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a group of choices over the stage, not a form's fieldset
     <div className="contact-sheet" role="group" aria-label="Choose a variation" ref={sheet}>
       <header>
         <h2>Which one?</h2>

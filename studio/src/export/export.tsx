@@ -68,7 +68,6 @@ function ExportPanel() {
       </p>
       <div className="segments" role="radiogroup" aria-label="Format">
         {formats.map((one) => (
-          // biome-ignore lint/a11y/useSemanticElements: buttons of a segmented control
           <button
             type="button"
             key={one}

@@ -56,7 +56,6 @@ export function History() {
       <h2>
         <HistoryIcon size={16} strokeWidth={1.75} aria-hidden /> History
       </h2>
-      {/* biome-ignore lint/a11y/useSemanticElements: a tree has no element of its own */}
       <div className="tree" role="tree" aria-label="Steps" tabIndex={-1} ref={list} onKeyDown={onKeyDown}>
         <div className="tree-rows" style={{ minHeight: rows.length * ROW }}>
           <Lines rows={rows} lanes={lanes} />
@@ -242,7 +241,7 @@ function NodeMenu({ node, rename }: { node: NodeView; rename: () => void }) {
                 WandSparkles,
                 () => void goTo(node.id).then(() => set({ panel: "settings" })),
               )}
-              {item("Use its instruction again", Copy, () => useInstruction(node))}
+              {item("Use its instruction again", Copy, () => repeatInstruction(node))}
               {item(
                 "Use its mask again",
                 SquareDashed,
@@ -260,7 +259,7 @@ function NodeMenu({ node, rename }: { node: NodeView; rename: () => void }) {
   );
 }
 
-function useInstruction(node: NodeView): void {
+function repeatInstruction(node: NodeView): void {
   changeRegion(get().region, { instruction: node.regions[0]?.instruction ?? "" });
   setTimeout(() => document.getElementById("instruction")?.focus());
 }

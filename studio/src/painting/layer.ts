@@ -167,7 +167,10 @@ export function fill(layer: Layer, { x, y }: Point, erase = false): Rect {
 }
 
 export function invert(layer: Layer): Rect {
-  layer.data.forEach((value, i) => set0(layer, i, 255 - value));
+  layer.data.forEach((value, i) => {
+    layer.data[i] = 255 - value;
+  });
+  layer.touched.fill(1);
   return whole(layer);
 }
 
@@ -175,11 +178,6 @@ export function clear(layer: Layer): Rect {
   layer.data.fill(0);
   layer.touched.fill(0);
   return whole(layer);
-}
-
-function set0(layer: Layer, at: number, value: number): void {
-  layer.data[at] = value;
-  layer.touched[at] = 1;
 }
 
 /** Softens every edge: three box filters one after the other, which is nearly a Gaussian of this radius. */

@@ -134,7 +134,7 @@ const inText = (target: EventTarget | null) =>
   target instanceof HTMLElement &&
   (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
-function escape(): void {
+function leave(): void {
   const { job, variations, compare, tool, panel } = get();
   if (job) stop();
   else if (panel) set({ panel: null });
@@ -149,7 +149,8 @@ function onKeyDown(event: KeyboardEvent): void {
   if (event.key === "Escape") {
     // A dialog or menu closes itself first.
     if (inText(event.target) && !job) return;
-    return escape();
+    leave();
+    return;
   }
   const control = event.ctrlKey || event.metaKey;
   if (inText(event.target) && !(control && event.key === "Enter")) {
@@ -169,7 +170,10 @@ function onKeyDown(event: KeyboardEvent): void {
     event.preventDefault();
     return;
   }
-  if (event.key === "\\") return set({ peek: true });
+  if (event.key === "\\") {
+    set({ peek: true });
+    return;
+  }
   const letter = event.key.toLowerCase();
   const shift = event.shiftKey && /^[a-z]$/.test(letter) ? "shift+" : "";
   const name = `${control ? "ctrl+" : ""}${shift}${letter}`;

@@ -2,8 +2,9 @@
 import { FolderOpen, ShieldCheck, Trash2 } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { SessionSummary } from "../backend/backend.ts";
+import { changeRegion } from "../state/mask.ts";
 import { forgetSession, openFile, resume } from "../state/session.ts";
-import { report, useStudio } from "../state/store.ts";
+import { get, report, useStudio } from "../state/store.ts";
 import { IconButton } from "../ui/controls.tsx";
 import { pickFile } from "./pick-file.ts";
 
@@ -14,11 +15,13 @@ const EXAMPLES = [
   { name: "road", words: "make it night" },
 ];
 
-async function openExample(name: string): Promise<void> {
+async function openExample(name: string, words: string): Promise<void> {
   try {
     const response = await fetch(`./examples/${name}.png`);
     if (!response.ok) throw new Error(`The example could not be fetched (status ${response.status}).`);
     await openFile(await response.blob(), `${name}.png`);
+    // One press of Enter away from a first edit.
+    if (get().session?.name === name) changeRegion(get().region, { instruction: words });
   } catch (error) {
     report(error);
   }
@@ -57,7 +60,7 @@ export function Start() {
           <ul className="examples">
             {EXAMPLES.map(({ name, words }) => (
               <li key={name}>
-                <button type="button" onClick={() => void openExample(name)}>
+                <button type="button" onClick={() => void openExample(name, words)}>
                   <img src={`./examples/${name}.png`} alt="" width={128} height={128} />
                   <span className="example-words">
                     <strong>{name}</strong>

@@ -29,7 +29,7 @@ import type {
   SessionSummary,
   SessionView,
 } from "../backend.ts";
-import { countingFetch } from "./counting-fetch.ts";
+import { modelFetch } from "./model-files.ts";
 import { ELSEWHERE, PICTUREBOOK } from "./models.ts";
 import { deleteSession, listSessions, readSession, updateSession, writeSession } from "./storage.ts";
 import { viewSession } from "./view.ts";
@@ -222,7 +222,7 @@ export class PageBackend implements Backend {
     onLoading?.("Loading picturebook", Math.min(1, this.#fetched.bytes / total));
     this.#model ??= loadModel(`${this.#base}models/picturebook`, {
       id: "picturebook",
-      fetch: countingFetch((bytes) => {
+      fetch: modelFetch((bytes) => {
         this.#fetched.bytes += bytes;
         this.#fetched.listener(this.#fetched.bytes);
       }),

@@ -24,7 +24,7 @@ export function viewNode(node: Node): NodeView {
       control: recipe.control,
       strength: (recipe as { strength?: number }).strength ?? 1,
     },
-    hasMask: recipe !== null && recipe.regions.every(({ mask }) => mask !== null),
+    hasMask: recipe?.regions.every(({ mask }) => mask !== null) ?? false,
     changed,
     seconds: cost.seconds,
     drift,
