@@ -37,6 +37,14 @@ export async function packSession(session: Session): Promise<{ manifest: Manifes
   return { manifest, pieces: [...pieces.values()] };
 }
 
+/** One node with the pieces that it brings: its latent, and its masks. */
+export async function packNode(session: Session, node: Node): Promise<{ node: StoredNode; pieces: Piece[] }> {
+  const hashes = new Set(node.recipe?.regions.flatMap(({ mask }) => (mask ? [mask.sha256] : [])));
+  const masks = [...session.masks].filter(([hash]) => hashes.has(hash));
+  const pieces = await Promise.all(masks.map(([hash, mask]) => once(mask, () => maskPiece(hash, mask))));
+  return { node: storeNode(node), pieces: [latentPiece(node.latent), ...pieces] };
+}
+
 function once(key: object, encode: () => Promise<Piece>): Promise<Piece> {
   const piece = encoded.get(key) ?? encode();
   encoded.set(key, piece);
