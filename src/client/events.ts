@@ -38,6 +38,7 @@ export async function* follow(
       delay = retryDelay;
       for await (const { id, data } of readEvents(response.body!)) {
         if (id) last = id;
+        if (data === "") continue;
         const event = JSON.parse(data) as ServerEvent;
         yield event;
         if (isLast(event)) return;

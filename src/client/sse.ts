@@ -12,6 +12,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
   const decoder = new TextDecoder();
   let text = "";
   let id = "";
+  let hasId = false;
   let event = "";
   let data: string[] = [];
   try {
@@ -25,7 +26,9 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
       text = lines.pop()! + text.slice(end);
       for (const line of lines) {
         if (line === "") {
-          if (data.length > 0) yield { id, event: event || "message", data: data.join("\n") };
+          // An id alone says where the stream stands.
+          if (data.length > 0 || hasId) yield { id, event: event || "message", data: data.join("\n") };
+          hasId = false;
           event = "";
           data = [];
           continue;
@@ -33,7 +36,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
         const colon = line.indexOf(":");
         const field = colon < 0 ? line : line.slice(0, colon);
         const rest = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
-        if (field === "id") id = rest;
+        if (field === "id") [id, hasId] = [rest, true];
         else if (field === "event") event = rest;
         else if (field === "data") data.push(rest);
       }
