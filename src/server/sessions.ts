@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EmilieError } from "../errors.ts";
+import { EmilieError, isEmilieError } from "../errors.ts";
 import { readContainer } from "../session/container.node.ts";
 import { unpackSession } from "../session/pack.node.ts";
 import { damageOf } from "../session/store.node.ts";
@@ -81,6 +81,10 @@ export async function importSession(parts: Parts, bytes: Uint8Array, name: strin
     const record = await parts.store.read(info.id);
     tellSession(parts, record);
     return record;
+  } catch (error) {
+    // Where it lay for a moment is nobody's business.
+    if (!isEmilieError(error)) throw error;
+    throw new EmilieError(error.code, error.message.replaceAll(file, "The file"));
   } finally {
     await rm(file, { force: true });
   }

@@ -129,6 +129,12 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
     closing.unshift(() => clearInterval(sweep));
     await dispatcher.start();
     await deleteExpired(parts);
+    // The first edit should not wait for the model.
+    const first = catalog.selected;
+    void worker.call("load", { model: await catalog.resolve(first) }).then(
+      () => catalog.tellLoaded(first),
+      (error) => log(`! The model ${first} could not be loaded: ${error.message}`),
+    );
     const address = server.address() as AddressInfo;
     return {
       url: `http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${address.port}`,

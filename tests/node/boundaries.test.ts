@@ -23,7 +23,17 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   session: ["contract", "tensor", "samplers", "method", "images", "checkpoint", "models"],
   // The typed client knows the server's messages, as types, and no code of it.
   client: ["server"],
-  server: ["contract", "tensor", "samplers", "method", "images", "session", "models", "checkpoint", "runtime"],
+  server: [
+    "contract",
+    "tensor",
+    "samplers",
+    "method",
+    "images",
+    "session",
+    "models",
+    "checkpoint",
+    "runtime",
+  ],
   cli: [
     ...["contract", "tensor", "samplers", "method", "images", "session", "models", "checkpoint", "runtime"],
     "server",

@@ -179,7 +179,7 @@ export class WorkerProcess {
             "close other programs.",
         )
       : new WorkerEnded("runtime.failed", `The inference process ended ${how} while it ran this.`);
-    this.#options.onEnd?.(outOfMemory ? `out of memory (${how})` : how);
+    if (!this.#disposed) this.#options.onEnd?.(outOfMemory ? `out of memory (${how})` : how);
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     for (const { reject, events } of pending) {
