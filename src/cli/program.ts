@@ -13,6 +13,7 @@ import { addModels } from "./models.ts";
 import { Output, type Streams } from "./output.ts";
 import { addPull } from "./pull.ts";
 import { addReplay } from "./replay.ts";
+import { addServe } from "./serve.ts";
 import { addShow } from "./show.ts";
 
 /** Runs a command line (without "node" and the script) and returns its exit code; never throws. */
@@ -62,5 +63,6 @@ function buildProgram(context: Context, streams: Streams): Command {
   addDoctor(program, context);
   addShow(program, context);
   addReplay(program, context);
+  addServe(program, context);
   return program;
 }

@@ -29,8 +29,6 @@ export interface Relevance {
   readonly mask: Tensor;
 }
 
-export const RELEVANCE_THRESHOLD = 0.25;
-
 /** The value below which a fraction q of the sorted values lies, between neighbours linearly. */
 function quantile(sorted: Float32Array, q: number): number {
   const at = q * (sorted.length - 1);
@@ -69,7 +67,7 @@ export async function relevance(
   instruction: string,
   schedule: Schedule,
   noise: NoiseSource,
-  { level = 0.7, draws = 4, threshold = RELEVANCE_THRESHOLD, base = "", signal }: RelevanceOptions = {},
+  { level = 0.7, draws = 4, threshold = 0.25, base = "", signal }: RelevanceOptions = {},
 ): Promise<Relevance> {
   const [, h, w] = c.shape as [number, number, number];
   const [text, baseText] = await Promise.all([

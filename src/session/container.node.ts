@@ -1,8 +1,16 @@
 /** Session files on a disk. */
+import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { EmilieError } from "../errors.ts";
 import { type ByteSource, type Container, readContainerFrom, readManifest } from "./container.ts";
 import { sha256 } from "./recipe.ts";
+
+export { type Container, type Piece, packContainer } from "./container.ts";
+
+/** SHA-256 as lower-case hex, at once. */
+export function hashOf(bytes: Uint8Array | string): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
 
 /**
  * Reads a session file as far as it can be read.

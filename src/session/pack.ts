@@ -46,6 +46,21 @@ export async function packSession(
   return { manifest, pieces: [...pieces.values()] };
 }
 
+/** One node with the pieces that it brings: its latent, and its masks. */
+export async function packNode(
+  session: Session,
+  node: Node,
+  codec: PngCodec,
+): Promise<{ node: StoredNode; pieces: Piece[] }> {
+  const hashes = new Set(node.recipe?.regions.flatMap(({ mask }) => (mask ? [mask.sha256] : [])));
+  const masks = [...session.masks].filter(([hash]) => hashes.has(hash));
+  const pieces = await Promise.all(
+    masks.map(([hash, mask]) => once(mask, () => maskPiece(hash, mask, codec))),
+  );
+  const latent = await sha256(bytesOf(node.latent));
+  return { node: storeNode(node, latent), pieces: [latentPiece(node.latent, latent), ...pieces] };
+}
+
 function once(key: object, encode: () => Promise<Piece>): Promise<Piece> {
   const piece = encoded.get(key) ?? encode();
   encoded.set(key, piece);

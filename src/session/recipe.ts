@@ -25,6 +25,8 @@ export interface Recipe {
   readonly imageGuidance: number;
   readonly control: string;
   readonly base: string;
+  /** Where the edit was ended before its last step: how many it took. */
+  readonly stopAfter?: number;
 }
 
 /** SHA-256 as lower-case hex. */
@@ -50,11 +52,12 @@ export async function nodeId(recipe: Recipe): Promise<string> {
 }
 
 /** What a recipe records of an edit's settings. */
-export type RecipeSettings = Required<Omit<EditOptions, "signal" | "onStep">>;
+export type RecipeSettings = Required<Omit<EditOptions, "signal" | "onStep" | "stopAfter">> &
+  Pick<EditOptions, "stopAfter">;
 
 /** The settings of a recipe, as the method takes them; resolveOptions checks the names. */
 export function settingsOf(recipe: Recipe): RecipeSettings {
-  const { steps, textGuidance, imageGuidance, base } = recipe;
+  const { steps, textGuidance, imageGuidance, base, stopAfter } = recipe;
   return {
     seed: BigInt(recipe.seed),
     steps,
@@ -63,6 +66,7 @@ export function settingsOf(recipe: Recipe): RecipeSettings {
     imageGuidance,
     control: recipe.control as RecipeSettings["control"],
     base,
+    stopAfter,
   };
 }
 

@@ -44,6 +44,7 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   imageGuidance: z.number(),
   control: text,
   base: text,
+  stopAfter: z.int().min(1).max(999).optional(),
 });
 
 /** JSON has no Infinity: the PSNR of equal pictures is null there. */

@@ -10,12 +10,11 @@ import { compareInsideOutside } from "../images/difference.ts";
 import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
 import { fromModelImage, type Size, toModelImage, workingSize } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
-import { type EditOptions, resolveOptions } from "../method/edit.ts";
+import { type EditOptions, resolveOptions, type StepListener } from "../method/edit.ts";
 import { toDecoderInput } from "../method/latent-iteration.ts";
-import { RELEVANCE_THRESHOLD, type RelevanceOptions, relevance } from "../method/relevance.ts";
+import { type RelevanceOptions, relevance } from "../method/relevance.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
 import { createSchedule } from "../samplers/index.ts";
-import type { StepEvent } from "../samplers/types.ts";
 import { createNoise } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
@@ -40,11 +39,12 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   }[];
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
-  readonly onProgress?: (event: StepEvent) => void | Promise<void>;
+  /** Hears of every step; "keep" ends the edit with this step's preview as its result. */
+  readonly onProgress?: StepListener;
 }
 
-export interface SessionRelevanceOptions extends RelevanceOptions {
-  /** Default: the head. */
+export interface RelevanceMapOptions extends RelevanceOptions {
+  /** The node to look at. Default: the head. */
   readonly from?: Node;
   readonly seed?: number | bigint;
 }
@@ -144,7 +144,7 @@ export class Session {
     } = options;
     this.#require(from, "the node to edit");
     const start = performance.now();
-    const before = this.model.calls.unet;
+    const callsBefore = this.model.calls.unet;
     const resolved = resolveOptions(this.model, method);
     const place =
       mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;
@@ -176,18 +176,23 @@ export class Session {
       imageGuidance: resolved.imageGuidance,
       control: resolved.control,
       base: resolved.base,
+      stopAfter: resolved.stopAfter === resolved.steps ? undefined : resolved.stopAfter,
     };
-    const id = await nodeId(recipe);
-    const known = () => {
+    const known = (id: string) => {
       const node = this.nodes.get(id);
       if (node) this.head = node;
       return node;
     };
-    if (this.nodes.has(id)) return known()!;
+    const before = known(await nodeId(recipe));
+    if (before) return before;
 
     const result = await runEdit(this.model, from.latent, own, { ...resolved, signal, onStep: onProgress });
+    // What was ended early has another recipe than was asked for.
+    const taken: Recipe = result.steps < resolved.steps ? { ...recipe, stopAfter: result.steps } : recipe;
+    const id = await nodeId(taken);
     // Meanwhile the same edit may have been made, or the parent deleted.
-    if (this.nodes.has(id)) return known()!;
+    const meanwhile = known(id);
+    if (meanwhile) return meanwhile;
     this.#require(from, "the edited node");
     own.forEach(({ mask }, i) => {
       if (mask) this.masks.set(masks[i]!.sha256, mask);
@@ -195,11 +200,11 @@ export class Session {
     const node = this.restore({
       id,
       parent: from,
-      recipe,
+      recipe: taken,
       latent: result.c,
       mask: unionOf(own.map((region) => region.mask)),
       changed: result.changed,
-      cost: { seconds: (performance.now() - start) / 1000, unetCalls: this.model.calls.unet - before },
+      cost: { seconds: (performance.now() - start) / 1000, unetCalls: this.model.calls.unet - callsBefore },
     });
     this.head = node;
     return node;
@@ -309,25 +314,30 @@ export class Session {
   }
 
   /** The automatic mask of an instruction, in the picture's pixels; it can be looked at and painted on. */
-  async relevance(instruction: string, options: SessionRelevanceOptions = {}): Promise<Mask> {
-    const { threshold = RELEVANCE_THRESHOLD } = options;
-    const { width, height, data } = await this.relevanceMap(instruction, options);
-    return { width, height, data: data.map((value) => (value >= threshold ? 1 : 0)) };
+  async relevance(instruction: string, options: RelevanceMapOptions = {}): Promise<Mask> {
+    return (await this.relevanceMap(instruction, options)).mask;
   }
 
-  /** How much an instruction concerns each place, from 0 to 1, in the picture's pixels: relevance before its threshold. */
-  async relevanceMap(instruction: string, options: SessionRelevanceOptions = {}): Promise<Mask> {
+  /** The same, and the map from 0 to 1 that the mask is the upper part of. */
+  async relevanceMap(
+    instruction: string,
+    options: RelevanceMapOptions = {},
+  ): Promise<{ map: Mask; mask: Mask }> {
     const { from = this.head, seed = 0, ...rest } = options;
     const { steps, sampler } = resolveOptions(this.model);
     const schedule = createSchedule(this.model.schedulerConfig, { sampler, steps: Math.max(steps, 20) });
-    const { map } = await relevance(this.model, from.latent, instruction, schedule, createNoise(seed), rest);
-    const [, h, w] = map.shape as [number, number, number];
+    const found = await relevance(this.model, from.latent, instruction, schedule, createNoise(seed), rest);
+    return { map: this.#inPixels(found.map), mask: this.#inPixels(found.mask) };
+  }
+
+  #inPixels(mask: Tensor): Mask {
+    const [, h, w] = mask.shape as [number, number, number];
     const { width, height } = this.original;
     // Each latent pixel becomes its footprint, with hard edges: what the latent may not change, the picture shows unchanged.
     const data = new Float32Array(width * height);
     for (let i = 0; i < data.length; i++) {
       const y = Math.floor((Math.floor(i / width) * h) / height);
-      data[i] = map.data[y * w + Math.floor(((i % width) * w) / width)]!;
+      data[i] = mask.data[y * w + Math.floor(((i % width) * w) / width)]!;
     }
     return { width, height, data };
   }

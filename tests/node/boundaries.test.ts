@@ -21,7 +21,23 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   images: ["tensor"],
   // A saved session is a safetensors file, and loads its model by name (store.node.ts).
   session: ["contract", "tensor", "samplers", "method", "images", "checkpoint", "models"],
-  cli: ["contract", "tensor", "samplers", "method", "images", "session", "models", "checkpoint", "runtime"],
+  // The typed client knows the server's messages, as types, and no code of it.
+  client: ["server"],
+  server: [
+    "contract",
+    "tensor",
+    "samplers",
+    "method",
+    "images",
+    "session",
+    "models",
+    "checkpoint",
+    "runtime",
+  ],
+  cli: [
+    ...["contract", "tensor", "samplers", "method", "images", "session", "models", "checkpoint", "runtime"],
+    "server",
+  ],
 };
 
 /** Packages that a room may use; everybody else leaves them alone. */
@@ -31,6 +47,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   sharp: ["images"],
   commander: ["cli"],
   zod: ["checkpoint", "session", "cli"],
+  hono: ["server"],
+  "@hono/node-server": ["server"],
+  "@hono/zod-openapi": ["server"],
   "@bufbuild/protobuf": ["graph"],
   "@huggingface/tokenizers": ["checkpoint"],
 };
@@ -123,7 +142,7 @@ describe("the rooms of src/", () => {
       for (const one of imports)
         if (one.file === file && !one.typeOnly && !isPackage(one.target)) walk(one.target);
     };
-    const webEntries = files.filter((file) => file === "web.ts" || /(^|\/|\.)web\.ts$/.test(file));
+    const webEntries = files.filter((file) => /(^|\/|\.)web\.ts$/.test(file) || file === "client/index.ts");
     expect(webEntries.length).toBeGreaterThan(0);
     webEntries.forEach(walk);
     expect([...reached].filter((file) => isNodeOnly(file))).toEqual([]);

@@ -193,7 +193,8 @@ export class PageBackend implements Backend {
   }
 
   async heat(id: string, node: string, instruction: string, { signal }: Call = {}) {
-    return this.#current(id).session.relevanceMap(instruction, { from: this.#node(node), signal });
+    const { session } = this.#current(id);
+    return (await session.relevanceMap(instruction, { from: this.#node(node), signal })).map;
   }
 
   async measure(id: string, node: string): Promise<SessionView> {
