@@ -16,6 +16,17 @@ export default defineConfig({
         },
       },
       {
+        // The built site in a real browser: npm run test:studio builds it first.
+        test: {
+          name: "studio",
+          include: ["studio/tests/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          bail: 1,
+        },
+      },
+      {
         // The page is served with these two headers so that onnxruntime-web may use threads.
         server: {
           headers: {

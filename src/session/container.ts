@@ -9,7 +9,6 @@
  * costs at most the piece it lies in, and a file that was cut off still has what comes before the cut.
  */
 import { safetensorsHeader } from "../checkpoint/safetensors.ts";
-import { EmilieError } from "../errors.ts";
 import { MAX_PICTURE_PIXELS } from "../images/picture.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import { sha256 } from "./recipe.ts";

@@ -149,12 +149,15 @@ function drawVeil(context: CanvasRenderingContext2D, scene: Scene, { shape, acti
     colour(ring, style);
     context.drawImage(scratch![1], 0, 0, screen.width, screen.height);
   };
-  tint.clearRect(0, 0, width, height);
-  place(tint, 0, 0);
-  colour(tint, active ? colours.accent : colours.light);
-  context.globalAlpha = active ? 0.42 : 0.25;
-  context.drawImage(scratch[0], 0, 0, screen.width, screen.height);
-  context.globalAlpha = 1;
+  // Over a heat map the line alone says enough.
+  if (!scene.heat) {
+    tint.clearRect(0, 0, width, height);
+    place(tint, 0, 0);
+    colour(tint, active ? colours.accent : colours.light);
+    context.globalAlpha = active ? 0.42 : 0.25;
+    context.drawImage(scratch[0], 0, 0, screen.width, screen.height);
+    context.globalAlpha = 1;
+  }
   ringOf(2, colours.dark);
   ringOf(1, colours.light);
 }

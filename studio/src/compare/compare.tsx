@@ -27,12 +27,20 @@ function useNodes(): { left?: NodeView; right?: NodeView } {
 
 export function CompareLabels() {
   const { left, right } = useNodes();
-  const mode = useStudio((s) => s.compare?.mode);
-  if (!left || !right || mode === "difference") return null;
+  const compare = useStudio((s) => s.compare);
+  const { view, picture, screen } = useCamera();
+  if (!left || !right || !compare || compare.mode === "difference") return null;
+  // At the line between the two, wherever it is.
+  const at = compare.mode === "side" ? screen.width : view.x + compare.at * picture.width * view.scale;
   return (
     <>
-      <span className="compare-label left">{nameOf(left)}</span>
-      <span className="compare-label right">{nameOf(right)}</span>
+      {compare.mode === "side" && <span className="stage-divider" />}
+      <span className="compare-label left" style={{ left: at }}>
+        {nameOf(left)}
+      </span>
+      <span className="compare-label right" style={{ left: at }}>
+        {nameOf(right)}
+      </span>
     </>
   );
 }

@@ -4,9 +4,9 @@ import { type KeyboardEvent, useMemo, useRef, useState } from "react";
 import { coverage } from "../painting/layer.ts";
 import { paintedOf } from "../painting/regions.ts";
 import { edit, stop } from "../state/edit.ts";
-import { addRegion, changeRegion, chooseRegion, removeRegion } from "../state/mask.ts";
+import { addRegion, changeRegion, chooseRegion, moveThreshold, removeRegion } from "../state/mask.ts";
 import { useStudio } from "../state/store.ts";
-import { duration, IconButton } from "../ui/controls.tsx";
+import { duration, IconButton, Slider } from "../ui/controls.tsx";
 import { suggest } from "./suggestions.ts";
 import { Tools } from "./tools.tsx";
 
@@ -15,7 +15,6 @@ export function Dock() {
   return (
     <section className="dock" aria-label="Edit">
       <Tools />
-      <Regions />
       <div className="instruction-row">
         <Instruction />
         <EditButton />
@@ -56,27 +55,33 @@ function Instruction() {
     } else if (event.key === "Escape") event.currentTarget.blur();
   };
 
+  // One line above the dock: the places of this edit, else what could be asked.
+  const hint =
+    regions.length > 1 || current.masked ? (
+      <Regions />
+    ) : shown ? (
+      <div className="suggestions" role="group" aria-label={`What ${model?.title} knows`}>
+        {suggestions.map((one) => (
+          <button
+            type="button"
+            key={one}
+            className="chip"
+            // The box keeps the focus, so that Enter goes on from here.
+            onPointerDown={(event) => event.preventDefault()}
+            onClick={() => {
+              write(one);
+              document.getElementById("instruction")?.focus();
+            }}
+          >
+            {one}
+          </button>
+        ))}
+      </div>
+    ) : null;
+
   return (
     <div className="instruction">
-      {shown && (
-        <div className="suggestions" role="group" aria-label={`What ${model?.title} knows`}>
-          {suggestions.map((one) => (
-            <button
-              type="button"
-              key={one}
-              className="chip"
-              // The box keeps the focus, so that Enter goes on from here.
-              onPointerDown={(event) => event.preventDefault()}
-              onClick={() => {
-                write(one);
-                document.getElementById("instruction")?.focus();
-              }}
-            >
-              {one}
-            </button>
-          ))}
-        </div>
-      )}
+      <div className="hints">{hint}</div>
       <input
         id="instruction"
         aria-label={current.masked ? "What should change in the painted place?" : "What should change?"}
@@ -103,7 +108,7 @@ function Regions() {
   const region = useStudio((s) => s.region);
   // The covered share changes with every stroke.
   useStudio((s) => s.painted);
-  if (regions.length === 1 && !regions[0]!.masked) return null;
+  const automatic = regions.find(({ id }) => id === region)?.automatic;
   return (
     <div className="regions" role="group" aria-label="Places of this edit">
       {regions.map((one, index) => {
@@ -130,7 +135,28 @@ function Regions() {
           </span>
         );
       })}
-      <IconButton label="Another place, with its own instruction" keys="N" icon={Plus} onClick={addRegion} />
+      {automatic && (
+        <span className="region threshold">
+          <Slider
+            compact
+            label="Threshold"
+            value={automatic.threshold}
+            min={0.02}
+            max={0.98}
+            step={0.01}
+            format={(value) => value.toFixed(2)}
+            onChange={moveThreshold}
+          />
+        </span>
+      )}
+      <span className="region">
+        <IconButton
+          label="Another place, with its own instruction"
+          keys="N"
+          icon={Plus}
+          onClick={addRegion}
+        />
+      </span>
     </div>
   );
 }

@@ -26,7 +26,6 @@ import {
   clearMask,
   featherMask,
   importMask,
-  moveThreshold,
   operate,
   redoStroke,
   reuseMask,
@@ -69,22 +68,12 @@ export function Tools() {
           Auto
         </button>
       </Tip>
-      {(paints || region.masked) && (
-        <MaskOptions tool={tool} automatic={region.automatic} masked={region.masked} />
-      )}
+      {(paints || region.masked) && <MaskOptions tool={tool} masked={region.masked} />}
     </div>
   );
 }
 
-function MaskOptions({
-  tool,
-  automatic,
-  masked,
-}: {
-  tool: Tool;
-  automatic: { threshold: number } | null;
-  masked: boolean;
-}) {
+function MaskOptions({ tool, masked }: { tool: Tool; masked: boolean }) {
   const { size, softness } = useStudio((s) => s.brush);
   const canUndo = useStudio((s) => s.canUndoStroke);
   const canRedo = useStudio((s) => s.canRedoStroke);
@@ -92,18 +81,6 @@ function MaskOptions({
   return (
     <>
       <span className="separator" />
-      {automatic ? (
-        <Slider
-          compact
-          label="Threshold"
-          value={automatic.threshold}
-          min={0.02}
-          max={0.98}
-          step={0.01}
-          format={(value) => value.toFixed(2)}
-          onChange={moveThreshold}
-        />
-      ) : null}
       {brushes && (
         <>
           <Slider

@@ -116,7 +116,10 @@ function NodeRow({
       }}
     >
       <span className="node-dot" />
-      <Thumbnail session={session} node={node.id} className="node-picture" />
+      <span className="node-thumb">
+        <Thumbnail session={session} node={node.id} className="node-picture" />
+        {node.hasMask && <SquareDashed className="node-masked" size={14} aria-label="masked" />}
+      </span>
       <span className="node-words">
         {renaming ? (
           <Rename node={node} done={() => setRenaming(false)} />
@@ -133,17 +136,9 @@ function NodeRow({
 
 function NodeFacts({ node }: { node: NodeView }) {
   if (node.parent === null) return null;
-  const facts = [
-    node.hasMask && "masked",
-    node.regions.length > 1 && `${node.regions.length} places`,
-    !node.changed && "no change",
-  ];
+  const facts = [node.regions.length > 1 && `${node.regions.length} places`, !node.changed && "no change"];
   const words = facts.filter(Boolean).join(" · ");
-  return (
-    <span className="muted node-facts">
-      {words || `${node.seconds < 10 ? node.seconds.toFixed(1) : Math.round(node.seconds)} s`}
-    </span>
-  );
+  return words === "" ? null : <span className="muted">{words}</span>;
 }
 
 export function DriftDot({ node }: { node: NodeView }) {
