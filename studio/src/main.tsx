@@ -2,6 +2,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
 import { PageBackend } from "./backend/page/page-backend.ts";
+import { ServerBackend } from "./backend/server/server-backend.ts";
 import { applyTheme } from "./shell/theme.ts";
 import { loadPast } from "./state/edit.ts";
 import { start } from "./state/session.ts";
@@ -15,12 +16,12 @@ import "./styles/start.css";
 applyTheme();
 loadPast();
 
-const backend = new PageBackend(new URL("./", location.href).href);
-set({ backend });
+const page = __BACKEND__ === "page" ? new PageBackend(new URL("./", location.href).href) : null;
+set({ backend: page ?? new ServerBackend() });
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <App />
   </StrictMode>,
 );
 await start();
-backend.warm();
+page?.warm();

@@ -118,6 +118,8 @@ export interface Progress {
 
 export interface Call {
   readonly signal?: AbortSignal;
+  /** Ends the edit with its preview as the result; the recipe says after which step. */
+  readonly keep?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
 }
 

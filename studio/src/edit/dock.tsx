@@ -3,10 +3,10 @@ import { ArrowUp, Plus, Square, X } from "lucide-react";
 import { type KeyboardEvent, useMemo, useRef, useState } from "react";
 import { coverage } from "../painting/layer.ts";
 import { paintedOf } from "../painting/regions.ts";
-import { edit, stop } from "../state/edit.ts";
+import { edit, keep, stop } from "../state/edit.ts";
 import { addRegion, changeRegion, chooseRegion, moveThreshold, removeRegion } from "../state/mask.ts";
 import { useStudio } from "../state/store.ts";
-import { duration, IconButton, Slider } from "../ui/controls.tsx";
+import { duration, IconButton, Slider, Tip } from "../ui/controls.tsx";
 import { suggest } from "./suggestions.ts";
 import { Tools } from "./tools.tsx";
 
@@ -17,6 +17,13 @@ export function Dock() {
       <Tools />
       <div className="instruction-row">
         <Instruction />
+        {job?.kind === "edit" && job.preview && !job.stopping && (
+          <Tip label="Stop here: what the preview shows becomes the step">
+            <button type="button" className="keep-button" onClick={keep}>
+              Keep this
+            </button>
+          </Tip>
+        )}
         <EditButton />
       </div>
       <p className="visually-hidden" role="status">

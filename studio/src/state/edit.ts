@@ -10,6 +10,12 @@ import type { Job, Settings } from "./types.ts";
 const THRESHOLD = 0.25;
 
 let running: AbortController | null = null;
+let keeping: AbortController | null = null;
+
+/** Ends the edit that runs with what its preview shows. */
+export function keep(): void {
+  keeping?.abort();
+}
 
 export function stop(): void {
   if (!running) return;
@@ -21,13 +27,14 @@ export function stop(): void {
 async function run(
   job: Pick<Job, "kind" | "title" | "steps" | "count">,
   action: (
-    call: { signal: AbortSignal; onProgress: (p: Progress) => void },
+    call: { signal: AbortSignal; keep: AbortSignal; onProgress: (p: Progress) => void },
     next: (index: number) => void,
   ) => Promise<void>,
 ): Promise<boolean> {
   if (running) return false;
   const controller = new AbortController();
-  running = controller;
+  const kept = new AbortController();
+  [running, keeping] = [controller, kept];
   set({
     job: { ...job, step: 0, index: 1, secondsLeft: null, preview: null, stopping: false },
     compare: null,
@@ -47,7 +54,7 @@ async function run(
     });
   };
   try {
-    await action({ signal: controller.signal, onProgress }, (index) => {
+    await action({ signal: controller.signal, keep: kept.signal, onProgress }, (index) => {
       started = performance.now();
       first = started;
       set(({ job }) => ({ job: job && { ...job, index, step: 0, preview: null } }));
@@ -57,7 +64,7 @@ async function run(
     if (!wasAborted(error)) report(error);
     return false;
   } finally {
-    running = null;
+    [running, keeping] = [null, null];
     set({ job: null });
   }
 }

@@ -239,7 +239,7 @@ export class PageBackend implements Backend {
     session: Session,
     from: Node,
     mask: SessionEditOptions["mask"] | undefined,
-    { onProgress, signal }: Call,
+    { onProgress, signal, keep }: Call,
   ) {
     const place = typeof mask === "string" ? undefined : mask;
     let [free, cost] = [0, 0];
@@ -250,14 +250,16 @@ export class PageBackend implements Backend {
     }: Parameters<NonNullable<SessionEditOptions["onProgress"]>>[0]) => {
       const now = performance.now();
       const due = step < 2 ? cost === 0 : now - free >= cost * (1 / PREVIEW_SHARE - 1);
-      if (!onProgress || signal?.aborted || !due || step + 1 === steps) {
+      if (!onProgress || signal?.aborted || keep?.aborted || !due || step + 1 === steps) {
         onProgress?.({ step: step + 1, steps });
-        return;
+        return keep?.aborted ? ("keep" as const) : undefined;
       }
       const picture = await preview(session, from, denoised, place);
       free = performance.now();
       cost = free - now;
       onProgress({ step: step + 1, steps, preview: picture });
+      // The answer may have come while the preview was decoded: then it is what was meant.
+      return keep?.aborted ? ("keep" as const) : undefined;
     };
   }
 
