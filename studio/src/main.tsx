@@ -3,6 +3,7 @@ import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
 import { PageBackend } from "./backend/page/page-backend.ts";
 import { ServerBackend } from "./backend/server/server-backend.ts";
+import { keepForOffline } from "./shell/offline.ts";
 import { applyTheme } from "./shell/theme.ts";
 import { loadPast } from "./state/edit.ts";
 import { start } from "./state/session.ts";
@@ -24,4 +25,7 @@ createRoot(document.getElementById("root")!).render(
   </StrictMode>,
 );
 await start();
-page?.warm();
+if (page) {
+  page.warm();
+  await keepForOffline();
+}

@@ -26,12 +26,18 @@ export function driftWords(drift: Drift): string {
   return "No unwanted change adds up here.";
 }
 
-/** What can be said for certain about the pixels that no mask allowed to change. */
-export function untouchedWords(node: NodeView): string | null {
-  const outside = node.drift?.original.outside;
-  if (node.parent === null || !outside || outside.pixels === 0) return null;
-  const share = Math.round((100 * outside.pixels) / (outside.pixels + node.drift!.original.inside.pixels));
-  return outside.changedPixels === 0
-    ? `Untouched pixels: identical (${share} % of the picture)`
-    : `${outside.changedPixels} pixels outside of all masks differ`;
+/**
+ * What can be said for certain about the pixels that no mask allowed to change: since the original, or where an edit on the
+ * way had no mask, since the step before.
+ */
+export function untouchedWords({ parent, drift }: NodeView): string | null {
+  if (parent === null || !drift) return null;
+  const since = drift.original.outside.pixels > 0 ? ("original" as const) : ("parent" as const);
+  const { inside, outside } = drift[since];
+  if (outside.pixels === 0) return null;
+  const what = since === "original" ? "the original" : "the step before";
+  if (outside.changedPixels > 0)
+    return `${outside.changedPixels} pixels outside of the masks differ from ${what}.`;
+  const share = Math.floor((100 * outside.pixels) / (outside.pixels + inside.pixels));
+  return `Untouched pixels: identical to ${what} (${share} % of the picture).`;
 }

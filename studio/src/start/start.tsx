@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 import type { SessionSummary } from "../backend/backend.ts";
 import { changeRegion } from "../state/mask.ts";
 import { forgetSession, openFile, resume } from "../state/session.ts";
-import { get, report, useStudio } from "../state/store.ts";
+import { get, notify, report, useStudio } from "../state/store.ts";
 import { IconButton } from "../ui/controls.tsx";
 import { pickFile } from "./pick-file.ts";
 
@@ -103,13 +103,19 @@ function Recent({ session }: { session: SessionSummary }) {
           </span>
         </span>
       </button>
-      <IconButton
-        label={`Delete ${session.name}`}
-        icon={Trash2}
-        onClick={() => void forgetSession(session.id)}
-      />
+      <IconButton label={`Delete ${session.name}`} icon={Trash2} onClick={() => askToForget(session)} />
     </li>
   );
+}
+
+/** What would be gone is said first; it cannot be brought back. */
+function askToForget({ id, name, edits }: SessionSummary): void {
+  if (edits === 0) void forgetSession(id);
+  else
+    notify("info", `“${name}” and its ${edits === 1 ? "edit" : `${edits} edits`} would be gone for good.`, {
+      label: "Delete",
+      run: () => void forgetSession(id),
+    });
 }
 
 function ago(time: number): string {

@@ -65,6 +65,7 @@ export const ELSEWHERE: ModelInfo = {
   can: [],
   cannot: "On a processor without a graphics card an edit takes minutes.",
   nativeSize: 512,
+  bytes: undefined,
   unavailable:
     "Too large for a page. On your own machine: npx emilie pull timbrooks/instruct-pix2pix, then npx emilie studio.",
 };
