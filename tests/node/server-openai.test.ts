@@ -138,14 +138,23 @@ describe("images.edit", () => {
     const controller = new AbortController();
     const heard: string[] = [];
     const listening = new AbortController();
+    let connected = () => {};
+    const opened = new Promise<void>((resolve) => {
+      connected = resolve;
+    });
     const ended = (async () => {
-      for await (const event of fixture.client.events({ signal: listening.signal })) {
+      const heardEvents = fixture.client.events({
+        signal: listening.signal,
+        onConnection: () => connected(),
+      });
+      for await (const event of heardEvents) {
         if (event.type !== "job") continue;
         heard.push(event.job.state);
         if (event.job.state === "running") controller.abort();
         if (event.job.finished !== null) return;
       }
     })();
+    await opened;
     const body = { image: await image(), prompt: "make it foggy", ...({ steps: 900 } as object) };
     const request = stream
       ? openai.images.edit({ ...body, stream }, { signal: controller.signal }).then(async (events) => {
