@@ -10,10 +10,15 @@ let open: Fixture;
 let closed: Fixture;
 let small: Fixture;
 beforeAll(async () => {
-  open = await serve({ allowedHosts: ["emilie.test"], allowedOrigins: ["http://localhost:5173"] });
+  open = await serve({
+    allowedHosts: ["emilie.test"],
+    allowedOrigins: ["http://localhost:5173"],
+    preload: false,
+  });
   closed = await serve({ token: TOKEN, data: null });
   small = await serve({
     data: null,
+    preload: false,
     limits: { uploadBytes: 20_000, pixels: 10_000, burst: 30, requestsPerSecond: 1 },
   });
 });
@@ -144,7 +149,7 @@ describe("with a token", () => {
   });
 
   it("any bind but loopback gets one", async () => {
-    const anywhere = await serve({ host: "0.0.0.0", data: null });
+    const anywhere = await serve({ host: "0.0.0.0", data: null, preload: false });
     expect(anywhere.server.token!.length).toBeGreaterThanOrEqual(32);
     expect(await raw(anywhere, "/api/v1/info")).toBe(401);
     expect(await raw(anywhere, "/api/v1/info", { authorization: `Bearer ${anywhere.server.token}` })).toBe(
