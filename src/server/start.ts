@@ -45,6 +45,8 @@ export interface ServerOptions {
   readonly queue?: Partial<QueueLimits>;
   /** The inference process is ended, and its job failed, when it takes more resident memory, in bytes. */
   readonly workerMemory?: number;
+  /** Whether the model is loaded at once, rather than with the first picture. Default true. */
+  readonly preload?: boolean;
   readonly log?: (line: string) => void;
 }
 
@@ -129,20 +131,22 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
     closing.unshift(() => clearInterval(sweep));
     await dispatcher.start();
     await deleteExpired(parts);
-    // The first edit should not wait for the model.
-    const first = catalog.selected;
-    void worker.call("load", { model: await catalog.resolve(first) }).then(
-      () => catalog.tellLoaded(first),
-      (error) => log(`! The model ${first} could not be loaded: ${error.message}`),
-    );
     const address = server.address() as AddressInfo;
-    return {
+    const running: RunningServer = {
       url: `http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${address.port}`,
       ...{ host, token, port: address.port },
       workerPid: () => worker.pid,
       peakWorkerMemory: () => worker.peakMemory,
       close: () => closeAll(closing),
     };
+    // The first edit should not wait for the model.
+    const first = catalog.selected;
+    if (options.preload === false) return running;
+    void worker.call("load", { model: await catalog.resolve(first) }).then(
+      () => catalog.tellLoaded(first),
+      (error) => log(`! The model ${first} could not be loaded: ${error.message}`),
+    );
+    return running;
   } catch (error) {
     await closeAll(closing);
     throw error;

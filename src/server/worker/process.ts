@@ -38,6 +38,8 @@ interface Pending {
 /** Of what the process writes to stderr, enough to find the reason of its end in. */
 const STDERR_BYTES = 8192;
 
+const MEMORY_MS = 250;
+
 export class WorkerProcess {
   readonly #options: WorkerOptions;
   readonly #pending = new Map<number, Pending>();
@@ -113,10 +115,24 @@ export class WorkerProcess {
     });
     child.on("message", (message: FromWorker) => this.#receive(child, message));
     child.on("error", () => {}); // "exit" or "close" follows
+    const scales = setInterval(() => {
+      const bytes = residentBytes(child.pid);
+      if (bytes !== null && this.#child === child) this.#weigh(child, bytes);
+    }, MEMORY_MS);
+    scales.unref();
     child.on("exit", (code, signal) => {
+      clearInterval(scales);
       if (this.#child === child) this.#ended(code, signal, killsBefore);
     });
     return child;
+  }
+
+  #weigh(child: ChildProcess, bytes: number): void {
+    this.memory = bytes;
+    this.peakMemory = Math.max(this.peakMemory, bytes);
+    if (bytes <= (this.#options.memoryLimit ?? Number.POSITIVE_INFINITY)) return;
+    this.#overLimit = true;
+    child.kill("SIGKILL");
   }
 
   #send(message: ToWorker): void {
@@ -131,12 +147,8 @@ export class WorkerProcess {
         this.#ready = true;
         return;
       case "memory":
-        this.memory = message.bytes;
-        this.peakMemory = Math.max(this.peakMemory, message.bytes);
-        if (message.bytes > (this.#options.memoryLimit ?? Number.POSITIVE_INFINITY)) {
-          this.#overLimit = true;
-          child.kill("SIGKILL");
-        }
+        // While it computes it cannot report; where the system tells us, its own word is not needed.
+        if (residentBytes(child.pid) === null) this.#weigh(child, message.bytes);
         return;
       case "need":
         void this.#options.session(message.session).then(
@@ -188,6 +200,16 @@ export class WorkerProcess {
         () => reject(error),
       );
     }
+  }
+}
+
+/** Resident memory of a process; null where the system does not say (it does on Linux). */
+function residentBytes(pid: number | undefined): number | null {
+  try {
+    const found = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+    return found ? Number(found[1]) * 1024 : null;
+  } catch {
+    return null;
   }
 }
 
