@@ -46,7 +46,7 @@ export function launch(): Promise<Browser> {
 
 /** A page whose errors are not overlooked. */
 export async function openPage(
-  site: Site,
+  site: Pick<Site, "url" | "browser">,
   options: BrowserContextOptions = {},
 ): Promise<{ page: Page; errors: string[] }> {
   const context = await site.browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
