@@ -1,5 +1,5 @@
 import { Dialog, Tooltip } from "radix-ui";
-import { useEffect } from "react";
+import { type ReactNode, useEffect } from "react";
 import { Stage } from "./canvas/stage.tsx";
 import { Dock } from "./edit/dock.tsx";
 import { SettingsPanel } from "./edit/settings.tsx";
@@ -68,8 +68,15 @@ function Editor() {
         </div>
         <Dock />
       </main>
+      {tiny && (
+        <Sheet panel="history" title="History">
+          <History />
+        </Sheet>
+      )}
       {narrow ? (
-        <SettingsSheet />
+        <Sheet panel="settings" title="Settings">
+          <SettingsPanel />
+        </Sheet>
       ) : (
         <aside className="side right">
           <SettingsPanel />
@@ -79,16 +86,24 @@ function Editor() {
   );
 }
 
-/** The settings where there is no room for them beside the picture. */
-function SettingsSheet() {
-  const open = useStudio((s) => s.panel === "settings");
+/** What has no room beside the picture, over its lower part. */
+function Sheet({
+  panel,
+  title,
+  children,
+}: {
+  panel: "settings" | "history";
+  title: string;
+  children: ReactNode;
+}) {
+  const open = useStudio((s) => s.panel === panel);
   return (
-    <Dialog.Root open={open} onOpenChange={(next) => set({ panel: next ? "settings" : null })}>
+    <Dialog.Root open={open} onOpenChange={(next) => set({ panel: next ? panel : null })}>
       <Dialog.Portal>
         <Dialog.Overlay className="overlay" />
         <Dialog.Content className="sheet" aria-describedby={undefined}>
-          <Dialog.Title className="visually-hidden">Settings</Dialog.Title>
-          <SettingsPanel />
+          <Dialog.Title className="visually-hidden">{title}</Dialog.Title>
+          {children}
         </Dialog.Content>
       </Dialog.Portal>
     </Dialog.Root>

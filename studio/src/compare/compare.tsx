@@ -8,7 +8,7 @@ import { compareWith } from "../state/session.ts";
 import { set, useStudio } from "../state/store.ts";
 import type { CompareMode } from "../state/types.ts";
 import { IconButton } from "../ui/controls.tsx";
-import { changedPixels, GAIN } from "./difference.ts";
+import { changedPixels } from "./difference.ts";
 
 const MODES: readonly { mode: CompareMode; label: string; icon: typeof Diff }[] = [
   { mode: "slider", label: "Slider", icon: SplitSquareHorizontal },
@@ -83,7 +83,7 @@ export function CompareBar() {
       <span className="separator" />
       <span className="number muted" data-testid="changed">
         {changed === null ? "…" : changed === 0 ? "identical" : `${percent(changed)} differ`}
-        {compare.mode === "difference" && ` · shown ×${GAIN}`}
+        {compare.mode === "difference" && " · black: the same"}
       </span>
       <IconButton
         label={`Stop comparing with ${left ? nameOf(left) : "it"}`}

@@ -1,13 +1,13 @@
 /** Where two pictures differ, and by how much. */
 import type { Picture } from "../../../src/web.ts";
 
-/** Small differences are made visible: shown eight times as strong. Black means: the same. */
-export const GAIN = 8;
-
+/** The largest change of a channel as a grey; black is the same. The root makes one level of 255 visible as 16. */
 export function difference(a: Picture, b: Picture): Picture {
   const data = new Uint8ClampedArray(a.data.length);
   for (let i = 0; i < data.length; i += 4) {
-    for (let c = 0; c < 3; c++) data[i + c] = GAIN * Math.abs(a.data[i + c]! - b.data[i + c]!);
+    let largest = 0;
+    for (let at = i; at < i + 4; at++) largest = Math.max(largest, Math.abs(a.data[at]! - b.data[at]!));
+    data.fill(Math.sqrt(255 * largest), i, i + 3);
     data[i + 3] = 255;
   }
   return { width: a.width, height: a.height, data };

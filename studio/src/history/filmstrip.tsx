@@ -1,8 +1,9 @@
 /** The history where there is no room for a tree: the way from the original to here, and on from here. */
+import { ListTree } from "lucide-react";
 import { useEffect, useMemo, useRef } from "react";
 import type { NodeView } from "../backend/backend.ts";
 import { goTo } from "../state/session.ts";
-import { useStudio } from "../state/store.ts";
+import { set, useStudio } from "../state/store.ts";
 import { Thumbnail } from "../ui/thumbnail.tsx";
 import { DriftDot } from "./history.tsx";
 import { nameOf } from "./names.ts";
@@ -18,6 +19,14 @@ export function Filmstrip() {
   }, [session.head]);
   return (
     <nav className="filmstrip" aria-label="History" ref={strip}>
+      <button
+        type="button"
+        className="film-all"
+        aria-label="All steps and branches"
+        onClick={() => set({ panel: "history" })}
+      >
+        <ListTree size={20} strokeWidth={1.5} aria-hidden />
+      </button>
       {path.map(({ node, siblings }) => (
         <button
           type="button"
