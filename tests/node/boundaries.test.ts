@@ -46,7 +46,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "onnxruntime-web": ["runtime"],
   sharp: ["images"],
   commander: ["cli"],
-  zod: ["checkpoint", "session", "cli"],
+  zod: ["checkpoint", "session", "server", "cli"],
   hono: ["server"],
   "@hono/node-server": ["server"],
   "@hono/zod-openapi": ["server"],
