@@ -1,9 +1,9 @@
 /** `emilie serve` and `emilie studio`: the server, until Ctrl-C. */
 import { spawn } from "node:child_process";
 import { type Command, InvalidArgumentError } from "commander";
-import { DEFAULT_PORT } from "../server/start.ts";
-import { startServer } from "../server.ts";
+import { DEFAULT_PORT, start } from "../server/start.ts";
 import type { Context } from "./context.ts";
+import { listModels } from "./models.ts";
 import type { Output } from "./output.ts";
 
 const HELP = `
@@ -64,13 +64,14 @@ export function addServe(program: Command, context: Context): void {
 
 async function serve(flags: Flags, openPage: boolean, output: Output): Promise<void> {
   const { port, host, data, model, token, allowHost, allowOrigin, workerMemory, quiet } = flags;
-  const server = await startServer({
+  const options = {
     ...{ port, host, data, model, token },
     allowedHosts: allowHost,
     allowedOrigins: allowOrigin,
     workerMemory: workerMemory && workerMemory * 1e6,
-    log: quiet ? undefined : (line) => output.note(line),
-  });
+    log: quiet ? undefined : (line: string) => output.note(line),
+  };
+  const server = await start(options, listModels);
   const page = server.token === null ? `${server.url}/` : `${server.url}/?token=${server.token}`;
   output.document({ url: server.url, token: server.token, pid: process.pid });
   output.say(`emilie listens at ${page}`);

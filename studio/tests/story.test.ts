@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Page } from "playwright";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPicture } from "../../src/images/codec.node.ts";
 import { loadModel } from "../../src/models/load.node.ts";
@@ -141,6 +142,51 @@ describe("the studio, without a server", () => {
     await page.locator(".edit-button:not(.running)").waitFor({ timeout: 60_000 });
     expect(await nodes()).toEqual(before);
     expect(await page.inputValue("#instruction")).toBe("make it night");
+  });
+
+  it("makes variations, of which a number key keeps one", async () => {
+    const before = await nodes();
+    await page.getByRole("slider", { name: "Variations" }).press("ArrowRight");
+    await edit(page, "make it night");
+    await page.locator(".contact-grid canvas").nth(1).waitFor();
+    await page.keyboard.press("2");
+    await page.locator(".contact-sheet").waitFor({ state: "detached" });
+    await page.waitForFunction(
+      (count) => document.querySelectorAll(".node").length === count,
+      before.length + 1,
+    );
+    expect(await head()).toBe("make it night");
+    await page.getByRole("slider", { name: "Variations" }).press("Home");
+  });
+
+  it("saves the way to here as an animation", async () => {
+    for (const format of ["GIF", "WebP"]) {
+      const { path } = await save(format);
+      const { pages, width, loop } = await sharp(path, { animated: true }).metadata();
+      expect([format, pages, width, loop]).toEqual([format, 3, 128, 0]);
+    }
+    await page.locator(".node", { hasText: "make it night" }).press("Delete");
+    await page.waitForFunction(() => !document.querySelector(".tree")?.textContent?.includes("night"));
+  });
+
+  it("takes several places with an instruction each in one edit", async () => {
+    await page.locator(".node").first().click();
+    await press("r");
+    await drag(page, [
+      [0.3, 0.4],
+      [0.6, 0.55],
+    ]);
+    await page.fill("#instruction", "paint the roof green");
+    await press("n");
+    await drag(page, [
+      [0.65, 0.75],
+      [0.95, 0.95],
+    ]);
+    await edit(page, "paint the boat yellow");
+    expect(await head()).toBe("paint the roof green + paint the boat yellow");
+    expect(await page.getByTestId("untouched").textContent()).toMatch(/identical to the original/);
+    await page.locator('.node[aria-selected="true"]').press("Delete");
+    await page.waitForFunction(() => !document.querySelector(".tree")?.textContent?.includes("yellow"));
   });
 
   it("changes an earlier step and makes what followed it again on a branch of its own", async () => {

@@ -46,7 +46,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "onnxruntime-web": ["runtime"],
   sharp: ["images"],
   commander: ["cli"],
-  zod: ["checkpoint", "session", "cli"],
+  zod: ["checkpoint", "session", "server", "cli"],
   hono: ["server"],
   "@hono/node-server": ["server"],
   "@hono/zod-openapi": ["server"],
@@ -167,12 +167,28 @@ describe("the rooms of src/", () => {
   });
 });
 
+describe("the studio", () => {
+  it("enters the library by its web entry and its client only", () => {
+    const folder = join(root, "studio/src");
+    const wrong = readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((file) => /\.tsx?$/.test(file))
+      .flatMap((file) => {
+        const text = readFileSync(join(folder, file), "utf8");
+        return Array.from(text.matchAll(/\sfrom "([^"]+)"/g), ([, target]) =>
+          relative(root, join(folder, dirname(file), target!)).replaceAll("\\", "/"),
+        ).filter((target) => target.startsWith("src/"));
+      })
+      .filter((target) => target !== "src/web.ts" && target !== "src/client/index.ts");
+    expect(wrong).toEqual([]);
+  });
+});
+
 describe("files", () => {
   it("are short enough to read: under 400 lines, tests and benchmarks too", () => {
-    const folders = ["src", "tests/node", "tests/browser", "benchmarks"];
+    const folders = ["src", "studio/src", "studio/tests", "tests/node", "tests/browser", "benchmarks"];
     const long = folders.flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-        .filter((file) => /\.(ts|mjs)$/.test(file))
+        .filter((file) => /\.(tsx?|mjs)$/.test(file))
         .map((file) => ({
           file: join(folder, file),
           lines: readFileSync(join(root, folder, file), "utf8").split("\n").length,

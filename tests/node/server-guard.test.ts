@@ -1,5 +1,7 @@
 /** Who may ask, and for how much. */
+import { mkdir, writeFile } from "node:fs/promises";
 import { request } from "node:http";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EmilieClient } from "../../src/client/index.ts";
 import { emilie } from "./command-line.ts";
@@ -92,6 +94,31 @@ describe("on loopback", () => {
       expect(headers.get("cross-origin-embedder-policy")).toBe("require-corp");
       expect(headers.get("x-content-type-options")).toBe("nosniff");
     }
+  });
+
+  it("the studio's files are served where there are some, and nothing beside them", async () => {
+    const folder = join(open.folder, "studio");
+    await mkdir(join(folder, "assets"), { recursive: true });
+    await writeFile(join(folder, "index.html"), "<!doctype html>the studio");
+    await writeFile(join(folder, "assets", "app-1a2b.js"), "export {};");
+    await writeFile(join(open.folder, "secret.txt"), "secret");
+    const served = await serve({ data: null, preload: false, studio: folder });
+    const page = await fetch(`${served.server.url}/`);
+    expect(await page.text()).toContain("the studio");
+    expect(page.headers.get("cross-origin-embedder-policy")).toBe("require-corp");
+    const script = await fetch(`${served.server.url}/assets/app-1a2b.js`);
+    expect(script.headers.get("content-type")).toContain("text/javascript");
+    expect(script.headers.get("cache-control")).toContain("immutable");
+    for (const path of [
+      "/../secret.txt",
+      "/%2e%2e/secret.txt",
+      "/..%2fsecret.txt",
+      "/assets/",
+      "/assets/../../secret.txt",
+    ]) {
+      expect(await raw(served, path), path).toBe(404);
+    }
+    await served.close();
   });
 
   it("no path leads out, and nothing unknown is found", async () => {
