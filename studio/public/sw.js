@@ -31,7 +31,7 @@ async function page(request) {
     await (await caches.open(CACHE)).put(key, response.clone());
     return response;
   } catch (error) {
-    if (kept) return kept;
+    if (kept) return isolated(kept);
     throw error;
   }
 }
@@ -40,13 +40,13 @@ async function page(request) {
 async function file(request, pathname) {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(request);
-  if (kept && pathname.includes("/assets/")) return kept;
+  if (kept && pathname.includes("/assets/")) return isolated(kept);
   try {
     const response = isolated(await fetch(request));
     if (response.status === 200) await cache.put(request, response.clone()).catch(() => {});
     return response;
   } catch (error) {
-    if (kept) return kept;
+    if (kept) return isolated(kept);
     throw error;
   }
 }

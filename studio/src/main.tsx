@@ -7,7 +7,7 @@ import { keepForOffline } from "./shell/offline.ts";
 import { applyTheme } from "./shell/theme.ts";
 import { loadPast } from "./state/edit.ts";
 import { start } from "./state/session.ts";
-import { set } from "./state/store.ts";
+import { report, set } from "./state/store.ts";
 import "./styles/base.css";
 import "./styles/controls.css";
 import "./styles/layout.css";
@@ -18,6 +18,7 @@ applyTheme();
 loadPast();
 
 const page = __BACKEND__ === "page" ? new PageBackend(new URL("./", location.href).href) : null;
+if (page) page.onTrouble = report;
 set({ backend: page ?? new ServerBackend() });
 createRoot(document.getElementById("root")!).render(
   <StrictMode>

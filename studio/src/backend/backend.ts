@@ -136,6 +136,8 @@ export interface Backend {
   /** Where pictures go, for people who care. */
   readonly privacy: string;
   readonly formats: readonly PictureFormat[];
+  /** Hears of what went wrong beside what was asked for, as a session that could not be saved; what was asked for is done. */
+  onTrouble?: (error: unknown) => void;
   models(): Promise<readonly ModelInfo[]>;
   sessions(): Promise<readonly SessionSummary[]>;
   /** Opens a picture, or a session file. */

@@ -9,7 +9,7 @@ export function ContactSheet() {
   const pictures = useStudio((s) => s.pictures);
   const sheet = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    sheet.current?.querySelector("button")?.focus();
+    sheet.current?.querySelector<HTMLElement>(".contact-grid button")?.focus();
   }, []);
   return (
     <div className="contact-sheet" role="group" aria-label="Choose a variation" ref={sheet}>

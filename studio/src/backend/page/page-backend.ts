@@ -48,6 +48,7 @@ export class PageBackend implements Backend {
   readonly kind = "page";
   readonly privacy = "Everything is computed in this page. Your pictures do not leave your browser.";
   readonly formats: readonly PictureFormat[] = ["png", "jpeg", "webp"];
+  onTrouble?: (error: unknown) => void;
   readonly #base: string;
   #model: Promise<EditModel> | undefined;
   readonly #fetched = { bytes: 0, listener: (_: number) => {} };
@@ -282,7 +283,7 @@ export class PageBackend implements Backend {
     return viewSession(id, name, session, redrawn);
   }
 
-  /** Rejects where the disk is full; the session itself goes on. */
+  /** Never rejects: where the disk is full the session goes on, and the listener hears of it. */
   #save(): Promise<void> {
     const { id, session, redrawn } = this.#opened!;
     const save = async () => {
@@ -298,18 +299,14 @@ export class PageBackend implements Backend {
       };
       await writeSession({ ...facts, thumbnail: picture, manifest: parts.manifest }, parts);
     };
-    const saved = this.#saving.then(save);
-    this.#saving = saved.catch(() => {});
-    return saved.catch((cause) => {
-      const full = (cause as Error)?.name === "QuotaExceededError";
-      throw new EmilieError(
-        "io.failed",
-        full
-          ? "The browser's storage is full, so the last step is not saved. Save the session as a file, or delete old sessions."
-          : `The last step could not be saved in this browser (${(cause as Error)?.message ?? cause}). Save the session as a file.`,
-        { cause },
-      );
+    this.#saving = this.#saving.then(save).catch((cause: Error) => {
+      const full = cause.name === "QuotaExceededError";
+      const message = full
+        ? "The browser's storage is full, so this session is not saved any more. Save it as a file, or delete old sessions."
+        : `This session could not be saved in the browser (${cause.message}). Save it as a file.`;
+      this.onTrouble?.(new EmilieError("io.failed", message, { cause }));
     });
+    return this.#saving;
   }
 }
 
