@@ -18,12 +18,19 @@ export type ErrorCode =
   | "session.model" // made with other weights, or with a model that is not there
   | "runtime.missing" // onnxruntime is not installed
   | "runtime.failed"
+  | "runtime.memory" // the worker ran out of memory
   | "hub.missing" // no such repository, revision or file on the hub
   | "hub.denied" // gated, or the token may not read it
   | "hub.offline" // HF_HUB_OFFLINE is set, and the cache does not have it
   | "hub.unreachable" // no connection, or none that lasts
   | "hub.malformed" // an answer that no hub gives, or that is not safe to follow
   | "hub.corrupt" // what arrived is not what was promised
+  | "server.unreachable" // nobody answers there
+  | "server.denied" // no token, or a page of another origin
+  | "server.missing" // no such session, node, mask, job or model
+  | "server.busy" // too many requests, or the data folder belongs to another server
+  | "queue.full" // too many jobs are waiting
+  | "job.interrupted" // the worker or the server ended twice while the job ran
   | "aborted"
   | "disposed"
   | "io.failed";

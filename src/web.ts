@@ -9,8 +9,10 @@ export {
   maskFromAlpha,
   maskFromBox,
   maskFromPicture,
+  pictureFromMask,
+  resizeMask,
 } from "./images/mask.ts";
-export type { Size } from "./images/model-image.ts";
+export { fromModelImage, type Size, toModelImage } from "./images/model-image.ts";
 export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
 export { maskFromEllipse, maskFromPolygon } from "./images/shapes.ts";
 export { type EditOptions, type EditResult, edit, type Region } from "./method/edit.ts";
@@ -29,12 +31,21 @@ export type { MemoryMode } from "./models/session-cache.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";
 export type { Denoise, NoiseLevel, Sampler, SamplerOptions, Schedule, StepEvent } from "./samplers/types.ts";
 export type { Drift, InsideOutside } from "./session/drift.ts";
+export { preview } from "./session/preview.ts";
 export type { Recipe, RecipeRegion } from "./session/recipe.ts";
 export type { Replay, ReplayChanges } from "./session/replay.ts";
 export { type RunScriptOptions, runScript } from "./session/run-script.ts";
 export { type EditScript, editScriptSchema } from "./session/script.ts";
 export { scriptOf } from "./session/script-of.ts";
 export { type Node, openSession, Session, type SessionEditOptions } from "./session/session.ts";
+export {
+  openStoredSession,
+  readSessionFile,
+  type SessionParts,
+  sessionFile,
+  sessionParts,
+} from "./session/store.web.ts";
+export { pathTo } from "./session/tree-node.ts";
 export type { Verification, VerifyOptions } from "./session/verify.ts";
 export type { NoiseSource } from "./tensor/noise.ts";
 export type { Tensor } from "./tensor/tensor.ts";

@@ -13,9 +13,10 @@ Examples:
   $ emilie edit photo.jpg "make it winter"          edit a picture
   $ emilie edit out/session.emilie "make it night"  go on from there
   $ emilie pull timbrooks/instruct-pix2pix          a model for photographs
+  $ emilie studio                                   the same in the browser
   $ emilie edit --help                              everything about a command
 
-Every command but mcp, completion and help takes --json: one document on stdout, also for errors.
+Every command but studio, mcp, completion and help takes --json: one document on stdout, also for errors.
 Exit codes: 0 done, 1 it did not work, 2 wrong usage, 130 stopped by Ctrl-C.`;
 
 /**
@@ -32,6 +33,8 @@ const VERBS: Readonly<Record<string, () => Promise<(program: Command, context: C
   show: async () => (await import("./show.ts")).addShow,
   export: async () => (await import("./export.ts")).addExport,
   replay: async () => (await import("./replay.ts")).addReplay,
+  serve: async () => (await import("./serve.ts")).addServe,
+  studio: async () => (await import("./serve.ts")).addStudio,
   mcp: async () => (await import("./mcp.ts")).addMcp,
   completion: async () => (await import("./completion.ts")).addCompletion,
 };

@@ -144,6 +144,12 @@ const ENCODERS: Readonly<Record<string, (input: Sharp, quality?: number) => Shar
   tiff: (input) => input.tiff({ compression: "deflate" }),
 };
 const SAME_AS: Readonly<Record<string, string>> = { jpeg: "jpg", tif: "tiff" };
+
+/** What sharp makes of its input in one of the formats but PNG. */
+export function encodeAs(input: Sharp, format: string, quality?: number): Sharp {
+  return ENCODERS[SAME_AS[format] ?? format]!(input, quality);
+}
+
 /** Formats that change pixels a little. */
 const LOSSY = ["jpg", "webp", "avif"];
 
@@ -206,7 +212,7 @@ async function encode(picture: Picture, path: string, options: WriteOptions): Pr
   checkWritable(path, options);
   const format = formatOf(path);
   if (format === "png") return encodePng(picture, options);
-  const encoded = ENCODERS[format]!(rawInput(picture), options.quality);
+  const encoded = encodeAs(rawInput(picture), format, options.quality);
   const output = options.xmp === undefined ? encoded : encoded.withXmp(options.xmp);
   try {
     return await output.toBuffer();

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import type { Sharp, SharpInput, SharpOptions } from "sharp";
 import { EmilieError } from "../errors.ts";
 
-type Open = (input: SharpInput, options?: SharpOptions) => Sharp;
+type Open = (input: SharpInput | SharpInput[], options?: SharpOptions) => Sharp;
 
 const require = createRequire(import.meta.url);
 let loaded: Open | undefined;

@@ -49,11 +49,17 @@ export interface EditOptions {
   readonly strength?: number;
   /** What ε(∅, c) is told instead of "", for instance a no-op sentence. Default "". */
   readonly base?: string;
+  /** Ends after so many of the steps, with x̂₀ of the last of them as the result. Default: all are taken. */
+  readonly stopAfter?: number;
   /** Stops between steps with code "aborted". */
   readonly signal?: AbortSignal;
-  /** Awaited after every step. */
-  readonly onStep?: (event: StepEvent) => void | Promise<void>;
+  readonly onStep?: StepListener;
 }
+
+/** Hears of every step, and is awaited. "keep" ends the edit there as `stopAfter` does: what the preview shows is the result. */
+export type StepListener =
+  | ((event: StepEvent) => void | Promise<void>)
+  | ((event: StepEvent) => "keep" | undefined | Promise<"keep" | undefined>);
 
 /** What {@link edit} gives. */
 export interface EditResult {
@@ -61,6 +67,8 @@ export interface EditResult {
   readonly c: Tensor;
   /** False where no mask left anything to change; then c is the parent's, and no UNet ran. */
   readonly changed: boolean;
+  /** How many steps were taken: fewer than asked for where the edit was ended early. */
+  readonly steps: number;
 }
 
 const DEFAULTS = {
@@ -81,7 +89,16 @@ export function resolveOptions(model: EditModel, options: EditOptions = {}) {
     ...model.defaults,
     ...defined(options),
   };
-  const { steps, textGuidance, imageGuidance, control, strength, seed, sampler } = resolved;
+  const {
+    steps,
+    textGuidance,
+    imageGuidance,
+    control,
+    strength,
+    seed,
+    sampler,
+    stopAfter = steps,
+  } = resolved;
   const expect = (ok: boolean, what: string, given: unknown) => {
     if (!ok) throw new EmilieError("option.invalid", `${what}, got ${String(given)}`);
   };
@@ -89,6 +106,11 @@ export function resolveOptions(model: EditModel, options: EditOptions = {}) {
     Number.isInteger(steps) && steps >= 1 && steps <= 1000,
     "steps must be a whole number from 1 to 1000",
     steps,
+  );
+  expect(
+    Number.isInteger(stopAfter) && stopAfter >= 1 && stopAfter <= steps,
+    `stopAfter must be a whole number from 1 to the ${steps} steps`,
+    stopAfter,
   );
   expect(Number.isFinite(textGuidance), "the text guidance must be a finite number", textGuidance);
   expect(Number.isFinite(imageGuidance), "the image guidance must be a finite number", imageGuidance);
@@ -161,12 +183,14 @@ export async function edit(
   regions: readonly Region[],
   options: EditOptions = {},
 ): Promise<EditResult> {
+  const resolved = resolveOptions(model, options);
   const { seed, steps, sampler, textGuidance, imageGuidance, control, strength, base, signal, onStep } =
-    resolveOptions(model, options);
+    resolved;
+  const { stopAfter = steps } = resolved;
   if (regions.length === 0)
     throw new EmilieError("option.invalid", "an edit needs at least one instruction, got none");
   const active = checkRegions(regions, c);
-  if (active.length === 0 || strength === 0) return { c, changed: false };
+  if (active.length === 0 || strength === 0) return { c, changed: false, steps };
 
   // Texts, schedule, and z_T, which is the first thing the seed draws.
   const encode = (text: string) => model.encodeText(text, { signal });
@@ -201,10 +225,28 @@ export async function edit(
   const m = weakened(union(active), strength, c);
   const denoise = m ? controlled(guide, control, m, toScaled(model, c), schedule.trainSteps) : guide;
 
-  const z0 = await samplers[sampler](denoise, x, schedule, noise, async (event) => {
-    await onStep?.(event);
+  const result = await samplers[sampler](denoise, x, schedule, noise, async (event) => {
+    const answer = await onStep?.(event);
+    const taken = event.step + 1;
     if (signal?.aborted)
-      throw new EmilieError("aborted", `the edit was stopped after step ${event.step + 1} of ${event.steps}`);
-  });
-  return { c: nextCondition(model, z0, c, m && endsOnSource(control) ? m : undefined), changed: true };
+      throw new EmilieError("aborted", `the edit was stopped after step ${taken} of ${event.steps}`);
+    if (taken < steps && (answer === "keep" || taken >= stopAfter)) throw new Ended(event.denoised, taken);
+  }).then(
+    (z0) => new Ended(z0, steps),
+    (error) => {
+      if (error instanceof Ended) return error;
+      throw error;
+    },
+  );
+  const { z0, steps: taken } = result;
+  const next = nextCondition(model, z0, c, m && endsOnSource(control) ? m : undefined);
+  return { c: next, changed: true, steps: taken };
+}
+
+/** Thrown through a sampler that is ended early: the last x̂₀ is the result. */
+class Ended {
+  constructor(
+    readonly z0: Tensor,
+    readonly steps: number,
+  ) {}
 }

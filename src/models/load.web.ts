@@ -9,6 +9,10 @@ import type { MemoryMode } from "./session-cache.ts";
 
 /** How a model is loaded and run in a browser. */
 export interface WebLoadOptions extends WebEngineOptions {
+  /** What recipes call the model. Default: `baseUrl`, which means little on another site. */
+  readonly id?: string;
+  /** Fetches the checkpoint's files; to count bytes, or to answer from a cache. Default: the platform's. */
+  readonly fetch?: typeof fetch;
   /** "low": one session at a time. Default "normal". */
   readonly memory?: MemoryMode;
   /** Addresses of LoRA files to merge into the weights, each with how much of it; default weight 1. */
@@ -23,7 +27,7 @@ export interface WebLoadOptions extends WebEngineOptions {
 export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): Promise<EditModel> {
   const engine = createWebEngine(options);
   try {
-    return await createEditModel(webSource(baseUrl), engine, {
+    return await createEditModel(webSource(baseUrl, options.id, options.fetch), engine, {
       storage: fetchedStorage(),
       memory: options.memory,
       loras: options.lora?.map(openLora),

@@ -9,9 +9,8 @@ import { EmilieError } from "../errors.ts";
 import { readXmp, type WriteOptions } from "../images/codec.node.ts";
 import { readPngText } from "../images/png-text.ts";
 import { MAX_XMP_BYTES, readXmpValue, writeXmp } from "../images/xmp.ts";
-import { hashOf } from "./container.node.ts";
 import { maskPiece } from "./pack.node.ts";
-import { bytesOf } from "./recipe.ts";
+import { bytesOf, sha256 } from "./recipe.ts";
 import { MAX_NODES, recipeSchema } from "./schema.ts";
 import type { Session } from "./session.ts";
 import { type Node, pathTo } from "./tree-node.ts";
@@ -114,7 +113,13 @@ async function pathOf(session: Session, node: Node): Promise<PicturePath> {
     version: 1,
     model: session.modelFacts,
     original: { id: root!.id, width, height },
-    steps: edits.map(({ id, recipe, latent }) => ({ id, recipe: recipe!, latent: hashOf(bytesOf(latent)) })),
+    steps: await Promise.all(
+      edits.map(async ({ id, recipe, latent }) => ({
+        id,
+        recipe: recipe!,
+        latent: await sha256(bytesOf(latent)),
+      })),
+    ),
     masks,
   };
 }

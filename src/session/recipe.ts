@@ -40,6 +40,8 @@ export interface Recipe {
   readonly base: string;
   /** Absent at full strength (1), as in recipes from before there was one. */
   readonly strength?: number;
+  /** Where the edit was ended before its last step: how many it took. */
+  readonly stopAfter?: number;
 }
 
 /** SHA-256 as lower-case hex. */
@@ -65,11 +67,12 @@ export async function nodeId(recipe: Recipe): Promise<string> {
 }
 
 /** What a recipe records of an edit's settings. */
-export type RecipeSettings = Required<Omit<EditOptions, "signal" | "onStep">>;
+export type RecipeSettings = Required<Omit<EditOptions, "signal" | "onStep" | "stopAfter">> &
+  Pick<EditOptions, "stopAfter">;
 
 /** The settings of a recipe, as the method takes them; resolveOptions checks the names. */
 export function settingsOf(recipe: Recipe): RecipeSettings {
-  const { steps, textGuidance, imageGuidance, base } = recipe;
+  const { steps, textGuidance, imageGuidance, base, stopAfter } = recipe;
   return {
     seed: BigInt(recipe.seed),
     steps,
@@ -79,6 +82,7 @@ export function settingsOf(recipe: Recipe): RecipeSettings {
     control: recipe.control as RecipeSettings["control"],
     base,
     strength: recipe.strength ?? 1,
+    stopAfter,
   };
 }
 

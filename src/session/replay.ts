@@ -56,6 +56,8 @@ export function editAgain<N extends Node>(
   return session.edit(instruction ?? first!.instruction, {
     ...settingsOf(recipe),
     regions: rest,
+    // A step that was ended early is done whole again where its steps change.
+    ...(given.steps === undefined ? {} : { stopAfter: undefined }),
     ...given,
     mask: mask === null ? undefined : (mask ?? first!.mask),
     from,

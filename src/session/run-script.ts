@@ -17,6 +17,7 @@ export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "instruction
     | "regions"
     | "seed"
     | "steps"
+    | "stopAfter"
     | "sampler"
     | "strength"
     | "textGuidance"

@@ -9,7 +9,7 @@ import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
 import type { Recipe } from "./recipe.ts";
 
 export const FORMAT = "emilie-session";
-/** Version 2 has strengths in its recipes, and drift since the last edit of everything. */
+/** Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything. */
 export const VERSION = 2;
 const VERSIONS = [1, VERSION] as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
@@ -44,6 +44,7 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   control: text,
   base: text,
   strength: z.number().min(0).max(1).optional(),
+  stopAfter: z.int().min(1).max(999).optional(),
 });
 
 /** JSON has no Infinity: the PSNR of equal pictures is null there. */
@@ -122,7 +123,11 @@ export function parseManifest(json: string, path: string): Manifest {
     );
   }
   const result = manifestSchema.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) {
+    const later = ({ recipe }: StoredNode) => (recipe?.strength ?? recipe?.stopAfter) !== undefined;
+    if (result.data.version === VERSION || !result.data.nodes.some(later)) return result.data;
+    throw malformed(path, "it says version 1, which has neither strengths nor edits that were ended early");
+  }
   const issue = result.error.issues[0]!;
   throw malformed(path, `${issue.path.join(".") || "the whole"}: ${issue.message}`);
 }

@@ -25,7 +25,8 @@ export function scriptOfRecipes(
 
 function stepOf(id: string, recipe: Recipe, root: string): Step {
   const [first, ...rest] = recipe.regions;
-  const { parent, seed, steps, sampler, textGuidance, imageGuidance, control, base, strength } = recipe;
+  const { parent, seed, steps, stopAfter, sampler, textGuidance, imageGuidance, control, base, strength } =
+    recipe;
   return {
     id,
     from: parent === root ? ORIGINAL : parent,
@@ -34,6 +35,7 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
     // A seed is a number where that holds it exactly.
     seed: Number.isSafeInteger(Number(seed)) ? Number(seed) : seed,
     steps,
+    ...(stopAfter === undefined ? {} : { stopAfter }),
     sampler: sampler as Step["sampler"],
     textGuidance,
     imageGuidance,

@@ -31,6 +31,11 @@ const settings = {
     ),
   steps: z.int().min(1).max(1000).describe("Denoising steps."),
   sampler: z.enum(samplerNames).describe("How they are taken."),
+  stopAfter: z
+    .int()
+    .min(1)
+    .max(1000)
+    .describe("Ends after so many of the steps, with their preview as the result. Default: all are taken."),
   strength: z
     .number()
     .min(0)

@@ -10,17 +10,15 @@ import { compareInsideOutside } from "../images/difference.ts";
 import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
 import { fromModelImage, type Size, toModelImage, workingSize } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
-import { type EditOptions, resolveOptions } from "../method/edit.ts";
+import { type EditOptions, resolveOptions, type StepListener } from "../method/edit.ts";
 import { firstCondition, toDecoderInput } from "../method/latent-iteration.ts";
-import { type RelevanceOptions, relevance } from "../method/relevance.ts";
+import type { RelevanceOptions } from "../method/relevance.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
-import { createSchedule } from "../samplers/index.ts";
-import type { StepEvent } from "../samplers/types.ts";
-import { createNoise } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkEdit, remarksOn } from "./check-edit.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
 import { describeMask, nodeId, type Recipe, sha256 } from "./recipe.ts";
+import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./relevance-map.ts";
 import { type Replay, type ReplayChanges, replay } from "./replay.ts";
 import { runEdit, unionOf } from "./run.ts";
 import { type Node, type NodeHost, type NodeRecord, pathTo, TreeNode } from "./tree-node.ts";
@@ -42,8 +40,8 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   }[];
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
-  /** Awaited after every step; `denoised` in it can be decoded for a preview. */
-  readonly onProgress?: (event: StepEvent) => void | Promise<void>;
+  /** Hears of every step, and is awaited; `denoised` can be shown by `preview`. "keep" ends the edit with that as its result. */
+  readonly onProgress?: StepListener;
   /** Called before anything is computed with what is allowed and may surprise: words that are not read, a mask of another size or a black one. */
   readonly onWarning?: (message: string) => void;
 }
@@ -152,7 +150,7 @@ export class Session<N extends Node = Node> {
     } = options;
     this.#require(from, "the node to edit");
     const start = performance.now();
-    const before = this.model.calls.unet;
+    const callsBefore = this.model.calls.unet;
     const resolved = resolveOptions(this.model, method);
     checkEdit([{ instruction }, ...regions]);
     const place =
@@ -187,18 +185,23 @@ export class Session<N extends Node = Node> {
       control: resolved.control,
       base: resolved.base,
       ...(resolved.strength === 1 ? {} : { strength: resolved.strength }),
+      ...(resolved.stopAfter === resolved.steps ? {} : { stopAfter: resolved.stopAfter }),
     };
-    const id = await nodeId(recipe);
-    const known = () => {
+    const known = (id: string) => {
       const node = this.nodes.get(id);
       if (node) this.head = node;
       return node;
     };
-    if (this.nodes.has(id)) return known()!;
+    const before = known(await nodeId(recipe));
+    if (before) return before;
 
     const result = await runEdit(this.model, from.latent, own, { ...resolved, signal, onStep: onProgress });
+    // What was ended early has another recipe than was asked for.
+    const taken: Recipe = result.steps < resolved.steps ? { ...recipe, stopAfter: result.steps } : recipe;
+    const id = await nodeId(taken);
     // Meanwhile the same edit may have been made, or the parent deleted.
-    if (this.nodes.has(id)) return known()!;
+    const meanwhile = known(id);
+    if (meanwhile) return meanwhile;
     this.#require(from, "the edited node");
     own.forEach(({ mask }, i) => {
       if (mask) this.masks.set(masks[i]!.sha256, mask);
@@ -206,11 +209,11 @@ export class Session<N extends Node = Node> {
     const node = this.restore({
       id,
       parent: from,
-      recipe,
+      recipe: taken,
       latent: result.c,
       mask: unionOf(own.map((region) => region.mask)),
       changed: result.changed,
-      cost: { seconds: (performance.now() - start) / 1000, unetCalls: this.model.calls.unet - before },
+      cost: { seconds: (performance.now() - start) / 1000, unetCalls: this.model.calls.unet - callsBefore },
     });
     this.head = node;
     return node;
@@ -323,23 +326,13 @@ export class Session<N extends Node = Node> {
   }
 
   /** The automatic mask of an instruction, in the picture's pixels; it can be looked at and painted on. */
-  async relevance(
-    instruction: string,
-    options: RelevanceOptions & { readonly from?: Node; readonly seed?: number | bigint } = {},
-  ): Promise<Mask> {
-    const { from = this.head, seed = 0, ...rest } = options;
-    const { steps, sampler } = resolveOptions(this.model);
-    const schedule = createSchedule(this.model.schedulerConfig, { sampler, steps: Math.max(steps, 20) });
-    const { mask } = await relevance(this.model, from.latent, instruction, schedule, createNoise(seed), rest);
-    const [, h, w] = mask.shape as [number, number, number];
-    const { width, height } = this.original;
-    // Each latent pixel becomes its footprint, with hard edges: what the latent may not change, the picture shows unchanged.
-    const data = new Float32Array(width * height);
-    for (let i = 0; i < data.length; i++) {
-      const y = Math.floor((Math.floor(i / width) * h) / height);
-      data[i] = mask.data[y * w + Math.floor(((i % width) * w) / width)]!;
-    }
-    return { width, height, data };
+  async relevance(instruction: string, options: RelevanceMapOptions = {}): Promise<Mask> {
+    return (await this.relevanceMap(instruction, options)).mask;
+  }
+
+  /** The same, and the map from 0 to 1 that the mask is the upper part of. */
+  relevanceMap(instruction: string, options: RelevanceMapOptions = {}): Promise<RelevanceMap> {
+    return relevanceMap(this, instruction, options);
   }
 
   /** A node as this kind of session makes them; what the file-less session makes is enough for the browser. */

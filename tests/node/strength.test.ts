@@ -46,7 +46,7 @@ describe("strength", () => {
         const plain = await run({ control }, mask);
         expect(same((await run({ control, strength: 1 }, mask)).c, plain.c)).toBe(true);
         const before = model.calls.unet;
-        expect(await run({ control, strength: 0 }, mask)).toEqual({ c, changed: false });
+        expect(await run({ control, strength: 0 }, mask)).toMatchObject({ c, changed: false });
         expect(model.calls.unet).toBe(before);
       }
     },
