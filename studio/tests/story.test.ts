@@ -252,10 +252,10 @@ describe("the studio, without a server", () => {
   });
 
   it("says so when the browser's storage is full, and the edit is there all the same", async () => {
-    const devtools = await page.context().newCDPSession(page);
-    await devtools.send("Storage.overrideQuotaForOrigin", {
-      origin: new URL(site.url).origin,
-      quotaSize: 1000,
+    await page.evaluate(() => {
+      IDBObjectStore.prototype.put = () => {
+        throw new DOMException("The quota has been exceeded.", "QuotaExceededError");
+      };
     });
     await edit(page, "make it summer");
     await page.getByRole("alert").filter({ hasText: "storage is full" }).waitFor();
