@@ -2,7 +2,7 @@
  * The studio. `vite build` makes what `emilie studio` serves (dist/studio); with --mode site it makes a folder for any
  * static host (dist/site), where picturebook runs in the page itself.
  */
-import { cp, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, stat } from "node:fs/promises";
 import { extname, join, normalize, resolve } from "node:path";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
@@ -42,9 +42,6 @@ function assets(site: boolean): Plugin {
       await mkdir(join(out, "examples"), { recursive: true });
       for (const name of EXAMPLES) await cp(join(root, "examples", name), join(out, "examples", name));
       if (!site) return;
-      // What the page keeps for visits without a network.
-      const files = await readdir(join(out, "assets"));
-      await writeFile(join(out, "files.json"), JSON.stringify(files.map((name) => `assets/${name}`)));
       const filter = (path: string) => !/\/training$|README\.md$/.test(path);
       const folder = "models/picturebook";
       await cp(join(root, folder), join(out, folder), { recursive: true, filter });

@@ -3,7 +3,6 @@ import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
 import { PageBackend } from "./backend/page/page-backend.ts";
 import { ServerBackend } from "./backend/server/server-backend.ts";
-import { keepForOffline } from "./shell/offline.ts";
 import { applyTheme } from "./shell/theme.ts";
 import { loadPast } from "./state/edit.ts";
 import { start } from "./state/session.ts";
@@ -26,7 +25,4 @@ createRoot(document.getElementById("root")!).render(
   </StrictMode>,
 );
 await start();
-if (page) {
-  page.warm();
-  await keepForOffline();
-}
+page?.warm();

@@ -235,27 +235,11 @@ describe("the studio, without a server", () => {
     expect(errors).toEqual([]);
   });
 
-  it("opens without a network, with what it has kept", async () => {
-    await page.waitForFunction(async () => {
-      const files: string[] = await (await fetch("./files.json")).json();
-      const cache = await caches.open("emilie-page");
-      const kept = await Promise.all(
-        ["./", ...files].map((file) => cache.match(new URL(file, document.baseURI))),
-      );
-      return kept.every(Boolean);
-    });
-    await page.context().setOffline(true);
-    await page.reload();
-    await page.locator(".stage").waitFor({ timeout: 180_000 });
-    expect(await page.locator(".offline").textContent()).toContain("Offline");
-    await page.context().setOffline(false);
-  });
-
   it("says so when the browser's storage is full, and the edit is there all the same", async () => {
-    const devtools = await page.context().newCDPSession(page);
-    await devtools.send("Storage.overrideQuotaForOrigin", {
-      origin: new URL(site.url).origin,
-      quotaSize: 1000,
+    await page.evaluate(() => {
+      IDBObjectStore.prototype.put = () => {
+        throw new DOMException("The quota has been exceeded.", "QuotaExceededError");
+      };
     });
     await edit(page, "make it summer");
     await page.getByRole("alert").filter({ hasText: "storage is full" }).waitFor();

@@ -36,13 +36,20 @@ function answer({ blob, type }: File, init?: RequestInit): Response {
 async function load(url: string, onBytes: (bytes: number) => void): Promise<File | null> {
   const cache = await globalThis.caches?.open(CACHE).catch(() => undefined);
   const kept = await cache?.match(url);
-  if (kept && (await isCurrent(url, kept))) {
+  if (kept?.ok && (await isCurrent(url, kept))) {
     const blob = await kept.blob();
     onBytes(blob.size);
     return { blob, type: kept.headers.get("content-type") ?? "" };
   }
-  const response = await fetch(url, { cache: "no-cache" });
-  if (response.status === 404) return null;
+  const response = await fetch(url, { cache: "no-cache" }).catch((error) => {
+    // That a file is not there was known before the network went.
+    if (kept?.status === 404) return kept;
+    throw error;
+  });
+  if (response.status === 404) {
+    await cache?.put(url, new Response(null, { status: 404 })).catch(() => {});
+    return null;
+  }
   if (!response.ok || !response.body) throw new Error(`${url} answered with status ${response.status}.`);
   const counter = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {

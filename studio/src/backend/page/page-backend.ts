@@ -3,6 +3,7 @@ import {
   type EditModel,
   EmilieError,
   loadModel,
+  type Mask,
   type Node,
   openSession,
   openStoredSession,
@@ -14,14 +15,12 @@ import {
   type SessionEditOptions,
   sessionFile,
   sessionParts,
-  toModelImage,
 } from "../../../../src/web.ts";
 import { encodePicture, thumbnail } from "../../ui/pictures.ts";
 import type {
   Backend,
   Call,
   EditRequest,
-  EditSettings,
   Loading,
   ModelInfo,
   PictureFormat,
@@ -31,6 +30,7 @@ import type {
 } from "../backend.ts";
 import { modelFetch } from "./model-files.ts";
 import { ELSEWHERE, PICTUREBOOK } from "./models.ts";
+import { largest, redrawn, settings } from "./parts.ts";
 import { deleteSession, listSessions, readSession, updateSession, writeSession } from "./storage.ts";
 import { viewSession } from "./view.ts";
 
@@ -122,9 +122,7 @@ export class PageBackend implements Backend {
     const [first, ...rest] = request.regions;
     if (!first) throw new EmilieError("option.invalid", "An edit needs an instruction.");
     const masks = request.regions.map(({ mask }) => mask);
-    const whole = masks.some((mask) => !mask)
-      ? undefined
-      : largest(masks as NonNullable<(typeof masks)[number]>[]);
+    const whole = masks.some((mask) => !mask) ? undefined : largest(masks as Mask[]);
     await session.edit(first.instruction, {
       ...settings(request),
       from,
@@ -308,31 +306,4 @@ export class PageBackend implements Backend {
     });
     return this.#saving;
   }
-}
-
-/** How well the autoencoder redraws the original: about 31 dB in picturebook's own world. */
-async function redrawn({ model, original, size, root }: Session): Promise<number> {
-  const image = toModelImage(original, size.width, size.height);
-  const again = await model.decodeLatent(root.latent);
-  let squared = 0;
-  // Both run from -1 to 1, so the peak is 2.
-  image.data.forEach((value, i) => {
-    squared += (value - Math.min(1, Math.max(-1, again.data[i]!))) ** 2;
-  });
-  return 10 * Math.log10((4 * image.data.length) / Math.max(squared, 1e-9));
-}
-
-function settings(request: Partial<EditSettings>): SessionEditOptions {
-  const { seed, steps, sampler, textGuidance, imageGuidance, control, strength } = request;
-  const options = { seed, steps, sampler, textGuidance, imageGuidance, control, strength };
-  return Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as SessionEditOptions;
-}
-
-function largest(masks: readonly { width: number; height: number; data: Float32Array }[]) {
-  const [first, ...rest] = masks;
-  if (!first || rest.length === 0) return first;
-  const data = first.data.map((m, i) => rest.reduce((max, { data }) => Math.max(max, data[i]!), m));
-  return { ...first, data };
 }
