@@ -13,12 +13,13 @@ export {
   maskFromBox,
   maskFromPicture,
 } from "./images/mask.ts";
+export type { MaskSources } from "./images/mask-spec.ts";
 export type { Size } from "./images/model-image.ts";
 export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
 export { readMask } from "./images/read-mask.node.ts";
-export { maskFromEllipse, maskFromPolygon } from "./images/shapes.ts";
+export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts";
 export { type Frame, type StripOptions, strip } from "./images/strip.ts";
-export { type EditOptions, type EditResult, edit, type Region } from "./method/edit.ts";
+export { type EditOptions, type EditResult, edit, type Region, type StepListener } from "./method/edit.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
 export { type LoadOptions, type LoraOption, loadModel } from "./models/load.node.ts";
@@ -34,13 +35,19 @@ export type { MemoryMode } from "./models/session-cache.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";
 export type { Denoise, NoiseLevel, Sampler, SamplerOptions, Schedule, StepEvent } from "./samplers/types.ts";
 export type { Drift, InsideOutside } from "./session/drift.ts";
+export type {
+  EditScript,
+  EditScriptRegion,
+  EditScriptSettings,
+  EditScriptStep,
+} from "./session/edit-script.ts";
 export { type ExportOptions, exportPicture } from "./session/export.node.ts";
 export type { FileEditOptions, FileNode, MaskSource } from "./session/file-node.node.ts";
 export { openSession } from "./session/open.node.ts";
 export type { Recipe, RecipeRegion } from "./session/recipe.ts";
+export type { RelevanceMap, RelevanceMapOptions } from "./session/relevance-map.ts";
 export type { Replay, ReplayChanges } from "./session/replay.ts";
 export type { RunScriptOptions } from "./session/run-script.ts";
-export { type EditScript, editScriptSchema } from "./session/script.ts";
 export { parseScript, readScript, runScript } from "./session/script-file.node.ts";
 export { scriptOf } from "./session/script-of.ts";
 export { type Node, Session, type SessionEditOptions } from "./session/session.ts";

@@ -14,8 +14,8 @@ export {
 } from "./images/mask.ts";
 export { fromModelImage, type Size, toModelImage } from "./images/model-image.ts";
 export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
-export { maskFromEllipse, maskFromPolygon } from "./images/shapes.ts";
-export { type EditOptions, type EditResult, edit, type Region } from "./method/edit.ts";
+export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts";
+export { type EditOptions, type EditResult, edit, type Region, type StepListener } from "./method/edit.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
 export { loadModel, type WebLoadOptions } from "./models/load.web.ts";
@@ -31,11 +31,17 @@ export type { MemoryMode } from "./models/session-cache.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";
 export type { Denoise, NoiseLevel, Sampler, SamplerOptions, Schedule, StepEvent } from "./samplers/types.ts";
 export type { Drift, InsideOutside } from "./session/drift.ts";
+export type {
+  EditScript,
+  EditScriptRegion,
+  EditScriptSettings,
+  EditScriptStep,
+} from "./session/edit-script.ts";
 export { preview } from "./session/preview.ts";
 export type { Recipe, RecipeRegion } from "./session/recipe.ts";
+export type { RelevanceMap, RelevanceMapOptions } from "./session/relevance-map.ts";
 export type { Replay, ReplayChanges } from "./session/replay.ts";
 export { type RunScriptOptions, runScript } from "./session/run-script.ts";
-export { type EditScript, editScriptSchema } from "./session/script.ts";
 export { scriptOf } from "./session/script-of.ts";
 export { type Node, openSession, Session, type SessionEditOptions } from "./session/session.ts";
 export {

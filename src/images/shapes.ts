@@ -2,6 +2,7 @@
 import { EmilieError } from "../errors.ts";
 import type { Mask } from "./mask.ts";
 
+/** In pixels of the picture, from the upper left corner. */
 export type Point = readonly [x: number, y: number];
 
 /** More corners than anybody draws; each costs time on every row. */

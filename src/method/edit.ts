@@ -53,6 +53,7 @@ export interface EditOptions {
   readonly stopAfter?: number;
   /** Stops between steps with code "aborted". */
   readonly signal?: AbortSignal;
+  /** Hears of every step. */
   readonly onStep?: StepListener;
 }
 

@@ -20,7 +20,9 @@ export interface ModelName {
   readonly loras: readonly LoraOption[];
 }
 
+/** A LoRA, and how much of it. */
 export interface LoraOption {
+  /** A .safetensors file. */
   readonly file: string;
   /** How much of it is merged. Default 1. */
   readonly weight?: number;

@@ -5,7 +5,8 @@ import { type MaskSources, makeMask, parseMaskSpec } from "../images/mask-spec.t
 import type { Size } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
 import type { StepEvent } from "../samplers/types.ts";
-import { type EditScript, ORIGINAL, planScript, type ScriptStep } from "./script.ts";
+import type { EditScript } from "./edit-script.ts";
+import { ORIGINAL, planScript, type ScriptStep } from "./script.ts";
 import type { Session, SessionEditOptions } from "./session.ts";
 import type { Node } from "./tree-node.ts";
 
@@ -46,6 +47,7 @@ export async function readyStep(step: ScriptStep, size: Size, sources: MaskSourc
   return { id, from, instruction, mask: await make(step.mask), options: { ...settings, regions } };
 }
 
+/** How a script is run. */
 export interface RunScriptOptions {
   /** Where steps without a `from` begin. Default: the head. */
   readonly from?: Node;
@@ -55,9 +57,11 @@ export interface RunScriptOptions {
   readonly masks?: ReadonlyMap<string, Mask>;
   /** Stops between denoising steps with code "aborted"; what is finished stays in the session. */
   readonly signal?: AbortSignal;
+  /** Awaited after every denoising step, with the id of the script's step. */
   readonly onProgress?: (event: StepEvent & { readonly id: string }) => void | Promise<void>;
   /** Called with each node that a step has made, in order. */
   readonly onNode?: (node: Node, id: string) => void | Promise<void>;
+  /** Told what is allowed and may surprise. */
   readonly onWarning?: (message: string) => void;
 }
 

@@ -100,7 +100,7 @@ const manifestSchema = z.strictObject({
   pieces: z.array(pieceSchema).max(3 * MAX_NODES),
 });
 
-export type Manifest = z.output<typeof manifestSchema>;
+export interface Manifest extends z.output<typeof manifestSchema> {}
 export type StoredNode = z.output<typeof nodeSchema>;
 export type StoredDrift = z.output<typeof driftSchema>;
 export type PieceEntry = z.output<typeof pieceSchema>;

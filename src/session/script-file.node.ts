@@ -6,8 +6,9 @@ import { isNode, LineCounter, parseDocument, stringify } from "yaml";
 import { EmilieError } from "../errors.ts";
 import { readPicture } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
+import type { EditScript } from "./edit-script.ts";
 import { type RunScriptOptions, runScript as run } from "./run-script.ts";
-import { type EditScript, planScript, type ScriptIssue, scriptIssue, wrongScript } from "./script.ts";
+import { planScript, type ScriptIssue, scriptIssue, wrongScript } from "./script.ts";
 import type { Session } from "./session.ts";
 import type { Node } from "./tree-node.ts";
 

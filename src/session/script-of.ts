@@ -1,6 +1,8 @@
 /** A session's edits as an edit script: what runs again on this picture, or on another one. */
+
+import type { EditScript } from "./edit-script.ts";
 import type { Recipe, RecipeRegion } from "./recipe.ts";
-import { type EditScript, ORIGINAL } from "./script.ts";
+import { ORIGINAL } from "./script.ts";
 import type { Session } from "./session.ts";
 import type { Node } from "./tree-node.ts";
 

@@ -7,6 +7,7 @@ import { EmilieError } from "../errors.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
 import { samplerNames } from "../samplers/index.ts";
 import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
+import type { EditScript } from "./edit-script.ts";
 
 /** What steps start from that is no step. */
 export const ORIGINAL = "original";
@@ -79,6 +80,7 @@ export const scriptStepSchema = z.strictObject({
   ...z.object(settings).partial().shape,
 });
 
+/** The zod schema of {@link EditScript}, for programs that take scripts from elsewhere. */
 export const editScriptSchema = z.strictObject({
   $schema: z.string().optional().describe("For editors that check and complete."),
   defaults: z
@@ -87,7 +89,7 @@ export const editScriptSchema = z.strictObject({
     .optional()
     .describe("Settings of all steps that say no other."),
   steps: z.array(scriptStepSchema).min(1).max(MAX_STEPS),
-});
+}) satisfies z.ZodType<EditScript, EditScript>;
 
 /** The JSON schema that is published in schema/edit-script.schema.json, for editors and other programs. */
 export function scriptJsonSchema(): object {
@@ -99,8 +101,6 @@ export function scriptJsonSchema(): object {
   };
 }
 
-/** An edit script as it is written. */
-export type EditScript = z.input<typeof editScriptSchema>;
 type StepSettings = z.output<z.ZodObject<typeof settings>>;
 
 /** A step with everything settled but its masks, which are words still. */

@@ -20,10 +20,13 @@ const codec = {
 
 /** What a page keeps of a session: the pieces by name, of which an edit adds one or two, and the manifest. */
 export interface SessionParts {
+  /** The tree with its recipes, as JSON. */
   readonly manifest: Manifest;
+  /** What the manifest names: the original, latents, masks. */
   readonly pieces: readonly Piece[];
 }
 
+/** The session as parts, for a page that keeps it. */
 export function sessionParts(session: Session): Promise<SessionParts> {
   return packSession(session, codec);
 }
