@@ -78,9 +78,11 @@ export class Dispatcher {
   }
 
   async view(job: Job): Promise<JobInfo> {
-    const waits = job.state === "waiting";
-    const order = waits ? (await this.#parts.queue.order()).findIndex(({ id }) => id === job.id) : -1;
-    const position = order < 0 ? null : order + (this.#running ? 1 : 0);
+    const { queue } = this.#parts;
+    const order = job.state === "waiting" ? (await queue.order()).findIndex(({ id }) => id === job.id) : -1;
+    // The queue's word, since a job that was just taken is not yet at work here.
+    const running = (await queue.list()).filter(({ state }) => state === "running").length;
+    const position = order < 0 ? null : order + running;
     return jobView(job, position, job.finished === null ? (this.#progress.get(job.id) ?? null) : null);
   }
 

@@ -114,7 +114,13 @@ describe("examples", () => {
     const typed = examples.filter(({ language }) => language === "ts");
     for (const [i, { code }] of typed.entries()) await writeFile(join(folder, `typed-${i}.mts`), code);
     const compilerOptions = {
-      paths: { emilie: [join(root, "src/index.ts")], "emilie/web": [join(root, "src/web.ts")] },
+      paths: {
+        emilie: [join(root, "src/index.ts")],
+        "emilie/client": [join(root, "src/client/index.ts")],
+        "emilie/server": [join(root, "src/server.ts")],
+        "emilie/web": [join(root, "src/web.ts")],
+        openai: [join(root, "node_modules/openai/index.d.mts")],
+      },
       typeRoots: [join(root, "node_modules/@types")],
     };
     const config = { extends: join(root, "tsconfig.json"), compilerOptions, include: ["typed-*.mts"] };
