@@ -9,10 +9,21 @@ export default defineConfig({
       {
         test: {
           name: "node",
-          include: ["src/**/*.test.ts", "tests/node/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "studio/src/**/*.test.ts", "tests/node/**/*.test.ts"],
           environment: "node",
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        // The built site in a real browser: npm run test:studio builds it first.
+        test: {
+          name: "studio",
+          include: ["studio/tests/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          bail: 1,
         },
       },
       {

@@ -18,19 +18,30 @@ export type ErrorCode =
   | "session.model" // made with other weights, or with a model that is not there
   | "runtime.missing" // onnxruntime is not installed
   | "runtime.failed"
+  | "runtime.memory" // the worker ran out of memory
   | "hub.missing" // no such repository, revision or file on the hub
   | "hub.denied" // gated, or the token may not read it
   | "hub.offline" // HF_HUB_OFFLINE is set, and the cache does not have it
   | "hub.unreachable" // no connection, or none that lasts
   | "hub.malformed" // an answer that no hub gives, or that is not safe to follow
   | "hub.corrupt" // what arrived is not what was promised
+  | "server.unreachable" // nobody answers there
+  | "server.denied" // no token, or a page of another origin
+  | "server.missing" // no such session, node, mask, job or model
+  | "server.busy" // too many requests, or the data folder belongs to another server
+  | "queue.full" // too many jobs are waiting
+  | "job.interrupted" // the worker or the server ended twice while the job ran
   | "aborted"
   | "disposed"
   | "io.failed";
 
+/** What this package throws: `code` for programs, `message` for people. {@link isEmilieError} recognises it everywhere. */
 export class EmilieError extends Error {
+  /** "EmilieError", by which it is recognised across realms. */
   override readonly name = "EmilieError";
+  /** An error; `cause` in the options is the one below it, where there is one. */
   constructor(
+    /** What went wrong, in one word for programs. */
     readonly code: ErrorCode,
     message: string,
     options?: { cause?: unknown },

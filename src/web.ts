@@ -1,18 +1,57 @@
 /** emilie in the browser: the same method on onnxruntime-web; pictures come as Blobs or bytes. */
 export { EmilieError, type ErrorCode, isEmilieError } from "./errors.ts";
 export { encodePng, readPicture } from "./images/codec.web.ts";
-export { compareInsideOutside } from "./images/difference.ts";
-export { type Mask, maskFromBox, maskFromPicture } from "./images/mask.ts";
-export type { Picture } from "./images/picture.ts";
-export { type EditOptions, type EditResult, edit, type Region } from "./method/edit.ts";
+export { compareInsideOutside, type Difference } from "./images/difference.ts";
+export {
+  type Box,
+  invertMask,
+  type Mask,
+  maskFromAlpha,
+  maskFromBox,
+  maskFromPicture,
+  pictureFromMask,
+  resizeMask,
+} from "./images/mask.ts";
+export { fromModelImage, type Size, toModelImage } from "./images/model-image.ts";
+export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
+export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts";
+export { type EditOptions, type EditResult, edit, type Region, type StepListener } from "./method/edit.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
-export { relevance } from "./method/relevance.ts";
-export { loadModel } from "./models/load.web.ts";
-export type { EditModel } from "./models/model.ts";
+export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
+export { loadModel, type WebLoadOptions } from "./models/load.web.ts";
+export type {
+  CallOptions,
+  EditDefaults,
+  EditModel,
+  PredictionType,
+  TextEncoding,
+  UNetInput,
+} from "./models/model.ts";
+export type { MemoryMode } from "./models/session-cache.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";
-export type { Drift } from "./session/drift.ts";
-export type { Recipe } from "./session/recipe.ts";
+export type { Denoise, NoiseLevel, Sampler, SamplerOptions, Schedule, StepEvent } from "./samplers/types.ts";
+export type { Drift, InsideOutside } from "./session/drift.ts";
+export type {
+  EditScript,
+  EditScriptRegion,
+  EditScriptSettings,
+  EditScriptStep,
+} from "./session/edit-script.ts";
+export { preview } from "./session/preview.ts";
+export type { Recipe, RecipeRegion } from "./session/recipe.ts";
+export type { RelevanceMap, RelevanceMapOptions } from "./session/relevance-map.ts";
 export type { Replay, ReplayChanges } from "./session/replay.ts";
+export { type RunScriptOptions, runScript } from "./session/run-script.ts";
+export { scriptOf } from "./session/script-of.ts";
 export { type Node, openSession, Session, type SessionEditOptions } from "./session/session.ts";
-export type { Verification } from "./session/verify.ts";
+export {
+  openStoredSession,
+  readSessionFile,
+  type SessionParts,
+  sessionFile,
+  sessionParts,
+} from "./session/store.web.ts";
+export { pathTo } from "./session/tree-node.ts";
+export type { Verification, VerifyOptions } from "./session/verify.ts";
+export type { NoiseSource } from "./tensor/noise.ts";
 export type { Tensor } from "./tensor/tensor.ts";

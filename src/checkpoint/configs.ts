@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
-import { count, inert, only, parseConfig, perBlock, readConfig, spread } from "./parse-config.ts";
+import { count, inert, only, parseConfig, perBlock, spread } from "./parse-config.ts";
 import { type CheckpointSource, readJson } from "./source.ts";
 
 const activation = only("silu", "swish");
@@ -49,8 +49,8 @@ const unetSchema = z.strictObject({
   dual_cross_attention: only(false),
   use_linear_projection: z.boolean().default(false),
   class_embed_type: only(null),
-  addition_embed_type: only(null),
-  addition_time_embed_dim: only(null),
+  addition_embed_type: z.literal("text_time").nullable().default(null),
+  addition_time_embed_dim: count.nullable().default(null),
   num_class_embeds: only(null),
   upcast_attention: z.boolean().default(false), // everything is computed in fp32
   resnet_time_scale_shift: only("default"),
@@ -63,7 +63,7 @@ const unetSchema = z.strictObject({
   time_cond_proj_dim: only(null),
   conv_in_kernel: z.literal([1, 3, 5, 7]).default(3),
   conv_out_kernel: z.literal([1, 3, 5, 7]).default(3),
-  projection_class_embeddings_input_dim: only(null),
+  projection_class_embeddings_input_dim: count.nullable().default(null),
   attention_type: only("default"),
   class_embeddings_concat: only(false),
   mid_block_only_cross_attention: z.boolean().nullable().default(null), // means nothing to the mid blocks above
@@ -89,6 +89,7 @@ export type UNetConfig = z.output<typeof unetSchema> & { readonly levels: readon
 
 export function parseUNetConfig(json: unknown, path = "unet/config.json"): UNetConfig {
   const config = parseConfig(json, path, unetSchema);
+  checkAdded(config, path);
   const n = config.block_out_channels.length;
   const per = <T>(key: keyof typeof config) => spread<T>(config[key] as T | T[], n, key, path);
   const layers = per<number>("layers_per_block");
@@ -110,6 +111,21 @@ export function parseUNetConfig(json: unknown, path = "unet/config.json"): UNetC
   }));
   return { ...config, levels };
 }
+
+/** SDXL's added conditioning: a pooled text and six numbers of so many sinusoids each. */
+function checkAdded(config: z.output<typeof unetSchema>, path: string): void {
+  if (config.addition_embed_type === null) return;
+  const { addition_time_embed_dim: waves, projection_class_embeddings_input_dim: width } = config;
+  if (waves !== null && width !== null && width > TIME_IDS * waves) return;
+  throw new EmilieError(
+    "checkpoint.unsupported",
+    `${path}: "addition_embed_type" is "text_time", which needs "addition_time_embed_dim" (${waves}) and a ` +
+      `"projection_class_embeddings_input_dim" (${width}) of more than ${TIME_IDS} times as much.`,
+  );
+}
+
+/** Original size, corner of the crop, target size: height and width each. */
+export const TIME_IDS = 6;
 
 const vaeSchema = z.strictObject({
   in_channels: only(3),
@@ -157,7 +173,7 @@ const textSchema = z.strictObject({
   bos_token_id: inert,
   eos_token_id: inert,
   pad_token_id: inert,
-  projection_dim: inert,
+  projection_dim: count.nullable().default(512), // of the pooled output, where there is one
   architectures: inert,
   dropout: inert,
   attention_dropout: inert,
@@ -202,79 +218,12 @@ export function parseClipTextConfig(json: unknown, path = "text_encoder/config.j
   return config;
 }
 
-const component = z.tuple([z.string().nullable(), z.string().nullable()]).nullable();
-
-const pipelineSchema = z.looseObject({
-  _class_name: z.string(),
-  unet: component,
-  vae: component,
-  text_encoder: component,
-  tokenizer: component,
-  scheduler: component,
-});
-
-/** Pipelines of the SD 1.x and 2.x kind, whose components an editor can be made of. */
-const FAMILY = /^StableDiffusion(InstructPix2Pix|Img2Img|Inpaint|InpaintLegacy)?Pipeline$/;
-
-/** model_index.json: checks that the checkpoint is one that this package can run at all. Returns the pipeline's class. */
-export async function checkPipeline(source: CheckpointSource): Promise<string> {
-  const path = "model_index.json";
-  const parsed = pipelineSchema.safeParse(await readJson(source, path));
-  if (!parsed.success) {
-    throw new EmilieError(
-      "checkpoint.malformed",
-      `${path} of ${source.id} does not name the components unet, vae, text_encoder, tokenizer and scheduler.`,
-    );
-  }
-  const index = parsed.data;
-  const refuse = (key: string, value: unknown, expected: string) =>
-    new EmilieError(
-      "checkpoint.unsupported",
-      `${path} of ${source.id}: "${key}" is ${JSON.stringify(value)}; ${expected}.`,
-    );
-  if (!FAMILY.test(index._class_name)) {
-    throw refuse(
-      "_class_name",
-      index._class_name,
-      "expected StableDiffusionInstructPix2PixPipeline or its kin",
-    );
-  }
-  const classes = {
-    unet: /^UNet2DConditionModel$/,
-    vae: /^AutoencoderKL$/,
-    text_encoder: /^CLIPTextModel$/,
-    tokenizer: /^CLIPTokenizer(Fast)?$/,
-  };
-  for (const [key, wanted] of Object.entries(classes)) {
-    const name = index[key as keyof typeof classes]?.[1];
-    if (!wanted.test(name ?? "")) throw refuse(key, index[key], `expected the class ${wanted.source}`);
-  }
-  return index._class_name;
-}
-
 export const readUNetConfig = async (source: CheckpointSource): Promise<UNetConfig> =>
   parseUNetConfig(await readJson(source, "unet/config.json"));
 export const readVaeConfig = async (source: CheckpointSource): Promise<VaeConfig> =>
   parseVaeConfig(await readJson(source, "vae/config.json"));
-export const readClipTextConfig = async (source: CheckpointSource): Promise<ClipTextConfig> =>
-  parseClipTextConfig(await readJson(source, "text_encoder/config.json"));
-
-const defaultsSchema = z.strictObject({
-  defaults: z
-    .strictObject({
-      steps: count.optional(),
-      sampler: z.string().optional(),
-      textGuidance: z.number().optional(),
-      imageGuidance: z.number().optional(),
-    })
-    .default({}),
-  nativeSize: count.optional(),
-});
-
-export type EmilieDefaults = z.output<typeof defaultsSchema>;
-
-/** emilie.json beside model_index.json: what the checkpoint's authors recommend, where they say so. */
-export async function readDefaults(source: CheckpointSource): Promise<EmilieDefaults> {
-  if (!(await source.exists("emilie.json"))) return { defaults: {} };
-  return readConfig(source, "emilie.json", defaultsSchema);
-}
+export const readClipTextConfig = async (
+  source: CheckpointSource,
+  folder = "text_encoder",
+): Promise<ClipTextConfig> =>
+  parseClipTextConfig(await readJson(source, `${folder}/config.json`), `${folder}/config.json`);

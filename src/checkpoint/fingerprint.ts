@@ -10,10 +10,19 @@ import type { WeightTable } from "./weights.ts";
 const PIECES = 4;
 const PIECE_BYTES = 4096;
 
-/** SHA-256 over the weight files' names, sizes, headers and a few pieces of their contents. */
-export async function fingerprint(source: CheckpointSource, tables: readonly WeightTable[]): Promise<string> {
-  const parts: (Uint8Array | string)[] = [];
-  for (const file of tables.flatMap((t) => t.files)) {
+/**
+ * SHA-256 over the weight files' names, sizes, headers and a few pieces of their contents, and over `variants`: what else
+ * makes different models of the same files.
+ */
+export async function fingerprint(
+  source: CheckpointSource,
+  tables: readonly WeightTable[],
+  variants: readonly string[] = [],
+): Promise<string> {
+  const parts: (Uint8Array | string)[] = [...variants];
+  // A single file is in several tables.
+  const files = new Map(tables.flatMap((table) => table.files).map((file) => [file.path, file]));
+  for (const file of files.values()) {
     parts.push(`${file.path}:${file.size}:`, file.header);
     const start = 8 + file.header.length;
     const length = Math.min(PIECE_BYTES, file.size - start);

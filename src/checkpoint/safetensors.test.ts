@@ -83,6 +83,13 @@ describe("a hostile header", () => {
     ["bytes that do not fit the shape", { a: f32([3], 0, 8) }, 8],
     ["an unknown dtype", { a: { ...f32([1], 0, 4), dtype: "constructor" } }, 4],
     ["no shape", { a: { dtype: "F32", data_offsets: [0, 4] } }, 4],
+    ["a side of 2⁶³", { a: f32([2 ** 63], 0, 4) }, 4],
+    ["sides whose product wraps around to the right size", { a: f32([2 ** 32, 2 ** 32, 1], 0, 0) }, 0],
+    ["a dtype that is wider than its bytes", { a: { ...f32([2], 0, 8), dtype: "F64" } }, 8],
+    ["a dtype that is narrower than its bytes", { a: { ...f32([2], 0, 8), dtype: "F16" } }, 8],
+    ["offsets beyond what a number can hold", { a: f32([1], 2 ** 63, 2 ** 63 + 4096) }, 4],
+    ["offsets as strings", { a: { ...f32([1], 0, 4), data_offsets: ["0", "4"] } }, 4],
+    ["a third offset", { a: { ...f32([1], 0, 4), data_offsets: [0, 4, 8] } }, 4],
     ["metadata that is no map of strings", { __metadata__: { a: 1 } }, 0],
     ["a list", [], 0],
     ["null", null, 0],
@@ -92,6 +99,22 @@ describe("a hostile header", () => {
         code: "checkpoint.malformed",
         message: expect.stringContaining("x.safetensors"),
       }),
+    );
+  });
+
+  it.each([
+    ["a side of 2⁶³ − 1", '{"a":{"dtype":"F32","shape":[9223372036854775807],"data_offsets":[0,4]}}'],
+    [
+      "offsets of 2⁶⁴",
+      '{"a":{"dtype":"F32","shape":[1],"data_offsets":[18446744073709551612,18446744073709551616]}}',
+    ],
+    ["a size that is not a number", '{"a":{"dtype":"F32","shape":[1e999],"data_offsets":[0,4]}}'],
+    ["deep nesting", `{"a":${"[".repeat(20_000)}${"]".repeat(20_000)}}`],
+    ["no end", '{"a":'],
+  ])("with %s, as text, is refused", (_, text) => {
+    const header = new TextEncoder().encode(text);
+    expect(() => parseSafetensorsHeader(header, 8 + header.length + 4, "x.safetensors")).toThrow(
+      expect.objectContaining({ code: "checkpoint.malformed" }),
     );
   });
 
@@ -132,6 +155,65 @@ describe("a hostile header", () => {
         }
         expect(position).toBe(size);
       }),
+    );
+  });
+});
+
+describe("a file that something happened to", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "emilie-damaged-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const whole = writeSafetensors({
+    a: { data: Float32Array.of(1, 2, 3, 4, 5, 6), shape: [2, 3] },
+    b: { data: Float32Array.of(7, 8), shape: [2] },
+  });
+  const read = async (bytes: Uint8Array) => {
+    writeFileSync(join(folder, "x"), bytes);
+    try {
+      return (await readSafetensorsHeader(folderSource(folder), "x")).tensors;
+    } catch (error) {
+      if (isEmilieError(error) && error.code === "checkpoint.malformed") return null;
+      throw error;
+    }
+  };
+
+  it("is refused wherever it is cut, and with any header length but its own", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length - 1), async (length) => {
+        expect(await read(whole.slice(0, length))).toBeNull();
+      }),
+      { numRuns: 60 },
+    );
+    const own = new DataView(whole.buffer).getBigUint64(0, true);
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.bigInt(0n, 2n ** 64n - 1n), fc.bigInt(0n, 300n)), async (length) => {
+        fc.pre(length !== own);
+        const bytes = whole.slice();
+        new DataView(bytes.buffer).setBigUint64(0, length, true);
+        expect(await read(bytes)).toBeNull();
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("with changed bytes is refused, or still describes tensors inside the file that do not overlap", async () => {
+    const change = fc.tuple(fc.nat(whole.length - 1), fc.nat(255));
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), async (changes) => {
+        const bytes = whole.slice();
+        for (const [position, value] of changes) bytes[position] = value;
+        const tensors = await read(bytes);
+        if (!tensors) return;
+        let end = 0;
+        for (const { offset, length } of [...tensors.values()].sort((a, b) => a.offset - b.offset)) {
+          expect(offset).toBeGreaterThanOrEqual(end);
+          end = offset + length;
+        }
+        expect(end).toBeLessThanOrEqual(whole.length);
+      }),
+      { numRuns: 200 },
     );
   });
 });

@@ -1,6 +1,6 @@
 /** A checkpoint in a folder. Symbolic links (a hub cache's snapshots) are followed. */
 import { open, readdir, readFile, realpath, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { EmilieError } from "../errors.ts";
 import { type CheckpointSource, missingFile } from "./source.ts";
 
@@ -29,6 +29,16 @@ export function folderSource(folder: string, id = folder): CheckpointSource {
     location: (path) => found(path, (file) => realpath(file)),
     stamp: (path) => found(path, async (file) => String((await stat(file)).mtimeMs)),
   };
+}
+
+/** A checkpoint that is one file. Its tokenizer is looked for beside it where no other place is given. */
+export function fileSource(
+  file: string,
+  id = file,
+  tokenizers?: readonly CheckpointSource[],
+): CheckpointSource {
+  const folder = folderSource(dirname(file), id);
+  return { ...folder, single: { file: basename(file), tokenizers: tokenizers ?? [folder] } };
 }
 
 async function readPart(file: string, offset: number, length: number): Promise<Uint8Array> {

@@ -4,6 +4,13 @@
  */
 import { EmilieError } from "../errors.ts";
 
+export interface SingleFile {
+  /** Its name. */
+  readonly file: string;
+  /** Where its tokenizers may be, best first: folders that hold tokenizer/, or its files. */
+  readonly tokenizers: readonly CheckpointSource[];
+}
+
 export interface CheckpointSource {
   /** The checkpoint as the user named it. */
   readonly id: string;
@@ -17,6 +24,8 @@ export interface CheckpointSource {
   list?(folder: string): Promise<readonly string[]>;
   /** The absolute real path of a file, where weights can be mapped into memory by path. */
   location?(path: string): Promise<string>;
+  /** Where the checkpoint is one file and no folder: paths are relative to the folder that it lies in. */
+  readonly single?: SingleFile;
   /** A stamp that changes when the file does, for caches of converted weights. */
   stamp?(path: string): Promise<string>;
 }

@@ -3,7 +3,7 @@ import { EmilieError } from "../errors.ts";
 import { type CheckpointSource, missingFile } from "./source.ts";
 
 /** `base` is the address of the checkpoint's folder, with or without its final slash. */
-export function webSource(base: string, id = base): CheckpointSource {
+export function webSource(base: string, id = base, fetchFile: typeof fetch = fetch): CheckpointSource {
   const root = base.endsWith("/") ? base : `${base}/`;
   const address = (path: string) => root + path.split("/").map(encodeURIComponent).join("/");
   const sizes = new Map<string, Promise<number | null>>();
@@ -13,7 +13,7 @@ export function webSource(base: string, id = base): CheckpointSource {
   async function request(path: string, init: RequestInit): Promise<Response | null> {
     let response: Response;
     try {
-      response = await fetch(address(path), init);
+      response = await fetchFile(address(path), init);
     } catch (cause) {
       throw new EmilieError("io.failed", `${address(path)} could not be fetched.`, { cause });
     }

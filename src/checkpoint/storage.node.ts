@@ -8,6 +8,7 @@ import { join, parse, relative } from "node:path";
 import { EmilieError } from "../errors.ts";
 import { readFloat32 } from "./convert.ts";
 import { sha256 } from "./hash.ts";
+import { withMergedFile } from "./lora/merged.node.ts";
 import { readSafetensorsHeader, safetensorsHeader } from "./safetensors.ts";
 import { folderSource } from "./source.node.ts";
 import { type CheckpointSource, missingFile } from "./source.ts";
@@ -17,9 +18,10 @@ import type { WeightTable } from "./weights.ts";
 /** `cache` is the folder for converted copies; by default cacheFolder(). */
 export function mappedStorage(cache = cacheFolder()): WeightStorage {
   return {
-    async place(source, table) {
+    async place(source, table, additions) {
       const whole = [...table.tensors.values()].every((t) => t.type === "F32");
-      return whole ? inPlace(source, table) : converted(source, table, cache);
+      const placed = await (whole ? inPlace(source, table) : converted(source, table, cache));
+      return additions ? withMergedFile(placed, source, table, additions, cache) : placed;
     },
   };
 }
@@ -66,7 +68,9 @@ async function converted(
   const stamps = await Promise.all(
     table.files.map(async (f) => [`${f.path}:${f.size}:${await source.stamp?.(f.path)}`, f.header]),
   );
-  const key = await sha256(stamps.flat());
+  // Of the same file, averaged weights may be taken or not.
+  const places = [...table.tensors].map(([name, { offset }]) => `${name}@${offset};`);
+  const key = await sha256([...stamps.flat(), ...places]);
   const name = `${table.folder}-${key.slice(0, 32)}.f32.safetensors`;
   const known = await openConverted(cache, name, table);
   if (known) return placed(table.folder, known, async () => {});

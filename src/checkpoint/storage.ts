@@ -2,6 +2,7 @@
  * From tensors in a checkpoint's files to fp32 bytes that the runtime can read. On Node they are mapped into memory
  * from where they lie (storage.node.ts), on the web they are fetched into buffers (storage.web.ts).
  */
+import type { TableAdditions } from "./lora/targets.ts";
 import type { CheckpointSource } from "./source.ts";
 import type { WeightTable } from "./weights.ts";
 
@@ -20,6 +21,8 @@ export interface PlacedFile {
 
 export interface PlacedWeights {
   readonly folder: string;
+  /** What the tensors are "of" in messages, where not of the folder. */
+  readonly origin?: string;
   readonly tensors: ReadonlyMap<string, PlacedTensor>;
   readonly files: readonly PlacedFile[];
   /** Folder that locations are relative to, where the runtime opens them itself. */
@@ -29,7 +32,8 @@ export interface PlacedWeights {
 }
 
 export interface WeightStorage {
-  place(source: CheckpointSource, table: WeightTable): Promise<PlacedWeights>;
+  /** With `additions`, those tensors are placed with LoRA merged in. */
+  place(source: CheckpointSource, table: WeightTable, additions?: TableAdditions): Promise<PlacedWeights>;
 }
 
 /** Where the tensors lie in the checkpoint itself, for building graphs that are checked or counted but never run. */
@@ -37,5 +41,6 @@ export function dryPlacement(table: WeightTable): PlacedWeights {
   const tensors = [...table.tensors].map(
     ([name, t]) => [name, { shape: t.shape, location: t.file, offset: t.offset }] as const,
   );
-  return { folder: table.folder, tensors: new Map(tensors), files: [], release: async () => {} };
+  const { folder, origin } = table;
+  return { folder, origin, tensors: new Map(tensors), files: [], release: async () => {} };
 }

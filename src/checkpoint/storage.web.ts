@@ -1,15 +1,17 @@
 /** Weights that are fetched into buffers when a session is created, and converted to fp32 on the way where they must be. */
 import { readFloat32 } from "./convert.ts";
+import { withMerged } from "./lora/merge.ts";
 import type { CheckpointSource } from "./source.ts";
 import type { PlacedFile, PlacedTensor, WeightStorage } from "./storage.ts";
 import type { WeightTable } from "./weights.ts";
 
 export function fetchedStorage(): WeightStorage {
   return {
-    async place(source, table) {
+    async place(source, table, additions) {
       const whole = [...table.tensors.values()].every((t) => t.type === "F32");
       const { tensors, files } = whole ? asIs(source, table) : converted(source, table);
-      return { folder: table.folder, tensors, files, release: async () => {} };
+      const placed = { folder: table.folder, tensors, files, release: async () => {} };
+      return additions ? withMerged(placed, source, table, additions) : placed;
     },
   };
 }

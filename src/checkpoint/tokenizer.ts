@@ -10,8 +10,14 @@ import { type CheckpointSource, readJson } from "./source.ts";
 export interface Tokenizer {
   /** Length of every result. */
   readonly length: number;
+  /** Tokens that there are. */
+  readonly size: number;
+  /** The id of the token that ends a text. */
+  readonly end: number;
   /** Token ids: start, the text (cut where it is too long), end, padding. */
   encode(text: string): Int32Array;
+  /** How many tokens the text has, without start and end, before anything is cut; length − 2 of them are encoded. */
+  count(text: string): number;
 }
 
 const END = "<|endoftext|>";
@@ -32,13 +38,18 @@ type Settings = z.output<typeof settingsSchema>;
 
 const modelSchema = z.looseObject({ model: z.looseObject({ vocab: z.record(z.string(), z.int()) }) });
 
-/** Reads `folder`/tokenizer.json, or vocab.json and merges.txt. `limit` is the text encoder's number of positions. */
+/**
+ * Reads `folder`/tokenizer.json, or vocab.json and merges.txt. `limit` is the text encoder's number of positions, `pad` the
+ * padding token, where the folder's own is another checkpoint's.
+ */
 export async function readTokenizer(
   source: CheckpointSource,
   folder: string,
   limit: number,
+  { pad: padding }: { readonly pad?: string } = {},
 ): Promise<Tokenizer> {
-  const settings = await readSettings(source, folder);
+  const own = await readSettings(source, folder);
+  const settings = padding === undefined ? own : { ...own, pad_token: padding };
   const json = await readModel(source, folder, settings);
   const bpe = new Bpe(json, {});
   const vocab = bpe.get_vocab(true);
@@ -52,15 +63,18 @@ export async function readTokenizer(
   const [start, end, pad] = [id(settings.bos_token), id(settings.eos_token), id(settings.pad_token)];
   // transformers writes a number of 30 digits where there is no limit.
   const length = Math.min(settings.model_max_length, limit);
+  // JavaScript lower-cases a final Σ to ς; transformers takes each character on its own.
+  const tokens = (text: string) => bpe.encode(text.replaceAll("Σ", "σ"), { add_special_tokens: false }).ids;
   return {
     length,
+    size: vocab.size,
+    end,
     encode(text) {
-      // JavaScript lower-cases a final Σ to ς; transformers takes each character on its own.
-      const { ids } = bpe.encode(text.replaceAll("Σ", "σ"), { add_special_tokens: false });
       const result = new Int32Array(length).fill(pad);
-      result.set([start, ...ids.slice(0, length - 2), end]);
+      result.set([start, ...tokens(text).slice(0, length - 2), end]);
       return result;
     },
+    count: (text) => tokens(text).length,
   };
 }
 

@@ -20,6 +20,8 @@ export interface WeightFile {
 
 export interface WeightTable {
   readonly folder: string;
+  /** What the tensors are "of" in messages, where not of the folder. */
+  readonly origin?: string;
   readonly files: readonly WeightFile[];
   readonly tensors: ReadonlyMap<string, WeightRef>;
 }

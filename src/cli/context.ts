@@ -1,5 +1,6 @@
 /** What the verbs share: how they are run, how they are stopped. */
 import { mkdir } from "node:fs/promises";
+import type { Command } from "commander";
 import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../models/model.ts";
 import { EXIT } from "./errors.ts";
@@ -8,6 +9,8 @@ import type { Output } from "./output.ts";
 /** Runs a verb with an Output, and turns what it throws into a message and an exit code. */
 export interface Context {
   run(json: boolean, action: (output: Output) => Promise<void>): Promise<void>;
+  /** All verbs with their options, for what is made from them. */
+  tree(): Promise<Command>;
 }
 
 /** Runs something that Ctrl-C may stop: once in order (after the current step), twice at once. */

@@ -6,16 +6,28 @@ import { compareInsideOutside } from "../images/difference.ts";
 import type { Picture } from "../images/picture.ts";
 import { loadModel } from "../models/load.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
+import { readyStep } from "../session/run-script.ts";
 import { openSession } from "../session/session.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
-import { type DemoScript, type DemoStep, readDemoScript } from "./demo-script.ts";
+import { type DemoScript, readDemoScript } from "./demo-script.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
-import { readMask } from "./masks.ts";
+import { maskSources } from "./masks.ts";
 import { formatSeconds, type Output } from "./output.ts";
+import { type Preview, previewOption } from "./preview.ts";
 import { runSteps, type Step } from "./steps.ts";
+
+const HELP = `
+Examples:
+  $ emilie demo
+  $ emilie demo --out tour
+  $ emilie demo my-tour.json --json
+
+Nothing is downloaded. The pictures, and all of them on one sheet (strip.png), are written to --out.
+Exit codes: 0 every picture is as expected, 1 one is not, 130 stopped by Ctrl-C (what was finished is kept).`;
 
 interface Flags {
   readonly out: string;
+  readonly preview: Preview;
   readonly json?: boolean;
 }
 
@@ -25,7 +37,9 @@ export function addDemo(program: Command, context: Context): void {
     .description("edit a picture that comes with emilie through several instructions, and check the results")
     .argument("[script]", "another script of the kind of examples/demo.json")
     .option("--out <folder>", "where the pictures go", "out")
+    .addOption(previewOption())
     .option("--json", "print one JSON document on stdout and nothing else")
+    .addHelpText("after", HELP)
     .action((script: string | undefined, flags: Flags) =>
       context.run(flags.json ?? false, (output) => demo(script, flags, output)),
     );
@@ -36,7 +50,8 @@ async function demo(path: string | undefined, flags: Flags, output: Output): Pro
   const script = await readDemoScript(path ?? join(packageRoot(), "examples", "demo.json"));
   const picture = await readPicture(script.image);
   const steps: Step[] = [];
-  for (const step of script.steps) steps.push(await planStep(step, picture, output));
+  const sources = maskSources(script.folder, output);
+  for (const step of script.steps) steps.push(await readyStep(step, picture, sources));
   const model = await loadModel(script.model);
   try {
     const session = await openSession(model, picture);
@@ -49,6 +64,7 @@ async function demo(path: string | undefined, flags: Flags, output: Output): Pro
         out: flags.out,
         output,
         signal,
+        preview: flags.preview,
         onPicture: async (id, result) => {
           if (script.expect[id]) checks.push(await check(id, result, script.expect[id], script));
         },
@@ -97,15 +113,4 @@ interface Check {
 async function check(id: string, picture: Picture, file: string, script: DemoScript): Promise<Check> {
   const { psnr } = compareInsideOutside(picture, await readPicture(file)).inside;
   return { id, file, psnr, passed: psnr >= script.tolerance.psnr };
-}
-
-async function planStep(step: DemoStep, picture: Picture, output: Output): Promise<Step> {
-  const { id, from, instruction, mask, ...options } = step;
-  return {
-    id,
-    from,
-    instruction,
-    mask: mask === undefined ? undefined : await readMask(mask, picture, output),
-    options,
-  };
 }

@@ -1,20 +1,26 @@
 /** `emilie edit`: a picture, instructions one after the other, masks where wanted. */
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Command } from "commander";
 import { readPicture } from "../images/codec.node.ts";
-import type { Picture } from "../images/picture.ts";
 import { type EditOptions, resolveOptions } from "../method/edit.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
+import type { LoraOption } from "../models/load.node.ts";
 import { samplerNames } from "../samplers/index.ts";
-import type { Node } from "../session/session.ts";
+import type { EditScript } from "../session/edit-script.ts";
+import { readyStep } from "../session/run-script.ts";
+import { planScript } from "../session/script.ts";
+import { readScript } from "../session/script-file.node.ts";
+import type { Node, Session } from "../session/session.ts";
 import type { StoredSession } from "../session/store.node.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
-import { parseMaskOption, readMask } from "./masks.ts";
+import { checkMaskSpec, maskSources, parseMaskOption } from "./masks.ts";
+import { loraOption, tokenizerOption } from "./model-options.ts";
 import * as values from "./options.ts";
 import type { Output } from "./output.ts";
+import { type Preview, previewOption } from "./preview.ts";
 import { beginSession, continueSession, findNode, isSessionFile, saveNode } from "./session-file.ts";
-import { ORIGINAL, runSteps, type Step } from "./steps.ts";
+import { runSteps, type Step } from "./steps.ts";
 
 const EXAMPLES = `
 Examples:
@@ -22,12 +28,22 @@ Examples:
   $ emilie edit photo.jpg "make it winter" "paint the roof blue" --mask 2=roof.png
   $ emilie edit photo.jpg "add a balloon" --mask box:40,20,200,160 --seed 7 --out balloon
   $ emilie edit photo.jpg "make the car red" --mask auto --json
+  $ emilie edit photo.jpg "make the lake frozen" --mask soft:12:poly:0,300,400,280,400,420,0,420 --strength 0.7
+  $ emilie edit photo.jpg --script edits.yaml
+  $ emilie edit photo.jpg "make it winter" --model instruct-pix2pix.safetensors --lora style.safetensors=0.8
   $ emilie edit out/session.emilie "now make it night"
   $ emilie edit out/session.emilie "make it a boat" --from 3fd1
 
 Each instruction starts from the result of the one before. The results have the size of your picture; where a mask is
-black, they are your own pixels. A mask is a picture (white = edit), "auto" (the model judges where the instruction
-belongs), or a box in pixels. With one instruction, N= may be left out.
+black, they are your own pixels. With one instruction, the N= of a mask may be left out. A mask is one of
+  FILE                      a picture, white = edit; grey is soft; another size is scaled, which is said
+  alpha:FILE                its alpha, opaque = edit
+  auto                      the model judges where the instruction belongs
+  box:x,y,width,height      in pixels of the picture; also ellipse:x,y,rx,ry and poly:x1,y1,x2,y2,x3,y3,…
+  invert:MASK  soft:PX:MASK the other way round; with a soft border of PX pixels inside
+
+A script (JSON or YAML) holds edits with masks, regions, settings and branches of their own; --seed, --steps and so on
+then stand in place of the script's defaults. Masks in it are looked for beside it. emilie show SESSION --script prints one.
 
 Every edit is saved in a session beside the pictures, from which you can go on, branch and replay (emilie show, emilie
 replay), and every picture carries its recipes in its PNG text. In the JSON document, a psnr of null means that nothing differs.
@@ -36,13 +52,17 @@ Exit codes: 0 done, 1 it did not work, 2 wrong usage, 130 stopped by Ctrl-C (wha
 const OWN = "(default: the checkpoint's own)";
 
 interface Flags
-  extends Pick<EditOptions, "steps" | "sampler" | "textGuidance" | "imageGuidance" | "control"> {
+  extends Pick<EditOptions, "steps" | "sampler" | "strength" | "textGuidance" | "imageGuidance" | "control"> {
   readonly mask?: readonly string[];
+  readonly script?: string;
   readonly model?: string;
-  readonly seed: number;
+  readonly lora?: readonly LoraOption[];
+  readonly tokenizer?: string;
+  readonly seed?: number;
   readonly out: string;
   readonly session?: string;
   readonly from?: string;
+  readonly preview: Preview;
   readonly json?: boolean;
 }
 
@@ -51,17 +71,26 @@ export function addEdit(program: Command, context: Context): void {
     .command("edit")
     .description("edit a picture by instructions, one after the other")
     .argument("<image>", "PNG, JPEG, WebP, AVIF or TIFF, any size and aspect; or a saved session (.emilie)")
-    .argument("<instruction...>", 'what should change, as in "make it winter"')
+    .argument("[instruction...]", 'what should change, as in "make it winter"; or none with --script')
+    .option("--script <file>", "edits as a file, .yaml or .json (see below)")
     .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", collect)
     .option(
       "--model <model>",
-      "a checkpoint that ships with emilie, or a folder in the diffusers layout (default: picturebook, or the session's)",
+      "a checkpoint that ships with emilie, a pulled OWNER/NAME, a folder in the diffusers layout, or a .safetensors file " +
+        "(default: picturebook, or the session's)",
     )
-    .option("--seed <seed>", "chooses the noise; the same seed gives the same picture", values.seed, 0)
+    .addOption(loraOption())
+    .addOption(tokenizerOption())
+    .option(
+      "--seed <seed>",
+      "chooses the noise; the same seed gives the same picture (default: 0)",
+      values.seed,
+    )
     .option("--steps <steps>", `how many steps an edit takes; more is finer and slower ${OWN}`, values.steps)
     .option("--sampler <name>", `how they are taken: ${samplerNames.join(", ")} ${OWN}`, values.sampler)
     .option("--text-guidance <s>", `how strongly the instruction pulls ${OWN}`, values.guidance)
     .option("--image-guidance <s>", `how strongly the picture holds ${OWN}`, values.guidance)
+    .option("--strength <m>", "how much of each edit is done, 0 to 1 (default: 1)", values.strength)
     .option("--control <name>", `how a mask acts: ${CONTROLS.join(", ")} (default: anchored)`, values.control)
     .option("--from <node>", "with a saved session: the id or name of the node to edit (default: its head)")
     .option("--out <folder>", "where the pictures go", "out")
@@ -69,6 +98,7 @@ export function addEdit(program: Command, context: Context): void {
       "--session <file>",
       "where every edit is saved (default: session.emilie in --out, or the one named)",
     )
+    .addOption(previewOption())
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
     .action((image: string, instructions: string[], flags: Flags) =>
@@ -77,19 +107,13 @@ export function addEdit(program: Command, context: Context): void {
 }
 
 async function edit(image: string, instructions: string[], flags: Flags, output: Output): Promise<void> {
-  if (instructions.some((text) => text.trim() === "")) throw new UsageError("An instruction is empty.");
-  const masks = new Map<number, string>();
-  for (const option of flags.mask ?? []) {
-    const { edit, value } = parseMaskOption(option, instructions.length);
-    if (masks.has(edit)) throw new UsageError(`Edit ${edit} has two masks: ${masks.get(edit)} and ${value}.`);
-    masks.set(edit, value);
-  }
   if (flags.from !== undefined && !isSessionFile(image)) {
     throw new UsageError("--from names a node of a saved session, as in emilie edit out/session.emilie.");
   }
+  const script = await readEdits(instructions, flags);
   const { session, start, steps, file, firstNumber } = isSessionFile(image)
-    ? await planFromSession(image, instructions, masks, flags, output)
-    : await planFromPicture(image, instructions, masks, flags, output);
+    ? await planFromSession(image, script, flags, output)
+    : await planFromPicture(image, script, flags, output);
   const { model, original } = session;
   try {
     const used = resolveOptions(model, steps[0]!.options);
@@ -97,7 +121,8 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
       `${basename(image)}, ${original.width}×${original.height}, edited by ${session.modelFacts.id}`,
     );
     output.say(
-      `${used.steps} steps of ${used.sampler}, text guidance ${used.textGuidance}, image guidance ${used.imageGuidance}, seed ${used.seed}`,
+      `${used.steps} steps of ${used.sampler}, text guidance ${used.textGuidance}, image guidance ${used.imageGuidance}, ` +
+        `${used.strength === 1 ? "" : `strength ${used.strength}, `}seed ${used.seed}${flags.script ? " (the first step)" : ""}`,
     );
     output.say();
     await makeFolder(flags.out);
@@ -106,6 +131,7 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
         out: flags.out,
         output,
         signal,
+        preview: flags.preview,
         start,
         firstNumber,
         onPicture: (_id, _picture, node) => saveNode(session, node, file, output),
@@ -140,32 +166,52 @@ interface Plan {
   readonly firstNumber: number;
 }
 
+interface Edits {
+  readonly script: EditScript;
+  /** What messages call it, and what the names of masks are relative to. */
+  readonly called: string;
+  readonly folder: string;
+}
+
+/** The script of --script, or one made of the instructions and their masks. */
+async function readEdits(instructions: readonly string[], flags: Flags): Promise<Edits> {
+  const { seed, steps, sampler, strength, textGuidance, imageGuidance, control } = flags;
+  const settings = { seed, steps, sampler, strength, textGuidance, imageGuidance, control };
+  const defaults = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+  if (flags.script !== undefined) {
+    if (instructions.length > 0 || flags.mask)
+      throw new UsageError("With --script, instructions and masks stand in the script, not beside it.");
+    const script = await readScript(flags.script);
+    const merged = { ...script, defaults: { ...script.defaults, ...defaults } };
+    return { script: merged, called: basename(flags.script), folder: dirname(flags.script) };
+  }
+  if (instructions.length === 0)
+    throw new UsageError("Say what should change: an instruction, or --script FILE.");
+  if (instructions.some((text) => text.trim() === "")) throw new UsageError("An instruction is empty.");
+  const masks = new Map<number, string>();
+  for (const option of flags.mask ?? []) {
+    const { edit, value } = parseMaskOption(option, instructions.length);
+    checkMaskSpec(value);
+    if (masks.has(edit)) throw new UsageError(`Edit ${edit} has two masks: ${masks.get(edit)} and ${value}.`);
+    masks.set(edit, value);
+  }
+  const plan = instructions.map((instruction, i) => ({ instruction, mask: masks.get(i + 1) }));
+  return { script: { defaults, steps: plan }, called: "The command line", folder: "." };
+}
+
 /** The picture and the masks are read before the model: what is wrong with them is said at once. */
-async function planFromPicture(
-  image: string,
-  instructions: readonly string[],
-  masks: ReadonlyMap<number, string>,
-  flags: Flags,
-  output: Output,
-): Promise<Plan> {
-  const picture = await readPicture(image);
-  const steps = await planSteps(instructions, masks, picture, ORIGINAL, flags, output);
+async function planFromPicture(image: string, edits: Edits, flags: Flags, output: Output): Promise<Plan> {
+  const picture = await readPicture(image, { onWarning: (message) => output.warn(message) });
+  const steps = await readySteps(edits, picture, output);
   const { session, file } = await beginSession(picture, flags, output);
   return { session, start: session.root, steps, file, firstNumber: 1 };
 }
 
-async function planFromSession(
-  image: string,
-  instructions: readonly string[],
-  masks: ReadonlyMap<number, string>,
-  flags: Flags,
-  output: Output,
-): Promise<Plan> {
-  const session = await continueSession(image, flags.model, output);
+async function planFromSession(image: string, edits: Edits, flags: Flags, output: Output): Promise<Plan> {
+  const session = await continueSession(image, flags, output);
   try {
     const start = flags.from === undefined ? session.head : findNode(session.nodes.values(), flags.from);
-    const from = start === session.root ? ORIGINAL : start.id;
-    const steps = await planSteps(instructions, masks, session.original, from, flags, output);
+    const steps = await readySteps(edits, session.original, output, session);
     return { session, start, steps, file: flags.session ?? image, firstNumber: session.nodes.size };
   } catch (error) {
     await session.model.dispose();
@@ -173,29 +219,17 @@ async function planFromSession(
   }
 }
 
-async function planSteps(
-  instructions: readonly string[],
-  masks: ReadonlyMap<number, string>,
-  picture: Picture,
-  from: string,
-  flags: Flags,
+async function readySteps(
+  { script, called, folder }: Edits,
+  size: { readonly width: number; readonly height: number },
   output: Output,
+  session?: Session,
 ): Promise<Step[]> {
-  const { seed, steps, sampler, textGuidance, imageGuidance, control } = flags;
-  const options = { seed, steps, sampler, textGuidance, imageGuidance, control };
-  const plan: Step[] = [];
-  for (const [index, instruction] of instructions.entries()) {
-    const value = masks.get(index + 1);
-    const mask = value === undefined ? undefined : await readMask(value, picture, output);
-    plan.push({
-      id: String(index + 1),
-      from: plan.at(-1)?.id ?? from,
-      instruction,
-      mask,
-      options,
-    });
+  const steps: Step[] = [];
+  for (const step of planScript(script, called)) {
+    steps.push(await readyStep(step, size, maskSources(folder, output, session?.masks)));
   }
-  return plan;
+  return steps;
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {

@@ -24,6 +24,7 @@ export class Unsuccessful extends Error {
 export function exitCode(error: unknown): number {
   if (error instanceof Unsuccessful) return error.exitCode;
   if (error instanceof UsageError) return EXIT.usage;
+  if (isEmilieError(error) && error.code === "aborted") return EXIT.stopped;
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   return EXIT.failed;
 }
@@ -35,8 +36,14 @@ export function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** What --json prints in place of a result. */
+/** What --json prints in place of a result. The codes beside the library's own are listed in docs/cli.md. */
 export function errorDocument(error: unknown): unknown {
-  const code = isEmilieError(error) ? error.code : error instanceof UsageError ? "usage" : "unexpected";
-  return { error: { code, message: error instanceof Error ? error.message : String(error) } };
+  return { error: { code: codeOf(error), message: error instanceof Error ? error.message : String(error) } };
+}
+
+function codeOf(error: unknown): string {
+  if (isEmilieError(error)) return error.code;
+  if (error instanceof UsageError || error instanceof CommanderError) return "usage";
+  if (error instanceof Unsuccessful) return error.exitCode === EXIT.stopped ? "aborted" : "unsuccessful";
+  return "unexpected";
 }

@@ -1,37 +1,64 @@
 /** `emilie inspect`: what a checkpoint is, and what it costs per picture size, from its headers alone. */
 import type { Command } from "commander";
-import { type EmilieDefaults, readDefaults } from "../checkpoint/configs.ts";
-import { folderSource } from "../checkpoint/source.node.ts";
+import type { CheckpointSource } from "../checkpoint/source.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "../models/autoencoder-kl.ts";
 import { type Checkpoint, readCheckpoint } from "../models/checkpoint.ts";
 import { familyName, trainedSize } from "../models/describe.ts";
-import { checkpointFolder } from "../models/load.node.ts";
+import { checkWeights } from "../models/finite.ts";
+import { matchLoras } from "../models/loras.ts";
+import { checkpointFolder, openCheckpoint, openLora, parseModelName } from "../models/open.node.ts";
 import { buildUNet } from "../models/unet.ts";
 import { defaultSampler } from "../samplers/config.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
+import { tokenizerOption } from "./model-options.ts";
 import { formatLarge, type Output } from "./output.ts";
 import { sayTable } from "./table.ts";
+
+const HELP = `
+Examples:
+  $ emilie inspect picturebook
+  $ emilie inspect timbrooks/instruct-pix2pix --json
+  $ emilie inspect path/to/checkpoint
+  $ emilie inspect instruct-pix2pix.safetensors --weights
+
+Only headers and configurations are read, so that it takes no longer for a checkpoint of many gigabytes; --weights reads it all.`;
+
+interface Flags {
+  readonly json?: boolean;
+  readonly tokenizer?: string;
+  readonly weights?: boolean;
+}
 
 export function addInspect(program: Command, context: Context): void {
   program
     .command("inspect")
     .description("show what a checkpoint is, and what it costs per picture size; nothing is computed")
-    .argument("<checkpoint>", "a checkpoint that ships with emilie, a pulled OWNER/NAME, or a folder")
+    .argument(
+      "<checkpoint>",
+      "a checkpoint that ships with emilie, a pulled OWNER/NAME, a folder, or a .safetensors file",
+    )
+    .addOption(tokenizerOption())
+    .option("--weights", "read every weight too, and say whether all are finite numbers")
     .option("--json", "print one JSON document on stdout and nothing else")
-    .action((checkpoint: string, flags: { json?: boolean }) =>
-      context.run(flags.json ?? false, (output) => inspect(checkpoint, output)),
+    .addHelpText("after", HELP)
+    .action((checkpoint: string, flags: Flags) =>
+      context.run(flags.json ?? false, (output) => inspect(checkpoint, flags, output)),
     );
 }
 
-async function inspect(name: string, output: Output): Promise<void> {
-  const folder = checkpointFolder(name);
-  const source = folderSource(folder, name);
+async function inspect(name: string, flags: Flags, output: Output): Promise<void> {
+  const { base, loras } = parseModelName(name);
+  const folder = checkpointFolder(base);
+  const source = openCheckpoint(base, flags);
   const checkpoint = await readCheckpoint(source);
-  const facts = describeCheckpoint(checkpoint, await readDefaults(source));
-  output.document({ id: name, folder, ...facts });
+  const { additions } = await matchLoras(loras.map(openLora), checkpoint);
+  const touched = [...additions.values()].reduce((sum, { size }) => sum + size, 0);
+  const facts = { ...describeCheckpoint(checkpoint), loras: loras.length, merged: touched };
+  if (flags.weights) await checkAll(source, checkpoint, output);
+  output.document({ id: name, folder, ...facts, finite: flags.weights ? true : null });
 
   output.say(`${name}: ${facts.family}`);
   output.say(`  ${folder}`);
@@ -41,6 +68,9 @@ async function inspect(name: string, output: Output): Promise<void> {
   output.say(
     `  pictures ${facts.factor} times as large as their latents (${facts.latentChannels} channels, scaling factor ${facts.scalingFactor})`,
   );
+  for (const note of facts.notes) output.say(`  ${note}`);
+  if (loras.length > 0) output.say(`  LoRA: ${touched} weights are merged when it is loaded.`);
+  if (flags.weights) output.say("  All weights are finite numbers.");
   output.say();
   sayTable(output, [
     ["network", "parameters", "stored as", "in the file", "in memory"],
@@ -70,15 +100,35 @@ async function inspect(name: string, output: Output): Promise<void> {
   output.say("intermediate results, beside the weights, which are read from where they lie.");
 }
 
-function describeCheckpoint(checkpoint: Checkpoint, own: EmilieDefaults) {
-  const { unet, vae, text, tokenizer, scheduler, tables } = checkpoint;
+/** Throws where a weight is no number, naming it. */
+async function checkAll(
+  source: CheckpointSource,
+  { tables, texts }: Checkpoint,
+  output: Output,
+): Promise<void> {
+  const all = [tables.unet, tables.vae, ...texts.map(({ table }) => table)];
+  const start = performance.now();
+  for (const [i, table] of all.entries()) {
+    output.progress(
+      `reading the weights of ${table.folder}`,
+      i,
+      all.length,
+      (performance.now() - start) / 1000,
+    );
+    await checkWeights(source, table);
+  }
+}
+
+function describeCheckpoint(checkpoint: Checkpoint) {
+  const { unet, vae, texts, scheduler, tables, own, family, notes } = checkpoint;
   const factor = vaeFactor(vae);
   const stride = factor * 2 ** (unet.levels.length - 1);
-  const nativeSize = trainedSize(checkpoint, own);
+  const nativeSize = trainedSize(checkpoint);
   const steps = own.defaults.steps ?? 20;
   const sizes = [nativeSize / 2, nativeSize, 2 * nativeSize].map((size) => Math.ceil(size / stride) * stride);
   return {
-    family: familyName(text),
+    family: familyName(checkpoint),
+    conditionIsScaled: family.conditionIsScaled,
     prediction: String(scheduler.prediction_type ?? "epsilon"),
     sampler: own.defaults.sampler ?? defaultSampler(scheduler),
     steps,
@@ -86,21 +136,23 @@ function describeCheckpoint(checkpoint: Checkpoint, own: EmilieDefaults) {
     factor,
     latentChannels: vae.latent_channels,
     scalingFactor: vae.scaling_factor,
-    tokens: tokenizer.length,
+    tokens: checkpoint.tokens,
     networks: [
       network("UNet", tables.unet),
       network("VAE", tables.vae),
-      network("text encoder", tables.text),
+      ...texts.map(({ table }, i) => network(`text encoder${i === 0 ? "" : ` ${i + 1}`}`, table)),
     ],
+    notes,
     sizes: [...new Set(sizes)].map((size) => costs(checkpoint, size, steps)),
   };
 }
 
 /** Operations and memory of a square picture. */
-function costs({ unet, vae, tokenizer, tables }: Checkpoint, size: number, steps: number) {
-  const side = size / vaeFactor(vae);
+function costs({ unet, vae, tokens, tables }: Checkpoint, size: number, steps: number) {
+  const factor = vaeFactor(vae);
+  const side = size / factor;
   const graphs = {
-    unet: buildUNet(unet, dryPlacement(tables.unet), { height: side, width: side, tokens: tokenizer.length }),
+    unet: buildUNet(unet, dryPlacement(tables.unet), { height: side, width: side, tokens, factor }),
     encode: buildEncoder(vae, dryPlacement(tables.vae), size, size),
     decode: buildDecoder(vae, dryPlacement(tables.vae), side, side),
   };

@@ -1,7 +1,7 @@
-/** Masks as they are named on the command line: a picture, a box, or the model's own judgement. */
-import { readPicture } from "../images/codec.node.ts";
-import { isEmptyMask, type Mask, maskFromBox, maskFromPicture } from "../images/mask.ts";
-import type { Picture } from "../images/picture.ts";
+/** Masks as they are named on the command line: which edit each is for, and what it is. */
+import type { Mask } from "../images/mask.ts";
+import { type MaskSources, parseMaskSpec } from "../images/mask-spec.ts";
+import { readBeside } from "../session/script-file.node.ts";
 import { UsageError } from "./errors.ts";
 import type { Output } from "./output.ts";
 
@@ -17,32 +17,24 @@ export function parseMaskOption(text: string, edits: number): { edit: number; va
   if (edit < 1 || edit > edits) {
     throw new UsageError(`--mask ${text}: there is no edit ${edit}; edits are numbered from 1 to ${edits}.`);
   }
-  if (!value) throw new UsageError(`--mask ${text}: expected N=FILE, N=auto or N=box:x,y,width,height.`);
+  if (!value)
+    throw new UsageError(
+      `--mask ${text}: expected N=FILE, N=auto, N=box:x,y,width,height, N=ellipse:… or N=poly:…`,
+    );
   return { edit, value };
 }
 
-/** Reads a mask: "auto", "box:x,y,width,height" in pixels of the picture, or a picture file with white = edit. */
-export async function readMask(value: string, picture: Picture, output: Output): Promise<Mask | "auto"> {
-  if (value === "auto") return "auto";
-  const { width, height } = picture;
-  if (value.startsWith("box:")) {
-    const numbers = value.slice("box:".length).split(",");
-    if (numbers.length !== 4 || !numbers.every((n) => /^\s*\d+\s*$/.test(n))) {
-      throw new UsageError(
-        `A mask box is box:x,y,width,height in whole pixels from the upper left corner, got ${value}.`,
-      );
-    }
-    const [x, y, w, h] = numbers.map(Number) as [number, number, number, number];
-    return maskFromBox(width, height, { x, y, width: w, height: h });
+/** Where the masks of steps come from: files beside `folder`, and masks that a session holds. */
+export function maskSources(folder: string, output: Output, held?: ReadonlyMap<string, Mask>): MaskSources {
+  const readFile = (name: string) => readBeside(folder, name);
+  return { readFile, held, onWarning: (message) => output.warn(message) };
+}
+
+/** Throws a usage error for words that name no mask. */
+export function checkMaskSpec(value: string): void {
+  try {
+    parseMaskSpec(value);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
   }
-  const mask = maskFromPicture(await readPicture(value));
-  const sizes = `${mask.width}×${mask.height}, the picture ${width}×${height}`;
-  if (Math.abs(Math.log((mask.width * height) / (mask.height * width))) > 0.02) {
-    output.warn(`The mask ${value} has another aspect than the picture (${sizes}); it is stretched to fit.`);
-  } else if (mask.width !== width || mask.height !== height) {
-    output.warn(`The mask ${value} has another size than the picture (${sizes}); it is scaled to fit.`);
-  }
-  if (isEmptyMask(mask))
-    output.warn(`The mask ${value} is all black, so nothing may change. White means edit.`);
-  return mask;
 }

@@ -1,17 +1,9 @@
 /** `emilie models`: what is on disk and what each can do; `emilie models rm` deletes. */
-import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { readDefaults } from "../checkpoint/configs.ts";
-import {
-  type CachedRepo,
-  type CachedRevision,
-  listCache,
-  removeRepo,
-  snapshotFiles,
-} from "../checkpoint/hub/cache.node.ts";
-import { formatRepoId, MAIN, parseRepoId } from "../checkpoint/hub/repo-id.ts";
+import { listCache, removeRepo, snapshotFiles } from "../checkpoint/hub/cache.node.ts";
+import { MAIN, parseRepoId } from "../checkpoint/hub/repo-id.ts";
 import { hubCache } from "../checkpoint/hub/settings.node.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
@@ -20,6 +12,7 @@ import { familyName, trainedSize } from "../models/describe.ts";
 import { SHIPPED, shippedFolder } from "../models/load.node.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
+import { imageModels, revisionName } from "./model-names.ts";
 import { formatLarge, type Output } from "./output.ts";
 import { sayTable } from "./table.ts";
 
@@ -44,6 +37,8 @@ export interface ModelFacts {
   readonly family: string | null;
   /** The longer side of pictures it was trained on, in pixels. */
   readonly nativeSize: number | null;
+  /** What it edits, in words. */
+  readonly edits: string | null;
   readonly problem: string | null;
 }
 
@@ -84,7 +79,7 @@ export async function listModels(cache = hubCache()): Promise<ModelList> {
   const repos = await listCache(cache);
   let others = 0;
   for (const repo of repos) {
-    const editors = repo.revisions.filter(({ folder }) => existsSync(join(folder, "model_index.json")));
+    const editors = imageModels(repo);
     if (editors.length === 0) others++;
     for (const revision of editors) {
       models.push(
@@ -96,12 +91,6 @@ export async function listModels(cache = hubCache()): Promise<ModelList> {
   return { models, cache: { folder: cache, bytes, others } };
 }
 
-/** The shortest name of a revision. One that was never pulled to its end has no name but its commit. */
-function revisionName({ repo }: CachedRepo, { refs, commit }: CachedRevision): string {
-  const revision = refs.includes(MAIN) ? MAIN : (refs[0] ?? commit);
-  return formatRepoId({ repo, revision });
-}
-
 async function describeModel(
   id: string,
   from: ModelFacts["from"],
@@ -109,6 +98,7 @@ async function describeModel(
   commit: string | null,
 ): Promise<ModelFacts> {
   const base = { id, from, folder, commit };
+  const unusable = { family: null, nativeSize: null, edits: null };
   try {
     const { small, weights } = snapshotFiles(folder, id);
     const sizes = await Promise.all([...small, ...weights].map((path) => stat(join(folder, path))));
@@ -116,13 +106,14 @@ async function describeModel(
     try {
       const source = folderSource(folder, id);
       const checkpoint = await readCheckpoint(source);
-      const nativeSize = trainedSize(checkpoint, await readDefaults(source));
-      return { ...base, bytes, family: familyName(checkpoint.text), nativeSize, problem: null };
+      const nativeSize = trainedSize(checkpoint);
+      const edits = checkpoint.own.about ?? "pictures of the kind it was trained on, by instructions";
+      return { ...base, bytes, family: familyName(checkpoint), nativeSize, edits, problem: null };
     } catch (error) {
-      return { ...base, bytes, family: null, nativeSize: null, problem: reason(error) };
+      return { ...base, ...unusable, bytes, problem: reason(error) };
     }
   } catch (error) {
-    return { ...base, bytes: 0, family: null, nativeSize: null, problem: reason(error) };
+    return { ...base, ...unusable, bytes: 0, problem: reason(error) };
   }
 }
 
@@ -147,6 +138,8 @@ async function show(output: Output): Promise<void> {
     ],
     [0, 1],
   );
+  output.say();
+  for (const { id, edits } of list.models) if (edits !== null) output.say(`  ${id} edits ${edits}`);
   for (const { id, problem } of list.models) if (problem !== null) output.say(`\n${id}: ${problem}`);
   const { folder, bytes, others } = list.cache;
   output.say(

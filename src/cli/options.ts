@@ -34,6 +34,8 @@ function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
 
 export const seed = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 export const steps = wholeNumber(1, 1000);
+export const quality = wholeNumber(1, 100);
 export const guidance = decimal(0, 100);
+export const strength = decimal(0, 1);
 export const sampler: (text: string) => SamplerName = oneOf(samplerNames);
 export const control: (text: string) => Control = oneOf(CONTROLS);

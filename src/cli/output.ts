@@ -16,6 +16,8 @@ export interface Streams {
 export class Output {
   /** Everything warned about, for the JSON document. */
   readonly warnings: string[] = [];
+  /** Whether the one document of --json has been printed. */
+  documented = false;
   #progressShown = false;
   #lastQuarter = -1;
 
@@ -29,6 +31,17 @@ export class Output {
     if (this.json) return;
     this.#clearProgress();
     this.streams.stdout.write(`${line}\n`);
+  }
+
+  /** Whether a person looks at the report. */
+  get isTerminal(): boolean {
+    return !this.json && this.streams.stdout.isTTY === true;
+  }
+
+  /** Escape sequences among the report, as they are; silent with --json. */
+  raw(text: string): void {
+    this.#clearProgress();
+    if (!this.json) this.streams.stdout.write(text);
   }
 
   warn(line: string): void {
@@ -69,6 +82,7 @@ export class Output {
   /** The one document of --json. */
   document(value: unknown): void {
     this.#clearProgress();
+    this.documented = true;
     if (this.json) this.streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
   }
 

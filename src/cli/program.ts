@@ -4,21 +4,46 @@ import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { packageRoot } from "../runtime/package-root.node.ts";
 import type { Context } from "./context.ts";
-import { addDemo } from "./demo.ts";
-import { addDoctor } from "./doctor.ts";
-import { addEdit } from "./edit.ts";
-import { describe, EXIT, errorDocument, exitCode, Unsuccessful, UsageError } from "./errors.ts";
-import { addInspect } from "./inspect.ts";
-import { addModels } from "./models.ts";
+import { describe, EXIT, errorDocument, exitCode, UsageError } from "./errors.ts";
 import { Output, type Streams } from "./output.ts";
-import { addPull } from "./pull.ts";
-import { addReplay } from "./replay.ts";
-import { addShow } from "./show.ts";
+
+const EXAMPLES = `
+Examples:
+  $ emilie demo                                     see it work, offline
+  $ emilie edit photo.jpg "make it winter"          edit a picture
+  $ emilie edit out/session.emilie "make it night"  go on from there
+  $ emilie pull timbrooks/instruct-pix2pix          a model for photographs
+  $ emilie studio                                   the same in the browser
+  $ emilie edit --help                              everything about a command
+
+Every command but studio, mcp, completion and help takes --json: one document on stdout, also for errors.
+Exit codes: 0 done, 1 it did not work, 2 wrong usage, 130 stopped by Ctrl-C.`;
+
+/**
+ * Each verb is loaded when it is asked for, and all of them where a list of them is: the whole command line has to start in
+ * a blink, also from a shell's completion.
+ */
+const VERBS: Readonly<Record<string, () => Promise<(program: Command, context: Context) => void>>> = {
+  edit: async () => (await import("./edit.ts")).addEdit,
+  demo: async () => (await import("./demo.ts")).addDemo,
+  inspect: async () => (await import("./inspect.ts")).addInspect,
+  pull: async () => (await import("./pull.ts")).addPull,
+  models: async () => (await import("./models.ts")).addModels,
+  doctor: async () => (await import("./doctor.ts")).addDoctor,
+  show: async () => (await import("./show.ts")).addShow,
+  export: async () => (await import("./export.ts")).addExport,
+  replay: async () => (await import("./replay.ts")).addReplay,
+  serve: async () => (await import("./serve.ts")).addServe,
+  studio: async () => (await import("./serve.ts")).addStudio,
+  mcp: async () => (await import("./mcp.ts")).addMcp,
+  completion: async () => (await import("./completion.ts")).addCompletion,
+};
 
 /** Runs a command line (without "node" and the script) and returns its exit code; never throws. */
 export async function runCommandLine(args: readonly string[], streams: Streams = process): Promise<number> {
   let code: number = EXIT.done;
   const context: Context = {
+    tree: () => buildProgram(context, streams),
     async run(json, action) {
       const output = new Output(json, streams);
       try {
@@ -27,40 +52,39 @@ export async function runCommandLine(args: readonly string[], streams: Streams =
         code = exitCode(error);
         output.note(describe(error));
         if (error instanceof UsageError) output.note("Use --help to see what is allowed.");
-        if (!(error instanceof Unsuccessful)) output.document(errorDocument(error));
+        if (!output.documented) output.document(errorDocument(error));
       }
     },
   };
   try {
-    await buildProgram(context, streams).parseAsync(args, { from: "user" });
+    const program = await buildProgram(context, streams, args[0]);
+    await program.parseAsync(args, { from: "user" });
   } catch (error) {
     code = exitCode(error);
-    // Commander has already said what it did not understand.
+    // Commander has already said what it did not understand, but not to a program.
     if (!(error instanceof CommanderError)) streams.stderr.write(`${describe(error)}\n`);
+    if (code !== EXIT.done && args.includes("--json"))
+      new Output(true, streams).document(errorDocument(error));
   }
   return code;
 }
 
-function buildProgram(context: Context, streams: Streams): Command {
+/** The whole tree of commands, or the part of it that one verb needs. */
+async function buildProgram(context: Context, streams: Streams, verb = ""): Promise<Command> {
   const manifest = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as {
     version: string;
   };
   const program = new Command("emilie")
     .description("Iterative image editing: say what should change, mark where, look, and go on.")
     .version(manifest.version)
+    .addHelpText("after", EXAMPLES)
     .showHelpAfterError("Use --help to see what is allowed.")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void streams.stdout.write(text),
       writeErr: (text) => void streams.stderr.write(text),
     });
-  addEdit(program, context);
-  addDemo(program, context);
-  addInspect(program, context);
-  addPull(program, context);
-  addModels(program, context);
-  addDoctor(program, context);
-  addShow(program, context);
-  addReplay(program, context);
+  const asked = Object.hasOwn(VERBS, verb) ? [VERBS[verb]!] : Object.values(VERBS);
+  for (const add of await Promise.all(asked.map((load) => load()))) add(program, context);
   return program;
 }

@@ -4,12 +4,13 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
 import { EmilieError } from "../errors.ts";
-import { readPicture, writePicture } from "../images/codec.node.ts";
+import { isLossy, readPicture, type WriteOptions, writePicture } from "../images/codec.node.ts";
 import { compareInsideOutside } from "../images/difference.ts";
 import { type Mask, maskFromPicture } from "../images/mask.ts";
-import { samePicture } from "../images/picture.ts";
+import { type Picture, samePicture } from "../images/picture.ts";
 import { loadModel } from "../models/load.node.ts";
-import { describePath, type PicturePath, readPath, replayPath } from "../session/picture-path.node.ts";
+import { type PicturePath, pngMetadata, readPath } from "../session/picture-path.node.ts";
+import { replayPath } from "../session/replay-path.node.ts";
 import type { Verification } from "../session/verify.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
@@ -21,12 +22,14 @@ const EXAMPLES = `
 Examples:
   $ emilie replay out/session.emilie --verify
   $ emilie replay out/02-make-it-night.png
+  $ emilie replay night.jpg --image photo.jpg --out again
   $ emilie replay night.png --image photo.jpg --mask roof.png
 
 A session: every edit is computed again from its recipe and compared with what is saved. Without --verify, latents that a
-damaged file has lost are put back. A PNG: the edits that its text tells are done again on the original, which is --image,
-or 00-original.png beside it.
-Exit codes: 0 everything is the same bit for bit, 1 something is not, or cannot be computed again.`;
+damaged file has lost are put back. A picture that emilie wrote: the edits that it tells are done again on the original, which
+is --image, or 00-original.png beside it. Of JPEG, WebP and AVIF, which keep pixels nearly, the edits are compared bit for
+bit, and how far the pixels lie is said; --out writes the exact picture.
+Exit codes: 0 all that can be compared is the same bit for bit, 1 something is not, or cannot be computed again.`;
 
 interface Flags {
   readonly verify?: boolean;
@@ -49,10 +52,10 @@ export function addReplay(program: Command, context: Context): void {
   program
     .command("replay")
     .description("compute a session or a picture again from its recipes, and compare bit for bit")
-    .argument("<file>", "a saved session (.emilie), or a PNG that emilie wrote")
+    .argument("<file>", "a saved session (.emilie), or a picture that emilie wrote")
     .option("--verify", "only compare: write nothing, even where something that was lost could be put back")
-    .option("--image <file>", "the original picture, where it is not in the session or beside the PNG")
-    .option("--mask <file>", "a mask that the PNG or the session does not hold; repeatable", collect)
+    .option("--image <file>", "the original picture, where it is not in the session or beside the file")
+    .option("--mask <file>", "a mask that the file does not hold; repeatable", collect)
     .option("--model <model>", "where the checkpoint lies (default: where it was)")
     .option("--out <folder>", "also write the pictures that were computed")
     .option("--json", "print one JSON document on stdout and nothing else")
@@ -65,7 +68,7 @@ export function addReplay(program: Command, context: Context): void {
 }
 
 async function replaySession(file: string, flags: Flags, output: Output): Promise<void> {
-  const session = await continueSession(file, flags.model, output, {
+  const session = await continueSession(file, { model: flags.model }, output, {
     original: flags.image,
     masks: await readMasks(flags),
   });
@@ -103,7 +106,7 @@ async function replaySession(file: string, flags: Flags, output: Output): Promis
         index,
         node.instruction || "original",
         await node.render(),
-        await describePath(session, node),
+        await pngMetadata(session, node),
       );
     }
     finish(rows, { file, model: modelFacts(session.model) }, output);
@@ -113,7 +116,7 @@ async function replaySession(file: string, flags: Flags, output: Output): Promis
 }
 
 async function replayPicture(file: string, flags: Flags, output: Output): Promise<void> {
-  const path = readPath(await readBytes(file), basename(file));
+  const path = await readPath(await readBytes(file), basename(file));
   const original = await readPicture(flags.image ?? besideOf(file, path));
   const masks = await readMasks(flags);
   const expected = await readPicture(file);
@@ -133,20 +136,41 @@ async function replayPicture(file: string, flags: Flags, output: Output): Promis
     const { node } = steps.at(-1)!;
     const picture = await node.render();
     if (flags.out !== undefined) {
-      await write(flags.out, steps.length, node.instruction, picture, await describePath(session, node));
+      await write(flags.out, steps.length, node.instruction, picture, await pngMetadata(session, node));
     }
-    const same = samePicture(picture, expected);
-    const difference = compareInsideOutside(picture, expected).inside;
-    output.say(
-      same
-        ? "\nThe picture is the same, byte for byte."
-        : `\nThe picture differs in ${difference.changedPixels} of ${difference.pixels} pixels, by ${difference.mae.toFixed(3)} ` +
-            `of 255 levels on average (PSNR ${difference.psnr.toFixed(1)} dB).`,
+    const compared = compareFiles(picture, expected, isLossy(file));
+    output.say(`\n${compared.words}`);
+    finish(
+      rows,
+      { file, model: modelFacts(model), picture: compared.facts },
+      output,
+      compared.same !== false,
     );
-    finish(rows, { file, model: modelFacts(model), picture: { same, ...difference } }, output, same);
   } finally {
     await model.dispose();
   }
+}
+
+/** How a picture in a file compares with the one computed again; `same` is null where that cannot be told bit for bit. */
+function compareFiles(picture: Picture, expected: Picture, lossy: boolean) {
+  const sizes = `${expected.width}×${expected.height}, the computed one ${picture.width}×${picture.height}`;
+  if (picture.width !== expected.width || picture.height !== expected.height) {
+    const words = `The picture in the file has another size (${sizes}): it was scaled since, so its pixels cannot be compared.`;
+    return { same: null, words, facts: { same: null, lossy } };
+  }
+  const same = samePicture(picture, expected);
+  const difference = compareInsideOutside(picture, expected).inside;
+  const amount =
+    `${difference.changedPixels} of ${difference.pixels} pixels, by ${difference.mae.toFixed(3)} ` +
+    `of 255 levels on average (PSNR ${difference.psnr.toFixed(1)} dB)`;
+  if (lossy && !same) {
+    const words =
+      "The file's format keeps pixels only nearly, so they cannot be compared bit for bit; the edits above are. " +
+      `From the computed picture it differs in ${amount}.`;
+    return { same: null, words, facts: { ...difference, same: null, lossy } };
+  }
+  const words = same ? "The picture is the same, byte for byte." : `The picture differs in ${amount}.`;
+  return { same, words, facts: { ...difference, same, lossy } };
 }
 
 function besideOf(file: string, { original }: PicturePath): string {
@@ -195,13 +219,11 @@ async function write(
   out: string,
   number: number,
   name: string,
-  picture: Awaited<ReturnType<typeof readPicture>>,
-  metadata: Record<string, string>,
+  picture: Picture,
+  metadata: WriteOptions,
 ): Promise<void> {
   await makeFolder(out);
-  await writePicture(picture, join(out, `${String(number).padStart(2, "0")}-${slug(name)}.png`), {
-    metadata,
-  });
+  await writePicture(picture, join(out, `${String(number).padStart(2, "0")}-${slug(name)}.png`), metadata);
 }
 
 async function readBytes(file: string): Promise<Uint8Array> {

@@ -3,29 +3,41 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isEmilieError } from "../errors.ts";
 import type { Picture } from "../images/picture.ts";
-import { loadModel } from "../models/load.node.ts";
+import { type LoraOption, loadModel } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
 import { openSession } from "../session/open.node.ts";
+import { ORIGINAL } from "../session/script.ts";
 import type { Node } from "../session/session.ts";
 import { pictureId } from "../session/session.ts";
 import { type LoadSessionOptions, loadSession, type StoredSession } from "../session/store.node.ts";
 import { UsageError } from "./errors.ts";
 import type { Output } from "./output.ts";
-import { ORIGINAL } from "./steps.ts";
 
 export function isSessionFile(path: string): boolean {
   return path.toLowerCase().endsWith(".emilie");
 }
 
+interface ModelFlags {
+  readonly model?: string;
+  readonly lora?: readonly LoraOption[];
+  readonly tokenizer?: string;
+}
+
 /** Opens a saved session and says what is damaged in it. Whoever calls disposes of its model. */
 export async function continueSession(
   file: string,
-  model: string | undefined,
+  flags: ModelFlags,
   output: Output,
   options: LoadSessionOptions = {},
 ): Promise<StoredSession> {
-  const given = model === undefined ? undefined : await loadModel(model);
+  const { model, lora, tokenizer } = flags;
+  if (model === undefined && (lora ?? tokenizer) !== undefined) {
+    throw new UsageError(
+      "--lora and --tokenizer belong to a --model; without one, the session's own is used.",
+    );
+  }
+  const given = model === undefined ? undefined : await loadModel(model, { lora, tokenizer });
   try {
     const session = await loadSession(file, { ...options, model: given });
     for (const { message } of session.warnings) output.warn(message);
@@ -42,10 +54,11 @@ export async function continueSession(
  */
 export async function beginSession(
   picture: Picture,
-  flags: { readonly model?: string; readonly session?: string; readonly out: string },
+  flags: ModelFlags & { readonly session?: string; readonly out: string },
   output: Output,
 ): Promise<{ session: StoredSession; file: string }> {
-  const model = await loadModel(flags.model ?? "picturebook");
+  const { lora, tokenizer } = flags;
+  const model = await loadModel(flags.model ?? "picturebook", { lora, tokenizer });
   try {
     const file = flags.session ?? (await freeFile(flags.out, picture, model, output));
     const session = existsSync(file) ? await joinSession(file, picture, model, output) : null;
@@ -111,6 +124,7 @@ export async function saveNode(
 export function findNode<T extends { readonly id: string; readonly name?: string; readonly parent: unknown }>(
   nodes: Iterable<T>,
   meant: string,
+  option = "--from",
 ): T {
   const all = [...nodes];
   const found =
@@ -121,5 +135,5 @@ export function findNode<T extends { readonly id: string; readonly name?: string
     found.length > 0 ? found : all.filter(({ id }) => meant !== "" && id.startsWith(meant.toLowerCase()));
   if (matches.length === 1) return matches[0]!;
   const problem = matches.length === 0 ? "no node is called so" : `${matches.length} nodes could be meant`;
-  throw new UsageError(`--from ${meant}: ${problem}. emilie show lists the ids and names.`);
+  throw new UsageError(`${option} ${meant}: ${problem}. emilie show lists the ids and names.`);
 }

@@ -4,14 +4,18 @@ import type { Mask } from "../images/mask.ts";
 import { readContainer } from "../session/container.node.ts";
 import { type Unpacked, unpackSession } from "../session/pack.node.ts";
 import type { StoredNode } from "../session/schema.ts";
+import { formatScript } from "../session/script-file.node.ts";
+import { scriptOfRecipes } from "../session/script-of.ts";
 import { damageOf } from "../session/store.node.ts";
 import type { Context } from "./context.ts";
+import { EXIT, Unsuccessful } from "./errors.ts";
 import type { Output } from "./output.ts";
 
 const EXAMPLES = `
 Examples:
   $ emilie show out/session.emilie
   $ emilie show out/session.emilie --json
+  $ emilie show out/session.emilie --script > edits.yaml
 
 Each line is a node: its id, what was asked, where it was allowed to change the picture, and the PSNR against the picture
 it was made from and against the original (both inside the masks; outside of them every byte is the original's).`;
@@ -21,10 +25,13 @@ export function addShow(program: Command, context: Context): void {
     .command("show")
     .description("print the tree of a saved session: instructions, masks, drift")
     .argument("<session>", "a .emilie file")
+    .option("--script", "print the edits as a script for emilie edit --script, with masks by their hashes")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
-    .action((file: string, flags: { json?: boolean }) =>
-      context.run(flags.json ?? false, (output) => show(file, output)),
+    .action((file: string, flags: { json?: boolean; script?: boolean }) =>
+      context.run(flags.json ?? false, (output) =>
+        flags.script ? showScript(file, output) : show(file, output),
+      ),
     );
 }
 
@@ -61,6 +68,14 @@ async function show(file: string, output: Output): Promise<void> {
     })),
     warnings: output.warnings,
   });
+}
+
+async function showScript(file: string, output: Output): Promise<void> {
+  const { nodes } = (await readContainer(file)).manifest;
+  if (nodes.length === 1) throw new Unsuccessful(`${file} has no edits yet.`, EXIT.failed);
+  const script = scriptOfRecipes(nodes[0]!.id, nodes);
+  output.say(formatScript(script).trimEnd());
+  output.document(script);
 }
 
 function sayTree(stored: Unpacked, output: Output): void {

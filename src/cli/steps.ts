@@ -1,31 +1,19 @@
 /** Runs a list of edits in a session, reports each one, and writes its picture: the common part of `edit` and `demo`. */
 import { join } from "node:path";
 import { isEmilieError } from "../errors.ts";
-import { writePicture } from "../images/codec.node.ts";
+import { encodePng, writePicture } from "../images/codec.node.ts";
 import { compareInsideOutside, type Difference } from "../images/difference.ts";
-import type { Mask } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
 import { type Frame, strip, thumbnail } from "../images/strip.ts";
-import type { EditOptions } from "../method/edit.ts";
-import { describePath } from "../session/picture-path.node.ts";
+import { pngMetadata } from "../session/picture-path.node.ts";
+import { checkStarts, type ReadyStep, startOf } from "../session/run-script.ts";
+import { ORIGINAL } from "../session/script.ts";
 import type { Node, Session } from "../session/session.ts";
 import { formatCount, formatSeconds, type Output } from "./output.ts";
+import { encodePreview, type Preview, previewProtocol } from "./preview.ts";
 
-/** What the picture that a session starts from is called. */
-export const ORIGINAL = "original";
-
-export interface Step {
-  /** Unique; ORIGINAL is taken. */
-  readonly id: string;
-  /** The id of the step to start from. */
-  readonly from: string;
-  readonly instruction: string;
-  readonly mask?: Mask | "auto";
-  readonly options: Pick<
-    EditOptions,
-    "seed" | "steps" | "sampler" | "textGuidance" | "imageGuidance" | "control"
-  >;
-}
+/** A step as the command line runs it; without `from` it starts where the run starts. */
+export type Step = ReadyStep;
 
 export interface StepReport {
   readonly id: string;
@@ -52,6 +40,8 @@ export interface RunOptions {
   readonly out: string;
   readonly output: Output;
   readonly signal: AbortSignal;
+  /** Whether finished pictures are shown in the terminal. Default "off". */
+  readonly preview?: Preview;
   /** Called with each finished picture, before it is written. */
   readonly onPicture?: (id: string, picture: Picture, node: Node) => Promise<void>;
   /** Where a session goes on from: steps name it by its id. Default: the original. */
@@ -67,27 +57,30 @@ export async function runSteps(
   options: RunOptions,
 ): Promise<Outcome> {
   const { out, output, signal, onPicture, start = session.root, firstNumber = 1 } = options;
-  const nodes = new Map<string, Node>([[ORIGINAL, session.root]]);
-  const pictures = new Map<string, Picture>([[ORIGINAL, await session.root.render()]]);
-  const frames: Frame[] = [{ picture: thumbnail(pictures.get(ORIGINAL)!), caption: ORIGINAL }];
-  const order = [ORIGINAL];
-  const first = start === session.root ? ORIGINAL : start.id;
-  if (first !== ORIGINAL) {
-    nodes.set(start.id, start);
-    pictures.set(start.id, await start.render());
-    order.push(start.id);
-    const caption = start.name ?? start.instruction;
-    frames.push({ picture: thumbnail(pictures.get(start.id)!), caption, parent: 0 });
-  }
-  order.push(...steps.map((step) => step.id));
+  const ids = new Map<Node, string>([[session.root, ORIGINAL]]);
+  const made = new Map<string, Node>();
+  const frames: Frame[] = [{ picture: thumbnail(session.original), caption: ORIGINAL }];
+  const framed = new Map([[session.root, 0]]);
+  /** Where a step begins stands on the strip too, even where it was made long ago. */
+  const frameOf = async (node: Node): Promise<number> => {
+    const known = framed.get(node);
+    if (known !== undefined) return known;
+    const caption = node.name ?? node.instruction;
+    frames.push({ picture: thumbnail(await node.render()), caption, parent: 0 });
+    framed.set(node, frames.length - 1);
+    return frames.length - 1;
+  };
   const reports: StepReport[] = [];
   let stopped = false;
-  await writePicture(pictures.get(ORIGINAL)!, join(out, "00-original.png"));
+  let before = start;
+  checkStarts(steps, session);
+  await writePicture(session.original, join(out, "00-original.png"));
 
   for (const [index, step] of steps.entries()) {
+    const from = startOf(step, session, made, start);
     let node: Node;
     try {
-      node = await runStep(session, nodes.get(step.from)!, step, `${index + 1}/${steps.length}`, options);
+      node = await runStep(session, from, step, `${index + 1}/${steps.length}`, options);
     } catch (error) {
       if (!(isEmilieError(error) && error.code === "aborted" && signal.aborted)) throw error;
       stopped = true;
@@ -96,25 +89,22 @@ export async function runSteps(
     const picture = await node.render();
     await onPicture?.(step.id, picture, node);
     const file = join(out, `${String(index + firstNumber).padStart(2, "0")}-${slug(step.instruction)}.png`);
-    await writePicture(picture, file, { metadata: await describePath(session, node) });
-    const change = compareInsideOutside(pictures.get(step.from)!, picture, node.mask);
+    await writePicture(picture, file, await pngMetadata(session, node));
+    const change = compareInsideOutside(await from.render(), picture, node.mask);
     const { seconds, unetCalls } = node.cost;
     const mask = step.mask === "auto" ? "auto" : step.mask ? "given" : null;
-    const { id, from, instruction } = step;
-    reports.push({ id, from, instruction, file, mask, seconds, unetCalls, change, recipe: node.recipe });
-    sayStep(output, index, reports.at(-1)!, steps[index - 1]?.id ?? first);
-    nodes.set(id, node);
-    pictures.set(id, picture);
-    frames.push({
-      picture: thumbnail(picture),
-      caption: instruction,
-      parent: order.indexOf(from),
-      mask: node.mask,
-    });
-    // Large photos are let go as soon as no later step starts from them.
-    for (const done of pictures.keys()) {
-      if (!steps.slice(index + 1).some((later) => later.from === done)) pictures.delete(done);
-    }
+    const { id, instruction } = step;
+    const called = ids.get(from) ?? from.id;
+    const { recipe } = node;
+    reports.push({ id, from: called, instruction, file, mask, seconds, unetCalls, change, recipe });
+    sayStep(output, index, reports.at(-1)!, from === before);
+    await showPicture(picture, options);
+    const parent = await frameOf(from);
+    frames.push({ picture: thumbnail(picture), caption: instruction, parent, mask: node.mask });
+    framed.set(node, frames.length - 1);
+    made.set(id, node);
+    ids.set(node, id);
+    before = node;
   }
 
   const stripFile = join(out, "strip.png");
@@ -135,15 +125,21 @@ function runStep(
     from,
     mask: step.mask,
     signal,
+    onWarning: (message) => output.warn(message),
     onProgress: ({ step: done, steps: total }) => {
       output.progress(`${count} ${step.instruction}`, done + 1, total, (performance.now() - start) / 1000);
     },
   });
 }
 
-function sayStep(output: Output, index: number, report: StepReport, before: string): void {
+async function showPicture(picture: Picture, { output, preview = "off" }: RunOptions): Promise<void> {
+  const protocol = output.json ? null : previewProtocol(preview, output.isTerminal);
+  if (protocol) output.raw(encodePreview(protocol, await encodePng(thumbnail(picture))));
+}
+
+function sayStep(output: Output, index: number, report: StepReport, goesOn: boolean): void {
   const { inside, outside } = report.change;
-  const branch = report.from === before ? "" : `  (from ${report.from})`;
+  const branch = goesOn ? "" : `  (from ${report.from})`;
   output.say(`${String(index + 1).padStart(2)}  ${report.instruction}${branch}`);
   if (report.mask) {
     const where = report.mask === "auto" ? "inside the model's own mask" : "inside the mask";

@@ -1,36 +1,52 @@
 /** Picture files in Node, through sharp: PNG, JPEG, WebP, AVIF, TIFF and the first frame of a GIF. */
 import { randomBytes } from "node:crypto";
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import sharp, { type Sharp } from "sharp";
+import type { Metadata, Sharp } from "sharp";
 import { EmilieError } from "../errors.ts";
 import { checkPixelCount, isOpaque, MAX_PICTURE_PIXELS, type Picture } from "./picture.ts";
 import { writePngText } from "./png-text.ts";
+import { sharp } from "./sharp.node.ts";
 
 /** sharp's names for what is read. SVG is not among them: it is a program that may ask for other files. */
 const READABLE = ["png", "jpeg", "webp", "heif", "tiff", "gif"];
+/** The largest picture with 16 bits in four channels, not compressed, and a little for the rest of the file. */
+export const MAX_PICTURE_BYTES = 8 * MAX_PICTURE_PIXELS + 64_000_000;
+
+/** How a picture is read. */
+export interface ReadOptions {
+  /** Told what of the file is not in the picture: further frames, bits beyond 8, inks. */
+  readonly onWarning?: (message: string) => void;
+}
 
 /**
  * Reads a picture file, or the bytes of one: turned upright as its EXIF says, grey made RGB, 16 bits brought to 8,
- * colours converted from the embedded profile to sRGB, alpha kept.
+ * colours converted from the embedded profile to sRGB, alpha kept; of an animation the first frame. The size is taken from
+ * the header, and what is too large is refused before it is decoded.
  * Throws image.unreadable (missing, cut off, damaged, not a picture) and image.too-large.
  */
-export async function readPicture(source: string | URL | Uint8Array): Promise<Picture> {
+export async function readPicture(
+  source: string | URL | Uint8Array,
+  options: ReadOptions = {},
+): Promise<Picture> {
   const name = source instanceof Uint8Array ? "The picture" : basename(source.toString());
   const bytes = source instanceof Uint8Array ? source : await readBytes(source);
   try {
-    const limits = { limitInputPixels: false, failOn: "error" } as const;
-    const { format, width, height } = await sharp(bytes, limits).metadata();
-    if (!READABLE.includes(format)) {
-      throw new EmilieError("image.unreadable", `${name} is ${format}. Use PNG, JPEG, WebP, AVIF or TIFF.`);
+    const facts = await sharp(bytes, { limitInputPixels: false, failOn: "error" }).metadata();
+    if (!READABLE.includes(facts.format)) {
+      throw new EmilieError(
+        "image.unreadable",
+        `${name} is ${facts.format}. Use PNG, JPEG, WebP, AVIF or TIFF.`,
+      );
     }
-    checkPixelCount(width, height, name);
+    checkPixelCount(facts.width, facts.height, name);
     const { data, info } = await sharp(bytes, { limitInputPixels: MAX_PICTURE_PIXELS, failOn: "error" })
       .autoOrient()
       .toColourspace("srgb")
       .ensureAlpha()
       .raw({ depth: "uchar" })
       .toBuffer({ resolveWithObject: true });
+    remarksOn(facts, name).forEach((remark) => void options.onWarning?.(remark));
     return {
       width: info.width,
       height: info.height,
@@ -38,6 +54,8 @@ export async function readPicture(source: string | URL | Uint8Array): Promise<Pi
     };
   } catch (error) {
     if (error instanceof EmilieError) throw error;
+    // A sharp that was built with an HEVC decoder reads them; the published one does not.
+    if (isHeic(bytes)) throw heic(name, error);
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     throw new EmilieError(
       "image.unreadable",
@@ -47,28 +65,138 @@ export async function readPicture(source: string | URL | Uint8Array): Promise<Pi
   }
 }
 
-export interface WriteOptions {
-  /** Text to keep in the file by keyword, as the recipe of an edit. PNG only. */
-  readonly metadata?: Readonly<Record<string, string>>;
+/** What of a file is not in the picture that was read from it. */
+function remarksOn({ format, pages = 1, depth, space }: Metadata, name: string): string[] {
+  const remarks: string[] = [];
+  if (pages > 1) {
+    const [what, parts] =
+      format === "gif" || format === "webp"
+        ? ["is an animation", "frames"]
+        : ["holds several pictures", "pages"];
+    remarks.push(`${name} ${what} (${pages} ${parts}); the first one is edited.`);
+  }
+  if (depth !== undefined && depth !== "uchar" && depth !== "char" && format !== "heif") {
+    remarks.push(`${name} has more than 8 bits a channel; it is edited and written with 8.`);
+  }
+  if (space === "cmyk") {
+    remarks.push(
+      `${name} is made for print (CMYK); its colours are converted to sRGB, and the results are RGB.`,
+    );
+  }
+  return remarks;
 }
 
+/** By the brands in its first box: HEIC keeps HEVC video frames, whose codec is not free to ship. */
+function isHeic(bytes: Uint8Array): boolean {
+  const start = Buffer.from(bytes.subarray(0, 64)).toString("latin1");
+  return start.slice(4, 8) === "ftyp" && /hei[cxms]|hev[cx]/.test(start.slice(8));
+}
+
+function heic(name: string, cause: unknown): EmilieError {
+  return new EmilieError(
+    "image.unreadable",
+    `${name} is HEIC, and the picture library here (sharp as it is published) reads AVIF but not HEIC. Export it as JPEG ` +
+      'or PNG; iPhones make JPEG with the camera setting "Most Compatible".',
+    { cause },
+  );
+}
+
+/** How a picture is written. */
+export interface WriteOptions {
+  /** 1 to 100 for JPEG (default 92), WebP (92) and AVIF (80). PNG and TIFF lose nothing and take none. */
+  readonly quality?: number;
+  /** Text to keep in the file by keyword, as the recipe of an edit. PNG only. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** An XMP packet (see xmp.ts), in any format. Nothing else is written: no EXIF, no place, no camera. */
+  readonly xmp?: string;
+}
+
+/** Where PNG keeps XMP (XMP specification, part 3). */
+const PNG_XMP = "XML:com.adobe.xmp";
+
 /** The bytes of a PNG file; its pixels are the picture's, bit for bit. */
-export async function encodePng(picture: Picture, options: WriteOptions = {}): Promise<Uint8Array> {
+export async function encodePng(
+  picture: Picture,
+  { metadata, xmp }: Omit<WriteOptions, "quality"> = {},
+): Promise<Uint8Array> {
   const png = new Uint8Array(await rawInput(picture).png().toBuffer());
-  return options.metadata ? writePngText(png, options.metadata) : png;
+  const text = { ...metadata, ...(xmp === undefined ? {} : { [PNG_XMP]: xmp }) };
+  return Object.keys(text).length > 0 ? writePngText(png, text) : png;
+}
+
+/** The XMP packet of a picture file's bytes, if it has one. Throws image.unreadable. */
+export async function readXmp(bytes: Uint8Array, name = "The picture"): Promise<string | undefined> {
+  try {
+    const { xmp } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    return xmp?.toString("utf8");
+  } catch (cause) {
+    throw new EmilieError("image.unreadable", `${name} cannot be read as a picture.`, { cause });
+  }
+}
+
+/** What a file's extension makes of a picture, each with the sharp pipeline that does it. */
+const ENCODERS: Readonly<Record<string, (input: Sharp, quality?: number) => Sharp>> = {
+  // JPEG has no alpha: what is transparent lies on white.
+  jpg: (input, quality = 92) =>
+    input.flatten({ background: "#ffffff" }).jpeg({ quality, chromaSubsampling: "4:4:4" }),
+  webp: (input, quality = 92) => input.webp({ quality }),
+  avif: (input, quality = 80) => input.avif({ quality }),
+  tiff: (input) => input.tiff({ compression: "deflate" }),
+};
+const SAME_AS: Readonly<Record<string, string>> = { jpeg: "jpg", tif: "tiff" };
+
+/** What sharp makes of its input in one of the formats but PNG. */
+export function encodeAs(input: Sharp, format: string, quality?: number): Sharp {
+  return ENCODERS[SAME_AS[format] ?? format]!(input, quality);
+}
+
+/** Formats that change pixels a little. */
+const LOSSY = ["jpg", "webp", "avif"];
+
+/** "jpg" for a.JPEG; "" without extension. */
+function formatOf(path: string): string {
+  const extension = extname(path).slice(1).toLowerCase();
+  return SAME_AS[extension] ?? extension;
+}
+
+/** True for files whose pixels are only nearly those of the picture that was written, by their names. */
+export function isLossy(path: string): boolean {
+  return LOSSY.includes(formatOf(path));
+}
+
+/** Throws option.invalid for a name or a quality that {@link writePicture} cannot follow: before an hour's work, not after. */
+export function checkWritable(path: string, { quality, metadata }: WriteOptions = {}): void {
+  const refuse = (message: string) => {
+    throw new EmilieError("option.invalid", message);
+  };
+  const format = formatOf(path);
+  if (format !== "png" && !ENCODERS[format]) {
+    refuse(
+      `Pictures are written as .png, .jpg, .webp, .avif or .tiff, got ${extname(path) || "a name without extension"}.`,
+    );
+  }
+  if (metadata && format !== "png") {
+    refuse(`Text by keyword is kept in PNG files only, got .${format}; give it as XMP.`);
+  }
+  if (quality === undefined) return;
+  if (!LOSSY.includes(format)) refuse(`A quality is for .jpg, .webp and .avif; .${format} loses nothing.`);
+  if (!Number.isInteger(quality) || quality < 1 || quality > 100) {
+    refuse(`The quality is a whole number from 1 to 100, got ${quality}.`);
+  }
 }
 
 /**
  * Writes a picture; the extension of `path` names the format (.png, .jpg, .jpeg, .webp, .avif, .tif, .tiff).
  * The file appears whole or not at all: it is written under another name in the same folder, then renamed.
- * Throws option.invalid for another extension, or for metadata outside PNG; io.failed when the disk refuses.
+ * Throws option.invalid for another extension, a quality where there is none, or text outside PNG; io.failed when the disk
+ * refuses.
  */
 export async function writePicture(
   picture: Picture,
   path: string,
   options: WriteOptions = {},
 ): Promise<void> {
-  const bytes = await encode(picture, extname(path).toLowerCase(), options);
+  const bytes = await encode(picture, path, options);
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString("hex")}.part`);
   try {
     await writeFile(temporary, bytes);
@@ -80,29 +208,23 @@ export async function writePicture(
   }
 }
 
-async function encode(picture: Picture, extension: string, options: WriteOptions): Promise<Uint8Array> {
-  if (extension === ".png") return encodePng(picture, options);
-  if (options.metadata) {
+async function encode(picture: Picture, path: string, options: WriteOptions): Promise<Uint8Array> {
+  checkWritable(path, options);
+  const format = formatOf(path);
+  if (format === "png") return encodePng(picture, options);
+  const encoded = encodeAs(rawInput(picture), format, options.quality);
+  const output = options.xmp === undefined ? encoded : encoded.withXmp(options.xmp);
+  try {
+    return await output.toBuffer();
+  } catch (cause) {
+    // As JPEG's and WebP's largest side, 65,535 and 16,383 pixels.
+    const reason = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
     throw new EmilieError(
       "option.invalid",
-      `Metadata is kept in PNG files only, got ${extension || "no extension"}.`,
+      `A picture of ${picture.width}×${picture.height} pixels cannot be written as .${format} (${reason}). Use .png or .tiff.`,
+      { cause },
     );
   }
-  const input = rawInput(picture);
-  if (extension === ".jpg" || extension === ".jpeg") {
-    // JPEG has no alpha: what is transparent lies on white.
-    return input
-      .flatten({ background: "#ffffff" })
-      .jpeg({ quality: 92, chromaSubsampling: "4:4:4" })
-      .toBuffer();
-  }
-  if (extension === ".webp") return input.webp({ quality: 92 }).toBuffer();
-  if (extension === ".avif") return input.avif({ quality: 80 }).toBuffer();
-  if (extension === ".tif" || extension === ".tiff") return input.tiff({ compression: "deflate" }).toBuffer();
-  throw new EmilieError(
-    "option.invalid",
-    `Pictures are written as .png, .jpg, .webp, .avif or .tiff, got ${extension || "a name without extension"}.`,
-  );
 }
 
 function rawInput(picture: Picture): Sharp {
@@ -112,9 +234,19 @@ function rawInput(picture: Picture): Sharp {
 }
 
 async function readBytes(path: string | URL): Promise<Uint8Array> {
+  let handle: FileHandle | undefined;
   try {
-    return await readFile(path);
+    handle = await open(path, "r");
+    const { size } = await handle.stat();
+    if (size > MAX_PICTURE_BYTES) {
+      throw new EmilieError(
+        "image.too-large",
+        `${path.toString()} has ${size} bytes; no picture of ${MAX_PICTURE_PIXELS / 1e6} megapixels needs more than ${MAX_PICTURE_BYTES}.`,
+      );
+    }
+    return await handle.readFile();
   } catch (error) {
+    if (error instanceof EmilieError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     const reason = error instanceof Error ? error.message : String(error);
     throw new EmilieError(
@@ -122,5 +254,7 @@ async function readBytes(path: string | URL): Promise<Uint8Array> {
       missing ? `There is no picture at ${path.toString()}.` : `${path.toString()} cannot be read: ${reason}`,
       { cause: error },
     );
+  } finally {
+    await handle?.close();
   }
 }

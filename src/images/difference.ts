@@ -3,6 +3,7 @@ import { EmilieError } from "../errors.ts";
 import { type Mask, resizeMask } from "./mask.ts";
 import type { Picture } from "./picture.ts";
 
+/** How far two pictures are from each other in some of their pixels. */
 export interface Difference {
   /** Mean absolute difference of the colour channels, in 8-bit levels (0 to 255). */
   readonly mae: number;
@@ -10,6 +11,7 @@ export interface Difference {
   readonly psnr: number;
   /** Pixels of which any channel, alpha included, differs. */
   readonly changedPixels: number;
+  /** Of how many pixels. */
   readonly pixels: number;
 }
 

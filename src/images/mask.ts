@@ -7,8 +7,11 @@ import { type Tensor, tensor } from "../tensor/tensor.ts";
 import type { Picture } from "./picture.ts";
 import { type Filter, resizePlanes } from "./resize.ts";
 
+/** Where a picture may change. */
 export interface Mask {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
   /** Row-major, [height, width], each value in [0, 1]. */
   readonly data: Float32Array;
@@ -26,6 +29,20 @@ export function maskFromPicture(picture: Picture): Mask {
   return { width, height, data: mask };
 }
 
+/** The mask that a picture's alpha makes: opaque = edit, transparent = keep. Colours do not matter. */
+export function maskFromAlpha({ width, height, data }: Picture): Mask {
+  return {
+    width,
+    height,
+    data: Float32Array.from({ length: width * height }, (_, i) => data[4 * i + 3]! / 255),
+  };
+}
+
+/** Edits what the mask keeps, and keeps what it edits. */
+export function invertMask(mask: Mask): Mask {
+  return { ...mask, data: mask.data.map((m) => 1 - m) };
+}
+
 /** The mask as a picture, white = edit; the way back of {@link maskFromPicture} to 8 bits. */
 export function pictureFromMask(mask: Mask): Picture {
   const data = new Uint8ClampedArray(mask.data.length * 4);
@@ -38,9 +55,13 @@ export function pictureFromMask(mask: Mask): Picture {
 
 /** A box in pixels of the picture; x and y from the upper left corner. */
 export interface Box {
+  /** Columns from the left, 0 or more. */
   readonly x: number;
+  /** Rows from the top, 0 or more. */
   readonly y: number;
+  /** Columns, 1 or more. */
   readonly width: number;
+  /** Rows, 1 or more. */
   readonly height: number;
 }
 

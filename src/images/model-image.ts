@@ -7,8 +7,11 @@ import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { isOpaque, type Picture } from "./picture.ts";
 import { resizePlanes } from "./resize.ts";
 
+/** In pixels. */
 export interface Size {
+  /** Columns. */
   readonly width: number;
+  /** Rows. */
   readonly height: number;
 }
 

@@ -1,8 +1,11 @@
 /** A picture as people see it: 8-bit sRGB with straight alpha, the same in Node and in the browser. */
 import { EmilieError } from "../errors.ts";
 
+/** Pixels in memory. */
 export interface Picture {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
   /** Row-major RGBA, 0 to 255, alpha not multiplied in: [height, width, 4]. */
   readonly data: Uint8ClampedArray;

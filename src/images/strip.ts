@@ -9,7 +9,9 @@ import { type Mask, resizeMask } from "./mask.ts";
 import { fromModelImage, toModelImage } from "./model-image.ts";
 import { blankPicture, type Picture } from "./picture.ts";
 
+/** One picture of a strip. */
 export interface Frame {
+  /** Of any size; scaled to the strip's. */
   readonly picture: Picture;
   /** What was asked for, or a name. */
   readonly caption: string;
@@ -21,6 +23,7 @@ export interface Frame {
   readonly mask?: Mask;
 }
 
+/** How a strip is laid out. */
 export interface StripOptions {
   /** Frames in a row. Default: up to five, and rows of about equal length. */
   readonly columns?: number;

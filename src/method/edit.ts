@@ -20,6 +20,7 @@ import { nextCondition, toScaled } from "./latent-iteration.ts";
 
 /** An instruction with a place and a strength of its own; several of them make one edit in one pass. */
 export interface Region {
+  /** What should change, in words. */
   readonly instruction: string;
   /** m_r [1, h, w] in [0, 1] on the latent grid. Absent: everywhere. */
   readonly mask?: Tensor;
@@ -27,11 +28,13 @@ export interface Region {
   readonly weight?: number;
 }
 
+/** How an edit is computed. Defaults are the checkpoint's own where it states them. */
 export interface EditOptions {
   /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default 0. */
   readonly seed?: number | bigint;
   /** UNet steps. Default: the checkpoint's own, else 20. */
   readonly steps?: number;
+  /** Default: the one that the checkpoint's scheduler_config.json means. */
   readonly sampler?: SamplerName;
   /** s_T. Default: the checkpoint's own, else 7.5. */
   readonly textGuidance?: number;
@@ -39,18 +42,34 @@ export interface EditOptions {
   readonly imageGuidance?: number;
   /** How a mask acts. Default "anchored". */
   readonly control?: Control;
+  /**
+   * How much of the edit is done, from 0 (the parent, and no UNet runs) to 1 (all of it, the default): gradient control
+   * takes strength·m for m, and without a mask the strength everywhere. Under "direction" it weakens the text guidance.
+   */
+  readonly strength?: number;
   /** What ε(∅, c) is told instead of "", for instance a no-op sentence. Default "". */
   readonly base?: string;
+  /** Ends after so many of the steps, with x̂₀ of the last of them as the result. Default: all are taken. */
+  readonly stopAfter?: number;
   /** Stops between steps with code "aborted". */
   readonly signal?: AbortSignal;
-  readonly onStep?: (event: StepEvent) => void | Promise<void>;
+  /** Hears of every step. */
+  readonly onStep?: StepListener;
 }
 
+/** Hears of every step, and is awaited. "keep" ends the edit there as `stopAfter` does: what the preview shows is the result. */
+export type StepListener =
+  | ((event: StepEvent) => void | Promise<void>)
+  | ((event: StepEvent) => "keep" | undefined | Promise<"keep" | undefined>);
+
+/** What {@link edit} gives. */
 export interface EditResult {
   /** The condition of the next edit, [channels, h, w]. */
   readonly c: Tensor;
   /** False where no mask left anything to change; then c is the parent's, and no UNet ran. */
   readonly changed: boolean;
+  /** How many steps were taken: fewer than asked for where the edit was ended early. */
+  readonly steps: number;
 }
 
 const DEFAULTS = {
@@ -59,6 +78,7 @@ const DEFAULTS = {
   textGuidance: 7.5,
   imageGuidance: 1.5,
   control: "anchored",
+  strength: 1,
   base: "",
 } as const;
 
@@ -70,7 +90,16 @@ export function resolveOptions(model: EditModel, options: EditOptions = {}) {
     ...model.defaults,
     ...defined(options),
   };
-  const { steps, textGuidance, imageGuidance, control, seed, sampler } = resolved;
+  const {
+    steps,
+    textGuidance,
+    imageGuidance,
+    control,
+    strength,
+    seed,
+    sampler,
+    stopAfter = steps,
+  } = resolved;
   const expect = (ok: boolean, what: string, given: unknown) => {
     if (!ok) throw new EmilieError("option.invalid", `${what}, got ${String(given)}`);
   };
@@ -79,9 +108,15 @@ export function resolveOptions(model: EditModel, options: EditOptions = {}) {
     "steps must be a whole number from 1 to 1000",
     steps,
   );
+  expect(
+    Number.isInteger(stopAfter) && stopAfter >= 1 && stopAfter <= steps,
+    `stopAfter must be a whole number from 1 to the ${steps} steps`,
+    stopAfter,
+  );
   expect(Number.isFinite(textGuidance), "the text guidance must be a finite number", textGuidance);
   expect(Number.isFinite(imageGuidance), "the image guidance must be a finite number", imageGuidance);
   expect(CONTROLS.includes(control as Control), `the control must be one of ${CONTROLS.join(", ")}`, control);
+  expect(strength >= 0 && strength <= 1, "the strength must be a number from 0 to 1", strength);
   expect(sampler in samplers, `the sampler must be one of ${Object.keys(samplers).join(", ")}`, sampler);
   const whole = typeof seed === "bigint" || Number.isSafeInteger(seed);
   expect(
@@ -119,6 +154,14 @@ function checkRegions(regions: readonly Region[], c: Tensor): Region[] {
   return checked.filter(({ mask }) => !mask || mask.data.some((m) => m > 0));
 }
 
+/** strength·m, where no mask is 1 everywhere; the mask as it is at full strength. */
+function weakened(m: Tensor | undefined, strength: number, c: Tensor): Tensor | undefined {
+  if (strength === 1) return m;
+  const [, h, w] = c.shape as [number, number, number];
+  const data = m ? m.data.map((value) => strength * value) : new Float32Array(h * w).fill(strength);
+  return { data, shape: [1, h, w] };
+}
+
 /** m = max_r m_r; absent where a region is global. */
 function union(regions: readonly Region[]): Tensor | undefined {
   if (regions.some((r) => !r.mask)) return undefined;
@@ -141,14 +184,14 @@ export async function edit(
   regions: readonly Region[],
   options: EditOptions = {},
 ): Promise<EditResult> {
-  const { seed, steps, sampler, textGuidance, imageGuidance, control, base, signal, onStep } = resolveOptions(
-    model,
-    options,
-  );
+  const resolved = resolveOptions(model, options);
+  const { seed, steps, sampler, textGuidance, imageGuidance, control, strength, base, signal, onStep } =
+    resolved;
+  const { stopAfter = steps } = resolved;
   if (regions.length === 0)
     throw new EmilieError("option.invalid", "an edit needs at least one instruction, got none");
   const active = checkRegions(regions, c);
-  if (active.length === 0) return { c, changed: false };
+  if (active.length === 0 || strength === 0) return { c, changed: false, steps };
 
   // Texts, schedule, and z_T, which is the first thing the seed draws.
   const encode = (text: string) => model.encodeText(text, { signal });
@@ -161,10 +204,12 @@ export async function edit(
   const x = { data: start.data.map((v) => v * schedule.initSigma), shape: c.shape };
 
   // ε̂: with one region the mask acts below, on x̂₀; with several each direction needs its own.
+  // Strength acts once: on x̂₀ too, but for the control that leaves x̂₀ alone.
   const local = masksDirection(control) || active.length > 1;
+  const pull = control === "direction" ? strength : 1;
   const directions = active.map((r, i) => ({
     text: texts[i]!,
-    weight: r.weight ?? textGuidance,
+    weight: pull * (r.weight ?? textGuidance),
     mask: local ? r.mask : undefined,
   }));
   const guide = guided({
@@ -178,13 +223,31 @@ export async function edit(
   });
 
   // Gradient control, where there is anything to keep.
-  const m = union(active);
+  const m = weakened(union(active), strength, c);
   const denoise = m ? controlled(guide, control, m, toScaled(model, c), schedule.trainSteps) : guide;
 
-  const z0 = await samplers[sampler](denoise, x, schedule, noise, async (event) => {
-    await onStep?.(event);
+  const result = await samplers[sampler](denoise, x, schedule, noise, async (event) => {
+    const answer = await onStep?.(event);
+    const taken = event.step + 1;
     if (signal?.aborted)
-      throw new EmilieError("aborted", `the edit was stopped after step ${event.step + 1} of ${event.steps}`);
-  });
-  return { c: nextCondition(model, z0, c, m && endsOnSource(control) ? m : undefined), changed: true };
+      throw new EmilieError("aborted", `the edit was stopped after step ${taken} of ${event.steps}`);
+    if (taken < steps && (answer === "keep" || taken >= stopAfter)) throw new Ended(event.denoised, taken);
+  }).then(
+    (z0) => new Ended(z0, steps),
+    (error) => {
+      if (error instanceof Ended) return error;
+      throw error;
+    },
+  );
+  const { z0, steps: taken } = result;
+  const next = nextCondition(model, z0, c, m && endsOnSource(control) ? m : undefined);
+  return { c: next, changed: true, steps: taken };
+}
+
+/** Thrown through a sampler that is ended early: the last x̂₀ is the result. */
+class Ended {
+  constructor(
+    readonly z0: Tensor,
+    readonly steps: number,
+  ) {}
 }

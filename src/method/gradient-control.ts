@@ -4,6 +4,7 @@
  * Seen as an energy-based model, outside the mask the energy is the one whose minimum is the source ẑ. The score of that
  * energy is known exactly, and in terms of x̂₀ the rule is one line:  x̂₀ ← m·x̂₀ + (1 − m)·ẑ.
  */
+import { timeOf } from "../samplers/edm.ts";
 import type { Denoise } from "../samplers/types.ts";
 import { blend, scale } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -16,6 +17,7 @@ import type { Tensor } from "../tensor/tensor.ts";
  * - `literal`: the equation as the paper prints it, z ← z − m·ε + noise; where m = 0 noise stays noise. Shown, not used.
  */
 export const CONTROLS = ["anchored", "direction", "anchored+direction", "threshold", "literal"] as const;
+/** How a mask acts: one of {@link CONTROLS}. */
 export type Control = (typeof CONTROLS)[number];
 
 /** Whether a control masks the text direction (in guidance.ts). */
@@ -45,7 +47,7 @@ export function controlled(
       return async (x, level, step) => blend(m, await denoise(x, level, step), source);
     case "threshold":
       return async (x, level, step) => {
-        const time = level.t / trainSteps;
+        const time = timeOf(level, trainSteps) / trainSteps;
         const free = m.data.map((value) => (value > 0 && value >= time ? 1 : 0));
         return blend({ data: free, shape: m.shape }, await denoise(x, level, step), source);
       };

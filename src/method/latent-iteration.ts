@@ -11,6 +11,11 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 type Units = Pick<EditModel, "scalingFactor" | "conditionIsScaled">;
 
+/** E(I).mode, as the encoder gives it → c₁, the condition of the first edit. */
+export function firstCondition(model: Units, mode: Tensor): Tensor {
+  return model.conditionIsScaled ? scale(mode, model.scalingFactor) : mode;
+}
+
 /** c → ẑ = s·c, the source in the units of z. */
 export function toScaled(model: Units, c: Tensor): Tensor {
   return model.conditionIsScaled ? c : scale(c, model.scalingFactor);

@@ -5,11 +5,13 @@
  */
 import type { EditModel } from "../models/model.ts";
 import { modelInput } from "../samplers/denoiser.ts";
-import type { NoiseSource, Schedule } from "../samplers/types.ts";
+import { timeOf } from "../samplers/edm.ts";
+import type { NoiseLevel, NoiseSource, Schedule } from "../samplers/types.ts";
 import { combine } from "../tensor/ops.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { toScaled } from "./latent-iteration.ts";
 
+/** How an automatic mask is made. */
 export interface RelevanceOptions {
   /** The noise level as a fraction of the training steps, in (0, 1). Default 0.7. */
   readonly level?: number;
@@ -19,9 +21,11 @@ export interface RelevanceOptions {
   readonly threshold?: number;
   /** What the instruction is compared with: "" or a no-op sentence. Default "". */
   readonly base?: string;
+  /** Stops between draws with code "aborted". */
   readonly signal?: AbortSignal;
 }
 
+/** What an instruction concerns. */
 export interface Relevance {
   /** [1, h, w] in [0, 1]: how much the instruction concerns each latent pixel. */
   readonly map: Tensor;
@@ -75,9 +79,9 @@ export async function relevance(
     model.encodeText(base, { signal }),
   ]);
   // The schedule's own level nearest to the one asked for.
-  const at = schedule.levels.reduce((best, l) =>
-    Math.abs(l.t - level * schedule.trainSteps) < Math.abs(best.t - level * schedule.trainSteps) ? l : best,
-  );
+  const { trainSteps } = schedule;
+  const distance = (l: NoiseLevel) => Math.abs(timeOf(l, trainSteps) - level * trainSteps);
+  const at = schedule.levels.reduce((best, l) => (distance(l) < distance(best) ? l : best));
   const source = toScaled(model, c);
   const sum = zeros([1, h, w]);
   for (let draw = 0; draw < draws; draw++) {

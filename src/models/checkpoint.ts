@@ -1,30 +1,20 @@
 /** A checkpoint's configurations and headers, read and checked together before any network is made. */
-import {
-  type ClipTextConfig,
-  checkPipeline,
-  readClipTextConfig,
-  readUNetConfig,
-  readVaeConfig,
-  type UNetConfig,
-  type VaeConfig,
-} from "../checkpoint/configs.ts";
-import { type CheckpointSource, readJson } from "../checkpoint/source.ts";
+import { TIME_IDS, type UNetConfig } from "../checkpoint/configs.ts";
+import { type Layout, readFolder } from "../checkpoint/layout.ts";
+import { readSingleFile } from "../checkpoint/single-file/layout.ts";
+import type { CheckpointSource } from "../checkpoint/source.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
-import { readTokenizer, type Tokenizer } from "../checkpoint/tokenizer.ts";
-import { openWeights, type WeightTable } from "../checkpoint/weights.ts";
 import { EmilieError } from "../errors.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "./autoencoder-kl.ts";
 import { buildClipText } from "./clip-text.ts";
+import { type Family, familyOf } from "./family.ts";
 import { buildUNet } from "./unet.ts";
 
 /** Everything that is read before the first network runs. */
-export interface Checkpoint {
-  readonly unet: UNetConfig;
-  readonly vae: VaeConfig;
-  readonly text: ClipTextConfig;
-  readonly tokenizer: Tokenizer;
-  readonly scheduler: Readonly<Record<string, unknown>>;
-  readonly tables: Readonly<Record<"unet" | "vae" | "text", WeightTable>>;
+export interface Checkpoint extends Layout {
+  readonly family: Family;
+  /** Tokens of a text's encoding. */
+  readonly tokens: number;
 }
 
 /**
@@ -32,45 +22,57 @@ export interface Checkpoint {
  * "checkpoint.*", naming the file, key or tensor.
  */
 export async function readCheckpoint(source: CheckpointSource): Promise<Checkpoint> {
-  await checkPipeline(source);
-  const [unet, vae, text] = await Promise.all([
-    readUNetConfig(source),
-    readVaeConfig(source),
-    readClipTextConfig(source),
-  ]);
-  checkTogether(source.id, unet, vae, text);
-  const tokenizer = await readTokenizer(source, "tokenizer", text.max_position_embeddings);
-  const scheduler = (await readJson(source, "scheduler/scheduler_config.json")) as Record<string, unknown>;
-  const tables = {
-    unet: await openWeights(source, "unet", "diffusion_pytorch_model"),
-    vae: await openWeights(source, "vae", "diffusion_pytorch_model"),
-    text: await openWeights(source, "text_encoder", "model"),
-  };
-  // Building the smallest graphs finds every missing, unknown and misshapen tensor before anything is computed.
-  const side = 2 ** (unet.levels.length - 1);
-  buildUNet(unet, dryPlacement(tables.unet), { height: side, width: side, tokens: tokenizer.length });
-  buildEncoder(vae, dryPlacement(tables.vae), vaeFactor(vae), vaeFactor(vae));
-  buildDecoder(vae, dryPlacement(tables.vae), 1, 1);
-  buildClipText(text, dryPlacement(tables.text), tokenizer.length);
-  return { unet, vae, text, tokenizer, scheduler, tables };
+  const layout = await (source.single ? readSingleFile(source, source.single) : readFolder(source));
+  checkTogether(source.id, layout);
+  const checkpoint = { ...layout, family: familyOf(layout), tokens: layout.texts[0]!.tokenizer.length };
+  buildSmallest(checkpoint);
+  return checkpoint;
 }
 
-function checkTogether(id: string, unet: UNetConfig, vae: VaeConfig, text: ClipTextConfig): void {
+/** Building the smallest graphs finds every missing, unknown and misshapen tensor before anything is computed. */
+function buildSmallest({ unet, vae, texts, tables, family, tokens }: Checkpoint): void {
+  const side = 2 ** (unet.levels.length - 1);
+  const factor = vaeFactor(vae);
+  buildUNet(unet, dryPlacement(tables.unet), { height: side, width: side, tokens, factor });
+  buildEncoder(vae, dryPlacement(tables.vae), factor, factor);
+  buildDecoder(vae, dryPlacement(tables.vae), 1, 1);
+  for (const [i, { config, table }] of texts.entries()) {
+    buildClipText(config, dryPlacement(table), tokens, family.texts[i]);
+  }
+}
+
+/** Width of SDXL's pooled text; 0 for families without. */
+export function pooledWidth(unet: UNetConfig): number {
+  if (unet.addition_embed_type === null) return 0;
+  return unet.projection_class_embeddings_input_dim! - TIME_IDS * unet.addition_time_embed_dim!;
+}
+
+function checkTogether(id: string, { unet, vae, texts }: Layout): void {
+  const refuse = (message: string) => new EmilieError("checkpoint.unsupported", `${id}${message}`);
   const latent = vae.latent_channels;
   if (unet.in_channels !== 2 * latent || unet.out_channels !== latent) {
-    throw new EmilieError(
-      "checkpoint.unsupported",
-      `${id} cannot edit: unet/config.json has in_channels ${unet.in_channels} and out_channels ${unet.out_channels}, ` +
+    throw refuse(
+      ` cannot edit: unet/config.json has in_channels ${unet.in_channels} and out_channels ${unet.out_channels}, ` +
         `where an InstructPix2Pix UNet of a VAE with ${latent} latent channels has ${2 * latent} and ${latent}. ` +
         "A text-to-image checkpoint has no input for the picture; use an instruction checkpoint.",
     );
   }
-  const wrong = unet.levels.find((level) => level.crossAttentionDim !== text.hidden_size);
+  const width = texts.reduce((sum, { config }) => sum + config.hidden_size, 0);
+  const wrong = unet.levels.find((level) => level.crossAttentionDim !== width);
   if (wrong) {
-    throw new EmilieError(
-      "checkpoint.unsupported",
-      `${id}: unet/config.json has "cross_attention_dim" ${wrong.crossAttentionDim}, but the text encoder's ` +
-        `"hidden_size" is ${text.hidden_size}.`,
+    throw refuse(
+      `: unet/config.json has "cross_attention_dim" ${wrong.crossAttentionDim}, but the text encoder's ` +
+        `"hidden_size" is ${texts.map(({ config }) => config.hidden_size).join(" + ")}.`,
+    );
+  }
+  const lengths = texts.map(({ tokenizer }) => tokenizer.length);
+  if (new Set(lengths).size > 1)
+    throw refuse(`: its tokenizers make texts of ${lengths.join(" and ")} tokens.`);
+  const [pooled, wanted] = [texts[1]?.config.projection_dim ?? 0, pooledWidth(unet)];
+  if (pooled !== wanted) {
+    throw refuse(
+      `: its UNet's added conditioning ("addition_embed_type" ${unet.addition_embed_type}) wants a pooled text of width ` +
+        `${wanted}, but its text encoders give one of width ${pooled}.`,
     );
   }
 }

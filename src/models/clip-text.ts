@@ -1,28 +1,65 @@
-/** CLIPTextModel of transformers (models/clip/modeling_clip.py) up to its last hidden state. */
+/** CLIPTextModel and CLIPTextModelWithProjection of transformers (models/clip/modeling_clip.py). */
 import type { ClipTextConfig } from "../checkpoint/configs.ts";
 import type { PlacedWeights } from "../checkpoint/storage.ts";
 import { Graph, type Value } from "../graph/graph.ts";
-import { add, attention, gather, gelu, quickGelu } from "../graph/ops.ts";
+import { add, attention, gather, gelu, gemm, quickGelu } from "../graph/ops.ts";
 import { layerNorm, linear } from "./layers.ts";
 import { Scope, WeightReader } from "./scope.ts";
 
-/** ids int32 [tokens] → hidden [tokens, width] */
-export function buildClipText(config: ClipTextConfig, weights: PlacedWeights, tokens: number): Graph {
+/** What a UNet wants of a text encoder. */
+export interface TextUse {
+  /** Behind the last layer and the final norm, or before the last layer and not normalised. */
+  readonly hidden: "last" | "penultimate";
+  /** The end token's projection too. */
+  readonly pooled: boolean;
+}
+
+const LAST: TextUse = { hidden: "last", pooled: false };
+
+/**
+ * ids int32 [tokens] → hidden [tokens, width]; with `pooled` also end int32 [1], the place of the end token →
+ * pooled [1, projection_dim]
+ */
+export function buildClipText(
+  config: ClipTextConfig,
+  weights: PlacedWeights,
+  tokens: number,
+  use: TextUse = LAST,
+): Graph {
   const g = new Graph("clip_text");
-  // Files written by transformers before version 5 have the whole model under "text_model.".
-  const prefixed = weights.tensors.has("text_model.final_layer_norm.weight");
-  const s = new Scope(g, new WeightReader(weights, prefixed ? "text_model." : ""));
-  const { hidden_size: width, layer_norm_eps: eps } = config;
+  const root = new Scope(g, new WeightReader(weights));
+  // Files written by transformers before version 5 have all but the projection under "text_model.".
+  const s = root.has("text_model.final_layer_norm.weight") ? root.at("text_model") : root;
+  const { hidden_size: width, num_hidden_layers: layers } = config;
   const e = s.at("embeddings");
   const table = e.at("token_embedding").parameter("weight", [config.vocab_size, width]);
   const positions = e
     .at("position_embedding")
     .parameter("weight", [config.max_position_embeddings, width], { as: [tokens, width] });
   let x = add(e, gather(e, table, g.input("ids", [tokens], "int32")), positions);
-  for (let i = 0; i < config.num_hidden_layers; i++) x = layer(s.at("encoder", "layers", i), x, config);
-  g.output("hidden", layerNorm(s.at("final_layer_norm"), x, eps));
-  s.reader.finish();
+  for (let i = 0; i < layers - 1; i++) x = layer(s.at("encoder", "layers", i), x, config);
+  const last = s.at("encoder", "layers", layers - 1);
+  const final = s.at("final_layer_norm");
+  if (use.hidden === "penultimate") g.output("hidden", x);
+  if (use.hidden === "last" || use.pooled) {
+    const end = layerNorm(final, layer(last, x, config), config.layer_norm_eps);
+    if (use.hidden === "last") g.output("hidden", end);
+    if (use.pooled)
+      g.output("pooled", project(root, gather(root, end, g.input("end", [1], "int32")), config));
+  } else {
+    root.reader.skip(`${last.path}.`, `${final.path}.`);
+  }
+  if (!use.pooled) root.reader.skip("text_projection");
+  root.reader.finish();
   return g;
+}
+
+/** x [1, width] → [1, projection_dim]; OpenCLIP keeps the projection the other way round than transformers. */
+function project(root: Scope, x: Value, config: ClipTextConfig): Value {
+  const width = config.hidden_size;
+  const out = config.projection_dim ?? width;
+  if (root.has("text_projection")) return gemm(root, x, root.parameter("text_projection", [width, out]));
+  return linear(root.at("text_projection"), x, out, { bias: false });
 }
 
 function layer(s: Scope, x: Value, config: ClipTextConfig): Value {

@@ -192,6 +192,51 @@ describe("a checkpoint", () => {
     expect(after.fingerprint).not.toBe(before.fingerprint);
   });
 
+  /** Writes a value over the last of a tensor's. */
+  async function poison(path: string, name: string, value: number): Promise<void> {
+    const { tensors } = await readSafetensorsHeader(folderSource(folder), path);
+    const { offset, length } = tensors.get(name)!;
+    const bytes = readFileSync(join(folder, path));
+    bytes.writeFloatLE(value, offset + length - 4);
+    writeFileSync(join(folder, path), bytes);
+  }
+
+  it("with a weight that is no number is found out by the first result, which names it", async () => {
+    await poison(unet, "mid_block.resnets.0.conv1.bias", Number.NaN);
+    await poison(vae, "decoder.conv_in.weight", Number.POSITIVE_INFINITY);
+    const model = await open(folder);
+    const text = await model.encodeText("");
+    await expect(model.unet([{ z, c: z, text }], 500)).rejects.toMatchObject({
+      code: "checkpoint.malformed",
+      message: expect.stringMatching(/unet\/.*"mid_block.resnets.0.conv1.bias" is NaN/),
+    });
+    await expect(model.decodeLatent(z)).rejects.toMatchObject({
+      code: "checkpoint.malformed",
+      message: expect.stringMatching(/vae\/.*"decoder.conv_in.weight" is (Infinity|NaN)/),
+    });
+    expect((await model.encodeImage(wave([3, 16, 16]))).shape).toEqual([4, 8, 8]);
+    const input = { data: new Float32Array(z.data.length).fill(Number.NaN), shape: z.shape };
+    await expect((await open(TINY)).decodeLatent(input)).rejects.toMatchObject({
+      code: "runtime.failed",
+      message: expect.stringMatching(/all of its weights are finite/),
+    });
+  });
+
+  it("whose weights are integers is refused with the tensor's name", async () => {
+    const file = join(folder, text);
+    const bytes = readFileSync(file);
+    const length = Number(bytes.readBigUInt64LE(0));
+    const header = JSON.parse(bytes.toString("utf8", 8, 8 + length));
+    const name = Object.keys(header).find((key) => key.endsWith("final_layer_norm.weight"))!;
+    header[name].dtype = "I32";
+    const changed = Buffer.from(JSON.stringify(header).padEnd(length));
+    writeFileSync(file, Buffer.concat([bytes.subarray(0, 8), changed, bytes.subarray(8 + length)]));
+    await expect(loadModel(folder, { threads: 1, cache: join(folder, "cache") })).rejects.toMatchObject({
+      code: "checkpoint.unsupported",
+      message: expect.stringMatching(/final_layer_norm.weight" is stored as I32/),
+    });
+  });
+
   it("that cannot edit is refused with the reason", async () => {
     editJson("unet/config.json", { in_channels: 4 });
     await expect(loadModel(folder)).rejects.toMatchObject({
@@ -201,8 +246,8 @@ describe("a checkpoint", () => {
   });
 
   it("of another family or with another component is refused", async () => {
-    editJson("model_index.json", { _class_name: "StableDiffusionXLPipeline" });
-    await expect(loadModel(folder)).rejects.toThrow(/"_class_name" is "StableDiffusionXLPipeline"/);
+    editJson("model_index.json", { _class_name: "StableDiffusion3Pipeline" });
+    await expect(loadModel(folder)).rejects.toThrow(/"_class_name" is "StableDiffusion3Pipeline"/);
     editJson("model_index.json", {
       _class_name: "StableDiffusionPipeline",
       vae: ["diffusers", "AutoencoderTiny"],

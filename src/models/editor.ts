@@ -1,18 +1,20 @@
 /**
- * An EditModel made of a diffusers checkpoint of the InstructPix2Pix kind (SD 1.x or 2.x): tokenizer, text encoder, VAE
- * and UNet, each network an ONNX graph whose weights stay where they are.
+ * An EditModel made of a checkpoint of the InstructPix2Pix kind (SD 1.x, 2.x or XL): tokenizers, text encoders, VAE and
+ * UNet, each network an ONNX graph whose weights stay where they are.
  */
-import { readDefaults } from "../checkpoint/configs.ts";
 import { fingerprint } from "../checkpoint/fingerprint.ts";
+import type { LoraFile } from "../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
-import type { PlacedWeights, WeightStorage } from "../checkpoint/storage.ts";
+import type { WeightStorage } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Engine, Feeds } from "../runtime/engine.ts";
-import { type Tensor, tensor } from "../tensor/tensor.ts";
+import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "./autoencoder-kl.ts";
-import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
 import { buildClipText } from "./clip-text.ts";
+import { requireFinite } from "./finite.ts";
+import { matchLoras } from "./loras.ts";
 import type {
   CallOptions,
   EditDefaults,
@@ -21,7 +23,8 @@ import type {
   TextEncoding,
   UNetInput,
 } from "./model.ts";
-import { type MemoryMode, type Network, SessionCache, throwIfAborted } from "./session-cache.ts";
+import { type CheckedNetwork, type Networks, networksOf, placeAll, type Weights } from "./networks.ts";
+import { type MemoryMode, SessionCache, throwIfAborted } from "./session-cache.ts";
 import { buildUNet } from "./unet.ts";
 
 export { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
@@ -29,6 +32,8 @@ export { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 export interface EditModelOptions {
   /** How weights reach the runtime. */
   readonly storage: WeightStorage;
+  /** LoRA files to merge, in their order. */
+  readonly loras?: readonly LoraFile[];
   /**
    * "low" keeps one session alive at a time and its weights in their files alone: less memory, a few per cent slower,
    * and a session is made again whenever another network had its turn. Default "normal".
@@ -46,39 +51,24 @@ export async function createEditModel(
   options: EditModelOptions,
 ): Promise<EditModel> {
   const checkpoint = await readCheckpoint(source);
-  const own = await readDefaults(source);
-  const { tables } = checkpoint;
-  const weights = await placeAll(source, checkpoint, options.storage);
+  const { tables, texts, own, variant } = checkpoint;
+  const { additions, variants } = await matchLoras(options.loras ?? [], checkpoint);
+  const weights = await placeAll(source, checkpoint, options.storage, additions);
   return new DiffusersEditModel(engine, checkpoint, weights, {
-    id: source.id,
-    fingerprint: await fingerprint(source, Object.values(tables)),
+    source,
+    fingerprint: await fingerprint(
+      source,
+      [tables.unet, tables.vae, ...texts.map(({ table }) => table)],
+      [variant, ...variants],
+    ),
     defaults: own.defaults,
     nativeSize: own.nativeSize,
     memory: options.memory ?? "normal",
   });
 }
 
-type Weights = Readonly<Record<"unet" | "vae" | "text", PlacedWeights>>;
-
-async function placeAll(
-  source: CheckpointSource,
-  { tables }: Checkpoint,
-  storage: WeightStorage,
-): Promise<Weights> {
-  const placed: PlacedWeights[] = [];
-  try {
-    for (const table of [tables.unet, tables.vae, tables.text])
-      placed.push(await storage.place(source, table));
-  } catch (error) {
-    for (const weights of placed) await weights.release();
-    throw error;
-  }
-  const [unet, vae, text] = placed;
-  return { unet: unet!, vae: vae!, text: text! };
-}
-
 interface Facts {
-  readonly id: string;
+  readonly source: CheckpointSource;
   readonly fingerprint: string;
   readonly defaults: EditDefaults;
   readonly nativeSize: number | undefined;
@@ -90,8 +80,7 @@ class DiffusersEditModel implements EditModel {
   readonly fingerprint: string;
   readonly defaults: EditDefaults;
   readonly scalingFactor: number;
-  /** InstructPix2Pix feeds the unscaled mode. */
-  readonly conditionIsScaled = false;
+  readonly conditionIsScaled: boolean;
   readonly factor: number;
   readonly stride: number;
   readonly nativeSize: number;
@@ -100,7 +89,9 @@ class DiffusersEditModel implements EditModel {
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, unet: 0 };
   readonly #engine: Engine;
+  readonly #source: CheckpointSource;
   readonly #checkpoint: Checkpoint;
+  readonly #networks: Networks;
   readonly #weights: Weights;
   readonly #sessions: SessionCache;
   readonly #texts = new Map<string, TextEncoding>();
@@ -112,9 +103,12 @@ class DiffusersEditModel implements EditModel {
     this.#checkpoint = checkpoint;
     this.#weights = weights;
     this.#sessions = new SessionCache(engine, facts.memory);
-    this.id = facts.id;
+    this.#source = facts.source;
+    this.#networks = networksOf(checkpoint, weights);
+    this.id = facts.source.id;
     this.fingerprint = facts.fingerprint;
     this.defaults = facts.defaults;
+    this.conditionIsScaled = checkpoint.family.conditionIsScaled;
     this.scalingFactor = vae.scaling_factor;
     this.latentChannels = vae.latent_channels;
     this.factor = vaeFactor(vae);
@@ -128,7 +122,14 @@ class DiffusersEditModel implements EditModel {
     const [height, width] = this.#picture("encodeImage", image, 3, this.factor);
     const build = () => buildEncoder(this.#checkpoint.vae, this.#weights.vae, height, width);
     const feeds = { image: batch(image) };
-    const { latent } = await this.#run("encodeImage", `${height}x${width}`, build, feeds, options);
+    const { latent } = await this.#run(
+      this.#networks.encodeImage,
+      `${height}x${width}`,
+      build,
+      feeds,
+      options,
+    );
+    this.calls.encodeImage++;
     return unbatch(latent!);
   }
 
@@ -136,7 +137,14 @@ class DiffusersEditModel implements EditModel {
     const [height, width] = this.#picture("decodeLatent", latent, this.latentChannels, 1);
     const build = () => buildDecoder(this.#checkpoint.vae, this.#weights.vae, height, width);
     const feeds = { z: batch(latent) };
-    const { image } = await this.#run("decodeLatent", `${height}x${width}`, build, feeds, options);
+    const { image } = await this.#run(
+      this.#networks.decodeLatent,
+      `${height}x${width}`,
+      build,
+      feeds,
+      options,
+    );
+    this.calls.decodeLatent++;
     return unbatch(image!);
   }
 
@@ -145,38 +153,82 @@ class DiffusersEditModel implements EditModel {
     throwIfAborted(options.signal);
     const known = this.#texts.get(text);
     if (known) return known;
-    const { tokenizer, text: config } = this.#checkpoint;
-    const build = () => buildClipText(config, this.#weights.text, tokenizer.length);
-    const feeds = { ids: { data: tokenizer.encode(text), shape: [tokenizer.length] } };
-    const { hidden } = await this.#run("encodeText", `${tokenizer.length}`, build, feeds, options);
-    const encoding = { hidden: hidden! };
+    const encoding = await this.#encode(text, options);
     if (this.#texts.size >= MAX_TEXTS) this.#texts.delete(this.#texts.keys().next().value!);
     this.#texts.set(text, encoding);
     return encoding;
   }
 
+  countTokens(text: string): { tokens: number; limit: number } {
+    // Families with several text encoders have one vocabulary; the shortest of them is what is read whole.
+    const tokenizers = this.#checkpoint.texts.map(({ tokenizer }) => tokenizer);
+    const limit = Math.min(...tokenizers.map(({ length }) => length)) - 2;
+    return { tokens: tokenizers[0]!.count(text), limit };
+  }
+
+  /** What all text encoders say, side by side; zeros for the null text of a family that was trained so. */
+  async #encode(text: string, options: CallOptions): Promise<TextEncoding> {
+    const { texts, family, tokens, emptyIsZero, unet } = this.#checkpoint;
+    if (text === "" && emptyIsZero) {
+      const hidden = zeros([tokens, unet.levels[0]!.crossAttentionDim]);
+      const width = pooledWidth(unet);
+      return width > 0 ? { hidden, pooled: zeros([1, width]) } : { hidden };
+    }
+    const encoded: TextEncoding[] = [];
+    for (const [i, { config, tokenizer }] of texts.entries()) {
+      const weights = this.#weights.texts[i]!;
+      const use = family.texts[i]!;
+      const ids = tokenizer.encode(text);
+      // The text ends where its first end token stands; padding may repeat it.
+      const end = { data: Int32Array.of(ids.indexOf(tokenizer.end)), shape: [1] };
+      const feeds = { ids: { data: ids, shape: [tokens] }, ...(use.pooled ? { end } : {}) };
+      const build = () => buildClipText(config, weights, tokens, use);
+      const { hidden, pooled } = await this.#run(
+        this.#networks.texts[i]!,
+        `${tokens}`,
+        build,
+        feeds,
+        options,
+      );
+      encoded.push({ hidden: hidden!, pooled });
+    }
+    this.calls.encodeText++;
+    const hidden = sideBySide(encoded.map((one) => one.hidden));
+    const pooled = encoded.find((one) => one.pooled)?.pooled;
+    return pooled ? { hidden, pooled } : { hidden };
+  }
+
   /** One after the other: on a CPU that is faster than a batch, and takes a third of the memory. */
   async unet(inputs: readonly UNetInput[], timestep: number, options: CallOptions = {}): Promise<Tensor[]> {
     const results: Tensor[] = [];
+    const { unet: config } = this.#checkpoint;
+    const { factor } = this;
     for (const { z, c, text } of inputs) {
-      const [height, width] = this.#picture("unet", z, this.latentChannels, 1);
-      const [h, w] = this.#picture("unet", c, this.latentChannels, 1);
-      if (h !== height || w !== width) {
+      const [height, w] = this.#picture("unet", z, this.latentChannels, 1);
+      if (String(this.#picture("unet", c, this.latentChannels, 1)) !== String([height, w])) {
         throw invalid(`unet: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
       }
       const [tokens = 0, textWidth] = text.hidden.shape;
-      if (textWidth !== this.#checkpoint.text.hidden_size) {
+      const width = pooledWidth(config);
+      if (textWidth !== config.levels[0]!.crossAttentionDim || (text.pooled?.shape[1] ?? 0) !== width) {
         throw invalid(`unet: a text encoding of shape [${text.hidden.shape}] is not one of this model's`);
       }
-      const build = () => buildUNet(this.#checkpoint.unet, this.#weights.unet, { height, width, tokens });
+      const build = () => buildUNet(config, this.#weights.unet, { height, width: w, tokens, factor });
       const feeds = {
         z: batch(z),
         c: batch(c),
         timestep: tensor([timestep], [1, 1]),
         text: text.hidden,
+        ...(text.pooled ? { pooled: text.pooled } : {}),
       };
-      const size = `${height}x${width}x${tokens}`;
-      const { noise } = await this.#run("unet", size, build, feeds, options);
+      const { noise } = await this.#run(
+        this.#networks.unet,
+        `${height}x${w}x${tokens}`,
+        build,
+        feeds,
+        options,
+      );
+      this.calls.unet++;
       results.push(unbatch(noise!));
     }
     return results;
@@ -187,20 +239,20 @@ class DiffusersEditModel implements EditModel {
     this.#disposed = true;
     this.#texts.clear();
     await this.#engine.dispose();
-    for (const weights of Object.values(this.#weights)) await weights.release();
+    const { unet, vae, texts } = this.#weights;
+    for (const weights of [unet, vae, ...texts]) await weights.release();
   }
 
   async #run(
-    call: keyof EditModel["calls"],
+    network: CheckedNetwork,
     size: string,
     build: () => Graph,
     feeds: Feeds,
     options: CallOptions,
   ): Promise<Record<string, Tensor>> {
     this.#alive();
-    const network: Network = { name: call, weights: this.#weights[PARTS[call]], hot: call === "unet" };
     const outputs = await this.#sessions.run(network, size, build, feeds, options.signal);
-    this.calls[call]++;
+    await requireFinite(outputs, network.what, this.#source, network.table);
     return outputs;
   }
 
@@ -224,11 +276,25 @@ class DiffusersEditModel implements EditModel {
   }
 }
 
-/** Whose weights each call needs. */
-const PARTS = { encodeImage: "vae", decodeLatent: "vae", encodeText: "text", unet: "unet" } as const;
-
 /** Encodings kept: 77 × 768 floats are a quarter of a megabyte. */
 const MAX_TEXTS = 256;
+
+/** Matrices of the same number of rows → one, row by row. */
+function sideBySide(parts: readonly Tensor[]): Tensor {
+  if (parts.length === 1) return parts[0]!;
+  const [rows = 0] = parts[0]!.shape;
+  const width = parts.reduce((sum, { shape }) => sum + shape[1]!, 0);
+  const data = new Float32Array(rows * width);
+  let column = 0;
+  for (const { data: from, shape } of parts) {
+    const own = shape[1]!;
+    for (let row = 0; row < rows; row++) {
+      data.set(from.subarray(row * own, (row + 1) * own), row * width + column);
+    }
+    column += own;
+  }
+  return { data, shape: [rows, width] };
+}
 
 const batch = (x: Tensor): Tensor => ({ data: x.data, shape: [1, ...x.shape] });
 const unbatch = (x: Tensor): Tensor => ({ data: x.data, shape: x.shape.slice(1) });

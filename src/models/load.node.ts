@@ -1,21 +1,12 @@
 /** Loading a model on Node: from a folder, the package itself, or the cache that `emilie pull` fills. */
-import { existsSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
-import { cachedModel } from "../checkpoint/hub/cache.node.ts";
-import { parseRepoId } from "../checkpoint/hub/repo-id.ts";
-import { hubCache } from "../checkpoint/hub/settings.node.ts";
-import { folderSource } from "../checkpoint/source.node.ts";
 import { cacheFolder, mappedStorage } from "../checkpoint/storage.node.ts";
-import { EmilieError } from "../errors.ts";
 import { createNodeEngine } from "../runtime/node.ts";
-import { packageRoot } from "../runtime/package-root.node.ts";
 import { createEditModel } from "./editor.ts";
 import type { EditModel } from "./model.ts";
+import { formatModelName, type LoraOption, openCheckpoint, openLora, parseModelName } from "./open.node.ts";
 import type { MemoryMode } from "./session-cache.ts";
 
-/** Checkpoints under models/ of the package. */
-export const SHIPPED: readonly string[] = ["picturebook"];
-
+/** How a model is loaded and run. */
 export interface LoadOptions {
   /** Threads of the CPU runtime; by default the machine's physical cores. */
   readonly threads?: number;
@@ -23,21 +14,30 @@ export interface LoadOptions {
   readonly memory?: MemoryMode;
   /** Folder for fp32 copies of half-precision weights; default $EMILIE_CACHE or the system's cache folder. */
   readonly cache?: string;
+  /** For a single file without a tokenizer beside it: a folder that has one, or the name of a pulled model. */
+  readonly tokenizer?: string;
+  /** LoRA files (kohya's or diffusers' naming) to merge into the weights, each with how much of it; default weight 1. */
+  readonly lora?: readonly LoraOption[];
 }
 
 /**
- * Loads an editing checkpoint in the diffusers layout. `idOrFolder` is a folder, "picturebook", or the name of a model
- * that was pulled from the hub ("owner/name", "owner/name@revision"); nothing is ever downloaded here.
+ * Loads an editing checkpoint: `name` is a folder in the layout of diffusers, a single .safetensors file in the naming of
+ * the original programs, "picturebook", or the name of a model that was pulled from the hub ("owner/name",
+ * "owner/name@revision"), each also with LoRAs ("picturebook + style.safetensors=0.8"); nothing is ever downloaded here.
  * Throws EmilieError: "checkpoint.missing", ".malformed", ".unsupported" or ".unsafe" where the checkpoint cannot be used;
  * the runtime itself ("runtime.missing") is only needed by the first call of the model.
  */
-export async function loadModel(idOrFolder: string, options: LoadOptions = {}): Promise<EditModel> {
-  const folder = checkpointFolder(idOrFolder);
+export async function loadModel(name: string, options: LoadOptions = {}): Promise<EditModel> {
+  const given = parseModelName(name);
+  const model = { base: given.base, loras: [...given.loras, ...(options.lora ?? [])] };
+  const source = { ...openCheckpoint(model.base, options), id: formatModelName(model) };
+  const loras = model.loras.map(openLora);
   const engine = createNodeEngine({ threads: options.threads });
   try {
-    return await createEditModel(folderSource(folder, idOrFolder), engine, {
+    return await createEditModel(source, engine, {
       storage: mappedStorage(options.cache ?? cacheFolder()),
       memory: options.memory,
+      loras,
     });
   } catch (error) {
     await engine.dispose();
@@ -45,24 +45,5 @@ export async function loadModel(idOrFolder: string, options: LoadOptions = {}): 
   }
 }
 
-/**
- * The folder of a checkpoint. A folder of that name in the working directory comes first, then what ships with the
- * package, then the hub's cache.
- */
-export function checkpointFolder(idOrFolder: string): string {
-  const local = isAbsolute(idOrFolder) ? idOrFolder : resolve(idOrFolder);
-  if (existsSync(join(local, "model_index.json"))) return local;
-  if (SHIPPED.includes(idOrFolder)) return shippedFolder(idOrFolder);
-  if (existsSync(local)) return local;
-  const id = parseRepoId(idOrFolder);
-  if (id) return cachedModel(hubCache(), id);
-  throw new EmilieError(
-    "checkpoint.missing",
-    `There is no checkpoint ${JSON.stringify(idOrFolder)}: expected a folder in the layout of diffusers, the name of a ` +
-      `model on the hub (OWNER/NAME), or one of ${SHIPPED.join(", ")}.`,
-  );
-}
-
-export function shippedFolder(name: string): string {
-  return join(packageRoot(), "models", name);
-}
+export type { LoraOption } from "./open.node.ts";
+export { checkpointFolder, SHIPPED, shippedFolder } from "./open.node.ts";

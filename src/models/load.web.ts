@@ -1,4 +1,5 @@
 /** Loading a model in a browser, from the address of a checkpoint's folder. */
+import type { LoraFile } from "../checkpoint/lora/read.ts";
 import { webSource } from "../checkpoint/source.web.ts";
 import { fetchedStorage } from "../checkpoint/storage.web.ts";
 import { createWebEngine, type WebEngineOptions } from "../runtime/web.ts";
@@ -6,9 +7,16 @@ import { createEditModel } from "./editor.ts";
 import type { EditModel } from "./model.ts";
 import type { MemoryMode } from "./session-cache.ts";
 
+/** How a model is loaded and run in a browser. */
 export interface WebLoadOptions extends WebEngineOptions {
+  /** What recipes call the model. Default: `baseUrl`, which means little on another site. */
+  readonly id?: string;
+  /** Fetches the checkpoint's files; to count bytes, or to answer from a cache. Default: the platform's. */
+  readonly fetch?: typeof fetch;
   /** "low": one session at a time. Default "normal". */
   readonly memory?: MemoryMode;
+  /** Addresses of LoRA files to merge into the weights, each with how much of it; default weight 1. */
+  readonly lora?: readonly { readonly file: string; readonly weight?: number }[];
 }
 
 /**
@@ -19,12 +27,19 @@ export interface WebLoadOptions extends WebEngineOptions {
 export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): Promise<EditModel> {
   const engine = createWebEngine(options);
   try {
-    return await createEditModel(webSource(baseUrl), engine, {
+    return await createEditModel(webSource(baseUrl, options.id, options.fetch), engine, {
       storage: fetchedStorage(),
       memory: options.memory,
+      loras: options.lora?.map(openLora),
     });
   } catch (error) {
     await engine.dispose();
     throw error;
   }
+}
+
+function openLora({ file, weight = 1 }: { readonly file: string; readonly weight?: number }): LoraFile {
+  const url = new URL(file, globalThis.location?.href);
+  const name = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
+  return { source: webSource(new URL(".", url).href), path: name, weight };
 }

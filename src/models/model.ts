@@ -11,22 +11,31 @@ export type PredictionType = "epsilon" | "v_prediction" | "sample";
 export interface TextEncoding {
   /** [tokens, width] */
   readonly hidden: Tensor;
+  /** [1, width], the whole text as one vector, where the family has it (SDXL). */
+  readonly pooled?: Tensor;
 }
 
 /** One UNet input of a batch: z_t in variance-preserving units (‖√ᾱ·z₀ + √(1−ᾱ)·ε‖), its condition and its text. */
 export interface UNetInput {
-  readonly z: Tensor; // [4, h, w]
-  readonly c: Tensor; // [4, h, w], unscaled; zeros for the null image
+  /** [latentChannels, h, w] */
+  readonly z: Tensor;
+  /** [latentChannels, h, w], scaled where conditionIsScaled says so; zeros for the null image. */
+  readonly c: Tensor;
+  /** What the UNet is told. */
   readonly text: TextEncoding;
 }
 
+/** What every call of a network takes. */
 export interface CallOptions {
+  /** Stops before the network runs, with code "aborted". */
   readonly signal?: AbortSignal;
 }
 
+/** A checkpoint that edits: loadModel makes one. */
 export interface EditModel {
-  /** The checkpoint as the user named it, and a hash over its weight files' names, sizes and headers. */
+  /** The checkpoint as the user named it. */
   readonly id: string;
+  /** A hash over its weight files' names, sizes and headers. */
   readonly fingerprint: string;
   /** scaling_factor of the VAE: z₀ = s · latent. */
   readonly scalingFactor: number;
@@ -38,7 +47,9 @@ export interface EditModel {
   readonly stride: number;
   /** The picture size (longer side) the checkpoint was trained at, in pixels. */
   readonly nativeSize: number;
+  /** Channels of a latent (4 for SD 1.x). */
   readonly latentChannels: number;
+  /** How the UNet's output is read. */
   readonly predictionType: PredictionType;
   /** scheduler/scheduler_config.json, as read. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
@@ -49,7 +60,10 @@ export interface EditModel {
   encodeImage(image: Tensor, options?: CallOptions): Promise<Tensor>;
   /** D(latent), latent unscaled → [3, H, W], about [-1, 1], not clamped. */
   decodeLatent(latent: Tensor, options?: CallOptions): Promise<Tensor>;
+  /** An instruction as the UNet sees it; "" for the null text. Longer texts than the encoder reads are cut. */
   encodeText(text: string, options?: CallOptions): Promise<TextEncoding>;
+  /** How many tokens a text has, and how many the text encoder reads; what is beyond them has no effect. */
+  countTokens(text: string): { readonly tokens: number; readonly limit: number };
   /** The raw UNet output for each input at one timestep. Inputs run one after the other or batched, as the device likes. */
   unet(inputs: readonly UNetInput[], timestep: number, options?: CallOptions): Promise<Tensor[]>;
   /** How often each network ran, for tests of the invariants and for cost tables. */
@@ -58,9 +72,14 @@ export interface EditModel {
   dispose(): Promise<void>;
 }
 
+/** What a checkpoint states for itself; see EditOptions. */
 export interface EditDefaults {
+  /** UNet steps. */
   readonly steps?: number;
+  /** A sampler's name. */
   readonly sampler?: string;
+  /** s_T. */
   readonly textGuidance?: number;
+  /** s_I. */
   readonly imageGuidance?: number;
 }

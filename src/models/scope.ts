@@ -21,11 +21,7 @@ export class WeightReader {
   readonly #problems: string[] = [];
   #lacking = false;
 
-  constructor(
-    readonly weights: PlacedWeights,
-    /** Written before every module path to find a tensor: "text_model." in older text encoders. */
-    readonly prefix = "",
-  ) {}
+  constructor(readonly weights: PlacedWeights) {}
 
   /** The tensors that were asked for so far, with the shapes they must have. */
   get needed(): ReadonlyMap<string, readonly number[]> {
@@ -33,20 +29,19 @@ export class WeightReader {
   }
 
   has(name: string): boolean {
-    return this.weights.tensors.has(this.prefix + name);
+    return this.weights.tensors.has(name);
   }
 
   parameter(graph: Graph, name: string, shape: readonly number[], use: ParameterUse): Value {
-    const key = this.prefix + name;
-    const stored = this.weights.tensors.get(key);
+    const stored = this.weights.tensors.get(name);
     if (!stored) {
       this.#lacking = true;
-      this.#problems.push(`"${key}" of shape [${shape}] is missing`);
+      this.#problems.push(`"${name}" of shape [${shape}] is missing`);
     } else if (String(stored.shape) !== String(shape)) {
-      this.#problems.push(`"${key}" should have shape [${shape}], but has [${stored.shape}]`);
+      this.#problems.push(`"${name}" should have shape [${shape}], but has [${stored.shape}]`);
     }
-    this.#used.add(key);
-    this.#needed.set(key, shape);
+    this.#used.add(name);
+    this.#needed.set(name, shape);
     // Building goes on after a problem, so that the error can name all of them.
     const at: PlacedTensor = stored ?? { location: "", offset: 0, shape };
     const dims = use.as ?? shape;
@@ -57,7 +52,7 @@ export class WeightReader {
   /** Tensors that belong to a part that is built elsewhere, by the beginning of their names. */
   skip(...prefixes: readonly string[]): void {
     for (const key of this.weights.tensors.keys()) {
-      if (prefixes.some((p) => key.startsWith(this.prefix + p))) this.#used.add(key);
+      if (prefixes.some((prefix) => key.startsWith(prefix))) this.#used.add(key);
     }
   }
 
@@ -68,9 +63,13 @@ export class WeightReader {
     if (problems.length === 0) return;
     const shown = problems.slice(0, MAX_SHOWN).join("; ");
     const rest = problems.length > MAX_SHOWN ? `; and ${problems.length - MAX_SHOWN} more` : "";
+    const { folder, origin } = this.weights;
+    const whose = origin
+      ? `${origin} are not those that its configuration`
+      : `in ${folder}/ are not those that its config.json`;
     throw new EmilieError(
       this.#lacking ? "checkpoint.missing" : "checkpoint.malformed",
-      `The tensors in ${this.weights.folder}/ are not those that its config.json describes: ${shown}${rest}.`,
+      `The tensors ${whose} describes: ${shown}${rest}.`,
     );
   }
 }
@@ -92,7 +91,7 @@ export class Scope implements Site {
 
   /** Whether this module has a tensor of that name: only for choosing between namings of the same thing. */
   has(name: string): boolean {
-    return this.reader.has(`${this.path}.${name}`);
+    return this.reader.has(this.path ? `${this.path}.${name}` : name);
   }
 
   /** The module's tensor `name`, which must have `shape` in the checkpoint. */

@@ -11,6 +11,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 /** Sizes for which the UNet stays ready: a picture and a crop of it, say. The rest runs too rarely to keep more than one. */
 const SIZES = { hot: 2, other: 1 };
 
+/** "low": one network in memory at a time, its weights in their files alone. */
 export type MemoryMode = "normal" | "low";
 
 export interface Network {

@@ -2,7 +2,7 @@
  * UNet2DConditionModel of diffusers (models/unets/unet_2d_condition.py) as an ONNX graph for one picture size. Module
  * paths are the checkpoint's keys.
  */
-import type { UNetConfig, UNetLevel } from "../checkpoint/configs.ts";
+import { TIME_IDS, type UNetConfig, type UNetLevel } from "../checkpoint/configs.ts";
 import type { PlacedWeights } from "../checkpoint/storage.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { add, concat, mul, reshape, silu, unary } from "../graph/ops.ts";
@@ -17,6 +17,8 @@ export interface UNetShape {
   readonly width: number;
   /** Tokens of the text encoding. */
   readonly tokens: number;
+  /** Picture pixels per latent pixel: SDXL is told the picture's size. Default 8. */
+  readonly factor?: number;
 }
 
 /** What every block needs besides its picture. */
@@ -28,7 +30,7 @@ interface Context {
 
 /**
  * Inputs: z and c, [1, channels, h, w] each, which are concatenated (c is left out where in_channels says so);
- * timestep [1, 1]; text [tokens, d]. Output: noise [1, out_channels, h, w]
+ * timestep [1, 1]; text [tokens, d]; pooled [1, p] where the configuration has added conditioning. Output: noise [1, out_channels, h, w]
  * (ε̂, v̂ or x̂₀, as the checkpoint was trained).
  */
 export function buildUNet(config: UNetConfig, weights: PlacedWeights, shape: UNetShape): Graph {
@@ -40,7 +42,8 @@ export function buildUNet(config: UNetConfig, weights: PlacedWeights, shape: UNe
 }
 
 /** Adds the UNet to a graph, with its inputs. */
-export function unet(s: Scope, config: UNetConfig, { height, width, tokens }: UNetShape): Value {
+export function unet(s: Scope, config: UNetConfig, shape: UNetShape): Value {
+  const { height, width, tokens } = shape;
   const g = s.graph;
   const latent = config.out_channels;
   const z = g.input("z", [1, latent, height, width]);
@@ -49,7 +52,10 @@ export function unet(s: Scope, config: UNetConfig, { height, width, tokens }: UN
   const timestep = g.input("timestep", [1, 1]);
   // Levels may declare different widths, but there is one text: it is projected by each level's own keys and values.
   const text = g.input("text", [tokens, config.levels[0]!.crossAttentionDim]);
-  const context = { config, time: silu(s, timeEmbedding(s, timestep, config)), text };
+  const time = timeEmbedding(s, timestep, config);
+  const embedding =
+    config.addition_embed_type === null ? time : add(s, time, addedEmbedding(s, config, shape));
+  const context = { config, time: silu(s, embedding), text };
 
   let x = conv2d(s.at("conv_in"), centred(s, sample, config), config.levels[0]!.channels, {
     kernel: config.conv_in_kernel,
@@ -109,15 +115,42 @@ function centred(s: Scope, x: Value, config: UNetConfig): Value {
   return add(s, mul(s, x, s.graph.constant([2], [1])), s.graph.constant([-1], [1]));
 }
 
+/** Of the sinusoids that encode a timestep, or a size. */
+function frequenciesOf(half: number, shift: number): Float32Array {
+  // Rounded to fp32 where torch rounds: at t = 999 a last bit here is the fifth digit of the sine.
+  const logPeriod = Math.fround(-Math.log(10000));
+  return Float32Array.from({ length: half }, (_, i) =>
+    Math.exp(Math.fround(Math.fround(logPeriod * i) / (half - shift))),
+  );
+}
+
+/**
+ * SDXL's added conditioning: the pooled text and the picture's original size, crop corner and target size. A picture that
+ * is edited is whole and as large as it is: (h, w, 0, 0, h, w), which is known when the graph is made.
+ */
+function addedEmbedding(s: Scope, config: UNetConfig, { height, width, factor = 8 }: UNetShape): Value {
+  const waves = config.addition_time_embed_dim!;
+  const size = [height * factor, width * factor];
+  const frequencies = frequenciesOf(Math.floor(waves / 2), config.freq_shift);
+  const encoded = [...size, 0, 0, ...size].flatMap((value) => {
+    const angles = Array.from(frequencies, (frequency) => Math.fround(value * frequency));
+    const [sin, cos] = [angles.map(Math.sin), angles.map(Math.cos)];
+    const pair = config.flip_sin_to_cos ? [...cos, ...sin] : [...sin, ...cos];
+    return waves % 2 === 1 ? [...pair, 0] : pair;
+  });
+  const input = config.projection_class_embeddings_input_dim!;
+  const pooled = s.graph.input("pooled", [1, input - TIME_IDS * waves]);
+  const a = s.at("add_embedding");
+  const out = config.time_embedding_dim ?? 4 * config.levels[0]!.channels;
+  const joined = concat(s, [pooled, s.graph.constant(encoded, [1, encoded.length])], 1);
+  return linear(a.at("linear_2"), silu(a, linear(a.at("linear_1"), joined, out)), out);
+}
+
 /** Sinusoidal timesteps (Timesteps, embeddings.py), then the two-layer TimestepEmbedding → [1, 4·channels] */
 function timeEmbedding(s: Scope, timestep: Value, config: UNetConfig): Value {
   const width = config.levels[0]!.channels;
   const half = Math.floor(width / 2);
-  // Rounded to fp32 where torch rounds: at t = 999 a last bit here is the fifth digit of the sine.
-  const logPeriod = Math.fround(-Math.log(10000));
-  const frequencies = Float32Array.from({ length: half }, (_, i) =>
-    Math.exp(Math.fround(Math.fround(logPeriod * i) / (half - config.freq_shift))),
-  );
+  const frequencies = frequenciesOf(half, config.freq_shift);
   const angle = mul(s, timestep, s.graph.constant(frequencies, [1, half]));
   const sin = unary(s, "Sin", angle);
   const cos = unary(s, "Cos", angle);

@@ -22,10 +22,13 @@ export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
 
 /** A worker_thread as an engine's port. It keeps the process alive only while it has something to answer. */
 export function workerPort(worker: Worker): Port {
-  worker.unref();
   return {
     post: (message) => worker.postMessage(message),
-    onAnswer: (listener) => void worker.on("message", (answer: AnswerMessage) => listener(answer)),
+    onAnswer: (listener) => {
+      worker.on("message", (answer: AnswerMessage) => listener(answer));
+      // After the listener, which holds the process again.
+      worker.unref();
+    },
     onFailure: (listener) => {
       worker.on("error", listener);
       worker.on("exit", (code) => listener(`it exited with code ${code}`));

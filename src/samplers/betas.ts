@@ -9,7 +9,7 @@ const { fround } = Math;
 const MAX_COSINE_BETA = 0.999;
 
 /** torch.linspace in float32: counted from both ends, so that both are met. */
-function linspace(start: number, end: number, count: number): Float32Array {
+export function linspace(start: number, end: number, count: number): Float32Array {
   const [first, last] = [fround(start), fround(end)];
   const step = fround(fround(last - first) / (count - 1));
   return Float32Array.from({ length: count }, (_, i) =>

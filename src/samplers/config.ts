@@ -22,7 +22,7 @@ export const FAMILIES: Readonly<Record<SamplerName, Family>> = {
 };
 
 /**
- * Each scheduler class that describes the same process (variance-preserving, discrete time), and the sampler that runs
+ * Each scheduler class that describes the same process (variance-preserving, discrete time; the EDM ones: edm.ts), and the sampler that runs
  * in its place. Classes without a counterpart here get the nearest: a deterministic multistep or higher-order solver of
  * the same ODE is DPM-Solver++ 2M, a stochastic one Euler ancestral.
  */
@@ -41,6 +41,8 @@ const DEFAULT_SAMPLERS: Readonly<Record<string, SamplerName>> = {
   DEISMultistepScheduler: "dpm++2m",
   KDPM2AncestralDiscreteScheduler: "euler-ancestral",
   DPMSolverSDEScheduler: "euler-ancestral",
+  EDMEulerScheduler: "euler",
+  EDMDPMSolverMultistepScheduler: "dpm++2m",
 };
 
 /** Keys that one of these classes has. Any other key must be off (null or false). */
@@ -96,7 +98,7 @@ const FAMILY_VALUES: Readonly<Record<Family, Readonly<Record<string, readonly un
 /**
  * The sampler that a checkpoint's scheduler configuration asks for, or the nearest one (see DEFAULT_SAMPLERS).
  *
- * @throws EmilieError "checkpoint.unsupported" for classes of another process (flow matching, EDM, consistency models).
+ * @throws EmilieError "checkpoint.unsupported" for classes of another process (flow matching, consistency models).
  */
 export function defaultSampler(config: SchedulerConfig): SamplerName {
   const name = config._class_name;

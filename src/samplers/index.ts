@@ -8,6 +8,7 @@ import { eulerAncestral } from "./euler-ancestral.ts";
 import type { Sampler, SamplerName } from "./types.ts";
 import { unipc } from "./unipc.ts";
 
+/** Every sampler by its name: pure functions over a denoiser (see Sampler). */
 export const samplers: Readonly<Record<SamplerName, Sampler>> = {
   ddim,
   ddpm,
@@ -33,5 +34,6 @@ export function samplerName(name: string): SamplerName {
 export type { SchedulerConfig } from "./config.ts";
 export { defaultSampler } from "./config.ts";
 export { modelInput, toDenoised } from "./denoiser.ts";
+export { timeOf } from "./edm.ts";
 export { createSchedule, type ScheduleOptions } from "./schedule.ts";
 export type * from "./types.ts";

@@ -14,6 +14,7 @@ import {
   type SchedulerConfig,
   unsupported,
 } from "./config.ts";
+import { edmSchedule, isEdm } from "./edm.ts";
 import { karrasSigmas, sigmaAt, sigmasOf, timestepOf } from "./sigmas.ts";
 import { timestepsOf } from "./timesteps.ts";
 import type { NoiseLevel, SamplerName, SamplerOptions, Schedule } from "./types.ts";
@@ -44,6 +45,7 @@ export interface ScheduleOptions {
  */
 export function createSchedule(config: SchedulerConfig, { sampler, steps }: ScheduleOptions): Schedule {
   const name = sampler ?? defaultSampler(config);
+  if (isEdm(config)) return edmSchedule(config, name, steps);
   checkConfig(config, name);
   const read = reader(config);
   const alphaBars = cumulativeAlphas(read);

@@ -18,13 +18,13 @@ export function sigmaAt(sigmas: Float32Array, t: number): number {
   return low === clamped ? below : below + (clamped - low) * (sigmas[low + 1]! - below);
 }
 
-/** `steps` sigmas from `largest` down to `smallest`, evenly spaced in σ^(1/7). */
-export function karrasSigmas(smallest: number, largest: number, steps: number): number[] {
-  const [low, high] = [smallest ** (1 / RHO), largest ** (1 / RHO)];
+/** `steps` sigmas from `largest` down to `smallest`, evenly spaced in σ^(1/rho). */
+export function karrasSigmas(smallest: number, largest: number, steps: number, rho = RHO): number[] {
+  const [low, high] = [smallest ** (1 / rho), largest ** (1 / rho)];
   const stride = steps > 1 ? 1 / (steps - 1) : 0;
   return Array.from({ length: steps }, (_, i) => {
     const ramp = i > 0 && i === steps - 1 ? 1 : i * stride;
-    return (high + ramp * (low - high)) ** RHO;
+    return (high + ramp * (low - high)) ** rho;
   });
 }
 

@@ -14,14 +14,20 @@ export type { NoiseSource } from "../tensor/noise.ts";
 export interface NoiseLevel {
   /** The timestep the UNet is told; fractional for Karras sigmas. */
   readonly t: number;
+  /** How noisy it is, from 0 to 1, where t is no timestep of a thousand; absent: t / trainSteps. */
+  readonly fraction?: number;
+  /** Share of the picture. */
   readonly alpha: number;
+  /** Share of the noise. */
   readonly sigma: number;
 }
 
 /** x at a noise level → x̂₀, in the scaled units of z₀. */
 export type Denoise = (x: Tensor, level: NoiseLevel, step: number) => Promise<Tensor>;
 
+/** The way of a sampler from noise to a picture; relevance() takes one from createSchedule. */
 export interface Schedule {
+  /** Whose way it is. */
   readonly sampler: SamplerName;
   /** One level per UNet call, noisiest first. */
   readonly levels: readonly NoiseLevel[];
@@ -34,6 +40,7 @@ export interface Schedule {
   readonly initSigma: number;
   /** Timesteps the model was trained with (1000), for the threshold control's t/T. */
   readonly trainSteps: number;
+  /** What the checkpoint's configuration says beside. */
   readonly options: SamplerOptions;
 }
 
@@ -51,6 +58,7 @@ export interface SamplerOptions {
   readonly uncorrected?: readonly number[];
 }
 
+/** A sampler by its name, as --sampler and recipes have it. */
 export type SamplerName =
   | "ddim"
   | "ddpm"
@@ -60,12 +68,18 @@ export type SamplerName =
   | "dpm++2m-karras"
   | "unipc";
 
+/** A finished step of a sampler. */
 export interface StepEvent {
-  readonly step: number; // 0-based
+  /** Which one, from 0. */
+  readonly step: number;
+  /** Of how many. */
   readonly steps: number;
+  /** The noise level that it started from. */
   readonly level: NoiseLevel;
-  readonly x: Tensor; // after the step
-  readonly denoised: Tensor; // x̂₀ of this step: the preview
+  /** After the step, [channels, h, w], in the units of z₀. */
+  readonly x: Tensor;
+  /** x̂₀ of this step, [channels, h, w]: decode it for a preview. */
+  readonly denoised: Tensor;
 }
 
 /**

@@ -13,30 +13,39 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { unionOf } from "./run.ts";
 import { type Node, pathTo, type TreeNode } from "./tree-node.ts";
 
+/** How far a picture has come; see session.drift. */
 export interface Drift {
   /** Inside and outside the node's own mask; without one everything is inside. */
   readonly parent: InsideOutside;
   /** Inside and outside of all masks from the original to here. */
   readonly original: InsideOutside;
-  /** Half of all pixels moved by at most this many 8-bit levels: from the parent, at most in one step of the path, from the original. */
-  readonly quietHalf: { readonly step: number; readonly largestStep: number; readonly original: number };
+  /**
+   * Half of all pixels moved by at most this many 8-bit levels: from the parent (`step`), and since the last edit that moved
+   * everything, or else the original: in all (`since`), and at most in one step (`largestStep`).
+   */
+  readonly quietHalf: { readonly step: number; readonly largestStep: number; readonly since: number };
   /** Relative L2 distance of the latent from the original's, outside of all masks: what the composite covers. */
   readonly hidden: number;
   /** What to look at; empty where all is well. */
   readonly warnings: readonly string[];
 }
 
+/** A difference, apart for where a change was asked for and where it was not. */
 export interface InsideOutside {
+  /** Where the mask is above 0; everywhere without a mask. */
   readonly inside: Difference;
+  /** Where it is 0. */
   readonly outside: Difference;
 }
 
 /**
  * An edit that is meant for one place leaves the quieter half of the picture alone, and one that is meant for everything
- * moves it in one step. Where that half is farther from the original than any one step moved it, small errors add up.
- * The figures behind both numbers are in docs/decisions/0006-session-file.md.
+ * moves it in one step; what was before it is then no measure any more, and one measures from there. Where that half is
+ * farther from there than any one step moved it, small errors add up. The figures behind the three numbers are in
+ * docs/decisions/0016-drift-since.md.
  */
-const ACCUMULATES = { levels: 6, timesLargestStep: 2 };
+const ACCUMULATES = { levels: 6, timesLargestStep: 1.5 };
+const MOVES_EVERYTHING = 10;
 /** A tenth of the latent's own size shows in a decoded picture. */
 const HIDDEN = 0.1;
 
@@ -45,16 +54,12 @@ export async function measureDrift(node: Node, options?: CallOptions): Promise<D
   if (node.drift) return node.drift;
   const path = pathTo(node);
   const root = path[0]!;
-  const before = node.parent ? await measureDrift(node.parent, options) : null;
+  if (node.parent) await measureDrift(node.parent, options);
   const picture = await node.render(options);
   const [parent, original] = [await (node.parent ?? node).render(options), await root.render(options)];
   const union = allowed(path.slice(1));
   const step = quietHalf(parent, picture);
-  const halves = {
-    step,
-    largestStep: Math.max(step, before?.quietHalf.largestStep ?? 0),
-    original: quietHalf(original, picture),
-  };
+  const halves = await sinceEverythingMoved(path, picture, step, options);
   const hidden = union ? outsideDistance(root.latent, node.latent, union) : 0;
   const drift: Drift = {
     parent: compareInsideOutside(parent, picture, node.mask),
@@ -67,17 +72,33 @@ export async function measureDrift(node: Node, options?: CallOptions): Promise<D
   return drift;
 }
 
+async function sinceEverythingMoved(
+  path: readonly Node[],
+  picture: Picture,
+  step: number,
+  options?: CallOptions,
+): Promise<Drift["quietHalf"]> {
+  const steps = path.map((node) => node.drift?.quietHalf.step ?? step);
+  const base = Math.max(
+    0,
+    steps.findLastIndex((moved) => moved >= MOVES_EVERYTHING),
+  );
+  const since = base === path.length - 1 ? 0 : quietHalf(await path[base]!.render(options), picture);
+  return { step, largestStep: Math.max(0, ...steps.slice(base + 1)), since };
+}
+
 /** Where any of these edits was allowed to change the picture; undefined: everywhere. */
 export function allowed(edits: readonly Node[]): Mask | undefined {
   return unionOf(edits.map((node) => node.mask));
 }
 
-export function driftWarnings({ largestStep, original }: Drift["quietHalf"], hidden: number): string[] {
+export function driftWarnings({ largestStep, since }: Drift["quietHalf"], hidden: number): string[] {
   const warnings: string[] = [];
-  if (original >= ACCUMULATES.levels && original > ACCUMULATES.timesLargestStep * largestStep) {
+  if (since >= ACCUMULATES.levels && since > ACCUMULATES.timesLargestStep * largestStep) {
     warnings.push(
-      `Small changes add up: even the quieter half of the picture is ${original.toFixed(1)} levels from the original, ` +
-        `and no single edit moved it by more than ${largestStep.toFixed(1)}. Use masks, or go on from an earlier picture.`,
+      `Small changes add up: even the quieter half of the picture has moved by ${since.toFixed(1)} levels since the original ` +
+        `or the last edit of everything, and no single edit moved it by more than ${largestStep.toFixed(1)}. Use masks, or ` +
+        "go on from an earlier picture.",
     );
   }
   if (hidden > HIDDEN) {

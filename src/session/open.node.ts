@@ -1,5 +1,5 @@
 /** Opens a session on a file as well as on a picture. */
-import { readPicture } from "../images/codec.node.ts";
+import { type ReadOptions, readPicture } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
 import { encodeOriginal } from "./session.ts";
@@ -13,9 +13,9 @@ import { StoredSession } from "./store.node.ts";
 export async function openSession(
   model: EditModel,
   picture: Picture | string | URL | Uint8Array,
-  options: CallOptions = {},
+  options: CallOptions & ReadOptions = {},
 ): Promise<StoredSession> {
   const isPicture = typeof picture === "object" && "width" in picture;
-  const original = isPicture ? picture : await readPicture(picture);
+  const original = isPicture ? picture : await readPicture(picture, options);
   return new StoredSession(model, original, ...(await encodeOriginal(model, original, options)));
 }

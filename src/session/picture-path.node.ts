@@ -1,27 +1,26 @@
 /**
- * The way to a picture, in the picture: the recipes from the original to it, as text in the PNG file. With the original
- * at hand it can be made again bit for bit.
+ * The way to a picture, in the picture: the recipes from the original to it, as text in a PNG file and as XMP in any. With
+ * the original at hand it can be made again bit for bit.
  */
+import { basename } from "node:path";
+import { deflateSync, inflateSync } from "node:zlib";
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
-import { readPicture } from "../images/codec.node.ts";
-import { type Mask, maskFromPicture, resizeMask } from "../images/mask.ts";
-import type { Picture } from "../images/picture.ts";
+import { readXmp, type WriteOptions } from "../images/codec.node.ts";
 import { readPngText } from "../images/png-text.ts";
-import type { EditModel } from "../models/model.ts";
-import { hashOf } from "./container.node.ts";
+import { MAX_XMP_BYTES, readXmpValue, writeXmp } from "../images/xmp.ts";
 import { maskPiece } from "./pack.node.ts";
-import { bytesOf, describeMask, sha256 } from "./recipe.ts";
-import { editAgain } from "./replay.ts";
+import { bytesOf, sha256 } from "./recipe.ts";
 import { MAX_NODES, recipeSchema } from "./schema.ts";
-import { encodeOriginal, pictureId, type Session, type SessionEditOptions } from "./session.ts";
-import { StoredSession } from "./store.node.ts";
+import type { Session } from "./session.ts";
 import { type Node, pathTo } from "./tree-node.ts";
 
 /** The PNG keywords: one recipe for people and simple tools, and the whole path for replay. */
 const KEYWORD = { recipe: "emilie", path: "emilie-path" } as const;
 /** Masks that take at most so many bytes as PNG travel in the text; larger ones are given again by whoever replays. */
 export const MAX_EMBEDDED_MASK_BYTES = 16_384;
+/** As much of the instructions as other programs show. */
+const MAX_PROMPT = 2000;
 /** No path of real edits comes near; the text is parsed as JSON. */
 export const MAX_PATH_TEXT = 50_000_000;
 
@@ -41,10 +40,66 @@ const pathSchema = z.strictObject({
 
 export type PicturePath = z.output<typeof pathSchema>;
 
-/** The text that a node's PNG carries, by keyword. Nothing in it depends on when or where it was made. */
-export async function describePath(session: Session, node: Node): Promise<Record<string, string>> {
+/** What a file carries of its picture's recipes. */
+export interface PictureMetadata {
+  /** For PNG, by keyword. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly xmp?: string;
+  /** What of the recipes the XMP had no room for. */
+  readonly left: "nothing" | "masks" | "path";
+}
+
+/**
+ * The text and the XMP of a node's picture. Nothing in it depends on when or where it was made. The original has none;
+ * `recipe: false` keeps to the mark that a model has edited the picture.
+ */
+export async function describePicture(
+  session: Session,
+  node: Node,
+  { recipe = true }: { readonly recipe?: boolean } = {},
+): Promise<PictureMetadata> {
+  if (!node.parent) return { left: "nothing" };
+  const system = `emilie with ${publicName(session.modelFacts.id)}`;
+  if (!recipe) return { xmp: writeXmp({ system }), left: "nothing" };
+  const path = await pathOf(session, node);
+  const json = JSON.stringify(node.recipe);
+  const metadata = { [KEYWORD.recipe]: json, [KEYWORD.path]: JSON.stringify(path) };
+  const prompt = pathTo(node)
+    .flatMap(({ instruction }) => instruction || [])
+    .join("; ")
+    .slice(0, MAX_PROMPT);
+  const tries = [
+    ["nothing", { recipe: json, path: packPath(path) }],
+    ["masks", { recipe: json, path: packPath({ ...path, masks: {} }) }],
+    ["path", {}],
+  ] as const;
+  for (const [left, own] of tries) {
+    const xmp = writeXmp({ system, prompt, own });
+    if (Buffer.byteLength(xmp) <= MAX_XMP_BYTES) return { metadata, xmp, left };
+  }
+  return { metadata, xmp: writeXmp({ system }), left: "path" };
+}
+
+/** A checkpoint's name and its LoRAs'; of a folder or file on somebody's machine only its last part. */
+function publicName(id: string): string {
+  const short = (name: string) =>
+    /^[./~]|\\|^[a-z]:/i.test(name) ? basename(name.replaceAll("\\", "/")) : name;
+  return id.split(" + ").map(short).join(" + ");
+}
+
+/** In XMP a path is deflated: recipes repeat themselves, and JPEG has little room. */
+function packPath(path: PicturePath): string {
+  return deflateSync(JSON.stringify(path)).toString("base64");
+}
+
+/** The options of writePicture for a node's picture as PNG. */
+export async function pngMetadata(session: Session, node: Node): Promise<WriteOptions> {
+  const { metadata, xmp } = await describePicture(session, node);
+  return { metadata, xmp };
+}
+
+async function pathOf(session: Session, node: Node): Promise<PicturePath> {
   const [root, ...edits] = pathTo(node);
-  if (edits.length === 0) return {};
   const masks: Record<string, string> = {};
   for (const hash of edits.flatMap(maskHashes)) {
     const mask = session.masks.get(hash);
@@ -53,102 +108,51 @@ export async function describePath(session: Session, node: Node): Promise<Record
     masks[hash] = Buffer.from(piece.bytes).toString("base64");
   }
   const { width, height } = session.original;
-  const path: PicturePath = {
+  return {
     format: "emilie-path",
     version: 1,
     model: session.modelFacts,
     original: { id: root!.id, width, height },
-    steps: edits.map(({ id, recipe, latent }) => ({ id, recipe: recipe!, latent: hashOf(bytesOf(latent)) })),
+    steps: await Promise.all(
+      edits.map(async ({ id, recipe, latent }) => ({
+        id,
+        recipe: recipe!,
+        latent: await sha256(bytesOf(latent)),
+      })),
+    ),
     masks,
   };
-  return { [KEYWORD.recipe]: JSON.stringify(node.recipe), [KEYWORD.path]: JSON.stringify(path) };
 }
 
 function maskHashes({ recipe }: Pick<Node, "recipe">): string[] {
   return recipe?.regions.flatMap(({ mask }) => (mask ? [mask.sha256] : [])) ?? [];
 }
 
-/** Reads the path from a PNG's bytes. Throws image.unreadable, and session.malformed where there is none. */
-export function readPath(png: Uint8Array, name: string): PicturePath {
+/**
+ * Reads the path from a picture file's bytes: a PNG's text, or the XMP of any.
+ * Throws image.unreadable, and session.malformed where there is none.
+ */
+export async function readPath(bytes: Uint8Array, name: string): Promise<PicturePath> {
   const wrong = (what: string, cause?: unknown) =>
     new EmilieError("session.malformed", `${name} cannot be replayed: ${what}.`, { cause });
-  const text = readPngText(png)[KEYWORD.path];
-  if (text === undefined) throw wrong("it carries no recipes. Only PNG files that emilie wrote do");
-  if (text.length > MAX_PATH_TEXT) throw wrong(`its recipes take ${text.length} characters`);
+  const isPng = bytes[0] === 0x89 && bytes[1] === 0x50;
+  const xmp = await readXmp(bytes, name);
+  const packed = xmp === undefined ? undefined : readXmpValue(xmp, "path");
+  const text = isPng ? readPngText(bytes)[KEYWORD.path] : undefined;
+  if (text === undefined && packed === undefined) {
+    throw wrong(
+      "it carries no recipes. Pictures that emilie wrote do, unless another program has saved them since or they were too many",
+    );
+  }
+  if (text !== undefined && text.length > MAX_PATH_TEXT)
+    throw wrong(`its recipes take ${text.length} characters`);
   try {
-    return pathSchema.parse(JSON.parse(text));
+    return pathSchema.parse(JSON.parse(text ?? unpack(packed!)));
   } catch (cause) {
     throw wrong("its recipes are damaged or of another version of emilie", cause);
   }
 }
 
-export interface PathReplay {
-  readonly session: StoredSession;
-  /** In order; `same` where node id and latent are bit for bit those of the recipe. */
-  readonly steps: readonly { readonly node: Node; readonly same: boolean }[];
-}
-
-/**
- * Makes a picture again from its path. `masks` are those that the PNG does not hold.
- *
- * @throws EmilieError session.model, option.invalid (another original), session.damaged naming the masks that are missing
- */
-export async function replayPath(
-  model: EditModel,
-  original: Picture,
-  path: PicturePath,
-  masks: readonly Mask[],
-  options: Pick<SessionEditOptions, "signal" | "onProgress"> = {},
-): Promise<PathReplay> {
-  if (model.fingerprint !== path.model.fingerprint) {
-    throw new EmilieError(
-      "session.model",
-      `The picture was made with ${path.model.id} (fingerprint ${path.model.fingerprint.slice(0, 12)}), but ${model.id} ` +
-        "has other weights. Give the model it was made with: --model.",
-    );
-  }
-  if ((await pictureId(original)) !== path.original.id) {
-    const { width, height } = path.original;
-    throw new EmilieError(
-      "option.invalid",
-      `The picture given is not the original (${width}×${height}, id ${path.original.id}) that the edits started from.`,
-    );
-  }
-  const session = new StoredSession(
-    model,
-    original,
-    ...(await encodeOriginal(model, original, options)),
-    path.model,
-  );
-  await gatherMasks(session, path, masks);
-  const steps: { node: Node; same: boolean }[] = [];
-  let from = session.root;
-  for (const { id, recipe, latent } of path.steps) {
-    from = await editAgain(session, recipe, from, {}, options);
-    steps.push({ node: from, same: from.id === id && (await sha256(bytesOf(from.latent))) === latent });
-  }
-  return { session, steps };
-}
-
-async function gatherMasks(session: Session, path: PicturePath, given: readonly Mask[]): Promise<void> {
-  const { width, height } = session.original;
-  const embedded = Object.values(path.masks).map(async (png) =>
-    maskFromPicture(await readPicture(Buffer.from(png, "base64"))),
-  );
-  for (const mask of [...(await Promise.all(embedded)), ...given]) {
-    const fitted = resizeMask(mask, width, height);
-    session.masks.set((await describeMask(fitted)).sha256, fitted);
-  }
-  const missing = path.steps.flatMap(({ recipe }, i) =>
-    recipe.regions.flatMap(({ instruction, mask }) =>
-      mask && !session.masks.has(mask.sha256)
-        ? [`  of edit ${i + 1}, "${instruction}": ${mask.width}×${mask.height}, SHA-256 ${mask.sha256}`]
-        : [],
-    ),
-  );
-  if (missing.length === 0) return;
-  throw new EmilieError(
-    "session.damaged",
-    `Masks that are too large for the PNG, or not of 8 bits, are missing. Give their files with --mask:\n${missing.join("\n")}`,
-  );
+function unpack(packed: string): string {
+  return inflateSync(Buffer.from(packed, "base64"), { maxOutputLength: MAX_PATH_TEXT }).toString("utf8");
 }

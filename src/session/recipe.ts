@@ -4,27 +4,44 @@ import type { Mask } from "../images/mask.ts";
 import type { EditOptions } from "../method/edit.ts";
 import type { PlacedRegion } from "./run.ts";
 
+/** An instruction of a recipe and its place. */
 export interface RecipeRegion {
+  /** What should change. */
   readonly instruction: string;
+  /** Instead of the recipe's textGuidance. */
   readonly weight?: number;
   /** Size of the mask and a hash over its values; null: everywhere. The session keeps the masks by their hashes. */
   readonly mask: { readonly width: number; readonly height: number; readonly sha256: string } | null;
 }
 
+/** Everything that an edit's result depends on. */
 export interface Recipe {
+  /** Of this structure. */
   readonly version: 1;
+  /** What computes it: the name for people, the fingerprint for sure. */
   readonly model: { readonly id: string; readonly fingerprint: string };
   /** Id of the node that was edited. */
   readonly parent: string;
+  /** At least one; several are composed in one pass. */
   readonly regions: readonly RecipeRegion[];
   /** Decimal, since seeds reach 2⁶⁴ − 1. */
   readonly seed: string;
+  /** UNet steps. */
   readonly steps: number;
+  /** A sampler's name. */
   readonly sampler: string;
+  /** s_T. */
   readonly textGuidance: number;
+  /** s_I. */
   readonly imageGuidance: number;
+  /** How masks act, one of CONTROLS. */
   readonly control: string;
+  /** What ε(∅, c) is told, mostly "". */
   readonly base: string;
+  /** Absent at full strength (1), as in recipes from before there was one. */
+  readonly strength?: number;
+  /** Where the edit was ended before its last step: how many it took. */
+  readonly stopAfter?: number;
 }
 
 /** SHA-256 as lower-case hex. */
@@ -50,11 +67,12 @@ export async function nodeId(recipe: Recipe): Promise<string> {
 }
 
 /** What a recipe records of an edit's settings. */
-export type RecipeSettings = Required<Omit<EditOptions, "signal" | "onStep">>;
+export type RecipeSettings = Required<Omit<EditOptions, "signal" | "onStep" | "stopAfter">> &
+  Pick<EditOptions, "stopAfter">;
 
 /** The settings of a recipe, as the method takes them; resolveOptions checks the names. */
 export function settingsOf(recipe: Recipe): RecipeSettings {
-  const { steps, textGuidance, imageGuidance, base } = recipe;
+  const { steps, textGuidance, imageGuidance, base, stopAfter } = recipe;
   return {
     seed: BigInt(recipe.seed),
     steps,
@@ -63,6 +81,8 @@ export function settingsOf(recipe: Recipe): RecipeSettings {
     imageGuidance,
     control: recipe.control as RecipeSettings["control"],
     base,
+    strength: recipe.strength ?? 1,
+    stopAfter,
   };
 }
 

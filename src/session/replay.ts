@@ -6,11 +6,13 @@ import type { Node } from "./tree-node.ts";
 
 /** What is different in the changed step; everything else is as its recipe says. */
 export interface ReplayChanges extends Omit<SessionEditOptions, "from" | "mask" | "signal" | "onProgress"> {
+  /** Instead of the recipe's own. */
   readonly instruction?: string;
   /** null: everywhere. */
   readonly mask?: SessionEditOptions["mask"] | null;
 }
 
+/** What session.replay made. */
 export interface Replay {
   /** The changed step's node; the old one itself where nothing changed. */
   readonly node: Node;
@@ -42,18 +44,20 @@ export async function replay(
 }
 
 /** Does a recipe's edit from a node of the session, which has the recipe's masks. */
-export function editAgain(
-  session: Session,
+export function editAgain<N extends Node>(
+  session: Session<N>,
   recipe: Recipe,
   from: Node,
   { instruction, mask, ...changes }: ReplayChanges = {},
   options: Pick<SessionEditOptions, "signal" | "onProgress"> = {},
-): Promise<Node> {
+): Promise<N> {
   const [first, ...rest] = regionsOf(recipe, session.masks);
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   return session.edit(instruction ?? first!.instruction, {
     ...settingsOf(recipe),
     regions: rest,
+    // A step that was ended early is done whole again where its steps change.
+    ...(given.steps === undefined ? {} : { stopAfter: undefined }),
     ...given,
     mask: mask === null ? undefined : (mask ?? first!.mask),
     from,

@@ -1,5 +1,4 @@
 /** A recipe's edit, computed: masks of the picture's size brought to the latent grid, then Algorithm 1 (method/edit.ts). */
-import { EmilieError } from "../errors.ts";
 import { type Mask, maskToLatent } from "../images/mask.ts";
 import { type EditOptions, type EditResult, edit } from "../method/edit.ts";
 import type { EditModel } from "../models/model.ts";
@@ -31,15 +30,4 @@ export function unionOf(masks: readonly (Mask | undefined)[]): Mask | undefined 
   if (rest.length === 0) return first;
   const data = first.data.map((m, i) => rest.reduce((max, mask) => Math.max(max, mask!.data[i]!), m));
   return { width: first.width, height: first.height, data };
-}
-
-/** Throws option.invalid for a weight that a recipe could not record. */
-export function checkWeights(regions: readonly PlacedRegion[]): void {
-  for (const { instruction, weight } of regions) {
-    if (weight === undefined || Number.isFinite(weight)) continue;
-    throw new EmilieError(
-      "option.invalid",
-      `the weight of "${instruction}" must be a finite number, got ${weight}`,
-    );
-  }
 }

@@ -1,20 +1,19 @@
 /**
- * What a session file says about its session, version 1: the tree, the recipes, and which pieces (latents, masks, the
+ * What a session file says about its session: the tree, the recipes, and which pieces (latents, masks, the
  * original) lie in the file. docs/decisions/0006-session-file.md describes the format.
  */
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
 import { MAX_PICTURE_PIXELS } from "../images/picture.ts";
+import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
 import type { Recipe } from "./recipe.ts";
 
 export const FORMAT = "emilie-session";
-export const VERSION = 1;
+/** Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything. */
+export const VERSION = 2;
+const VERSIONS = [1, VERSION] as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
-/** Longer than any text encoder reads. */
-export const MAX_INSTRUCTION_LENGTH = 100_000;
-/** Every mask is kept at the size of the picture, so this many regions in one pass are more than memory bears. */
-export const MAX_REGIONS = 256;
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256");
 const id = z.string().regex(/^[0-9a-f]{12}$/, "expected twelve hex digits");
@@ -44,6 +43,8 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   imageGuidance: z.number(),
   control: text,
   base: text,
+  strength: z.number().min(0).max(1).optional(),
+  stopAfter: z.int().min(1).max(999).optional(),
 });
 
 /** JSON has no Infinity: the PSNR of equal pictures is null there. */
@@ -57,10 +58,14 @@ const insideOutside = z.strictObject({ inside: difference, outside: difference }
 const driftSchema = z.strictObject({
   parent: insideOutside,
   original: insideOutside,
-  quietHalf: z.strictObject({ step: z.number(), largestStep: z.number(), original: z.number() }),
+  quietHalf: z.strictObject({ step: z.number(), largestStep: z.number(), since: z.number() }),
   hidden: z.number(),
   warnings: z.array(text).max(16),
 });
+/** Version 1 measured from the original only; it is measured anew when asked for. */
+const olderDrift = z
+  .looseObject({ quietHalf: z.looseObject({ original: z.number() }) })
+  .transform(() => undefined);
 
 const nodeSchema = z.strictObject({
   id,
@@ -71,7 +76,7 @@ const nodeSchema = z.strictObject({
   latent: hash,
   changed: z.boolean(),
   cost: z.strictObject({ seconds: z.number().min(0), unetCalls: count }),
-  drift: driftSchema.optional(),
+  drift: z.union([driftSchema, olderDrift]).optional(),
 });
 
 const pieceSchema = z.strictObject({
@@ -84,7 +89,7 @@ const pieceSchema = z.strictObject({
 
 const manifestSchema = z.strictObject({
   format: z.literal(FORMAT),
-  version: z.literal(VERSION),
+  version: z.literal(VERSIONS),
   model: z.strictObject({ id: text, fingerprint: text }),
   /** Of the user's picture, which is the piece "original.png". */
   picture: z.strictObject({ width: side, height: side }),
@@ -95,7 +100,7 @@ const manifestSchema = z.strictObject({
   pieces: z.array(pieceSchema).max(3 * MAX_NODES),
 });
 
-export type Manifest = z.output<typeof manifestSchema>;
+export interface Manifest extends z.output<typeof manifestSchema> {}
 export type StoredNode = z.output<typeof nodeSchema>;
 export type StoredDrift = z.output<typeof driftSchema>;
 export type PieceEntry = z.output<typeof pieceSchema>;
@@ -110,15 +115,19 @@ export function parseManifest(json: string, path: string): Manifest {
   }
   const head = z.object({ format: z.literal(FORMAT), version: z.int() }).safeParse(value);
   if (!head.success) throw malformed(path, "its description is of something else");
-  if (head.data.version !== VERSION) {
+  if (!VERSIONS.some((version) => version === head.data.version)) {
     throw new EmilieError(
       "session.version",
-      `${path} is a session of format version ${head.data.version}; this emilie reads version ${VERSION}. Open it with ` +
-        `${head.data.version > VERSION ? "a newer" : "an older"} emilie.`,
+      `${path} is a session of format version ${head.data.version}; this emilie reads versions ${VERSIONS.join(" and ")}. ` +
+        `Open it with ${head.data.version > VERSION ? "a newer" : "an older"} emilie.`,
     );
   }
   const result = manifestSchema.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) {
+    const later = ({ recipe }: StoredNode) => (recipe?.strength ?? recipe?.stopAfter) !== undefined;
+    if (result.data.version === VERSION || !result.data.nodes.some(later)) return result.data;
+    throw malformed(path, "it says version 1, which has neither strengths nor edits that were ended early");
+  }
   const issue = result.error.issues[0]!;
   throw malformed(path, `${issue.path.join(".") || "the whole"}: ${issue.message}`);
 }

@@ -10,23 +10,23 @@ import { compareInsideOutside } from "../images/difference.ts";
 import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
 import { fromModelImage, type Size, toModelImage, workingSize } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
-import { type EditOptions, resolveOptions } from "../method/edit.ts";
-import { toDecoderInput } from "../method/latent-iteration.ts";
-import { type RelevanceOptions, relevance } from "../method/relevance.ts";
+import { type EditOptions, resolveOptions, type StepListener } from "../method/edit.ts";
+import { firstCondition, toDecoderInput } from "../method/latent-iteration.ts";
+import type { RelevanceOptions } from "../method/relevance.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
-import { createSchedule } from "../samplers/index.ts";
-import type { StepEvent } from "../samplers/types.ts";
-import { createNoise } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkEdit, remarksOn } from "./check-edit.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
 import { describeMask, nodeId, type Recipe, sha256 } from "./recipe.ts";
+import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./relevance-map.ts";
 import { type Replay, type ReplayChanges, replay } from "./replay.ts";
-import { checkWeights, runEdit, unionOf } from "./run.ts";
-import { type Node, type NodeRecord, pathTo, TreeNode } from "./tree-node.ts";
+import { runEdit, unionOf } from "./run.ts";
+import { type Node, type NodeHost, type NodeRecord, pathTo, TreeNode } from "./tree-node.ts";
 import { type Verification, type VerifyOptions, verify } from "./verify.ts";
 
 export type { Node } from "./tree-node.ts";
 
+/** How a session's edit is made, and where. */
 export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   /** The node to edit. Default: the head. */
   readonly from?: Node;
@@ -40,7 +40,10 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   }[];
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
-  readonly onProgress?: (event: StepEvent) => void | Promise<void>;
+  /** Hears of every step, and is awaited; `denoised` can be shown by `preview`. "keep" ends the edit with that as its result. */
+  readonly onProgress?: StepListener;
+  /** Called before anything is computed with what is allowed and may surprise: words that are not read, a mask of another size or a black one. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /** Pictures kept in memory; others are decoded again from their latents when asked for. The original is always kept. */
@@ -69,8 +72,8 @@ export async function encodeOriginal(
   options: CallOptions = {},
 ): Promise<[size: Size, c: Tensor, id: string]> {
   const size = workingSize(original.width, original.height, model.nativeSize, model.factor);
-  const c = await model.encodeImage(toModelImage(original, size.width, size.height), options);
-  return [size, c, await pictureId(original)];
+  const mode = await model.encodeImage(toModelImage(original, size.width, size.height), options);
+  return [size, firstCondition(model, mode), await pictureId(original)];
 }
 
 /** The id of the original: twelve hex digits of the hash of its pixels. */
@@ -78,22 +81,30 @@ export async function pictureId({ data }: Picture): Promise<string> {
   return (await sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))).slice(0, 12);
 }
 
-export class Session {
-  readonly root: Node;
-  readonly nodes: Map<string, Node> = new Map();
+/**
+ * A picture and the tree of its edits. `N` is what its nodes can do: {@link Node} everywhere, and in Node.js also save.
+ * Make one with openSession; a session is used from one place at a time per edit, and keeps everything it computed.
+ */
+export class Session<N extends Node = Node> {
+  /** The original. */
+  readonly root: N;
+  /** All nodes by id, in the order they were made: the original first, every node after its parent. */
+  readonly nodes: Map<string, N> = new Map();
   /** The masks that recipes name, by their SHA-256, at the picture's own size. */
   readonly masks: Map<string, Mask> = new Map();
   /** What recipes call the model. A saved session keeps the name it was made under. */
   readonly modelFacts: Recipe["model"];
-  #head: Node;
+  #head: N;
   /** For each node the child that the head was last seen below: where redo goes. */
-  readonly #towards = new Map<string, Node>();
+  readonly #towards = new Map<string, N>();
   /** Rendered pictures, the one used longest ago first. */
   readonly #pictures = new Map<string, Promise<Picture>>();
 
   /** Use {@link openSession}. */
   constructor(
+    /** What computes the edits. */
     readonly model: EditModel,
+    /** The user's picture. */
     readonly original: Picture,
     /** The size the model works at. */
     readonly size: Size,
@@ -103,21 +114,21 @@ export class Session {
   ) {
     const cost = { seconds: 0, unetCalls: 0 };
     const root = { id, parent: null, recipe: null, latent: c, changed: true, cost };
-    this.root = new TreeNode(root, async () => original);
+    this.root = this.makeNode(root, { ...this.#host(), render: async () => original });
     this.#head = this.root;
     this.modelFacts = modelFacts;
     this.nodes.set(id, this.root);
   }
 
   /** The node that the next edit starts from: the one made last, or the one chosen since. */
-  get head(): Node {
+  get head(): N {
     return this.#head;
   }
 
+  /** Throws option.invalid for a node of another session, or a deleted one. */
   set head(node: Node) {
-    this.#require(node, "the head");
-    this.#head = node;
-    for (let at = node; at.parent; at = at.parent) this.#towards.set(at.parent.id, at);
+    this.#head = this.#require(node, "the head");
+    for (const at of pathTo(node).slice(1)) this.#towards.set(at.parent!.id, at as N);
   }
 
   /**
@@ -126,27 +137,30 @@ export class Session {
    *
    * @throws EmilieError option.invalid, mask.invalid, aborted (the session is then as it was before); session.damaged
    */
-  async edit(instruction: string, options: SessionEditOptions = {}): Promise<Node> {
+  async edit(instruction: string, options: SessionEditOptions = {}): Promise<N> {
     const {
       from = this.head,
       mask,
       regions = [],
       relevance: maskOptions,
       onProgress,
+      onWarning,
       signal,
       ...method
     } = options;
     this.#require(from, "the node to edit");
     const start = performance.now();
-    const before = this.model.calls.unet;
+    const callsBefore = this.model.calls.unet;
     const resolved = resolveOptions(this.model, method);
+    checkEdit([{ instruction }, ...regions]);
     const place =
       mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;
-    const fitted = [{ instruction, mask: place }, ...regions].map((region) => ({
+    const asked = [{ instruction, mask: place }, ...regions];
+    if (onWarning) for (const remark of remarksOn(this.model, asked, this.original)) onWarning(remark);
+    const fitted = asked.map((region) => ({
       ...region,
       mask: region.mask && this.#fit(region.mask),
     }));
-    checkWeights(fitted);
 
     const masks = await Promise.all(fitted.map(({ mask }) => mask && describeMask(mask)));
     // Equal masks are kept once.
@@ -170,18 +184,24 @@ export class Session {
       imageGuidance: resolved.imageGuidance,
       control: resolved.control,
       base: resolved.base,
+      ...(resolved.strength === 1 ? {} : { strength: resolved.strength }),
+      ...(resolved.stopAfter === resolved.steps ? {} : { stopAfter: resolved.stopAfter }),
     };
-    const id = await nodeId(recipe);
-    const known = () => {
+    const known = (id: string) => {
       const node = this.nodes.get(id);
       if (node) this.head = node;
       return node;
     };
-    if (this.nodes.has(id)) return known()!;
+    const before = known(await nodeId(recipe));
+    if (before) return before;
 
     const result = await runEdit(this.model, from.latent, own, { ...resolved, signal, onStep: onProgress });
+    // What was ended early has another recipe than was asked for.
+    const taken: Recipe = result.steps < resolved.steps ? { ...recipe, stopAfter: result.steps } : recipe;
+    const id = await nodeId(taken);
     // Meanwhile the same edit may have been made, or the parent deleted.
-    if (this.nodes.has(id)) return known()!;
+    const meanwhile = known(id);
+    if (meanwhile) return meanwhile;
     this.#require(from, "the edited node");
     own.forEach(({ mask }, i) => {
       if (mask) this.masks.set(masks[i]!.sha256, mask);
@@ -189,19 +209,22 @@ export class Session {
     const node = this.restore({
       id,
       parent: from,
-      recipe,
+      recipe: taken,
       latent: result.c,
       mask: unionOf(own.map((region) => region.mask)),
       changed: result.changed,
-      cost: { seconds: (performance.now() - start) / 1000, unetCalls: this.model.calls.unet - before },
+      cost: { seconds: (performance.now() - start) / 1000, unetCalls: this.model.calls.unet - callsBefore },
     });
     this.head = node;
     return node;
   }
 
-  /** Adds a node that has been computed, here or when it was saved. Its masks are in `masks`. */
-  restore(record: NodeRecord): Node {
-    const node = new TreeNode(record, (self, options) => this.#picture(self, options));
+  /**
+   * Adds a node that has been computed, here or when it was saved. Its masks are in `masks`.
+   * @internal
+   */
+  restore(record: NodeRecord): N {
+    const node = this.makeNode(record, this.#host());
     this.nodes.set(node.id, node);
     return node;
   }
@@ -228,7 +251,7 @@ export class Session {
       throw new EmilieError("option.invalid", "the original cannot be deleted: every edit starts from it");
     }
     const gone = this.descendants(node);
-    if (gone.includes(this.#head)) this.#head = node.parent;
+    if (gone.includes(this.#head)) this.#head = node.parent as N;
     for (const { id } of gone) {
       this.nodes.delete(id);
       this.#pictures.delete(id);
@@ -241,27 +264,27 @@ export class Session {
   }
 
   /** The nodes made directly from this one, oldest first. */
-  children(node: Node): Node[] {
+  children(node: Node): N[] {
     return [...this.nodes.values()].filter(({ parent }) => parent === node);
   }
 
   /** The node and everything that was made from it, each after its parent. */
-  descendants(node: Node): Node[] {
+  descendants(node: Node): N[] {
     // Nodes are kept in the order they were made, so a parent is always met before its children.
-    const found = new Set([node]);
+    const found = new Set<Node>([node]);
     for (const one of this.nodes.values()) if (one.parent && found.has(one.parent)) found.add(one);
-    return [...found];
+    return [...found] as N[];
   }
 
   /** Moves the head to its parent and returns it; null at the original. Nothing is lost: redo goes back. */
-  undo(): Node | null {
+  undo(): N | null {
     if (!this.#head.parent) return null;
     this.head = this.#head.parent;
     return this.#head;
   }
 
   /** Moves the head to the child it came from, else to the one made last; null where there is none. */
-  redo(): Node | null {
+  redo(): N | null {
     const next = this.#towards.get(this.#head.id) ?? this.children(this.#head).at(-1);
     if (!next) return null;
     this.head = next;
@@ -303,27 +326,30 @@ export class Session {
   }
 
   /** The automatic mask of an instruction, in the picture's pixels; it can be looked at and painted on. */
-  async relevance(
-    instruction: string,
-    options: RelevanceOptions & { readonly from?: Node; readonly seed?: number | bigint } = {},
-  ): Promise<Mask> {
-    const { from = this.head, seed = 0, ...rest } = options;
-    const { steps, sampler } = resolveOptions(this.model);
-    const schedule = createSchedule(this.model.schedulerConfig, { sampler, steps: Math.max(steps, 20) });
-    const { mask } = await relevance(this.model, from.latent, instruction, schedule, createNoise(seed), rest);
-    const [, h, w] = mask.shape as [number, number, number];
-    const { width, height } = this.original;
-    // Each latent pixel becomes its footprint, with hard edges: what the latent may not change, the picture shows unchanged.
-    const data = new Float32Array(width * height);
-    for (let i = 0; i < data.length; i++) {
-      const y = Math.floor((Math.floor(i / width) * h) / height);
-      data[i] = mask.data[y * w + Math.floor(((i % width) * w) / width)]!;
-    }
-    return { width, height, data };
+  async relevance(instruction: string, options: RelevanceMapOptions = {}): Promise<Mask> {
+    return (await this.relevanceMap(instruction, options)).mask;
   }
 
-  #require(node: Node, what: string): void {
-    if (this.nodes.get(node.id) === node) return;
+  /** The same, and the map from 0 to 1 that the mask is the upper part of. */
+  relevanceMap(instruction: string, options: RelevanceMapOptions = {}): Promise<RelevanceMap> {
+    return relevanceMap(this, instruction, options);
+  }
+
+  /** A node as this kind of session makes them; what the file-less session makes is enough for the browser. */
+  protected makeNode(record: NodeRecord, host: NodeHost): N {
+    return new TreeNode(record, host) as Node as N;
+  }
+
+  #host(): NodeHost {
+    return {
+      render: (node, options) => this.#picture(node, options),
+      edit: (instruction, options) => this.edit(instruction, options),
+    };
+  }
+
+  #require(node: Node, what: string): N {
+    const own = this.nodes.get(node.id);
+    if (own === node) return own;
     throw new EmilieError("option.invalid", `${what} must be one of this session's, got "${node.id}"`);
   }
 

@@ -4,20 +4,23 @@ import { resolve } from "node:path";
 import { EmilieError } from "../errors.ts";
 import { readPicture } from "../images/codec.node.ts";
 import { type Mask, resizeMask } from "../images/mask.ts";
-import { workingSize } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
 import { loadModel } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
-import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import { locked, writeAtomically } from "./atomic.node.ts";
-import { packContainer, readContainer, readRevision } from "./container.node.ts";
-import { loadDrift, packSession, type Unpacked, unpackSession } from "./pack.node.ts";
+import { readContainer, readRevision } from "./container.node.ts";
+import { packContainer } from "./container.ts";
+import { type FileEditOptions, type FileNode, FileTreeNode, readMasks } from "./file-node.node.ts";
+import { packSession, type Unpacked, unpackSession } from "./pack.node.ts";
 import { describeMask } from "./recipe.ts";
-import { unionOf } from "./run.ts";
-import { malformed, parseManifest, type StoredNode } from "./schema.ts";
+import { addNode, damageOf, restoreSession, type SessionWarning } from "./restore.ts";
+import { parseManifest } from "./schema.ts";
 import { pictureId, Session } from "./session.ts";
-import { title } from "./tree-node.ts";
+import type { NodeHost, NodeRecord } from "./tree-node.ts";
 
+export { damageOf, type SessionWarning } from "./restore.ts";
+
+/** How a session is saved. */
 export interface SaveOptions {
   /**
    * What to do when the file is not the one this session last read or wrote there: "refuse" (default) with the error
@@ -26,20 +29,25 @@ export interface SaveOptions {
   readonly onChange?: "refuse" | "merge" | "overwrite";
 }
 
-/** What a damaged file has lost. */
-export interface SessionWarning {
-  readonly part: "file" | "original" | "latent" | "mask";
-  /** The nodes that miss it. */
-  readonly nodes: readonly string[];
-  readonly message: string;
-}
-
 /** A session that can be saved; what {@link loadSession} and Node's openSession return. */
-export class StoredSession extends Session {
+export class StoredSession extends Session<FileNode> {
   /** What was damaged in the file that this session was loaded from; empty where nothing was. */
   warnings: readonly SessionWarning[] = [];
   /** By real path: what this session knows of the file, to tell when another process has written it. */
   readonly #known = new Map<string, { revision: string; nodes: ReadonlySet<string> }>();
+
+  /**
+   * Edits a node and returns the new one, which becomes the head. What has been computed before (the same recipe from the
+   * same parent) is returned, not computed again.
+   *
+   * @throws EmilieError option.invalid, mask.invalid, image.unreadable and image.too-large (a mask's file), aborted (the
+   *   session is then as it was before), session.damaged, disposed, and runtime.missing where onnxruntime-node is not installed
+   */
+  override async edit(instruction: string, options: FileEditOptions = {}): Promise<FileNode> {
+    // The head of now, not of when the mask has been read.
+    const from = options.from ?? this.head;
+    return super.edit(instruction, { ...(await readMasks(this, options)), from });
+  }
 
   /**
    * Saves the whole session, recipes, latents, masks and the original, to one file. The file is replaced at once: a
@@ -57,12 +65,16 @@ export class StoredSession extends Session {
         await this.#merge(path, known?.nodes);
       }
       const { manifest, pieces } = await packSession(this);
-      const { parts, revision } = packContainer(manifest, pieces);
+      const { parts, revision } = await packContainer(manifest, pieces);
       // What could not be read again is not written.
       parseManifest(JSON.stringify(manifest), path);
       await writeAtomically(target, parts);
       this.knows(target, revision);
     });
+  }
+
+  protected override makeNode(record: NodeRecord, host: NodeHost): FileNode {
+    return new FileTreeNode(record, host, this);
   }
 
   /** Remembers that the file at `target` holds this session as it is now. */
@@ -87,6 +99,7 @@ export class StoredSession extends Session {
   }
 }
 
+/** What a session's file may lack. */
 export interface LoadSessionOptions {
   /** Default: the model that the session was made with, loaded by its name. */
   readonly model?: EditModel;
@@ -116,23 +129,7 @@ export async function loadSession(path: string, options: LoadSessionOptions = {}
   const original = await originalOf(stored, options, path);
   const model = options.model ?? (await loadModelOf(stored, path));
   try {
-    if (model.fingerprint !== manifest.model.fingerprint) {
-      throw new EmilieError(
-        "session.model",
-        `${path} was made with ${manifest.model.id} (fingerprint ${manifest.model.fingerprint.slice(0, 12)}), but ${model.id} has ` +
-          `other weights (${model.fingerprint.slice(0, 12)}). Its latents mean nothing to those; give the model it was made with.`,
-      );
-    }
-    const size = workingSize(original.width, original.height, model.nativeSize, model.factor);
-    const shape = [model.latentChannels, size.height / model.factor, size.width / model.factor];
-    for (const latent of stored.latents.values()) checkShape(latent, shape, path);
-    const [root, ...edits] = manifest.nodes;
-    const c = stored.latents.get(root!.latent) ?? root!.latent;
-    const session = new StoredSession(model, original, size, c, root!.id, manifest.model);
-    const { name, drift } = root!;
-    Object.assign(session.root, { name, drift: drift && loadDrift(drift) });
-    for (const node of edits) addNode(session, node, stored);
-    session.head = session.nodes.get(manifest.head)!;
+    const session = restoreSession(StoredSession, stored, model, original, path);
     session.warnings = damageOf(container.notes, stored);
     session.knows(target, container.revision);
     return session;
@@ -140,23 +137,6 @@ export async function loadSession(path: string, options: LoadSessionOptions = {}
     if (!options.model) await model.dispose();
     throw error;
   }
-}
-
-function addNode(session: Session, stored: StoredNode, { latents, masks }: Unpacked): void {
-  const hashes = stored.recipe!.regions.map(({ mask }) => mask?.sha256);
-  const own = hashes.map((hash) => (hash === undefined ? undefined : masks.get(hash)));
-  own.forEach((mask, i) => {
-    if (mask) session.masks.set(hashes[i]!, mask);
-  });
-  // Where a region has no mask at all, the others' do not matter.
-  const isLost = !hashes.includes(undefined) && own.includes(undefined);
-  session.restore({
-    ...stored,
-    parent: session.nodes.get(stored.parent!)!,
-    latent: latents.get(stored.latent) ?? stored.latent,
-    mask: isLost ? null : unionOf(hashes.includes(undefined) ? [undefined] : own),
-    drift: stored.drift && loadDrift(stored.drift),
-  });
 }
 
 async function originalOf(stored: Unpacked, options: LoadSessionOptions, path: string): Promise<Picture> {
@@ -189,41 +169,6 @@ async function loadModelOf({ manifest }: Unpacked, path: string): Promise<EditMo
       { cause },
     );
   }
-}
-
-function checkShape({ data, shape }: Tensor, expected: readonly number[], path: string): void {
-  if (shape.join() === expected.join() && data.length === sizeOf(expected)) return;
-  throw malformed(
-    path,
-    `a latent has the shape [${shape}], but the model and the picture make [${expected}]`,
-  );
-}
-
-/** What a file has lost, in words, and whom it concerns. */
-export function damageOf(
-  notes: readonly string[],
-  { latents, masks, original, manifest }: Unpacked,
-): SessionWarning[] {
-  const warnings: SessionWarning[] = notes.map((message) => ({ part: "file", nodes: [], message }));
-  if (!original) {
-    const message = "The original picture is lost. It has to be given again.";
-    warnings.push({ part: "original", nodes: [manifest.nodes[0]!.id], message });
-  }
-  for (const node of manifest.nodes) {
-    const { id, name, parent, latent, recipe } = node;
-    const instruction = recipe?.regions[0]?.instruction ?? "";
-    const called = title({ id, name, instruction, parent });
-    if (!latents.has(latent)) {
-      const message = `The latent of ${called} is lost; its recipe is whole, and emilie replay computes it again.`;
-      warnings.push({ part: "latent", nodes: [id], message });
-    }
-    for (const { mask } of recipe?.regions ?? []) {
-      if (!mask || masks.has(mask.sha256)) continue;
-      const message = `A mask of ${called} is lost (SHA-256 ${mask.sha256}); give it again to see its picture.`;
-      warnings.push({ part: "mask", nodes: [id], message });
-    }
-  }
-  return warnings;
 }
 
 function changed(path: string, unknown: boolean): EmilieError {

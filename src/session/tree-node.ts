@@ -6,10 +6,13 @@ import type { CallOptions } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Drift } from "./drift.ts";
 import type { Recipe } from "./recipe.ts";
+import type { SessionEditOptions } from "./session.ts";
 
 /** One state of the picture: the original, or the result of an edit. */
 export interface Node {
+  /** Twelve hex digits of a hash: over the pixels for the original, over the recipe for an edit. */
   readonly id: string;
+  /** What it was made from; null for the original. */
   readonly parent: Node | null;
   /** What was asked; "" for the original. */
   readonly instruction: string;
@@ -23,16 +26,25 @@ export interface Node {
    */
   readonly latent: Tensor;
   /** Where the picture was allowed to change, in its own pixels; absent: everywhere. Throws session.damaged likewise. */
-  readonly mask?: Mask;
+  readonly mask?: Mask | undefined;
   /** False where no mask left anything to change: latent and picture are the parent's. */
   readonly changed: boolean;
+  /** What it took: seconds with the automatic mask and without decoding, and UNet calls. */
   readonly cost: { readonly seconds: number; readonly unetCalls: number };
   /** How far it has come from its parent and from the original, once session.drift has measured it. */
   readonly drift?: Drift;
   /** SHA-256 over a latent that was lost with the file's damage: what computing it again must give. */
-  readonly lostLatent?: string;
+  readonly lostLatent?: string | undefined;
   /** The picture at the user's own size. Decoded on the first call. */
   render(options?: CallOptions): Promise<Picture>;
+  /** Edits this node, wherever the head is: a branch, where it was edited before. The same as session.edit with `from`. */
+  edit(instruction: string, options?: Omit<SessionEditOptions, "from">): Promise<Node>;
+}
+
+/** What a node asks its session for. */
+export interface NodeHost {
+  readonly render: (node: TreeNode, options?: CallOptions) => Promise<Picture>;
+  readonly edit: (instruction: string, options: SessionEditOptions) => Promise<Node>;
 }
 
 /** A node as it is stored; a string in place of the latent is the hash of one that was lost, a mask of null is lost. */
@@ -58,11 +70,11 @@ export class TreeNode implements Node {
   readonly cost: Node["cost"];
   name?: string;
   drift?: Drift;
-  readonly #render: (node: TreeNode, options?: CallOptions) => Promise<Picture>;
+  readonly #host: NodeHost;
   readonly #mask?: Mask | null;
   #latent: Tensor | string;
 
-  constructor(record: NodeRecord, render: (node: TreeNode, options?: CallOptions) => Promise<Picture>) {
+  constructor(record: NodeRecord, host: NodeHost) {
     this.id = record.id;
     this.parent = record.parent;
     this.recipe = record.recipe;
@@ -73,7 +85,7 @@ export class TreeNode implements Node {
     this.drift = record.drift;
     this.#latent = record.latent;
     this.#mask = record.mask;
-    this.#render = render;
+    this.#host = host;
   }
 
   get latent(): Tensor {
@@ -104,7 +116,11 @@ export class TreeNode implements Node {
   }
 
   render(options?: CallOptions): Promise<Picture> {
-    return this.#render(this, options);
+    return this.#host.render(this, options);
+  }
+
+  edit(instruction: string, options: Omit<SessionEditOptions, "from"> = {}): Promise<Node> {
+    return this.#host.edit(instruction, { ...options, from: this });
   }
 }
 

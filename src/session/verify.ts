@@ -1,5 +1,6 @@
 /** Every node of a session computed again from its recipe, and compared with what the session holds. */
 import { toModelImage } from "../images/model-image.ts";
+import { firstCondition } from "../method/latent-iteration.ts";
 import type { StepEvent } from "../samplers/types.ts";
 import { relativeError } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -8,7 +9,9 @@ import { runEdit } from "./run.ts";
 import type { Session } from "./session.ts";
 import type { Node, TreeNode } from "./tree-node.ts";
 
+/** A node, computed again. */
 export interface Verification {
+  /** Which one. */
   readonly node: Node;
   /**
    * "same": bit for bit. "differs": not so; another runtime, device or machine may round otherwise. "restored": the latent
@@ -19,9 +22,11 @@ export interface Verification {
   readonly error?: number;
 }
 
+/** How a session is verified. */
 export interface VerifyOptions {
   /** Stops between steps with code "aborted". */
   readonly signal?: AbortSignal;
+  /** Awaited after every step of every node. */
   readonly onProgress?: (event: StepEvent & { readonly node: Node }) => void | Promise<void>;
 }
 
@@ -46,7 +51,9 @@ async function compute(
   const { recipe, parent } = node;
   if (!recipe || !parent) {
     const { width, height } = session.size;
-    return session.model.encodeImage(toModelImage(session.original, width, height), { signal });
+    const { model } = session;
+    const image = toModelImage(session.original, width, height);
+    return firstCondition(model, await model.encodeImage(image, { signal }));
   }
   const hashes = recipe.regions.flatMap(({ mask }) => (mask ? [mask.sha256] : []));
   if (parent.lostLatent || hashes.some((hash) => !session.masks.has(hash))) return null;

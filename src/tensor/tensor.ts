@@ -1,8 +1,10 @@
 /** Dense float arrays with shapes, and the few operations the method needs. Everything is pure: no argument is changed. */
 
+/** A dense array of 32-bit floats. */
 export interface Tensor {
   /** Row-major values. */
   readonly data: Float32Array;
+  /** Sizes of the axes, the slowest first. */
   readonly shape: readonly number[];
 }
 

@@ -21,7 +21,25 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   images: ["tensor"],
   // A saved session is a safetensors file, and loads its model by name (store.node.ts).
   session: ["contract", "tensor", "samplers", "method", "images", "checkpoint", "models"],
-  cli: ["contract", "tensor", "samplers", "method", "images", "session", "models", "checkpoint", "runtime"],
+  mcp: ["contract", "samplers", "method", "images", "session", "models"],
+  // The typed client knows the server's messages, as types, and no code of it.
+  client: ["server"],
+  server: [
+    "contract",
+    "tensor",
+    "samplers",
+    "method",
+    "images",
+    "session",
+    "models",
+    "checkpoint",
+    "runtime",
+  ],
+  cli: [
+    ...["contract", "tensor", "samplers", "method", "images", "session", "models", "checkpoint", "runtime"],
+    "mcp",
+    "server",
+  ],
 };
 
 /** Packages that a room may use; everybody else leaves them alone. */
@@ -30,7 +48,12 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "onnxruntime-web": ["runtime"],
   sharp: ["images"],
   commander: ["cli"],
-  zod: ["checkpoint", "session", "cli"],
+  yaml: ["session"],
+  zod: ["checkpoint", "session", "server", "cli", "mcp"],
+  hono: ["server"],
+  "@hono/node-server": ["server"],
+  "@hono/zod-openapi": ["server"],
+  "@modelcontextprotocol/server": ["mcp"],
   "@bufbuild/protobuf": ["graph"],
   "@huggingface/tokenizers": ["checkpoint"],
 };
@@ -80,7 +103,7 @@ function isNodeOnly(file: string): boolean {
   return (
     /(^|\/|\.)node\.(ts|mjs)$/.test(file) ||
     file.endsWith(".source.mjs") ||
-    /^(cli|server|bench)\//.test(file)
+    /^(cli|mcp|server|bench)\//.test(file)
   );
 }
 
@@ -123,7 +146,7 @@ describe("the rooms of src/", () => {
       for (const one of imports)
         if (one.file === file && !one.typeOnly && !isPackage(one.target)) walk(one.target);
     };
-    const webEntries = files.filter((file) => file === "web.ts" || /(^|\/|\.)web\.ts$/.test(file));
+    const webEntries = files.filter((file) => /(^|\/|\.)web\.ts$/.test(file) || file === "client/index.ts");
     expect(webEntries.length).toBeGreaterThan(0);
     webEntries.forEach(walk);
     expect([...reached].filter((file) => isNodeOnly(file))).toEqual([]);
@@ -148,12 +171,28 @@ describe("the rooms of src/", () => {
   });
 });
 
+describe("the studio", () => {
+  it("enters the library by its web entry and its client only", () => {
+    const folder = join(root, "studio/src");
+    const wrong = readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((file) => /\.tsx?$/.test(file))
+      .flatMap((file) => {
+        const text = readFileSync(join(folder, file), "utf8");
+        return Array.from(text.matchAll(/\sfrom "([^"]+)"/g), ([, target]) =>
+          relative(root, join(folder, dirname(file), target!)).replaceAll("\\", "/"),
+        ).filter((target) => target.startsWith("src/"));
+      })
+      .filter((target) => target !== "src/web.ts" && target !== "src/client/index.ts");
+    expect(wrong).toEqual([]);
+  });
+});
+
 describe("files", () => {
   it("are short enough to read: under 400 lines, tests and benchmarks too", () => {
-    const folders = ["src", "tests/node", "tests/browser", "benchmarks"];
+    const folders = ["src", "studio/src", "studio/tests", "tests/node", "tests/browser", "benchmarks"];
     const long = folders.flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-        .filter((file) => /\.(ts|mjs)$/.test(file))
+        .filter((file) => /\.(tsx?|mjs)$/.test(file))
         .map((file) => ({
           file: join(folder, file),
           lines: readFileSync(join(root, folder, file), "utf8").split("\n").length,

@@ -165,7 +165,7 @@ describe("emilie edit", () => {
 
   it.each([
     [["edit"], /missing required argument/],
-    [["edit", "x.png"], /missing required argument/],
+    [["edit", "x.png"], /instruction, or --script/],
     [["edit", "x.png", "hi", "--steps", "-3"], /whole number from 1 to 1000/],
     [["edit", "x.png", "hi", "--text-guidance", "NaN"], /number from 0 to 100/],
     [["edit", "x.png", "hi", "--sampler", "plms"], /dpm\+\+2m/],

@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readDemoScript } from "../../src/cli/demo-script.ts";
-import { parseMaskOption, readMask } from "../../src/cli/masks.ts";
+import { checkMaskSpec, maskSources, parseMaskOption } from "../../src/cli/masks.ts";
 import { control, guidance, sampler, seed, steps } from "../../src/cli/options.ts";
 import { formatLarge, formatSeconds, Output } from "../../src/cli/output.ts";
 import { slug } from "../../src/cli/steps.ts";
 import { writePicture } from "../../src/images/codec.node.ts";
+import { makeMask, parseMaskSpec } from "../../src/images/mask-spec.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 
 let folder: string;
@@ -141,7 +142,7 @@ describe("masks on the command line", () => {
     expect(() => parseMaskOption("1=", 1)).toThrow(/expected N=FILE/);
   });
 
-  it("are pictures, boxes or auto; other sizes, other aspects and all black are told", async () => {
+  it("are pictures, shapes or auto; other sizes and other aspects are told", async () => {
     const picture = blankPicture(60, 40);
     const file = async (name: string, width: number, height: number, level: number) => {
       const path = join(folder, name);
@@ -150,7 +151,8 @@ describe("masks on the command line", () => {
     };
     const read = async (value: string) => {
       const output = new Output(true, terminal(false).streams);
-      return { mask: await readMask(value, picture, output), warnings: output.warnings };
+      const mask = await makeMask(parseMaskSpec(value), picture, maskSources(folder, output));
+      return { mask, warnings: output.warnings };
     };
     expect(await read("auto")).toEqual({ mask: "auto", warnings: [] });
     const box = await read("box:10,5,20,8");
@@ -163,10 +165,9 @@ describe("masks on the command line", () => {
     expect((await read(await file("tall.png", 40, 60, 255))).warnings).toEqual([
       expect.stringMatching(/stretched/),
     ]);
-    expect((await read(await file("black.png", 60, 40, 0))).warnings).toEqual([
-      expect.stringMatching(/all black/),
-    ]);
-    await expect(read("box:1,2,3")).rejects.toThrow(/box:x,y,width,height/);
+    // A name is looked for beside the script.
+    expect((await read("half.png")).warnings).toEqual([expect.stringMatching(/mask half\.png .*scaled/)]);
+    expect(() => checkMaskSpec("box:1,2,3")).toThrow(/box:x,y,width,height/);
     await expect(read("box:50,0,20,10")).rejects.toMatchObject({ code: "mask.invalid" });
     await expect(read(join(folder, "nowhere.png"))).rejects.toMatchObject({ code: "image.unreadable" });
   });
@@ -188,11 +189,12 @@ describe("demo scripts", () => {
       { id: "d", instruction: "z", from: "original" },
     ];
     const script = await readDemoScript(await write({ ...base, steps: plan, expect: { c: "golden/c.png" } }));
-    expect(script.steps.map((step) => step.from)).toEqual(["original", "a", "a", "original"]);
-    expect(script.steps[1]!.mask).toBe(join(folder, "roof.png"));
-    expect(script.steps[2]).toMatchObject({ mask: "auto", seed: 3 });
+    expect(script.steps.map((step) => step.from)).toEqual([undefined, "a", "a", "original"]);
+    expect(script.steps[1]!.mask).toBe("roof.png");
+    expect(script.steps[2]).toMatchObject({ mask: "auto", settings: { seed: 3n } });
     expect(script).toMatchObject({
       model: "picturebook",
+      folder,
       image: join(folder, "scene.png"),
       expect: { c: join(folder, "golden/c.png") },
       tolerance: { psnr: 30 },
@@ -203,9 +205,9 @@ describe("demo scripts", () => {
     ["{", /not JSON/],
     [{ ...base, steps: [] }, /steps/],
     [{ ...base, steps: [{ id: "a", instruction: "x", sead: 1 }] }, /sead/],
-    [{ ...base, steps: [{ id: "a", instruction: "x", sampler: "plms" }] }, /steps\.0\.sampler/],
+    [{ ...base, steps: [{ id: "a", instruction: "x", sampler: "plms" }] }, /steps\[0\]\.sampler/],
     [{ ...base, steps: [{ id: "a", instruction: "x", from: "b" }] }, /starts from "b"/],
-    [{ ...base, steps: [{ id: "original", instruction: "x" }] }, /called "original"/],
+    [{ ...base, steps: [{ id: "original", instruction: "x" }] }, /"original" is taken/],
     [{ ...base, steps: [{ id: "a", instruction: "x" }], expect: { b: "b.png" } }, /expected of "b"/],
   ])("that make no sense are refused: %j", async (script, message) => {
     await expect(readDemoScript(await write(script))).rejects.toThrow(message);

@@ -16,8 +16,11 @@ describe.each(fixtures())("networks of %s", (folder) => {
   test.each(references.text.prompts.map((prompt, i) => [prompt.slice(0, 40), prompt, i] as const))(
     "text encoding of %j",
     async (_shown, prompt, i) => {
-      const { hidden } = await model().encodeText(prompt);
+      const { hidden, pooled } = await model().encodeText(prompt);
       expectClose(hidden, at(tensor(references.text.hidden), i), `${name}: text`);
+      if (references.text.pooled === undefined) return expect(pooled).toBeUndefined();
+      const [{ data }, expected] = [pooled!, at(tensor(references.text.pooled), i)];
+      expectClose({ data, shape: expected.shape }, expected, `${name}: pooled text`);
     },
   );
 

@@ -5,9 +5,11 @@ import { hostname } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseSafetensorsHeader } from "../../src/checkpoint/safetensors.ts";
 import { samePicture } from "../../src/images/picture.ts";
-import { packContainer } from "../../src/session/container.node.ts";
+import { readContainer } from "../../src/session/container.node.ts";
+import { packContainer } from "../../src/session/container.ts";
 import { openSession } from "../../src/session/open.node.ts";
 import { packSession } from "../../src/session/pack.node.ts";
+import { parseManifest } from "../../src/session/schema.ts";
 import { loadSession, type StoredSession } from "../../src/session/store.node.ts";
 import { checkWhole, height, options, picture, same, savedSession, soft, width } from "./session-fixture.ts";
 
@@ -101,16 +103,41 @@ describe("files that are no session for this program", () => {
     });
   });
 
+  it("version 1, from before strengths, opens as it is; its drift is measured anew", async () => {
+    const { manifest, pieces } = await packSession(session);
+    const nodes = manifest.nodes.map(({ drift, ...node }) => {
+      if (!drift) return node;
+      const { step, largestStep } = drift.quietHalf;
+      return { ...node, drift: { ...drift, quietHalf: { step, largestStep, original: 3 } } };
+    });
+    const older = { ...manifest, version: 1, nodes } as unknown as typeof manifest;
+    await writeFile(at("older.emilie"), Buffer.concat((await packContainer(older, pieces)).parts));
+    const ended = older.nodes.map((node) => ({
+      ...node,
+      recipe: node.recipe && { ...node.recipe, steps: 2, stopAfter: 1 },
+    }));
+    expect(() => parseManifest(JSON.stringify({ ...older, nodes: ended }), "mixed.emilie")).toThrow(
+      /version 1/,
+    );
+    const opened = await loadSession(at("older.emilie"), { model });
+    expect(opened.warnings).toEqual([]);
+    expect(opened.head.drift).toBeUndefined();
+    expect(await opened.drift()).toEqual(await session.drift());
+    await opened.save(at("older.emilie"));
+    const saved = (await readContainer(at("older.emilie"))).manifest;
+    expect(saved).toMatchObject({ version: 2, nodes: JSON.parse(JSON.stringify(manifest.nodes)) });
+  });
+
   it("a newer version, a missing file, other weights: each its own error", async () => {
     const { manifest, pieces } = await packSession(session);
-    const newer = { ...manifest, version: 2 as unknown as 1 };
-    await writeFile(at("newer.emilie"), Buffer.concat(packContainer(newer, pieces).parts));
+    const newer = { ...manifest, version: 3 as unknown as 1 };
+    await writeFile(at("newer.emilie"), Buffer.concat((await packContainer(newer, pieces)).parts));
     const opening = loadSession(at("newer.emilie"), { model });
     await expect(opening).rejects.toMatchObject({ code: "session.version" });
-    await expect(opening).rejects.toThrow(/format version 2; this emilie reads version 1.*newer/s);
+    await expect(opening).rejects.toThrow(/format version 3; this emilie reads versions 1 and 2.*newer/s);
     await expect(loadSession(at("nowhere.emilie"))).rejects.toMatchObject({ code: "io.failed" });
     const other = { ...manifest, model: { id: "elsewhere/model", fingerprint: "0".repeat(64) } };
-    await writeFile(at("other.emilie"), Buffer.concat(packContainer(other, pieces).parts));
+    await writeFile(at("other.emilie"), Buffer.concat((await packContainer(other, pieces)).parts));
     await expect(loadSession(at("other.emilie"), { model })).rejects.toMatchObject({ code: "session.model" });
     await expect(loadSession(at("other.emilie"))).rejects.toThrow(/--model/);
   });
@@ -131,7 +158,10 @@ describe("files that are no session for this program", () => {
       "a value that no version 1 has": { favourite: true },
     };
     for (const [what, lie] of Object.entries(lies)) {
-      await writeFile(at("lie.emilie"), Buffer.concat(packContainer({ ...manifest, ...lie }, pieces).parts));
+      await writeFile(
+        at("lie.emilie"),
+        Buffer.concat((await packContainer({ ...manifest, ...lie }, pieces)).parts),
+      );
       await expect(loadSession(at("lie.emilie"), { model }), what).rejects.toMatchObject({
         code: "session.malformed",
       });

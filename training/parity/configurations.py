@@ -140,6 +140,132 @@ COMMITTED = {
 }
 
 
+XL_UNET = {
+    "block_out_channels": [8, 16],
+    "down_block_types": [DOWN, CROSS_DOWN],
+    "up_block_types": [CROSS_UP, UP],
+    "layers_per_block": 2,
+    "transformer_layers_per_block": [1, 2],
+    "attention_head_dim": [2, 4],
+    "cross_attention_dim": 16 + 24,
+    "norm_num_groups": 4,
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 6,
+    "projection_class_embeddings_input_dim": 20 + 6 * 6,
+}
+XL_TEXTS = {
+    "text": text(16, 2, 3, 40, "quick_gelu"),
+    "text_2": {**text(24, 3, 3, 56, "gelu"), "projection_dim": 20},
+    "pad_token": "<|endoftext|>",
+}
+
+# single: written as one file under the original programs' names, with what its shapes cannot tell in a JSON beside it.
+COMMITTED |= {
+    # instruct-pix2pix-00-22000.safetensors in small: averaged weights and training leftovers in the same file.
+    "ldm1": {
+        "seed": 11,
+        "single": {
+            "unet": {"norm_num_groups": 4},
+            "vae": {"norm_num_groups": 4},
+            "text_encoder": {"num_attention_heads": 2},
+        },
+        "ema": True,
+        "style": "now",
+        "dtype": "float32",
+        "unet": {
+            "block_out_channels": [8, 16],
+            "down_block_types": [CROSS_DOWN, DOWN],
+            "up_block_types": [UP, CROSS_UP],
+            "layers_per_block": 2,
+            "attention_head_dim": 8,
+            "cross_attention_dim": 16,
+            "norm_num_groups": 4,
+        },
+        "vae": vae([8, 16]),
+        "text": text(16, 2, 2, 40, "quick_gelu"),
+        "pad_token": "<|endoftext|>",
+        "scheduler": (
+            "EulerAncestralDiscreteScheduler",
+            {**SD_BETAS, "prediction_type": "epsilon", "timestep_spacing": "leading", "steps_offset": 1},
+        ),
+        "sizes": [(6, 8), (7, 5)],
+        "pictures": [(8, 12), (11, 6)],
+    },
+    # Stable Diffusion 2.x as one half-precision file: OpenCLIP's text tower with fused projections, v prediction.
+    "ldm2": {
+        "seed": 12,
+        "single": {
+            "unet": {"norm_num_groups": 4, "attention_head_dim": [2, 4, 2]},
+            "vae": {"norm_num_groups": 4},
+            "text_encoder": {"num_attention_heads": 3},
+            "scheduler": {"prediction_type": "v_prediction"},
+        },
+        "style": "now",
+        "dtype": "float16",
+        "unet": {
+            "block_out_channels": [8, 16, 16],
+            "down_block_types": [CROSS_DOWN, CROSS_DOWN, DOWN],
+            "up_block_types": [UP, CROSS_UP, CROSS_UP],
+            "layers_per_block": 1,
+            "attention_head_dim": [2, 4, 2],
+            "cross_attention_dim": 24,
+            "norm_num_groups": 4,
+            "use_linear_projection": True,
+        },
+        "vae": vae([8, 12]),
+        "text": text(24, 3, 2, 56, "gelu"),
+        "pad_token": "!",
+        "scheduler": (
+            "EulerAncestralDiscreteScheduler",
+            {**SD_BETAS, "prediction_type": "v_prediction", "timestep_spacing": "leading", "steps_offset": 1},
+        ),
+        "sizes": [(8, 4), (6, 9)],
+        "pictures": [(8, 12), (13, 7)],
+    },
+    # SDXL InstructPix2Pix in the layout of diffusers.
+    "sdxl": {
+        "seed": 13,
+        "style": "now",
+        "dtype": "float32",
+        "unet": XL_UNET,
+        "vae": vae([8, 12], scaling_factor=0.13025),
+        **XL_TEXTS,
+        "scheduler": (
+            "EulerDiscreteScheduler",
+            {**SD_BETAS, "prediction_type": "epsilon", "timestep_spacing": "leading", "steps_offset": 1,
+             "interpolation_type": "linear", "use_karras_sigmas": False, "sample_max_value": 1.0, "set_alpha_to_one": False,
+             "skip_prk_steps": True, "clip_sample": False},
+        ),
+        "sizes": [(6, 8), (7, 5)],
+        "pictures": [(8, 12), (10, 6)],
+    },
+    # CosXL-Edit as it is published: one file, marked as EDM.
+    "cosxl": {
+        "seed": 14,
+        "single": {
+            "unet": {"norm_num_groups": 4, "attention_head_dim": [2, 4]},
+            "vae": {"norm_num_groups": 4},
+            "text_encoder": {"num_attention_heads": 2},
+            "text_encoder_2": {"num_attention_heads": 3},
+        },
+        "marks": {"edm_vpred.sigma_max": 120.0, "edm_vpred.sigma_min": 0.002},
+        "style": "now",
+        "dtype": "float32",
+        "unet": {**XL_UNET, "layers_per_block": 1},
+        "vae": vae([8, 12], scaling_factor=0.13025),
+        **XL_TEXTS,
+        "scheduler": (
+            "EDMEulerScheduler",
+            {"sigma_min": 0.002, "sigma_max": 120.0, "sigma_data": 1.0, "prediction_type": "v_prediction",
+             "sigma_schedule": "exponential"},
+        ),
+        "sizes": [(6, 8), (7, 5)],
+        "pictures": [(8, 12), (10, 6)],
+    },
+}
+
+
 def draw(seed: int) -> dict:
     """A random configuration. The same seed gives the same one."""
     r = random.Random(seed)

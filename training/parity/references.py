@@ -46,20 +46,26 @@ SAMPLERS = {
     "dpm++2m-karras": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True}),
     "unipc": ("UniPCMultistepScheduler", {}),
 }
+# A model trained in the EDM formulation has its own two.
+EDM_SAMPLERS = {"euler": ("EDMEulerScheduler", {}), "dpm++2m": ("EDMDPMSolverMultistepScheduler", {})}
 # Latents are not pictures: clipping them to [-1, 1], the default of these two classes, is switched off where the file
 # is of another class and does not ask for it.
 CLIPPING = ("DDIMScheduler", "DDPMScheduler")
 
 
+def samplers_of(config) -> dict:
+    return EDM_SAMPLERS if "sigma_data" in config else SAMPLERS  # a key of the EDM classes alone
+
+
 def scheduler_of(config, sampler: str):
-    name, options = SAMPLERS[sampler]
+    name, options = samplers_of(config)[sampler]
     foreign = config.get("_class_name", name) != name
     clip = {"clip_sample": False} if name in CLIPPING and foreign and "clip_sample" not in config else {}
     return getattr(diffusers, name).from_config(config, **clip, **options)
 
 
 def sampler_of(scheduler) -> str:
-    names = [name for name, (cls, _) in SAMPLERS.items() if cls == type(scheduler).__name__]
+    names = [name for name, (cls, _) in samplers_of(scheduler.config).items() if cls == type(scheduler).__name__]
     return names[-1] if getattr(scheduler.config, "use_karras_sigmas", False) and len(names) > 1 else names[0]
 
 
@@ -95,6 +101,9 @@ class References:
         ids = self.pipe.tokenizer([prompt], padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
         return self.pipe.text_encoder(ids)[0]  # [1, 77, width]
 
+    def predict(self, z, c, timestep, prompt: str) -> torch.Tensor:
+        return self.pipe.unet(torch.cat([z, c], 1), timestep, self.hidden(prompt)).sample
+
     def text(self):
         return {"prompts": PROMPTS, "hidden": self.keep("text.hidden", torch.cat([self.hidden(p) for p in PROMPTS]))}
 
@@ -117,7 +126,7 @@ class References:
             z, c = self.randn(1, 4, h, w), self.randn(1, 4, h, w) / self.pipe.vae.config.scaling_factor
             for j, timestep in enumerate([999, 500, 437.25, 1, 0]):
                 prompt = PROMPTS[j % len(PROMPTS)]
-                out = self.pipe.unet(torch.cat([z, c], 1), timestep, self.hidden(prompt)).sample
+                out = self.predict(z, c, timestep, prompt)
                 cases.append({
                     "z": self.keep(f"unet.{i}.z", z[0]), "c": self.keep(f"unet.{i}.c", c[0]),
                     "prompt": prompt, "timestep": timestep, "output": self.keep(f"unet.{i}.{j}.output", out[0]),
@@ -128,9 +137,9 @@ class References:
         """Each sampler with the UNet alone (no guidance): noise from one generator, x and the UNet's answer at every step."""
         h, w = self.spec["sizes"][1]
         prompt, seed = PROMPTS[1], self.spec["seed"] + 5
-        hidden, c = self.hidden(prompt), self.randn(1, 4, h, w) / self.pipe.vae.config.scaling_factor
+        c = self.randn(1, 4, h, w) / self.pipe.vae.config.scaling_factor
         condition, cases = self.keep("samplers.c", c[0]), []
-        for name in SAMPLERS:
+        for name in samplers_of(self.pipe.scheduler.config):
             scheduler = scheduler_of(self.pipe.scheduler.config, name)
             scheduler.set_timesteps(steps)
             generator = torch.Generator("cpu").manual_seed(seed)
@@ -138,7 +147,7 @@ class References:
             extra = {} if name in ("ddim", "dpm++2m", "dpm++2m-karras", "unipc") else {"generator": generator}
             start, xs, outputs = x, [], []
             for t in scheduler.timesteps:
-                out = self.pipe.unet(torch.cat([scheduler.scale_model_input(x, t), c], 1), t, hidden).sample
+                out = self.predict(scheduler.scale_model_input(x, t), c, t, prompt)
                 x = scheduler.step(out, t, x, **extra, return_dict=False)[0]
                 xs.append(x)
                 outputs.append(out)
@@ -151,6 +160,12 @@ class References:
             })
         return cases
 
+    def pipeline_options(self, _source, xs: list) -> dict:
+        return {"callback_on_step_end": lambda _p, _i, _t, kwargs: xs.append(kwargs["latents"].clone()) or {}}
+
+    def condition(self, image) -> torch.Tensor:
+        return self.pipe.vae.encode(image).latent_dist.mode()
+
     def pipeline(self, steps: int = 6):
         """Whole edits: the committed PNG goes in as a PIL picture; out come z₀ and D(z₀/s), not clamped and not rounded."""
         cases = []
@@ -161,15 +176,14 @@ class References:
             xs, text_guidance, image_guidance = [], 7.5, 1.5
             latents = self.pipe(
                 prompt, image=source, num_inference_steps=steps, guidance_scale=text_guidance, image_guidance_scale=image_guidance,
-                generator=torch.Generator("cpu").manual_seed(seed), output_type="latent",
-                callback_on_step_end=lambda _p, _i, _t, kwargs: xs.append(kwargs["latents"].clone()) or {},
+                generator=torch.Generator("cpu").manual_seed(seed), output_type="latent", **self.pipeline_options(source, xs),
             ).images
             decoded = self.pipe.vae.decode(latents / self.pipe.vae.config.scaling_factor).sample
             image = self.pipe.image_processor.preprocess(source)
             cases.append({
                 "picture": f"picture-{i}.png", "image": self.keep(f"pipeline.{i}.image", image[0]), "prompt": prompt, "seed": seed,
                 "sampler": sampler_of(self.pipe.scheduler), "steps": steps, "textGuidance": text_guidance, "imageGuidance": image_guidance,
-                "condition": self.keep(f"pipeline.{i}.condition", self.pipe.vae.encode(image).latent_dist.mode()[0]),
+                "condition": self.keep(f"pipeline.{i}.condition", self.condition(image)[0]),
                 "x": self.keep(f"pipeline.{i}.x", torch.cat(xs)),
                 "latents": self.keep(f"pipeline.{i}.latents", latents[0]),
                 "decoded": self.keep(f"pipeline.{i}.decoded", decoded[0]),
@@ -181,3 +195,36 @@ class References:
             "tokens": self.tokens(), "text": self.text(), "vae": self.vae(), "unet": self.unet(),
             "samplers": self.samplers(), "pipeline": self.pipeline(),
         }
+
+
+class XLReferences(References):
+    """StableDiffusionXLInstructPix2PixPipeline: two text encoders, the empty text is zeros, the UNet is told pooled text and sizes."""
+
+    def encoded(self, prompt: str):
+        zeros = {} if prompt else {"prompt": "x"}  # the pipeline makes zeros of the negative prompt that it is not given
+        texts = self.pipe.encode_prompt(zeros.get("prompt", prompt), device="cpu")
+        return (texts[0], texts[2]) if prompt else (texts[1], texts[3])
+
+    def hidden(self, prompt: str) -> torch.Tensor:
+        return self.encoded(prompt)[0]
+
+    def text(self):
+        pooled = torch.cat([self.encoded(p)[1] for p in PROMPTS])
+        return super().text() | {"pooled": self.keep("text.pooled", pooled)}
+
+    def tokens(self):
+        ids = self.pipe.tokenizer_2(TEXTS, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
+        return super().tokens() | {"ids2": self.keep("tokens.ids2", ids.to(torch.int32))}
+
+    def predict(self, z, c, timestep, prompt: str) -> torch.Tensor:
+        hidden, pooled = self.encoded(prompt)
+        size = [side * self.pipe.vae_scale_factor for side in z.shape[-2:]]
+        added = {"text_embeds": pooled, "time_ids": torch.tensor([[*size, 0, 0, *size]], dtype=torch.float32)}
+        return self.pipe.unet(torch.cat([z, c], 1), timestep, hidden, added_cond_kwargs=added).sample
+
+    def pipeline_options(self, source, xs: list) -> dict:
+        return {"height": source.height, "width": source.width, "callback": lambda _i, _t, latents: xs.append(latents.clone())}
+
+    def condition(self, image) -> torch.Tensor:
+        mode = super().condition(image)
+        return mode * self.pipe.vae.config.scaling_factor if self.pipe.is_cosxl_edit else mode

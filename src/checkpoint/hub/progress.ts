@@ -5,6 +5,7 @@ export interface PullProgress {
   readonly file: string;
   /** Of all files together: bytes on disk, and in the end. */
   readonly bytes: number;
+  /** What `bytes` will be in the end. */
   readonly totalBytes: number;
   /** Over the last seconds; 0 until there is something to measure. */
   readonly bytesPerSecond: number;

@@ -2,7 +2,7 @@
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { EmilieError } from "../../errors.ts";
-import { checkPipeline } from "../configs.ts";
+import { readPipeline } from "../pipeline.ts";
 import { folderSource } from "../source.node.ts";
 import { readJson } from "../source.ts";
 import {
@@ -23,6 +23,7 @@ import { aborted, type Hub } from "./request.node.ts";
 import { type Selection, selectFiles, VARIANT_NAME, type Variant } from "./select.ts";
 import { checkToken, hubCache, hubEndpoint, hubOffline, hubToken } from "./settings.node.ts";
 
+/** How a model is pulled. All have defaults. */
 export interface PullOptions {
   /**
    * Which weights where a repository has several: "full", "fp16", "bf16", …. Networks without it come as they are. By
@@ -30,6 +31,7 @@ export interface PullOptions {
    * converted once, into a copy of full size.
    */
   readonly variant?: Variant;
+  /** Stops with code "aborted"; what has arrived is kept, and the next pull goes on from there. */
   readonly signal?: AbortSignal;
   /** Called up to ten times a second. */
   readonly onProgress?: (progress: PullProgress) => void;
@@ -43,9 +45,11 @@ export interface PullOptions {
   readonly retryDelay?: number;
 }
 
+/** A model that is whole on the disk. */
 export interface PulledModel {
   /** What loadModel() takes. */
   readonly id: string;
+  /** The commit that the revision stood for, 40 hex digits. */
   readonly commit: string;
   /** The snapshot: the checkpoint in the layout of diffusers, as links to the blobs. */
   readonly folder: string;
@@ -53,7 +57,9 @@ export interface PulledModel {
   readonly bytes: number;
   /** How many of them came over the network just now. */
   readonly downloadedBytes: number;
+  /** Their paths in the repository. */
   readonly files: readonly string[];
+  /** By network ("unet", "vae", "text_encoder"): which weights were taken. */
   readonly variants: Readonly<Record<string, Variant>>;
 }
 
@@ -161,7 +167,7 @@ const channelsSchema = z.looseObject({ in_channels: z.number(), out_channels: z.
 /** Gigabytes are not fetched for a checkpoint that will be refused when it is loaded. */
 async function checkEditor(folder: string, name: string): Promise<void> {
   const source = folderSource(folder, name);
-  await checkPipeline(source);
+  await readPipeline(source);
   const channels = channelsSchema.safeParse(await readJson(source, "unet/config.json")).data;
   if (!channels || channels.in_channels >= 2 * channels.out_channels) return;
   throw new EmilieError(

@@ -1,18 +1,24 @@
 /** Loads the checkpoints of the fixtures, with their converted weights in a folder that goes away. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { loadModel } from "../../../src/models/load.node.ts";
 import type { EditModel } from "../../../src/models/model.ts";
 
-/** The model of `folder`/checkpoint for the tests of the surrounding describe. */
+/** `folder`/checkpoint, or the single file of that name. */
+export function checkpointOf(folder: string): string {
+  const file = join(folder, "checkpoint.safetensors");
+  return existsSync(file) ? file : join(folder, "checkpoint");
+}
+
+/** The model of `folder` for the tests of the surrounding describe. */
 export function modelOf(folder: string): () => EditModel {
   let model: EditModel | undefined;
   let cache: string;
   beforeAll(async () => {
     cache = mkdtempSync(join(tmpdir(), "emilie-parity-"));
-    model = await loadModel(join(folder, "checkpoint"), { threads: 1, cache });
+    model = await loadModel(checkpointOf(folder), { threads: 1, cache });
   });
   afterAll(async () => {
     await model?.dispose();

@@ -87,8 +87,8 @@ export interface SamplerCase {
 export interface References {
   readonly name: string;
   readonly scalingFactor: number;
-  readonly tokens: { readonly texts: readonly string[]; readonly ids: string };
-  readonly text: { readonly prompts: readonly string[]; readonly hidden: string };
+  readonly tokens: { readonly texts: readonly string[]; readonly ids: string; readonly ids2?: string };
+  readonly text: { readonly prompts: readonly string[]; readonly hidden: string; readonly pooled?: string };
   readonly vae: readonly Record<"image" | "mode" | "latent" | "decoded", string>[];
   readonly unet: readonly {
     readonly z: string;

@@ -1,0 +1,25 @@
+/** What a checkpoint's authors recommend, where they say so: emilie.json beside model_index.json. */
+import { z } from "zod";
+import { count, readConfig } from "./parse-config.ts";
+import type { CheckpointSource } from "./source.ts";
+
+export const defaultsSchema = z.strictObject({
+  defaults: z
+    .strictObject({
+      steps: count.optional(),
+      sampler: z.string().optional(),
+      textGuidance: z.number().optional(),
+      imageGuidance: z.number().optional(),
+    })
+    .default({}),
+  nativeSize: count.optional(),
+  /** What it edits, in a few words for a listing. */
+  about: z.string().max(200).optional(),
+});
+
+export type EmilieDefaults = z.output<typeof defaultsSchema>;
+
+export async function readDefaults(source: CheckpointSource): Promise<EmilieDefaults> {
+  if (!(await source.exists("emilie.json"))) return { defaults: {} };
+  return readConfig(source, "emilie.json", defaultsSchema);
+}

@@ -1,0 +1,60 @@
+/** A checkpoint's configurations and headers, from a folder in the layout of diffusers. A single file gives the same. */
+import {
+  type ClipTextConfig,
+  readClipTextConfig,
+  readUNetConfig,
+  readVaeConfig,
+  type UNetConfig,
+  type VaeConfig,
+} from "./configs.ts";
+import { type EmilieDefaults, readDefaults } from "./defaults.ts";
+import { readPipeline } from "./pipeline.ts";
+import { type CheckpointSource, readJson } from "./source.ts";
+import { readTokenizer, type Tokenizer } from "./tokenizer.ts";
+import { openWeights, type WeightTable } from "./weights.ts";
+
+export interface TextPart {
+  readonly config: ClipTextConfig;
+  readonly tokenizer: Tokenizer;
+  readonly table: WeightTable;
+}
+
+export interface Layout {
+  readonly unet: UNetConfig;
+  readonly vae: VaeConfig;
+  /** One text encoder, or SDXL's two. */
+  readonly texts: readonly TextPart[];
+  /** scheduler_config.json */
+  readonly scheduler: Readonly<Record<string, unknown>>;
+  readonly tables: Readonly<Record<"unet" | "vae", WeightTable>>;
+  /** Whether the encoding of "" is zeros (SDXL's force_zeros_for_empty_prompt). */
+  readonly emptyIsZero: boolean;
+  /** Whether the checkpoint says that it is a CosXL-Edit; null where it says nothing. */
+  readonly cosxl: boolean | null;
+  readonly own: EmilieDefaults;
+  /** What was taken for granted or passed over, in words; empty for a folder, which says everything itself. */
+  readonly notes: readonly string[];
+  /** What tells this checkpoint from another with the same files. */
+  readonly variant: string;
+}
+
+export async function readFolder(source: CheckpointSource): Promise<Layout> {
+  const { xl, emptyIsZero, cosxl } = await readPipeline(source);
+  const [unet, vae] = await Promise.all([readUNetConfig(source), readVaeConfig(source)]);
+  const texts: TextPart[] = [];
+  for (const suffix of xl ? ["", "_2"] : [""]) {
+    const config = await readClipTextConfig(source, `text_encoder${suffix}`);
+    texts.push({
+      config,
+      tokenizer: await readTokenizer(source, `tokenizer${suffix}`, config.max_position_embeddings),
+      table: await openWeights(source, `text_encoder${suffix}`, "model"),
+    });
+  }
+  const scheduler = (await readJson(source, "scheduler/scheduler_config.json")) as Record<string, unknown>;
+  const tables = {
+    unet: await openWeights(source, "unet", "diffusion_pytorch_model"),
+    vae: await openWeights(source, "vae", "diffusion_pytorch_model"),
+  };
+  const own = await readDefaults(source);
+  return { unet, vae, texts, scheduler, tables, emptyIsZero, cosxl, own, notes: [], variant: "" };
+}

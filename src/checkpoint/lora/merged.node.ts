@@ -1,0 +1,90 @@
+/**
+ * Merged weights for ONNX Runtime on Node, which takes its external weights from files, or from memory, but not some from
+ * here and some from there. So those that a LoRA touches lie in a file of this process, which is mapped like all others and
+ * goes with the model; the rest stay where they are.
+ */
+import { mkdir, mkdtemp, open, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, parse, relative } from "node:path";
+import { EmilieError } from "../../errors.ts";
+import { safetensorsHeader } from "../safetensors.ts";
+import type { CheckpointSource } from "../source.ts";
+import type { PlacedWeights } from "../storage.ts";
+import type { WeightTable } from "../weights.ts";
+import { merged } from "./merge.ts";
+import type { TableAdditions } from "./targets.ts";
+
+const PREFIX = "merged-";
+
+/** The weights with `additions` merged in. Throws "checkpoint.malformed" where the sum is no number, "io.failed". */
+export async function withMergedFile(
+  placed: PlacedWeights,
+  source: CheckpointSource,
+  table: WeightTable,
+  additions: TableAdditions,
+  cache: string,
+): Promise<PlacedWeights> {
+  const folder = await freshFolder(cache);
+  const release = async () => {
+    await rm(folder, { recursive: true, force: true });
+    await placed.release();
+  };
+  try {
+    const path = join(folder, `${table.folder}.safetensors`);
+    const shapes = [...additions.keys()].map((name) => [name, table.tensors.get(name)!.shape] as const);
+    const header = safetensorsHeader(shapes.map(([name, shape]) => [name, { type: "F32", shape }] as const));
+    const location = relative(placed.root ?? parse(path).root, path);
+    const tensors = new Map(placed.tensors);
+    const handle = await open(path, "wx", 0o600);
+    try {
+      await handle.write(header);
+      let offset = header.length;
+      for (const [name, shape] of shapes) {
+        const values = await merged(source, name, table.tensors.get(name)!, additions.get(name)!);
+        await handle.write(new Uint8Array(values.buffer));
+        tensors.set(name, { shape, location, offset });
+        offset += values.byteLength;
+      }
+    } finally {
+      await handle.close();
+    }
+    return { ...placed, tensors, files: [...placed.files, { location }], release };
+  } catch (cause) {
+    await release();
+    if (cause instanceof EmilieError) throw cause;
+    throw new EmilieError(
+      "io.failed",
+      `The weights of ${source.id}'s ${table.folder} with LoRA merged could not be written to ${folder}. ` +
+        "Set EMILIE_CACHE to a folder with enough space.",
+      { cause },
+    );
+  }
+}
+
+async function freshFolder(cache: string): Promise<string> {
+  const name = `${PREFIX}${process.pid}-`;
+  try {
+    await mkdir(cache, { recursive: true });
+    await sweep(cache);
+    return await mkdtemp(join(cache, name));
+  } catch {
+    return mkdtemp(join(tmpdir(), `emilie-${name}`)); // a read-only cache is no reason to fail
+  }
+}
+
+/** Removes what processes have left that were killed. */
+async function sweep(cache: string): Promise<void> {
+  for (const name of await readdir(cache)) {
+    const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]);
+    if (pid && !isAlive(pid)) await rm(join(cache, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

@@ -1,0 +1,45 @@
+/** `emilie mcp`: the tools for an assistant, over stdin and stdout. */
+import type { Command } from "commander";
+import type { Context } from "./context.ts";
+
+const HELP = `
+Examples:
+  $ emilie mcp --root ~/Pictures
+  $ emilie mcp --root ~/Pictures --root ~/Desktop --model timbrooks/instruct-pix2pix
+
+An assistant's program starts this by itself; to try it by hand makes little sense. In its configuration:
+  { "mcpServers": { "emilie": { "command": "npx", "args": ["emilie", "mcp", "--root", "/path/to/pictures"] } } }
+
+Tools: open, edit, branch, compare, undo, redo, history, export, close. Files are read and written in --root alone, links
+included. Sessions live in memory until they are exported. docs/mcp.md says more.`;
+
+export function addMcp(program: Command, context: Context): void {
+  program
+    .command("mcp")
+    .description("let an assistant edit pictures: a Model Context Protocol server on stdin and stdout")
+    .option(
+      "--root <folder>",
+      "a folder the assistant may use; repeatable (default: the working directory)",
+      collect,
+    )
+    .option("--model <model>", "the checkpoint that edits", "picturebook")
+    .addHelpText("after", HELP)
+    .action((flags: { root?: readonly string[]; model: string }) =>
+      context.run(false, async (output) => {
+        const { serveMcp } = await import("../mcp/server.ts");
+        await serveMcp({
+          version: program.version() ?? "",
+          model: flags.model,
+          roots: flags.root ?? ["."],
+          // stdout belongs to the protocol.
+          onError: (error) => output.note(`MCP: ${error.message}`),
+          stdin: process.stdin,
+          stdout: process.stdout,
+        });
+      }),
+    );
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,125 @@
+/** `emilie serve` and `emilie studio`: the server, until Ctrl-C. */
+import { spawn } from "node:child_process";
+import { type Command, InvalidArgumentError } from "commander";
+import { DEFAULT_PORT } from "../server/limits.ts";
+import type { Context } from "./context.ts";
+import { listModels } from "./models.ts";
+import type { Output } from "./output.ts";
+
+const SERVE_HELP = `
+Examples:
+  $ emilie serve
+  $ emilie serve --port 8080 --model timbrooks/instruct-pix2pix
+  $ emilie serve --host 0.0.0.0 --token "$(openssl rand -hex 16)"
+  $ curl http://127.0.0.1:${DEFAULT_PORT}/v1/images/edits -F image=@photo.png -F prompt="make it winter"
+
+The API is described at /docs and /openapi.json; programs made for OpenAI's image API use /v1 as their base address.`;
+
+const STUDIO_HELP = `
+Examples:
+  $ emilie studio
+  $ emilie studio --port 8080 --model timbrooks/instruct-pix2pix
+  $ emilie studio --no-open
+
+The page and the server behind it are those of emilie serve.`;
+
+const COMMON_HELP = `
+Without --host only this machine can reach the server. Elsewhere every request needs the token, which is printed once.
+Sessions are kept in --data (default: $EMILIE_DATA, or .emilie in your home) and are there again after a restart.`;
+
+interface Flags {
+  readonly port: number;
+  readonly host: string;
+  readonly data?: string;
+  readonly model?: string;
+  readonly token?: string;
+  readonly allowHost?: string[];
+  readonly allowOrigin?: string[];
+  readonly workerMemory?: number;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+  readonly open?: boolean;
+}
+
+export function addServe(program: Command, context: Context): void {
+  serverCommand(program, "serve", "serve editing to programs and to the studio")
+    .option("--json", "print one JSON document with the address on stdout and nothing else")
+    .addHelpText("after", SERVE_HELP + COMMON_HELP)
+    .action((flags: Flags) => context.run(flags.json ?? false, (output) => serve(flags, false, output)));
+}
+
+export function addStudio(program: Command, context: Context): void {
+  serverCommand(program, "studio", "open the studio in the browser")
+    .option("--no-open", "only print the address")
+    .addHelpText("after", STUDIO_HELP + COMMON_HELP)
+    .action((flags: Flags) => context.run(false, (output) => serve(flags, flags.open !== false, output)));
+}
+
+/** What both take. */
+function serverCommand(program: Command, verb: string, description: string): Command {
+  return program
+    .command(verb)
+    .description(description)
+    .option("--port <port>", "where it listens; 0 takes any that is free", portNumber, DEFAULT_PORT)
+    .option("--host <host>", "the address it listens on", "127.0.0.1")
+    .option("--data <folder>", "where sessions and jobs are kept")
+    .option("--model <model>", "the model of new sessions (default: picturebook)")
+    .option(
+      "--token <token>",
+      "what every request must carry (default: none on this machine, random elsewhere)",
+    )
+    .option("--allow-host <name...>", "further names by which the server may be called, as behind a proxy")
+    .option("--allow-origin <origin...>", "further origins whose pages may use it")
+    .option("--worker-memory <MB>", "end an edit that takes more memory than this", megabytes)
+    .option("--quiet", "do not write a line for every request");
+}
+
+async function serve(flags: Flags, openPage: boolean, output: Output): Promise<void> {
+  const { port, host, data, model, token, allowHost, allowOrigin, workerMemory, quiet } = flags;
+  const options = {
+    ...{ port, host, data, model, token },
+    allowedHosts: allowHost,
+    allowedOrigins: allowOrigin,
+    workerMemory: workerMemory && workerMemory * 1e6,
+    log: quiet ? undefined : (line: string) => output.note(line),
+  };
+  // Loaded here, so that help and completion do not wait for a server.
+  const { start } = await import("../server/start.ts");
+  const server = await start(options, listModels);
+  const page = server.token === null ? `${server.url}/` : `${server.url}/?token=${server.token}`;
+  output.document({ url: server.url, token: server.token, pid: process.pid });
+  output.say(`emilie listens at ${page}`);
+  output.say(`  API        ${server.url}/docs`);
+  output.say(`  OpenAI     base address ${server.url}/v1, key: ${server.token ?? "any"}`);
+  output.say("Ctrl-C stops it; sessions are kept.");
+  if (openPage) openInBrowser(page);
+  await new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+  await server.close();
+}
+
+/** Where there is no browser to be opened, the printed address has to do. */
+function openInBrowser(url: string): void {
+  const [command, ...args] =
+    process.platform === "darwin"
+      ? ["open", url]
+      : process.platform === "win32"
+        ? ["explorer", url]
+        : ["xdg-open", url];
+  const child = spawn(command!, args, { stdio: "ignore", detached: true });
+  child.on("error", () => {});
+  child.unref();
+}
+
+function portNumber(text: string): number {
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value <= 65535)) throw new InvalidArgumentError("Expected a port from 0 to 65535.");
+  return value;
+}
+
+function megabytes(text: string): number {
+  const value = /^\d{1,8}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= 100)) throw new InvalidArgumentError("Expected megabytes, at least 100.");
+  return value;
+}

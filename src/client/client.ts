@@ -1,0 +1,221 @@
+/**
+ * A client for `emilie serve`, in the browser and in Node: sessions, edits as jobs, pictures, models, and what happens as
+ * it happens. Every method throws EmilieError with the server's code.
+ */
+import { type EventsOptions, follow } from "./events.ts";
+import { type ClientOptions, type Query, type RequestOptions, Requests } from "./request.ts";
+import type {
+  Comparison,
+  EditRequest,
+  Example,
+  Health,
+  JobInfo,
+  MaskInfo,
+  ModelInfo,
+  ModelList,
+  Node,
+  RelevanceRequest,
+  ReplayRequest,
+  ServerEvent,
+  ServerInfo,
+  Session,
+  SessionSummary,
+} from "./types.ts";
+
+const API = "/api/v1";
+
+export interface PictureOptions {
+  /** Default "png", which carries the recipe in its text; the others carry it as XMP. */
+  readonly format?: "png" | "jpeg" | "webp" | "avif";
+  /** Scaled down to at most this width, in pixels. */
+  readonly width?: number;
+  /** 1 to 100, for JPEG, WebP and AVIF. */
+  readonly quality?: number;
+  /** Answered as a file to save rather than to show. */
+  readonly download?: boolean;
+}
+
+export interface HistoryOptions {
+  readonly format?: "webp" | "gif";
+  readonly width?: number;
+  /** How long each picture is shown. Default 1. */
+  readonly seconds?: number;
+  readonly download?: boolean;
+}
+
+/** What a job's progress, previews and finished nodes are told to. */
+export interface JobListener extends RequestOptions {
+  readonly onEvent?: (event: ServerEvent) => void;
+}
+
+export class EmilieClient {
+  readonly #requests: Requests;
+
+  constructor(options: ClientOptions = {}) {
+    this.#requests = new Requests(options);
+  }
+
+  info = (options?: RequestOptions) => this.#get<ServerInfo>("/info", options);
+  health = (options?: RequestOptions) => this.#requests.json<Health>("GET", "/health", undefined, options);
+  examples = (options?: RequestOptions) => this.#get<Example[]>("/examples", options);
+  exampleUrl = (name: string) => this.#url(`/examples/${encodeURIComponent(name)}`);
+
+  // Sessions
+  sessions = (options?: RequestOptions) => this.#get<SessionSummary[]>("/sessions", options);
+  session = (id: string, options?: RequestOptions) => this.#get<Session>(`/sessions/${id}`, options);
+  renameSession = (id: string, name: string) => this.#send<Session>("PATCH", `/sessions/${id}`, { name });
+  deleteSession = (id: string) => this.#send<void>("DELETE", `/sessions/${id}`);
+  undo = (id: string) => this.#send<Session>("POST", `/sessions/${id}/undo`);
+  redo = (id: string) => this.#send<Session>("POST", `/sessions/${id}/redo`);
+  setHead = (id: string, node: string) => this.#send<Session>("PUT", `/sessions/${id}/head`, { node });
+
+  /** Opens a session on a picture file (PNG, JPEG, WebP, AVIF, TIFF), or on an example by its name. */
+  createSession(
+    from: Blob | { readonly example: string },
+    { name, model, ...options }: RequestOptions & { name?: string; model?: string } = {},
+  ): Promise<Session> {
+    if (!(from instanceof Blob)) {
+      return this.#send("POST", "/sessions", { example: from.example, name, model }, options);
+    }
+    const form = new FormData();
+    form.set("picture", from, from instanceof File ? from.name : "picture");
+    if (name !== undefined) form.set("name", name);
+    if (model !== undefined) form.set("model", model);
+    return this.#send("POST", "/sessions", form, options);
+  }
+
+  /** Adds the session of an .emilie file. */
+  importSession(file: Blob, { name, ...options }: RequestOptions & { name?: string } = {}): Promise<Session> {
+    const form = new FormData();
+    form.set("session", file, file instanceof File ? file.name : "session.emilie");
+    if (name !== undefined) form.set("name", name);
+    return this.#send("POST", "/sessions/import", form, options);
+  }
+
+  exportSession = (id: string, options?: RequestOptions) =>
+    this.#requests.blob(`${API}/sessions/${id}/export`, undefined, options);
+  exportUrl = (id: string) => this.#url(`/sessions/${id}/export`);
+
+  // Nodes
+  renameNode = (session: string, node: string, name: string) =>
+    this.#send<Node>("PATCH", `/sessions/${session}/nodes/${node}`, { name });
+  /** Deletes a node and everything made from it. */
+  deleteNode = (session: string, node: string) =>
+    this.#send<Session>("DELETE", `/sessions/${session}/nodes/${node}`);
+
+  // Pictures: addresses for <img>, and the bytes
+  pictureUrl = (session: string, node: string, options: PictureOptions = {}) =>
+    this.#url(`/sessions/${session}/nodes/${node}/picture`, { ...options });
+  picture = (session: string, node: string, options: PictureOptions = {}, request?: RequestOptions) =>
+    this.#requests.blob(`${API}/sessions/${session}/nodes/${node}/picture`, { ...options }, request);
+  /** Where a node's edit was allowed to happen, as a grey PNG, white = edit. */
+  nodeMaskUrl = (session: string, node: string) => this.#url(`/sessions/${session}/nodes/${node}/mask`);
+  nodeMask = (session: string, node: string, request?: RequestOptions) =>
+    this.#requests.blob(`${API}/sessions/${session}/nodes/${node}/mask`, undefined, request);
+  /** Numbers: what differs between two nodes, inside and outside of the masks between them. */
+  compare = (session: string, a: string, b: string, options?: RequestOptions) =>
+    this.#requests.json<Comparison>("GET", `${API}/sessions/${session}/compare`, undefined, {
+      query: { a, b },
+      ...options,
+    });
+  /** A picture of the difference: black where nothing differs; `gain` (default 4) makes small differences visible. */
+  differenceUrl = (session: string, a: string, b: string, gain?: number) =>
+    this.#url(`/sessions/${session}/difference`, { a, b, gain });
+  difference = (session: string, a: string, b: string, gain?: number, request?: RequestOptions) =>
+    this.#requests.blob(`${API}/sessions/${session}/difference`, { a, b, gain }, request);
+  /** The way from the original to a node as an animation. */
+  historyUrl = (session: string, node: string, options: HistoryOptions = {}) =>
+    this.#url(`/sessions/${session}/nodes/${node}/history`, { ...options });
+  history = (session: string, node: string, options: HistoryOptions = {}, request?: RequestOptions) =>
+    this.#requests.blob(`${API}/sessions/${session}/nodes/${node}/history`, { ...options }, request);
+
+  // Masks
+  /** Uploads a mask: white = edit; with channel "alpha" transparent = edit. */
+  uploadMask(
+    session: string,
+    mask: Blob,
+    { signal, ...query }: RequestOptions & { channel?: "luma" | "alpha"; invert?: boolean } = {},
+  ): Promise<MaskInfo> {
+    const form = new FormData();
+    form.set("mask", mask, "mask.png");
+    return this.#requests.json("POST", `${API}/sessions/${session}/masks`, form, { query, signal });
+  }
+  maskUrl = (session: string, mask: string) => this.#url(`/sessions/${session}/masks/${mask}`);
+  mask = (session: string, mask: string, request?: RequestOptions) =>
+    this.#requests.blob(`${API}/sessions/${session}/masks/${mask}`, undefined, request);
+
+  // Jobs
+  /**
+   * Asks for an edit and returns the waiting job. `parts` are the masks that the request names with `{ part }`.
+   *
+   * @throws EmilieError "queue.full" where too many are waiting
+   */
+  edit(
+    session: string,
+    request: EditRequest,
+    { parts, ...options }: RequestOptions & { parts?: Readonly<Record<string, Blob>> } = {},
+  ): Promise<JobInfo> {
+    return this.#send("POST", `/sessions/${session}/edits`, withParts(request, parts), options);
+  }
+  /** Makes a step again with changes, and on it everything that followed it, on a branch of its own. */
+  replay(
+    session: string,
+    node: string,
+    request: ReplayRequest,
+    { parts, ...options }: RequestOptions & { parts?: Readonly<Record<string, Blob>> } = {},
+  ): Promise<JobInfo> {
+    return this.#send(
+      "POST",
+      `/sessions/${session}/nodes/${node}/replay`,
+      withParts(request, parts),
+      options,
+    );
+  }
+  /** Where an instruction would change the picture; the finished job has a map and a mask. */
+  relevance = (session: string, request: RelevanceRequest, options?: RequestOptions) =>
+    this.#send<JobInfo>("POST", `/sessions/${session}/relevance`, request, options);
+  jobs = (session?: string, options?: RequestOptions) =>
+    this.#requests.json<JobInfo[]>("GET", `${API}/jobs`, undefined, { query: { session }, ...options });
+  job = (id: string, options?: RequestOptions) => this.#get<JobInfo>(`/jobs/${id}`, options);
+  /** Stops a job: at once where it waits, after the current step where it runs. What it has finished is kept. */
+  cancelJob = (id: string) => this.#send<JobInfo>("DELETE", `/jobs/${id}`);
+  /** Ends the running edit with the current preview as its result. */
+  keepPreview = (id: string) => this.#send<JobInfo>("POST", `/jobs/${id}/keep`);
+
+  /** Waits for the end of a job. @throws EmilieError with the code it failed with; "aborted" where it was cancelled */
+  async finished(id: string, { signal, onEvent }: JobListener = {}): Promise<JobInfo> {
+    const isEnd = (event: ServerEvent) => event.type === "job" && event.job.finished !== null;
+    for await (const event of follow(this.#requests, `${API}/jobs/${id}/events`, { signal }, isEnd)) {
+      onEvent?.(event);
+    }
+    return this.job(id);
+  }
+
+  /** Everything that happens, as it happens. */
+  events = (options?: EventsOptions): AsyncGenerator<ServerEvent> =>
+    follow(this.#requests, `${API}/events`, options);
+
+  // Models
+  models = (options?: RequestOptions) => this.#get<ModelList>("/models", options);
+  /** The model of new sessions; it is loaded at once. */
+  selectModel = (model: string) => this.#send<ModelList>("POST", "/models/select", { model });
+  /** Begins a download; the progress comes as events, and in models(). */
+  pullModel = (model: string, variant?: string) =>
+    this.#send<ModelInfo>("POST", "/models/pull", { model, variant });
+  cancelPull = (model: string) => this.#send<ModelInfo>("POST", "/models/pull/cancel", { model });
+
+  #url = (path: string, query?: Query) => this.#requests.url(API + path, query);
+  #get = <T>(path: string, options?: RequestOptions) =>
+    this.#requests.json<T>("GET", API + path, undefined, options);
+  #send = <T>(method: string, path: string, body?: unknown, options?: RequestOptions) =>
+    this.#requests.json<T>(method, API + path, body, options);
+}
+
+function withParts(request: object, parts: Readonly<Record<string, Blob>> = {}): unknown {
+  const names = Object.keys(parts);
+  if (names.length === 0) return request;
+  const form = new FormData();
+  form.set("request", JSON.stringify(request));
+  for (const name of names) form.set(name, parts[name]!, `${name}.png`);
+  return form;
+}

@@ -1,0 +1,17 @@
+import { z } from "zod";
+import type { Tool } from "./tool.ts";
+
+const input = z.strictObject({
+  session: z.string().min(1).describe('Which session, as open called it ("s1").'),
+});
+
+/** `close`: a session is forgotten. */
+export const close: Tool<typeof input> = {
+  title: "Close a session",
+  description: "Forgets a session and frees its memory. What was not exported is gone.",
+  input,
+  async run({ session }, workspace) {
+    const { id, name } = workspace.close(session);
+    return { text: `Closed ${id} (${name}).`, data: { session: id } };
+  },
+};

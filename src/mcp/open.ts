@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { nodeData, type Tool } from "./tool.ts";
+
+const input = z.strictObject({
+  path: z.string().min(1).describe("A picture (PNG, JPEG, WebP, AVIF, TIFF) or a saved session (.emilie)."),
+});
+
+/** `open`: a picture or a saved session becomes a session to edit. */
+export const open: Tool<typeof input> = {
+  title: "Open a picture",
+  description:
+    "Opens a picture file, or a session saved before (.emilie), and shows it. Relative paths start in the server's first folder. " +
+    "Answers with the session's id and the id of its original node.",
+  input,
+  async run({ path }, workspace, { mcpReq }) {
+    const opened = await workspace.open(path, mcpReq.signal);
+    const { session } = opened;
+    const { width, height } = session.original;
+    const damage = session.warnings.map(({ message }) => message);
+    const edits = session.nodes.size - 1;
+    const data = {
+      ...nodeData(opened, session.head),
+      width,
+      height,
+      nodes: session.nodes.size,
+      model: { id: session.model.id, nativeSize: session.model.nativeSize },
+      warnings: damage,
+    };
+    const text = [
+      `Session ${opened.id}: ${opened.name}, ${width}×${height}, ${edits} edits so far, at node ${session.head.id}.`,
+      `The model is ${session.model.id}, made for pictures of about ${session.model.nativeSize} px.`,
+      ...damage,
+    ].join("\n");
+    return { text, data, picture: await session.head.render({ signal: mcpReq.signal }) };
+  },
+};

@@ -1,0 +1,87 @@
+/** The folders that an assistant may read and write in. Every path of a request goes through here. */
+import { lstat, realpath, stat } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { EmilieError } from "../errors.ts";
+
+export class Roots {
+  /** As they were given and, where links lead elsewhere, as they really are. */
+  readonly #named: readonly string[];
+  readonly #real: readonly string[];
+
+  private constructor(named: readonly string[], real: readonly string[]) {
+    this.#named = named;
+    this.#real = real;
+  }
+
+  /** Throws option.invalid for one that is not a folder. */
+  static async open(folders: readonly string[]): Promise<Roots> {
+    const named = folders.map((folder) => resolve(folder));
+    const real = await Promise.all(
+      named.map(async (folder) => {
+        const found = await realpath(folder).catch(() => null);
+        if (found && (await stat(found)).isDirectory()) return found;
+        throw new EmilieError("option.invalid", `--root ${folder}: expected a folder that exists.`);
+      }),
+    );
+    return new Roots(named, real);
+  }
+
+  /** The folders, for messages. The first is where relative paths start. */
+  get folders(): readonly string[] {
+    return this.#named;
+  }
+
+  /** A file that exists, with all links resolved. Throws option.invalid outside of the folders, image.unreadable for no file. */
+  async existing(path: string): Promise<string> {
+    const named = this.#within(path);
+    const real = await realpath(named).catch(() => null);
+    if (real === null) throw new EmilieError("image.unreadable", `There is no file ${path}.`);
+    this.#check(real, path);
+    // A pipe or a device would be waited for, or read, without end.
+    if (!(await stat(real)).isFile()) throw new EmilieError("image.unreadable", `${path} is not a file.`);
+    return real;
+  }
+
+  /** Where a file may be written, and whether one is there. Its folder has to exist. Throws option.invalid. */
+  async target(path: string): Promise<{ file: string; exists: boolean }> {
+    const named = this.#within(path);
+    const folder = await realpath(dirname(named)).catch(() => null);
+    if (folder === null) throw new EmilieError("option.invalid", `There is no folder ${dirname(path)}.`);
+    const file = join(folder, basename(named));
+    this.#check(file, path);
+    const there = await lstat(file).catch(() => null);
+    if (there && !there.isFile()) {
+      throw new EmilieError(
+        "option.invalid",
+        `${path} is a link or a folder; choose the name of a plain file.`,
+      );
+    }
+    return { file, exists: there !== null };
+  }
+
+  /** Before anything is looked up, so that nobody learns what exists elsewhere. */
+  #within(path: string): string {
+    if (path.includes("\0")) throw this.#outside("A path with a NUL character");
+    const absolute = resolve(this.#named[0]!, path);
+    const inside = [...this.#named, ...this.#real].some((root) => isInside(root, absolute));
+    if (!inside) throw this.#outside(path);
+    return absolute;
+  }
+
+  #check(real: string, path: string): void {
+    if (!this.#real.some((root) => isInside(root, real))) throw this.#outside(path);
+  }
+
+  #outside(path: string): EmilieError {
+    return new EmilieError(
+      "option.invalid",
+      `${path} lies outside of the folders that this server may use (${this.#named.join(", ")}). Choose a file in them; whoever ` +
+        "starts the server can allow more with --root.",
+    );
+  }
+}
+
+function isInside(root: string, path: string): boolean {
+  const way = relative(root, path);
+  return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}

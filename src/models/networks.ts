@@ -1,0 +1,62 @@
+/** A checkpoint's weights brought to the runtime, and the networks that are made of them. */
+import type { Additions } from "../checkpoint/lora/targets.ts";
+import type { CheckpointSource } from "../checkpoint/source.ts";
+import type { PlacedWeights, WeightStorage } from "../checkpoint/storage.ts";
+import type { WeightTable } from "../checkpoint/weights.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import type { Network } from "./session-cache.ts";
+
+export interface Weights {
+  readonly unet: PlacedWeights;
+  readonly vae: PlacedWeights;
+  readonly texts: readonly PlacedWeights[];
+}
+
+export async function placeAll(
+  source: CheckpointSource,
+  { tables, texts }: Checkpoint,
+  storage: WeightStorage,
+  additions: Additions,
+): Promise<Weights> {
+  const placed: PlacedWeights[] = [];
+  try {
+    for (const table of [tables.unet, tables.vae, ...texts.map((text) => text.table)]) {
+      placed.push(await storage.place(source, table, additions.get(table)));
+    }
+  } catch (error) {
+    for (const weights of placed) await weights.release();
+    throw error;
+  }
+  const [unet, vae, ...encoders] = placed;
+  return { unet: unet!, vae: vae!, texts: encoders };
+}
+
+/** A network with what its results are checked by. */
+export interface CheckedNetwork extends Network {
+  /** Its name in messages. */
+  readonly what: string;
+  readonly table: WeightTable;
+}
+
+export interface Networks {
+  readonly encodeImage: CheckedNetwork;
+  readonly decodeLatent: CheckedNetwork;
+  readonly texts: readonly CheckedNetwork[];
+  readonly unet: CheckedNetwork;
+}
+
+export function networksOf({ tables, texts }: Checkpoint, weights: Weights): Networks {
+  const vae = { weights: weights.vae, table: tables.vae, hot: false };
+  return {
+    encodeImage: { name: "encodeImage", what: "The VAE's encoder", ...vae },
+    decodeLatent: { name: "decodeLatent", what: "The VAE's decoder", ...vae },
+    texts: texts.map(({ table }, i) => ({
+      name: `encodeText${i + 1}`,
+      what: "The text encoder",
+      weights: weights.texts[i]!,
+      table,
+      hot: false,
+    })),
+    unet: { name: "unet", what: "The UNet", weights: weights.unet, table: tables.unet, hot: true },
+  };
+}

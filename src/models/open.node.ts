@@ -1,0 +1,120 @@
+/** Finding a checkpoint by the name that the user gave it. */
+import { existsSync, statSync } from "node:fs";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { cachedModel } from "../checkpoint/hub/cache.node.ts";
+import { parseRepoId } from "../checkpoint/hub/repo-id.ts";
+import { hubCache } from "../checkpoint/hub/settings.node.ts";
+import { cachedTokenizers } from "../checkpoint/hub/tokenizers.node.ts";
+import type { LoraFile } from "../checkpoint/lora/read.ts";
+import { fileSource, folderSource } from "../checkpoint/source.node.ts";
+import type { CheckpointSource } from "../checkpoint/source.ts";
+import { EmilieError } from "../errors.ts";
+import { packageRoot } from "../runtime/package-root.node.ts";
+
+/** Checkpoints under models/ of the package. */
+export const SHIPPED: readonly string[] = ["picturebook"];
+
+/** A checkpoint's name with LoRAs: "picturebook + style.safetensors=0.8". This is what recipes and sessions say. */
+export interface ModelName {
+  readonly base: string;
+  readonly loras: readonly LoraOption[];
+}
+
+/** A LoRA, and how much of it. */
+export interface LoraOption {
+  /** A .safetensors file. */
+  readonly file: string;
+  /** How much of it is merged. Default 1. */
+  readonly weight?: number;
+}
+
+const PLUS = " + ";
+
+/** Reads a name, with the LoRAs that are in it. */
+export function parseModelName(name: string): ModelName {
+  const [base = "", ...loras] = existsSync(name) ? [name] : name.split(PLUS);
+  return { base, loras: loras.map(parseLora) };
+}
+
+/** Reads "FILE" or "FILE=0.8". */
+export function parseLora(text: string): Required<LoraOption> {
+  const [, file, number] = /^(.*?)(?:=([^=]*))?$/s.exec(text)!;
+  const weight = number === undefined ? 1 : number.trim() === "" ? Number.NaN : Number(number);
+  if (file && Number.isFinite(weight)) return { file, weight };
+  throw new EmilieError(
+    "option.invalid",
+    `A LoRA is given as FILE or FILE=WEIGHT, with a number as the weight, as in style.safetensors=0.8; got ${text}.`,
+  );
+}
+
+export function formatModelName({ base, loras }: ModelName): string {
+  return [base, ...loras.map(({ file, weight = 1 }) => `${file}=${weight}`)].join(PLUS);
+}
+
+/** The file of a LoRA, opened. */
+export function openLora({ file, weight = 1 }: LoraOption): LoraFile {
+  if (!existsSync(file)) throw new EmilieError("checkpoint.missing", `There is no LoRA file ${file}.`);
+  checkedFile(resolve(file), file);
+  return { source: folderSource(dirname(resolve(file)), file), path: basename(file), weight };
+}
+
+const PICKLE = /\.(ckpt|bin|pt|pth|pkl|pickle)$/i;
+
+/**
+ * The checkpoint of a name: a folder, a single .safetensors file, one that ships, or one that was pulled. A file of that name
+ * in the working directory comes first, then what ships with the package, then the hub's cache.
+ */
+export function openCheckpoint(
+  name: string,
+  options: { readonly tokenizer?: string } = {},
+): CheckpointSource {
+  const path = checkpointFolder(name);
+  if (!statSync(path).isFile()) {
+    if (options.tokenizer === undefined) return folderSource(path, name);
+    throw new EmilieError(
+      "option.invalid",
+      `${name} has a tokenizer of its own; another (${options.tokenizer}) can only be given to a single file.`,
+    );
+  }
+  if (options.tokenizer !== undefined) {
+    return fileSource(path, name, [folderSource(checkpointFolder(options.tokenizer), options.tokenizer)]);
+  }
+  const source = fileSource(path, name);
+  const { file, tokenizers } = source.single!;
+  return { ...source, single: { file, tokenizers: [...tokenizers, ...cachedTokenizers(hubCache())] } };
+}
+
+/** The folder of a checkpoint, or its single file. */
+export function checkpointFolder(name: string): string {
+  const local = isAbsolute(name) ? name : resolve(name);
+  if (existsSync(join(local, "model_index.json"))) return local;
+  if (SHIPPED.includes(name)) return shippedFolder(name);
+  if (existsSync(local)) return checkedFile(local, name);
+  const id = parseRepoId(name);
+  if (id && !/\.safetensors$/i.test(name)) return cachedModel(hubCache(), id);
+  throw new EmilieError(
+    "checkpoint.missing",
+    `There is no checkpoint ${JSON.stringify(name)}: expected a folder in the layout of diffusers, a .safetensors file, the ` +
+      `name of a model on the hub (OWNER/NAME), or one of ${SHIPPED.join(", ")}.`,
+  );
+}
+
+function checkedFile(path: string, name: string): string {
+  if (!statSync(path).isFile() || /\.safetensors$/i.test(path)) return path;
+  if (PICKLE.test(path)) {
+    throw new EmilieError(
+      "checkpoint.unsafe",
+      `${name} is a pickle, which can run any code when it is read, so it is not opened. Most are published as .safetensors ` +
+        "too; otherwise convert it once, where you trust it: safetensors.torch.save_file(torch.load(file, weights_only=True)" +
+        '["state_dict"], "model.safetensors").',
+    );
+  }
+  throw new EmilieError(
+    "checkpoint.unsupported",
+    `${name} is no checkpoint: expected a folder in the layout of diffusers, or a file that ends in .safetensors.`,
+  );
+}
+
+export function shippedFolder(name: string): string {
+  return join(packageRoot(), "models", name);
+}

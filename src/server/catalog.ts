@@ -1,0 +1,199 @@
+/** The models that sessions may use: what is on the disk, what is being fetched, and which one new sessions get. */
+import { existsSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { readDefaults } from "../checkpoint/defaults.ts";
+import { pullModel } from "../checkpoint/hub/pull.node.ts";
+import { formatRepoId, requireRepoId } from "../checkpoint/hub/repo-id.ts";
+import type { Variant } from "../checkpoint/hub/select.ts";
+import { folderSource } from "../checkpoint/source.node.ts";
+import { EmilieError, isEmilieError } from "../errors.ts";
+import { abilitiesOf, KNOWN_MODELS } from "./abilities.ts";
+import type { EventLog } from "./events.ts";
+import type { ModelInfo, ModelList, Pull } from "./schemas/index.ts";
+
+/** What is known of a model on the disk: `emilie models` lists the same. */
+export interface ListedModel {
+  readonly id: string;
+  readonly from: "package" | "cache";
+  readonly folder: string;
+  readonly bytes: number;
+  readonly family: string | null;
+  readonly nativeSize: number | null;
+  readonly problem: string | null;
+}
+export type ListModels = () => Promise<{ readonly models: readonly ListedModel[] }>;
+
+interface Entry extends Omit<ListedModel, "from"> {
+  readonly from: "package" | "cache" | "folder";
+  /** What loadModel takes. */
+  readonly load: string;
+  readonly defaults: ModelInfo["defaults"];
+}
+
+/** Listing reads every configuration; a page asks several times a minute. */
+const LISTING_MS = 10_000;
+
+export class Catalog {
+  readonly #listModels: ListModels;
+  readonly #events: EventLog;
+  readonly #given: Entry | null;
+  readonly #pulls = new Map<string, { state: Pull; controller: AbortController }>();
+  #listing: { time: number; entries: Promise<Entry[]> } | null = null;
+  #selected: string;
+  /** What the worker holds. */
+  loaded: string | null = null;
+
+  /** `model` is the user's own choice, and the one place where a folder may be named. */
+  constructor(listModels: ListModels, events: EventLog, model = "picturebook") {
+    this.#listModels = listModels;
+    this.#events = events;
+    const isFolder = existsSync(join(resolve(model), "model_index.json"));
+    const facts = { family: null, nativeSize: null, bytes: 0, problem: null, defaults: {} };
+    const folder = resolve(model);
+    this.#given = isFolder ? { id: basename(folder), from: "folder", folder, load: folder, ...facts } : null;
+    this.#selected = this.#given?.id ?? model;
+  }
+
+  get selected(): string {
+    return this.#selected;
+  }
+
+  async list(): Promise<ModelList> {
+    const entries = await this.#entries();
+    const here = entries.map((entry) => this.#view(entry));
+    const known = KNOWN_MODELS.filter(({ id }) => !entries.some((entry) => entry.id === id)).map(
+      (one) => one.id,
+    );
+    const pulling = [...this.#pulls.keys()].filter((id) => !entries.some((entry) => entry.id === id));
+    const away = [...new Set([...known, ...pulling])].map((id) => this.#missing(id));
+    return { selected: this.#selected, models: [...here, ...away] };
+  }
+
+  /** What loadModel takes. @throws EmilieError "server.missing" naming what there is */
+  async resolve(id: string): Promise<string> {
+    const entries = await this.#entries();
+    const found = entries.find((entry) => entry.id === id);
+    if (found && found.problem === null) return found.load;
+    if (found)
+      throw new EmilieError("checkpoint.unsupported", `The model ${id} cannot be used: ${found.problem}`);
+    const names = entries.filter(({ problem }) => problem === null).map((entry) => entry.id);
+    throw new EmilieError(
+      "server.missing",
+      `The model ${JSON.stringify(id.slice(0, 120))} is not here; there are ${names.join(", ")}. Others can be pulled.`,
+    );
+  }
+
+  async select(id: string): Promise<void> {
+    await this.resolve(id);
+    this.#selected = id;
+    await this.#tell(id);
+  }
+
+  async tellLoaded(id: string): Promise<void> {
+    if (this.loaded === id) return;
+    this.loaded = id;
+    await this.#tell(id);
+  }
+
+  /** Begins to fetch a model from the hub, or goes on with it. @throws EmilieError "option.invalid" */
+  async pull(name: string, variant?: Variant): Promise<ModelInfo> {
+    const id = formatRepoId(requireRepoId(name));
+    const running = this.#pulls.get(id);
+    if (running && running.state.error === null) return this.#info(id);
+    const controller = new AbortController();
+    const set = (state: Pull) => {
+      this.#pulls.set(id, { state, controller });
+      void this.#tell(id);
+    };
+    set({ bytes: 0, totalBytes: null, bytesPerSecond: 0, secondsLeft: null, error: null });
+    const { signal } = controller;
+    void pullModel(id, {
+      variant,
+      signal,
+      onProgress: ({ file: _, ...at }) => set({ ...at, error: null }),
+    }).then(
+      () => {
+        this.#pulls.delete(id);
+        this.#listing = null;
+        void this.#tell(id);
+      },
+      (error: unknown) => {
+        if (signal.aborted) this.#pulls.delete(id);
+        const code = isEmilieError(error) ? error.code : "runtime.failed";
+        const message = error instanceof Error ? error.message : String(error);
+        const before = this.#pulls.get(id);
+        if (before) set({ ...before.state, error: { code, message } });
+        else void this.#tell(id);
+      },
+    );
+    return this.#info(id);
+  }
+
+  /** What has arrived is kept. */
+  async cancelPull(name: string): Promise<ModelInfo> {
+    const id = formatRepoId(requireRepoId(name));
+    this.#pulls.get(id)?.controller.abort();
+    this.#pulls.delete(id);
+    return this.#info(id);
+  }
+
+  dispose(): void {
+    for (const { controller } of this.#pulls.values()) controller.abort();
+  }
+
+  async #tell(id: string): Promise<void> {
+    this.#events.emit({ type: "model", model: await this.#info(id), selected: this.#selected });
+  }
+
+  async #info(id: string): Promise<ModelInfo> {
+    return (await this.list()).models.find((model) => model.id === id) ?? this.#missing(id);
+  }
+
+  #view({ id, from, family, nativeSize, bytes, problem, defaults }: Entry): ModelInfo {
+    const pull = this.#pulls.get(id)?.state ?? null;
+    const pulling = pull !== null && pull.error === null;
+    const usable = problem === null ? (id === this.#selected ? "selected" : "available") : "unusable";
+    const { description, suggestions } = abilitiesOf(id, family);
+    return {
+      ...{ id, from, family, nativeSize, bytes, problem, pull, defaults, description },
+      state: pulling ? "pulling" : usable,
+      loaded: this.loaded === id,
+      suggestions: [...suggestions],
+    };
+  }
+
+  #missing(id: string): ModelInfo {
+    const known = KNOWN_MODELS.find((one) => one.id === id);
+    const pull = this.#pulls.get(id)?.state ?? null;
+    const { description, suggestions } = abilitiesOf(id, known?.family ?? null);
+    return {
+      ...{ id, from: "hub", bytes: null, defaults: {}, problem: null, loaded: false, pull, description },
+      state: pull !== null && pull.error === null ? "pulling" : "missing",
+      family: known?.family ?? null,
+      nativeSize: known?.nativeSize ?? null,
+      suggestions: [...suggestions],
+    };
+  }
+
+  #entries(): Promise<Entry[]> {
+    const known = this.#listing;
+    if (known && Date.now() - known.time < LISTING_MS) return known.entries;
+    const entries = this.#read();
+    entries.catch(() => {
+      this.#listing = null;
+    });
+    this.#listing = { time: Date.now(), entries };
+    return entries;
+  }
+
+  async #read(): Promise<Entry[]> {
+    const { models } = await this.#listModels();
+    const entries = await Promise.all(
+      models.map(async (model): Promise<Entry> => {
+        const own = await readDefaults(folderSource(model.folder, model.id)).catch(() => null);
+        return { ...model, load: model.id, defaults: own?.defaults ?? {} };
+      }),
+    );
+    return this.#given ? [this.#given, ...entries] : entries;
+  }
+}

@@ -1,0 +1,62 @@
+/** Errors as answers: a status, and the shape that the caller's API has for them. */
+import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { isEmilieError } from "../errors.ts";
+import type { Metrics } from "./metrics.ts";
+
+const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
+  "server.missing": 404,
+  "checkpoint.missing": 404,
+  "hub.missing": 404,
+  "server.denied": 403,
+  "image.too-large": 413,
+  "queue.full": 429,
+  "server.busy": 429,
+  "session.changed": 409,
+  "runtime.memory": 507,
+  "runtime.failed": 500,
+  "runtime.missing": 500,
+  "io.failed": 500,
+  "hub.unreachable": 502,
+  "hub.malformed": 502,
+  "hub.corrupt": 502,
+  "hub.offline": 502,
+  disposed: 503,
+};
+
+/** A request without its token, or with a wrong one. */
+export class Unauthorized extends Error {}
+
+export interface ErrorAnswer {
+  readonly status: ContentfulStatusCode;
+  readonly code: string;
+  readonly message: string;
+}
+
+export function describeError(error: unknown, metrics: Metrics): ErrorAnswer {
+  if (error instanceof Unauthorized) return { status: 401, code: "server.denied", message: error.message };
+  if (isEmilieError(error))
+    return { status: STATUS[error.code] ?? 400, code: error.code, message: error.message };
+  metrics.problem(error);
+  return {
+    status: 500,
+    code: "runtime.failed",
+    message: "The server met an error that it does not know. Its log says more.",
+  };
+}
+
+/** Everything below /v1 speaks as OpenAI does. */
+export function answerError(c: Context, { status, code, message }: ErrorAnswer, retryAfter = 1): Response {
+  if (status === 401) c.header("www-authenticate", "Bearer");
+  if (status === 429) c.header("retry-after", `${Math.max(1, Math.ceil(retryAfter))}`);
+  if (!c.req.path.startsWith("/v1/")) return c.json({ error: { code, message } }, status);
+  const type =
+    status === 401
+      ? "authentication_error"
+      : status === 429
+        ? "rate_limit_error"
+        : status >= 500
+          ? "server_error"
+          : "invalid_request_error";
+  return c.json({ error: { message, type, param: null, code } }, status);
+}

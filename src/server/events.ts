@@ -1,0 +1,128 @@
+/**
+ * What happens, told to everybody who listens, and kept for a while for those who come back. An event's id is the server's
+ * start and a number; where the number is no longer kept, or the server is another one, the listener is told to reset.
+ */
+import { randomBytes } from "node:crypto";
+import type { ServerEvent } from "./schemas/index.ts";
+
+export interface Logged {
+  readonly id: string;
+  readonly event: ServerEvent;
+}
+
+export interface Filter {
+  /** Events of this session, and those of no session. */
+  readonly session?: string;
+  readonly job?: string;
+}
+
+/** A reload takes seconds; an edit makes a few dozen events. */
+const KEPT_EVENTS = 4096;
+/** A listener that is so far behind is better told to fetch everything. */
+const MAX_BEHIND = 1024;
+
+export class EventLog {
+  readonly #epoch = randomBytes(4).toString("hex");
+  readonly #kept = new Map<number, ServerEvent>();
+  readonly #listeners = new Set<(number: number, event: ServerEvent) => void>();
+  #number = 0;
+  /** Of each job and edit only the last preview is kept: they are large, and nobody wants an older one. */
+  readonly #previews = new Map<string, number>();
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  /** The id of the last event: what happens from here on is what a new listener hears. */
+  get last(): string {
+    return this.#id(this.#number);
+  }
+
+  emit(event: ServerEvent): void {
+    const number = ++this.#number;
+    this.#kept.set(number, event);
+    if (event.type === "preview") {
+      const key = `${event.job}/${event.edit}`;
+      this.#kept.delete(this.#previews.get(key) ?? 0);
+      this.#previews.set(key, number);
+    }
+    if (event.type === "job" && event.job.finished !== null) this.#dropPreviews(event.job.id);
+    this.#kept.delete(number - KEPT_EVENTS);
+    for (const listener of this.#listeners) listener(number, event);
+  }
+
+  /** Everything after `since` (an event's id), then what happens, until the signal stops it. */
+  async *follow(filter: Filter, since: string | undefined, signal: AbortSignal): AsyncGenerator<Logged> {
+    let waiting: Logged[] = [];
+    let wake = () => {};
+    let behind = false;
+    const offer = (number: number, event: ServerEvent) => {
+      if (!concerns(event, filter)) return;
+      if (waiting.length >= MAX_BEHIND) {
+        waiting = [];
+        behind = true;
+      }
+      waiting.push({ id: this.#id(number), event });
+      wake();
+    };
+    const missed = since === undefined ? [] : this.#after(since);
+    if (missed === null) waiting.push({ id: this.last, event: { type: "reset" } });
+    else for (const [number, event] of missed) offer(number, event);
+    this.#listeners.add(offer);
+    const onAbort = () => wake();
+    signal.addEventListener("abort", onAbort);
+    try {
+      while (!signal.aborted) {
+        if (behind) {
+          behind = false;
+          waiting = [];
+          yield { id: this.last, event: { type: "reset" } };
+        }
+        const next = waiting.shift();
+        if (next) yield next;
+        else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+            if (signal.aborted || waiting.length > 0) resolve();
+          });
+        }
+      }
+    } finally {
+      this.#listeners.delete(offer);
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  #id(number: number): string {
+    return `${this.#epoch}-${number}`;
+  }
+
+  /** Null where it cannot be said what was missed. */
+  #after(id: string): [number, ServerEvent][] | null {
+    const [epoch, text] = id.split("-");
+    const number = Number(text);
+    if (epoch !== this.#epoch || !Number.isSafeInteger(number) || number > this.#number) return null;
+    if (number < this.#number - KEPT_EVENTS) return null;
+    return [...this.#kept].filter(([n]) => n > number);
+  }
+
+  #dropPreviews(job: string): void {
+    for (const [key, number] of this.#previews) {
+      if (!key.startsWith(`${job}/`)) continue;
+      this.#kept.delete(number);
+      this.#previews.delete(key);
+    }
+  }
+}
+
+function concerns(event: ServerEvent, { session, job }: Filter): boolean {
+  if (event.type === "reset") return true;
+  if (job !== undefined) {
+    if (event.type === "job") return event.job.id === job;
+    return "job" in event && event.job === job;
+  }
+  if (session === undefined || event.type === "model") return true;
+  if (event.type === "job") return event.job.session === session;
+  if (event.type === "session") return event.session.id === session;
+  return event.session === session;
+}

@@ -1,0 +1,143 @@
+/**
+ * Who may ask. A server on loopback is within reach of every page that the user's browser shows: a page of another origin
+ * could send requests to it, and one whose name was pointed at 127.0.0.1 (DNS rebinding) would even read the answers.
+ * So names and origins are checked; off loopback a token is asked for as well.
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { Context, MiddlewareHandler } from "hono";
+import { getCookie, setCookie } from "hono/cookie";
+import { EmilieError } from "../errors.ts";
+import { Unauthorized } from "./errors.ts";
+
+export interface GuardOptions {
+  /** What the server is bound to. */
+  readonly host: string;
+  readonly token: string | null;
+  /** Names beside the loopback's and `host` by which it may be called. */
+  readonly allowedHosts?: readonly string[];
+  /** Origins beside its own, as "http://localhost:5173". */
+  readonly allowedOrigins?: readonly string[];
+  readonly requestsPerSecond: number;
+  readonly burst: number;
+}
+
+const LOOPBACK = ["localhost", "127.0.0.1", "[::1]", "::1"];
+const WILDCARDS = ["0.0.0.0", "::", "[::]"];
+const COOKIE = "emilie-token";
+/** Addresses remembered for the rate; the ones not heard of longest are dropped first. */
+const MAX_ADDRESSES = 10_000;
+
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.includes(host) || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+export function guard(options: GuardOptions): MiddlewareHandler {
+  const rate = rateLimit(options);
+  return async (c, next) => {
+    rate(addressOf(c));
+    checkHost(c, options);
+    checkOrigin(c, options);
+    if (options.token !== null && c.req.path !== "/health") {
+      const given = c.req.query("token");
+      // A person opens the page by an address with the token in it; from then on a cookie has it.
+      if (given !== undefined && c.req.method === "GET" && c.req.path === "/" && same(given, options.token)) {
+        setCookie(c, COOKIE, given, { httpOnly: true, sameSite: "Strict", path: "/" });
+        return c.redirect("/", 303);
+      }
+      checkToken(c, options.token);
+    }
+    await next();
+  };
+}
+
+function checkHost(c: Context, { host, token, allowedHosts = [] }: GuardOptions): void {
+  // Off loopback any name may be right, and the token stands in the way.
+  if (token !== null && WILDCARDS.includes(host)) return;
+  const name = (c.req.header("host") ?? "").replace(/:\d+$/, "").toLowerCase();
+  if (isLoopback(name) || name === host || allowedHosts.includes(name)) return;
+  throw new EmilieError(
+    "server.denied",
+    `This server is not called ${JSON.stringify(name.slice(0, 100))}. Use its address, or allow the name with --allow-host.`,
+  );
+}
+
+function checkOrigin(c: Context, { allowedOrigins = [] }: GuardOptions): void {
+  const origin = c.req.header("origin");
+  const own = c.req.header("host");
+  if (origin !== undefined) {
+    if (allowedOrigins.includes(origin) || origin === `http://${own}` || origin === `https://${own}`) return;
+    throw new EmilieError("server.denied", "Pages of other origins may not use this server.");
+  }
+  // Requests that carry no Origin, as those of <img>: the browser itself says whence they come.
+  const site = c.req.header("sec-fetch-site");
+  const foreign = site === "cross-site" || site === "same-site";
+  if (foreign && c.req.header("sec-fetch-mode") !== "navigate") {
+    throw new EmilieError("server.denied", "Pages of other origins may not use this server.");
+  }
+}
+
+function checkToken(c: Context, token: string): void {
+  const bearer = /^Bearer\s+(.+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+  const given = bearer ?? getCookie(c, COOKIE);
+  if (given !== undefined && same(given, token)) return;
+  throw new Unauthorized(
+    given === undefined
+      ? "This server asks for its token: Authorization: Bearer TOKEN, or open the address that it printed."
+      : "That is not this server's token.",
+  );
+}
+
+/** Takes as long for a wrong guess as for a right one. */
+function same(a: string, b: string): boolean {
+  const hash = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(hash(a), hash(b));
+}
+
+/** A bucket of requests for each address, which fills up again at a steady rate. */
+function rateLimit({ requestsPerSecond, burst }: GuardOptions): (address: string) => void {
+  const buckets = new Map<string, { left: number; time: number }>();
+  return (address) => {
+    const now = performance.now() / 1000;
+    const { left, time } = buckets.get(address) ?? { left: burst, time: now };
+    const filled = Math.min(burst, left + (now - time) * requestsPerSecond);
+    buckets.delete(address);
+    buckets.set(address, { left: Math.max(0, filled - 1), time: now });
+    if (buckets.size > MAX_ADDRESSES) buckets.delete(buckets.keys().next().value!);
+    if (filled < 1) {
+      throw new EmilieError(
+        "server.busy",
+        `More than ${requestsPerSecond} requests a second from one address. Slow down.`,
+      );
+    }
+  };
+}
+
+function addressOf(c: Context): string {
+  const { incoming } = (c.env ?? {}) as { incoming?: { socket?: { remoteAddress?: string } } };
+  return incoming?.socket?.remoteAddress ?? "unknown";
+}
+
+/** The pages' own scripts and nothing else; the two cross-origin lines let the in-page engine use threads. */
+export const PAGE_HEADERS: Readonly<Record<string, string>> = {
+  "content-security-policy": [
+    "default-src 'none'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+    // Component libraries set styles in elements of their own.
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' blob: data:",
+    "font-src 'self'",
+    "connect-src 'self' blob: data:",
+    "worker-src 'self' blob:",
+    "manifest-src 'self'",
+    ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
+  ].join("; "),
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+};
+
+export const ALL_HEADERS: Readonly<Record<string, string>> = {
+  "cross-origin-resource-policy": "same-origin",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+};

@@ -1,0 +1,71 @@
+/**
+ * What waits for a worker. Jobs of one session run in the order they came; sessions take turns, so that one with many jobs
+ * does not hold up the others. Implementations are held to one contract: tests/node/server-queue.test.ts.
+ */
+import type { EditWork, RelevanceWork, ReplayWork } from "./work.ts";
+
+export type Work = EditWork | ReplayWork | RelevanceWork;
+
+export interface Job {
+  /** Sixteen hex digits. */
+  readonly id: string;
+  readonly session: string;
+  readonly work: Work;
+  readonly state: "waiting" | "running" | "done" | "failed" | "cancelled";
+  /** Milliseconds since 1970. */
+  readonly created: number;
+  readonly started: number | null;
+  readonly finished: number | null;
+  /** How often it was begun. */
+  readonly attempts: number;
+  /** Who runs it. */
+  readonly worker: string | null;
+  /** Nodes made so far, in order. */
+  readonly nodes: readonly string[];
+  readonly replaced: Readonly<Record<string, string>> | null;
+  readonly relevance: { readonly map: string; readonly mask: string } | null;
+  readonly kept: boolean;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+export type JobChange = Partial<Pick<Job, "nodes" | "replaced" | "relevance" | "kept">>;
+export interface JobEnd {
+  readonly state: "done" | "failed" | "cancelled";
+  readonly error?: Job["error"];
+}
+
+export interface QueueLimits {
+  /** Waiting jobs of all sessions. */
+  readonly total: number;
+  readonly perSession: number;
+  /** Finished jobs that are remembered. */
+  readonly finished: number;
+}
+export const QUEUE_LIMITS: QueueLimits = { total: 256, perSession: 32, finished: 500 };
+
+/** An interrupted job is begun once more, then reported. */
+export const MAX_ATTEMPTS = 2;
+
+export interface JobQueue {
+  /** @throws EmilieError "queue.full" */
+  add(session: string, work: Work): Promise<Job>;
+  /** The next job, now running and the caller's; null where none waits. No job is given to two. */
+  take(worker: string): Promise<Job | null>;
+  /** Notes what a running job has made. @throws EmilieError "server.missing" */
+  update(id: string, change: JobChange): Promise<Job>;
+  /** Ends a job. One that has ended stays as it is. @throws EmilieError "server.missing" */
+  finish(id: string, end: JobEnd): Promise<Job>;
+  /**
+   * A worker is gone: what it ran waits again, before the others of its session, or is failed ("job.interrupted") after
+   * its second try. Returns the jobs concerned. Without a name: all workers (the server has started anew).
+   */
+  recover(worker?: string): Promise<Job[]>;
+  /** @throws EmilieError "server.missing" */
+  get(id: string): Promise<Job>;
+  /** Oldest first. */
+  list(session?: string): Promise<Job[]>;
+  /** The waiting jobs in the order in which they will be taken. */
+  order(): Promise<Job[]>;
+  /** Forgets all jobs of a session that none runs of; waiting ones are cancelled. */
+  forget(session: string): Promise<void>;
+}

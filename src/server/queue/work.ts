@@ -1,0 +1,60 @@
+/** A request as it waits: checked, its masks named by what they are, so that it can be written down and done later. */
+
+/** Where an edit may happen: nowhere restricted, a mask in the store, or found by the model. */
+export type WorkMask =
+  | null
+  | { readonly id: string }
+  | { readonly auto: { readonly threshold?: number; readonly level?: number; readonly draws?: number } };
+
+export interface WorkRegion {
+  readonly instruction: string;
+  readonly mask: { readonly id: string } | null;
+  readonly weight?: number;
+}
+
+export interface WorkSettings {
+  /** Decimal. */
+  readonly seed?: string;
+  readonly steps?: number;
+  readonly sampler?: string;
+  readonly textGuidance?: number;
+  readonly imageGuidance?: number;
+  readonly control?: string;
+  readonly strength?: number;
+  readonly base?: string;
+}
+
+export interface EditWork {
+  readonly kind: "edit";
+  readonly from: string;
+  readonly instruction: string;
+  readonly mask: WorkMask;
+  readonly regions: readonly WorkRegion[];
+  readonly settings: WorkSettings;
+  readonly variations: number;
+  readonly previews: number;
+  /** Whether the head moves to the result. */
+  readonly moveHead: boolean;
+}
+
+export interface ReplayWork {
+  readonly kind: "replay";
+  /** The step that changes. */
+  readonly from: string;
+  /** Undefined: as it was. */
+  readonly instruction?: string;
+  readonly mask?: WorkMask;
+  readonly regions?: readonly WorkRegion[];
+  readonly settings: WorkSettings;
+  /** The step and what follows it, each after its parent. */
+  readonly nodes: readonly string[];
+  readonly previews: number;
+}
+
+export interface RelevanceWork {
+  readonly kind: "relevance";
+  readonly from: string;
+  readonly instruction: string;
+  readonly seed: number;
+  readonly options: { readonly threshold?: number; readonly level?: number; readonly draws?: number };
+}

@@ -1,0 +1,141 @@
+/** /sessions/{session}/nodes: names, deletion, and what is made of a node: edits, replays, relevance. */
+import { type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Parts } from "../parts.ts";
+import type { Work } from "../queue/queue.ts";
+import { editWork, relevanceWork, replayWork, type UploadedParts } from "../requests.ts";
+import * as s from "../schemas/index.ts";
+import { tellSession } from "../sessions.ts";
+import { deleteNode, renameNode } from "../store/tree.ts";
+import { nodeView, sessionView } from "../view.ts";
+import { isForm, parseJson, readForm, readJson } from "./body.ts";
+import { check, route } from "./route.ts";
+
+const session = z.object({ session: s.sessionId });
+const node = session.extend({ node: s.nodeId });
+const MULTIPART =
+  "Masks may come along: then the JSON is the part `request`, and `{ part: NAME }` names the others.";
+
+export function addNodes(app: OpenAPIHono, parts: Parts): void {
+  const { store, queue, dispatcher, limits, events } = parts;
+  const nameField = z.strictObject({ name: s.name });
+
+  route(
+    app,
+    {
+      method: "patch",
+      path: "/sessions/{session}/nodes/{node}",
+      tag: "Nodes",
+      summary: 'Name a node; "" takes the name away',
+      params: node,
+      body: { "application/json": nameField },
+      answer: s.nodeSchema,
+    },
+    async (c, { params }) => {
+      const { name } = await readJson(c, nameField);
+      const renamed = await store.change(params.session, (draft) => renameNode(draft, params.node, name));
+      const view = nodeView(renamed);
+      events.emit({ type: "node", session: params.session, job: null, node: view });
+      return c.json(view);
+    },
+  );
+
+  route(
+    app,
+    {
+      method: "delete",
+      path: "/sessions/{session}/nodes/{node}",
+      tag: "Nodes",
+      summary: "Delete a node and everything made from it",
+      params: node,
+      answer: s.sessionSchema,
+    },
+    async (c, { params }) => {
+      const gone = await store.change(params.session, (draft) => deleteNode(draft, params.node));
+      const record = await store.read(params.session);
+      tellSession(parts, record, gone);
+      return c.json(sessionView(record));
+    },
+  );
+
+  route(
+    app,
+    {
+      method: "post",
+      path: "/sessions/{session}/edits",
+      tag: "Edits",
+      summary: "Ask for an edit",
+      description: MULTIPART,
+      params: session,
+      body: {
+        "application/json": s.editRequestSchema,
+        "multipart/form-data": z.object({ request: z.string() }),
+      },
+      status: 202,
+      answer: s.jobSchema,
+    },
+    async (c, { params }) => {
+      const { request, uploads } = await readRequest(c, s.editRequestSchema);
+      return enqueue(c, params.session, await editWork(parts, params.session, request, uploads));
+    },
+  );
+
+  route(
+    app,
+    {
+      method: "post",
+      path: "/sessions/{session}/nodes/{node}/replay",
+      tag: "Edits",
+      summary: "Change a step and make again what followed it, on a branch of its own",
+      description: MULTIPART,
+      params: node,
+      body: {
+        "application/json": s.replayRequestSchema,
+        "multipart/form-data": z.object({ request: z.string() }),
+      },
+      status: 202,
+      answer: s.jobSchema,
+    },
+    async (c, { params }) => {
+      const { request, uploads } = await readRequest(c, s.replayRequestSchema);
+      return enqueue(
+        c,
+        params.session,
+        await replayWork(parts, params.session, params.node, request, uploads),
+      );
+    },
+  );
+
+  route(
+    app,
+    {
+      method: "post",
+      path: "/sessions/{session}/relevance",
+      tag: "Edits",
+      summary: "Where would an instruction change the picture? The automatic mask, to be looked at first",
+      params: session,
+      body: { "application/json": s.relevanceRequestSchema },
+      status: 202,
+      answer: s.jobSchema,
+    },
+    async (c, { params }) => {
+      const request = await readJson(c, s.relevanceRequestSchema);
+      return enqueue(c, params.session, await relevanceWork(parts, params.session, request));
+    },
+  );
+
+  async function readRequest<S extends z.ZodType>(c: Context, schema: S) {
+    if (!isForm(c)) return { request: await readJson(c, schema), uploads: new Map() as UploadedParts };
+    const { fields, files } = await readForm(c, limits.uploadBytes);
+    const uploads = new Map([...files].map(([name, { bytes }]) => [name, bytes]));
+    return { request: check(schema, parseJson(fields.get("request") ?? ""), "part request"), uploads };
+  }
+
+  async function enqueue(c: Context, id: string, work: Work): Promise<Response> {
+    const job = await queue.add(id, work);
+    const view = await dispatcher.view(job);
+    events.emit({ type: "job", job: view });
+    dispatcher.wake();
+    return c.json(view, 202);
+  }
+}

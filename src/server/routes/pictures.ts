@@ -1,0 +1,220 @@
+/** Pictures of nodes in every form: files, thumbnails, masks, differences, animations. What cannot change is cached for good. */
+import { createHash } from "node:crypto";
+import { type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { EmilieError } from "../../errors.ts";
+import { animate, convertPicture, SHOWN_FORMATS } from "../../images/encode.node.ts";
+import { keepMask, maskFromUpload, maskOfNode, maskPng, readMask } from "../mask-files.ts";
+import type { Parts } from "../parts.ts";
+import * as s from "../schemas/index.ts";
+import { pictureOf } from "../sessions.ts";
+import { findNode, pathOf } from "../store/tree.ts";
+import { fileField, isForm, readBytes, readForm, requireFile } from "./body.ts";
+import { route } from "./route.ts";
+import { attachment } from "./sessions.ts";
+
+const session = z.object({ session: s.sessionId });
+const node = session.extend({ node: s.nodeId });
+const width = z.coerce.number().int().min(8).max(16384).optional();
+const flag = z.enum(["true", "false", "1", "0"]).optional();
+const isOn = (value: z.output<typeof flag>) => value === "true" || value === "1";
+/** A hundred pictures of a small session take a few megabytes. */
+const MAX_FRAMES = 100;
+const MAX_FRAME_PIXELS = 60_000_000;
+
+export function addPictures(app: OpenAPIHono, parts: Parts): void {
+  const { store, worker, catalog, calls, limits } = parts;
+  const tag = "Pictures";
+
+  const shown = z.object({
+    format: z.enum(SHOWN_FORMATS).optional(),
+    width,
+    quality: z.coerce.number().int().min(1).max(100).optional(),
+    download: flag,
+  });
+  route(
+    app,
+    {
+      method: "get",
+      path: "/sessions/{session}/nodes/{node}/picture",
+      tag,
+      summary: "A node's picture; with `width` a thumbnail. At full size the recipe is in its metadata",
+      params: node,
+      query: shown,
+      answer: SHOWN_FORMATS.map((format) => `image/${format}`),
+    },
+    async (c, { params, query: { format = "png", download, ...query } }) => {
+      const { info, manifest } = await store.read(params.session);
+      const { name, recipe } = findNode(manifest, params.node);
+      const what = name ?? recipe?.regions[0]?.instruction ?? "original";
+      const file = isOn(download)
+        ? `${info.name} - ${what}.${format === "jpeg" ? "jpg" : format}`
+        : undefined;
+      return once(
+        c,
+        `image/${format}`,
+        [params.node, format, query.width, query.quality, file],
+        file,
+        async () => convertPicture(await pictureOf(parts, params.session, params.node), { format, ...query }),
+      );
+    },
+  );
+
+  route(
+    app,
+    {
+      method: "get",
+      path: "/sessions/{session}/nodes/{node}/mask",
+      tag,
+      summary: "Where its edit was allowed to happen, white = edit",
+      params: node,
+      answer: ["image/png"],
+    },
+    async (c, { params }) => {
+      const { manifest } = await store.read(params.session);
+      const mask = await maskOfNode(store, params.session, findNode(manifest, params.node));
+      if (!mask) throw new EmilieError("server.missing", "That edit was allowed everywhere: it has no mask.");
+      return once(c, "image/png", ["mask", params.node], undefined, () => maskPng(mask));
+    },
+  );
+
+  const maskQuery = z.object({ channel: z.enum(["luma", "alpha"]).optional(), invert: flag });
+  route(
+    app,
+    {
+      method: "post",
+      path: "/sessions/{session}/masks",
+      tag: "Masks",
+      summary: "Upload a mask: white = edit; with channel=alpha transparent = edit",
+      params: session,
+      query: maskQuery,
+      body: { "multipart/form-data": z.object({ mask: fileField }), "image/png": fileField },
+      status: 201,
+      answer: s.maskSchema,
+    },
+    async (c, { params, query: { channel, invert } }) => {
+      const bytes = isForm(c)
+        ? requireFile(await readForm(c, limits.uploadBytes), "mask").bytes
+        : await readBytes(c, limits.uploadBytes);
+      const mask = await maskFromUpload(bytes, { channel, invert: isOn(invert) });
+      return c.json(await keepMask(store, params.session, mask), 201);
+    },
+  );
+
+  route(
+    app,
+    {
+      method: "get",
+      path: "/sessions/{session}/masks/{mask}",
+      tag: "Masks",
+      summary: "A mask by its id, uploaded, of a recipe, or found by the model",
+      params: session.extend({ mask: s.maskId }),
+      answer: ["image/png"],
+    },
+    async (c, { params }) => {
+      const mask = await readMask(store, params.session, params.mask);
+      return once(c, "image/png", [params.mask], undefined, () => maskPng(mask));
+    },
+  );
+
+  const pair = z.object({ a: s.nodeId, b: s.nodeId });
+  route(
+    app,
+    {
+      method: "get",
+      path: "/sessions/{session}/compare",
+      tag,
+      summary: "What differs between two nodes, in numbers",
+      params: session,
+      query: pair,
+      answer: s.comparisonSchema,
+    },
+    async (c, { params, query }) => {
+      const subject = await subjectOf(params.session, [query.a, query.b]);
+      const { inside, outside } = await calls.run(() => worker.call("compare", { ...subject, ...query }));
+      // JSON has no Infinity.
+      const plain = (d: typeof inside) => ({ ...d, psnr: Number.isFinite(d.psnr) ? d.psnr : null });
+      return c.json({ inside: plain(inside), outside: plain(outside) });
+    },
+  );
+
+  const gained = pair.extend({ gain: z.coerce.number().min(1).max(64).optional() });
+  route(
+    app,
+    {
+      method: "get",
+      path: "/sessions/{session}/difference",
+      tag,
+      summary: "What differs between two nodes, as a picture",
+      params: session,
+      query: gained,
+      answer: ["image/png"],
+    },
+    async (c, { params, query: { a, b, gain = 4 } }) => {
+      const subject = await subjectOf(params.session, [a, b]);
+      return once(c, "image/png", ["difference", a, b, gain], undefined, async () => {
+        return (await calls.run(() => worker.call("difference", { ...subject, a, b, gain }))).png;
+      });
+    },
+  );
+
+  const animated = z.object({
+    format: z.enum(["webp", "gif"]).optional(),
+    width,
+    seconds: z.coerce.number().min(0.05).max(10).optional(),
+    download: flag,
+  });
+  route(
+    app,
+    {
+      method: "get",
+      path: "/sessions/{session}/nodes/{node}/history",
+      tag,
+      summary: "The way from the original to a node, as an animation",
+      params: node,
+      query: animated,
+      answer: ["image/webp", "image/gif"],
+    },
+    async (c, { params, query: { format = "webp", width: wide, seconds = 1, download } }) => {
+      const { info, manifest } = await store.read(params.session);
+      const path = pathOf(manifest, params.node).slice(-MAX_FRAMES);
+      const scale = Math.min(1, (wide ?? manifest.picture.width) / manifest.picture.width);
+      const pixels = path.length * manifest.picture.width * manifest.picture.height * scale * scale;
+      if (pixels > MAX_FRAME_PIXELS) {
+        throw new EmilieError(
+          "image.too-large",
+          `${path.length} pictures of this size are too much for one animation. Ask for a smaller width.`,
+        );
+      }
+      const file = isOn(download) ? `${info.name}.${format}` : undefined;
+      return once(c, `image/${format}`, ["history", params.node, wide, seconds, file], file, async () => {
+        const pngs = await Promise.all(path.map(({ id }) => pictureOf(parts, params.session, id)));
+        return animate(pngs, { format, width: wide, seconds });
+      });
+    },
+  );
+
+  async function subjectOf(
+    id: string,
+    nodes: readonly string[],
+  ): Promise<{ session: string; model: string }> {
+    const { info, manifest } = await store.read(id);
+    for (const one of nodes) findNode(manifest, one);
+    return { session: id, model: await catalog.resolve(info.model) };
+  }
+}
+
+/** Nodes and masks are named by what they are made of, so what follows from them never changes. */
+async function once(
+  c: Context,
+  type: string,
+  made: readonly unknown[],
+  file: string | undefined,
+  make: () => Promise<Uint8Array>,
+): Promise<Response> {
+  const etag = `"${createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 32)}"`;
+  const headers: Record<string, string> = { etag, "cache-control": "private, max-age=31536000, immutable" };
+  if (c.req.header("if-none-match")?.split(/,\s*/).includes(etag)) return c.body(null, 304, headers);
+  if (file) headers["content-disposition"] = attachment(file);
+  return c.body(new Uint8Array(await make()), 200, { ...headers, "content-type": type });
+}

@@ -1,0 +1,79 @@
+/** One way to make a route: it is checked, documented in /openapi.json, and answers errors in one shape. */
+import type { OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { EmilieError } from "../../errors.ts";
+import { errorSchema } from "../schemas/index.ts";
+
+type ObjectSchema = z.ZodObject;
+type Values<S> = S extends z.ZodType ? z.output<S> : Record<string, never>;
+
+export interface RouteSpec<P, Q> {
+  readonly method: "get" | "post" | "put" | "patch" | "delete";
+  /** As OpenAPI writes it: /sessions/{session} */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly params?: P;
+  readonly query?: Q;
+  /** For the document: content types and what they hold. The handler reads the body with one of body.ts's functions. */
+  readonly body?: Readonly<Record<string, z.ZodType>>;
+  readonly status?: number;
+  /** A schema for JSON; content types for anything else; null for no content. */
+  readonly answer: z.ZodType | readonly string[] | null;
+}
+
+export interface Input<P, Q> {
+  readonly params: Values<P>;
+  readonly query: Values<Q>;
+}
+
+export function route<
+  P extends ObjectSchema | undefined = undefined,
+  Q extends ObjectSchema | undefined = undefined,
+>(
+  app: OpenAPIHono,
+  spec: RouteSpec<P, Q>,
+  handler: (c: Context, input: Input<P, Q>) => Promise<Response> | Response,
+): void {
+  const { method, path, tag, summary, description, params, query, body, status = 200, answer } = spec;
+  app.openAPIRegistry.registerPath({
+    ...{ method, path, summary, description, tags: [tag] },
+    request: {
+      params: params as ObjectSchema | undefined,
+      query: query as ObjectSchema | undefined,
+      body: body && { required: true, content: content(body) },
+    },
+    responses: {
+      [status]: { description: "Done", content: answerContent(answer) },
+      default: { description: "It did not work", content: { "application/json": { schema: errorSchema } } },
+    },
+  });
+  app.on(method, path.replace(/\{(\w+)\}/g, ":$1"), async (c) => {
+    const input = {
+      params: params ? check(params, c.req.param(), "path") : {},
+      query: query ? check(query, c.req.query(), "query") : {},
+    };
+    return handler(c, input as Input<P, Q>);
+  });
+}
+
+/** @throws EmilieError "option.invalid" naming the first thing that is wrong */
+export function check<S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const at = issue.path.length > 0 ? `${where}, ${issue.path.join(".")}` : where;
+  throw new EmilieError("option.invalid", `The request's ${at}: ${issue.message}.`);
+}
+
+function content(types: Readonly<Record<string, z.ZodType>>) {
+  return Object.fromEntries(Object.entries(types).map(([type, schema]) => [type, { schema }]));
+}
+
+function answerContent(answer: RouteSpec<undefined, undefined>["answer"]) {
+  if (answer === null) return undefined;
+  if (!Array.isArray(answer)) return { "application/json": { schema: answer as z.ZodType } };
+  const binary = { schema: { type: "string", format: "binary" } } as const;
+  return Object.fromEntries(answer.map((type: string) => [type, binary]));
+}

@@ -1,0 +1,75 @@
+/** /health, /metrics, /openapi.json and /docs. */
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { PAGE_HEADERS } from "../guard.ts";
+import { referencePage } from "../pages/reference.ts";
+import type { Parts } from "../parts.ts";
+import { healthSchema } from "../schemas/index.ts";
+import { route } from "./route.ts";
+
+export function addSystem(app: OpenAPIHono, parts: Parts): void {
+  const { queue, worker, store, events, metrics, version } = parts;
+  const counts = async () => {
+    const jobs = await queue.list();
+    const count = (state: string) => jobs.filter((job) => job.state === state).length;
+    return { waiting: count("waiting"), running: count("running") };
+  };
+  const document = () =>
+    app.getOpenAPIDocument({
+      openapi: "3.1.0",
+      info: {
+        title: "emilie",
+        version,
+        description:
+          "Iterative image editing: sessions are trees of edits, edits are jobs, what happens is told as server-sent events. " +
+          "/v1/images/edits speaks OpenAI's API.",
+      },
+    });
+
+  route(
+    app,
+    {
+      method: "get",
+      path: "/health",
+      tag: "Server",
+      summary: "Whether it works; needs no token",
+      answer: healthSchema,
+    },
+    async (c) => {
+      const { state, restarts } = worker;
+      return c.json({
+        status: "ok",
+        version,
+        worker: { state, restarts: Math.max(0, restarts) },
+        queue: await counts(),
+      });
+    },
+  );
+
+  route(
+    app,
+    {
+      method: "get",
+      path: "/metrics",
+      tag: "Server",
+      summary: "Figures for Prometheus",
+      answer: ["text/plain"],
+    },
+    async (c) => {
+      const { waiting, running } = await counts();
+      const text = metrics.render({
+        queue_waiting: ["Jobs that wait.", waiting],
+        queue_running: ["Jobs that run.", running],
+        sessions: ["Sessions in the store.", (await store.list()).length],
+        event_listeners: ["Open event streams.", events.listeners],
+        worker_up: ["Whether the inference process runs.", worker.state === "stopped" ? 0 : 1],
+        worker_restarts: ["How often the inference process was started anew.", Math.max(0, worker.restarts)],
+        worker_resident_bytes: ["Resident memory of the inference process.", worker.memory],
+        process_resident_bytes: ["Resident memory of the server.", process.memoryUsage.rss()],
+      });
+      return c.body(text, 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+    },
+  );
+
+  app.get("/openapi.json", (c) => c.json(document()));
+  app.get("/docs", (c) => c.html(referencePage(document()), 200, { ...PAGE_HEADERS }));
+}

@@ -1,0 +1,175 @@
+/** What is asked of the model, and what became of it. */
+import { z } from "@hono/zod-openapi";
+import { CONTROLS } from "../../method/gradient-control.ts";
+import { samplerNames } from "../../samplers/index.ts";
+import { instruction, jobId, maskId, nodeId, sessionId, time } from "./common.ts";
+
+const box = z.strictObject({
+  x: z.int().min(0),
+  y: z.int().min(0),
+  width: z.int().min(1),
+  height: z.int().min(1),
+});
+
+export const autoMaskSchema = z
+  .strictObject({
+    threshold: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .optional()
+      .openapi({ description: "Relevance from which a place may change; default 0.25" }),
+    level: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .optional()
+      .openapi({ description: "The noise level it is looked for at; default 0.7" }),
+    draws: z
+      .int()
+      .min(1)
+      .max(16)
+      .optional()
+      .openapi({ description: "Noise draws that are averaged; default 4" }),
+  })
+  .openapi("AutoMask");
+
+/** Where an edit may happen. */
+const placedMask = [
+  z.strictObject({ id: maskId }).openapi({ description: "A mask that was uploaded, or that a recipe names" }),
+  z
+    .strictObject({ node: nodeId })
+    .openapi({ description: "Wherever that node's edit was allowed to happen" }),
+  z.strictObject({ box }).openapi({ description: "A box in the picture's pixels" }),
+  z.strictObject({ part: z.string().regex(/^[\w.-]{1,60}$/) }).openapi({
+    description:
+      "In a multipart request: the name of the part that holds the mask as a picture, white = edit",
+  }),
+] as const;
+export const placeSchema = z.union(placedMask).openapi("Place");
+export const maskRefSchema = z
+  .union([...placedMask, z.strictObject({ auto: autoMaskSchema })])
+  .openapi("MaskReference");
+
+/** Seeds up to 2^53 - 1 as numbers, larger ones as decimal text. */
+export const seedSchema = z
+  .union([z.int().min(0), z.string().regex(/^\d{1,20}$/, "expected a whole number")])
+  .openapi("Seed", { example: 7 });
+
+const region = z.strictObject({
+  instruction,
+  mask: placeSchema.optional(),
+  weight: z.number().min(-100).max(100).optional(),
+});
+
+/** How an edit is done; what is left out is the checkpoint's own. */
+const settings = {
+  regions: z
+    .array(region)
+    .max(16)
+    .optional()
+    .openapi({ description: "Further instructions with places of their own, in the same pass" }),
+  seed: seedSchema.optional().openapi({ description: "Default 0" }),
+  steps: z.int().min(1).max(1000).optional(),
+  sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
+  textGuidance: z.number().min(-100).max(100).optional(),
+  imageGuidance: z.number().min(-100).max(100).optional(),
+  control: z.enum(CONTROLS).optional(),
+  strength: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .openapi({ description: "How much of the edit is done, from 0 (nothing) to 1 (all of it, the default)" }),
+  base: z.string().max(2000).optional(),
+};
+const previews = z
+  .int()
+  .min(0)
+  .max(50)
+  .optional()
+  .openapi({ description: "At most so many previews for each picture; default 6" });
+
+export const editRequestSchema = z
+  .strictObject({
+    instruction,
+    from: nodeId
+      .optional()
+      .openapi({ description: "The node to edit; default: the head at the time of the request" }),
+    mask: maskRefSchema.optional().openapi({ description: "Default: everywhere" }),
+    ...settings,
+    variations: z.int().min(1).max(9).optional().openapi({
+      description:
+        "So many pictures, with seed, seed + 1, …. With more than one the head stays until one is chosen",
+    }),
+    previews,
+  })
+  .openapi("EditRequest");
+
+export const replayRequestSchema = z
+  .strictObject({
+    instruction: instruction.optional(),
+    mask: maskRefSchema.nullable().optional().openapi({ description: "null: everywhere" }),
+    ...settings,
+    previews,
+  })
+  .openapi("ReplayRequest", {
+    description: "What is different in the changed step; everything else stays as its recipe says",
+  });
+
+export const relevanceRequestSchema = autoMaskSchema
+  .extend({ instruction, from: nodeId.optional(), seed: z.int().min(0).optional() })
+  .openapi("RelevanceRequest");
+
+export const jobStates = ["waiting", "running", "done", "failed", "cancelled"] as const;
+
+export const progressSchema = z
+  .object({
+    step: z.int().openapi({ description: "Steps done" }),
+    steps: z.int(),
+    edit: z
+      .int()
+      .openapi({ description: "Which edit of the job, from 0: variations, or the steps of a replay" }),
+    edits: z.int(),
+    secondsLeft: z.number().nullable(),
+  })
+  .openapi("Progress");
+
+export const jobSchema = z
+  .object({
+    id: jobId,
+    session: sessionId,
+    kind: z.enum(["edit", "replay", "relevance"]),
+    state: z.enum(jobStates),
+    /** What was asked, with masks by their ids. */
+    instruction: z.string(),
+    from: nodeId,
+    variations: z.int(),
+    created: time,
+    started: time.nullable(),
+    finished: time.nullable(),
+    position: z.int().nullable().openapi({ description: "While it waits: how many jobs come before it" }),
+    attempts: z.int().openapi({ description: "2 where it was begun again after a crash" }),
+    progress: progressSchema.nullable(),
+    nodes: z.array(nodeId).openapi({ description: "What it has made so far, in order" }),
+    replaced: z
+      .record(z.string(), nodeId)
+      .nullable()
+      .openapi({ description: "Replay: the new node for each old one" }),
+    relevance: z.object({ map: maskId, mask: maskId }).nullable().openapi({
+      description: "Relevance: the grey map, and the mask above the threshold, both to be fetched as masks",
+    }),
+    kept: z.boolean().openapi({ description: "Ended early, with the preview as the result" }),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  })
+  .openapi("Job");
+
+export type Place = z.input<typeof placeSchema>;
+export type MaskRef = z.input<typeof maskRefSchema>;
+export type AutoMask = z.input<typeof autoMaskSchema>;
+export type EditRequest = z.input<typeof editRequestSchema>;
+export type ReplayRequest = z.input<typeof replayRequestSchema>;
+export type RelevanceRequest = z.input<typeof relevanceRequestSchema>;
+export type JobState = (typeof jobStates)[number];
+export type Progress = z.output<typeof progressSchema>;
+export type JobInfo = z.output<typeof jobSchema>;

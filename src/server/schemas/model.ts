@@ -1,0 +1,82 @@
+/** Models and the server itself, as the API shows them. */
+import { z } from "@hono/zod-openapi";
+
+export const pullSchema = z
+  .object({
+    bytes: z.number(),
+    totalBytes: z.number().nullable(),
+    bytesPerSecond: z.number(),
+    secondsLeft: z.number().nullable(),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  })
+  .openapi("Pull");
+
+export const modelSchema = z
+  .object({
+    id: z.string().openapi({ example: "picturebook" }),
+    from: z.enum(["package", "cache", "folder", "hub"]).openapi({ description: '"hub": not here yet' }),
+    state: z.enum(["available", "selected", "pulling", "missing", "unusable"]),
+    loaded: z.boolean().openapi({ description: "The worker holds it now" }),
+    family: z.string().nullable(),
+    nativeSize: z
+      .number()
+      .int()
+      .nullable()
+      .openapi({ description: "The longer side of the pictures it was trained on" }),
+    bytes: z.number().nullable(),
+    defaults: z.object({
+      steps: z.number().int().optional(),
+      sampler: z.string().optional(),
+      textGuidance: z.number().optional(),
+      imageGuidance: z.number().optional(),
+    }),
+    description: z.string().openapi({ description: "What it can do, and what not" }),
+    suggestions: z.array(z.string()).openapi({ description: "Instructions that work with it" }),
+    problem: z.string().nullable().openapi({ description: "Why it cannot be used" }),
+    pull: pullSchema.nullable(),
+  })
+  .openapi("Model");
+
+export const modelListSchema = z
+  .object({ selected: z.string(), models: z.array(modelSchema) })
+  .openapi("ModelList");
+
+const modelName = z.string().min(1).max(300).openapi({ example: "timbrooks/instruct-pix2pix" });
+export const selectModelSchema = z.strictObject({ model: modelName }).openapi("SelectModel");
+export const pullModelSchema = z
+  .strictObject({ model: modelName, variant: z.string().max(20).optional() })
+  .openapi("PullModel");
+
+export const serverInfoSchema = z
+  .object({
+    name: z.literal("emilie"),
+    version: z.string(),
+    model: z.string(),
+    samplers: z.array(z.string()),
+    controls: z.array(z.string()),
+    /** Whether session.edit of this version takes a strength. */
+    features: z.object({ strength: z.boolean(), keep: z.boolean() }),
+    limits: z.object({
+      uploadBytes: z.number().int(),
+      pixels: z.number().int(),
+      variations: z.number().int(),
+      instructionLength: z.number().int(),
+    }),
+    auth: z.boolean().openapi({ description: "Whether requests need a token" }),
+  })
+  .openapi("ServerInfo");
+
+export const healthSchema = z
+  .object({
+    status: z.enum(["ok", "degraded"]),
+    version: z.string(),
+    worker: z.object({ state: z.enum(["stopped", "starting", "ready", "busy"]), restarts: z.number().int() }),
+    queue: z.object({ waiting: z.number().int(), running: z.number().int() }),
+  })
+  .openapi("Health");
+
+export type Pull = z.output<typeof pullSchema>;
+export type ModelInfo = z.output<typeof modelSchema>;
+export type ModelList = z.output<typeof modelListSchema>;
+export type ServerInfo = z.output<typeof serverInfoSchema>;
+export type Health = z.output<typeof healthSchema>;

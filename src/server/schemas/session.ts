@@ -1,0 +1,119 @@
+/** Sessions and the nodes of their trees, as the API shows them. */
+import { z } from "@hono/zod-openapi";
+import { comparisonSchema, maskId, name, nodeId, sessionId, time } from "./common.ts";
+
+/** Everything that a node's result depends on. Later versions may say more. */
+export const recipeSchema = z
+  .looseObject({
+    version: z.number().int(),
+    model: z.object({ id: z.string(), fingerprint: z.string() }),
+    parent: nodeId,
+    regions: z.array(
+      z.looseObject({
+        instruction: z.string(),
+        weight: z.number().optional(),
+        mask: z
+          .object({ width: z.number().int(), height: z.number().int(), sha256: maskId })
+          .nullable()
+          .openapi({ description: "null: everywhere. The sha256 is the mask's id" }),
+      }),
+    ),
+    seed: z.string().openapi({ description: "Decimal, up to 2^64 - 1" }),
+    steps: z.number().int(),
+    sampler: z.string(),
+    textGuidance: z.number(),
+    imageGuidance: z.number(),
+    control: z.string(),
+    base: z.string(),
+  })
+  .openapi("Recipe");
+
+export const driftSchema = z
+  .object({
+    parent: comparisonSchema,
+    original: comparisonSchema,
+    quietHalf: z.object({ step: z.number(), largestStep: z.number(), since: z.number() }),
+    hidden: z.number(),
+    warnings: z.array(z.string()),
+  })
+  .openapi("Drift", { description: "How far a node has come from its parent and from the original" });
+
+export const nodeSchema = z
+  .object({
+    id: nodeId,
+    parent: nodeId.nullable().openapi({ description: "null for the original" }),
+    name: z.string().nullable(),
+    instruction: z.string().openapi({ description: '"" for the original' }),
+    recipe: recipeSchema.nullable(),
+    hasMask: z.boolean().openapi({ description: "Whether the edit was confined to a place" }),
+    changed: z.boolean().openapi({ description: "False where no mask left anything to change" }),
+    cost: z.object({ seconds: z.number(), unetCalls: z.number().int() }),
+    drift: driftSchema.nullable().openapi({ description: "null where it was not measured" }),
+  })
+  .openapi("Node");
+
+export const sessionSummarySchema = z
+  .object({
+    id: sessionId,
+    name: z.string(),
+    created: time,
+    modified: time,
+    model: z.string().openapi({ description: "What made it, and edits it", example: "picturebook" }),
+    width: z.number().int(),
+    height: z.number().int(),
+    root: nodeId,
+    head: nodeId,
+    nodeCount: z.number().int(),
+  })
+  .openapi("SessionSummary");
+
+export const sessionSchema = sessionSummarySchema
+  .extend({
+    nodes: z.array(nodeSchema).openapi({ description: "The original first, every node after its parent" }),
+    canUndo: z.boolean(),
+    canRedo: z.boolean(),
+  })
+  .openapi("Session");
+
+export const newSessionSchema = z
+  .strictObject({
+    example: z
+      .string()
+      .min(1)
+      .max(60)
+      .openapi({ description: "A picture that ships with emilie", example: "cottage" }),
+    name: name.optional(),
+    model: z.string().max(300).optional().openapi({ description: "Default: the model that is selected" }),
+  })
+  .openapi("NewSession");
+
+export const maskSchema = z
+  .object({
+    id: maskId,
+    width: z.number().int(),
+    height: z.number().int(),
+    resized: z
+      .boolean()
+      .openapi({ description: "The picture had another size, and the mask was fitted to it" }),
+    coverage: z.number().openapi({ description: "The share of the picture that it covers, 0 to 1" }),
+  })
+  .openapi("Mask");
+
+export const exampleSchema = z
+  .object({
+    name: z.string(),
+    title: z.string(),
+    width: z.number().int(),
+    height: z.number().int(),
+    suggestions: z.array(z.string()).openapi({ description: "Instructions to try on it" }),
+  })
+  .openapi("Example");
+
+export type Recipe = z.output<typeof recipeSchema>;
+export type Drift = z.output<typeof driftSchema>;
+export type Node = z.output<typeof nodeSchema>;
+export type SessionSummary = z.output<typeof sessionSummarySchema>;
+export type Session = z.output<typeof sessionSchema>;
+export type NewSession = z.input<typeof newSessionSchema>;
+export type MaskInfo = z.output<typeof maskSchema>;
+export type Example = z.output<typeof exampleSchema>;

@@ -1,0 +1,144 @@
+/** Sessions come and go: opened on a picture, brought in from a file, deleted with their jobs. */
+import { randomBytes } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EmilieError, isEmilieError } from "../errors.ts";
+import { readContainer } from "../session/container.node.ts";
+import { unpackSession } from "../session/pack.node.ts";
+import { damageOf } from "../session/store.node.ts";
+import type { Parts } from "./parts.ts";
+import type { SessionRecord } from "./store/store.ts";
+import { findNode } from "./store/tree.ts";
+import { steps, summaryView } from "./view.ts";
+
+export interface NewSession {
+  readonly picture: Uint8Array;
+  readonly name: string;
+  readonly model?: string;
+  /** Milliseconds until it is deleted again; it is not listed. Default: it is kept. */
+  readonly lifetime?: number;
+}
+
+export function newId(): string {
+  return randomBytes(8).toString("hex");
+}
+
+export async function createSession(parts: Parts, given: NewSession): Promise<SessionRecord> {
+  const { store, worker, catalog, limits, calls } = parts;
+  const model = given.model ?? catalog.selected;
+  const load = await catalog.resolve(model);
+  const id = newId();
+  const { manifest, pieces, png } = await calls.run(() =>
+    worker.call("open", { session: id, model: load, picture: given.picture, maxPixels: limits.pixels }),
+  );
+  await catalog.tellLoaded(model);
+  const now = Date.now();
+  const expires = given.lifetime === undefined ? null : now + given.lifetime;
+  const info = {
+    id,
+    name: given.name || "Untitled",
+    created: now,
+    modified: now,
+    model,
+    towards: {},
+    expires,
+  };
+  await store.create({ info, manifest }, pieces);
+  await store.putFile(id, "pictures", `${manifest.head}.png`, png);
+  const record = await store.read(id);
+  if (expires === null) tellSession(parts, record);
+  return record;
+}
+
+/** A session from the bytes of an .emilie file. @throws EmilieError "session.malformed", "session.damaged", "session.model" */
+export async function importSession(parts: Parts, bytes: Uint8Array, name: string): Promise<SessionRecord> {
+  const file = join(tmpdir(), `emilie-import-${newId()}.emilie`);
+  try {
+    await writeFile(file, bytes, { mode: 0o600 });
+    const container = await readContainer(file);
+    const called = "The file";
+    const unpacked = await unpackSession(container, called);
+    const [damage] = damageOf(container.notes, unpacked);
+    if (damage) {
+      const advice = "Repair it first with emilie replay --verify.";
+      throw new EmilieError("session.damaged", `The file is damaged: ${damage.message} ${advice}`);
+    }
+    const { manifest } = container;
+    const model = await modelOf(parts, manifest.model);
+    const now = Date.now();
+    const info = {
+      id: newId(),
+      name: name || "Imported",
+      created: now,
+      modified: now,
+      model,
+      towards: {},
+      expires: null,
+    };
+    const pieces = manifest.pieces.map((entry) => ({ ...entry, bytes: container.pieces.get(entry.name)! }));
+    await parts.store.create({ info, manifest }, pieces);
+    const record = await parts.store.read(info.id);
+    tellSession(parts, record);
+    return record;
+  } catch (error) {
+    // Where it lay for a moment is nobody's business.
+    if (!isEmilieError(error)) throw error;
+    throw new EmilieError(error.code, error.message.replaceAll(file, "The file"));
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+/** The model of that fingerprint: the one of that name, or the one that is selected. Names in files are never loaded. */
+async function modelOf(
+  { catalog, worker }: Parts,
+  wanted: { id: string; fingerprint: string },
+): Promise<string> {
+  const { models } = await catalog.list();
+  const usable = models
+    .filter(({ state }) => state === "available" || state === "selected")
+    .map(({ id }) => id);
+  for (const id of new Set([wanted.id, catalog.selected])) {
+    if (!usable.includes(id)) continue;
+    const { fingerprint } = await worker.call("load", { model: await catalog.resolve(id) });
+    if (fingerprint === wanted.fingerprint) return id;
+  }
+  throw new EmilieError(
+    "session.model",
+    `The session was made with ${wanted.id} (fingerprint ${wanted.fingerprint.slice(0, 12)}), which is not here. Pull it first.`,
+  );
+}
+
+export async function deleteSession(parts: Parts, id: string): Promise<void> {
+  const { store, queue, dispatcher, events } = parts;
+  await store.read(id);
+  for (const job of await queue.list(id)) if (job.finished === null) await dispatcher.cancel(job.id);
+  await queue.forget(id);
+  await store.delete(id);
+  events.emit({ type: "session-deleted", session: id });
+}
+
+/** Sessions whose time is over. */
+export async function deleteExpired(parts: Parts, now = Date.now()): Promise<void> {
+  for (const { info } of await parts.store.list()) {
+    if (info.expires !== null && info.expires < now) await deleteSession(parts, info.id);
+  }
+}
+
+export function tellSession({ events }: Parts, record: SessionRecord, deleted: string[] = []): void {
+  events.emit({ type: "session", session: summaryView(record), ...steps(record), deleted });
+}
+
+/** The picture of a node as PNG: kept when it was made, made again where it is not. */
+export async function pictureOf(parts: Parts, session: string, node: string): Promise<Uint8Array> {
+  const { store, worker, catalog, calls } = parts;
+  const { info, manifest } = await store.read(session);
+  findNode(manifest, node);
+  const kept = await store.file(session, "pictures", `${node}.png`);
+  if (kept) return kept;
+  const model = await catalog.resolve(info.model);
+  const { png } = await calls.run(() => worker.call("render", { session, model, node }));
+  await store.putFile(session, "pictures", `${node}.png`, png);
+  return png;
+}

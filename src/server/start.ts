@@ -1,0 +1,224 @@
+/** Brings a server up: store, queue, inference process, routes, and a socket; and down again. */
+
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { mkdir, open, readFile, rm } from "node:fs/promises";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { createAdaptorServer } from "@hono/node-server";
+import { EmilieError } from "../errors.ts";
+import { packageRoot } from "../runtime/package-root.node.ts";
+import { createApp } from "./app.ts";
+import { Catalog, type ListModels } from "./catalog.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { EventLog } from "./events.ts";
+import { isLoopback } from "./guard.ts";
+import { DEFAULT_PORT, SERVER_LIMITS, type ServerLimits, Slots } from "./limits.ts";
+import { Metrics } from "./metrics.ts";
+import type { Parts } from "./parts.ts";
+import { DiskQueue } from "./queue/disk-queue.ts";
+import { MemoryQueue } from "./queue/memory-queue.ts";
+import type { QueueLimits } from "./queue/queue.ts";
+import { deleteExpired } from "./sessions.ts";
+import { DiskStore } from "./store/disk-store.ts";
+import { MemoryStore } from "./store/memory-store.ts";
+import { WorkerProcess } from "./worker/process.ts";
+
+export interface ServerOptions {
+  /** Default 7860; 0 takes any that is free. */
+  readonly port?: number;
+  /** Default 127.0.0.1. Anything but loopback gets a token. */
+  readonly host?: string;
+  /** Where sessions and jobs are kept; null: in memory only. Default $EMILIE_DATA, or ~/.emilie. */
+  readonly data?: string | null;
+  /** The model of new sessions: a name that `emilie models` lists, or a folder. Default picturebook. */
+  readonly model?: string;
+  /** What every request must carry. Default: none on loopback, a random one elsewhere. */
+  readonly token?: string;
+  /** The studio's folder. Default: the package's own, where it was built. */
+  readonly studio?: string;
+  readonly allowedHosts?: readonly string[];
+  readonly allowedOrigins?: readonly string[];
+  readonly limits?: Partial<ServerLimits>;
+  readonly queue?: Partial<QueueLimits>;
+  /** The inference process is ended, and its job failed, when it takes more resident memory, in bytes. */
+  readonly workerMemory?: number;
+  /** Whether the model is loaded at once, rather than with the first picture. Default true. */
+  readonly preload?: boolean;
+  readonly log?: (line: string) => void;
+}
+
+export interface RunningServer {
+  /** http://127.0.0.1:7860 */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  readonly token: string | null;
+  /** Of the inference process; undefined where it does not run. */
+  readonly workerPid: () => number | undefined;
+  readonly peakWorkerMemory: () => number;
+  /** Stops listening and ends the inference process. What waits goes on with the next start. */
+  close(): Promise<void>;
+}
+
+const SWEEP_MS = 60_000;
+
+/** @throws EmilieError "server.busy" where the port or the data folder is another server's, "option.invalid" */
+export async function start(options: ServerOptions, listModels: ListModels): Promise<RunningServer> {
+  const { host = "127.0.0.1", port = DEFAULT_PORT, log = () => {} } = options;
+  const data = options.data === undefined ? dataFolder() : options.data && resolve(options.data);
+  const token = options.token ?? (isLoopback(host) ? null : randomBytes(24).toString("base64url"));
+  if (token !== null && !/^[\x21-\x7e]{8,200}$/.test(token)) {
+    throw new EmilieError("option.invalid", "a token has 8 to 200 visible ASCII characters and no spaces");
+  }
+  const release = data === null ? async () => {} : await claim(data);
+  const closing: (() => unknown)[] = [release];
+  try {
+    const metrics = new Metrics((message) => log(`! ${message}`));
+    const store = data === null ? new MemoryStore() : await DiskStore.open(join(data, "sessions"), log);
+    const queue =
+      data === null
+        ? new MemoryQueue(options.queue)
+        : await DiskQueue.open(join(data, "jobs"), options.queue);
+    const events = new EventLog();
+    const catalog = new Catalog(listModels, events, options.model);
+    await catalog.resolve(catalog.selected);
+    closing.unshift(() => catalog.dispose());
+    const worker = new WorkerProcess({
+      session: (id) => store.export(id).catch(() => null),
+      memoryLimit: options.workerMemory,
+      onEnd: (reason) => {
+        catalog.loaded = null;
+        log(`! The inference process ended: ${reason}. It is started again with the next job.`);
+      },
+    });
+    closing.unshift(() => worker.dispose());
+    const resolveModel = (id: string) => catalog.resolve(id);
+    const dispatcher = new Dispatcher({ store, queue, worker, events, metrics, resolveModel });
+    closing.unshift(() => dispatcher.stop());
+    const limits = { ...SERVER_LIMITS, ...options.limits };
+    const version = packageVersion();
+    const calls = new Slots(limits.calls);
+    const parts: Parts = {
+      store,
+      queue,
+      worker,
+      events,
+      metrics,
+      catalog,
+      dispatcher,
+      limits,
+      calls,
+      version,
+      token,
+    };
+    const studio = options.studio ?? join(packageRoot(), "dist", "studio");
+    const { allowedHosts, allowedOrigins } = options;
+    const app = createApp(parts, { host, token, allowedHosts, allowedOrigins, studio, log });
+    const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+    // An upload over a slow line may take minutes; headers may not.
+    server.headersTimeout = 15_000;
+    await listen(server, port, host);
+    closing.unshift(() => shut(server));
+    const sweep = setInterval(
+      () => void deleteExpired(parts).catch((error) => metrics.problem(error)),
+      SWEEP_MS,
+    );
+    sweep.unref();
+    closing.unshift(() => clearInterval(sweep));
+    await dispatcher.start();
+    await deleteExpired(parts);
+    const address = server.address() as AddressInfo;
+    const running: RunningServer = {
+      url: `http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${address.port}`,
+      ...{ host, token, port: address.port },
+      workerPid: () => worker.pid,
+      peakWorkerMemory: () => worker.peakMemory,
+      close: () => closeAll(closing),
+    };
+    // The first edit should not wait for the model.
+    const first = catalog.selected;
+    if (options.preload === false) return running;
+    void worker.call("load", { model: await catalog.resolve(first) }).then(
+      () => catalog.tellLoaded(first),
+      (error) => log(`! The model ${first} could not be loaded: ${error.message}`),
+    );
+    return running;
+  } catch (error) {
+    await closeAll(closing);
+    throw error;
+  }
+}
+
+async function closeAll(closing: (() => unknown)[]): Promise<void> {
+  for (let action = closing.shift(); action; action = closing.shift()) await action();
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const taken = error.code === "EADDRINUSE";
+      const message = taken
+        ? `Port ${port} on ${host} is taken. Choose another with --port, or stop what runs there.`
+        : `The server cannot listen on ${host}:${port}: ${error.message}`;
+      reject(new EmilieError(taken ? "server.busy" : "io.failed", message, { cause: error }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+function shut(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    // Event streams would keep it open for ever.
+    server.closeAllConnections();
+  });
+}
+
+function dataFolder(): string {
+  return process.env.EMILIE_DATA || join(homedir(), ".emilie");
+}
+
+/** One server a folder: two would give one job to two workers. The claim of a process that is gone does not count. */
+async function claim(folder: string): Promise<() => Promise<void>> {
+  await mkdir(folder, { recursive: true }).catch((cause: Error) => {
+    throw new EmilieError("io.failed", `The data folder ${folder} cannot be made: ${cause.message}`, {
+      cause,
+    });
+  });
+  const file = join(folder, "server.pid");
+  for (;;) {
+    try {
+      const handle = await open(file, "wx");
+      await handle.writeFile(`${process.pid}`);
+      await handle.close();
+      return () => rm(file, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    const pid = Number(await readFile(file, "utf8").catch(() => ""));
+    if (pid > 0 && pid !== process.pid && isAlive(pid)) {
+      throw new EmilieError(
+        "server.busy",
+        `${folder} belongs to another emilie server (process ${pid}). Stop it, or choose --data.`,
+      );
+    }
+    await rm(file, { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function packageVersion(): string {
+  return (JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as { version: string })
+    .version;
+}

@@ -1,0 +1,55 @@
+/** What is kept, as the API shows it. */
+import type { StoredNode } from "../session/schema.ts";
+import type { Job } from "./queue/queue.ts";
+import type { JobInfo, Node, Progress, Session, SessionSummary } from "./schemas/index.ts";
+import type { SessionRecord } from "./store/store.ts";
+import { redoTarget, undoTarget } from "./store/tree.ts";
+
+export function nodeView({ id, parent, name, recipe, changed, cost, drift }: StoredNode): Node {
+  return {
+    id,
+    parent,
+    name: name ?? null,
+    instruction: recipe?.regions.map((region) => region.instruction).join(" + ") ?? "",
+    recipe: recipe as Node["recipe"],
+    hasMask: recipe?.regions.every(({ mask }) => mask !== null) ?? false,
+    changed,
+    cost,
+    drift: drift ?? null,
+  };
+}
+
+export function summaryView({ info, manifest }: SessionRecord): SessionSummary {
+  const { id, name, created, modified, model } = info;
+  const { width, height } = manifest.picture;
+  const [root] = manifest.nodes;
+  return {
+    ...{ id, name, created, modified, model, width, height },
+    root: root!.id,
+    head: manifest.head,
+    nodeCount: manifest.nodes.length,
+  };
+}
+
+export function sessionView(record: SessionRecord): Session {
+  return { ...summaryView(record), nodes: record.manifest.nodes.map(nodeView), ...steps(record) };
+}
+
+export function steps(record: SessionRecord): { canUndo: boolean; canRedo: boolean } {
+  return { canUndo: undoTarget(record) !== null, canRedo: redoTarget(record) !== null };
+}
+
+export function jobView(job: Job, position: number | null, progress: Progress | null): JobInfo {
+  const { id, session, work, state, created, started, finished, attempts } = job;
+  return {
+    ...{ id, session, kind: work.kind, state, from: work.from },
+    instruction: work.instruction ?? "",
+    variations: work.kind === "edit" ? work.variations : 1,
+    ...{ created, started, finished, position, attempts, progress },
+    nodes: [...job.nodes],
+    replaced: job.replaced ? { ...job.replaced } : null,
+    relevance: job.relevance,
+    kept: job.kept,
+    error: job.error,
+  };
+}

@@ -1,0 +1,100 @@
+/** The inference process: the server's child, which holds the model. It ends when the server does. */
+import { EmilieError, isEmilieError } from "../../errors.ts";
+import { encodePng, readPicture } from "../../images/codec.node.ts";
+import { checkPictureSize } from "../../images/encode.node.ts";
+import { openSession } from "../../session/open.node.ts";
+import { packSession } from "../../session/pack.node.ts";
+import { compare, difference, findRelevance, render } from "./look.ts";
+import { ModelSlot } from "./model-slot.ts";
+import type { Watch } from "./previews.ts";
+import type { FromWorker, Method, Params, Result, ToWorker } from "./protocol.ts";
+import { runEdit } from "./run-edit.ts";
+import { runReplay } from "./run-replay.ts";
+import { SessionCache } from "./session-cache.ts";
+
+const MEMORY_REPORT_MS = 500;
+
+const send = (message: FromWorker) => void process.send!(message);
+const running = new Map<number, { controller: AbortController; kept: boolean }>();
+const asked = new Map<number, (bytes: Uint8Array | null) => void>();
+let questions = 0;
+
+const cache = new SessionCache((session) => {
+  const id = questions++;
+  send({ kind: "need", id, session });
+  return new Promise((resolve) => asked.set(id, resolve));
+});
+const slot = new ModelSlot(() => cache.clear());
+
+async function call(method: Method, params: unknown, watch: Watch): Promise<unknown> {
+  const { model } = params as { model: string };
+  return slot.use<unknown>(model, (loaded) => {
+    if (watch.signal.aborted) throw new EmilieError("aborted", "the job was cancelled before its first step");
+    switch (method) {
+      case "load":
+        return Promise.resolve({ fingerprint: loaded.fingerprint } satisfies Result<"load">);
+      case "open":
+        return open(params as Params<"open">);
+      case "edit":
+        return runEdit(loaded, cache, params as Params<"edit">, watch);
+      case "replay":
+        return runReplay(loaded, cache, params as Params<"replay">, watch);
+      case "relevance":
+        return findRelevance(loaded, cache, params as Params<"relevance">, watch.signal);
+      case "render":
+        return render(loaded, cache, params as Params<"render">);
+      case "compare":
+        return compare(loaded, cache, params as Params<"compare">);
+      case "difference":
+        return difference(loaded, cache, params as Params<"difference">);
+    }
+    async function open({ session: id, picture, maxPixels }: Params<"open">): Promise<Result<"open">> {
+      await checkPictureSize(picture, maxPixels);
+      const session = await openSession(loaded, await readPicture(picture));
+      cache.add(id, session);
+      return { ...(await packSession(session)), png: await encodePng(session.original) };
+    }
+  });
+}
+
+async function answer(id: number, method: Method, params: unknown): Promise<void> {
+  const job = { controller: new AbortController(), kept: false };
+  running.set(id, job);
+  const watch: Watch = {
+    keep: () => job.kept,
+    signal: job.controller.signal,
+    send: (event) => send({ kind: "event", id, event }),
+  };
+  try {
+    send({ kind: "result", id, result: await call(method, params, watch) });
+  } catch (error) {
+    const code = isEmilieError(error) ? error.code : "runtime.failed";
+    send({ kind: "error", id, code, message: error instanceof Error ? error.message : String(error) });
+  } finally {
+    running.delete(id);
+  }
+}
+
+process.on("message", (message: ToWorker) => {
+  switch (message.kind) {
+    case "call":
+      void answer(message.id, message.method, message.params);
+      break;
+    case "cancel":
+      running.get(message.id)?.controller.abort();
+      break;
+    case "keep": {
+      const job = running.get(message.id);
+      if (job) job.kept = true;
+      break;
+    }
+    case "session":
+      asked.get(message.id)?.(message.bytes);
+      asked.delete(message.id);
+  }
+});
+// Ctrl-C reaches the whole group of processes; it is the server that decides when this one ends.
+process.on("SIGINT", () => {});
+process.on("disconnect", () => process.exit(0));
+setInterval(() => send({ kind: "memory", bytes: process.memoryUsage.rss() }), MEMORY_REPORT_MS).unref();
+send({ kind: "ready" });

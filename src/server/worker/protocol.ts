@@ -1,0 +1,87 @@
+/**
+ * What the server and its inference process say to each other. The process keeps nothing that would be lost with it: it is
+ * told what to do, asks for sessions it does not know, and hands back nodes as they are finished.
+ */
+import type { Manifest, PieceEntry, StoredNode } from "../../session/schema.ts";
+import type { EditWork, RelevanceWork, ReplayWork } from "../queue/work.ts";
+
+/** A session and the model it is edited by, as loadModel takes it. */
+export interface Subject {
+  readonly session: string;
+  readonly model: string;
+}
+
+export type PieceData = PieceEntry & { readonly bytes: Uint8Array };
+/** The masks that a piece of work names, by their ids. */
+export type Masks = Readonly<Record<string, PieceData>>;
+
+export interface Calls {
+  load: { params: { model: string }; result: { fingerprint: string } };
+  open: {
+    params: Subject & { picture: Uint8Array; maxPixels: number };
+    result: { manifest: Manifest; pieces: PieceData[]; png: Uint8Array };
+  };
+  edit: { params: Subject & { work: EditWork; masks: Masks }; result: Record<string, never> };
+  replay: {
+    params: Subject & { work: ReplayWork; masks: Masks };
+    result: { replaced: Record<string, string> };
+  };
+  relevance: {
+    params: Subject & { work: RelevanceWork };
+    result: { map: MaskData; mask: MaskData };
+  };
+  render: { params: Subject & { node: string }; result: { png: Uint8Array } };
+  compare: {
+    params: Subject & { a: string; b: string };
+    result: { inside: Numbers; outside: Numbers };
+  };
+  difference: { params: Subject & { a: string; b: string; gain: number }; result: { png: Uint8Array } };
+}
+
+export interface Numbers {
+  readonly mae: number;
+  readonly psnr: number;
+  readonly changedPixels: number;
+  readonly pixels: number;
+}
+export interface MaskData {
+  readonly id: string;
+  readonly piece: PieceData;
+}
+
+export type Method = keyof Calls;
+export type Params<M extends Method> = Calls[M]["params"];
+export type Result<M extends Method> = Calls[M]["result"];
+
+/** What happens while a call runs. */
+export type CallEvent =
+  | {
+      readonly type: "progress";
+      readonly step: number;
+      readonly steps: number;
+      readonly edit: number;
+      readonly edits: number;
+      readonly secondsLeft: number | null;
+    }
+  | { readonly type: "preview"; readonly edit: number; readonly step: number; readonly picture: string }
+  | {
+      readonly type: "node";
+      readonly edit: number;
+      readonly node: StoredNode;
+      readonly pieces: readonly PieceData[];
+      readonly png: Uint8Array;
+    };
+
+export type ToWorker =
+  | { readonly kind: "call"; readonly id: number; readonly method: Method; readonly params: unknown }
+  | { readonly kind: "cancel" | "keep"; readonly id: number }
+  /** null: the session is gone. */
+  | { readonly kind: "session"; readonly id: number; readonly bytes: Uint8Array | null };
+
+export type FromWorker =
+  | { readonly kind: "ready" }
+  | { readonly kind: "memory"; readonly bytes: number }
+  | { readonly kind: "event"; readonly id: number; readonly event: CallEvent }
+  | { readonly kind: "result"; readonly id: number; readonly result: unknown }
+  | { readonly kind: "error"; readonly id: number; readonly code: string; readonly message: string }
+  | { readonly kind: "need"; readonly id: number; readonly session: string };

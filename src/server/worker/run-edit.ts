@@ -1,0 +1,84 @@
+/** An edit job: the same instruction with one or several seeds. */
+
+import { encodePng } from "../../images/codec.node.ts";
+import type { Mask } from "../../images/mask.ts";
+import type { EditModel } from "../../models/model.ts";
+import { packNode } from "../../session/pack.node.ts";
+import { pngMetadata } from "../../session/picture-path.node.ts";
+import { unionOf } from "../../session/run.ts";
+import type { Node, Session, SessionEditOptions } from "../../session/session.ts";
+import type { WorkMask, WorkRegion, WorkSettings } from "../queue/work.ts";
+import { readMasks } from "./masks.ts";
+import { type Watch, watcher } from "./previews.ts";
+import type { Params } from "./protocol.ts";
+import { nodeOf, type SessionCache } from "./session-cache.ts";
+
+export async function runEdit(
+  model: EditModel,
+  cache: SessionCache,
+  { session: id, work, masks }: Params<"edit">,
+  watch: Watch,
+): Promise<Record<string, never>> {
+  const session = await cache.get(id, model, [work.from]);
+  const from = nodeOf(session, work.from);
+  const maskOf = await readMasks(masks);
+  const mask = await placeOf(session, from, work.instruction, work.mask, maskOf, watch.signal);
+  const regions = regionsOf(work.regions, maskOf);
+  const union = unionOf([mask, ...regions.map((region) => region.mask)]);
+  const settings = settingsOf(work.settings);
+  const begun = performance.now();
+  for (let edit = 0; edit < work.variations; edit++) {
+    const place = { session, from, mask: union, edit, edits: work.variations, previews: work.previews };
+    const node = await session.edit(work.instruction, {
+      ...settings,
+      seed: BigInt(work.settings.seed ?? 0) + BigInt(edit),
+      mask,
+      regions,
+      from,
+      signal: watch.signal,
+      onProgress: watcher(watch, place, begun),
+    });
+    await hand(session, node, edit, watch);
+    // Who keeps this one has seen enough.
+    if (watch.keep()) break;
+  }
+  return {};
+}
+
+/** Hands a finished node to the server, with its picture and its drift. */
+export async function hand(session: Session, node: Node, edit: number, { send }: Watch): Promise<void> {
+  const picture = await node.render();
+  await session.drift(node);
+  const png = await encodePng(picture, await pngMetadata(session, node));
+  send({ type: "node", edit, ...(await packNode(session, node)), png });
+}
+
+export function regionsOf(
+  regions: readonly WorkRegion[],
+  maskOf: (id: string) => Mask,
+): { instruction: string; weight?: number; mask?: Mask }[] {
+  return regions.map(({ instruction, weight, mask }) => ({
+    instruction,
+    weight,
+    mask: mask ? maskOf(mask.id) : undefined,
+  }));
+}
+
+/** What session.edit takes, without the seed. */
+export function settingsOf({ seed: _, ...settings }: WorkSettings): Partial<SessionEditOptions> {
+  return settings as Partial<SessionEditOptions>;
+}
+
+/** The mask itself; one that the model finds is found once, and serves every variation. */
+export async function placeOf(
+  session: Session,
+  from: Node,
+  instruction: string,
+  mask: WorkMask,
+  maskOf: (id: string) => Mask,
+  signal: AbortSignal,
+): Promise<Mask | undefined> {
+  if (mask === null) return undefined;
+  if ("id" in mask) return maskOf(mask.id);
+  return session.relevance(instruction, { ...mask.auto, from, signal });
+}

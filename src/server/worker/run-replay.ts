@@ -1,0 +1,52 @@
+/** A replay job: a step with changes, then what followed it with its own recipes. Each node is handed over as it is done. */
+import type { EditModel } from "../../models/model.ts";
+import { editAgain, type ReplayChanges } from "../../session/replay.ts";
+import type { Session } from "../../session/session.ts";
+import { readMasks } from "./masks.ts";
+import { type Watch, watcher } from "./previews.ts";
+import type { Params, Result } from "./protocol.ts";
+import { hand, placeOf, regionsOf, settingsOf } from "./run-edit.ts";
+import { nodeOf, type SessionCache } from "./session-cache.ts";
+
+export async function runReplay(
+  model: EditModel,
+  cache: SessionCache,
+  { session: id, work, masks }: Params<"replay">,
+  watch: Watch,
+): Promise<Result<"replay">> {
+  const session = await cache.get(id, model, work.nodes);
+  const begun = performance.now();
+  const replaced: Record<string, string> = {};
+  for (const [edit, oldId] of work.nodes.entries()) {
+    const old = nodeOf(session, oldId);
+    const from = nodeOf(session, replaced[old.parent!.id] ?? old.parent!.id);
+    const changes = edit === 0 ? await changesOf(session, work, masks, watch.signal) : {};
+    // What is covered is only known for certain when the step is done; the old step's place is near enough for a preview.
+    const mask = changes.mask === undefined ? old.mask : undefined;
+    const place = { session, from, mask, edit, edits: work.nodes.length, previews: work.previews };
+    const onProgress = watcher(watch, place, begun);
+    const node = await editAgain(session, old.recipe!, from, changes, { signal: watch.signal, onProgress });
+    replaced[oldId] = node.id;
+    await hand(session, node, edit, watch);
+  }
+  return { replaced };
+}
+
+async function changesOf(
+  session: Session,
+  work: Params<"replay">["work"],
+  masks: Params<"replay">["masks"],
+  signal: AbortSignal,
+): Promise<ReplayChanges> {
+  const maskOf = await readMasks(masks);
+  const old = session.nodes.get(work.from)!;
+  const { instruction = old.recipe!.regions[0]!.instruction, settings } = work;
+  const place = () => placeOf(session, old.parent!, instruction, work.mask!, maskOf, signal);
+  return {
+    ...settingsOf(settings),
+    seed: settings.seed === undefined ? undefined : BigInt(settings.seed),
+    instruction: work.instruction,
+    mask: work.mask === undefined ? undefined : work.mask === null ? null : await place(),
+    regions: work.regions && regionsOf(work.regions, maskOf),
+  };
+}

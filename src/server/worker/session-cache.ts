@@ -1,0 +1,79 @@
+/**
+ * Sessions that were used lately. Nodes never change, so a copy here is never wrong, it can only lack a node; then the
+ * session is fetched again.
+ */
+import { randomBytes } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EmilieError } from "../../errors.ts";
+import type { EditModel } from "../../models/model.ts";
+import type { Node } from "../../session/session.ts";
+import { loadSession, type StoredSession } from "../../session/store.node.ts";
+
+/** An open session holds its original and up to eight pictures: 36 bytes a pixel. */
+const MAX_PIXELS = 24_000_000;
+const MAX_SESSIONS = 64;
+
+export class SessionCache {
+  readonly #sessions = new Map<string, StoredSession>();
+  readonly #loading = new Map<string, Promise<StoredSession>>();
+  readonly #fetch: (id: string) => Promise<Uint8Array | null>;
+
+  constructor(fetch: (id: string) => Promise<Uint8Array | null>) {
+    this.#fetch = fetch;
+  }
+
+  add(id: string, session: StoredSession): void {
+    this.#sessions.delete(id);
+    this.#sessions.set(id, session);
+    let pixels = 0;
+    // The newest first; always one.
+    [...this.#sessions].reverse().forEach(([key, { original }], i) => {
+      pixels += original.width * original.height;
+      if (i > 0 && (pixels > MAX_PIXELS || i >= MAX_SESSIONS)) this.#sessions.delete(key);
+    });
+  }
+
+  /** The session with all of these nodes. @throws EmilieError "server.missing" */
+  async get(id: string, model: EditModel, nodes: readonly string[]): Promise<StoredSession> {
+    const has = (session: StoredSession) => nodes.every((node) => session.nodes.has(node));
+    const known = this.#sessions.get(id);
+    const session = known && has(known) ? known : await this.#load(id, model);
+    this.add(id, session);
+    const lost = nodes.find((node) => !session.nodes.has(node));
+    if (lost !== undefined)
+      throw new EmilieError("server.missing", `There is no node ${lost} in this session.`);
+    return session;
+  }
+
+  clear(): void {
+    this.#sessions.clear();
+  }
+
+  #load(id: string, model: EditModel): Promise<StoredSession> {
+    const running = this.#loading.get(id);
+    if (running) return running;
+    const load = this.#read(id, model).finally(() => this.#loading.delete(id));
+    this.#loading.set(id, load);
+    return load;
+  }
+
+  async #read(id: string, model: EditModel): Promise<StoredSession> {
+    const bytes = await this.#fetch(id);
+    if (!bytes)
+      throw new EmilieError("server.missing", `There is no session ${id}; it may have been deleted.`);
+    const file = join(tmpdir(), `emilie-${process.pid}-${randomBytes(6).toString("hex")}.emilie`);
+    try {
+      await writeFile(file, bytes, { mode: 0o600 });
+      return await loadSession(file, { model });
+    } finally {
+      await rm(file, { force: true });
+    }
+  }
+}
+
+/** A node that the cache has made sure of. */
+export function nodeOf(session: StoredSession, id: string): Node {
+  return session.nodes.get(id)!;
+}

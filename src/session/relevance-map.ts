@@ -1,0 +1,50 @@
+/** Where the model thinks that an instruction belongs (method/relevance.ts), in the picture's own pixels. */
+import type { Mask } from "../images/mask.ts";
+import { resolveOptions } from "../method/edit.ts";
+import { type RelevanceOptions, relevance } from "../method/relevance.ts";
+import { createSchedule } from "../samplers/index.ts";
+import { createNoise } from "../tensor/noise.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Session } from "./session.ts";
+import type { Node } from "./tree-node.ts";
+
+/** How a map of relevance is made. */
+export interface RelevanceMapOptions extends RelevanceOptions {
+  /** The node to look at. Default: the head. */
+  readonly from?: Node;
+  /** Of the noise under which the predictions are compared. Default 0. */
+  readonly seed?: number | bigint;
+}
+
+/** Where an instruction would act. */
+export interface RelevanceMap {
+  /** How much, from 0 to 1. */
+  readonly map: Mask;
+  /** 1 where the map reaches the threshold, 0 elsewhere. */
+  readonly mask: Mask;
+}
+
+/** The map of an instruction, and the mask that is its upper part. */
+export async function relevanceMap(
+  session: Session,
+  instruction: string,
+  options: RelevanceMapOptions = {},
+): Promise<RelevanceMap> {
+  const { from = session.head, seed = 0, ...rest } = options;
+  const { model } = session;
+  const { steps, sampler } = resolveOptions(model);
+  const schedule = createSchedule(model.schedulerConfig, { sampler, steps: Math.max(steps, 20) });
+  const found = await relevance(model, from.latent, instruction, schedule, createNoise(seed), rest);
+  return { map: inPixels(found.map, session), mask: inPixels(found.mask, session) };
+}
+
+function inPixels(mask: Tensor, { original: { width, height } }: Session): Mask {
+  const [, h, w] = mask.shape as [number, number, number];
+  // Each latent pixel becomes its footprint, with hard edges: what the latent may not change, the picture shows unchanged.
+  const data = new Float32Array(width * height);
+  for (let i = 0; i < data.length; i++) {
+    const y = Math.floor((Math.floor(i / width) * h) / height);
+    data[i] = mask.data[y * w + Math.floor(((i % width) * w) / width)]!;
+  }
+  return { width, height, data };
+}

@@ -1,0 +1,109 @@
+/** Edit scripts as files, JSON or YAML; what is wrong in one is said with its line. */
+import { open } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isNode, LineCounter, parseDocument, stringify } from "yaml";
+import { EmilieError } from "../errors.ts";
+import { readPicture } from "../images/codec.node.ts";
+import type { Picture } from "../images/picture.ts";
+import type { EditScript } from "./edit-script.ts";
+import { type RunScriptOptions, runScript as run } from "./run-script.ts";
+import { planScript, type ScriptIssue, scriptIssue, wrongScript } from "./script.ts";
+import type { Session } from "./session.ts";
+import type { Node } from "./tree-node.ts";
+
+/** Ten thousand steps of ordinary length; a larger file is no script. */
+export const MAX_SCRIPT_BYTES = 10_000_000;
+
+/**
+ * Reads an edit script (.json, .yaml, .yml; JSON is YAML too).
+ * Throws io.failed, and option.invalid naming file, line, key and place.
+ */
+export async function readScript(path: string | URL): Promise<EditScript> {
+  const name = basename(path.toString());
+  return parseScript(await readText(path), name);
+}
+
+/** The script in a text; `called` is its name in messages. Throws option.invalid naming line, key and place. */
+export function parseScript(text: string, called = "The edit script"): EditScript {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const lineAt = (offset: number | undefined) =>
+    offset === undefined ? undefined : lines.linePos(offset).line;
+  const [problem] = document.errors;
+  if (problem) {
+    const [what] = problem.message.split("\n");
+    throw wrongScript(
+      called,
+      { path: [], message: `it is not YAML or JSON (${what})` },
+      lineAt(problem.pos[0]),
+    );
+  }
+  let value: unknown;
+  try {
+    // Aliases are followed at most a hundred times, so that a small file cannot unfold into a large one.
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (cause) {
+    throw wrongScript(called, {
+      path: [],
+      message: `it unfolds into too much (${(cause as Error).message})`,
+    });
+  }
+  const issue = scriptIssue(value);
+  if (issue) throw wrongScript(called, issue, lineAt(offsetOf(document, issue)));
+  planScript(value, called);
+  return value as EditScript;
+}
+
+/** The script as YAML, which parseScript reads. */
+export function formatScript(script: EditScript): string {
+  return stringify(script, { lineWidth: 0 });
+}
+
+/** Where an issue stands: at its value, or where that has no place of its own, at what holds it. */
+function offsetOf(document: ReturnType<typeof parseDocument>, { path }: ScriptIssue): number | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return isNode(document.contents) ? document.contents.range?.[0] : undefined;
+}
+
+/**
+ * Runs an edit script in a session (see run-script.ts). A string is the path of a script file, whose masks are looked for
+ * beside it; masks of a script that is given as an object, in the working folder.
+ */
+export async function runScript(
+  session: Session,
+  script: EditScript | string | URL,
+  options: RunScriptOptions = {},
+): Promise<Map<string, Node>> {
+  const isFile = typeof script === "string" || script instanceof URL;
+  const folder = isFile ? dirname(script instanceof URL ? fileURLToPath(script) : script) : ".";
+  const readFile = (name: string) => readBeside(folder, name);
+  return run(session, isFile ? await readScript(script) : script, { readFile, ...options });
+}
+
+/** Reads a picture by a name that is relative to a folder. */
+export function readBeside(folder: string, name: string): Promise<Picture> {
+  return readPicture(resolve(folder, name));
+}
+
+async function readText(path: string | URL): Promise<string> {
+  try {
+    const handle = await open(path, "r");
+    try {
+      const { size } = await handle.stat();
+      if (size > MAX_SCRIPT_BYTES)
+        throw new Error(`it has ${size} bytes, and at most ${MAX_SCRIPT_BYTES} are read`);
+      return await handle.readFile("utf8");
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EmilieError("io.failed", `The edit script ${path.toString()} cannot be read: ${reason}`, {
+      cause,
+    });
+  }
+}

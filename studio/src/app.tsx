@@ -1,0 +1,111 @@
+import { Dialog, Tooltip } from "radix-ui";
+import { type ReactNode, useEffect } from "react";
+import { Stage } from "./canvas/stage.tsx";
+import { Dock } from "./edit/dock.tsx";
+import { SettingsPanel } from "./edit/settings.tsx";
+import { ContactSheet } from "./edit/variations.tsx";
+import { Filmstrip } from "./history/filmstrip.tsx";
+import { History } from "./history/history.tsx";
+import { useDrop } from "./shell/drop.tsx";
+import { ForeignNotice } from "./shell/foreign.tsx";
+import { KeySheet, listenToKeys } from "./shell/keys.tsx";
+import { Notices } from "./shell/notices.tsx";
+import { Topbar } from "./shell/topbar.tsx";
+import { Broken, Opening } from "./start/opening.tsx";
+import { Start } from "./start/start.tsx";
+import { set, useStudio } from "./state/store.ts";
+import { useMedia } from "./ui/media.ts";
+
+export function App() {
+  const phase = useStudio((s) => s.phase);
+  const dropping = useDrop();
+  useEffect(listenToKeys, []);
+  useEffect(() => {
+    const change = () => set({ online: navigator.onLine });
+    addEventListener("online", change);
+    addEventListener("offline", change);
+    return () => {
+      removeEventListener("online", change);
+      removeEventListener("offline", change);
+    };
+  }, []);
+  return (
+    <Tooltip.Provider delayDuration={400} skipDelayDuration={200}>
+      <div className="app" data-phase={phase.kind}>
+        <Topbar />
+        {phase.kind === "start" && <Start />}
+        {phase.kind === "opening" && <Opening />}
+        {phase.kind === "broken" && <Broken message={phase.message} />}
+        {phase.kind === "editing" && <Editor />}
+        <Notices />
+        <KeySheet />
+        {dropping && (
+          <div className="drop" aria-hidden>
+            <span>Drop to open</span>
+          </div>
+        )}
+      </div>
+    </Tooltip.Provider>
+  );
+}
+
+function Editor() {
+  const choosing = useStudio((s) => s.variations.length > 0 && s.job === null);
+  const [narrow, tiny] = [useMedia("(max-width: 1023px)"), useMedia("(max-width: 719px)")];
+  return (
+    <>
+      {!tiny && (
+        <aside className="side left">
+          <History />
+        </aside>
+      )}
+      <main className="middle">
+        {tiny && <Filmstrip />}
+        <div className="stage-holder">
+          <Stage />
+          <ForeignNotice />
+          {choosing && <ContactSheet />}
+        </div>
+        <Dock />
+      </main>
+      {tiny && (
+        <Sheet panel="history" title="History">
+          <History />
+        </Sheet>
+      )}
+      {narrow ? (
+        <Sheet panel="settings" title="Settings">
+          <SettingsPanel />
+        </Sheet>
+      ) : (
+        <aside className="side right">
+          <SettingsPanel />
+        </aside>
+      )}
+    </>
+  );
+}
+
+/** What has no room beside the picture, over its lower part. */
+function Sheet({
+  panel,
+  title,
+  children,
+}: {
+  panel: "settings" | "history";
+  title: string;
+  children: ReactNode;
+}) {
+  const open = useStudio((s) => s.panel === panel);
+  return (
+    <Dialog.Root open={open} onOpenChange={(next) => set({ panel: next ? panel : null })}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="overlay" />
+        <Dialog.Content className="sheet" aria-describedby={undefined}>
+          <Dialog.Title className="visually-hidden">{title}</Dialog.Title>
+          {children}
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}

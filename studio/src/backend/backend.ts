@@ -1,0 +1,162 @@
+/**
+ * What the studio needs from whoever computes. Two implementations: the page itself, and `emilie serve` over HTTP. All
+ * views are plain values; a change gives the new view of the whole session, so that the page never guesses.
+ */
+import type { Drift, Mask, Picture } from "../../../src/web.ts";
+
+export interface ModelDefaults {
+  readonly steps: number;
+  readonly textGuidance: number;
+  readonly imageGuidance: number;
+  readonly sampler: string;
+}
+
+export interface ModelInfo {
+  readonly id: string;
+  readonly title: string;
+  /** One sentence for people. */
+  readonly summary: string;
+  /** What it can do, as groups of instructions that work. */
+  readonly can: readonly { readonly title: string; readonly instructions: readonly string[] }[];
+  /** What it cannot, said before it is tried. */
+  readonly cannot: string;
+  /** The longer side it works at, in pixels. */
+  readonly nativeSize: number;
+  readonly defaults: ModelDefaults;
+  readonly samplers: readonly string[];
+  readonly controls: readonly string[];
+  /** Of what has to be fetched before it runs. */
+  readonly bytes?: number;
+  /** Why it cannot be chosen here, and what to do; absent where it can. */
+  readonly unavailable?: string;
+}
+
+export interface NodeRegion {
+  readonly instruction: string;
+  readonly hasMask: boolean;
+  readonly weight?: number;
+}
+
+export interface NodeSettings {
+  readonly seed: string;
+  readonly steps: number;
+  readonly sampler: string;
+  readonly textGuidance: number;
+  readonly imageGuidance: number;
+  readonly control: string;
+  readonly strength: number;
+}
+
+export interface NodeView {
+  readonly id: string;
+  readonly parent: string | null;
+  readonly name?: string;
+  /** "" for the original. */
+  readonly instruction: string;
+  readonly regions: readonly NodeRegion[];
+  readonly settings: NodeSettings | null;
+  readonly hasMask: boolean;
+  /** False where no mask left anything to change. */
+  readonly changed: boolean;
+  readonly seconds: number;
+  readonly drift?: Drift;
+}
+
+export interface SessionView {
+  readonly id: string;
+  readonly name: string;
+  readonly model: string;
+  readonly width: number;
+  readonly height: number;
+  readonly head: string;
+  /** The original first, every node after its parent. */
+  readonly nodes: readonly NodeView[];
+  /** How well the model can redraw the original, in dB; low where the picture is not of its world. Absent: not known. */
+  readonly redrawn?: number;
+}
+
+export interface SessionSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly edits: number;
+  /** Milliseconds since 1970. */
+  readonly updated: number;
+  readonly thumbnail?: Blob | string;
+}
+
+export interface EditSettings {
+  readonly seed: bigint;
+  readonly strength: number;
+  readonly steps?: number;
+  readonly sampler?: string;
+  readonly textGuidance?: number;
+  readonly imageGuidance?: number;
+  readonly control?: string;
+}
+
+export interface EditRequest extends EditSettings {
+  readonly from: string;
+  readonly regions: readonly {
+    readonly instruction: string;
+    readonly mask?: Mask;
+    readonly weight?: number;
+  }[];
+}
+
+export interface ReplayRequest extends Partial<EditSettings> {
+  readonly node: string;
+  readonly instruction?: string;
+}
+
+export interface Progress {
+  /** Steps done; 0 before the first. */
+  readonly step: number;
+  readonly steps: number;
+  /** What the finished edit would show by now, laid over its parent. */
+  readonly preview?: Picture;
+}
+
+export interface Call {
+  readonly signal?: AbortSignal;
+  /** Ends the edit with its preview as the result; the recipe says after which step. */
+  readonly keep?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface Loading {
+  readonly signal?: AbortSignal;
+  /** What is being waited for, and how much of it is there, from 0 to 1, where that is known. */
+  readonly onLoading?: (what: string, fraction?: number) => void;
+}
+
+export type PictureFormat = "png" | "jpeg" | "webp" | "avif";
+
+export interface Backend {
+  readonly kind: "page" | "server";
+  /** Where pictures go, for people who care. */
+  readonly privacy: string;
+  readonly formats: readonly PictureFormat[];
+  /** Hears of what went wrong beside what was asked for, as a session that could not be saved; what was asked for is done. */
+  onTrouble?: (error: unknown) => void;
+  models(): Promise<readonly ModelInfo[]>;
+  sessions(): Promise<readonly SessionSummary[]>;
+  /** Opens a picture, or a session file. */
+  open(file: Blob, name: string, model: string, loading?: Loading): Promise<SessionView>;
+  resume(id: string, loading?: Loading): Promise<SessionView>;
+  forget(id: string): Promise<void>;
+  edit(id: string, request: EditRequest, call?: Call): Promise<SessionView>;
+  replay(id: string, request: ReplayRequest, call?: Call): Promise<SessionView>;
+  moveHead(id: string, node: string): Promise<SessionView>;
+  renameSession(id: string, name: string): Promise<SessionView>;
+  rename(id: string, node: string, name: string): Promise<SessionView>;
+  /** With everything that was made from it. */
+  remove(id: string, nodes: readonly string[]): Promise<SessionView>;
+  picture(id: string, node: string): Promise<Picture>;
+  /** Where the node was allowed to change, of one region or of all; null: everywhere. */
+  mask(id: string, node: string, region?: number): Promise<Mask | null>;
+  /** How much an instruction concerns each place, from 0 to 1. */
+  heat(id: string, node: string, instruction: string, call?: Call): Promise<Mask>;
+  measure(id: string, node: string): Promise<SessionView>;
+  exportPicture(id: string, node: string, format: PictureFormat, quality: number): Promise<Blob>;
+  exportSession(id: string): Promise<Blob>;
+}

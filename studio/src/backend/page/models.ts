@@ -1,0 +1,71 @@
+/** What runs in the page, and what would run with a server. */
+import { CONTROLS, samplers } from "../../../../src/web.ts";
+import type { ModelInfo } from "../backend.ts";
+
+/** The kinds of edit that picturebook was trained on, in phrasings that it knows; its strong kinds first. */
+export const PICTUREBOOK: ModelInfo = {
+  id: "picturebook",
+  title: "picturebook",
+  summary:
+    "A small model for drawings of its own world: a house, trees, a car or a boat, a balloon, weather, seasons.",
+  can: [
+    { title: "Season", instructions: ["make it winter", "make it autumn", "make it summer"] },
+    { title: "Time", instructions: ["make it night", "make it sunset", "make it day"] },
+    {
+      title: "Colour",
+      instructions: [
+        "paint the roof blue",
+        "paint the house yellow",
+        "paint the boat green",
+        "paint the car purple",
+      ],
+    },
+    {
+      title: "Add",
+      instructions: [
+        "add a red balloon on the left",
+        "plant a pine tree on the left",
+        "add clouds",
+        "add fog",
+      ],
+    },
+    {
+      title: "Remove",
+      instructions: [
+        "remove the clouds",
+        "remove the tree on the right",
+        "remove the boat",
+        "remove the balloon",
+      ],
+    },
+    {
+      title: "Exchange",
+      instructions: [
+        "replace the sun with a moon",
+        "turn the left tree into a pine tree",
+        "make it black and white",
+      ],
+    },
+  ],
+  cannot:
+    "It works at 128 pixels and knows nothing else: no photographs, people, animals or rain. Colours of small things, fog and “make it day” often miss.",
+  nativeSize: 128,
+  defaults: { steps: 8, textGuidance: 1, imageGuidance: 1, sampler: "ddim" },
+  samplers: Object.keys(samplers),
+  controls: CONTROLS,
+  bytes: 41_700_000,
+};
+
+export const ELSEWHERE: ModelInfo = {
+  ...PICTUREBOOK,
+  id: "timbrooks/instruct-pix2pix",
+  title: "InstructPix2Pix",
+  summary:
+    "Photographs and anything else, in the words of everyday language. A full-size checkpoint of 3 GB.",
+  can: [],
+  cannot: "On a processor without a graphics card an edit takes minutes.",
+  nativeSize: 512,
+  bytes: undefined,
+  unavailable:
+    "Too large for a page. On your own machine: npx emilie pull timbrooks/instruct-pix2pix, then npx emilie studio.",
+};

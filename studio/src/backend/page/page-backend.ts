@@ -1,0 +1,309 @@
+/** Everything in the page: picturebook on onnxruntime-web in a worker, sessions in IndexedDB. Nothing leaves the browser. */
+import {
+  type EditModel,
+  EmilieError,
+  loadModel,
+  type Mask,
+  type Node,
+  openSession,
+  openStoredSession,
+  type Picture,
+  preview,
+  readPicture,
+  readSessionFile,
+  type Session,
+  type SessionEditOptions,
+  sessionFile,
+  sessionParts,
+} from "../../../../src/web.ts";
+import { encodePicture, thumbnail } from "../../ui/pictures.ts";
+import type {
+  Backend,
+  Call,
+  EditRequest,
+  Loading,
+  ModelInfo,
+  PictureFormat,
+  ReplayRequest,
+  SessionSummary,
+  SessionView,
+} from "../backend.ts";
+import { modelFetch } from "./model-files.ts";
+import { ELSEWHERE, PICTUREBOOK } from "./models.ts";
+import { largest, redrawn, settings } from "./parts.ts";
+import { deleteSession, listSessions, readSession, updateSession, writeSession } from "./storage.ts";
+import { viewSession } from "./view.ts";
+
+interface Opened {
+  readonly id: string;
+  name: string;
+  readonly session: Session;
+  readonly redrawn?: number;
+}
+
+/** Of the time between two previews, at most so much goes into decoding them. */
+const PREVIEW_SHARE = 0.5;
+
+export class PageBackend implements Backend {
+  readonly kind = "page";
+  readonly privacy = "Everything is computed in this page. Your pictures do not leave your browser.";
+  readonly formats: readonly PictureFormat[] = ["png", "jpeg", "webp"];
+  onTrouble?: (error: unknown) => void;
+  readonly #base: string;
+  #model: Promise<EditModel> | undefined;
+  readonly #fetched = { bytes: 0, listener: (_: number) => {} };
+  #opened: Opened | undefined;
+  /** Saves run one after the other; a later one has everything of an earlier. */
+  #saving: Promise<void> = Promise.resolve();
+
+  /** `base` is the address of the page's folder, which holds models/ and examples/. */
+  constructor(base: string) {
+    this.#base = base;
+  }
+
+  async models(): Promise<readonly ModelInfo[]> {
+    return [PICTUREBOOK, ELSEWHERE];
+  }
+
+  async sessions(): Promise<readonly SessionSummary[]> {
+    return (await listSessions()).map(({ id, name, edits, updated, thumbnail }) => ({
+      id,
+      name,
+      edits,
+      updated,
+      thumbnail,
+    }));
+  }
+
+  async open(file: Blob, name: string, _model: string, loading: Loading = {}): Promise<SessionView> {
+    const isSession = name.toLowerCase().endsWith(".emilie");
+    // What cannot be read is said before a model is waited for.
+    const container = isSession ? await readSessionFile(file, name) : null;
+    const original = isSession ? null : await readPicture(file);
+    const model = await this.#load(loading);
+    const id = crypto.randomUUID();
+    const title = name.replace(/\.[a-z0-9]+$/i, "");
+    if (container) {
+      const { session } = await openStoredSession(model, container, name);
+      this.#opened = { id, name: title, session };
+    } else {
+      loading.onLoading?.("Reading the picture");
+      const session = await openSession(model, original!, { signal: loading.signal });
+      this.#opened = { id, name: title, session, redrawn: await redrawn(session) };
+    }
+    await this.#save();
+    return this.#view();
+  }
+
+  async resume(id: string, loading: Loading = {}): Promise<SessionView> {
+    if (this.#opened?.id === id) return this.#view();
+    const kept = await readSession(id);
+    if (!kept) {
+      throw new EmilieError(
+        "io.failed",
+        "This session is not in this browser any more. Open its picture again.",
+      );
+    }
+    const { stored, pieces } = kept;
+    const model = await this.#load(loading);
+    const { session } = await openStoredSession(model, { manifest: stored.manifest, pieces }, stored.name);
+    this.#opened = { id, name: stored.name, session, redrawn: stored.redrawn };
+    return this.#view();
+  }
+
+  async forget(id: string): Promise<void> {
+    if (this.#opened?.id === id) this.#opened = undefined;
+    await deleteSession(id);
+  }
+
+  async edit(id: string, request: EditRequest, call: Call = {}): Promise<SessionView> {
+    const { session } = this.#current(id);
+    const from = this.#node(request.from);
+    const [first, ...rest] = request.regions;
+    if (!first) throw new EmilieError("option.invalid", "An edit needs an instruction.");
+    const masks = request.regions.map(({ mask }) => mask);
+    const whole = masks.some((mask) => !mask) ? undefined : largest(masks as Mask[]);
+    await session.edit(first.instruction, {
+      ...settings(request),
+      from,
+      mask: first.mask,
+      regions: rest,
+      signal: call.signal,
+      onProgress: this.#progress(session, from, whole, call),
+    });
+    // The picture is decoded before the edit counts as done: it is what the waiting was for.
+    await session.head.render({ signal: call.signal });
+    await this.#save();
+    return this.#view();
+  }
+
+  async replay(
+    id: string,
+    { node, instruction, ...changes }: ReplayRequest,
+    call: Call = {},
+  ): Promise<SessionView> {
+    const { session } = this.#current(id);
+    const changed = { ...settings(changes), ...(instruction === undefined ? {} : { instruction }) };
+    await session.replay(this.#node(node), changed, {
+      signal: call.signal,
+      onProgress: ({ step, steps }) => call.onProgress?.({ step: step + 1, steps }),
+    });
+    await session.head.render({ signal: call.signal });
+    await this.#save();
+    return this.#view();
+  }
+
+  async moveHead(id: string, node: string): Promise<SessionView> {
+    this.#current(id).session.head = this.#node(node);
+    void this.#save();
+    return this.#view();
+  }
+
+  async renameSession(id: string, name: string): Promise<SessionView> {
+    this.#current(id).name = name.trim() || "Untitled";
+    await updateSession(id, { name: this.#current(id).name });
+    return this.#view();
+  }
+
+  async rename(id: string, node: string, name: string): Promise<SessionView> {
+    this.#current(id).session.rename(this.#node(node), name);
+    await this.#save();
+    return this.#view();
+  }
+
+  async remove(id: string, nodes: readonly string[]): Promise<SessionView> {
+    const { session } = this.#current(id);
+    for (const node of nodes) if (session.nodes.has(node)) session.delete(this.#node(node));
+    await this.#save();
+    return this.#view();
+  }
+
+  async picture(id: string, node: string): Promise<Picture> {
+    this.#current(id);
+    return this.#node(node).render();
+  }
+
+  async mask(id: string, node: string, region?: number) {
+    const { session } = this.#current(id);
+    const { recipe, mask } = this.#node(node);
+    if (region === undefined) return mask ?? null;
+    const hash = recipe?.regions[region]?.mask?.sha256;
+    return (hash && session.masks.get(hash)) || null;
+  }
+
+  async heat(id: string, node: string, instruction: string, { signal }: Call = {}) {
+    const { session } = this.#current(id);
+    return (await session.relevanceMap(instruction, { from: this.#node(node), signal })).map;
+  }
+
+  async measure(id: string, node: string): Promise<SessionView> {
+    const { session } = this.#current(id);
+    if (session.nodes.has(node)) await session.drift(this.#node(node));
+    void this.#save();
+    return this.#view();
+  }
+
+  async exportPicture(id: string, node: string, format: PictureFormat, quality: number): Promise<Blob> {
+    return encodePicture(await this.picture(id, node), format, quality);
+  }
+
+  exportSession(id: string): Promise<Blob> {
+    return sessionFile(this.#current(id).session);
+  }
+
+  /** Fetches the model before it is asked for. */
+  warm(): void {
+    this.#load({}).catch(() => {});
+  }
+
+  #load({ onLoading }: Loading): Promise<EditModel> {
+    const total = PICTUREBOOK.bytes!;
+    this.#fetched.listener = (bytes) => onLoading?.("Loading picturebook", Math.min(1, bytes / total));
+    onLoading?.("Loading picturebook", Math.min(1, this.#fetched.bytes / total));
+    this.#model ??= loadModel(`${this.#base}models/picturebook`, {
+      id: "picturebook",
+      fetch: modelFetch((bytes) => {
+        this.#fetched.bytes += bytes;
+        this.#fetched.listener(this.#fetched.bytes);
+      }),
+    });
+    // A failed load, as without a network, is tried again when asked again.
+    this.#model.catch(() => {
+      this.#model = undefined;
+    });
+    return this.#model;
+  }
+
+  #progress(
+    session: Session,
+    from: Node,
+    mask: SessionEditOptions["mask"] | undefined,
+    { onProgress, signal, keep }: Call,
+  ) {
+    const place = typeof mask === "string" ? undefined : mask;
+    let [free, cost] = [0, 0];
+    return async ({
+      step,
+      steps,
+      denoised,
+    }: Parameters<NonNullable<SessionEditOptions["onProgress"]>>[0]) => {
+      const now = performance.now();
+      const due = step < 2 ? cost === 0 : now - free >= cost * (1 / PREVIEW_SHARE - 1);
+      if (!onProgress || signal?.aborted || keep?.aborted || !due || step + 1 === steps) {
+        onProgress?.({ step: step + 1, steps });
+        return keep?.aborted ? ("keep" as const) : undefined;
+      }
+      const picture = await preview(session, from, denoised, place);
+      free = performance.now();
+      cost = free - now;
+      onProgress({ step: step + 1, steps, preview: picture });
+      // The answer may have come while the preview was decoded: then it is what was meant.
+      return keep?.aborted ? ("keep" as const) : undefined;
+    };
+  }
+
+  #current(id: string): Opened {
+    if (this.#opened?.id === id) return this.#opened;
+    throw new EmilieError(
+      "io.failed",
+      "Another session is open here now. Reload the page to go on with this one.",
+    );
+  }
+
+  #node(id: string): Node {
+    const node = this.#opened?.session.nodes.get(id);
+    if (node) return node;
+    throw new EmilieError("option.invalid", "This step is not in the history any more.");
+  }
+
+  #view(): SessionView {
+    const { id, name, session, redrawn } = this.#opened!;
+    return viewSession(id, name, session, redrawn);
+  }
+
+  /** Never rejects: where the disk is full the session goes on, and the listener hears of it. */
+  #save(): Promise<void> {
+    const { id, session, redrawn } = this.#opened!;
+    const save = async () => {
+      if (this.#opened?.id !== id) return;
+      const parts = await sessionParts(session);
+      const picture = await thumbnail(await session.head.render(), 256);
+      const facts = {
+        id,
+        name: this.#opened.name,
+        edits: session.nodes.size - 1,
+        updated: Date.now(),
+        redrawn,
+      };
+      await writeSession({ ...facts, thumbnail: picture, manifest: parts.manifest }, parts);
+    };
+    this.#saving = this.#saving.then(save).catch((cause: Error) => {
+      const full = cause.name === "QuotaExceededError";
+      const message = full
+        ? "The browser's storage is full, so this session is not saved any more. Save it as a file, or delete old sessions."
+        : `This session could not be saved in the browser (${cause.message}). Save it as a file.`;
+      this.onTrouble?.(new EmilieError("io.failed", message, { cause }));
+    });
+    return this.#saving;
+  }
+}

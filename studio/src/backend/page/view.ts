@@ -1,0 +1,45 @@
+/** A session of the library as the plain values that the studio shows. */
+import type { Node, Session } from "../../../../src/web.ts";
+import type { NodeView, SessionView } from "../backend.ts";
+
+export function viewNode(node: Node): NodeView {
+  const { id, parent, name, instruction, recipe, changed, cost, drift } = node;
+  return {
+    id,
+    parent: parent?.id ?? null,
+    name,
+    instruction,
+    regions:
+      recipe?.regions.map(({ instruction, mask, weight }) => ({
+        instruction,
+        hasMask: mask !== null,
+        weight,
+      })) ?? [],
+    settings: recipe && {
+      seed: recipe.seed,
+      steps: recipe.steps,
+      sampler: recipe.sampler,
+      textGuidance: recipe.textGuidance,
+      imageGuidance: recipe.imageGuidance,
+      control: recipe.control,
+      strength: recipe.strength ?? 1,
+    },
+    hasMask: recipe?.regions.every(({ mask }) => mask !== null) ?? false,
+    changed,
+    seconds: cost.seconds,
+    drift,
+  };
+}
+
+export function viewSession(id: string, name: string, session: Session, redrawn?: number): SessionView {
+  return {
+    id,
+    name,
+    model: session.modelFacts.id,
+    width: session.original.width,
+    height: session.original.height,
+    head: session.head.id,
+    nodes: [...session.nodes.values()].map(viewNode),
+    redrawn,
+  };
+}

@@ -1,0 +1,216 @@
+/** `emilie serve` over HTTP: it keeps the sessions and does the computing. */
+import { EmilieClient, EmilieError, type JobInfo, type ServerEvent } from "../../../../src/client/index.ts";
+import {
+  encodePng,
+  type Mask,
+  maskFromPicture,
+  type Picture,
+  pictureFromMask,
+  readPicture,
+} from "../../../../src/web.ts";
+import type {
+  Backend,
+  Call,
+  EditRequest,
+  Loading,
+  ModelInfo,
+  PictureFormat,
+  ReplayRequest,
+  SessionSummary,
+  SessionView,
+} from "../backend.ts";
+import { overParent } from "./preview.ts";
+import { viewModel, viewSession } from "./view.ts";
+
+/** Pictures kept decoded; the browser's own cache has the files of the others. */
+const KEPT_PICTURES = 12;
+
+export class ServerBackend implements Backend {
+  readonly kind = "server";
+  readonly privacy = "Pictures and sessions stay on the machine that runs emilie.";
+  readonly formats: readonly PictureFormat[] = ["png", "jpeg", "webp", "avif"];
+  readonly #client = new EmilieClient();
+  readonly #pictures = new Map<string, Promise<Picture>>();
+
+  async models(): Promise<readonly ModelInfo[]> {
+    const [info, { models, selected }] = await Promise.all([this.#client.info(), this.#client.models()]);
+    const views = models.map((model) => viewModel(model, info));
+    return views.sort((a, b) => Number(b.id === selected) - Number(a.id === selected));
+  }
+
+  async sessions(): Promise<readonly SessionSummary[]> {
+    const all = await this.#client.sessions();
+    return all
+      .sort((a, b) => b.modified - a.modified)
+      .map(({ id, name, head, nodeCount, modified }) => ({
+        id,
+        name,
+        edits: nodeCount - 1,
+        updated: modified,
+        thumbnail: this.#client.pictureUrl(id, head, { width: 256 }),
+      }));
+  }
+
+  async open(
+    file: Blob,
+    name: string,
+    model: string,
+    { signal, onLoading }: Loading = {},
+  ): Promise<SessionView> {
+    onLoading?.("Sending the picture");
+    const title = name.replace(/\.[a-z0-9]+$/i, "");
+    const named = new File([file], name, { type: file.type });
+    if (name.toLowerCase().endsWith(".emilie")) {
+      return viewSession(await this.#client.importSession(named, { name: title, signal }));
+    }
+    return viewSession(await this.#client.createSession(named, { name: title, model, signal }));
+  }
+
+  async resume(id: string, { signal }: Loading = {}): Promise<SessionView> {
+    return viewSession(await this.#client.session(id, { signal }));
+  }
+
+  forget(id: string): Promise<void> {
+    return this.#client.deleteSession(id);
+  }
+
+  async edit(id: string, request: EditRequest, call: Call = {}): Promise<SessionView> {
+    const { from, regions, seed, ...settings } = request;
+    const parts: Record<string, Blob> = {};
+    for (const [i, { mask }] of regions.entries()) if (mask) parts[`mask${i}`] = await maskFile(mask);
+    const placed = regions.map(({ instruction, mask, weight }, i) => ({
+      instruction,
+      weight,
+      mask: mask && { part: `mask${i}` },
+    }));
+    const [first, ...rest] = placed;
+    if (!first) throw new EmilieError("option.invalid", "An edit needs an instruction.");
+    const job = await this.#client.edit(
+      id,
+      {
+        ...settings,
+        ...{ from, instruction: first.instruction, mask: first.mask, regions: rest, seed: String(seed) },
+        // No value of the page's own type, which is text, and none of the server's enumerations is lost by this.
+        sampler: settings.sampler,
+        control: settings.control as never,
+      },
+      { parts },
+    );
+    const masks = regions.map(({ mask }) => mask);
+    const parent = await this.picture(id, from);
+    return this.#follow(id, job, call, { parent, masks: masks.includes(undefined) ? [] : (masks as Mask[]) });
+  }
+
+  async replay(id: string, request: ReplayRequest, call: Call = {}): Promise<SessionView> {
+    const { node, seed, control, ...changes } = request;
+    const body = {
+      ...changes,
+      seed: seed === undefined ? undefined : String(seed),
+      control: control as never,
+    };
+    return this.#follow(id, await this.#client.replay(id, node, body), call);
+  }
+
+  async moveHead(id: string, node: string): Promise<SessionView> {
+    return viewSession(await this.#client.setHead(id, node));
+  }
+
+  async renameSession(id: string, name: string): Promise<SessionView> {
+    return viewSession(await this.#client.renameSession(id, name.trim() || "Untitled"));
+  }
+
+  async rename(id: string, node: string, name: string): Promise<SessionView> {
+    await this.#client.renameNode(id, node, name);
+    return this.resume(id);
+  }
+
+  async remove(id: string, nodes: readonly string[]): Promise<SessionView> {
+    for (const node of nodes) await this.#client.deleteNode(id, node);
+    return this.resume(id);
+  }
+
+  picture(id: string, node: string): Promise<Picture> {
+    const key = `${id}/${node}`;
+    const picture = this.#pictures.get(key) ?? this.#client.picture(id, node).then(readPicture);
+    this.#pictures.delete(key);
+    this.#pictures.set(key, picture);
+    picture.catch(() => this.#pictures.delete(key));
+    const [oldest] = this.#pictures.keys();
+    if (this.#pictures.size > KEPT_PICTURES) this.#pictures.delete(oldest!);
+    return picture;
+  }
+
+  async mask(id: string, node: string, region?: number): Promise<Mask | null> {
+    const found = (await this.#client.session(id)).nodes.find((one) => one.id === node);
+    const hash = region === undefined ? undefined : found?.recipe?.regions[region]?.mask?.sha256;
+    if (!found?.hasMask || (region !== undefined && !hash)) return null;
+    const file = hash ? await this.#client.mask(id, hash) : await this.#client.nodeMask(id, node);
+    return maskFromPicture(await readPicture(file));
+  }
+
+  async heat(id: string, node: string, instruction: string, { signal }: Call = {}): Promise<Mask> {
+    const job = await this.#client.relevance(id, { from: node, instruction });
+    const { relevance } = await this.#finish(job, { signal });
+    if (!relevance) throw new EmilieError("io.failed", "The server found no map for this instruction.");
+    return maskFromPicture(await readPicture(await this.#client.mask(id, relevance.map)));
+  }
+
+  /** The server measures on its own; this asks how far it is. */
+  measure(id: string, _node: string): Promise<SessionView> {
+    return this.resume(id);
+  }
+
+  exportPicture(id: string, node: string, format: PictureFormat, quality: number): Promise<Blob> {
+    const lossy = format === "png" ? {} : { quality: Math.round(100 * quality) };
+    return this.#client.picture(id, node, { format, ...lossy });
+  }
+
+  exportSession(id: string): Promise<Blob> {
+    return this.#client.exportSession(id);
+  }
+
+  async #follow(
+    id: string,
+    job: JobInfo,
+    call: Call,
+    place?: { readonly parent: Picture; readonly masks: readonly Mask[] },
+  ): Promise<SessionView> {
+    await this.#finish(job, call, place);
+    return this.resume(id);
+  }
+
+  /** Throws the job's own error; "aborted" where it was stopped. */
+  async #finish(
+    job: JobInfo,
+    { signal, keep, onProgress }: Call,
+    place?: { parent: Picture; masks: readonly Mask[] },
+  ) {
+    const stop = () => void this.#client.cancelJob(job.id).catch(() => {});
+    const end = () => void this.#client.keepPreview(job.id).catch(() => {});
+    signal?.addEventListener("abort", stop, { once: true });
+    keep?.addEventListener("abort", end, { once: true });
+    if (signal?.aborted) stop();
+    let last = { step: 0, steps: 0 };
+    const onEvent = (event: ServerEvent) => {
+      if (event.type === "progress") {
+        last = { step: event.progress.step, steps: event.progress.steps };
+        onProgress?.(last);
+      } else if (event.type === "preview" && onProgress && place) {
+        const shown = last;
+        void overParent(event.picture, place.parent, place.masks).then((preview) =>
+          onProgress({ ...shown, preview }),
+        );
+      }
+    };
+    try {
+      return await this.#client.finished(job.id, { onEvent });
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      keep?.removeEventListener("abort", end);
+    }
+  }
+}
+
+async function maskFile(mask: Mask): Promise<Blob> {
+  return new Blob([await encodePng(pictureFromMask(mask))], { type: "image/png" });
+}

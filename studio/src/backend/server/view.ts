@@ -1,0 +1,76 @@
+/** The server's messages as the studio's own views. */
+import type * as api from "../../../../src/client/index.ts";
+import type { Drift } from "../../../../src/web.ts";
+import type { ModelInfo, NodeView, SessionView } from "../backend.ts";
+import { ELSEWHERE, PICTUREBOOK } from "../page/models.ts";
+
+function viewNode({
+  id,
+  parent,
+  name,
+  instruction,
+  recipe,
+  hasMask,
+  changed,
+  cost,
+  drift,
+}: api.Node): NodeView {
+  return {
+    id,
+    parent,
+    name: name ?? undefined,
+    instruction,
+    regions:
+      recipe?.regions.map((r) => ({
+        instruction: r.instruction,
+        hasMask: r.mask !== null,
+        weight: r.weight,
+      })) ?? [],
+    settings: recipe && {
+      seed: recipe.seed,
+      steps: recipe.steps,
+      sampler: recipe.sampler,
+      textGuidance: recipe.textGuidance,
+      imageGuidance: recipe.imageGuidance,
+      control: recipe.control,
+      strength: typeof recipe.strength === "number" ? recipe.strength : 1,
+    },
+    hasMask,
+    changed,
+    seconds: cost.seconds,
+    drift: drift ? viewDrift(drift) : undefined,
+  };
+}
+
+/** JSON has no Infinity: equal pictures have a PSNR of null there. */
+function viewDrift(drift: api.Drift): Drift {
+  const both = ({ inside, outside }: api.Comparison) => ({
+    inside: { ...inside, psnr: inside.psnr ?? Number.POSITIVE_INFINITY },
+    outside: { ...outside, psnr: outside.psnr ?? Number.POSITIVE_INFINITY },
+  });
+  return { ...drift, parent: both(drift.parent), original: both(drift.original) };
+}
+
+export function viewSession({ id, name, model, width, height, head, nodes }: api.Session): SessionView {
+  return { id, name, model, width, height, head, nodes: nodes.map(viewNode) };
+}
+
+export function viewModel(model: api.ModelInfo, info: api.ServerInfo): ModelInfo {
+  const known = model.id === PICTUREBOOK.id ? PICTUREBOOK : model.id === ELSEWHERE.id ? ELSEWHERE : undefined;
+  const { steps = 20, sampler = "euler-ancestral", textGuidance = 7.5, imageGuidance = 1.5 } = model.defaults;
+  const usable = model.state === "available" || model.state === "selected";
+  const missing = `It is not on this machine yet. Fetch it with: npx emilie pull ${model.id}`;
+  return {
+    id: model.id,
+    title: known?.title ?? model.id,
+    summary: known?.summary ?? model.description,
+    can: known?.can ?? [{ title: "Try", instructions: model.suggestions }],
+    cannot: known?.cannot ?? "",
+    nativeSize: model.nativeSize ?? known?.nativeSize ?? 512,
+    defaults: { steps, sampler, textGuidance, imageGuidance },
+    samplers: info.samplers,
+    controls: info.controls,
+    bytes: model.bytes ?? undefined,
+    unavailable: usable ? undefined : (model.problem ?? missing),
+  };
+}

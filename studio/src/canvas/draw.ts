@@ -1,0 +1,177 @@
+/** Draws what the stage shows. Everything it needs is given; it keeps only scratch canvases. */
+import type { Picture } from "../../../src/web.ts";
+import { toCanvas } from "../ui/pictures.ts";
+import type { Area, View } from "./viewport.ts";
+
+export interface Veil {
+  readonly shape: OffscreenCanvas;
+  readonly active: boolean;
+}
+
+export interface Scene {
+  readonly screen: Area;
+  readonly pixelRatio: number;
+  readonly view: View;
+  readonly picture: Picture | null;
+  /** What it is compared with, and how. */
+  readonly other: Picture | null;
+  readonly mode: "slider" | "side" | "difference" | null;
+  readonly at: number;
+  readonly difference: OffscreenCanvas | null;
+  readonly veils: readonly Veil[];
+  readonly heat: OffscreenCanvas | null;
+  /** A box or lasso that is being drawn, in pixels of the picture. */
+  readonly outline: readonly { x: number; y: number }[];
+  readonly colours: { readonly accent: string; readonly light: string; readonly dark: string };
+}
+
+const canvases = new WeakMap<Picture, OffscreenCanvas>();
+
+export function canvasOf(picture: Picture): OffscreenCanvas {
+  const known = canvases.get(picture) ?? toCanvas(picture);
+  canvases.set(picture, known);
+  return known;
+}
+
+/** From here on pixels are shown as squares: who zooms in so far wants to see them. */
+const SQUARE_PIXELS = 12;
+
+export function draw(context: CanvasRenderingContext2D, scene: Scene): void {
+  const { screen, pixelRatio, picture, other, mode } = scene;
+  context.setTransform(pixelRatio, 0, 0, pixelRatio, 0, 0);
+  context.clearRect(0, 0, 2 * screen.width, screen.height);
+  if (!picture) return;
+  if (mode === "side" && other) {
+    half(context, scene, other, 0);
+    half(context, scene, picture, screen.width);
+    return;
+  }
+  if (mode === "difference" && scene.difference) {
+    image(context, scene, scene.difference);
+    return;
+  }
+  board(context, scene, picture);
+  if (mode === "slider" && other) {
+    const width = picture.width * scene.view.scale;
+    image(context, scene, canvasOf(other));
+    context.save();
+    context.beginPath();
+    context.rect(
+      scene.view.x + scene.at * width,
+      scene.view.y,
+      width * (1 - scene.at),
+      picture.height * scene.view.scale,
+    );
+    context.clip();
+    context.clearRect(0, 0, screen.width, screen.height);
+    board(context, scene, picture);
+    image(context, scene, canvasOf(picture));
+    context.restore();
+    return;
+  }
+  image(context, scene, canvasOf(picture));
+  if (scene.heat) image(context, scene, scene.heat);
+  for (const veil of scene.veils) drawVeil(context, scene, veil);
+  if (scene.outline.length > 1) outline(context, scene);
+}
+
+function half(context: CanvasRenderingContext2D, scene: Scene, picture: Picture, left: number): void {
+  const { screen, pixelRatio } = scene;
+  context.save();
+  context.setTransform(pixelRatio, 0, 0, pixelRatio, left * pixelRatio, 0);
+  context.beginPath();
+  context.rect(0, 0, screen.width, screen.height);
+  context.clip();
+  board(context, scene, picture);
+  image(context, scene, canvasOf(picture));
+  context.restore();
+}
+
+function image(context: CanvasRenderingContext2D, { view }: Scene, source: OffscreenCanvas): void {
+  context.imageSmoothingEnabled = view.scale < SQUARE_PIXELS;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(source, view.x, view.y, source.width * view.scale, source.height * view.scale);
+}
+
+/** A chequerboard where the picture is transparent, in the screen's own size. */
+function board(context: CanvasRenderingContext2D, { view }: Scene, { width, height, data }: Picture): void {
+  if (data[3] === 255 && data[data.length - 1] === 255 && data[data.length / 2 + 3] === 255) return;
+  const [w, h] = [width * view.scale, height * view.scale];
+  context.save();
+  context.beginPath();
+  context.rect(view.x, view.y, w, h);
+  context.clip();
+  context.fillStyle = "#fff";
+  context.fillRect(view.x, view.y, w, h);
+  context.fillStyle = "#d8d8d8";
+  for (let y = 0; y < h; y += 8) {
+    for (let x = (y / 8) % 2 ? 8 : 0; x < w; x += 16) context.fillRect(view.x + x, view.y + y, 8, 8);
+  }
+  context.restore();
+}
+
+let scratch: [OffscreenCanvas, OffscreenCanvas] | undefined;
+
+/** The mask as a tint with a thin double line around it, which is seen on any picture. */
+function drawVeil(context: CanvasRenderingContext2D, scene: Scene, { shape, active }: Veil): void {
+  const { screen, pixelRatio, view, colours } = scene;
+  const [width, height] = [Math.ceil(screen.width * pixelRatio), Math.ceil(screen.height * pixelRatio)];
+  if (scratch?.[0].width !== width || scratch[0].height !== height) {
+    scratch = [new OffscreenCanvas(width, height), new OffscreenCanvas(width, height)];
+  }
+  const place = (target: OffscreenCanvasRenderingContext2D, dx: number, dy: number) => {
+    target.imageSmoothingEnabled = view.scale < SQUARE_PIXELS / 4;
+    target.drawImage(
+      shape,
+      (view.x + dx) * pixelRatio,
+      (view.y + dy) * pixelRatio,
+      shape.width * view.scale * pixelRatio,
+      shape.height * view.scale * pixelRatio,
+    );
+  };
+  const [tint, ring] = scratch.map((canvas) => canvas.getContext("2d")!) as [
+    OffscreenCanvasRenderingContext2D,
+    OffscreenCanvasRenderingContext2D,
+  ];
+  const colour = (target: OffscreenCanvasRenderingContext2D, style: string) => {
+    target.globalCompositeOperation = "source-in";
+    target.fillStyle = style;
+    target.fillRect(0, 0, width, height);
+    target.globalCompositeOperation = "source-over";
+  };
+  const ringOf = (reach: number, style: string) => {
+    ring.clearRect(0, 0, width, height);
+    for (let i = 0; i < 8; i++)
+      place(ring, reach * Math.cos((i * Math.PI) / 4), reach * Math.sin((i * Math.PI) / 4));
+    ring.globalCompositeOperation = "destination-out";
+    for (let i = 0; i < 2; i++) place(ring, 0, 0);
+    ring.globalCompositeOperation = "source-over";
+    colour(ring, style);
+    context.drawImage(scratch![1], 0, 0, screen.width, screen.height);
+  };
+  // Over a heat map the line alone says enough.
+  if (!scene.heat) {
+    tint.clearRect(0, 0, width, height);
+    place(tint, 0, 0);
+    colour(tint, active ? colours.accent : colours.light);
+    context.globalAlpha = active ? 0.42 : 0.25;
+    context.drawImage(scratch[0], 0, 0, screen.width, screen.height);
+    context.globalAlpha = 1;
+  }
+  ringOf(2, colours.dark);
+  ringOf(1, colours.light);
+}
+
+function outline(context: CanvasRenderingContext2D, { view, outline, colours }: Scene): void {
+  context.beginPath();
+  for (const { x, y } of outline) context.lineTo(view.x + x * view.scale, view.y + y * view.scale);
+  context.closePath();
+  context.lineWidth = 3;
+  context.strokeStyle = colours.dark;
+  context.stroke();
+  context.lineWidth = 1;
+  context.strokeStyle = colours.light;
+  context.setLineDash([4, 4]);
+  context.stroke();
+  context.setLineDash([]);
+}

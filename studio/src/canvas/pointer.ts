@@ -1,0 +1,169 @@
+/** Fingers, mouse and pen on the stage. */
+import { box, EMPTY, fill, lasso, type Point, type Rect, stroke, union } from "../painting/layer.ts";
+import { currentPaint, operate, touched } from "../state/mask.ts";
+import { get } from "../state/store.ts";
+import { PAINTING } from "../state/types.ts";
+import { move, useCamera, zoom } from "./camera.ts";
+import { refresh } from "./veil.ts";
+import { toPicture } from "./viewport.ts";
+
+export interface Gesture {
+  /** In CSS pixels of the canvas; null when the pointer is elsewhere. */
+  cursor: Point | null;
+  /** Of a box or lasso that is being drawn, in pixels of the picture. */
+  outline: Point[];
+  spaceHeld: boolean;
+}
+
+export const gesture: Gesture = { cursor: null, outline: [], spaceHeld: false };
+
+type Action = "pan" | "paint" | "shape" | null;
+
+/** Brush size is a share of the picture's longer side. */
+export function brushRadius(): number {
+  const { session, brush } = get();
+  return session ? Math.max(0.5, (brush.size * Math.max(session.width, session.height)) / 2) : 1;
+}
+
+/** Listens on the canvas; `redraw` is asked for a new frame. Returns how to stop. */
+export function listen(canvas: HTMLCanvasElement, redraw: () => void): () => void {
+  const pointers = new Map<number, Point>();
+  let action: Action = null;
+  let last: Point = { x: 0, y: 0 };
+  let rect: Rect = EMPTY;
+  let erasing = false;
+
+  const local = (event: PointerEvent | WheelEvent): Point => {
+    const { left, top } = canvas.getBoundingClientRect();
+    return { x: event.clientX - left, y: event.clientY - top };
+  };
+  const inPicture = (point: Point) => toPicture(useCamera.getState().view, point);
+
+  const paintTo = (to: Point, pressure: number) => {
+    const { brush, tool } = get();
+    const own = currentPaint();
+    const radius = brushRadius() * pressure;
+    const changed = stroke(own.layer, last, to, {
+      radius,
+      softness: brush.softness,
+      erase: tool === "eraser" || erasing,
+    });
+    refresh(own.layer, changed);
+    rect = union(rect, changed);
+    last = to;
+  };
+
+  const finish = (keep: boolean) => {
+    if (action === "paint") {
+      const { strokes, layer } = currentPaint();
+      if (keep) strokes.end(rect);
+      else strokes.cancel();
+      if (!keep) refresh(layer, rect);
+      touched();
+    } else if (action === "shape" && keep) {
+      const { tool } = get();
+      const [a, b] = [gesture.outline[0]!, gesture.outline[2] ?? gesture.outline[0]!];
+      operate((layer) =>
+        tool === "box" ? box(layer, a, b, erasing) : lasso(layer, gesture.outline, erasing),
+      );
+    }
+    gesture.outline = [];
+    action = null;
+    redraw();
+  };
+
+  const down = (event: PointerEvent) => {
+    canvas.focus({ preventScroll: true });
+    const at = local(event);
+    pointers.set(event.pointerId, at);
+    canvas.setPointerCapture(event.pointerId);
+    if (pointers.size === 2) {
+      // A second finger: this was no stroke, but the beginning of a pinch.
+      finish(false);
+      return;
+    }
+    if (pointers.size > 2) return;
+    const { tool, job, compare, session } = get();
+    const paints =
+      PAINTING.includes(tool) && !job && !compare && session && event.button === 0 && !gesture.spaceHeld;
+    erasing = event.altKey || event.button === 5;
+    last = inPicture(at);
+    if (!paints) action = "pan";
+    else if (tool === "fill") operate((layer) => fill(layer, last, erasing));
+    else if (tool === "box" || tool === "lasso") {
+      action = "shape";
+      gesture.outline = [last];
+    } else {
+      action = "paint";
+      rect = EMPTY;
+      currentPaint().strokes.begin();
+      paintTo(last, pressureOf(event));
+    }
+    redraw();
+  };
+
+  const moved = (event: PointerEvent) => {
+    const at = local(event);
+    const before = pointers.get(event.pointerId);
+    gesture.cursor = event.pointerType === "touch" ? null : at;
+    if (!before) return redraw();
+    if (pointers.size === 2) pinch(event.pointerId, before, at);
+    else if (action === "pan") move(at.x - before.x, at.y - before.y);
+    else if (action === "paint") {
+      const events = event.getCoalescedEvents?.() ?? [];
+      for (const one of events.length > 0 ? events : [event]) paintTo(inPicture(local(one)), pressureOf(one));
+    } else if (action === "shape") {
+      const to = inPicture(at);
+      if (get().tool === "lasso") gesture.outline.push(to);
+      else gesture.outline = [last, { x: to.x, y: last.y }, to, { x: last.x, y: to.y }];
+    }
+    pointers.set(event.pointerId, at);
+    redraw();
+  };
+
+  const pinch = (id: number, before: Point, at: Point) => {
+    const other = [...pointers].find(([key]) => key !== id)![1];
+    const apart = (p: Point) => Math.max(1, Math.hypot(p.x - other.x, p.y - other.y));
+    const middle = { x: (at.x + other.x) / 2, y: (at.y + other.y) / 2 };
+    move((at.x - before.x) / 2, (at.y - before.y) / 2);
+    zoom(apart(at) / apart(before), middle);
+  };
+
+  const up = (event: PointerEvent) => {
+    pointers.delete(event.pointerId);
+    finish(event.type === "pointerup");
+  };
+
+  const leave = () => {
+    gesture.cursor = null;
+    redraw();
+  };
+
+  const wheel = (event: WheelEvent) => {
+    event.preventDefault();
+    if (event.shiftKey) return move(-event.deltaX - event.deltaY, 0);
+    // A pinch on a trackpad comes as a wheel with Ctrl, in smaller steps.
+    const speed = event.ctrlKey ? 0.01 : event.deltaMode === 1 ? 0.05 : 0.0016;
+    zoom(Math.exp(-speed * Math.max(-240, Math.min(240, event.deltaY))), local(event));
+  };
+
+  canvas.addEventListener("pointerdown", down);
+  canvas.addEventListener("pointermove", moved);
+  canvas.addEventListener("pointerup", up);
+  canvas.addEventListener("pointercancel", up);
+  canvas.addEventListener("pointerleave", leave);
+  canvas.addEventListener("wheel", wheel, { passive: false });
+  return () => {
+    canvas.removeEventListener("pointerdown", down);
+    canvas.removeEventListener("pointermove", moved);
+    canvas.removeEventListener("pointerup", up);
+    canvas.removeEventListener("pointercancel", up);
+    canvas.removeEventListener("pointerleave", leave);
+    canvas.removeEventListener("wheel", wheel);
+  };
+}
+
+/** A pen presses; everything else is as strong as it can be. */
+function pressureOf(event: PointerEvent): number {
+  return event.pointerType === "pen" && event.pressure > 0 ? 0.3 + 0.7 * event.pressure : 1;
+}

@@ -1,0 +1,159 @@
+/** The stage: the picture, what is painted on it, and what it is compared with. */
+import { useEffect, useRef } from "react";
+import type { Mask, Picture } from "../../../src/web.ts";
+import { CompareBar, CompareHandle, CompareLabels } from "../compare/compare.tsx";
+import { difference } from "../compare/difference.ts";
+import { isBlank, whole } from "../painting/layer.ts";
+import { paintedOf } from "../painting/regions.ts";
+import { get, useStudio } from "../state/store.ts";
+import { PAINTING } from "../state/types.ts";
+import { toCanvas } from "../ui/pictures.ts";
+import { frame, useCamera } from "./camera.ts";
+import { draw, type Scene, type Veil } from "./draw.ts";
+import { brushRadius, gesture, listen } from "./pointer.ts";
+import { heatCanvas, refresh, veilOf, veilOfMask } from "./veil.ts";
+import { ZoomBar } from "./zoom-bar.tsx";
+
+export function Stage() {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const cursor = useRef<HTMLDivElement>(null);
+  const tool = useStudio((s) => s.tool);
+  const compare = useStudio((s) => s.compare);
+  const name = useStudio((s) => s.session?.nodes.find(({ id }) => id === s.session?.head)?.instruction);
+  const busy = useStudio((s) => s.job !== null);
+
+  useEffect(() => {
+    const element = canvas.current!;
+    const context = element.getContext("2d")!;
+    let frameRequest = 0;
+    const redraw = () => {
+      cancelAnimationFrame(frameRequest);
+      frameRequest = requestAnimationFrame(() => {
+        const scene = sceneOf(element);
+        draw(context, scene);
+        placeCursor(cursor.current!, element);
+      });
+    };
+    const resize = () => {
+      const { width, height } = element.getBoundingClientRect();
+      const ratio = devicePixelRatio;
+      element.width = Math.round(width * ratio);
+      element.height = Math.round(height * ratio);
+      const { session, compare } = get();
+      if (session) frame(session, { width: compare?.mode === "side" ? width / 2 : width, height });
+      redraw();
+    };
+    const observer = new ResizeObserver(resize);
+    observer.observe(element);
+    let before = get();
+    const stopStore = useStudio.subscribe((state) => {
+      if (state.painted !== before.painted) {
+        for (const { id } of state.regions) {
+          const own = paintedOf(id);
+          if (own) refresh(own.layer, whole(own.layer));
+        }
+      }
+      if (state.hovered !== before.hovered) void loadHovered(state.hovered).then(redraw);
+      const framed = state.session?.id !== before.session?.id || state.compare?.mode !== before.compare?.mode;
+      before = state;
+      if (framed) resize();
+      else redraw();
+    });
+    const stopCamera = useCamera.subscribe(redraw);
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", redraw);
+    const stopListening = listen(element, redraw);
+    resize();
+    return () => {
+      cancelAnimationFrame(frameRequest);
+      observer.disconnect();
+      stopStore();
+      stopCamera();
+      stopListening();
+      dark.removeEventListener("change", redraw);
+    };
+  }, []);
+
+  return (
+    <div className="stage" data-tool={tool} data-busy={busy || undefined}>
+      <canvas ref={canvas} tabIndex={0} role="img" aria-label={`The picture: ${name || "the original"}`} />
+      <div ref={cursor} className="brush-cursor" aria-hidden />
+      {compare && <CompareLabels />}
+      {compare?.mode === "slider" && <CompareHandle />}
+      {compare && <CompareBar />}
+      <ZoomBar />
+    </div>
+  );
+}
+
+let hoveredMask: { node: string; mask: Mask | null } | null = null;
+
+async function loadHovered(node: string | null): Promise<void> {
+  const { backend, session } = get();
+  if (!node || !session) {
+    hoveredMask = null;
+    return;
+  }
+  const mask = await backend.mask(session.id, node).catch(() => null);
+  if (get().hovered === node) hoveredMask = { node, mask };
+}
+
+let lastDifference: { a: Picture; b: Picture; canvas: OffscreenCanvas } | null = null;
+
+function differenceCanvas(a: Picture, b: Picture): OffscreenCanvas {
+  if (lastDifference?.a !== a || lastDifference.b !== b) {
+    lastDifference = { a, b, canvas: toCanvas(difference(a, b)) };
+  }
+  return lastDifference.canvas;
+}
+
+function sceneOf(element: HTMLCanvasElement): Scene {
+  const { session, pictures, job, compare, peek, regions, region, hovered, tool } = get();
+  const { view, screen } = useCamera.getState();
+  const head = session?.nodes.find(({ id }) => id === session.head);
+  const shown = pictures.get((peek && head?.parent) || head?.id || "") ?? null;
+  const picture = job?.preview && !peek ? job.preview : shown;
+  const other = (compare && pictures.get(compare.with)) ?? null;
+  const style = getComputedStyle(element);
+  const veils: Veil[] = [];
+  if (hovered && hoveredMask?.node === hovered && hoveredMask.mask) {
+    veils.push({ shape: veilOfMask(hoveredMask.mask), active: true });
+  } else if (!job && !compare && !peek) {
+    for (const { id } of regions) {
+      const own = paintedOf(id);
+      if (own && session && own.layer.width === session.width && !isBlank(own.layer)) {
+        veils.push({ shape: veilOf(own.layer), active: id === region });
+      }
+    }
+  }
+  const automatic = regions.find(({ id }) => id === region)?.automatic;
+  const heat = automatic && PAINTING.includes(tool) && !job && !hovered ? paintedOf(region)?.heat : null;
+  return {
+    screen,
+    pixelRatio: devicePixelRatio,
+    view,
+    picture,
+    other,
+    mode: compare?.mode ?? null,
+    at: compare?.at ?? 0.5,
+    difference: compare?.mode === "difference" && picture && other ? differenceCanvas(other, picture) : null,
+    veils,
+    heat: heat ? heatCanvas(heat) : null,
+    outline: gesture.outline,
+    colours: { accent: style.getPropertyValue("--veil"), light: "#fff", dark: "rgba(0, 0, 0, 0.6)" },
+  };
+}
+
+/** The brush is shown at its true size. */
+function placeCursor(element: HTMLDivElement, canvas: HTMLCanvasElement): void {
+  const { tool, job, compare } = get();
+  const { cursor } = gesture;
+  const shows = (tool === "brush" || tool === "eraser") && cursor && !job && !compare && !gesture.spaceHeld;
+  element.hidden = !shows;
+  canvas.style.cursor = shows ? "none" : "";
+  if (!shows) return;
+  const size = Math.max(4, 2 * brushRadius() * useCamera.getState().view.scale);
+  element.style.width = `${size}px`;
+  element.style.height = `${size}px`;
+  element.style.transform = `translate(${cursor.x - size / 2}px, ${cursor.y - size / 2}px)`;
+}

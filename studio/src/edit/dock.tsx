@@ -1,0 +1,210 @@
+/** Where one says what should change: mask tools, the instruction, and the button that shows every wait. */
+import { ArrowUp, Plus, Square, X } from "lucide-react";
+import { type KeyboardEvent, useMemo, useRef, useState } from "react";
+import { coverage } from "../painting/layer.ts";
+import { paintedOf } from "../painting/regions.ts";
+import { edit, keep, stop } from "../state/edit.ts";
+import { addRegion, changeRegion, chooseRegion, moveThreshold, removeRegion } from "../state/mask.ts";
+import { useStudio } from "../state/store.ts";
+import { duration, IconButton, Slider, Tip } from "../ui/controls.tsx";
+import { suggest } from "./suggestions.ts";
+import { Tools } from "./tools.tsx";
+
+export function Dock() {
+  const job = useStudio((s) => s.job);
+  return (
+    <section className="dock" aria-label="Edit">
+      <Tools />
+      <div className="instruction-row">
+        <Instruction />
+        {job?.kind === "edit" && job.preview && !job.stopping && (
+          <Tip label="Stop here: what the preview shows becomes the step">
+            <button type="button" className="keep-button" onClick={keep}>
+              Keep this
+            </button>
+          </Tip>
+        )}
+        <EditButton />
+      </div>
+      <p className="visually-hidden" role="status">
+        {job ? `${job.title}: ${job.step === 0 ? "beginning" : `step ${job.step} of ${job.steps}`}` : ""}
+      </p>
+    </section>
+  );
+}
+
+function Instruction() {
+  const regions = useStudio((s) => s.regions);
+  const region = useStudio((s) => s.region);
+  const past = useStudio((s) => s.past);
+  const session = useStudio((s) => s.session)!;
+  const model = useStudio((s) => s.models.find(({ id }) => id === s.model));
+  const current = regions.find(({ id }) => id === region) ?? regions[0]!;
+  const [focused, setFocused] = useState(false);
+  const [place, setPlace] = useState(-1);
+  const draft = useRef("");
+  const suggestions = useMemo(() => suggest(model, session, 12), [model, session]);
+  const empty = current.instruction === "";
+  const shown = empty && (focused || session.nodes.length === 1) && suggestions.length > 0;
+
+  const write = (instruction: string) => changeRegion(current.id, { instruction });
+  const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
+    if (event.key === "Enter") {
+      event.preventDefault();
+      void edit();
+    } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+      if (past.length === 0) return;
+      event.preventDefault();
+      if (place === -1) draft.current = current.instruction;
+      const next = Math.min(past.length - 1, Math.max(-1, place + (event.key === "ArrowUp" ? 1 : -1)));
+      setPlace(next);
+      write(next === -1 ? draft.current : past[next]!);
+    } else if (event.key === "Escape") event.currentTarget.blur();
+  };
+
+  // One line above the dock: the places of this edit, else what could be asked.
+  const hint =
+    regions.length > 1 || current.masked ? (
+      <Regions />
+    ) : shown ? (
+      <div className="suggestions" role="group" aria-label={`What ${model?.title} knows`}>
+        {suggestions.map((one) => (
+          <button
+            type="button"
+            key={one}
+            className="chip"
+            // The box keeps the focus, so that Enter goes on from here.
+            onPointerDown={(event) => event.preventDefault()}
+            onClick={() => {
+              write(one);
+              document.getElementById("instruction")?.focus();
+            }}
+          >
+            {one}
+          </button>
+        ))}
+      </div>
+    ) : null;
+
+  return (
+    <div className="instruction">
+      <div className="hints">{hint}</div>
+      <input
+        id="instruction"
+        aria-label={current.masked ? "What should change in the painted place?" : "What should change?"}
+        placeholder={current.masked ? "What should change there?" : "What should change?"}
+        value={current.instruction}
+        autoComplete="off"
+        enterKeyHint="go"
+        maxLength={500}
+        onFocus={() => setFocused(true)}
+        onBlur={() => setFocused(false)}
+        onChange={(event) => {
+          setPlace(-1);
+          write(event.target.value);
+        }}
+        onKeyDown={onKeyDown}
+      />
+    </div>
+  );
+}
+
+/** Several places with an instruction each; one place without a mask needs no line of its own. */
+function Regions() {
+  const regions = useStudio((s) => s.regions);
+  const region = useStudio((s) => s.region);
+  // The covered share changes with every stroke.
+  useStudio((s) => s.painted);
+  const automatic = regions.find(({ id }) => id === region)?.automatic;
+  return (
+    <div className="regions" role="group" aria-label="Places of this edit">
+      {regions.map((one, index) => {
+        const own = paintedOf(one.id);
+        const share =
+          one.masked && own ? `${Math.max(1, Math.round(100 * coverage(own.layer)))} %` : "everywhere";
+        return (
+          <span key={one.id} className="region" data-current={one.id === region || undefined}>
+            <button type="button" aria-pressed={one.id === region} onClick={() => chooseRegion(one.id)}>
+              <span className="region-number">{index + 1}</span>
+              <span className="region-name">{one.instruction || "what?"}</span>
+              <span className="muted number">{share}</span>
+            </button>
+            {regions.length > 1 && (
+              <button
+                type="button"
+                className="region-remove"
+                aria-label={`Remove place ${index + 1}`}
+                onClick={() => removeRegion(one.id)}
+              >
+                <X size={12} aria-hidden />
+              </button>
+            )}
+          </span>
+        );
+      })}
+      {automatic && (
+        <span className="region threshold">
+          <Slider
+            compact
+            label="Threshold"
+            value={automatic.threshold}
+            min={0.02}
+            max={0.98}
+            step={0.01}
+            format={(value) => value.toFixed(2)}
+            onChange={moveThreshold}
+          />
+        </span>
+      )}
+      <span className="region">
+        <IconButton
+          label="Another place, with its own instruction"
+          keys="N"
+          icon={Plus}
+          onClick={addRegion}
+        />
+      </span>
+    </div>
+  );
+}
+
+function EditButton() {
+  const job = useStudio((s) => s.job);
+  const ready = useStudio((s) => s.regions.some(({ instruction }) => instruction.trim() !== ""));
+  const variations = useStudio((s) => s.settings.variations);
+  if (!job) {
+    return (
+      <button
+        type="button"
+        className="edit-button"
+        data-quiet={!ready || undefined}
+        onClick={() => void edit()}
+      >
+        {variations > 1 ? `Edit ×${variations}` : "Edit"}
+        <ArrowUp size={16} strokeWidth={2} aria-hidden />
+      </button>
+    );
+  }
+  const done = job.steps === 0 ? 0 : (job.index - 1 + job.step / job.steps) / job.count;
+  const many = job.count > 1 ? `${job.index}/${job.count} · ` : "";
+  const words = job.stopping
+    ? "Stopping…"
+    : job.steps === 0
+      ? "Looking…"
+      : job.step === 0 && job.index === 1
+        ? "Preparing…"
+        : `${many}${job.step}/${job.steps}${job.secondsLeft === null ? "" : ` · ${duration(job.secondsLeft)}`}`;
+  return (
+    <button
+      type="button"
+      className="edit-button running"
+      onClick={stop}
+      aria-label={`Stop. ${words}`}
+      title="Stop (Esc)"
+    >
+      <span className="progress" style={{ transform: `scaleX(${done})` }} />
+      <span className="number">{words}</span>
+      <Square size={12} fill="currentColor" aria-hidden />
+    </button>
+  );
+}

@@ -1,0 +1,164 @@
+/** Mask tools: what the next edit may change. */
+import {
+  Brush,
+  ChevronDown,
+  Contrast,
+  Eraser,
+  Hand,
+  ImageUp,
+  Lasso,
+  PaintBucket,
+  Redo2,
+  Sparkles,
+  SquareDashed,
+  Undo2,
+  Waves,
+  X,
+} from "lucide-react";
+import { DropdownMenu } from "radix-ui";
+import { useRef } from "react";
+import { nameOf } from "../history/names.ts";
+import { invert } from "../painting/layer.ts";
+import { findPlace } from "../state/edit.ts";
+import {
+  changeBrush,
+  chooseTool,
+  clearMask,
+  featherMask,
+  importMask,
+  operate,
+  redoStroke,
+  reuseMask,
+  undoStroke,
+} from "../state/mask.ts";
+import { useStudio } from "../state/store.ts";
+import { PAINTING, type Tool } from "../state/types.ts";
+import { IconButton, Slider, Tip } from "../ui/controls.tsx";
+
+const TOOLS: readonly { tool: Tool; label: string; keys: string; icon: typeof Brush }[] = [
+  { tool: "move", label: "Move and zoom", keys: "V", icon: Hand },
+  { tool: "brush", label: "Brush where it may change", keys: "B", icon: Brush },
+  { tool: "eraser", label: "Eraser", keys: "E", icon: Eraser },
+  { tool: "box", label: "Rectangle", keys: "R", icon: SquareDashed },
+  { tool: "lasso", label: "Lasso", keys: "L", icon: Lasso },
+  { tool: "fill", label: "Fill what is enclosed", keys: "G", icon: PaintBucket },
+];
+
+export function Tools() {
+  const tool = useStudio((s) => s.tool);
+  const region = useStudio((s) => s.regions.find(({ id }) => id === s.region) ?? s.regions[0]!);
+  const busy = useStudio((s) => s.job !== null);
+  const paints = PAINTING.includes(tool);
+  return (
+    <div className="tools" role="toolbar" aria-label="Where it may change" aria-orientation="horizontal">
+      {TOOLS.map(({ tool: one, label, keys, icon }) => (
+        <IconButton
+          key={one}
+          label={label}
+          keys={keys}
+          icon={icon}
+          pressed={tool === one}
+          disabled={busy}
+          onClick={() => chooseTool(one)}
+        />
+      ))}
+      <Tip label="Let the model show where it would change the picture" keys="M">
+        <button type="button" className="text-button" disabled={busy} onClick={() => void findPlace()}>
+          <Sparkles size={16} strokeWidth={1.75} aria-hidden />
+          Auto
+        </button>
+      </Tip>
+      {(paints || region.masked) && <MaskOptions tool={tool} masked={region.masked} />}
+    </div>
+  );
+}
+
+function MaskOptions({ tool, masked }: { tool: Tool; masked: boolean }) {
+  const { size, softness } = useStudio((s) => s.brush);
+  const canUndo = useStudio((s) => s.canUndoStroke);
+  const canRedo = useStudio((s) => s.canRedoStroke);
+  const brushes = tool === "brush" || tool === "eraser";
+  return (
+    <>
+      <span className="separator" />
+      {brushes && (
+        <>
+          <Slider
+            compact
+            label="Size"
+            value={size}
+            min={0.01}
+            max={0.4}
+            step={0.005}
+            format={(value) => `${Math.round(100 * value)} %`}
+            onChange={(next) => changeBrush({ size: next })}
+          />
+          <Slider
+            compact
+            label="Soft"
+            value={softness}
+            min={0}
+            max={1}
+            step={0.05}
+            format={(value) => `${Math.round(100 * value)} %`}
+            onChange={(next) => changeBrush({ softness: next })}
+          />
+        </>
+      )}
+      <span className="separator" />
+      <IconButton label="Undo stroke" keys="Ctrl Z" icon={Undo2} disabled={!canUndo} onClick={undoStroke} />
+      <IconButton label="Redo stroke" keys="Ctrl ⇧ Z" icon={Redo2} disabled={!canRedo} onClick={redoStroke} />
+      <IconButton label="Invert" keys="I" icon={Contrast} onClick={() => operate(invert)} />
+      <IconButton label="Soften the edge" keys="F" icon={Waves} disabled={!masked} onClick={featherMask} />
+      <MaskMenu />
+      <IconButton label="Clear the mask" keys="X" icon={X} disabled={!masked} onClick={clearMask} />
+    </>
+  );
+}
+
+/** Masks from elsewhere. */
+function MaskMenu() {
+  const file = useRef<HTMLInputElement>(null);
+  const masked = useStudio((s) => s.session)?.nodes.filter(({ hasMask }) => hasMask) ?? [];
+  return (
+    <>
+      <DropdownMenu.Root>
+        <DropdownMenu.Trigger asChild>
+          <button type="button" className="icon-button wide" aria-label="Masks from elsewhere">
+            <ImageUp size={16} strokeWidth={1.75} aria-hidden />
+            <ChevronDown size={12} aria-hidden />
+          </button>
+        </DropdownMenu.Trigger>
+        <DropdownMenu.Portal>
+          <DropdownMenu.Content className="menu" side="top" sideOffset={8} collisionPadding={8}>
+            <DropdownMenu.Item className="menu-item" onSelect={() => file.current?.click()}>
+              <ImageUp size={16} strokeWidth={1.75} aria-hidden />
+              Open a mask picture…
+            </DropdownMenu.Item>
+            {masked.length > 0 && (
+              <DropdownMenu.Label className="menu-label">The mask of an earlier step</DropdownMenu.Label>
+            )}
+            {masked.map((node) => (
+              <DropdownMenu.Item key={node.id} className="menu-item" onSelect={() => void reuseMask(node.id)}>
+                <SquareDashed size={16} strokeWidth={1.75} aria-hidden />
+                {nameOf(node)}
+              </DropdownMenu.Item>
+            ))}
+          </DropdownMenu.Content>
+        </DropdownMenu.Portal>
+      </DropdownMenu.Root>
+      <input
+        ref={file}
+        type="file"
+        accept="image/*"
+        hidden
+        aria-label="A picture to use as mask"
+        onChange={(event) => {
+          const [picked] = event.target.files ?? [];
+          if (picked) void importMask(picked);
+          event.target.value = "";
+        }}
+      />
+    </>
+  );
+}

@@ -1,0 +1,171 @@
+/** Taking things home: the picture at its own size, the session, or the history as an animation. */
+import { Download, FileStack, Film } from "lucide-react";
+import { Popover } from "radix-ui";
+import { useState } from "react";
+import type { Picture } from "../../../src/web.ts";
+import type { PictureFormat, SessionView } from "../backend/backend.ts";
+import { nameOf } from "../history/names.ts";
+import { get, report, set, useStudio } from "../state/store.ts";
+import { IconButton, Slider } from "../ui/controls.tsx";
+import { download } from "../ui/pictures.ts";
+import { encodeGif } from "./gif.ts";
+import { encodeAnimatedWebp } from "./webp.ts";
+
+const SECONDS = 0.9;
+
+export function ExportButton() {
+  const open = useStudio((s) => s.panel === "export");
+  return (
+    <Popover.Root open={open} onOpenChange={(next) => set({ panel: next ? "export" : null })}>
+      <Popover.Trigger asChild>
+        <IconButton label="Export" keys="Ctrl S" icon={Download} pressed={open} />
+      </Popover.Trigger>
+      <Popover.Portal>
+        <Popover.Content
+          className="popover export"
+          align="end"
+          sideOffset={8}
+          collisionPadding={8}
+          aria-label="Export"
+        >
+          <ExportPanel />
+        </Popover.Content>
+      </Popover.Portal>
+    </Popover.Root>
+  );
+}
+
+function ExportPanel() {
+  const session = useStudio((s) => s.session)!;
+  const formats = useStudio((s) => s.backend.formats);
+  const [format, setFormat] = useState<PictureFormat>("png");
+  const [quality, setQuality] = useState(0.92);
+  const [busy, setBusy] = useState(false);
+  const head = session.nodes.find(({ id }) => id === session.head)!;
+  const steps = pathOf(session);
+  const save = async (make: () => Promise<Blob>, name: string) => {
+    setBusy(true);
+    try {
+      download(await make(), name);
+      set({ panel: null });
+    } catch (error) {
+      report(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const base = fileName(head.parent === null ? session.name : `${session.name} ${nameOf(head)}`);
+  const animate = async (encode: (pictures: Picture[]) => Blob | Promise<Blob>) => {
+    const pictures: Picture[] = [];
+    for (const id of steps) pictures.push(await get().backend.picture(session.id, id));
+    return encode(pictures);
+  };
+  return (
+    <>
+      <h2>Picture</h2>
+      <p className="muted number">
+        {session.width} × {session.height}, “{nameOf(head)}”
+      </p>
+      <div className="segments" role="radiogroup" aria-label="Format">
+        {formats.map((one) => (
+          <button
+            type="button"
+            key={one}
+            role="radio"
+            aria-checked={format === one}
+            onClick={() => setFormat(one)}
+          >
+            {one === "jpeg" ? "JPEG" : one === "webp" ? "WebP" : one.toUpperCase()}
+          </button>
+        ))}
+      </div>
+      {format === "png" ? (
+        <p className="muted">Every pixel exactly as it is shown.</p>
+      ) : (
+        <Slider
+          label="Quality"
+          value={quality}
+          min={0.5}
+          max={1}
+          step={0.01}
+          format={(q) => `${Math.round(100 * q)}`}
+          onChange={setQuality}
+        />
+      )}
+      <button
+        type="button"
+        className="button primary"
+        disabled={busy}
+        onClick={() =>
+          void save(
+            () => get().backend.exportPicture(session.id, head.id, format, quality),
+            `${base}.${format === "jpeg" ? "jpg" : format}`,
+          )
+        }
+      >
+        <Download size={16} strokeWidth={1.75} aria-hidden /> Save picture
+      </button>
+      <hr />
+      <button
+        type="button"
+        className="button"
+        disabled={busy}
+        onClick={() =>
+          void save(() => get().backend.exportSession(session.id), `${fileName(session.name)}.emilie`)
+        }
+      >
+        <FileStack size={16} strokeWidth={1.75} aria-hidden /> Save session
+      </button>
+      <p className="muted">The whole tree with its masks, to go on here or on the command line.</p>
+      <hr />
+      <div className="row">
+        <button
+          type="button"
+          className="button"
+          disabled={busy || steps.length < 2}
+          onClick={() =>
+            void save(() => animate((p) => encodeGif(p, SECONDS)), `${fileName(session.name)}.gif`)
+          }
+        >
+          <Film size={16} strokeWidth={1.75} aria-hidden /> GIF
+        </button>
+        <button
+          type="button"
+          className="button"
+          disabled={busy || steps.length < 2}
+          onClick={() =>
+            void save(
+              () => animate((p) => encodeAnimatedWebp(p, SECONDS, quality)),
+              `${fileName(session.name)}.webp`,
+            )
+          }
+        >
+          <Film size={16} strokeWidth={1.75} aria-hidden /> WebP
+        </button>
+      </div>
+      <p className="muted">
+        {steps.length < 2
+          ? "An animation needs a step or two first."
+          : `The ${steps.length} pictures from the original to here.`}
+      </p>
+    </>
+  );
+}
+
+function pathOf(session: SessionView): string[] {
+  const byId = new Map(session.nodes.map((node) => [node.id, node]));
+  const path: string[] = [];
+  for (let at = byId.get(session.head); at; at = byId.get(at.parent ?? "")) path.unshift(at.id);
+  return path;
+}
+
+function fileName(text: string): string {
+  return (
+    text
+      .normalize("NFKD")
+      .replace(/[^\w -]/g, "")
+      .trim()
+      .replace(/\s+/g, "-")
+      .slice(0, 80) || "picture"
+  );
+}

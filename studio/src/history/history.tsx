@@ -1,0 +1,260 @@
+/** The tree of edits. */
+import {
+  Copy,
+  GitCompare,
+  History as HistoryIcon,
+  MoreHorizontal,
+  Pencil,
+  SquareDashed,
+  Trash2,
+  WandSparkles,
+} from "lucide-react";
+import { DropdownMenu } from "radix-ui";
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import type { NodeView } from "../backend/backend.ts";
+import { descendants } from "../state/edit.ts";
+import { changeRegion, reuseMask } from "../state/mask.ts";
+import { compareWith, goTo, removeNodes, renameNode, walk } from "../state/session.ts";
+import { get, notify, set, useStudio } from "../state/store.ts";
+import { Tip } from "../ui/controls.tsx";
+import { Thumbnail } from "../ui/thumbnail.tsx";
+import { layoutTree, type Row } from "./layout.ts";
+import { driftWords, levelOf, nameOf, untouchedWords } from "./names.ts";
+
+const ROW = 56;
+const LANE = 16;
+
+export function History() {
+  const session = useStudio((s) => s.session)!;
+  const variations = useStudio((s) => s.variations);
+  const nodes = useMemo(
+    () => session.nodes.filter(({ id }) => !variations.includes(id) || id === session.head),
+    [session, variations],
+  );
+  const rows = useMemo(() => layoutTree(nodes, session.head), [nodes, session.head]);
+  const lanes = Math.max(...rows.map(({ lane }) => lane)) + 1;
+  const list = useRef<HTMLDivElement>(null);
+
+  useEffect(() => {
+    list.current
+      ?.querySelector(`[data-node="${session.head}"]`)
+      ?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [session.head]);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    const key = ({ ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" } as const)[
+      event.key as "ArrowUp"
+    ];
+    if (!key) return;
+    event.preventDefault();
+    event.stopPropagation();
+    void walk(key).then(() => list.current?.querySelector<HTMLElement>('[aria-selected="true"]')?.focus());
+  };
+
+  return (
+    <section className="history" aria-label="History">
+      <h2>
+        <HistoryIcon size={16} strokeWidth={1.75} aria-hidden /> History
+      </h2>
+      <div className="tree" role="tree" aria-label="Steps" tabIndex={-1} ref={list} onKeyDown={onKeyDown}>
+        <div className="tree-rows" style={{ minHeight: rows.length * ROW }}>
+          <Lines rows={rows} lanes={lanes} />
+          {rows.map((row) => (
+            <NodeRow key={row.node.id} row={row} session={session.id} head={session.head} />
+          ))}
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function Lines({ rows, lanes }: { rows: readonly Row<NodeView>[]; lanes: number }) {
+  const x = (lane: number) => lane * LANE + 12;
+  const y = (row: number) => row * ROW + ROW / 2;
+  const lines = rows.filter(({ from }) => from).sort((a, b) => Number(a.strong) - Number(b.strong));
+  return (
+    <svg className="tree-lines" width={lanes * LANE + 12} height={rows.length * ROW} aria-hidden>
+      {lines.map(({ node, row, lane, from, strong }) => {
+        const [x0, y0, x1, y1] = [x(from!.lane), y(from!.row), x(lane), y(row)];
+        const path =
+          x0 === x1 ? `M${x0} ${y0}V${y1}` : `M${x0} ${y0}V${y1 - 8}Q${x0} ${y1} ${x0 + 8} ${y1}H${x1}`;
+        return <path key={node.id} d={path} className={strong ? "strong" : ""} />;
+      })}
+    </svg>
+  );
+}
+
+function NodeRow({
+  row: { node, lane, strong, depth },
+  session,
+  head,
+}: {
+  row: Row<NodeView>;
+  session: string;
+  head: string;
+}) {
+  const [renaming, setRenaming] = useState(false);
+  const here = node.id === head;
+  return (
+    <div
+      className="node"
+      role="treeitem"
+      aria-level={depth + 1}
+      aria-selected={here}
+      tabIndex={here ? 0 : -1}
+      data-node={node.id}
+      data-strong={strong || undefined}
+      style={{ paddingLeft: lane * LANE }}
+      onClick={() => void goTo(node.id)}
+      onDoubleClick={() => setRenaming(true)}
+      onPointerEnter={() => node.hasMask && set({ hovered: node.id })}
+      onPointerLeave={() => set({ hovered: null })}
+      onKeyDown={(event) => {
+        if (renaming) return;
+        if (event.key === "F2") setRenaming(true);
+        if (event.key === "Delete") removeWithUndo(node);
+      }}
+    >
+      <span className="node-dot" />
+      <span className="node-thumb">
+        <Thumbnail session={session} node={node.id} className="node-picture" />
+        {node.hasMask && <SquareDashed className="node-masked" size={14} aria-label="masked" />}
+      </span>
+      <span className="node-words">
+        {renaming ? (
+          <Rename node={node} done={() => setRenaming(false)} />
+        ) : (
+          <span className="node-name">{nameOf(node)}</span>
+        )}
+        <NodeFacts node={node} />
+      </span>
+      <DriftDot node={node} />
+      <NodeMenu node={node} rename={() => setRenaming(true)} />
+    </div>
+  );
+}
+
+function NodeFacts({ node }: { node: NodeView }) {
+  if (node.parent === null) return null;
+  const facts = [node.regions.length > 1 && `${node.regions.length} places`, !node.changed && "no change"];
+  const words = facts.filter(Boolean).join(" · ");
+  return words === "" ? null : <span className="muted">{words}</span>;
+}
+
+export function DriftDot({ node }: { node: NodeView }) {
+  if (!node.drift || node.parent === null) return null;
+  const words = [driftWords(node.drift), untouchedWords(node)].filter(Boolean).join(" ");
+  return (
+    <Tip label={<span className="tooltip-text">{words}</span>}>
+      <span
+        className="drift-dot"
+        data-level={levelOf(node.drift)}
+        role="img"
+        aria-label={`Drift: ${words}`}
+      />
+    </Tip>
+  );
+}
+
+function Rename({ node, done }: { node: NodeView; done: () => void }) {
+  return (
+    <input
+      className="rename"
+      aria-label="Name of this step"
+      defaultValue={node.name ?? ""}
+      placeholder={nameOf(node)}
+      maxLength={200}
+      // biome-ignore lint/a11y/noAutofocus: it appears because the user asked to write in it
+      autoFocus
+      onClick={(event) => event.stopPropagation()}
+      onBlur={(event) => {
+        if (event.target.value !== (node.name ?? "")) void renameNode(node.id, event.target.value);
+        done();
+      }}
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        if (event.key === "Enter") event.currentTarget.blur();
+        if (event.key === "Escape") done();
+      }}
+    />
+  );
+}
+
+/** Only where something would be lost is it asked for: deleting more than one step. */
+function removeWithUndo(node: NodeView): void {
+  const { session } = get();
+  if (!session || node.parent === null) return;
+  const count = descendants(session, node.id).length;
+  if (count === 1) void removeNodes([node.id]);
+  else
+    notify("info", `“${nameOf(node)}” and the ${count - 1} steps made from it would be gone.`, {
+      label: `Delete ${count} steps`,
+      run: () => void removeNodes([node.id]),
+    });
+}
+
+function NodeMenu({ node, rename }: { node: NodeView; rename: () => void }) {
+  const head = useStudio((s) => s.session?.head);
+  const item = (label: string, Icon: typeof Copy, run: () => void, keys?: string, disabled = false) => (
+    <DropdownMenu.Item className="menu-item" disabled={disabled} onSelect={run}>
+      <Icon size={16} strokeWidth={1.75} aria-hidden />
+      {label}
+      {keys && <kbd>{keys}</kbd>}
+    </DropdownMenu.Item>
+  );
+  return (
+    <DropdownMenu.Root>
+      <DropdownMenu.Trigger asChild>
+        <button
+          type="button"
+          className="icon-button node-more"
+          aria-label={`More for ${nameOf(node)}`}
+          onClick={(event) => event.stopPropagation()}
+        >
+          <MoreHorizontal size={16} strokeWidth={1.75} aria-hidden />
+        </button>
+      </DropdownMenu.Trigger>
+      <DropdownMenu.Portal>
+        <DropdownMenu.Content
+          className="menu"
+          align="start"
+          collisionPadding={8}
+          onClick={(event) => event.stopPropagation()}
+        >
+          {item(
+            "Compare with this",
+            GitCompare,
+            () => void compareWith(node.id),
+            undefined,
+            node.id === head,
+          )}
+          {item("Rename", Pencil, () => setTimeout(rename), "F2")}
+          {node.parent !== null && (
+            <>
+              {item(
+                "Change this step…",
+                WandSparkles,
+                () => void goTo(node.id).then(() => set({ panel: "settings" })),
+              )}
+              {item("Use its instruction again", Copy, () => repeatInstruction(node))}
+              {item(
+                "Use its mask again",
+                SquareDashed,
+                () => void reuseMask(node.id),
+                undefined,
+                !node.hasMask,
+              )}
+              <DropdownMenu.Separator className="menu-line" />
+              {item("Delete", Trash2, () => removeWithUndo(node), "Del")}
+            </>
+          )}
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu.Root>
+  );
+}
+
+function repeatInstruction(node: NodeView): void {
+  changeRegion(get().region, { instruction: node.regions[0]?.instruction ?? "" });
+  setTimeout(() => document.getElementById("instruction")?.focus());
+}

@@ -1,0 +1,28 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./app.tsx";
+import { PageBackend } from "./backend/page/page-backend.ts";
+import { ServerBackend } from "./backend/server/server-backend.ts";
+import { applyTheme } from "./shell/theme.ts";
+import { loadPast } from "./state/edit.ts";
+import { start } from "./state/session.ts";
+import { report, set } from "./state/store.ts";
+import "./styles/base.css";
+import "./styles/controls.css";
+import "./styles/layout.css";
+import "./styles/editor.css";
+import "./styles/start.css";
+
+applyTheme();
+loadPast();
+
+const page = __BACKEND__ === "page" ? new PageBackend(new URL("./", location.href).href) : null;
+if (page) page.onTrouble = report;
+set({ backend: page ?? new ServerBackend() });
+createRoot(document.getElementById("root")!).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);
+await start();
+page?.warm();

@@ -1,0 +1,241 @@
+/** Every key, in one table: what listens to it and the sheet that explains it. */
+import { Dialog } from "radix-ui";
+import { fitToScreen, zoom } from "../canvas/camera.ts";
+import { gesture } from "../canvas/pointer.ts";
+import { invert } from "../painting/layer.ts";
+import { pickFile } from "../start/pick-file.ts";
+import { changeSettings, choose, edit, findPlace, stop } from "../state/edit.ts";
+import {
+  addRegion,
+  changeBrush,
+  chooseTool,
+  clearMask,
+  featherMask,
+  operate,
+  redoStroke,
+  undoStroke,
+} from "../state/mask.ts";
+import { compareWith, redoEdit, undoEdit, walk } from "../state/session.ts";
+import { get, newSeed, set, useStudio } from "../state/store.ts";
+
+interface Key {
+  /** As KeyboardEvent.key, lower case; with "ctrl+" or "shift+" before it. */
+  readonly keys: readonly string[];
+  readonly shown: string;
+  readonly label: string;
+  readonly group: "Edit" | "History" | "Mask" | "View";
+  readonly run: () => void;
+}
+
+const focusInstruction = () => document.getElementById("instruction")?.focus();
+
+export function toggleCompare(): void {
+  const { session, compare } = get();
+  const head = session?.nodes.find(({ id }) => id === session.head);
+  const other = head?.parent ?? session?.nodes.find(({ id }) => id !== session.head)?.id;
+  void compareWith(compare ? null : (other ?? null));
+}
+
+/** Size steps grow with the size. */
+const resize = (factor: number) => changeBrush({ size: get().brush.size * factor });
+
+const KEYS: readonly Key[] = [
+  { keys: ["/", "enter"], shown: "/", label: "Write an instruction", group: "Edit", run: focusInstruction },
+  {
+    keys: ["ctrl+enter"],
+    shown: "Ctrl ⏎",
+    label: "Edit (in the box: ⏎)",
+    group: "Edit",
+    run: () => void edit(),
+  },
+  {
+    keys: ["s"],
+    shown: "S",
+    label: "Another seed",
+    group: "Edit",
+    run: () => changeSettings({ seed: newSeed() }),
+  },
+  { keys: ["n"], shown: "N", label: "Another place with its own instruction", group: "Edit", run: addRegion },
+  { keys: ["ctrl+o"], shown: "Ctrl O", label: "Open a picture or session", group: "Edit", run: pickFile },
+  { keys: ["ctrl+s"], shown: "Ctrl S", label: "Export", group: "Edit", run: () => set({ panel: "export" }) },
+  { keys: ["z"], shown: "Z", label: "Step back", group: "History", run: () => void undoEdit() },
+  { keys: ["shift+z"], shown: "⇧ Z", label: "Step forward", group: "History", run: () => void redoEdit() },
+  {
+    keys: ["arrowup"],
+    shown: "↑",
+    label: "To the step before",
+    group: "History",
+    run: () => void walk("up"),
+  },
+  {
+    keys: ["arrowdown"],
+    shown: "↓",
+    label: "To the step after",
+    group: "History",
+    run: () => void walk("down"),
+  },
+  {
+    keys: ["arrowleft"],
+    shown: "←",
+    label: "To the branch beside",
+    group: "History",
+    run: () => void walk("left"),
+  },
+  {
+    keys: ["arrowright"],
+    shown: "→",
+    label: "To the other branch beside",
+    group: "History",
+    run: () => void walk("right"),
+  },
+  { keys: ["c"], shown: "C", label: "Compare with the step before", group: "History", run: toggleCompare },
+  { keys: ["v"], shown: "V", label: "Move and zoom", group: "Mask", run: () => chooseTool("move") },
+  { keys: ["b"], shown: "B", label: "Brush", group: "Mask", run: () => chooseTool("brush") },
+  { keys: ["e"], shown: "E", label: "Eraser", group: "Mask", run: () => chooseTool("eraser") },
+  { keys: ["r"], shown: "R", label: "Rectangle", group: "Mask", run: () => chooseTool("box") },
+  { keys: ["l"], shown: "L", label: "Lasso", group: "Mask", run: () => chooseTool("lasso") },
+  { keys: ["g"], shown: "G", label: "Fill", group: "Mask", run: () => chooseTool("fill") },
+  { keys: ["m"], shown: "M", label: "Automatic mask", group: "Mask", run: () => void findPlace() },
+  { keys: ["["], shown: "[", label: "Smaller brush", group: "Mask", run: () => resize(1 / 1.2) },
+  { keys: ["]"], shown: "]", label: "Larger brush", group: "Mask", run: () => resize(1.2) },
+  { keys: ["i"], shown: "I", label: "Invert the mask", group: "Mask", run: () => operate(invert) },
+  { keys: ["f"], shown: "F", label: "Soften its edge", group: "Mask", run: featherMask },
+  { keys: ["x"], shown: "X", label: "Clear the mask", group: "Mask", run: clearMask },
+  {
+    keys: ["ctrl+z"],
+    shown: "Ctrl Z",
+    label: "Undo a stroke (else a step)",
+    group: "Mask",
+    run: () => undoStroke() || void undoEdit(),
+  },
+  {
+    keys: ["ctrl+shift+z", "ctrl+y"],
+    shown: "Ctrl ⇧ Z",
+    label: "Redo a stroke (else a step)",
+    group: "Mask",
+    run: () => redoStroke() || void redoEdit(),
+  },
+  { keys: ["+", "="], shown: "+", label: "Zoom in", group: "View", run: () => zoom(1.25) },
+  { keys: ["-"], shown: "−", label: "Zoom out", group: "View", run: () => zoom(1 / 1.25) },
+  { keys: ["0"], shown: "0", label: "Fit to the window", group: "View", run: fitToScreen },
+  { keys: ["?"], shown: "?", label: "This sheet", group: "View", run: () => set({ panel: "keys" }) },
+];
+
+/** Held or handled on their own, listed for the sheet. */
+const HELD = [
+  { shown: "\\", label: "Hold: the step before", group: "View" },
+  { shown: "Space", label: "Hold and drag: move the picture", group: "View" },
+  { shown: "Alt", label: "Hold: the tool erases", group: "Mask" },
+  { shown: "1 … 9", label: "Pick a variation", group: "Edit" },
+  { shown: "Esc", label: "Stop; leave; put the tool away", group: "Edit" },
+] as const;
+
+const inText = (target: EventTarget | null) =>
+  target instanceof HTMLElement &&
+  (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+
+function leave(): void {
+  const { job, variations, compare, tool, panel } = get();
+  if (job) stop();
+  else if (panel) set({ panel: null });
+  else if (variations.length > 0) void choose(null);
+  else if (compare) void compareWith(null);
+  else if (tool !== "move") chooseTool("move");
+}
+
+function onKeyDown(event: KeyboardEvent): void {
+  const { phase, job, variations, panel } = get();
+  if (event.defaultPrevented || phase.kind !== "editing") return;
+  if (event.key === "Escape") {
+    // A dialog or menu closes itself first.
+    if (inText(event.target) && !job) return;
+    leave();
+    return;
+  }
+  const control = event.ctrlKey || event.metaKey;
+  if (inText(event.target) && !(control && event.key === "Enter")) {
+    const global = control && ["s", "o"].includes(event.key.toLowerCase());
+    if (!global) return;
+  }
+  if (panel === "keys" || event.altKey) return;
+  if (variations.length > 0 && /^[1-9]$/.test(event.key)) {
+    const picked = variations[Number(event.key) - 1];
+    if (picked) void choose(picked);
+    return;
+  }
+  if (event.key === " ") {
+    // A focused button is pressed by the space bar.
+    if (event.target instanceof HTMLButtonElement) return;
+    gesture.spaceHeld = true;
+    event.preventDefault();
+    return;
+  }
+  if (event.key === "\\") {
+    set({ peek: true });
+    return;
+  }
+  const letter = event.key.toLowerCase();
+  const shift = event.shiftKey && /^[a-z]$/.test(letter) ? "shift+" : "";
+  const name = `${control ? "ctrl+" : ""}${shift}${letter}`;
+  const key = KEYS.find(({ keys }) => keys.includes(name));
+  if (!key) return;
+  // Enter and the arrows belong to the control that has the focus.
+  const plainTarget = event.target === document.body || event.target instanceof HTMLCanvasElement;
+  if (/^(enter|arrow)/.test(name) && !plainTarget) return;
+  event.preventDefault();
+  key.run();
+}
+
+function onKeyUp(event: KeyboardEvent): void {
+  if (event.key === " ") gesture.spaceHeld = false;
+  if (event.key === "\\") set({ peek: false });
+}
+
+export function listenToKeys(): () => void {
+  const release = () => {
+    gesture.spaceHeld = false;
+    set({ peek: false });
+  };
+  addEventListener("keydown", onKeyDown);
+  addEventListener("keyup", onKeyUp);
+  addEventListener("blur", release);
+  return () => {
+    removeEventListener("keydown", onKeyDown);
+    removeEventListener("keyup", onKeyUp);
+    removeEventListener("blur", release);
+  };
+}
+
+export function KeySheet() {
+  const open = useStudio((s) => s.panel === "keys");
+  const groups = ["Edit", "History", "Mask", "View"] as const;
+  return (
+    <Dialog.Root open={open} onOpenChange={(next) => set({ panel: next ? "keys" : null })}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="overlay" />
+        <Dialog.Content className="dialog" aria-describedby={undefined}>
+          <Dialog.Title>Keys</Dialog.Title>
+          <div className="key-groups">
+            {groups.map((group) => (
+              <section key={group}>
+                <h3>{group}</h3>
+                <dl>
+                  {[...KEYS, ...HELD]
+                    .filter((key) => key.group === group)
+                    .map(({ shown, label }) => (
+                      <div key={label}>
+                        <dt>{label}</dt>
+                        <dd>
+                          <kbd>{shown}</kbd>
+                        </dd>
+                      </div>
+                    ))}
+                </dl>
+              </section>
+            ))}
+          </div>
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}

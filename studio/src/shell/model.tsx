@@ -1,0 +1,83 @@
+/** Which model edits, what it can do, and what it cannot. */
+import { Check, ChevronDown } from "lucide-react";
+import { Popover } from "radix-ui";
+import type { ModelInfo } from "../backend/backend.ts";
+import { set, useStudio } from "../state/store.ts";
+
+export function ModelButton() {
+  const models = useStudio((s) => s.models);
+  const model = useStudio((s) => s.model);
+  const open = useStudio((s) => s.panel === "model");
+  const current = models.find(({ id }) => id === model);
+  return (
+    <Popover.Root open={open} onOpenChange={(next) => set({ panel: next ? "model" : null })}>
+      <Popover.Trigger asChild>
+        <button
+          type="button"
+          className="text-button model-button"
+          aria-label={`Model: ${current?.title ?? model}`}
+        >
+          <span>{current?.title ?? model}</span>
+          <ChevronDown size={12} aria-hidden />
+        </button>
+      </Popover.Trigger>
+      <Popover.Portal>
+        <Popover.Content
+          className="popover models"
+          align="end"
+          sideOffset={8}
+          collisionPadding={8}
+          aria-label="Models"
+        >
+          {models.map((one) => (
+            <ModelCard key={one.id} model={one} chosen={one.id === model} />
+          ))}
+        </Popover.Content>
+      </Popover.Portal>
+    </Popover.Root>
+  );
+}
+
+function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
+  const busy = useStudio((s) => s.session !== null);
+  return (
+    <article className="model-card" data-unavailable={model.unavailable ? true : undefined}>
+      <header>
+        <h2>{model.title}</h2>
+        <span className="muted number">
+          {model.nativeSize} px{model.bytes ? ` · ${Math.round(model.bytes / 1e6)} MB` : ""}
+        </span>
+        {chosen ? (
+          <span className="chosen">
+            <Check size={16} strokeWidth={2} aria-hidden /> In use
+          </span>
+        ) : (
+          !model.unavailable && (
+            <button
+              type="button"
+              className="button"
+              disabled={busy}
+              title={busy ? "A session keeps its model. Choose another before opening a picture." : undefined}
+              onClick={() => set({ model: model.id, panel: null })}
+            >
+              Use
+            </button>
+          )
+        )}
+      </header>
+      <p>{model.summary}</p>
+      {model.can.length > 0 && (
+        <dl className="can">
+          {model.can.map(({ title, instructions }) => (
+            <div key={title}>
+              <dt className="muted">{title}</dt>
+              <dd>{instructions.slice(0, 2).join(", ")}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      <p className="muted">{model.cannot}</p>
+      {model.unavailable && <p className="unavailable">{model.unavailable}</p>}
+    </article>
+  );
+}

@@ -1,0 +1,44 @@
+/** While something is opened: what for, how far, and a way out. */
+import { goToStart } from "../state/session.ts";
+import { useStudio } from "../state/store.ts";
+
+export function Opening() {
+  const phase = useStudio((s) => s.phase);
+  if (phase.kind !== "opening") return null;
+  const known = phase.fraction !== undefined && phase.fraction < 1;
+  return (
+    <main className="opening" aria-busy>
+      <p className="opening-name">{phase.name}</p>
+      <div
+        className="bar"
+        role="progressbar"
+        aria-label={phase.what}
+        aria-valuenow={known ? Math.round(100 * phase.fraction!) : undefined}
+      >
+        <span
+          data-unknown={!known || undefined}
+          style={known ? { transform: `scaleX(${phase.fraction})` } : undefined}
+        />
+      </div>
+      <p className="muted number" role="status">
+        {phase.what}
+        {known && ` · ${Math.round(100 * phase.fraction!)} %`}
+      </p>
+      <button type="button" className="button" onClick={() => void goToStart()}>
+        Cancel
+      </button>
+    </main>
+  );
+}
+
+export function Broken({ message }: { message: string }) {
+  return (
+    <main className="opening">
+      <p className="opening-name">The studio cannot start</p>
+      <p className="muted broken">{message}</p>
+      <button type="button" className="button primary" onClick={() => location.reload()}>
+        Try again
+      </button>
+    </main>
+  );
+}

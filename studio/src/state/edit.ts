@@ -1,0 +1,247 @@
+/** Editing: one edit, several variations, a changed step, an automatic mask. One runs at a time. */
+import type { EditRequest, Progress, SessionView } from "../backend/backend.ts";
+import { toMask } from "../painting/layer.ts";
+import { paintedOf } from "../painting/regions.ts";
+import { changeRegion, currentRegion, resetRegions, setHeat } from "./mask.ts";
+import { loadPictures, removeNodes, show } from "./session.ts";
+import { get, newSeed, notify, report, set, wasAborted } from "./store.ts";
+import type { Job, Settings } from "./types.ts";
+
+const THRESHOLD = 0.25;
+
+let running: AbortController | null = null;
+let keeping: AbortController | null = null;
+
+/** Ends the edit that runs with what its preview shows. */
+export function keep(): void {
+  keeping?.abort();
+}
+
+export function stop(): void {
+  if (!running) return;
+  running.abort();
+  set(({ job }) => ({ job: job && { ...job, stopping: true } }));
+}
+
+/** Runs `action` as the one job; false where it was stopped or failed. */
+async function run(
+  job: Pick<Job, "kind" | "title" | "steps" | "count">,
+  action: (
+    call: { signal: AbortSignal; keep: AbortSignal; onProgress: (p: Progress) => void },
+    next: (index: number) => void,
+  ) => Promise<void>,
+): Promise<boolean> {
+  if (running) return false;
+  const controller = new AbortController();
+  const kept = new AbortController();
+  [running, keeping] = [controller, kept];
+  set({
+    job: { ...job, step: 0, index: 1, secondsLeft: null, preview: null, stopping: false },
+    compare: null,
+    panel: null,
+  });
+  let [started, first] = [performance.now(), performance.now()];
+  const onProgress = ({ step, steps, preview }: Progress) => {
+    const now = performance.now();
+    // The first step also makes the session of the network, so it says little about the others.
+    if (step === 1) first = now;
+    const pace = step > 1 ? (now - first) / (step - 1) : null;
+    set(({ job }) => {
+      if (!job) return {};
+      const rest = steps - step + (job.count - job.index) * steps;
+      const secondsLeft = pace === null ? null : (pace * rest) / 1000;
+      return { job: { ...job, step, steps, secondsLeft, preview: preview ?? job.preview } };
+    });
+  };
+  try {
+    await action({ signal: controller.signal, keep: kept.signal, onProgress }, (index) => {
+      started = performance.now();
+      first = started;
+      set(({ job }) => ({ job: job && { ...job, index, step: 0, preview: null } }));
+    });
+    return true;
+  } catch (error) {
+    if (!wasAborted(error)) report(error);
+    return false;
+  } finally {
+    [running, keeping] = [null, null];
+    set({ job: null });
+  }
+}
+
+function requestOf(from: string, settings: Settings): EditRequest | null {
+  const { regions } = get();
+  const asked = regions
+    .map((r) => ({ ...r, instruction: r.instruction.trim() }))
+    .filter((r) => r.instruction !== "");
+  if (asked.length === 0) return null;
+  const { steps, sampler, textGuidance, imageGuidance, control, strength, seed } = settings;
+  return {
+    from,
+    seed,
+    strength,
+    steps,
+    sampler,
+    textGuidance,
+    imageGuidance,
+    control,
+    regions: asked.map(({ id, instruction, masked }) => {
+      const own = masked ? paintedOf(id) : undefined;
+      return { instruction, mask: own && toMask(own.layer) };
+    }),
+  };
+}
+
+export async function edit(): Promise<void> {
+  const { backend, session, settings, models, model } = get();
+  if (!session || running) return;
+  const request = requestOf(session.head, settings);
+  if (!request) {
+    notify("info", "Say what should change first.");
+    document.getElementById("instruction")?.focus();
+    return;
+  }
+  const title = request.regions.map((r) => r.instruction).join(" + ");
+  remember(title);
+  const steps = settings.steps ?? models.find(({ id }) => id === model)?.defaults.steps ?? 20;
+  const count = settings.variations;
+  const before = new Set(session.nodes.map(({ id }) => id));
+  let view: SessionView | null = null;
+  const made: string[] = [];
+  const done = await run(
+    { kind: count > 1 ? "variations" : "edit", title, steps, count },
+    async (call, next) => {
+      for (let i = 0; i < count; i++) {
+        if (i > 0) next(i + 1);
+        view = await backend.edit(session.id, { ...request, seed: request.seed + BigInt(i) }, call);
+        if (!before.has(view.head)) made.push(view.head);
+      }
+      // The picture is there before the preview goes.
+      await show(view!);
+    },
+  );
+  if (!done) {
+    // What was finished before the stop stays.
+    if (made.length > 0 && view) await show(view);
+    if (made.length > 1) await offer(made);
+    return;
+  }
+  if (!settings.seedLocked) set(({ settings }) => ({ settings: { ...settings, seed: newSeed() } }));
+  resetRegions();
+  if (made.length > 1) await offer(made);
+  await judge(view!, before);
+}
+
+async function offer(made: readonly string[]): Promise<void> {
+  set({ variations: made });
+  await loadPictures().catch(report);
+}
+
+/** Measures how far the new picture has come, and says so where nothing has changed. */
+async function judge(view: SessionView, before: ReadonlySet<string>): Promise<void> {
+  const { backend, settings } = get();
+  const head = view.nodes.find(({ id }) => id === view.head)!;
+  if (before.has(head.id)) {
+    notify(
+      "info",
+      "This exact edit was made before, so it was not computed again. Change the seed for another result.",
+    );
+    return;
+  }
+  try {
+    const measured = await backend.measure(view.id, head.id);
+    if (get().session?.id === view.id && get().session?.head === head.id) await show(measured);
+    const inside = measured.nodes.find(({ id }) => id === head.id)?.drift?.parent.inside;
+    if (!inside || inside.mae > 1) return;
+    const hint =
+      settings.strength < 1 ? "Try it with more strength" : "Try other words, a mask, or more text guidance";
+    notify("info", `Hardly anything changed. ${hint}, or another seed.`);
+  } catch (error) {
+    report(error);
+  }
+}
+
+/** Keeps one variation and removes the others; null keeps them all as branches. */
+export async function choose(node: string | null): Promise<void> {
+  const { variations, session, backend } = get();
+  set({ variations: [] });
+  if (!session || node === null) return;
+  try {
+    await show(await backend.moveHead(session.id, node));
+    await removeNodes(variations.filter((id) => id !== node));
+  } catch (error) {
+    report(error);
+  }
+}
+
+export async function changeStep(
+  node: string,
+  changes: Partial<Settings> & { instruction?: string },
+): Promise<void> {
+  const { backend, session } = get();
+  if (!session) return;
+  const old = session.nodes.find(({ id }) => id === node);
+  const steps = old?.settings?.steps ?? 20;
+  const following = descendants(session, node).length;
+  await run(
+    { kind: "replay", title: changes.instruction ?? old?.instruction ?? "", steps, count: following },
+    async (call, next) => {
+      let [index, last] = [1, 0];
+      const onProgress = (progress: Progress) => {
+        if (progress.step < last) next(++index);
+        last = progress.step;
+        call.onProgress(progress);
+      };
+      await show(await backend.replay(session.id, { node, ...changes }, { ...call, onProgress }));
+    },
+  );
+}
+
+export function descendants(session: SessionView, node: string): string[] {
+  const found = new Set([node]);
+  for (const { id, parent } of session.nodes) if (parent && found.has(parent)) found.add(id);
+  return [...found];
+}
+
+export async function findPlace(): Promise<void> {
+  const { backend, session } = get();
+  const region = currentRegion();
+  if (!session || running) return;
+  const instruction = region.instruction.trim();
+  if (!instruction) {
+    notify("info", "Say first what should change; then emilie can look where that would be.");
+    document.getElementById("instruction")?.focus();
+    return;
+  }
+  await run({ kind: "heat", title: "Looking for the place", steps: 0, count: 1 }, async ({ signal }) => {
+    const heat = await backend.heat(session.id, session.head, instruction, { signal });
+    changeRegion(region.id, { instruction });
+    set(({ tool }) => ({ tool: tool === "move" ? "brush" : tool }));
+    setHeat(region.id, heat, THRESHOLD);
+  });
+}
+
+const PAST = "emilie.instructions";
+
+export function loadPast(): void {
+  try {
+    const past: unknown = JSON.parse(localStorage.getItem(PAST) ?? "[]");
+    if (Array.isArray(past)) set({ past: past.filter((one) => typeof one === "string") });
+  } catch {
+    // Somebody else's, or damaged: an empty history is no loss worth a message.
+  }
+}
+
+function remember(instruction: string): void {
+  const past = [instruction, ...get().past.filter((one) => one !== instruction)].slice(0, 50);
+  set({ past });
+  try {
+    localStorage.setItem(PAST, JSON.stringify(past));
+  } catch {
+    // Full; the list lives on in the page.
+  }
+}
+
+export function changeSettings(changes: Partial<Settings>): void {
+  set(({ settings }) => ({ settings: { ...settings, ...changes } }));
+}

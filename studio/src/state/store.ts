@@ -1,0 +1,70 @@
+/** The store, and the two helpers that every action uses. */
+import { create } from "zustand";
+import { isEmilieError } from "../../../src/web.ts";
+import type { Backend } from "../backend/backend.ts";
+import type { Notice, StudioState } from "./types.ts";
+
+export const newSeed = (): bigint => BigInt(crypto.getRandomValues(new Uint32Array(1))[0]!);
+
+export const firstRegion = { id: 1, instruction: "", masked: false, automatic: null };
+
+export const useStudio = create<StudioState>(() => ({
+  // Set before anything is drawn (main.tsx).
+  backend: undefined as unknown as Backend,
+  phase: { kind: "starting" },
+  models: [],
+  model: "picturebook",
+  recent: [],
+  session: null,
+  pictures: new Map(),
+  job: null,
+  notices: [],
+  online: navigator.onLine,
+  tool: "move",
+  brush: { size: 0.08, softness: 0 },
+  regions: [firstRegion],
+  region: 1,
+  painted: 0,
+  canUndoStroke: false,
+  canRedoStroke: false,
+  settings: { seed: newSeed(), seedLocked: false, strength: 1, variations: 1 },
+  compare: null,
+  peek: false,
+  variations: [],
+  hovered: null,
+  panel: null,
+  past: [],
+}));
+
+export const { getState: get, setState: set } = useStudio;
+
+let notices = 0;
+
+export function notify(kind: Notice["kind"], text: string, action?: Notice["action"]): void {
+  const id = ++notices;
+  set(({ notices }) => ({
+    notices: [...notices.filter((n) => n.text !== text).slice(-2), { id, kind, text, action }],
+  }));
+  if (kind === "info") setTimeout(() => dismiss(id), 6000);
+}
+
+export function dismiss(id: number): void {
+  set(({ notices }) => ({ notices: notices.filter((notice) => notice.id !== id) }));
+}
+
+export const wasAborted = (error: unknown): boolean =>
+  (isEmilieError(error) && error.code === "aborted") || (error as Error)?.name === "AbortError";
+
+/** An error in words that say what to do; aborted calls are nobody's error. */
+export function report(error: unknown): void {
+  if (wasAborted(error)) return;
+  console.error(error);
+  notify("error", describe(error));
+}
+
+export function describe(error: unknown): string {
+  if (!navigator.onLine && !isEmilieError(error))
+    return "There is no connection. What is open here still works.";
+  const message = error instanceof Error ? error.message : String(error);
+  return message || "Something went wrong, and nothing says what. Try again.";
+}

@@ -1,0 +1,99 @@
+/** What the studio knows at a moment. Masks while they are painted live outside of it (painting/regions.ts). */
+import type { Picture } from "../../../src/web.ts";
+import type { Backend, ModelInfo, SessionSummary, SessionView } from "../backend/backend.ts";
+
+export type Tool = "move" | "brush" | "eraser" | "box" | "lasso" | "fill";
+export const PAINTING: readonly Tool[] = ["brush", "eraser", "box", "lasso", "fill"];
+
+export type Phase =
+  | { readonly kind: "starting" }
+  | { readonly kind: "start" }
+  | { readonly kind: "opening"; readonly name: string; readonly what: string; readonly fraction?: number }
+  | { readonly kind: "editing" }
+  /** Nothing works: no backend, or a browser that lacks what is needed. */
+  | { readonly kind: "broken"; readonly message: string };
+
+export interface Job {
+  readonly kind: "edit" | "variations" | "replay" | "heat";
+  readonly title: string;
+  readonly step: number;
+  readonly steps: number;
+  /** Which of how many edits runs, from 1. */
+  readonly index: number;
+  readonly count: number;
+  readonly secondsLeft: number | null;
+  readonly preview: Picture | null;
+  readonly stopping: boolean;
+}
+
+export interface Notice {
+  readonly id: number;
+  readonly kind: "info" | "error";
+  readonly text: string;
+  readonly action?: { readonly label: string; readonly run: () => void };
+}
+
+export type CompareMode = "slider" | "side" | "difference";
+
+export interface Compare {
+  readonly mode: CompareMode;
+  /** The node on the left; on the right is the head. */
+  readonly with: string;
+  /** Where the slider stands, from 0 to 1. */
+  readonly at: number;
+}
+
+export interface RegionView {
+  readonly id: number;
+  readonly instruction: string;
+  /** Absent: everywhere. */
+  readonly masked: boolean;
+  readonly automatic: { readonly threshold: number } | null;
+}
+
+export interface Settings {
+  readonly seed: bigint;
+  readonly seedLocked: boolean;
+  readonly strength: number;
+  readonly variations: number;
+  /** undefined: the model's own. */
+  readonly steps?: number;
+  readonly sampler?: string;
+  readonly textGuidance?: number;
+  readonly imageGuidance?: number;
+  readonly control?: string;
+}
+
+export interface StudioState {
+  readonly backend: Backend;
+  readonly phase: Phase;
+  readonly models: readonly ModelInfo[];
+  readonly model: string;
+  readonly recent: readonly SessionSummary[];
+  readonly session: SessionView | null;
+  /** The pictures of the head, its parent and what it is compared with, by node; filled as they arrive. */
+  readonly pictures: ReadonlyMap<string, Picture>;
+  readonly job: Job | null;
+  readonly notices: readonly Notice[];
+  readonly online: boolean;
+
+  readonly tool: Tool;
+  readonly brush: { readonly size: number; readonly softness: number };
+  readonly regions: readonly RegionView[];
+  readonly region: number;
+  /** Grows with every change of a mask, so that whoever draws masks knows. */
+  readonly painted: number;
+  readonly canUndoStroke: boolean;
+  readonly canRedoStroke: boolean;
+
+  readonly settings: Settings;
+  readonly compare: Compare | null;
+  /** The parent is shown while a key is held. */
+  readonly peek: boolean;
+  /** Nodes made as variations that wait for a choice. */
+  readonly variations: readonly string[];
+  /** A node whose mask is shown, as the pointer rests on it. */
+  readonly hovered: string | null;
+  readonly panel: "keys" | "export" | "model" | "settings" | "history" | null;
+  readonly past: readonly string[];
+}

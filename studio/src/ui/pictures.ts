@@ -1,0 +1,51 @@
+/** Pictures between the library (bytes) and the browser (canvases, files). */
+import { encodePng, type Picture } from "../../../src/web.ts";
+import type { PictureFormat } from "../backend/backend.ts";
+
+export function toImageData({ width, height, data }: Picture): ImageData {
+  return new ImageData(new Uint8ClampedArray(data), width, height);
+}
+
+export function toCanvas(picture: Picture): OffscreenCanvas {
+  const canvas = new OffscreenCanvas(picture.width, picture.height);
+  canvas.getContext("2d")!.putImageData(toImageData(picture), 0, 0);
+  return canvas;
+}
+
+/** A small copy, its longer side `size` pixels at most. */
+export async function thumbnail(picture: Picture, size: number): Promise<Blob> {
+  const scale = Math.min(1, size / Math.max(picture.width, picture.height));
+  const canvas = new OffscreenCanvas(
+    Math.max(1, Math.round(picture.width * scale)),
+    Math.max(1, Math.round(picture.height * scale)),
+  );
+  const context = canvas.getContext("2d")!;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(toCanvas(picture), 0, 0, canvas.width, canvas.height);
+  return canvas.convertToBlob({ type: "image/png" });
+}
+
+/** PNG bit for bit; the lossy formats at a quality from 0 to 1. Transparency lies on white in JPEG, which has none. */
+export async function encodePicture(picture: Picture, format: PictureFormat, quality: number): Promise<Blob> {
+  if (format === "png") return new Blob([await encodePng(picture)], { type: "image/png" });
+  const canvas = new OffscreenCanvas(picture.width, picture.height);
+  const context = canvas.getContext("2d")!;
+  if (format === "jpeg") {
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, picture.width, picture.height);
+  }
+  context.drawImage(toCanvas(picture), 0, 0);
+  const blob = await canvas.convertToBlob({ type: `image/${format}`, quality });
+  if (blob.type !== `image/${format}`)
+    throw new Error(`This browser cannot write ${format} files. Choose PNG.`);
+  return blob;
+}
+
+/** Offers a file to be saved. */
+export function download(blob: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,111 @@
+/** The same studio against a real `emilie serve`: open, edit, brush, edit there, cancel, reload, restart, export. */
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readPicture } from "../../src/images/codec.node.ts";
+import { type RunningServer, startServer } from "../../src/server.ts";
+import { drag, edit, launch, openPage, root } from "./site.ts";
+
+let data: string;
+let server: RunningServer;
+let browser: Browser;
+let page: Page;
+let errors: string[];
+
+const nodes = () => page.locator(".node-name").allTextContents();
+
+async function savePicture(): Promise<string> {
+  await page.getByRole("button", { name: "Export" }).click();
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Save picture", exact: true }).click(),
+  ]);
+  return file.path();
+}
+
+beforeAll(async () => {
+  if (!existsSync(join(root, "dist/studio/index.html")))
+    throw new Error("There is no dist/studio. Run: npm run build:studio");
+  data = await mkdtemp(join(tmpdir(), "emilie-studio-"));
+  server = await startServer({ port: 0, data, studio: join(root, "dist/studio") });
+  browser = await launch();
+  ({ page, errors } = await openPage({ url: `${server.url}/`, browser }));
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+  await rm(data, { recursive: true, force: true });
+});
+
+describe("the studio with a server", () => {
+  it("opens an example and edits it", async () => {
+    await page.getByRole("button", { name: "cottage" }).click();
+    await page.locator(".stage").waitFor({ timeout: 120_000 });
+    await edit(page, "make it winter");
+    expect(await nodes()).toEqual(["original", "make it winter"]);
+  });
+
+  it("edits only where it was painted, byte for byte in the exported file", async () => {
+    const before = await readPicture(await savePicture());
+    await page.locator(".stage canvas").press("b");
+    await drag(page, [
+      [0.42, 0.48],
+      [0.64, 0.52],
+    ]);
+    await edit(page, "paint the roof blue");
+    const after = await readPicture(await savePicture());
+    const changed: [number, number][] = [];
+    for (let i = 0; i < before.data.length; i += 4) {
+      if (!before.data.subarray(i, i + 4).every((v, c) => v === after.data[i + c]))
+        changed.push([(i / 4) % 128, Math.floor(i / 512)]);
+    }
+    expect(changed.length).toBeGreaterThan(50);
+    expect(changed.filter(([x, y]) => x < 47 || x > 88 || y < 55 || y > 73)).toEqual([]);
+  });
+
+  it("stops on Esc and keeps the tree", async () => {
+    const before = await nodes();
+    await page.fill("#instruction", "make it night");
+    await page.press("#instruction", "Enter");
+    await page.locator(".edit-button.running").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator(".edit-button:not(.running)").waitFor({ timeout: 60_000 });
+    expect((await nodes()).length - before.length).toBeLessThanOrEqual(1);
+  });
+
+  it("looks for the place of an instruction", async () => {
+    await page.fill("#instruction", "remove the boat");
+    await page.getByRole("button", { name: "Auto" }).click();
+    await page.getByRole("slider", { name: "Threshold" }).waitFor({ timeout: 60_000 });
+    await page.getByRole("button", { name: "Clear the mask" }).click();
+  });
+
+  it("comes back after a reload, and says so when the server is gone", async () => {
+    const before = await nodes();
+    await page.reload();
+    await page.locator(".stage").waitFor({ timeout: 60_000 });
+    expect(await nodes()).toEqual(before);
+    expect(errors).toEqual([]);
+    await server.close();
+    await page.fill("#instruction", "make it summer");
+    await page.press("#instruction", "Enter");
+    const notice = page.getByRole("alert");
+    await notice.waitFor();
+    expect(await notice.textContent()).toMatch(/does not answer/);
+    expect(await page.inputValue("#instruction")).toBe("make it summer");
+  });
+
+  it("goes on when the server is there again", async () => {
+    server = await startServer({
+      port: Number(new URL(page.url()).port),
+      data,
+      studio: join(root, "dist/studio"),
+    });
+    await edit(page, "make it summer");
+    expect(await nodes()).toContain("make it summer");
+  });
+});

@@ -1,0 +1,83 @@
+/** The built static site behind a server, and a real browser in front of it. */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright";
+import { preview } from "vite";
+
+export const root = resolve(import.meta.dirname, "../..");
+
+export interface Site {
+  readonly url: string;
+  readonly browser: Browser;
+  close(): Promise<void>;
+}
+
+/** Throws where `npm run build:site` has not been run. */
+export async function openSite(): Promise<Site> {
+  if (!existsSync(join(root, "dist/site/index.html")))
+    throw new Error("There is no dist/site. Run: npm run build:site");
+  const server = await preview({
+    configFile: join(root, "studio/vite.config.ts"),
+    mode: "site",
+    logLevel: "error",
+    preview: { port: 0, host: "127.0.0.1" },
+  });
+  const address = server.httpServer.address();
+  if (!address || typeof address === "string") throw new Error("The preview server has no port.");
+  const browser = await launch();
+  return {
+    url: `http://127.0.0.1:${address.port}/`,
+    browser,
+    close: async () => {
+      await browser.close();
+      await new Promise((done) => server.httpServer.close(done));
+    },
+  };
+}
+
+export function launch(): Promise<Browser> {
+  const system =
+    process.env.CHROMIUM_PATH ?? (existsSync("/usr/bin/chromium") ? "/usr/bin/chromium" : undefined);
+  return chromium.launch({
+    executablePath: system,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+  });
+}
+
+/** A page whose errors are not overlooked. */
+export async function openPage(
+  site: Pick<Site, "url" | "browser">,
+  options: BrowserContextOptions = {},
+): Promise<{ page: Page; errors: string[] }> {
+  const context = await site.browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  await page.goto(site.url);
+  return { page, errors };
+}
+
+/** Says what should change, and waits until it is done. */
+export async function edit(page: Page, instruction: string): Promise<void> {
+  await page.fill("#instruction", instruction);
+  await page.press("#instruction", "Enter");
+  await page.locator(".edit-button.running").waitFor();
+  await page.locator(".edit-button:not(.running)").waitFor({ timeout: 180_000 });
+}
+
+/** Drags over the stage; points in shares of the picture. */
+export async function drag(page: Page, points: readonly (readonly [number, number])[]): Promise<void> {
+  const stage = (await page.locator(".stage canvas").boundingBox())!;
+  const margin = Math.min(32, stage.width / 16);
+  const side = Math.min(stage.width, stage.height) - 2 * margin;
+  const [left, top] = [stage.x + (stage.width - side) / 2, stage.y + (stage.height - side) / 2];
+  const at = ([x, y]: readonly [number, number]) => [left + x * side, top + y * side] as const;
+  await page.mouse.move(...at(points[0]!));
+  await page.mouse.down();
+  for (const point of points.slice(1)) await page.mouse.move(...at(point), { steps: 6 });
+  await page.mouse.up();
+}
