@@ -61,7 +61,7 @@ async function shoot(site: Site, name: string, options: BrowserContextOptions): 
   await edit(page, "paint the roof blue");
   await step("roof", async () => page.mouse.move(5, 5));
   if (!narrow) await page.locator(".node").first().click();
-  else await page.locator(".filmstrip button").first().click();
+  else await page.locator(".filmstrip button").nth(1).click(); // the first shows the whole tree
   await page.waitForTimeout(300);
   await edit(page, "make it sunset");
   await step("branch", async () => page.mouse.move(5, 5));

@@ -63,10 +63,23 @@ export async function openPage(
 
 /** Says what should change, and waits until it is done. */
 export async function edit(page: Page, instruction: string): Promise<void> {
+  // Watched from before it starts: an edit may be over sooner than a locator looks for the first time.
+  const done = page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        let ran = false;
+        new MutationObserver((_, observer) => {
+          const running = document.querySelector(".edit-button.running") !== null;
+          ran ||= running;
+          if (!ran || running) return;
+          observer.disconnect();
+          resolve();
+        }).observe(document.body, { subtree: true, childList: true, attributeFilter: ["class"] });
+      }),
+  );
   await page.fill("#instruction", instruction);
   await page.press("#instruction", "Enter");
-  await page.locator(".edit-button.running").waitFor();
-  await page.locator(".edit-button:not(.running)").waitFor({ timeout: 180_000 });
+  await done;
 }
 
 /** Drags over the stage; points in shares of the picture. */
