@@ -16,7 +16,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   checkpoint: ["tensor"],
   runtime: ["tensor", "graph"],
   models: ["contract", "tensor", "graph", "checkpoint", "runtime"],
-  samplers: ["tensor"],
+  // What a prediction is, the contract says.
+  samplers: ["contract", "tensor"],
   method: ["contract", "tensor", "samplers"],
   images: ["tensor"],
   // A saved session is a safetensors file, and loads its model by name (store.node.ts).
