@@ -1,5 +1,5 @@
 /** emilie/server: the server of `emilie serve`, for programs that want it in their own process. Node only. */
-import { listModels } from "./cli/models.ts";
+import { listModels } from "./models/list.node.ts";
 import { type RunningServer, type ServerOptions, start } from "./server/start.ts";
 
 export { type JobQueue, QUEUE_LIMITS } from "./server/queue/queue.ts";

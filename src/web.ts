@@ -37,7 +37,7 @@ export type {
   EditScriptSettings,
   EditScriptStep,
 } from "./session/edit-script.ts";
-export { preview } from "./session/preview.ts";
+export { type PreviewOptions, preview } from "./session/preview.ts";
 export type { Recipe, RecipeRegion } from "./session/recipe.ts";
 export type { RelevanceMap, RelevanceMapOptions } from "./session/relevance-map.ts";
 export type { Replay, ReplayChanges } from "./session/replay.ts";

@@ -33,7 +33,7 @@ async function complete(
   output: Output,
 ): Promise<void> {
   if (models) {
-    const { listModelNames } = await import("./model-names.ts");
+    const { listModelNames } = await import("../models/names.node.ts");
     for (const name of await listModelNames()) output.say(name);
     return;
   }

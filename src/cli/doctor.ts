@@ -11,12 +11,12 @@ import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { isEmilieError } from "../errors.ts";
 import { readPicture, writePicture } from "../images/codec.node.ts";
 import { blankPicture } from "../images/picture.ts";
+import { listModels, type ModelFacts } from "../models/list.node.ts";
 import { loadModel, SHIPPED } from "../models/load.node.ts";
 import { physicalCores } from "../runtime/node.ts";
 import { probeRuntime, type RuntimeFacts } from "../runtime/probe.node.ts";
 import type { Context } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
-import { listModels, type ModelFacts } from "./models.ts";
 import { formatLarge, formatSeconds, type Output } from "./output.ts";
 
 const HELP = `

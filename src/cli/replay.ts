@@ -3,12 +3,14 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
-import { EmilieError } from "../errors.ts";
+import { EmilieError, isEmilieError } from "../errors.ts";
 import { isLossy, readPicture, type WriteOptions, writePicture } from "../images/codec.node.ts";
 import { compareInsideOutside } from "../images/difference.ts";
 import { type Mask, maskFromPicture } from "../images/mask.ts";
 import { type Picture, samePicture } from "../images/picture.ts";
 import { loadModel } from "../models/load.node.ts";
+import type { EditModel } from "../models/model.ts";
+import { readContainer } from "../session/container.node.ts";
 import { type PicturePath, pngMetadata, readPath } from "../session/picture-path.node.ts";
 import { replayPath } from "../session/replay-path.node.ts";
 import type { Verification } from "../session/verify.ts";
@@ -56,7 +58,10 @@ export function addReplay(program: Command, context: Context): void {
     .option("--verify", "only compare: write nothing, even where something that was lost could be put back")
     .option("--image <file>", "the original picture, where it is not in the session or beside the file")
     .option("--mask <file>", "a mask that the file does not hold; repeatable", collect)
-    .option("--model <model>", "where the checkpoint lies (default: where it was)")
+    .option(
+      "--model <model>",
+      "where the checkpoint lies (default: as the session says; a picture says only its name)",
+    )
     .option("--out <folder>", "also write the pictures that were computed")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
@@ -120,7 +125,7 @@ async function replayPicture(file: string, flags: Flags, output: Output): Promis
   const original = await readPicture(flags.image ?? besideOf(file, path));
   const masks = await readMasks(flags);
   const expected = await readPicture(file);
-  const model = await loadModel(flags.model ?? path.model.id);
+  const model = await modelOf(file, path, flags);
   try {
     const { session, steps } = await stoppable(output, (signal) =>
       replayPath(model, original, path, masks, { signal }),
@@ -171,6 +176,35 @@ function compareFiles(picture: Picture, expected: Picture, lossy: boolean) {
   }
   const words = same ? "The picture is the same, byte for byte." : `The picture differs in ${amount}.`;
   return { same, words, facts: { ...difference, same, lossy } };
+}
+
+/** A picture tells no folders; where its model lies is said by --model, or by the session that was saved beside it. */
+async function modelOf(file: string, { model }: PicturePath, flags: Flags): Promise<EditModel> {
+  if (flags.model !== undefined) return loadModel(flags.model);
+  const beside = await modelBeside(file, model.fingerprint);
+  try {
+    return await loadModel(beside ?? model.id);
+  } catch (cause) {
+    if (!isEmilieError(cause) || cause.code !== "checkpoint.missing") throw cause;
+    throw new EmilieError(
+      "checkpoint.missing",
+      `${basename(file)} was made with ${model.id} (fingerprint ${model.fingerprint.slice(0, 12)}), and no model is found by that ` +
+        "name. Say where it lies with --model.",
+      { cause },
+    );
+  }
+}
+
+async function modelBeside(file: string, fingerprint: string): Promise<string | undefined> {
+  const session = join(dirname(file), "session.emilie");
+  if (!existsSync(session)) return undefined;
+  try {
+    const { model } = (await readContainer(session)).manifest;
+    return model.fingerprint === fingerprint ? model.id : undefined;
+  } catch (error) {
+    if (isEmilieError(error)) return undefined;
+    throw error;
+  }
 }
 
 function besideOf(file: string, { original }: PicturePath): string {

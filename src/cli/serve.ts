@@ -1,9 +1,9 @@
 /** `emilie serve` and `emilie studio`: the server, until Ctrl-C. */
 import { spawn } from "node:child_process";
 import { type Command, InvalidArgumentError } from "commander";
+import { listModels } from "../models/list.node.ts";
 import { DEFAULT_PORT } from "../server/limits.ts";
 import type { Context } from "./context.ts";
-import { listModels } from "./models.ts";
 import type { Output } from "./output.ts";
 
 const SERVE_HELP = `

@@ -6,8 +6,8 @@ import type { Picture } from "../images/picture.ts";
 import { type LoraOption, loadModel } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
+import { nodesMeant } from "../session/find-node.ts";
 import { openSession } from "../session/open.node.ts";
-import { ORIGINAL } from "../session/script.ts";
 import type { Node } from "../session/session.ts";
 import { pictureId } from "../session/session.ts";
 import { type LoadSessionOptions, loadSession, type StoredSession } from "../session/store.node.ts";
@@ -126,13 +126,7 @@ export function findNode<T extends { readonly id: string; readonly name?: string
   meant: string,
   option = "--from",
 ): T {
-  const all = [...nodes];
-  const found =
-    meant === ORIGINAL
-      ? all.filter(({ parent }) => parent === null)
-      : all.filter(({ name }) => name === meant);
-  const matches =
-    found.length > 0 ? found : all.filter(({ id }) => meant !== "" && id.startsWith(meant.toLowerCase()));
+  const matches = nodesMeant(nodes, meant);
   if (matches.length === 1) return matches[0]!;
   const problem = matches.length === 0 ? "no node is called so" : `${matches.length} nodes could be meant`;
   throw new UsageError(`${option} ${meant}: ${problem}. emilie show lists the ids and names.`);

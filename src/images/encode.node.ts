@@ -38,7 +38,10 @@ export async function encodePreview(
   return { type: "image/jpeg", bytes: await raw.removeAlpha().jpeg({ quality: 80 }).toBuffer() };
 }
 
-/** The picture scaled down so that its longer side has at most `side` pixels. */
+/**
+ * The picture scaled down so that its longer side has at most `side` pixels. Unlike a strip's thumbnail it keeps transparency,
+ * and it is quick enough to be made at every preview of a large photo.
+ */
 export async function shrinkPicture(picture: Picture, side: number): Promise<Picture> {
   const { width, height, data } = picture;
   if (Math.max(width, height) <= side) return picture;

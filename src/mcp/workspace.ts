@@ -4,6 +4,7 @@ import { EmilieError } from "../errors.ts";
 import { loadModel } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import type { FileNode } from "../session/file-node.node.ts";
+import { nodesMeant } from "../session/find-node.ts";
 import { openSession } from "../session/open.node.ts";
 import { loadSession, type StoredSession } from "../session/store.node.ts";
 import type { Roots } from "./roots.ts";
@@ -106,11 +107,9 @@ export class Workspace {
 
 /** A node by its id, by a beginning of it that no other has, by its name, or as "original" and "head". */
 export function nodeOf({ session }: OpenSession, meant: string): FileNode {
-  if (meant === "original") return session.root;
   if (meant === "head") return session.head;
   const all = [...session.nodes.values()];
-  const named = all.filter(({ id, name }) => id === meant || name === meant);
-  const found = named.length > 0 ? named : all.filter(({ id }) => meant !== "" && id.startsWith(meant));
+  const found = nodesMeant(all, meant);
   if (found.length === 1) return found[0]!;
   const problem = found.length === 0 ? "is no node of this session" : "could mean several nodes";
   const there = all.map(({ id, instruction }) => `${id} (${instruction || "original"})`).slice(-20);

@@ -4,7 +4,7 @@
  */
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** How the UNet's raw output is read: ε̂, v̂, or x̂₀ itself. */
+/** How the UNet's raw output is read: ε̂, v̂ = a·ε − s·x₀, or x̂₀ itself. */
 export type PredictionType = "epsilon" | "v_prediction" | "sample";
 
 /** An instruction as the UNet sees it. */

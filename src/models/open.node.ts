@@ -51,6 +51,18 @@ export function formatModelName({ base, loras }: ModelName): string {
   return [base, ...loras.map(({ file, weight = 1 }) => `${file}=${weight}`)].join(PLUS);
 }
 
+/**
+ * A model's name as others may read it: of every folder or file on this machine only the last part. Names of the hub and of
+ * what ships stay whole; what loads the model on another machine is looked for there.
+ */
+export function publicModelName(name: string): string {
+  const [base = "", ...files] = existsSync(name) ? [name] : name.split(PLUS);
+  const isPath = existsSync(base) || parseRepoId(base) === null || /\.safetensors$/i.test(base);
+  return [isPath ? lastPart(base) : base, ...files.map(lastPart)].join(PLUS);
+}
+
+const lastPart = (path: string) => basename(path.replaceAll("\\", "/"));
+
 /** The file of a LoRA, opened. */
 export function openLora({ file, weight = 1 }: LoraOption): LoraFile {
   if (!existsSync(file)) throw new EmilieError("checkpoint.missing", `There is no LoRA file ${file}.`);

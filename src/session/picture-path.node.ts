@@ -2,15 +2,15 @@
  * The way to a picture, in the picture: the recipes from the original to it, as text in a PNG file and as XMP in any. With
  * the original at hand it can be made again bit for bit.
  */
-import { basename } from "node:path";
 import { deflateSync, inflateSync } from "node:zlib";
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
 import { readXmp, type WriteOptions } from "../images/codec.node.ts";
 import { readPngText } from "../images/png-text.ts";
 import { MAX_XMP_BYTES, readXmpValue, writeXmp } from "../images/xmp.ts";
+import { publicModelName } from "../models/open.node.ts";
 import { maskPiece } from "./pack.node.ts";
-import { bytesOf, sha256 } from "./recipe.ts";
+import { bytesOf, nodeId, type Recipe, sha256 } from "./recipe.ts";
 import { MAX_NODES, recipeSchema } from "./schema.ts";
 import type { Session } from "./session.ts";
 import { type Node, pathTo } from "./tree-node.ts";
@@ -59,10 +59,10 @@ export async function describePicture(
   { recipe = true }: { readonly recipe?: boolean } = {},
 ): Promise<PictureMetadata> {
   if (!node.parent) return { left: "nothing" };
-  const system = `emilie with ${publicName(session.modelFacts.id)}`;
+  const system = `emilie with ${publicModelName(session.modelFacts.id)}`;
   if (!recipe) return { xmp: writeXmp({ system }), left: "nothing" };
   const path = await pathOf(session, node);
-  const json = JSON.stringify(node.recipe);
+  const json = JSON.stringify(path.steps.at(-1)!.recipe);
   const metadata = { [KEYWORD.recipe]: json, [KEYWORD.path]: JSON.stringify(path) };
   const prompt = pathTo(node)
     .flatMap(({ instruction }) => instruction || [])
@@ -78,13 +78,6 @@ export async function describePicture(
     if (Buffer.byteLength(xmp) <= MAX_XMP_BYTES) return { metadata, xmp, left };
   }
   return { metadata, xmp: writeXmp({ system }), left: "path" };
-}
-
-/** A checkpoint's name and its LoRAs'; of a folder or file on somebody's machine only its last part. */
-function publicName(id: string): string {
-  const short = (name: string) =>
-    /^[./~]|\\|^[a-z]:/i.test(name) ? basename(name.replaceAll("\\", "/")) : name;
-  return id.split(" + ").map(short).join(" + ");
 }
 
 /** In XMP a path is deflated: recipes repeat themselves, and JPEG has little room. */
@@ -108,20 +101,35 @@ async function pathOf(session: Session, node: Node): Promise<PicturePath> {
     masks[hash] = Buffer.from(piece.bytes).toString("base64");
   }
   const { width, height } = session.original;
+  const { id, fingerprint } = session.modelFacts;
+  const model = { id: publicModelName(id), fingerprint };
   return {
     format: "emilie-path",
     version: 1,
-    model: session.modelFacts,
+    model,
     original: { id: root!.id, width, height },
-    steps: await Promise.all(
-      edits.map(async ({ id, recipe, latent }) => ({
-        id,
-        recipe: recipe!,
-        latent: await sha256(bytesOf(latent)),
-      })),
-    ),
+    steps: await stepsOf(root!.id, edits, model),
     masks,
   };
+}
+
+/**
+ * The steps as a picture tells them: the model by its public name. A node's id is a hash over its recipe, so where the name
+ * is another than in the session, the ids are too; replay computes these.
+ */
+async function stepsOf(
+  root: string,
+  edits: readonly Node[],
+  model: Recipe["model"],
+): Promise<PicturePath["steps"]> {
+  const steps: PicturePath["steps"] = [];
+  let parent = root;
+  for (const { recipe, latent } of edits) {
+    const told = { ...recipe!, model, parent };
+    parent = await nodeId(told);
+    steps.push({ id: parent, recipe: told, latent: await sha256(bytesOf(latent)) });
+  }
+  return steps;
 }
 
 function maskHashes({ recipe }: Pick<Node, "recipe">): string[] {

@@ -7,6 +7,11 @@ import type { CallOptions } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Node, Session } from "./session.ts";
 
+export interface PreviewOptions extends CallOptions {
+  /** What the preview is laid over: the parent's picture, scaled as the preview is wanted. Default: as it is. */
+  readonly over?: Picture;
+}
+
 /**
  * The picture of a step's x̂₀, as the finished edit would show it: decoded, and laid over the parent's picture, so that
  * nothing outside the mask moves while the rest sharpens.
@@ -19,11 +24,12 @@ export async function preview(
   from: Node,
   denoised: Tensor,
   mask?: Mask,
-  options?: CallOptions,
+  { over, ...options }: PreviewOptions = {},
 ): Promise<Picture> {
-  const { model, original } = session;
+  const { model } = session;
+  const { width, height } = over ?? session.original;
   const latent = { data: denoised.data.map((z) => z / model.scalingFactor), shape: denoised.shape };
   const image = await model.decodeLatent(latent, options);
-  const picture = fromModelImage(image, original.width, original.height, original);
-  return mask ? composite(await from.render(options), picture, mask) : picture;
+  const picture = fromModelImage(image, width, height, over ?? session.original);
+  return mask ? composite(over ?? (await from.render(options)), picture, mask) : picture;
 }

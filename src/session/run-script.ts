@@ -6,7 +6,8 @@ import type { Size } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
 import type { StepEvent } from "../samplers/types.ts";
 import type { EditScript } from "./edit-script.ts";
-import { ORIGINAL, planScript, type ScriptStep } from "./script.ts";
+import { nodesCalled } from "./find-node.ts";
+import { planScript, type ScriptStep } from "./script.ts";
 import type { Session, SessionEditOptions } from "./session.ts";
 import type { Node } from "./tree-node.ts";
 
@@ -117,11 +118,8 @@ export function startOf(
   start: Node,
 ): Node {
   if (from === undefined) return start;
-  const named = [...session.nodes.values()].filter(({ name }) => name === from);
-  const node =
-    made.get(from) ??
-    (from === ORIGINAL ? session.root : session.nodes.get(from)) ??
-    (named.length === 1 ? named[0] : undefined);
+  const called = nodesCalled<Node>(session.nodes.values(), from);
+  const node = made.get(from) ?? (called.length === 1 ? called[0] : undefined);
   if (node) return node;
   throw new EmilieError(
     "option.invalid",

@@ -173,9 +173,14 @@ describe("replay of a picture", () => {
     await copyFile(at("out", name), at(name));
     const asked = await emilie("replay", at(name));
     expect(asked).toMatchObject({ code: 1, stderr: expect.stringMatching(/61×37 pixels.*--image/s) });
-    expect((await emilie("replay", at(name), "--image", at("photo.png"))).code).toBe(0);
+    const image = ["--image", at("photo.png")];
+    // Away from its session the picture tells only the model's name.
+    const lost = await emilie("replay", at(name), ...image);
+    expect(lost).toMatchObject({ code: 1, stderr: expect.stringMatching(/made with checkpoint .*--model/) });
+    const model = ["--model", checkpoint];
+    expect((await emilie("replay", at(name), ...image, ...model)).code).toBe(0);
     await writePicture(blankPicture(61, 37), at("blank.png"));
-    const wrong = await emilie("replay", at(name), "--image", at("blank.png"));
+    const wrong = await emilie("replay", at(name), "--image", at("blank.png"), ...model);
     expect(wrong).toMatchObject({ code: 1, stderr: expect.stringMatching(/not the original/) });
   });
 

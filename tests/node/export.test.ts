@@ -1,7 +1,7 @@
 /** Pictures in any format carry their recipes and say that a model has edited them; replay makes them again. */
 import { copyFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPicture, readXmp, writePicture } from "../../src/images/codec.node.ts";
@@ -12,6 +12,7 @@ import { readMask } from "../../src/images/read-mask.node.ts";
 import { DIGITAL_SOURCE_TYPE, MAX_XMP_BYTES, readXmpValue } from "../../src/images/xmp.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import type { EditModel } from "../../src/models/model.ts";
+import { publicModelName } from "../../src/models/open.node.ts";
 import { exportPicture } from "../../src/session/export.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
 import { readPath } from "../../src/session/picture-path.node.ts";
@@ -67,10 +68,17 @@ describe("an exported picture", () => {
       expect(xmp).toContain("make it red &amp; &lt;green&gt;; make it blue");
       // The folder that the checkpoint lies in is nobody's business.
       expect(xmp).toContain("<Iptc4xmpExt:AISystemUsed>emilie with checkpoint</Iptc4xmpExt:AISystemUsed>");
-      expect(JSON.parse(readXmpValue(xmp, "recipe")!)).toEqual(
-        JSON.parse(JSON.stringify(session.head.recipe)),
-      );
       const path = await readPath(bytes, file);
+      const told = { id: "checkpoint", fingerprint: session.modelFacts.fingerprint };
+      expect(JSON.parse(readXmpValue(xmp, "recipe")!)).toEqual({
+        ...JSON.parse(JSON.stringify(session.head.recipe)),
+        model: told,
+        parent: path.steps[0]!.id,
+      });
+      expect(path.model).toEqual(told);
+      for (const said of [bytes.toString("latin1"), JSON.stringify(path)]) {
+        expect(said).not.toContain(dirname(CHECKPOINT));
+      }
       const { session: again, steps } = await replayPath(model, photo, path, []);
       expect(steps.map(({ same }) => same)).toEqual([true, true]);
       expect(samePicture(await again.head.render(), await session.head.render())).toBe(true);
@@ -126,6 +134,29 @@ describe("an exported picture", () => {
     }
     expect(model.calls.decodeLatent).toBe(before);
     session.delete(fresh);
+  });
+});
+
+describe("a model's public name", () => {
+  it.each([
+    ["picturebook", "picturebook"],
+    ["timbrooks/instruct-pix2pix@fp16", "timbrooks/instruct-pix2pix@fp16"],
+    ["/home/me/secret/model/", "model"],
+    ["C:\\Users\\me\\model.safetensors", "model.safetensors"],
+    ["clients/acme/model", "model"],
+    ["acme/model.safetensors", "model.safetensors"],
+    ["models/picturebook", "picturebook"], // a folder that is there comes before the hub's
+    [
+      "timbrooks/instruct-pix2pix + acme/style.safetensors=0.8",
+      "timbrooks/instruct-pix2pix + style.safetensors=0.8",
+    ],
+    [
+      "../mine + /home/me/a.safetensors=1 + ~/b.safetensors=-0.5",
+      "mine + a.safetensors=1 + b.safetensors=-0.5",
+    ],
+  ])("of %s is %s", (name, told) => {
+    expect(publicModelName(name)).toBe(told);
+    expect(publicModelName(told)).toBe(told);
   });
 });
 

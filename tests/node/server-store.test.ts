@@ -17,20 +17,16 @@ import {
 import { packNode, packSession } from "../../src/session/pack.node.ts";
 import type { StoredNode } from "../../src/session/schema.ts";
 import { loadSession } from "../../src/session/store.node.ts";
-import { checkWhole, savedSession } from "./session-fixture.ts";
+import { checkWhole, model, savedSession, session } from "./session-fixture.ts";
 
-let saved: Awaited<ReturnType<typeof savedSession>>;
+savedSession();
 let packed: Awaited<ReturnType<typeof packSession>>;
 let folder: string;
 beforeAll(async () => {
-  saved = await savedSession();
-  packed = await packSession(saved.session);
+  packed = await packSession(session);
   folder = await mkdtemp(join(tmpdir(), "emilie-stores-"));
 });
-afterAll(async () => {
-  await saved.dispose();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => rm(folder, { recursive: true }));
 
 let count = 0;
 const nextId = () => (++count).toString(16).padStart(16, "0");
@@ -63,7 +59,7 @@ describe.each(Object.entries(STORES))("a store %s", (_, open) => {
     expect((await store.list()).map(({ info }) => info.id)).toEqual([one.info.id]);
     const file = join(folder, `${one.info.id}.emilie`);
     await writeFile(file, await store.export(one.info.id));
-    expect(checkWhole(await loadSession(file, { model: saved.model }), saved.session)).toBe(0);
+    expect(checkWhole(await loadSession(file, { model }), session)).toBe(0);
     const [latent] = packed.pieces.filter(({ name }) => name.startsWith("latent/"));
     expect(Buffer.from((await store.piece(one.info.id, latent!.name))!)).toEqual(Buffer.from(latent!.bytes));
     expect(await store.piece(one.info.id, "latent/none")).toBeNull();
@@ -98,13 +94,13 @@ describe.each(Object.entries(STORES))("a store %s", (_, open) => {
     const store = await open();
     const { info } = record();
     await store.create({ info, manifest: structuredClone(packed.manifest) }, packed.pieces);
-    const blue = [...saved.session.nodes.values()].find(({ instruction }) => instruction === "make it blue")!;
+    const blue = [...session.nodes.values()].find(({ instruction }) => instruction === "make it blue")!;
     const gone = await store.change(info.id, (draft) => deleteNode(draft, blue.id));
     expect(gone).toHaveLength(2); // blue, and green that was made from it
     const after = await store.read(info.id);
     expect(after.manifest.head).toBe(blue.parent!.id);
     expect(after.manifest.pieces.length).toBeLessThan(packed.manifest.pieces.length);
-    const again = await packNode(saved.session, blue);
+    const again = await packNode(session, blue);
     for (let twice = 0; twice < 2; twice++) {
       await store.change(info.id, (draft) => {
         addNode(draft, again.node, again.pieces);

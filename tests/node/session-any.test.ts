@@ -1,6 +1,6 @@
 /** Any session comes back from its file as it was: trees, recipes, latents and masks of any values. */
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { CONTROLS } from "../../src/method/gradient-control.ts";
 import { samplerNames } from "../../src/samplers/index.ts";
 import { readContainer } from "../../src/session/container.node.ts";
@@ -9,13 +9,9 @@ import { packSession } from "../../src/session/pack.node.ts";
 import { describeMask, nodeId, type Recipe } from "../../src/session/recipe.ts";
 import { unionOf } from "../../src/session/run.ts";
 import { loadSession } from "../../src/session/store.node.ts";
-import { checkWhole, height, picture, savedSession, width } from "./session-fixture.ts";
+import { at, checkWhole, height, model, picture, savedSession, width } from "./session-fixture.ts";
 
-let fixture: Awaited<ReturnType<typeof savedSession>>;
-beforeAll(async () => {
-  fixture = await savedSession();
-});
-afterAll(() => fixture.dispose());
+savedSession();
 
 // JSON has no -0.
 const number = fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0);
@@ -54,7 +50,6 @@ const maskOf = ([exact, k]: [boolean, number]) => ({
 });
 
 it("parse(serialise(session)) is the session, bit for bit, and its file says the same again", async () => {
-  const { model, at } = fixture;
   await fc.assert(
     fc.asyncProperty(fc.array(anyNode, { maxLength: 6 }), fc.nat(), async (nodes, head) => {
       const session = await openSession(model, picture);

@@ -1,23 +1,25 @@
 /** What is left of a session when its file is damaged: every part that is shown as whole is whole. */
 import { writeFile } from "node:fs/promises";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { parseSafetensorsHeader } from "../../src/checkpoint/safetensors.ts";
 import { isEmilieError } from "../../src/errors.ts";
 import { packSession } from "../../src/session/pack.node.ts";
 import { loadSession } from "../../src/session/store.node.ts";
-import { box, checkWhole, options, picture, savedSession, soft } from "./session-fixture.ts";
+import {
+  at,
+  box,
+  bytes,
+  checkWhole,
+  model,
+  options,
+  picture,
+  savedSession,
+  session,
+  soft,
+} from "./session-fixture.ts";
 
-let fixture: Awaited<ReturnType<typeof savedSession>>;
-let model: typeof fixture.model;
-let session: typeof fixture.session;
-let bytes: typeof fixture.bytes;
-let at: typeof fixture.at;
-beforeAll(async () => {
-  fixture = await savedSession();
-  ({ model, session, bytes, at } = fixture);
-});
-afterAll(() => fixture.dispose());
+savedSession();
 
 describe("a damaged file", () => {
   const open = async (content: Uint8Array) => {

@@ -2,11 +2,12 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { isEmilieError } from "../../src/errors.ts";
 import { type Mask, maskFromBox } from "../../src/images/mask.ts";
 import { type Picture, samePicture } from "../../src/images/picture.ts";
 import { loadModel } from "../../src/models/load.node.ts";
+import type { EditModel } from "../../src/models/model.ts";
 import { openSession } from "../../src/session/open.node.ts";
 import type { StoredSession } from "../../src/session/store.node.ts";
 
@@ -28,28 +29,38 @@ export const soft: Mask = {
 };
 export const options = { steps: 1 };
 
-/** original → red (box) → blue (everywhere) → green (two regions, one mask soft); red → unchanged. */
-export async function savedSession() {
-  const model = await loadModel(CHECKPOINT);
-  const folder = await mkdtemp(join(tmpdir(), "emilie-store-"));
-  const at = (name: string) => join(folder, name);
-  const session = await openSession(model, picture);
-  const red = await session.edit("make it red", { ...options, mask: box, seed: 2n ** 64n - 1n });
-  await session.edit("make it blue", options);
-  const regions = [{ instruction: "make it grey", mask: box, weight: -1 }];
-  const green = await session.edit("make it green", { ...options, mask: soft, regions });
-  const nothing = { ...box, data: new Float32Array(width * height) };
-  await session.edit("make it yellow", { ...options, mask: nothing, from: red });
-  session.rename(green, "the green one, with “quotes” and\nlines");
-  session.head = green;
-  await session.drift(green);
-  await session.save(at("whole.emilie"));
-  const bytes = await readFile(at("whole.emilie"));
-  const dispose = async () => {
+// What savedSession() has made.
+export let model: EditModel;
+export let session: StoredSession;
+export let bytes: Buffer;
+export let folder: string;
+export const at = (name: string) => join(folder, name);
+
+/**
+ * For all tests of a file: original → red (box) → blue (everywhere) → green (two regions, one mask soft); red → unchanged.
+ * Saved as whole.emilie.
+ */
+export function savedSession(): void {
+  beforeAll(async () => {
+    model = await loadModel(CHECKPOINT);
+    folder = await mkdtemp(join(tmpdir(), "emilie-store-"));
+    session = await openSession(model, picture);
+    const red = await session.edit("make it red", { ...options, mask: box, seed: 2n ** 64n - 1n });
+    await session.edit("make it blue", options);
+    const regions = [{ instruction: "make it grey", mask: box, weight: -1 }];
+    const green = await session.edit("make it green", { ...options, mask: soft, regions });
+    const nothing = { ...box, data: new Float32Array(width * height) };
+    await session.edit("make it yellow", { ...options, mask: nothing, from: red });
+    session.rename(green, "the green one, with “quotes” and\nlines");
+    session.head = green;
+    await session.drift(green);
+    await session.save(at("whole.emilie"));
+    bytes = await readFile(at("whole.emilie"));
+  });
+  afterAll(async () => {
     await model.dispose();
     await rm(folder, { recursive: true });
-  };
-  return { model, folder, at, session, bytes, dispose };
+  });
 }
 
 export function same(a: { data: Float32Array }, b: { data: Float32Array }): boolean {

@@ -2,7 +2,7 @@
 
 import { copyFile, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { parseSafetensorsHeader } from "../../src/checkpoint/safetensors.ts";
 import { samePicture } from "../../src/images/picture.ts";
 import { readContainer } from "../../src/session/container.node.ts";
@@ -11,18 +11,23 @@ import { openSession } from "../../src/session/open.node.ts";
 import { packSession } from "../../src/session/pack.node.ts";
 import { parseManifest } from "../../src/session/schema.ts";
 import { loadSession, type StoredSession } from "../../src/session/store.node.ts";
-import { checkWhole, height, options, picture, same, savedSession, soft, width } from "./session-fixture.ts";
+import {
+  at,
+  bytes,
+  checkWhole,
+  folder,
+  height,
+  model,
+  options,
+  picture,
+  same,
+  savedSession,
+  session,
+  soft,
+  width,
+} from "./session-fixture.ts";
 
-let fixture: Awaited<ReturnType<typeof savedSession>>;
-let model: typeof fixture.model;
-let session: typeof fixture.session;
-let bytes: typeof fixture.bytes;
-let at: typeof fixture.at;
-beforeAll(async () => {
-  fixture = await savedSession();
-  ({ model, session, bytes, at } = fixture);
-});
-afterAll(() => fixture.dispose());
+savedSession();
 
 describe("saving and loading", () => {
   it("gives back the tree, recipes, latents, masks, drift and the original, bit for bit, without a network", async () => {
@@ -78,7 +83,7 @@ describe("saving and loading", () => {
     await session.save(at("twice.emilie"));
     await session.save(at("twice.emilie"));
     expect(await readFile(at("twice.emilie"))).toEqual(bytes);
-    expect((await readdir(fixture.folder)).filter((name) => name.startsWith("."))).toEqual([]);
+    expect((await readdir(folder)).filter((name) => name.startsWith("."))).toEqual([]);
   });
 
   it("follows a link, and leaves the old file where the new one cannot be written", async () => {
@@ -236,6 +241,6 @@ describe("two processes on one session", () => {
     await writeFile(at(".left.emilie.lock"), `999999999 ${hostname()}`);
     await writeFile(at(".left.emilie.0badc0de.part"), "half");
     await session.save(at("left.emilie"));
-    expect((await readdir(fixture.folder)).filter((name) => name.startsWith(".left"))).toEqual([]);
+    expect((await readdir(folder)).filter((name) => name.startsWith(".left"))).toEqual([]);
   });
 });

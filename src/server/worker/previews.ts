@@ -1,11 +1,9 @@
 /** What a running edit shows: progress after every step, and now and then a small picture of where it is going. */
-import { composite } from "../../images/composite.ts";
 import { encodePreview, shrinkPicture } from "../../images/encode.node.ts";
 import type { Mask } from "../../images/mask.ts";
-import { fromModelImage } from "../../images/model-image.ts";
 import type { StepListener } from "../../method/edit.ts";
-import { toCondition, toDecoderInput } from "../../method/latent-iteration.ts";
 import type { StepEvent } from "../../samplers/types.ts";
+import { preview } from "../../session/preview.ts";
 import type { Node, Session } from "../../session/session.ts";
 import type { CallEvent } from "./protocol.ts";
 
@@ -45,7 +43,7 @@ export function watcher({ keep, send, signal }: Watch, place: Place, begun: numb
     const now = performance.now();
     if (left > 0 && step + 1 < steps && now - shown >= PREVIEW_PAUSE * decoding && !signal.aborted) {
       left--;
-      send({ type: "preview", edit, step: step + 1, picture: await preview(place, event) });
+      send({ type: "preview", edit, step: step + 1, picture: await smallPreview(place, event) });
       shown = performance.now();
       decoding = shown - now;
     }
@@ -54,12 +52,8 @@ export function watcher({ keep, send, signal }: Watch, place: Place, begun: numb
   };
 }
 
-async function preview({ session, from, mask }: Place, { denoised }: StepEvent): Promise<string> {
-  const { model } = session;
-  const image = await model.decodeLatent(toDecoderInput(model, toCondition(model, denoised)));
-  const parent = await shrinkPicture(await from.render(), PREVIEW_SIDE);
-  const picture = fromModelImage(image, parent.width, parent.height, parent);
-  // Outside of the mask the result will be the parent's own pixels, so the preview is too.
-  const { type, bytes } = await encodePreview(mask ? composite(parent, picture, mask) : picture);
+async function smallPreview({ session, from, mask }: Place, { denoised }: StepEvent): Promise<string> {
+  const over = await shrinkPicture(await from.render(), PREVIEW_SIDE);
+  const { type, bytes } = await encodePreview(await preview(session, from, denoised, mask, { over }));
   return `data:${type};base64,${Buffer.from(bytes).toString("base64")}`;
 }

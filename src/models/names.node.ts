@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type CachedRepo, type CachedRevision, listCache } from "../checkpoint/hub/cache.node.ts";
 import { formatRepoId, MAIN } from "../checkpoint/hub/repo-id.ts";
 import { hubCache } from "../checkpoint/hub/settings.node.ts";
-import { SHIPPED } from "../models/load.node.ts";
+import { SHIPPED } from "./open.node.ts";
 
 export async function listModelNames(cache = hubCache()): Promise<string[]> {
   const repos = await listCache(cache);
