@@ -38,6 +38,14 @@ export class ServerBackend implements Backend {
     return views.sort((a, b) => Number(b.id === selected) - Number(a.id === selected));
   }
 
+  async pull(name: string): Promise<void> {
+    await this.#client.pullModel(name);
+  }
+
+  async stopPull(id: string): Promise<void> {
+    await this.#client.cancelPull(id);
+  }
+
   async sessions(): Promise<readonly SessionSummary[]> {
     const all = await this.#client.sessions();
     return all
