@@ -179,7 +179,12 @@ export class Dispatcher {
       this.#progress.set(job.id, progress);
       events.emit({ type: "progress", ...base, progress });
     } else if (event.type === "preview") events.emit({ ...event, ...base });
-    else {
+    else if (event.type === "remark") {
+      const { remarks = [] } = await queue.get(job.id);
+      // Every variation, and a second attempt, would say the same.
+      if (remarks.includes(event.text)) return;
+      await this.#tell(await queue.update(job.id, { remarks: [...remarks, event.text] }));
+    } else {
       const { node, pieces, png } = event;
       const { work } = job;
       await store.change(job.session, (draft) => {

@@ -129,6 +129,14 @@ describe("the studio with a server", () => {
     await page.getByRole("button", { name: "Clear the mask" }).click();
   });
 
+  it("passes on what was noticed about the request", async () => {
+    await edit(page, `paint the walls yellow ${"and the door green ".repeat(60)}`);
+    await page
+      .locator(".notice[data-kind=info]")
+      .getByText(/reads the first \d+/)
+      .waitFor();
+  });
+
   it("comes back after a reload, and says so when the server is gone", async () => {
     const before = await nodes();
     await page.reload();

@@ -224,6 +224,24 @@ describe("edits", () => {
     expect(await client.session(session.id)).toEqual(before);
   });
 
+  it("say what was noticed about the request, once, also where it is made again", async () => {
+    const black = await sharp({ create: { width: 128, height: 128, channels: 3, background: "black" } })
+      .png()
+      .toBuffer();
+    const parts = { none: new Blob([new Uint8Array(black)]) };
+    const remarks = [expect.stringMatching(/“make it red” is all black: nothing may change/)];
+    const nothing = await edit(
+      client,
+      session.id,
+      { instruction: "make it red", mask: { part: "none" }, from: session.root, variations: 2 },
+      { parts },
+    );
+    expect(nothing).toMatchObject({ state: "done", remarks });
+    const again = await client.replay(session.id, nothing.nodes[0]!, { seed: 77, previews: 0 });
+    expect(await client.finished(again.id)).toMatchObject({ state: "done", remarks });
+    expect((await edit(client, session.id, { instruction: "make it dusk" })).remarks).toEqual([]);
+  });
+
   it("are refused in words where they make no sense", async () => {
     const bad = [
       [{ instruction: "" }, "option.invalid"],

@@ -134,6 +134,8 @@ export interface Call {
   /** Ends the edit with its preview as the result; the recipe says after which step. */
   readonly keep?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** Hears what was noticed about the request and is no error, as a mask where nothing may change. */
+  readonly onRemark?: (remark: string) => void;
 }
 
 export interface Loading {

@@ -183,7 +183,8 @@ export class ServerBackend implements Backend {
     call: Call,
     place?: { readonly parent: Picture; readonly masks: readonly Mask[] },
   ): Promise<SessionView> {
-    await this.#finish(job, call, place);
+    const { remarks } = await this.#finish(job, call, place);
+    for (const remark of remarks) call.onRemark?.(remark);
     return this.resume(id);
   }
 
