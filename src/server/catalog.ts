@@ -59,13 +59,15 @@ export class Catalog {
   }
 
   async list(): Promise<ModelList> {
+    // As they are before the disk is read: a pull that ends meanwhile is still under way, not gone.
+    const pulls = new Map([...this.#pulls].map(([id, { state }]) => [id, state]));
     const entries = await this.#entries();
-    const here = entries.map((entry) => this.#view(entry));
+    const here = entries.map((entry) => this.#view(entry, pulls.get(entry.id)));
     const known = KNOWN_MODELS.filter(({ id }) => !entries.some((entry) => entry.id === id)).map(
       (one) => one.id,
     );
-    const pulling = [...this.#pulls.keys()].filter((id) => !entries.some((entry) => entry.id === id));
-    const away = [...new Set([...known, ...pulling])].map((id) => this.#missing(id));
+    const pulling = [...pulls.keys()].filter((id) => !entries.some((entry) => entry.id === id));
+    const away = [...new Set([...known, ...pulling])].map((id) => this.#missing(id, pulls.get(id)));
     return { selected: this.#selected, models: [...here, ...away] };
   }
 
@@ -101,6 +103,7 @@ export class Catalog {
     const running = this.#pulls.get(id);
     if (running && running.state.error === null) return this.#info(id);
     const controller = new AbortController();
+    const own = () => this.#pulls.get(id)?.controller === controller;
     const set = (state: Pull) => {
       this.#pulls.set(id, { state, controller });
       void this.#tell(id);
@@ -110,19 +113,18 @@ export class Catalog {
     void pullModel(id, {
       variant,
       signal,
-      onProgress: ({ file: _, ...at }) => set({ ...at, error: null }),
+      // One that was cancelled may still be on its way out while the next begins.
+      onProgress: ({ file: _, ...at }) => own() && set({ ...at, error: null }),
     }).then(
       () => {
-        this.#pulls.delete(id);
+        if (own()) this.#pulls.delete(id);
         this.#listing = null;
         void this.#tell(id);
       },
       (error: unknown) => {
-        if (signal.aborted) this.#pulls.delete(id);
         const code = isEmilieError(error) ? error.code : "runtime.failed";
         const message = error instanceof Error ? error.message : String(error);
-        const before = this.#pulls.get(id);
-        if (before) set({ ...before.state, error: { code, message } });
+        if (own()) set({ ...this.#pulls.get(id)!.state, error: { code, message } });
         else void this.#tell(id);
       },
     );
@@ -149,8 +151,10 @@ export class Catalog {
     return (await this.list()).models.find((model) => model.id === id) ?? this.#missing(id);
   }
 
-  #view({ id, from, family, nativeSize, bytes, problem, defaults }: Entry): ModelInfo {
-    const pull = this.#pulls.get(id)?.state ?? null;
+  #view(
+    { id, from, family, nativeSize, bytes, problem, defaults }: Entry,
+    pull: Pull | null = null,
+  ): ModelInfo {
     const pulling = pull !== null && pull.error === null;
     const usable = problem === null ? (id === this.#selected ? "selected" : "available") : "unusable";
     const { description, suggestions } = abilitiesOf(id, family);
@@ -162,9 +166,8 @@ export class Catalog {
     };
   }
 
-  #missing(id: string): ModelInfo {
+  #missing(id: string, pull: Pull | null = null): ModelInfo {
     const known = KNOWN_MODELS.find((one) => one.id === id);
-    const pull = this.#pulls.get(id)?.state ?? null;
     const { description, suggestions } = abilitiesOf(id, known?.family ?? null);
     return {
       ...{ id, from: "hub", bytes: null, defaults: {}, problem: null, loaded: false, pull, description },

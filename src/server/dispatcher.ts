@@ -59,7 +59,8 @@ export class Dispatcher {
   async cancel(id: string): Promise<void> {
     const job = await this.#parts.queue.get(id);
     if (this.#running?.id === id) this.#running.controller.abort();
-    else if (job.state === "waiting")
+    // It waits, or was taken and is not yet at work here: then #run finds it ended.
+    else if (job.finished === null)
       await this.#tell(await this.#parts.queue.finish(id, { state: "cancelled" }));
   }
 
@@ -106,12 +107,17 @@ export class Dispatcher {
     const controller = new AbortController();
     this.#running = { id: job.id, controller, keep: () => {} };
     try {
+      // Taking it takes a while (it is written down), in which it may have been cancelled, and forgotten with its session.
+      const now = await queue.get(job.id).catch(() => null);
+      if (now === null || now.finished !== null) return;
       await this.#tell(job);
       await this.#work(job, controller.signal);
       await this.#end(job.id, { state: "done" });
     } catch (error) {
       const code = isEmilieError(error) ? error.code : "runtime.failed";
       const message = error instanceof Error ? error.message : String(error);
+      // Nothing is left to be aborted: who cancels from here on ends the job in the queue.
+      this.#running = null;
       if (this.#stopped) return; // the next server takes it up
       if (controller.signal.aborted) await this.#end(job.id, { state: "cancelled" });
       else if (error instanceof WorkerEnded && code !== "runtime.memory") {
@@ -173,7 +179,12 @@ export class Dispatcher {
       this.#progress.set(job.id, progress);
       events.emit({ type: "progress", ...base, progress });
     } else if (event.type === "preview") events.emit({ ...event, ...base });
-    else {
+    else if (event.type === "remark") {
+      const { remarks = [] } = await queue.get(job.id);
+      // Every variation, and a second attempt, would say the same.
+      if (remarks.includes(event.text)) return;
+      await this.#tell(await queue.update(job.id, { remarks: [...remarks, event.text] }));
+    } else {
       const { node, pieces, png } = event;
       const { work } = job;
       await store.change(job.session, (draft) => {

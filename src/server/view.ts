@@ -50,6 +50,7 @@ export function jobView(job: Job, position: number | null, progress: Progress | 
     replaced: job.replaced ? { ...job.replaced } : null,
     relevance: job.relevance,
     kept: job.kept,
+    remarks: [...(job.remarks ?? [])],
     error: job.error,
   };
 }

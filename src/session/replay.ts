@@ -28,7 +28,7 @@ export async function replay(
   session: Session,
   node: Node,
   changes: ReplayChanges,
-  options: Pick<SessionEditOptions, "signal" | "onProgress"> = {},
+  options: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning"> = {},
 ): Promise<Replay> {
   if (!node.parent) {
     throw new EmilieError("option.invalid", "the original has no recipe to change: choose an edit");
@@ -49,7 +49,7 @@ export function editAgain<N extends Node>(
   recipe: Recipe,
   from: Node,
   { instruction, mask, ...changes }: ReplayChanges = {},
-  options: Pick<SessionEditOptions, "signal" | "onProgress"> = {},
+  options: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning"> = {},
 ): Promise<N> {
   const [first, ...rest] = regionsOf(recipe, session.masks);
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));

@@ -314,7 +314,7 @@ export class Session<N extends Node = Node> {
   replay(
     node: Node,
     changes: ReplayChanges,
-    options?: Pick<SessionEditOptions, "signal" | "onProgress">,
+    options?: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning">,
   ): Promise<Replay> {
     this.#require(node, "the step to change");
     return replay(this, node, changes, options);

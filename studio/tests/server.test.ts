@@ -1,15 +1,19 @@
-/** The same studio against a real `emilie serve`: open, edit, brush, edit there, cancel, reload, restart, export. */
+/** The same studio against a real `emilie serve`: fetch a model, open, edit, brush, edit there, cancel, reload, restart, export. */
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { readPicture } from "../../src/images/codec.node.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
+import { HubServer } from "../../tests/node/hub-server.ts";
 import { drag, edit, launch, openPage, root } from "./site.ts";
 
+const UNET = "unet/diffusion_pytorch_model.safetensors";
+
 let data: string;
+let hub: HubServer;
 let server: RunningServer;
 let browser: Browser;
 let page: Page;
@@ -30,7 +34,13 @@ beforeAll(async () => {
   if (!existsSync(join(root, "dist/studio/index.html")))
     throw new Error("There is no dist/studio. Run: npm run build:studio");
   data = await mkdtemp(join(tmpdir(), "emilie-studio-"));
-  server = await startServer({ port: 0, data, studio: join(root, "dist/studio") });
+  hub = await new HubServer().start();
+  hub.addFolder("tiny/editor", join(root, "tests/fixtures/parity/sd1/checkpoint"));
+  for (const name of ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE"])
+    vi.stubEnv(name, undefined);
+  vi.stubEnv("HF_HOME", join(data, "hub"));
+  vi.stubEnv("HF_ENDPOINT", hub.endpoint);
+  server = await startServer({ port: 0, data: join(data, "sessions"), studio: join(root, "dist/studio") });
   browser = await launch();
   ({ page, errors } = await openPage({ url: `${server.url}/`, browser }));
 });
@@ -38,10 +48,45 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await server?.close();
+  await hub?.stop();
+  vi.unstubAllEnvs();
   await rm(data, { recursive: true, force: true });
 });
 
 describe("the studio with a server", () => {
+  it("fetches a model: how far it is, stopped, gone on with, and what is wrong with a name", async () => {
+    await page.getByRole("button", { name: /^Model:/ }).click();
+    const fetchIt = async (name: string) => {
+      await page.getByLabel("Another InstructPix2Pix model").fill(name);
+      await page.getByRole("button", { name: "Fetch", exact: true }).click();
+    };
+    const card = (name: string) => page.locator(".model-card").filter({ hasText: name });
+    hub.faults.set(UNET, [{ kind: "hang", after: 100_000 }]);
+    await fetchIt("tiny/editor");
+    await page.getByRole("progressbar", { name: "Fetching tiny/editor" }).waitFor();
+    await card("tiny/editor")
+      .getByText(/[\d.]+ MB of [\d.]+ MB/)
+      .waitFor();
+    await page.getByRole("button", { name: "Stop fetching tiny/editor" }).click();
+    await page.getByRole("progressbar").waitFor({ state: "detached" });
+
+    await fetchIt("tiny/editor");
+    await card("tiny/editor").getByRole("button", { name: "Use" }).waitFor();
+    expect(hub.requests(UNET, "storage").at(-1)!.range).toMatch(/^bytes=[1-9]/);
+
+    await fetchIt("nobody/nothing");
+    const failed = card("nobody/nothing");
+    await failed.getByRole("alert").waitFor();
+    expect(await failed.getByRole("alert").textContent()).toMatch(/nobody\/nothing/);
+    await failed.getByRole("button", { name: "Dismiss" }).click();
+    await failed.waitFor({ state: "detached" });
+    await fetchIt("no such name");
+    await page.locator("#pull-problem").waitFor();
+    // The browser itself notes the refusal.
+    expect(errors.splice(0)).toEqual([expect.stringMatching(/400|422/)]);
+    await page.keyboard.press("Escape");
+  });
+
   it("opens an example and edits it", async () => {
     await page.getByRole("button", { name: "cottage" }).click();
     await page.locator(".stage").waitFor({ timeout: 120_000 });
@@ -84,6 +129,14 @@ describe("the studio with a server", () => {
     await page.getByRole("button", { name: "Clear the mask" }).click();
   });
 
+  it("passes on what was noticed about the request", async () => {
+    await edit(page, `paint the walls yellow ${"and the door green ".repeat(60)}`);
+    await page
+      .locator(".notice[data-kind=info]")
+      .getByText(/reads the first \d+/)
+      .waitFor();
+  });
+
   it("comes back after a reload, and says so when the server is gone", async () => {
     const before = await nodes();
     await page.reload();
@@ -102,7 +155,7 @@ describe("the studio with a server", () => {
   it("goes on when the server is there again", async () => {
     server = await startServer({
       port: Number(new URL(page.url()).port),
-      data,
+      data: join(data, "sessions"),
       studio: join(root, "dist/studio"),
     });
     await edit(page, "make it summer");

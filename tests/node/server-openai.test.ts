@@ -21,7 +21,12 @@ const picture = (b64: string | undefined) => readPicture(Buffer.from(b64!, "base
 /** Few steps; OpenAI's types do not know the extension. */
 const quick = { steps: 2 } as object;
 interface Extension {
-  readonly emilie: { readonly session: string; readonly nodes: string[]; readonly seeds: string[] };
+  readonly emilie: {
+    readonly session: string;
+    readonly nodes: string[];
+    readonly seeds: string[];
+    readonly remarks: string[];
+  };
 }
 
 /** White where the roof is → transparent there. */
@@ -119,6 +124,16 @@ describe("images.edit", () => {
     expect(kept.nodes.map(({ recipe }) => recipe?.seed)).toEqual([undefined, "7", "8"]);
     expect(kept.nodes[2]).toMatchObject({ id: second.emilie.nodes[0], parent: first.emilie.nodes[0] });
     await fixture.client.deleteSession(session);
+  });
+
+  it("says what was noticed about the request", async () => {
+    const prompt = `paint the roof blue ${"and the door green ".repeat(60)}`;
+    const said = (await openai.images.edit({
+      image: await image(),
+      prompt,
+      ...quick,
+    })) as unknown as Extension;
+    expect(said.emilie.remarks).toEqual([expect.stringMatching(/reads the first \d+/)]);
   });
 
   it("gives links where they are asked for", async () => {

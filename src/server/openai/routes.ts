@@ -61,7 +61,7 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
     shape: Shape,
   ): Promise<Response> {
     try {
-      const { nodes } = await finish(parts, edit, c.req.raw.signal);
+      const { nodes, remarks } = await finish(parts, edit, c.req.raw.signal);
       const data = nodes.map(async (node) => {
         if (parameters.response_format === "url") return { url: link(c, edit.session, node, shape) };
         return { b64_json: base64(await resultPicture(parts, edit.session, node, shape)) };
@@ -77,7 +77,7 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
         data: await Promise.all(data),
         ...output,
         usage: USAGE,
-        emilie: extension(edit, nodes),
+        emilie: extension(edit, nodes, remarks),
       });
     } finally {
       await edit.dispose();
@@ -98,7 +98,7 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
         size,
       };
       try {
-        const { nodes } = await finish(parts, edit, controller.signal, async (event) => {
+        const { nodes, remarks } = await finish(parts, edit, controller.signal, async (event) => {
           if (event.type !== "preview") return;
           const b64_json = base64(await previewPicture(edit.session, event.picture, shape));
           await send(out, {
@@ -115,7 +115,7 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
             b64_json,
             ...common,
             usage: USAGE,
-            emilie: extension(edit, nodes),
+            emilie: extension(edit, nodes, remarks),
           });
         }
       } catch (error) {
@@ -140,8 +140,12 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
     return size ? `${size[0]}x${size[1]}` : `${width}x${height}`;
   }
 
-  function extension({ session, seed, job }: Edit, nodes: readonly string[]) {
-    return { session, job: job.id, nodes, seeds: nodes.map((_, i) => `${seed + BigInt(i)}`) };
+  function extension(
+    { session, seed, job }: Edit,
+    nodes: readonly string[],
+    remarks: readonly string[] = [],
+  ) {
+    return { session, job: job.id, nodes, seeds: nodes.map((_, i) => `${seed + BigInt(i)}`), remarks };
   }
 
   const model = z.object({

@@ -46,6 +46,7 @@ export class MemoryQueue implements JobQueue {
       replaced: null,
       relevance: null,
       kept: false,
+      remarks: [],
       error: null,
     };
     return this.#set(job);

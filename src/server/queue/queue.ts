@@ -25,10 +25,12 @@ export interface Job {
   readonly replaced: Readonly<Record<string, string>> | null;
   readonly relevance: { readonly map: string; readonly mask: string } | null;
   readonly kept: boolean;
+  /** What was noticed about the request, said once each; absent in jobs of older servers. */
+  readonly remarks?: readonly string[];
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
-export type JobChange = Partial<Pick<Job, "nodes" | "replaced" | "relevance" | "kept">>;
+export type JobChange = Partial<Pick<Job, "nodes" | "replaced" | "relevance" | "kept" | "remarks">>;
 export interface JobEnd {
   readonly state: "done" | "failed" | "cancelled";
   readonly error?: Job["error"];

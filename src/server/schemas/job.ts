@@ -160,6 +160,9 @@ export const jobSchema = z
       description: "Relevance: the grey map, and the mask above the threshold, both to be fetched as masks",
     }),
     kept: z.boolean().openapi({ description: "Ended early, with the preview as the result" }),
+    remarks: z.array(z.string()).openapi({
+      description: "What was noticed about the request and is no error, as a mask where nothing may change",
+    }),
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
   })
   .openapi("Job");

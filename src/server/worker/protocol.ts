@@ -64,6 +64,8 @@ export type CallEvent =
       readonly secondsLeft: number | null;
     }
   | { readonly type: "preview"; readonly edit: number; readonly step: number; readonly picture: string }
+  /** Something about the request that its maker should know, and that is no error. */
+  | { readonly type: "remark"; readonly text: string }
   | {
       readonly type: "node";
       readonly edit: number;

@@ -37,6 +37,7 @@ export async function runEdit(
       from,
       signal: watch.signal,
       onProgress: watcher(watch, place, begun),
+      onWarning: (text) => watch.send({ type: "remark", text }),
     });
     await hand(session, node, edit, watch);
     // Who keeps this one has seen enough.

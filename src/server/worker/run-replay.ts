@@ -25,7 +25,9 @@ export async function runReplay(
     const mask = changes.mask === undefined ? old.mask : undefined;
     const place = { session, from, mask, edit, edits: work.nodes.length, previews: work.previews };
     const onProgress = watcher(watch, place, begun);
-    const node = await editAgain(session, old.recipe!, from, changes, { signal: watch.signal, onProgress });
+    const onWarning = (text: string) => watch.send({ type: "remark", text });
+    const options = { signal: watch.signal, onProgress, onWarning };
+    const node = await editAgain(session, old.recipe!, from, changes, options);
     replaced[oldId] = node.id;
     await hand(session, node, edit, watch);
   }

@@ -29,6 +29,19 @@ export interface ModelInfo {
   readonly bytes?: number;
   /** Why it cannot be chosen here, and what to do; absent where it can. */
   readonly unavailable?: string;
+  /** Backend.pull can fetch it. */
+  readonly fetchable?: boolean;
+  /** It is being fetched, or that went wrong. */
+  readonly pull?: ModelPull;
+}
+
+export interface ModelPull {
+  readonly bytes: number;
+  /** Of all files; null until the hub has said. */
+  readonly totalBytes: number | null;
+  readonly secondsLeft: number | null;
+  /** What went wrong and what to do; it may be fetched again, and goes on where it was. */
+  readonly error: string | null;
 }
 
 export interface NodeRegion {
@@ -121,6 +134,8 @@ export interface Call {
   /** Ends the edit with its preview as the result; the recipe says after which step. */
   readonly keep?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** Hears what was noticed about the request and is no error, as a mask where nothing may change. */
+  readonly onRemark?: (remark: string) => void;
 }
 
 export interface Loading {
@@ -139,6 +154,10 @@ export interface Backend {
   /** Hears of what went wrong beside what was asked for, as a session that could not be saved; what was asked for is done. */
   onTrouble?: (error: unknown) => void;
   models(): Promise<readonly ModelInfo[]>;
+  /** Begins to fetch a model by its name on the hub; how far it is, models() says. Absent where nothing can be fetched. */
+  pull?(name: string): Promise<void>;
+  /** Stops fetching it, or forgets what went wrong; what has arrived is kept. */
+  stopPull?(id: string): Promise<void>;
   sessions(): Promise<readonly SessionSummary[]>;
   /** Opens a picture, or a session file. */
   open(file: Blob, name: string, model: string, loading?: Loading): Promise<SessionView>;

@@ -2,15 +2,25 @@
 import { Check, ChevronDown } from "lucide-react";
 import { Popover } from "radix-ui";
 import type { ModelInfo } from "../backend/backend.ts";
+import { watchModels } from "../state/pull.ts";
 import { set, useStudio } from "../state/store.ts";
+import { FetchAnother, FetchModel, size } from "./pull.tsx";
 
 export function ModelButton() {
   const models = useStudio((s) => s.models);
   const model = useStudio((s) => s.model);
   const open = useStudio((s) => s.panel === "model");
+  const canPull = useStudio((s) => s.backend.pull !== undefined);
   const current = models.find(({ id }) => id === model);
   return (
-    <Popover.Root open={open} onOpenChange={(next) => set({ panel: next ? "model" : null })}>
+    <Popover.Root
+      open={open}
+      onOpenChange={(next) => {
+        set({ panel: next ? "model" : null });
+        // Others may have fetched or removed some since.
+        if (next) void watchModels();
+      }}
+    >
       <Popover.Trigger asChild>
         <button
           type="button"
@@ -32,6 +42,7 @@ export function ModelButton() {
           {models.map((one) => (
             <ModelCard key={one.id} model={one} chosen={one.id === model} />
           ))}
+          {canPull && <FetchAnother />}
         </Popover.Content>
       </Popover.Portal>
     </Popover.Root>
@@ -45,7 +56,7 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
       <header>
         <h2>{model.title}</h2>
         <span className="muted number">
-          {model.nativeSize} px{model.bytes ? ` · ${Math.round(model.bytes / 1e6)} MB` : ""}
+          {model.nativeSize} px{model.bytes ? ` · ${size(model.bytes)}` : ""}
         </span>
         {chosen ? (
           <span className="chosen">
@@ -77,7 +88,8 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
         </dl>
       )}
       <p className="muted">{model.cannot}</p>
-      {model.unavailable && <p className="unavailable">{model.unavailable}</p>}
+      {model.unavailable && !model.pull && <p className="unavailable">{model.unavailable}</p>}
+      {(model.fetchable || model.pull) && <FetchModel model={model} />}
     </article>
   );
 }

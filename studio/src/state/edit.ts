@@ -1,5 +1,5 @@
 /** Editing: one edit, several variations, a changed step, an automatic mask. One runs at a time. */
-import type { EditRequest, Progress, SessionView } from "../backend/backend.ts";
+import type { Call, EditRequest, Progress, SessionView } from "../backend/backend.ts";
 import { toMask } from "../painting/layer.ts";
 import { paintedOf } from "../painting/regions.ts";
 import { changeRegion, currentRegion, resetRegions, setHeat } from "./mask.ts";
@@ -26,10 +26,7 @@ export function stop(): void {
 /** Runs `action` as the one job; false where it was stopped or failed. */
 async function run(
   job: Pick<Job, "kind" | "title" | "steps" | "count">,
-  action: (
-    call: { signal: AbortSignal; keep: AbortSignal; onProgress: (p: Progress) => void },
-    next: (index: number) => void,
-  ) => Promise<void>,
+  action: (call: Required<Call>, next: (index: number) => void) => Promise<void>,
 ): Promise<boolean> {
   if (running) return false;
   const controller = new AbortController();
@@ -54,7 +51,8 @@ async function run(
     });
   };
   try {
-    await action({ signal: controller.signal, keep: kept.signal, onProgress }, (index) => {
+    const onRemark = (remark: string) => notify("info", remark);
+    await action({ signal: controller.signal, keep: kept.signal, onProgress, onRemark }, (index) => {
       started = performance.now();
       first = started;
       set(({ job }) => ({ job: job && { ...job, index, step: 0, preview: null } }));

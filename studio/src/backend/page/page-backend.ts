@@ -130,6 +130,7 @@ export class PageBackend implements Backend {
       regions: rest,
       signal: call.signal,
       onProgress: this.#progress(session, from, whole, call),
+      onWarning: call.onRemark,
     });
     // The picture is decoded before the edit counts as done: it is what the waiting was for.
     await session.head.render({ signal: call.signal });
@@ -147,6 +148,7 @@ export class PageBackend implements Backend {
     await session.replay(this.#node(node), changed, {
       signal: call.signal,
       onProgress: ({ step, steps }) => call.onProgress?.({ step: step + 1, steps }),
+      onWarning: call.onRemark,
     });
     await session.head.render({ signal: call.signal });
     await this.#save();

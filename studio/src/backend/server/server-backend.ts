@@ -38,6 +38,14 @@ export class ServerBackend implements Backend {
     return views.sort((a, b) => Number(b.id === selected) - Number(a.id === selected));
   }
 
+  async pull(name: string): Promise<void> {
+    await this.#client.pullModel(name);
+  }
+
+  async stopPull(id: string): Promise<void> {
+    await this.#client.cancelPull(id);
+  }
+
   async sessions(): Promise<readonly SessionSummary[]> {
     const all = await this.#client.sessions();
     return all
@@ -175,7 +183,8 @@ export class ServerBackend implements Backend {
     call: Call,
     place?: { readonly parent: Picture; readonly masks: readonly Mask[] },
   ): Promise<SessionView> {
-    await this.#finish(job, call, place);
+    const { remarks } = await this.#finish(job, call, place);
+    for (const remark of remarks) call.onRemark?.(remark);
     return this.resume(id);
   }
 

@@ -59,7 +59,7 @@ export function viewModel(model: api.ModelInfo, info: api.ServerInfo): ModelInfo
   const known = model.id === PICTUREBOOK.id ? PICTUREBOOK : model.id === ELSEWHERE.id ? ELSEWHERE : undefined;
   const { steps = 20, sampler = "euler-ancestral", textGuidance = 7.5, imageGuidance = 1.5 } = model.defaults;
   const usable = model.state === "available" || model.state === "selected";
-  const missing = `It is not on this machine yet. Fetch it with: npx emilie pull ${model.id}`;
+  const pull = model.pull && { ...model.pull, error: model.pull.error?.message ?? null };
   return {
     id: model.id,
     title: known?.title ?? model.id,
@@ -71,6 +71,9 @@ export function viewModel(model: api.ModelInfo, info: api.ServerInfo): ModelInfo
     samplers: info.samplers,
     controls: info.controls,
     bytes: model.bytes ?? undefined,
-    unavailable: usable ? undefined : (model.problem ?? missing),
+    unavailable: usable ? undefined : (model.problem ?? "It is not on this machine yet."),
+    // What is in the cache and cannot be used may be half of a download.
+    fetchable: !usable && (model.from === "hub" || model.from === "cache"),
+    pull: pull ?? undefined,
   };
 }
