@@ -224,64 +224,6 @@ describe("edits", () => {
     expect(await client.session(session.id)).toEqual(before);
   });
 
-  it("are done as far as the strength says: in the recipe, in the picture, over HTTP as through the client", async () => {
-    const request = { instruction: "make it night", seed: 4, steps: 2, previews: 0 };
-    // Sessions of their own, so that each picture is computed and none is remembered.
-    const byClient: typeof client.edit = (id, body) => client.edit(id, body);
-    const made = async (strength?: number, ask = byClient) => {
-      const { id } = await client.createSession(await fileOf(COTTAGE));
-      const job = await client.finished((await ask(id, { ...request, strength })).id);
-      const node = (await client.session(id)).nodes.find((one) => one.id === job.nodes[0])!;
-      const { data } = await readPicture(await bytesOf(client.picture(id, node.id)));
-      await client.deleteSession(id);
-      return { recipe: node.recipe!, pixels: Buffer.from(data), node: node.id };
-    };
-    const overHttp: typeof client.edit = async (id, body) => {
-      const response = await fetch(`${fixture.server.url}/api/v1/sessions/${id}/edits`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(body),
-      });
-      expect(response.status).toBe(202);
-      return response.json();
-    };
-    const [plain, whole, half, posted] = [
-      await made(),
-      await made(1),
-      await made(0.5),
-      await made(0.5, overHttp),
-    ];
-    expect(half.recipe).toMatchObject({ strength: 0.5 });
-    expect(posted.recipe).toMatchObject({ strength: 0.5 });
-    expect(whole.recipe).toEqual(plain.recipe);
-    expect(whole.pixels.equals(plain.pixels)).toBe(true);
-    expect(posted.pixels.equals(half.pixels)).toBe(true);
-    expect(half.pixels.equals(whole.pixels)).toBe(false);
-    const original = await readPicture(COTTAGE);
-    const moved = ({ pixels }: { pixels: Buffer }) =>
-      pixels.reduce((sum, value, i) => sum + Math.abs(value - original.data[i]!), 0);
-    expect(moved(half)).toBeGreaterThan(0);
-    expect(moved(half)).toBeLessThan(moved(whole));
-  });
-
-  it("say what was noticed about the request, once, also where it is made again", async () => {
-    const black = await sharp({ create: { width: 128, height: 128, channels: 3, background: "black" } })
-      .png()
-      .toBuffer();
-    const parts = { none: new Blob([new Uint8Array(black)]) };
-    const remarks = [expect.stringMatching(/“make it red” is all black: nothing may change/)];
-    const nothing = await edit(
-      client,
-      session.id,
-      { instruction: "make it red", mask: { part: "none" }, from: session.root, variations: 2 },
-      { parts },
-    );
-    expect(nothing).toMatchObject({ state: "done", remarks });
-    const again = await client.replay(session.id, nothing.nodes[0]!, { seed: 77, previews: 0 });
-    expect(await client.finished(again.id)).toMatchObject({ state: "done", remarks });
-    expect((await edit(client, session.id, { instruction: "make it dusk" })).remarks).toEqual([]);
-  });
-
   it("are refused in words where they make no sense", async () => {
     const bad = [
       [{ instruction: "" }, "option.invalid"],
