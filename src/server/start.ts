@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
+import { isAlive } from "../checkpoint/is-alive.node.ts";
 import { EmilieError } from "../errors.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
 import { createApp } from "./app.ts";
@@ -206,15 +207,6 @@ async function claim(folder: string): Promise<() => Promise<void>> {
       );
     }
     await rm(file, { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

@@ -4,6 +4,7 @@ import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isAlive } from "../checkpoint/is-alive.node.ts";
 import { EmilieError } from "../errors.ts";
 
 /** A save takes well under a second; who waits longer than this should hear about it. */
@@ -88,15 +89,6 @@ async function isLeftBehind(lock: string): Promise<boolean> {
   } catch {
     // Gone meanwhile, or about to be.
     return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

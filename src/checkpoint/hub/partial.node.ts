@@ -3,10 +3,12 @@
  * never write into one file. One that was let go of, or whose process is gone, is taken over by renaming it, which only
  * one can do; what it holds is then read, and counts towards the hash.
  */
+
 import { createHash, randomBytes } from "node:crypto";
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { isAlive } from "../is-alive.node.ts";
 
 const SUFFIX = ".incomplete";
 /** The owner's place in the name of a partial file that nobody writes any more. */
@@ -94,13 +96,4 @@ async function takeOver(from: string, to: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

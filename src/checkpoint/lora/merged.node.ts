@@ -7,6 +7,7 @@ import { mkdir, mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, parse, relative } from "node:path";
 import { EmilieError } from "../../errors.ts";
+import { isAlive } from "../is-alive.node.ts";
 import { safetensorsHeader } from "../safetensors.ts";
 import type { CheckpointSource } from "../source.ts";
 import type { PlacedWeights } from "../storage.ts";
@@ -77,14 +78,5 @@ async function sweep(cache: string): Promise<void> {
   for (const name of await readdir(cache)) {
     const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]);
     if (pid && !isAlive(pid)) await rm(join(cache, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
