@@ -23,6 +23,18 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   // A saved session is a safetensors file, and loads its model by name (store.node.ts).
   session: ["contract", "tensor", "samplers", "method", "images", "checkpoint", "models"],
   mcp: ["contract", "samplers", "method", "images", "session", "models"],
+  bench: [
+    "contract",
+    "tensor",
+    "graph",
+    "checkpoint",
+    "runtime",
+    "models",
+    "samplers",
+    "method",
+    "images",
+    "session",
+  ],
   // The typed client knows the server's messages, as types, and no code of it.
   client: ["server"],
   server: [
@@ -40,6 +52,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     ...["contract", "tensor", "samplers", "method", "images", "session", "models", "checkpoint", "runtime"],
     "mcp",
     "server",
+    "bench",
   ],
 };
 
@@ -50,7 +63,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   sharp: ["images"],
   commander: ["cli"],
   yaml: ["session"],
-  zod: ["checkpoint", "session", "server", "cli", "mcp"],
+  zod: ["checkpoint", "session", "server", "cli", "mcp", "bench"],
   hono: ["server"],
   "@hono/node-server": ["server"],
   "@hono/zod-openapi": ["server"],
