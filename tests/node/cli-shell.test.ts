@@ -1,5 +1,5 @@
 /** The command line towards its surroundings: start-up, help, completion, previews, errors for programs, Ctrl-C. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -190,6 +190,22 @@ describe("errors with --json", () => {
       expect(error.code).toBe(name);
       expect(error.message.length).toBeGreaterThan(10);
     }
+  });
+});
+
+describe("a reader that leaves early", () => {
+  it("ends neither the command nor what it writes", async () => {
+    const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", "inspect", "picturebook"], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child.stdout.destroy();
+    let stderr = "";
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    const code = await new Promise((done) => child.on("close", done));
+    expect([code, stderr]).toEqual([0, ""]);
   });
 });
 

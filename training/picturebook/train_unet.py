@@ -25,6 +25,7 @@ from common import EMA, OUT, RUNS, Budget, Log, autocast, cosine, device, save_s
 from edits import spoil
 from muon import Optimizers
 from phrases_more import say
+from rollouts import Slots
 from small_conv import install
 
 UNET = dict(sample_size=16, in_channels=8, out_channels=4, block_out_channels=[96, 160, 224], layers_per_block=1,
@@ -79,7 +80,7 @@ class Pairs:
                 target, kind, fields, mask = source, "noop", {}, np.zeros_like(mask)
             again = self.depth[source] > 0 and self.r.random() < self.rolled
             cond, depth = (self.kept[source], self.depth[source]) if again else (self.latents[source], 0)
-            text, u, at = spoil(say(kind, fields, self.r), self.r), self.r.random(), (source, target, depth)
+            text, u, at = self.words(kind, fields), self.r.random(), (source, target, depth)
             if u < 0.05:
                 text, target, mask, at = "", source, np.zeros_like(mask), None
             elif u < 0.08:
@@ -89,6 +90,16 @@ class Pairs:
             c.append(cond), z.append(self.latents[target]), m.append(mask), ids.append(self.tokens(text)), where.append(at)
         to = lambda a: torch.from_numpy(np.stack(a)).float().to(device())
         return to(c), to(z) * self.scale, to(m)[:, None], torch.tensor(ids, device=device()), where
+
+    def words(self, kind, fields):
+        return spoil(say(kind, fields, self.r), self.r)
+
+    def is_right(self, result, target, source, mask):
+        """Whether a rollout's result [4, h, w], unscaled, is near enough to the rendered target to be edited further."""
+        truth, m = self.latents[target].astype(np.float32), mask.astype(np.float32)
+        error, before = (result - truth) ** 2, (self.latents[source] - truth) ** 2
+        inside = (error * m).sum() <= RIGHT_INSIDE * (before * m).sum() if m.any() else True
+        return inside and (error * (1 - m)).mean() * self.scale**2 <= RIGHT_OUTSIDE
 
     def keep(self, x0, z0, c, m, where):
         """Predictions (scaled) that are right become conditions."""
@@ -101,25 +112,36 @@ class Pairs:
                 self.kept[at[1]], self.depth[at[1]] = value[i], at[2] + 1
 
 
-def loss_of(both, batch, alphas, data):
-    c, z0, m, ids, where = batch
-    # Low-discrepancy timesteps: one in each of `batch` strata, so that batches agree better with each other.
-    n = len(c)
-    t = ((torch.arange(n, device=c.device) + torch.rand(n, device=c.device)) / n * 1000).long().clamp(0, 999)
+def loss_of(both, data, rows, slots, alphas):
+    """The loss over `rows` pairs noised anew and the slots' states; takes the slots one step on."""
+    c, z0, m, ids, where = data.batch(rows)
+    # Low-discrepancy timesteps: one in each of `rows` strata, so that batches agree better with each other.
+    t = ((torch.arange(rows, device=c.device) + torch.rand(rows, device=c.device)) / rows * 1000).long().clamp(0, 999)
     ab = alphas[t][:, None, None, None]
-    noise = torch.randn_like(z0)
-    x, v = ab.sqrt() * z0 + (1 - ab).sqrt() * noise, ab.sqrt() * noise - (1 - ab).sqrt() * z0
+    x = ab.sqrt() * z0 + (1 - ab).sqrt() * torch.randn_like(z0)
+    if slots:
+        x_s, t_s, batch = slots.batch()
+        x, t = torch.cat([x, x_s]), torch.cat([t, t_s])
+        c, z0, m, ids = (torch.cat(two) for two in zip((c, z0, m, ids), batch))
+        ab = alphas[t][:, None, None, None]
+    # v where x is a z0 + s ε; for a slot's x, with the ε that is left between it and the target.
+    v = (ab.sqrt() * x - z0) / (1 - ab).sqrt()
     with autocast():
         hidden = both["text"](ids).last_hidden_state
         out = both["unet"](torch.cat([x, c], 1), t, hidden).sample
     out = out.float()
+    x0 = (ab.sqrt() * x - (1 - ab).sqrt() * out).detach()
     if data.rolled:
         # Where little noise was added, the prediction is nearly the truth and teaches nothing about iteration.
         noisy = [at if step > 250 else None for at, step in zip(where, t.tolist())]
-        data.keep((ab.sqrt() * x - (1 - ab).sqrt() * out).detach(), z0, c, m, noisy)
+        data.keep(x0[:rows], z0[:rows], c[:rows], m[:rows], noisy)
+    if slots:
+        slots.advance(x0[rows:])
     snr = ab / (1 - ab)
-    weight = ((snr.clamp(max=5) + 1) / (snr + 1)) * (1 + 8 * m)
-    return (weight * (out - v).square()).mean()
+    # A picture that shall stay as it is has no change mask, and would count a ninth of others.
+    inside = torch.where(m.amax((1, 2, 3), keepdim=True) > 0, 1 + 8 * m, torch.full_like(m, 2.0))
+    weight = ((snr.clamp(max=5) + 1) / (snr + 1)) * inside
+    return (weight * (out - v).square().clamp(max=25)).mean()
 
 
 def export(both, ema, scheduler, folder):
@@ -137,6 +159,10 @@ def main():
     a.add_argument("--batch", type=int, default=96)
     a.add_argument("--lr", type=float, default=2.5e-3)
     a.add_argument("--adam-lr", type=float, default=1e-3)
+    a.add_argument("--samples", type=int, help="a budget in training samples instead of minutes: the same on every machine")
+    a.add_argument("--slots", type=int, default=48, help="how many rows of a batch are the sampler's own states (rollouts.py)")
+    a.add_argument("--depth", type=int, default=8, help="edits in a row that a rollout reaches at the end; grows from 1")
+    a.add_argument("--own-identity", type=float, default=0.0, help="share of no-ops on a rollout's state whose target is that state")
     a.add_argument("--rolled", type=float, default=0.4, help="how often a kept prediction stands in for its picture as the condition")
     a.add_argument("--shipped", action="store_true", help="start from the weights in models/picturebook")
     a.add_argument("--seed", type=int, default=0)
@@ -168,13 +194,16 @@ def main():
         ema.shadow, ema.n, step, samples = s["ema"], s["n"], s["step"], s["samples"]
         budget = Budget(args.minutes, s["spent"])
     data = Pairs(tokenizer, step + 1000 * args.seed, AutoencoderKL.load_config(OUT / "vae")["scaling_factor"], args.rolled)
+    slots = Slots(data, args.slots, alphas, step + 1000 * args.seed, args.own_identity) if args.slots else None
     log = Log(args.name, ["step", "samples", "seconds", "loss", "lr", "rate", "depth", "device"])
+    fraction = lambda: samples / args.samples if args.samples else budget.fraction
     saved, since, seen, losses = time.monotonic(), time.monotonic(), 0, []
-    while budget.fraction < 1:
+    while fraction() < 1:
         budget.tick()
-        schedule = cosine(budget.fraction, 1.0, warm=0.03, floor=0.01)
-        batch = data.batch(args.batch)
-        loss = loss_of(both, batch, alphas, data)
+        schedule = cosine(fraction(), 1.0, warm=0.03, floor=0.01)
+        if slots:
+            slots.depth_limit = 1 + int(fraction() * 1.6 * args.depth)
+        loss = loss_of(both, data, args.batch - args.slots, slots, alphas)
         both.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(both.parameters(), 1.0)
@@ -189,12 +218,14 @@ def main():
             return print(f"{seen / (time.monotonic() - since):.1f} samples a second")
         if step % 50 == 0:
             log.write(step=step, samples=samples, seconds=round(budget.spent), loss=round(float(np.mean(losses[-50:])), 5),
-                      lr=round(schedule * args.lr, 6), rate=round(seen / (time.monotonic() - since), 1), depth=round(float(data.depth.mean()), 2), device=device())
+                      lr=round(schedule * args.lr, 6), rate=round(seen / (time.monotonic() - since), 1), depth=round(slots.depths() if slots else 0.0, 2), device=device())
+            if slots:
+                print(f"  rollouts: {slots.finished} ended, {slots.right / max(1, slots.finished):.2f} right, depth up to {slots.depth_limit}", flush=True)
             since, seen = time.monotonic(), 0
-        if time.monotonic() - saved > 240 or budget.fraction >= 1:
+        if time.monotonic() - saved > 240 or fraction() >= 1:
             save_state(state, model=both.state_dict(), opt=opt.state_dict(), ema=ema.shadow, n=ema.n, step=step, samples=samples, spent=budget.spent)
             saved = time.monotonic()
-            export(both, ema, scheduler, OUT if budget.fraction >= 1 and args.name == "unet" else RUNS / args.name)
+            export(both, ema, scheduler, OUT if fraction() >= 1 and args.name == "unet" else RUNS / args.name)
 
 
 if __name__ == "__main__":
