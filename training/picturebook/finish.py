@@ -27,8 +27,7 @@ if __name__ == "__main__":
     if not (OUT / "emilie.json").exists():
         (OUT / "emilie.json").write_text(json.dumps(DEFAULTS, indent=2) + "\n")
     (OUT / "training").mkdir(exist_ok=True)
-    for log in ("vae", "unet", "decoder"):
-        if (RUNS / f"{log}.csv").exists():
-            shutil.copy(RUNS / f"{log}.csv", OUT / "training" / f"{log}.csv")
+    for log in [*RUNS.glob("vae*.csv"), *RUNS.glob("unet*.csv"), *RUNS.glob("decoder*.csv")]:
+        shutil.copy(log, OUT / "training" / log.name)
     total = sum(f.stat().st_size for f in OUT.rglob("*") if f.is_file())
     print(f"{total / 1e6:.1f} MB")

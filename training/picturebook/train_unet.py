@@ -1,5 +1,7 @@
 """Train picturebook's UNet together with its text encoder: `python train_unet.py --minutes 45` (resumes by itself;
-`--shipped` starts from the weights in models/picturebook instead of from nothing).
+`--shipped` starts from the weights in models/picturebook instead of from nothing, `--ship` puts the result there).
+
+A part of each batch are the model's own rollouts (rollouts.py): edits of edits, at the states that its sampler goes through.
 
 v-prediction; the loss in x₀ is weighted by min(SNR, 5) + 1 (after arXiv 2303.09556; the one is there because at the first,
 noisiest steps an editor knows all of the answer from its condition, and min-SNR alone would not ask for it); weighted up in
@@ -165,6 +167,7 @@ def main():
     a.add_argument("--own-identity", type=float, default=0.0, help="share of no-ops on a rollout's state whose target is that state")
     a.add_argument("--rolled", type=float, default=0.4, help="how often a kept prediction stands in for its picture as the condition")
     a.add_argument("--shipped", action="store_true", help="start from the weights in models/picturebook")
+    a.add_argument("--ship", action="store_true", help="write the weights to models/picturebook at the end")
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--name", default="unet", help="of the state and the log")
     a.add_argument("--bench", action="store_true")
@@ -225,7 +228,7 @@ def main():
         if time.monotonic() - saved > 240 or fraction() >= 1:
             save_state(state, model=both.state_dict(), opt=opt.state_dict(), ema=ema.shadow, n=ema.n, step=step, samples=samples, spent=budget.spent)
             saved = time.monotonic()
-            export(both, ema, scheduler, OUT if fraction() >= 1 and args.name == "unet" else RUNS / args.name)
+            export(both, ema, scheduler, OUT if fraction() >= 1 and args.ship else RUNS / args.name)
 
 
 if __name__ == "__main__":
