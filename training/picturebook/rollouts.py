@@ -15,7 +15,7 @@ import torch
 
 # Steps of a walk: the shipped default most often, others so that no other number of steps is forgotten.
 STEPS = [8, 8, 8, 4, 5, 6, 10, 12, 16, 20]
-NOOP = 0.2
+NOOP = 0.35
 
 
 class Slots:

@@ -15,6 +15,7 @@ import copy
 import json
 import random
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -140,8 +141,8 @@ def loss_of(both, data, rows, slots, alphas):
     if slots:
         slots.advance(x0[rows:])
     snr = ab / (1 - ab)
-    # A picture that shall stay as it is has no change mask, and would count a ninth of others.
-    inside = torch.where(m.amax((1, 2, 3), keepdim=True) > 0, 1 + 8 * m, torch.full_like(m, 2.0))
+    # A picture that shall stay as it is has no change mask, and would count little.
+    inside = torch.where(m.amax((1, 2, 3), keepdim=True) > 0, 2 + 7 * m, torch.full_like(m, 4.0))
     weight = ((snr.clamp(max=5) + 1) / (snr + 1)) * inside
     return (weight * (out - v).square().clamp(max=25)).mean()
 
@@ -167,6 +168,8 @@ def main():
     a.add_argument("--own-identity", type=float, default=0.0, help="share of no-ops on a rollout's state whose target is that state")
     a.add_argument("--rolled", type=float, default=0.4, help="how often a kept prediction stands in for its picture as the condition")
     a.add_argument("--shipped", action="store_true", help="start from the weights in models/picturebook")
+    a.add_argument("--start", type=Path, help="start from the weights in this folder (unet/, text_encoder/)")
+    a.add_argument("--depth-from", type=int, default=1)
     a.add_argument("--ship", action="store_true", help="write the weights to models/picturebook at the end")
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--name", default="unet", help="of the state and the log")
@@ -180,9 +183,10 @@ def main():
     install(unet)
     unet.set_attn_processor(AttnProcessor())  # plain products: on so few tokens faster than the fused attention's backward pass
     torch.nn.init.zeros_(unet.conv_out.weight)
-    if args.shipped:
-        unet.load_state_dict(load_file(OUT / "unet" / "diffusion_pytorch_model.safetensors"))
-        text.load_state_dict(load_file(OUT / "text_encoder" / "model.safetensors"))
+    if args.shipped or args.start:
+        start = args.start or OUT
+        unet.load_state_dict(load_file(start / "unet" / "diffusion_pytorch_model.safetensors"))
+        text.load_state_dict(load_file(start / "text_encoder" / "model.safetensors"))
     both = torch.nn.ModuleDict({"unet": unet, "text": text})
     print({k: round(sum(p.numel() for p in v.parameters()) / 1e6, 2) for k, v in both.items()}, "M parameters")
     scheduler = DDIMScheduler(**SCHEDULER)
@@ -205,7 +209,7 @@ def main():
         budget.tick()
         schedule = cosine(fraction(), 1.0, warm=0.03, floor=0.01)
         if slots:
-            slots.depth_limit = 1 + int(fraction() * 1.6 * args.depth)
+            slots.depth_limit = args.depth_from + int(fraction() * 1.6 * args.depth)
         loss = loss_of(both, data, args.batch - args.slots, slots, alphas)
         both.zero_grad(set_to_none=True)
         loss.backward()
