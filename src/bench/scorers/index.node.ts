@@ -11,8 +11,10 @@ import { EmilieError } from "../../errors.ts";
 import { publicModelName, shippedFolder } from "../../models/open.node.ts";
 import { createNodeEngine } from "../../runtime/node.ts";
 import type { Scorer } from "../types.ts";
+import { openBlip } from "./blip.ts";
 import type { ScorerParts } from "./checkpoint.ts";
 import { openClip } from "./clip.ts";
+import { openDino } from "./dino.ts";
 
 export interface ScorerOptions {
   /** Threads of the CPU runtime; by default the machine's physical cores. */
@@ -24,6 +26,9 @@ export interface ScorerOptions {
 /** By "model_type" of config.json. */
 const FAMILIES: Readonly<Record<string, (parts: ScorerParts) => Promise<Scorer>>> = {
   clip: openClip,
+  blip: openBlip,
+  vit: openDino,
+  dinov2: openDino,
 };
 
 /** Scorers under models/ of the package. */
