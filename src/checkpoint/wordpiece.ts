@@ -77,7 +77,10 @@ async function readSettings(source: CheckpointSource): Promise<Settings> {
 }
 
 /** The contents of a tokenizer.json: the checkpoint's own, or one made of vocab.txt. */
-async function readModel(source: CheckpointSource, settings: Settings): Promise<z.output<typeof wholeSchema>> {
+async function readModel(
+  source: CheckpointSource,
+  settings: Settings,
+): Promise<z.output<typeof wholeSchema>> {
   if (await source.exists("tokenizer.json")) {
     const parsed = wholeSchema.safeParse(await readJson(source, "tokenizer.json"));
     if (parsed.success) return parsed.data;

@@ -66,48 +66,51 @@ describe.each(scorerFixtures("clip"))(
   },
 );
 
-describe.each(
-  scorerFixtures("blip"),
-)("BLIP: $name", ({ name, checkpoint, tensor, pictures, captions, texts }) => {
-  const scorer = scorerOf(checkpoint) as () => BlipScorer;
-  const number = (value: number): Tensor => ({ data: Float32Array.of(value), shape: [] });
+describe.each(scorerFixtures("blip"))(
+  "BLIP: $name",
+  ({ name, checkpoint, tensor, pictures, captions, texts }) => {
+    const scorer = scorerOf(checkpoint) as () => BlipScorer;
+    const number = (value: number): Tensor => ({ data: Float32Array.of(value), shape: [] });
 
-  test.each(PICTURES)("preprocesses picture %i as Pillow does", async (i) => {
-    const picture = (await pictures())[i]!;
-    expectClose(unbatched(scorer().preprocess(picture)), at(tensor("pixels"), i), `${name}: pixels ${i}`);
-  });
-
-  test("gives the tokens of transformers", () => {
-    const wanted = texts.map((_, i) => [...at(tensor("ids"), i).data].filter((id) => id >= 0));
-    expect(texts.map((text) => [...scorer().tokens(text)])).toEqual(wanted);
-  });
-
-  test.each(PICTURES)("matches picture %i with every text, and compares them", async (i) => {
-    const picture = (await pictures())[i]!;
-    for (const [j, caption] of captions.entries()) {
-      const wanted = (of: string) => at(at(tensor(of), i), j);
-      expectClose(number(await scorer().match(picture, caption)), wanted("match"), `${name}: match ${i} ${j}`);
-      const cosine = number(await scorer().cosine(picture, caption));
-      // Relative to 1, the largest a cosine can be.
-      expect(Math.abs(cosine.data[0]! - wanted("cosines").data[0]!), `cosine ${i} ${j}`).toBeLessThan(1e-5);
-    }
-  });
-
-  test("scores are these, and nothing without a caption", async () => {
-    const [original, result] = (await pictures()) as [Picture, Picture];
-    const turn = { original, before: original, result, instruction: "" };
-    expect(await scorer().score(turn)).toEqual({});
-    const caption = captions[0]!;
-    expect(await scorer().score({ ...turn, caption })).toEqual({
-      "blip.match": await scorer().match(result, caption),
-      "blip.cosine": await scorer().cosine(result, caption),
+    test.each(PICTURES)("preprocesses picture %i as Pillow does", async (i) => {
+      const picture = (await pictures())[i]!;
+      expectClose(unbatched(scorer().preprocess(picture)), at(tensor("pixels"), i), `${name}: pixels ${i}`);
     });
-  });
-});
 
-describe.each(
-  scorerFixtures("vit", "dinov2"),
-)("DINO: $name", ({ name, checkpoint, tensor, pictures }) => {
+    test("gives the tokens of transformers", () => {
+      const wanted = texts.map((_, i) => [...at(tensor("ids"), i).data].filter((id) => id >= 0));
+      expect(texts.map((text) => [...scorer().tokens(text)])).toEqual(wanted);
+    });
+
+    test.each(PICTURES)("matches picture %i with every text, and compares them", async (i) => {
+      const picture = (await pictures())[i]!;
+      for (const [j, caption] of captions.entries()) {
+        const wanted = (of: string) => at(at(tensor(of), i), j);
+        expectClose(
+          number(await scorer().match(picture, caption)),
+          wanted("match"),
+          `${name}: match ${i} ${j}`,
+        );
+        const cosine = number(await scorer().cosine(picture, caption));
+        // Relative to 1, the largest a cosine can be.
+        expect(Math.abs(cosine.data[0]! - wanted("cosines").data[0]!), `cosine ${i} ${j}`).toBeLessThan(1e-5);
+      }
+    });
+
+    test("scores are these, and nothing without a caption", async () => {
+      const [original, result] = (await pictures()) as [Picture, Picture];
+      const turn = { original, before: original, result, instruction: "" };
+      expect(await scorer().score(turn)).toEqual({});
+      const caption = captions[0]!;
+      expect(await scorer().score({ ...turn, caption })).toEqual({
+        "blip.match": await scorer().match(result, caption),
+        "blip.cosine": await scorer().cosine(result, caption),
+      });
+    });
+  },
+);
+
+describe.each(scorerFixtures("vit", "dinov2"))("DINO: $name", ({ name, checkpoint, tensor, pictures }) => {
   const scorer = scorerOf(checkpoint) as () => DinoScorer;
 
   test.each(PICTURES)("preprocesses and embeds picture %i", async (i) => {

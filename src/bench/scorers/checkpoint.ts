@@ -4,7 +4,7 @@ import type { Preprocessor } from "../../checkpoint/preprocessor.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import { dryPlacement, type PlacedWeights, type WeightStorage } from "../../checkpoint/storage.ts";
 import { openWeights, type WeightTable } from "../../checkpoint/weights.ts";
-import { EmilieError } from "../../errors.ts";
+import { EmilieError, isEmilieError } from "../../errors.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { requireFinite } from "../../models/finite.ts";
 import { SessionCache, throwIfAborted } from "../../models/session-cache.ts";
@@ -64,9 +64,18 @@ export function checkSize(id: string, { size }: Preprocessor, side: number): voi
   );
 }
 
-/** Builds graphs that only need some of a file's tensors see only those. */
+/** Those of a file's tensors that one of its networks is made of. */
 export function part(weights: PlacedWeights, of: (name: string) => boolean): PlacedWeights {
   return { ...weights, tensors: new Map([...weights.tensors].filter(([name]) => of(name))) };
+}
+
+function problemOf(work: () => unknown): unknown[] {
+  try {
+    work();
+    return [];
+  } catch (error) {
+    return [error];
+  }
 }
 
 export interface ScorerNetwork {
@@ -101,7 +110,10 @@ export class ScorerCheckpoint {
     table: WeightTable,
     networks: readonly ScorerNetwork[],
   ): Promise<ScorerCheckpoint> {
-    for (const { build } of networks) build(dryPlacement(table));
+    const problems = networks.flatMap(({ build }) => problemOf(() => build(dryPlacement(table))));
+    // What one network lacks is to another only strange.
+    const first = problems.find((error) => isEmilieError(error) && error.code === "checkpoint.missing");
+    if (problems.length > 0) throw first ?? problems[0];
     return new ScorerCheckpoint(parts, table, await parts.storage.place(parts.source, table));
   }
 

@@ -41,7 +41,8 @@ const SHIPPED = "picturebook-clip";
  * ".unsupported" or ".unsafe" where the folder cannot be used.
  */
 export async function openScorer(name: string, options: ScorerOptions = {}): Promise<Scorer> {
-  const source = folderSource(scorerFolder(name), publicModelName(name));
+  const folder = scorerFolder(name);
+  const source = folderSource(folder, publicId(folder, name));
   const open = await familyOf(source);
   const engine = createNodeEngine({ threads: options.threads });
   try {
@@ -64,6 +65,13 @@ function scorerFolder(name: string): string {
     `There is no scorer ${JSON.stringify(name)}: expected a folder with config.json and model.safetensors as transformers writes ` +
       `them, a model in the hub's cache (OWNER/NAME), or ${SHIPPED}.`,
   );
+}
+
+/** What reports call it: a model of the hub with the commit that is there, otherwise the folder's own name. */
+function publicId(folder: string, name: string): string {
+  const [, owner, model, commit] =
+    /models--(.+)--(.+)\/snapshots\/([0-9a-f]{40})\/?$/.exec(folder.replaceAll("\\", "/")) ?? [];
+  return commit ? `${owner}/${model}@${commit}` : publicModelName(name);
 }
 
 async function familyOf(source: CheckpointSource): Promise<(parts: ScorerParts) => Promise<Scorer>> {
