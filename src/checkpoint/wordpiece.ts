@@ -67,7 +67,7 @@ async function readSettings(source: CheckpointSource): Promise<Settings> {
   const path = "tokenizer_config.json";
   const json = (await source.exists(path)) ? await readJson(source, path) : {};
   // A null is what transformers writes for "not set".
-  const given = Object.fromEntries(Object.entries(json as object).filter(([, value]) => value !== null));
+  const given = Object.fromEntries(Object.entries(json ?? {}).filter(([, value]) => value !== null));
   const parsed = settingsSchema.safeParse(given);
   if (parsed.success) return parsed.data;
   throw new EmilieError(

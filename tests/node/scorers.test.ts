@@ -75,6 +75,9 @@ describe("a folder that cannot be used is refused", () => {
     ["vocab.txt", /no tokenizer.*vocab\.txt/],
   ])("without %s", (file, message) => refused(copyOf("blip", remove(file)), "checkpoint.missing", message));
 
+  test("of CLIP without a tokenizer", () =>
+    refused(copyOf("clip", remove("vocab.json")), "checkpoint.missing", /no tokenizer.*tokenizer\.json/));
+
   test("with pickles only", () =>
     refused(
       copyOf("dino", (folder) =>

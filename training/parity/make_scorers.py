@@ -48,6 +48,10 @@ def across_then_down(self: Image.Image, size, *args, **more) -> Image.Image:
 def build(kind: str, spec: dict, folder: pathlib.Path):
     if kind == "clip":
         size = write_tokenizer(folder, spec["pad_token"])
+        if spec["tokenizer"] == "json":
+            CLIPTokenizer.from_pretrained(folder).save_pretrained(folder)
+            for name in ("vocab.json", "merges.txt", "special_tokens_map.json"):
+                (folder / name).unlink()
         ids = {"bos_token_id": size - 2, "eos_token_id": size - 1, "pad_token_id": 0 if spec["pad_token"] == "!" else size - 1}
         text = {"vocab_size": size, "max_position_embeddings": 77, **ids, **spec["text"]}
         model = CLIPModel(CLIPConfig(projection_dim=spec["projection"], text_config=text, vision_config=spec["vision"]))

@@ -18,14 +18,14 @@ def clip_pictures(side):
 COMMITTED = {
     # openai/clip-vit-* in small.
     "clip": ("clip", {
-        "seed": 31, "style": "2022", "dtype": "float32", "pad_token": "<|endoftext|>", "projection": 20,
+        "seed": 31, "style": "2022", "dtype": "float32", "tokenizer": "vocab", "pad_token": "<|endoftext|>", "projection": 20,
         "text": tower(24, 3, 2, 40, hidden_act="quick_gelu"),
         "vision": tower(32, 4, 3, 56, hidden_act="quick_gelu", image_size=32, patch_size=8),
         "pictures": clip_pictures(32),
     }),
     # laion/CLIP-ViT-* in small: gelu, a side that the patch does not divide, half precision.
     "openclip": ("clip", {
-        "seed": 32, "style": "now", "dtype": "float16", "pad_token": "!", "projection": 12,
+        "seed": 32, "style": "now", "dtype": "float16", "tokenizer": "json", "pad_token": "!", "projection": 12,
         "text": tower(20, 2, 1, 64, hidden_act="gelu"),
         "vision": tower(16, 2, 2, 48, hidden_act="gelu", image_size=45, patch_size=14),
         "pictures": clip_pictures(45),
@@ -65,14 +65,14 @@ def draw(kind: str, seed: int) -> dict:
     side = r.randint(2 * patch, 6 * patch)
     spec = {
         "seed": 1000 + seed, "style": "now", "dtype": r.choice(["float32", "float16", "bfloat16"]), "projection": r.randint(4, 24),
-        "text": some_tower(acts), "vision": {**some_tower(acts), "image_size": side, "patch_size": patch},
+        "tokenizer": r.choice(["vocab", "json"]), "text": some_tower(acts), "vision": {**some_tower(acts), "image_size": side, "patch_size": patch},
     }
     resample = r.choice([1, 2, 3])
     square = {"size": {"height": side, "width": side}, "resample": resample}
     if kind == "clip":
         return {**spec, "pad_token": r.choice(["!", "<|endoftext|>"]), "pictures": {**clip_pictures(side), "resample": resample}}
     if kind == "blip":
-        return {**spec, "tokenizer": r.choice(["vocab", "json"]), "pictures": {**square, **OPENAI}}
+        return {**spec, "pictures": {**square, **OPENAI}}
     if kind == "vit":
         vision = {**spec["vision"], "qkv_bias": r.random() < 0.7}
         return {**spec, "vision": vision, "pictures": {**square, **r.choice([OPENAI, IMAGENET])}}

@@ -57,6 +57,12 @@ export async function openClip(parts: ScorerParts): Promise<ClipScorer> {
   const config = parseClipConfig(await readJson(source, "config.json"));
   const preprocessor = await readPreprocessor(source, PREPROCESSING);
   checkSize(source.id, preprocessor, config.vision.image_size);
+  if (!(await source.exists("tokenizer.json")) && !(await source.exists("vocab.json"))) {
+    throw new EmilieError(
+      "checkpoint.missing",
+      `${source.id} has no tokenizer: expected tokenizer.json, or vocab.json and merges.txt.`,
+    );
+  }
   const tokenizer = await readTokenizer(source, ".", config.text.max_position_embeddings);
   checkTokens(source.id, config, tokenizer);
   const table = await openScorerWeights(source, "clip");
