@@ -132,7 +132,7 @@ export interface ResultRow {
    * By name: "l1", "l2", "psnr", "ssim" against the true picture, each also ".inside" and ".outside" the change mask;
    * "psnr.original.outside", "changed.outside" (share of pixels that no mask so far allowed and that differ from the
    * original), "sharpness" (high-frequency energy over the truth's); "clip.text", "clip.direction", "clip.image",
-   * "blip.match", "blip.cosine", "dino.image". Missing where it cannot be said; null where it is not finite.
+   * "blip.match", "blip.cosine", "dino.image" (the two ".image" also ".original": against the original). Missing where it cannot be said; null where it is not finite.
    */
   readonly metrics: Readonly<Record<string, number | null>>;
   /** Whether this turn came out right by the dataset's success rule; null without truth. */

@@ -203,12 +203,14 @@ const PRETRAINED_KEYS = new Set(
 
 export type ClipTextConfig = z.output<typeof textSchema>;
 
+/** A configuration of transformers without what every one of its models may carry. */
+export function ownKeys(json: unknown): unknown {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return json;
+  return Object.fromEntries(Object.entries(json).filter(([key]) => !PRETRAINED_KEYS.has(key)));
+}
+
 export function parseClipTextConfig(json: unknown, path = "text_encoder/config.json"): ClipTextConfig {
-  const own =
-    typeof json === "object" && json !== null && !Array.isArray(json)
-      ? Object.fromEntries(Object.entries(json).filter(([key]) => !PRETRAINED_KEYS.has(key)))
-      : json;
-  const config = parseConfig(own, path, textSchema);
+  const config = parseConfig(ownKeys(json), path, textSchema);
   if (config.hidden_size % config.num_attention_heads !== 0) {
     throw new EmilieError(
       "checkpoint.malformed",

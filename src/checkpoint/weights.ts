@@ -38,7 +38,7 @@ const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string())
 const PLAIN_NAME = /^[\w][\w.-]*\.safetensors$/;
 
 /**
- * Opens the weights of `folder`, whose files are named after `base` ("diffusion_pytorch_model" in diffusers, "model" in
+ * Opens the weights of `folder` ("." for the checkpoint's own), whose files are named after `base` ("diffusion_pytorch_model" in diffusers, "model" in
  * transformers). Throws "checkpoint.unsafe" where there are only pickles, "checkpoint.missing" where there is nothing.
  */
 export async function openWeights(
@@ -77,9 +77,9 @@ async function findFiles(source: CheckpointSource, folder: string, base: string)
   if (pickle) {
     throw new EmilieError(
       "checkpoint.unsafe",
-      `${folder} of ${source.id} has only pickled weights (${pickle}), which can run any code when they are read. ` +
-        "Use the safetensors files of the same checkpoint, or convert it once with diffusers: " +
-        "pipe.save_pretrained(folder, safe_serialization=True).",
+      `${folder === "." ? "" : `${folder} of `}${source.id} has only pickled weights (${pickle}), which can run any code ` +
+        "when they are read. Use the safetensors files of the same checkpoint, or convert it once with diffusers or " +
+        "transformers: save_pretrained(folder, safe_serialization=True).",
     );
   }
   throw missingFile(source.id, `${folder}/${base}.safetensors`);

@@ -1,6 +1,6 @@
 /** Every op, run by the real runtime, against the definition written out in plain loops. */
 import { afterAll, expect, it } from "vitest";
-import type { Engine } from "../runtime/engine.ts";
+import type { Engine, IntTensor } from "../runtime/engine.ts";
 import { createNodeEngine } from "../runtime/node.ts";
 import { sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
 import { Graph, type Site, type Value } from "./graph.ts";
@@ -18,12 +18,15 @@ function wave(shape: readonly number[], phase = 0): Tensor {
 }
 
 async function run(
-  inputs: Readonly<Record<string, Tensor>>,
+  inputs: Readonly<Record<string, Tensor | IntTensor>>,
   build: (at: Site, values: Readonly<Record<string, Value>>) => Value,
 ): Promise<Tensor> {
   const graph = new Graph("op");
   const values = Object.fromEntries(
-    Object.entries(inputs).map(([name, t]) => [name, graph.input(name, t.shape)]),
+    Object.entries(inputs).map(([name, { data, shape }]) => [
+      name,
+      graph.input(name, shape, data instanceof Int32Array ? "int32" : "float32"),
+    ]),
   );
   const result = build({ graph, path: "op" }, values);
   graph.output("result", result);
@@ -136,6 +139,47 @@ it.each([
     const score = (n: number) =>
       Math.exp(sum(3, (d) => get(q, i, head + d) * get(k, n, head + d)) / Math.sqrt(3));
     return sum(seen, (n) => score(n) * get(v, n, j)) / sum(seen, score);
+  });
+});
+
+it("attention that does not see padding", async () => {
+  const [q, k, v] = [wave([5, 6]), wave([4, 6], 1), wave([4, 6], 2)];
+  const mask = { data: Int32Array.of(1, 0, 1, 0), shape: [1, 4] };
+  const masked = await run({ q, k, v, mask }, (at, t) =>
+    ops.attention(at, t.q!, t.k!, t.v!, { heads: 2, keyMask: t.mask! }),
+  );
+  const kept = (t: Tensor) => tensor(Float32Array.of(...t.data.slice(0, 6), ...t.data.slice(12, 18)), [2, 6]);
+  const without = await run({ q, k: kept(k), v: kept(v) }, (at, t) =>
+    ops.attention(at, t.q!, t.k!, t.v!, { heads: 2 }),
+  );
+  expectValues(masked, (i, j) => get(without, i, j));
+});
+
+it("transpose", async () => {
+  const x = wave([3, 5]);
+  expectValues(await run({ x }, (at, v) => ops.transpose(at, v.x!)), (i, j) => get(x, j, i));
+});
+
+it.each([
+  [3, 5, 7, 4],
+  [6, 6, 3, 9],
+])("resizeCubic from %i×%i to %i×%i", async (h, w, height, width) => {
+  const x = wave([1, 2, h, w]);
+  // Keys' kernel with a = -0.75, as torch has it; what lies outside repeats the border.
+  const kernel = (t: number) =>
+    t <= 1 ? (1.25 * t - 2.25) * t * t + 1 : t < 2 ? ((-0.75 * t + 3.75) * t - 6) * t + 3 : 0;
+  const place = (i: number, from: number, to: number) => ((i + 0.5) * from) / to - 0.5;
+  const at = (channel: number, row: number, column: number) =>
+    get(x, 0, channel, Math.min(h - 1, Math.max(0, row)), Math.min(w - 1, Math.max(0, column)));
+  expectValues(await run({ x }, (site, v) => ops.resizeCubic(site, v.x!, height, width)), (_, c, i, j) => {
+    const [y, z] = [place(i, h, height), place(j, w, width)];
+    return sum(4, (m) => {
+      const row = Math.floor(y) - 1 + m;
+      return sum(4, (n) => {
+        const column = Math.floor(z) - 1 + n;
+        return kernel(Math.abs(y - row)) * kernel(Math.abs(z - column)) * at(c, row, column);
+      });
+    });
   });
 });
 

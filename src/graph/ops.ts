@@ -43,6 +43,17 @@ export function reshape(at: Site, x: Value, shape: readonly number[]): Value {
   return at.graph.add(at, { op: "Reshape", inputs: [x, at.graph.ints(shape)], shape, type: x.type });
 }
 
+/** x [rows, columns] → [columns, rows] */
+export function transpose(at: Site, x: Value): Value {
+  const [rows = 0, columns = 0] = x.shape;
+  return at.graph.add(at, {
+    op: "Transpose",
+    inputs: [x],
+    shape: [columns, rows],
+    attributes: { perm: { ints: [1, 0] } },
+  });
+}
+
 export function concat(at: Site, values: readonly Value[], axis: number): Value {
   const first = values[0];
   if (!first) fail(at, "Concat needs at least one value");
@@ -193,6 +204,8 @@ export interface AttentionOptions {
   readonly heads: number;
   /** A token sees itself and what comes before it. */
   readonly causal?: boolean;
+  /** int32 [1, keys]: 1 where there is something to see, 0 where there is padding. */
+  readonly keyMask?: Value;
 }
 
 /** softmax(q·kᵀ/√d)·v per head: q [tokens, width], k and v [keys, width] → [tokens, width] */
@@ -203,6 +216,7 @@ export function attention(at: Site, q: Value, k: Value, v: Value, options: Atten
     fail(at, `a width of ${width} cannot be split into ${options.heads} heads`);
   expectShape(at, "attention's keys", k, [keys, width]);
   expectShape(at, "attention's values", v, [keys, width]);
+  if (options.keyMask) expectShape(at, "attention's mask of keys", options.keyMask, [1, keys]);
   const result = at.graph.add(at, {
     op: "MultiHeadAttention",
     domain: MICROSOFT,
@@ -210,6 +224,8 @@ export function attention(at: Site, q: Value, k: Value, v: Value, options: Atten
       reshape(at, q, [1, tokens, width]),
       reshape(at, k, [1, keys, width]),
       reshape(at, v, [1, keys, width]),
+      null,
+      options.keyMask ?? null,
     ],
     shape: [1, tokens, width],
     attributes: {
@@ -233,6 +249,22 @@ export function resizeNearest(at: Site, x: Value, height: number, width: number)
       mode: { string: "nearest" },
       coordinate_transformation_mode: { string: "asymmetric" },
       nearest_mode: { string: "floor" },
+    },
+  });
+}
+
+/** Bicubic resize of x [1, c, h, w] to [1, c, height, width], as torch's interpolate(mode="bicubic") without antialiasing. */
+export function resizeCubic(at: Site, x: Value, height: number, width: number): Value {
+  const [n = 0, c = 0] = x.shape;
+  const shape = [n, c, height, width];
+  return at.graph.add(at, {
+    op: "Resize",
+    inputs: [x, null, null, at.graph.ints(shape)],
+    shape,
+    attributes: {
+      mode: { string: "cubic" },
+      coordinate_transformation_mode: { string: "half_pixel" },
+      cubic_coeff_a: { float: -0.75 },
     },
   });
 }

@@ -34,12 +34,12 @@ export function resizePlanes(planes: Tensor, height: number, width: number, filt
 }
 
 /** For each new pixel: the first old pixel it reads, and the weights from there on (they sum to 1). */
-interface Taps {
+export interface Taps {
   readonly first: number;
   readonly weights: Float64Array;
 }
 
-function taps(from: number, to: number, filter: Filter | undefined): Taps[] {
+export function taps(from: number, to: number, filter: Filter | undefined): Taps[] {
   const kind = filter ?? (to < from ? "lanczos" : "cubic");
   if (kind === "area") return Array.from({ length: to }, (_, i) => areaTaps(i, from, to));
   const kernel = KERNELS[kind];

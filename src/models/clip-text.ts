@@ -2,7 +2,8 @@
 import type { ClipTextConfig } from "../checkpoint/configs.ts";
 import type { PlacedWeights } from "../checkpoint/storage.ts";
 import { Graph, type Value } from "../graph/graph.ts";
-import { add, attention, gather, gelu, gemm, quickGelu } from "../graph/ops.ts";
+import { add, gather, gemm } from "../graph/ops.ts";
+import { CLIP_NAMES, encoderLayer } from "./encoder-layer.ts";
 import { layerNorm, linear } from "./layers.ts";
 import { Scope, WeightReader } from "./scope.ts";
 
@@ -36,13 +37,14 @@ export function buildClipText(
   const positions = e
     .at("position_embedding")
     .parameter("weight", [config.max_position_embeddings, width], { as: [tokens, width] });
+  const layer = (at: Scope, from: Value) => encoderLayer(at, from, config, CLIP_NAMES, { causal: true });
   let x = add(e, gather(e, table, g.input("ids", [tokens], "int32")), positions);
-  for (let i = 0; i < layers - 1; i++) x = layer(s.at("encoder", "layers", i), x, config);
+  for (let i = 0; i < layers - 1; i++) x = layer(s.at("encoder", "layers", i), x);
   const last = s.at("encoder", "layers", layers - 1);
   const final = s.at("final_layer_norm");
   if (use.hidden === "penultimate") g.output("hidden", x);
   if (use.hidden === "last" || use.pooled) {
-    const end = layerNorm(final, layer(last, x, config), config.layer_norm_eps);
+    const end = layerNorm(final, layer(last, x), config.layer_norm_eps);
     if (use.hidden === "last") g.output("hidden", end);
     if (use.pooled)
       g.output("pooled", project(root, gather(root, end, g.input("end", [1], "int32")), config));
@@ -60,21 +62,4 @@ function project(root: Scope, x: Value, config: ClipTextConfig): Value {
   const out = config.projection_dim ?? width;
   if (root.has("text_projection")) return gemm(root, x, root.parameter("text_projection", [width, out]));
   return linear(root.at("text_projection"), x, out, { bias: false });
-}
-
-function layer(s: Scope, x: Value, config: ClipTextConfig): Value {
-  const {
-    hidden_size: width,
-    intermediate_size: inner,
-    num_attention_heads: heads,
-    layer_norm_eps: eps,
-  } = config;
-  const a = s.at("self_attn");
-  const normed = layerNorm(s.at("layer_norm1"), x, eps);
-  const [q, k, v] = ["q_proj", "k_proj", "v_proj"].map((name) => linear(a.at(name), normed, width));
-  const attended = attention(a, q!, k!, v!, { heads, causal: true });
-  const x1 = add(s, x, linear(a.at("out_proj"), attended, width));
-  const hidden = linear(s.at("mlp", "fc1"), layerNorm(s.at("layer_norm2"), x1, eps), inner);
-  const active = config.hidden_act === "gelu" ? gelu(s, hidden) : quickGelu(s, hidden);
-  return add(s, x1, linear(s.at("mlp", "fc2"), active, width));
 }

@@ -80,3 +80,28 @@ def write_tokenizer(folder: pathlib.Path, pad_token: str, merges: int = 240) -> 
     write("special_tokens_map.json", {**special, "pad_token": pad_token})
     write("tokenizer_config.json", config)
     return len(tokens)
+
+
+def write_bert_tokenizer(folder: pathlib.Path, whole: bool) -> int:
+    """
+    A BERT vocabulary with BLIP's two tokens at its end, as vocab.txt, or with `whole` as the tokenizer.json that transformers makes
+    of it. Returns its size.
+    """
+    words = sorted({w for w in re.findall(r"[a-z]+|\d", CORPUS.lower()) if len(w) > 1})
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    pieces = [f"##{w[i:]}" for w in words[::3] for i in (3, 4) if len(w) > i + 1]
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"!\"#$%&'()*+,-./:;<=>?@[]_", *letters, *(f"##{c}" for c in letters), *words,
+              *dict.fromkeys(pieces), "天", "空", "[DEC]", "[ENC]"]
+    tokens = list(dict.fromkeys(tokens))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.txt").write_text("\n".join(tokens) + "\n")
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"do_lower_case": True, "model_max_length": 512, "tokenizer_class": "BertTokenizer", "additional_special_tokens": ["[ENC]"],
+                    "bos_token": "[DEC]"}, indent=2) + "\n"
+    )
+    if whole:
+        from transformers import BertTokenizer
+
+        BertTokenizer.from_pretrained(folder).save_pretrained(folder)
+        (folder / "vocab.txt").unlink()
+    return len(tokens)

@@ -9,7 +9,9 @@ NORMS = (nn.GroupNorm, nn.LayerNorm)
 
 
 @torch.no_grad()
-def randomise(model: nn.Module, generator: torch.Generator) -> None:
+def randomise(model: nn.Module, generator: torch.Generator, alone: float | None = None) -> None:
+    """`alone` is the deviation of parameters that are no layer's: class tokens, positions, scales. Without it they are refused."""
+
     def normal(parameter: torch.Tensor, std: float, mean: float = 0.0) -> None:
         parameter.copy_(mean + std * torch.randn(parameter.shape, generator=generator))
 
@@ -28,7 +30,10 @@ def randomise(model: nn.Module, generator: torch.Generator) -> None:
             continue
         done.update(id(p) for p in module.parameters(recurse=False))
     left = [name for name, p in model.named_parameters() if id(p) not in done]
-    if left:
+    if alone is not None:
+        for name in left:
+            normal(model.get_parameter(name), alone)
+    elif left:
         raise RuntimeError(f"parameters without a rule: {left}")
 
 

@@ -166,6 +166,7 @@ def main():
             saved = time.monotonic()
     towers.load_state_dict(ema.shadow)
     towers.clip.half().save_pretrained(CLIP_OUT)
+    (CLIP_OUT / "model.safetensors").chmod(0o644)
     for name in ("vocab.json", "merges.txt", "special_tokens_map.json"):
         shutil.copy(OUT / "tokenizer" / name, CLIP_OUT / name)
     config = json.loads((OUT / "tokenizer" / "tokenizer_config.json").read_text())
