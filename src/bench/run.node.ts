@@ -2,6 +2,7 @@
 import { cpus, release } from "node:os";
 import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../models/model.ts";
+import { publicModelName } from "../models/open.node.ts";
 import { BenchCache, type CachedTurn } from "./cache.node.ts";
 import { type Chain, cachedChain, computeChain, makeChain } from "./chain.node.ts";
 import type { Experiment } from "./experiments/experiment.ts";
@@ -23,8 +24,8 @@ export interface BenchPlan {
   readonly scorers?: readonly Scorer[];
   /** An existing folder for results.json, results.csv and the cache. */
   readonly out: string;
-  /** Adds its own tables. */
-  readonly experiment?: Pick<Experiment, "name" | "aggregates">;
+  /** Says which methods make sense where, and adds its own tables. */
+  readonly experiment?: Pick<Experiment, "name" | "applies" | "aggregates">;
   /** Arguments after `emilie bench`, for the record. */
   readonly command?: readonly string[];
   /** Stops between the steps of an edit with code "aborted"; what is finished stays in the cache. */
@@ -66,6 +67,7 @@ export async function runBench(plan: BenchPlan): Promise<BenchRun> {
   for (const item of items) {
     for (const seed of seeds) {
       for (const method of methods) {
+        if (plan.experiment?.applies?.(method.name, item) === false) continue;
         chains.push(await makeChain(files, model, { item, method, settings: settings.get(method)!, seed }));
       }
     }
@@ -81,7 +83,7 @@ export async function runBench(plan: BenchPlan): Promise<BenchRun> {
     command: plan.command ?? [],
     created: new Date().toISOString(),
     environment: environment(),
-    model: { id: model.id, fingerprint: model.fingerprint },
+    model: { id: publicModelName(model.id), fingerprint: model.fingerprint },
     scorers: scorers.map(({ name, model, hash }) => ({ name, model, hash })),
     dataset: {
       name: dataset.name,

@@ -1,6 +1,6 @@
 /** The tables and curves that every run has: levels of each metric, chains that stay right, drift, and what image iteration does. */
 import { estimate, type Sample, slope } from "./aggregate.ts";
-import type { Aggregate, ResultRow } from "./types.ts";
+import type { Aggregate, Estimate, ResultRow } from "./types.ts";
 
 /** What all others are measured against, where it is among the methods. */
 export const BASELINE = "image-iteration";
@@ -52,19 +52,28 @@ export function compareMethods(
   samplesOf: SamplesOf,
 ): Aggregate[] {
   const samples = new Map(methods.map((method) => [method, samplesOf(method)]));
-  const baseline = new Map(samples.get(BASELINE)?.map(({ pair, value }) => [pair, value]));
   return methods.flatMap((method) => {
-    const own = samples.get(method)!;
-    const level = estimate(own);
+    const level = estimate(samples.get(method)!);
     if (!level) return [];
-    const found: Aggregate[] = [{ ...named, method, estimate: level }];
-    const paired = own.filter(({ pair }) => baseline.has(pair));
-    const difference = estimate(paired.map((s) => ({ ...s, value: s.value - baseline.get(s.pair)! })));
-    if (difference && method !== BASELINE) {
-      found.push({ ...named, method, estimate: difference, against: BASELINE });
-    }
-    return found;
+    const difference = method === BASELINE ? undefined : paired(samples.get(method)!, samples.get(BASELINE));
+    return [
+      { ...named, method, estimate: level },
+      ...(difference ? [{ ...named, method, estimate: difference, against: BASELINE }] : []),
+    ];
   });
+}
+
+/** The mean difference over what both have done. */
+export function paired(
+  own: readonly PairedSample[],
+  others: readonly PairedSample[] = [],
+): Estimate | undefined {
+  const known = new Map(others.map(({ pair, value }) => [pair, value]));
+  return estimate(
+    own.flatMap(({ cluster, pair, value }) =>
+      known.has(pair) ? { cluster, value: value - known.get(pair)! } : [],
+    ),
+  );
 }
 
 /** What every run's results.json holds. */
@@ -85,14 +94,13 @@ export function standardAggregates(rows: readonly ResultRow[], methods: readonly
       aggregates.push(...levels(own, methods, metric, group, null));
     }
   }
-  const chains = ["all", ...new Set(rows.flatMap((row) => row.part ?? []))];
-  for (const group of chains) {
-    const own = byGroup.get(group) ?? [];
+  const wholeChains = new Set(["all", ...rows.flatMap((row) => row.part ?? [])]);
+  for (const [group, own] of byGroup) {
     const turns = [...new Set(own.map(({ turn }) => turn))].sort((a, b) => a - b);
     for (const metric of turns.length > 1 ? CURVES : []) {
       for (const turn of turns) aggregates.push(...levels(own, methods, metric, group, turn));
     }
-    aggregates.push(...chainAggregates(own, methods, group));
+    if (wholeChains.has(group)) aggregates.push(...chainAggregates(own, methods, group));
   }
   return aggregates;
 }
@@ -126,32 +134,36 @@ export function chainsOf(rows: readonly ResultRow[]): ResultRow[][] {
   return [...chains.values()].map((chain) => chain.sort((a, b) => a.turn - b.turn));
 }
 
+/** A number for every chain of a method; chains that have none are left out. */
+export function chainSamples(
+  rows: readonly ResultRow[],
+  method: string,
+  valueOfChain: (chain: readonly ResultRow[]) => number | undefined,
+): PairedSample[] {
+  return chainsOf(rows.filter((row) => row.method === method)).flatMap((chain) => {
+    const value = valueOfChain(chain);
+    if (value === undefined || Number.isNaN(value)) return [];
+    const [first] = chain;
+    return { cluster: clusterOf(first!), pair: `${first!.item} ${first!.seed}`, value };
+  });
+}
+
 /**
  * SR@k, the share of chains whose first k turns all came out right; CR@k, the share that has collapsed by turn k; and the
  * drift, as the slope of the squared error (slope.l2) and of its root (slope.rmse) over the turns.
  */
-export function chainAggregates(
-  rows: readonly ResultRow[],
-  methods: readonly string[],
-  group: string,
-): Aggregate[] {
-  const chains = chainsOf(rows);
-  const longest = Math.max(0, ...chains.map((chain) => chain.length));
+function chainAggregates(rows: readonly ResultRow[], methods: readonly string[], group: string): Aggregate[] {
+  const longest = Math.max(...rows.map(({ turn }) => turn));
   const perChain = (metric: string, valueOfChain: (chain: readonly ResultRow[]) => number | undefined) =>
     compareMethods(methods, { metric, group, turn: null }, (method) =>
-      chains.flatMap((chain) => {
-        const [first] = chain;
-        const value = first!.method === method ? valueOfChain(chain) : undefined;
-        if (value === undefined || Number.isNaN(value)) return [];
-        return { cluster: clusterOf(first!), pair: `${first!.item} ${first!.seed}`, value };
-      }),
+      chainSamples(rows, method, valueOfChain),
     );
   const upTo = Array.from({ length: longest }, (_, i) => i + 1).filter((k) => k <= 10 || k % 5 === 0);
   return [
     ...upTo.flatMap((k) => perChain(`SR@${k}`, (chain) => allRight(chain, k))),
     ...upTo.flatMap((k) => perChain(`CR@${k}`, (chain) => anyCollapsed(chain, k))),
     ...perChain("slope.l2", (chain) => slopeOf(chain, (l2) => l2)),
-    ...perChain("slope.rmse", (chain) => slopeOf(chain, Math.sqrt)),
+    ...perChain("slope.rmse", rmseSlope),
   ];
 }
 
@@ -166,6 +178,9 @@ function anyCollapsed(chain: readonly ResultRow[], k: number): number | undefine
   if (turns.length < k || turns.includes(null)) return undefined;
   return Number(turns.some(Boolean));
 }
+
+/** How much the root mean squared error to the truth grows in a turn. */
+export const rmseSlope = (chain: readonly ResultRow[]): number => slopeOf(chain, Math.sqrt);
 
 function slopeOf(chain: readonly ResultRow[], scale: (l2: number) => number): number {
   const points = chain.flatMap(({ turn, metrics }) =>

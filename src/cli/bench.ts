@@ -1,7 +1,7 @@
 /** `emilie bench`: methods against each other on a dataset, with the numbers that say how much better and where not. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, isAbsolute, join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { openDataset } from "../bench/datasets/index.node.ts";
 import { EXPERIMENTS } from "../bench/experiments/index.ts";
@@ -100,6 +100,10 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
       ? await experiment.items(whole, { limit: flags.limit, folder: join(flags.out, "masks") })
       : firstOfEachPart(whole, flags.limit),
   };
+  if (dataset.items.length === 0) {
+    const whose = experiment ? ` that the experiment ${experiment.name} could use` : "";
+    throw new UsageError(`${whole.name} has no items${whose}.`);
+  }
   const seeds = Array.from({ length: flags.seeds ?? experiment?.seeds ?? 1 }, (_, i) => i);
   const scorers = await openScorers(flags.scorers ?? []);
   const model = await loadModel(flags.model);
@@ -122,7 +126,7 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
           scorers,
           out: flags.out,
           experiment,
-          command,
+          command: command.map(withoutFolders),
           signal,
           onProgress: (progress) => sayProgress(progress, output),
         }),
@@ -140,6 +144,12 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
     for (const scorer of scorers) await scorer.dispose();
     await model.dispose();
   }
+}
+
+/** Results are passed on, and where things lie on this machine is nobody else's business. */
+function withoutFolders(word: string): string {
+  const [, name = "", value = ""] = /^([a-z-]+=)?(.*)$/s.exec(word)!;
+  return name + (isAbsolute(value) ? basename(value) : value);
 }
 
 /** Scorers are opened here: "clip=FOLDER" → a Scorer. */

@@ -203,7 +203,7 @@ describe("emilie bench", () => {
     const again = await bench(...args, "--resume", "--json");
     expect(JSON.parse(again.stdout)).toMatchObject({ computed: 0, reused: 8, rows: 8, warnings: [] });
     const results = parseResults(JSON.parse(await readFile(join(folder, "line/results.json"), "utf8")));
-    expect(results.command).toEqual(["--out", join(folder, "line"), ...args, "--resume", "--json"]);
+    expect(results.command).toEqual(["--out", "line", ...args, "--resume", "--json"]);
     expect(results.methods.map(({ settings }) => settings.steps)).toEqual([1, 1]);
   });
 

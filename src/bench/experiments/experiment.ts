@@ -11,6 +11,8 @@ export interface Experiment {
   readonly seeds: number;
   /** The items to run, of a dataset in the manner of imie-picturebook; pictures that it needs beside them go into `folder`. */
   items(dataset: BenchDataset, options: ItemOptions): Promise<readonly BenchItem[]>;
+  /** Whether a method makes sense on an item. Default: always. */
+  readonly applies?: (method: string, item: BenchItem) => boolean;
   /** Tables beside the standard ones. */
   readonly aggregates?: (rows: readonly ResultRow[], methods: readonly string[]) => Aggregate[];
 }

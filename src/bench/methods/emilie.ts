@@ -2,10 +2,14 @@
  * The method of this project, EMILIE (arXiv 2309.00613): latent iteration, and gradient control by the turn's mask, in a
  * session as every user has it. The variants take one part away or read it otherwise.
  */
+import { fromModelImage } from "../../images/model-image.ts";
+import type { Picture } from "../../images/picture.ts";
 import { type EditOptions, resolveOptions } from "../../method/edit.ts";
 import type { Control } from "../../method/gradient-control.ts";
+import { toDecoderInput } from "../../method/latent-iteration.ts";
 import type { EditModel } from "../../models/model.ts";
 import { openSession } from "../../session/session.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { BenchMethod, MethodSettings, SettingsMode } from "../types.ts";
 
 /** Where masks come from: the turn's own, nowhere, or the model itself at every turn. */
@@ -15,14 +19,14 @@ interface Variant {
   readonly title: string;
   readonly masks?: Masks;
   readonly control?: Control;
+  /** The decoded latent as it is, not laid over the parent: shows what a control does by itself. */
+  readonly bare?: boolean;
   /** Another seed for every turn, as for people who press the dice. */
   readonly freshSeeds?: boolean;
 }
 
-const VARIANTS: Readonly<Record<string, Variant>> = {
+const READINGS: Readonly<Record<string, Variant>> = {
   emilie: { title: "EMILIE" },
-  "emilie-no-mask": { title: "Latent iteration alone", masks: "none" },
-  "emilie-auto": { title: "EMILIE, automatic masks", masks: "auto" },
   "emilie-direction": { title: "EMILIE, direction masked", control: "direction" },
   "emilie-anchored+direction": {
     title: "EMILIE, anchored and direction masked",
@@ -30,6 +34,18 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   },
   "emilie-threshold": { title: "EMILIE, threshold", control: "threshold" },
   "emilie-literal": { title: "EMILIE as printed", control: "literal" },
+};
+
+const VARIANTS: Readonly<Record<string, Variant>> = {
+  ...READINGS,
+  ...Object.fromEntries(
+    Object.entries(READINGS).map(([name, variant]) => [
+      `${name}-bare`,
+      { ...variant, title: `${variant.title}, not laid over the parent`, bare: true },
+    ]),
+  ),
+  "emilie-no-mask": { title: "Latent iteration alone", masks: "none" },
+  "emilie-auto": { title: "EMILIE, automatic masks", masks: "auto" },
   "emilie-fresh-seeds": { title: "EMILIE, a new seed every turn", freshSeeds: true },
   "emilie-no-mask-fresh-seeds": {
     title: "Latent iteration alone, a new seed every turn",
@@ -53,16 +69,27 @@ export function turnSeed({ freshSeeds }: MethodSettings, seed: number, turn: num
   return freshSeeds ? seed + 1_000_003 * turn : seed;
 }
 
+/** What a latent shows, at the size of the first picture. */
+export async function decoded(
+  model: EditModel,
+  c: Tensor,
+  like: Picture,
+  signal?: AbortSignal,
+): Promise<Picture> {
+  const image = await model.decodeLatent(toDecoderInput(model, c), { signal });
+  return fromModelImage(image, like.width, like.height, like);
+}
+
 function method(
   name: string,
-  { title, masks = "given", control = "anchored", freshSeeds = false }: Variant,
+  { title, masks = "given", control = "anchored", bare = false, freshSeeds = false }: Variant,
 ): BenchMethod {
   return {
     name,
     title,
     reference: "EMILIE, arXiv 2309.00613",
     revision: 1,
-    settings: (model, mode) => ({ ...editSettings(model, mode), masks, control, freshSeeds }),
+    settings: (model, mode) => ({ ...editSettings(model, mode), masks, control, bare, freshSeeds }),
     async *run(model, start, turns, settings, { seed, signal }) {
       const { steps, sampler, textGuidance, imageGuidance, control } = settings as unknown as EditOptions;
       let clock = performance.now();
@@ -76,7 +103,9 @@ function method(
           mask,
           seed: turnSeed(settings, seed, i),
         });
-        const picture = await node.render({ signal });
+        const picture = settings.bare
+          ? await decoded(model, node.latent, start, signal)
+          : await node.render({ signal });
         yield {
           picture,
           unetCalls: model.calls.unet - calls,

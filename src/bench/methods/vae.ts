@@ -3,17 +3,15 @@
  * every turn, `vae-once` shows the first latent at every turn. With image iteration and latent iteration they make the
  * square {round trip or not} × {UNet or not}. Instructions are not read, so they are for turns that ask for nothing.
  */
-import { fromModelImage } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
-import { toDecoderInput } from "../../method/latent-iteration.ts";
 import type { EditModel } from "../../models/model.ts";
 import { encodeOriginal } from "../../session/session.ts";
 import type { BenchMethod } from "../types.ts";
+import { decoded } from "./emilie.ts";
 
 async function roundTrip(model: EditModel, picture: Picture, signal?: AbortSignal): Promise<Picture> {
   const [, c] = await encodeOriginal(model, picture, { signal });
-  const image = await model.decodeLatent(toDecoderInput(model, c), { signal });
-  return fromModelImage(image, picture.width, picture.height, picture);
+  return decoded(model, c, picture, signal);
 }
 
 function method(name: string, title: string, everyTurn: boolean): BenchMethod {
