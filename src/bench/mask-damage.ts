@@ -65,11 +65,17 @@ function signedDistance(inside: Uint8Array, width: number, height: number): Floa
   return toInside.map((d, i) => (inside[i] ? Math.min(toOutside[i]!, width + height) : -d));
 }
 
-/** The `count` pixels with the largest values. */
+/** The `count` pixels with the largest values; of equal ones the first. */
 function deepest(values: Float32Array, count: number): Uint8Array {
-  const order = Array.from(values.keys()).sort((i, j) => values[j]! - values[i]!);
   const chosen = new Uint8Array(values.length);
-  for (const i of order.slice(0, count)) chosen[i] = 1;
+  const lowest = values.slice().sort()[Math.max(0, values.length - count)]!;
+  let left = count;
+  for (let i = 0; i < values.length; i++) {
+    if (values[i]! > lowest) left -= chosen[i] = 1;
+  }
+  for (let i = 0; i < values.length && left > 0; i++) {
+    if (values[i] === lowest) left -= chosen[i] = 1;
+  }
   return chosen;
 }
 
@@ -83,7 +89,7 @@ function worsened(
   let [low, high] = [0, most];
   let best = inside;
   const gap = (mask: Uint8Array) => Math.abs(overlap(mask, inside) - iou);
-  for (let i = 0; i < 24; i++) {
+  for (let i = 0; i < 14; i++) {
     const middle = (low + high) / 2;
     const candidate = change(middle);
     if (gap(candidate) < gap(best)) best = candidate;
