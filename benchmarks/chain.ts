@@ -4,8 +4,8 @@
  * (method, invariant 7). Also the share of a step that is spent outside ONNX Runtime.
  */
 import { parseArgs } from "node:util";
+import { median } from "../src/bench/picture-metrics.ts";
 import { loadModel, openSession, readPicture } from "../src/index.ts";
-import { median } from "./picture-metrics.ts";
 
 const { values: flags } = parseArgs({
   options: {

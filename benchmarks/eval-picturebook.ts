@@ -6,9 +6,16 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import {
+  highFrequencyEnergy,
+  mean,
+  median,
+  psnr,
+  squaredError,
+  succeeded,
+} from "../src/bench/picture-metrics.ts";
 import { fromModelImage } from "../src/images/model-image.ts";
 import { loadModel, openSession, type Picture, readPicture, type SessionEditOptions } from "../src/index.ts";
-import { highFrequencyEnergy, mean, median, psnr, squaredError, succeeded } from "./picture-metrics.ts";
 
 interface Turn {
   instruction: string;

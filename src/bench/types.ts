@@ -24,6 +24,7 @@ export interface BenchTurn {
 
 /** One picture and the session that starts from it. */
 export interface BenchItem {
+  /** What stands before a "~" is the scene: items of one scene ("chains-03~2", "chains-03~5") move together in intervals. */
   readonly id: string;
   /** The dataset's own division, such as "chains" or "noop"; experiments choose by it. */
   readonly part?: string;
@@ -131,7 +132,10 @@ export interface ResultRow {
   /**
    * By name: "l1", "l2", "psnr", "ssim" against the true picture, each also ".inside" and ".outside" the change mask;
    * "psnr.original.outside", "changed.outside" (share of pixels that no mask so far allowed and that differ from the
-   * original), "sharpness" (high-frequency energy over the truth's); "clip.text", "clip.direction", "clip.image",
+   * original), "sharpness" (high-frequency energy over the truth's), "error.ratio" (squared error inside the change mask
+   * over that of the true picture before); where the turn has a mask, "leak" (RMS change of the method's own picture
+   * outside of it), "seam" (mean step across its border, less the truth's) and, if it is soft, "soft.spearman" (of the mask
+   * against the share of the true change that was made). Errors are on the scale of 0 to 1. "clip.text", "clip.direction", "clip.image",
    * "blip.match", "blip.cosine", "dino.image" (the two ".image" also ".original": against the original). Missing where it cannot be said; null where it is not finite.
    */
   readonly metrics: Readonly<Record<string, number | null>>;

@@ -1,5 +1,6 @@
 /** The tree of commands as completion needs it: every word that may follow another, and what each option takes. */
 import type { Argument, Command, Option } from "commander";
+import { EXPERIMENTS } from "../bench/experiments/index.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
 import { samplerNames } from "../samplers/index.ts";
 
@@ -35,6 +36,7 @@ const BY_NAME: Readonly<Record<string, Takes>> = {
 /** Options that check their value themselves. */
 const BY_FLAG: Readonly<Record<string, readonly string[]>> = {
   "--control": CONTROLS,
+  "--experiment": Object.keys(EXPERIMENTS),
   "--sampler": samplerNames,
 };
 

@@ -34,6 +34,7 @@ function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
 
 export const seed = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 export const steps = wholeNumber(1, 1000);
+export const positive = wholeNumber(1, 1_000_000);
 export const quality = wholeNumber(1, 100);
 export const guidance = decimal(0, 100);
 export const strength = decimal(0, 1);

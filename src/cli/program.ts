@@ -35,6 +35,7 @@ const VERBS: Readonly<Record<string, () => Promise<(program: Command, context: C
   replay: async () => (await import("./replay.ts")).addReplay,
   serve: async () => (await import("./serve.ts")).addServe,
   studio: async () => (await import("./serve.ts")).addStudio,
+  bench: async () => (await import("./bench.ts")).addBench,
   mcp: async () => (await import("./mcp.ts")).addMcp,
   completion: async () => (await import("./completion.ts")).addCompletion,
 };

@@ -1,0 +1,37 @@
+/**
+ * Question 1 in the long run: fifty turns of no-ops and of cycles, whose truth stays known; and twenty-five local edits one
+ * after the other, after which everything outside of their masks must still be the user's own.
+ */
+import type { BenchItem } from "../types.ts";
+import type { Experiment } from "./experiment.ts";
+import { drifting, firstOf, isLocal, ofLength } from "./items.ts";
+import { driftContrasts } from "./iteration.ts";
+
+const TURNS = 50;
+const LOCAL_TURNS = 25;
+const SCENES = 2;
+
+/**
+ * A long chain without its global edits, repeated to 25. What the edits leave out is not drawn by anybody, so there is no
+ * truth; what no mask allowed needs none.
+ */
+function localChain(item: BenchItem): BenchItem[] {
+  const turns = item.turns
+    .filter(isLocal)
+    .map(({ instruction, kind, global, mask }) => ({ instruction, kind, global, mask }));
+  if (turns.length === 0) return [];
+  return [ofLength({ ...item, id: `${item.id}~local`, part: "local-25", turns }, LOCAL_TURNS)];
+}
+
+export const drift50: Experiment = {
+  name: "drift-50",
+  question: "What is left of a picture after 25 local edits, and after 50 turns?",
+  cost: "2 scenes × 50 turns of no-ops, local and global cycles, 2 × 25 local edits: 2,100 edits",
+  methods: ["emilie", "image-iteration"],
+  seeds: 3,
+  items: async (dataset, { limit = SCENES }) => [
+    ...drifting(dataset, limit, TURNS),
+    ...firstOf(dataset, "long", limit).flatMap(localChain),
+  ],
+  aggregates: driftContrasts,
+};

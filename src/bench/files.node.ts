@@ -1,0 +1,66 @@
+/** The pictures of a dataset: hashed by their bytes, decoded when somebody has to see them. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { EmilieError } from "../errors.ts";
+import { readPicture } from "../images/codec.node.ts";
+import { type Mask, maskFromPicture, resizeMask } from "../images/mask.ts";
+import type { Size } from "../images/model-image.ts";
+import type { Picture } from "../images/picture.ts";
+
+/** Reads each file once; {@link forget} what was decoded when its item is done. */
+export class BenchFiles {
+  readonly #hashes = new Map<string, Promise<string>>();
+  readonly #pictures = new Map<string, Promise<Picture>>();
+
+  /** SHA-256 of a file's bytes. Throws image.unreadable. */
+  hash(path: string): Promise<string> {
+    return remembered(this.#hashes, path, async () => {
+      try {
+        return createHash("sha256")
+          .update(await readFile(path))
+          .digest("hex");
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new EmilieError("image.unreadable", `A picture of the dataset cannot be read: ${reason}`, {
+          cause,
+        });
+      }
+    });
+  }
+
+  /** The hash of a file that need not be given. */
+  hashOrNull(path: string | undefined): Promise<string | null> {
+    return path === undefined ? Promise.resolve(null) : this.hash(path);
+  }
+
+  picture(path: string): Promise<Picture> {
+    return remembered(this.#pictures, path, () => readPicture(path));
+  }
+
+  /** A true picture, which has the size of the first one. Throws option.invalid. */
+  async truth(path: string, { width, height }: Size): Promise<Picture> {
+    const picture = await this.picture(path);
+    if (picture.width === width && picture.height === height) return picture;
+    throw new EmilieError(
+      "option.invalid",
+      `The true picture ${path} is ${picture.width}×${picture.height} pixels large; it must have the size of the first ` +
+        `picture, ${width}×${height}.`,
+    );
+  }
+
+  /** White = 1, at the picture's size. */
+  async mask(path: string, { width, height }: Size): Promise<Mask> {
+    return resizeMask(maskFromPicture(await this.picture(path)), width, height);
+  }
+
+  /** Frees the decoded pictures. */
+  forget(): void {
+    this.#pictures.clear();
+  }
+}
+
+function remembered<T>(known: Map<string, Promise<T>>, path: string, make: () => Promise<T>): Promise<T> {
+  const found = known.get(path) ?? make();
+  known.set(path, found);
+  return found;
+}

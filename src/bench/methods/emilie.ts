@@ -1,0 +1,122 @@
+/**
+ * The method of this project, EMILIE (arXiv 2309.00613): latent iteration, and gradient control by the turn's mask, in a
+ * session as every user has it. The variants take one part away or read it otherwise.
+ */
+import { fromModelImage } from "../../images/model-image.ts";
+import type { Picture } from "../../images/picture.ts";
+import { type EditOptions, resolveOptions } from "../../method/edit.ts";
+import type { Control } from "../../method/gradient-control.ts";
+import { toDecoderInput } from "../../method/latent-iteration.ts";
+import type { EditModel } from "../../models/model.ts";
+import { openSession } from "../../session/session.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { BenchMethod, MethodSettings, SettingsMode } from "../types.ts";
+
+/** Where masks come from: the turn's own, nowhere, or the model itself at every turn. */
+type Masks = "given" | "none" | "auto";
+
+interface Variant {
+  readonly title: string;
+  readonly masks?: Masks;
+  readonly control?: Control;
+  /** The decoded latent as it is, not laid over the parent: shows what a control does by itself. */
+  readonly bare?: boolean;
+  /** Another seed for every turn, as for people who press the dice. */
+  readonly freshSeeds?: boolean;
+}
+
+const READINGS: Readonly<Record<string, Variant>> = {
+  emilie: { title: "EMILIE" },
+  "emilie-direction": { title: "EMILIE, direction masked", control: "direction" },
+  "emilie-anchored+direction": {
+    title: "EMILIE, anchored and direction masked",
+    control: "anchored+direction",
+  },
+  "emilie-threshold": { title: "EMILIE, threshold", control: "threshold" },
+  "emilie-literal": { title: "EMILIE as printed", control: "literal" },
+};
+
+const VARIANTS: Readonly<Record<string, Variant>> = {
+  ...READINGS,
+  ...Object.fromEntries(
+    Object.entries(READINGS).map(([name, variant]) => [
+      `${name}-bare`,
+      { ...variant, title: `${variant.title}, not laid over the parent`, bare: true },
+    ]),
+  ),
+  "emilie-no-mask": { title: "Latent iteration alone", masks: "none" },
+  "emilie-auto": { title: "EMILIE, automatic masks", masks: "auto" },
+  "emilie-fresh-seeds": { title: "EMILIE, a new seed every turn", freshSeeds: true },
+  "emilie-no-mask-fresh-seeds": {
+    title: "Latent iteration alone, a new seed every turn",
+    masks: "none",
+    freshSeeds: true,
+  },
+};
+
+/** How the model is used: its own settings, or those that all methods are to share. */
+export function editSettings(
+  model: EditModel,
+  mode: SettingsMode,
+): Pick<ReturnType<typeof resolveOptions>, "steps" | "sampler" | "textGuidance" | "imageGuidance"> {
+  const asked = mode.mode === "paper" ? {} : { steps: mode.steps, sampler: mode.sampler };
+  const { steps, sampler, textGuidance, imageGuidance } = resolveOptions(model, asked);
+  return { steps, sampler, textGuidance, imageGuidance };
+}
+
+/** The seed of a turn, from 0. Seeds of a run are small, so those of its turns do not meet them. */
+export function turnSeed({ freshSeeds }: MethodSettings, seed: number, turn: number): number {
+  return freshSeeds ? seed + 1_000_003 * turn : seed;
+}
+
+/** What a latent shows, at the size of the first picture. */
+export async function decoded(
+  model: EditModel,
+  c: Tensor,
+  like: Picture,
+  signal?: AbortSignal,
+): Promise<Picture> {
+  const image = await model.decodeLatent(toDecoderInput(model, c), { signal });
+  return fromModelImage(image, like.width, like.height, like);
+}
+
+function method(
+  name: string,
+  { title, masks = "given", control = "anchored", bare = false, freshSeeds = false }: Variant,
+): BenchMethod {
+  return {
+    name,
+    title,
+    reference: "EMILIE, arXiv 2309.00613",
+    revision: 1,
+    settings: (model, mode) => ({ ...editSettings(model, mode), masks, control, bare, freshSeeds }),
+    async *run(model, start, turns, settings, { seed, signal }) {
+      const { steps, sampler, textGuidance, imageGuidance, control } = settings as unknown as EditOptions;
+      let clock = performance.now();
+      const session = await openSession(model, start, { signal });
+      for (const [i, turn] of turns.entries()) {
+        const calls = model.calls.unet;
+        const mask = { given: turn.mask, none: undefined, auto: "auto" as const }[settings.masks as Masks];
+        const options = { steps, sampler, textGuidance, imageGuidance, control, signal };
+        const node = await session.edit(turn.instruction, {
+          ...options,
+          mask,
+          seed: turnSeed(settings, seed, i),
+        });
+        const picture = settings.bare
+          ? await decoded(model, node.latent, start, signal)
+          : await node.render({ signal });
+        yield {
+          picture,
+          unetCalls: model.calls.unet - calls,
+          seconds: (performance.now() - clock) / 1000,
+        };
+        clock = performance.now();
+      }
+    },
+  };
+}
+
+export const emilieMethods: readonly BenchMethod[] = Object.entries(VARIANTS).map(([name, variant]) =>
+  method(name, variant),
+);

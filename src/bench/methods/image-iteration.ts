@@ -1,0 +1,58 @@
+/**
+ * Image iteration, what one does with an editor that knows no sessions: every edit starts from the picture that the last
+ * one gave, decoded, rounded to 8 bits as a file has it, and encoded again (InstructPix2Pix, arXiv 2211.09800, as
+ * MagicBrush, arXiv 2306.10012, applies it over several turns). It knows no masks; the masked variant lays each result
+ * over its parent by the turn's mask, so that nothing but the iteration differs from a method that does.
+ */
+import { composite } from "../../images/composite.ts";
+import type { EditOptions } from "../../method/edit.ts";
+import { openSession } from "../../session/session.ts";
+import type { BenchMethod } from "../types.ts";
+import { editSettings, turnSeed } from "./emilie.ts";
+
+interface Variant {
+  readonly title: string;
+  readonly pasted: boolean;
+  readonly freshSeeds?: boolean;
+}
+
+function method(name: string, { title, pasted, freshSeeds = false }: Variant): BenchMethod {
+  return {
+    name,
+    title,
+    reference: "InstructPix2Pix, arXiv 2211.09800; MagicBrush, arXiv 2306.10012",
+    revision: 1,
+    settings: (model, mode) => ({ ...editSettings(model, mode), pasted, freshSeeds }),
+    async *run(model, start, turns, settings, { seed, signal }) {
+      const { steps, sampler, textGuidance, imageGuidance } = settings as unknown as EditOptions;
+      let before = start;
+      let clock = performance.now();
+      for (const [i, { instruction, mask }] of turns.entries()) {
+        const calls = model.calls.unet;
+        // A session of one edit: encode, edit, decode, round.
+        const session = await openSession(model, before, { signal });
+        const options = { steps, sampler, textGuidance, imageGuidance, signal };
+        const node = await session.edit(instruction, { ...options, seed: turnSeed(settings, seed, i) });
+        const edited = await node.render({ signal });
+        const picture = settings.pasted && mask ? composite(before, edited, mask) : edited;
+        yield {
+          picture,
+          unetCalls: model.calls.unet - calls,
+          seconds: (performance.now() - clock) / 1000,
+        };
+        before = picture;
+        clock = performance.now();
+      }
+    },
+  };
+}
+
+export const imageIterationMethods: readonly BenchMethod[] = [
+  method("image-iteration", { title: "Image iteration", pasted: false }),
+  method("image-iteration-masked", { title: "Image iteration, pasted by the mask", pasted: true }),
+  method("image-iteration-fresh-seeds", {
+    title: "Image iteration, a new seed every turn",
+    pasted: false,
+    freshSeeds: true,
+  }),
+];

@@ -1,0 +1,38 @@
+/**
+ * What the VAE does alone, beside the methods that also run the UNet: `vae-only` goes through decode, 8 bits and encode at
+ * every turn, `vae-once` shows the first latent at every turn. With image iteration and latent iteration they make the
+ * square {round trip or not} × {UNet or not}. Instructions are not read, so they are for turns that ask for nothing.
+ */
+import type { Picture } from "../../images/picture.ts";
+import type { EditModel } from "../../models/model.ts";
+import { encodeOriginal } from "../../session/session.ts";
+import type { BenchMethod } from "../types.ts";
+import { decoded } from "./emilie.ts";
+
+async function roundTrip(model: EditModel, picture: Picture, signal?: AbortSignal): Promise<Picture> {
+  const [, c] = await encodeOriginal(model, picture, { signal });
+  return decoded(model, c, picture, signal);
+}
+
+function method(name: string, title: string, everyTurn: boolean): BenchMethod {
+  return {
+    name,
+    title,
+    reference: "REED-VAE, arXiv 2504.18989, measures repeated edits so",
+    revision: 1,
+    settings: () => ({ everyTurn }),
+    async *run(model, start, turns, settings, { signal }) {
+      let picture = start;
+      for (let i = 0; i < turns.length; i++) {
+        const clock = performance.now();
+        if (i === 0 || settings.everyTurn) picture = await roundTrip(model, picture, signal);
+        yield { picture, unetCalls: 0, seconds: (performance.now() - clock) / 1000 };
+      }
+    },
+  };
+}
+
+export const vaeMethods: readonly BenchMethod[] = [
+  method("vae-only", "VAE round trip every turn, no UNet", true),
+  method("vae-once", "VAE round trip once, no UNet", false),
+];

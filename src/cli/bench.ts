@@ -1,0 +1,281 @@
+/** `emilie bench`: methods against each other on a dataset, with the numbers that say how much better and where not. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, isAbsolute, join } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import { openDataset } from "../bench/datasets/index.node.ts";
+import { EXPERIMENTS } from "../bench/experiments/index.ts";
+import { METHODS } from "../bench/methods/index.ts";
+import { type BenchProgress, type BenchRun, runBench } from "../bench/run.node.ts";
+import type { Aggregate, BenchDataset, BenchMethod, Scorer, SettingsMode } from "../bench/types.ts";
+import { isEmilieError } from "../errors.ts";
+import { resolveOptions } from "../method/edit.ts";
+import { loadModel } from "../models/load.node.ts";
+import type { EditModel } from "../models/model.ts";
+import { type Context, makeFolder, stoppable } from "./context.ts";
+import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
+import * as values from "./options.ts";
+import { formatCount, formatSeconds, type Output } from "./output.ts";
+import { sayTable } from "./table.ts";
+
+const EXAMPLES = `
+Examples:
+  $ emilie bench --methods emilie,image-iteration --limit 4 --seeds 1
+  $ emilie bench --dataset imie-picturebook --parts chains --seeds 3 --same-steps --out out/chains
+  $ emilie bench --dataset my-sessions --model timbrooks/instruct-pix2pix --turns 3 --json
+  $ emilie bench --experiment iteration --out out/iteration
+  $ emilie bench --experiment control --limit 2 --seeds 1
+
+A dataset is imie-picturebook or a folder with a dataset.json: items of {image, turns: [{instruction, mask?, target?, …}]}.
+--out takes results.json, results.csv, report.html and a cache. Every picture and score is kept there by what it was made from,
+so the same command again computes nothing, an interrupted one goes on, and another one takes what fits; results.json and what
+is beside it are those of the last run. Every method has the settings of its own paper; with --same-steps all take as many
+steps with one sampler.
+Methods: ${Object.keys(METHODS).join(", ")}.
+Experiments: ${Object.values(EXPERIMENTS)
+  .map(({ name, question }) => `\n  ${name.padEnd(14)}${question}`)
+  .join("")}
+Exit codes: 0 done, 1 it did not work, 2 wrong usage, 130 stopped by Ctrl-C (the same command goes on).`;
+
+interface Flags {
+  readonly dataset: string;
+  readonly methods?: readonly string[];
+  readonly model: string;
+  readonly out: string;
+  readonly limit?: number;
+  readonly seeds?: number;
+  readonly turns?: number;
+  readonly parts?: readonly string[];
+  readonly sameSteps?: true | number;
+  readonly scorers?: readonly string[];
+  readonly experiment?: string;
+  readonly resume?: boolean;
+  readonly json?: boolean;
+}
+
+export function addBench(program: Command, context: Context): void {
+  program
+    .command("bench")
+    .description("compare methods on a dataset: numbers with intervals, tables and pictures")
+    .option("--dataset <folder>", "imie-picturebook, or a folder with a dataset.json", "imie-picturebook")
+    .option(
+      "--methods <names>",
+      "which to compare, with commas between (default: emilie,image-iteration)",
+      list,
+    )
+    .option("--model <model>", "the checkpoint that every method uses", "picturebook")
+    .option("--out <folder>", "where results, report and cache go", "out/bench")
+    .option("--limit <n>", "at most so many items of each part", values.positive)
+    .option(
+      "--seeds <n>",
+      "how often each item is done, with the seeds 0, 1, … (default: 1)",
+      values.positive,
+    )
+    .option("--turns <k>", "only the first turns of each item", values.positive)
+    .option("--parts <names>", "only these parts of the dataset, with commas between", list)
+    .option(
+      "--same-steps [steps]",
+      "all methods take as many steps with one sampler, the checkpoint's own",
+      values.steps,
+    )
+    .option("--scorers <name=folder>", "networks that score too, as in clip=FOLDER,dino=FOLDER", list)
+    .option("--experiment <name>", "a named experiment (see below): it chooses items, methods and seeds")
+    .option("--resume", "go on with what is in --out; this is what happens in any case")
+    .option("--json", "print one JSON document on stdout and nothing else")
+    .addHelpText("after", EXAMPLES)
+    .action((flags: Flags, command: Command) =>
+      context.run(flags.json ?? false, (output) => bench(flags, command.parent?.args.slice(1) ?? [], output)),
+    );
+}
+
+async function bench(flags: Flags, command: readonly string[], output: Output): Promise<void> {
+  const experiment = named(flags.experiment, EXPERIMENTS, "experiment");
+  const names = flags.methods ?? experiment?.methods ?? ["emilie", "image-iteration"];
+  const methods = [...new Set(names)].map((name) => named(name, METHODS, "method")!);
+  const whole = partsOf(await openDataset(flags.dataset), flags.parts);
+  await makeFolder(flags.out);
+  const dataset: BenchDataset = {
+    ...whole,
+    items: experiment
+      ? await experiment.items(whole, { limit: flags.limit, folder: join(flags.out, "masks") })
+      : firstOfEachPart(whole, flags.limit),
+  };
+  if (dataset.items.length === 0) {
+    const whose = experiment ? ` that the experiment ${experiment.name} could use` : "";
+    throw new UsageError(`${whole.name} has no items${whose}.`);
+  }
+  const seeds = Array.from({ length: flags.seeds ?? experiment?.seeds ?? 1 }, (_, i) => i);
+  const scorers = await openScorers(flags.scorers ?? []);
+  const model = await loadModel(flags.model);
+  try {
+    await sayReplaced(flags, experiment?.name ?? null, model, output);
+    if (experiment) output.say(`${experiment.question}\n`);
+    output.say(
+      `${formatCount(dataset.items.length)} items of ${dataset.name} × ${methods.length} methods × ${seeds.length} seeds, by ${model.id}`,
+    );
+    const run = await stoppable(
+      output,
+      (signal) =>
+        runBench({
+          model,
+          dataset,
+          methods,
+          seeds,
+          mode: settingsMode(model, flags.sameSteps),
+          turns: flags.turns,
+          scorers,
+          out: flags.out,
+          experiment,
+          command: command.map(withoutFolders),
+          signal,
+          onProgress: (progress) => sayProgress(progress, output),
+        }),
+      "Stopping after this step; what is finished is kept. Press Ctrl-C again to leave at once.",
+    ).catch((error) => {
+      if (!isEmilieError(error) || error.code !== "aborted") throw error;
+      throw new Unsuccessful(
+        `Stopped. Every finished turn is kept in ${flags.out}; the same command goes on from there.`,
+        EXIT.stopped,
+      );
+    });
+    // The report goes here: await writeReport(run.results, flags.out);
+    sayResults(run, methods, flags.out, output);
+  } finally {
+    for (const scorer of scorers) await scorer.dispose();
+    await model.dispose();
+  }
+}
+
+/** Results are passed on, and where things lie on this machine is nobody else's business. */
+function withoutFolders(word: string): string {
+  const [, name = "", value = ""] = /^([a-z-]+=)?(.*)$/s.exec(word)!;
+  return name + (isAbsolute(value) ? basename(value) : value);
+}
+
+/** Scorers are opened here: "clip=FOLDER" → a Scorer. */
+async function openScorers(words: readonly string[]): Promise<Scorer[]> {
+  if (words.length === 0) return [];
+  throw new UsageError(`There is no scorer ${words[0]!.split("=")[0]}.`);
+}
+
+function named<T>(name: string | undefined, all: Readonly<Record<string, T>>, what: string): T | undefined {
+  if (name === undefined || Object.hasOwn(all, name)) return name === undefined ? undefined : all[name];
+  throw new UsageError(`There is no ${what} ${JSON.stringify(name)}. Known: ${Object.keys(all).join(", ")}.`);
+}
+
+function partsOf(dataset: BenchDataset, parts: readonly string[] | undefined): BenchDataset {
+  if (!parts) return dataset;
+  const known = [...new Set(dataset.items.flatMap(({ part }) => part ?? []))];
+  const unknown = parts.find((part) => !known.includes(part));
+  if (unknown !== undefined) {
+    const names = known.length > 0 ? `Its parts: ${known.join(", ")}.` : "It has no parts.";
+    throw new UsageError(`${dataset.name} has no part ${JSON.stringify(unknown)}. ${names}`);
+  }
+  return {
+    ...dataset,
+    items: dataset.items.filter(({ part }) => part !== undefined && parts.includes(part)),
+  };
+}
+
+/** The first items of each part, so that a larger limit takes over what a smaller one has computed. */
+function firstOfEachPart({ items }: BenchDataset, limit = Number.POSITIVE_INFINITY): BenchDataset["items"] {
+  const seen = new Map<string | undefined, number>();
+  return items.filter(({ part }) => {
+    const before = seen.get(part) ?? 0;
+    seen.set(part, before + 1);
+    return before < limit;
+  });
+}
+
+function settingsMode(model: EditModel, sameSteps: true | number | undefined): SettingsMode {
+  if (sameSteps === undefined) return { mode: "paper" };
+  const own = resolveOptions(model);
+  return { mode: "same-steps", steps: sameSteps === true ? own.steps : sameSteps, sampler: own.sampler };
+}
+
+/** Results of another kind are about to be replaced; their pictures stay in the cache. */
+async function sayReplaced(flags: Flags, experiment: string | null, model: EditModel, output: Output) {
+  const file = join(flags.out, "results.json");
+  if (!existsSync(file)) return;
+  try {
+    const before = JSON.parse(await readFile(file, "utf8"));
+    if (before.experiment === experiment && before.model?.fingerprint === model.fingerprint) return;
+  } catch {
+    // What is no results.json is replaced too.
+  }
+  output.note(`Results of another run in ${flags.out} are replaced; its pictures stay in the cache.`);
+}
+
+function sayProgress({ phase, label, done, total, seconds }: BenchProgress, output: Output): void {
+  const left = done < total ? `, ${formatSeconds((seconds / done) * (total - done))} left` : "";
+  const what = phase === "pictures" ? "turn" : "score";
+  output.progressLine(`${label}: ${what} ${formatCount(done)} of ${formatCount(total)}${left}`, done, total);
+}
+
+/** The few numbers that say most; everything is in the files. */
+const TOLD: readonly (readonly [metric: string, title: string, digits: number])[] = [
+  ["success", "right", 2],
+  ["SR@5", "SR@5", 2],
+  ["SR@10", "SR@10", 2],
+  ["CR@10", "CR@10", 2],
+  ["psnr", "PSNR", 1],
+  ["psnr.outside", "outside", 1],
+  ["changed.outside", "touched", 3],
+  ["slope.rmse", "drift ×1000", 2],
+  ["seconds", "seconds", 2],
+];
+
+function sayResults(
+  { results, computed, reused }: BenchRun,
+  methods: readonly BenchMethod[],
+  out: string,
+  output: Output,
+): void {
+  const of = (metric: string, method: string): Aggregate | undefined =>
+    results.aggregates.find(
+      (a) =>
+        a.metric === metric &&
+        a.method === method &&
+        a.group === "all" &&
+        a.turn === null &&
+        a.against === undefined,
+    );
+  const told = TOLD.filter(([metric]) => methods.some(({ name }) => of(metric, name)));
+  const number = (metric: string, method: string, digits: number) => {
+    const estimate = of(metric, method)?.estimate;
+    if (!estimate) return "–";
+    const scale = metric === "slope.rmse" ? 1000 : 1;
+    const [value, low, high] = [estimate.value, estimate.low, estimate.high].map((v) =>
+      (scale * v).toFixed(digits),
+    );
+    return `${value} (${low}–${high})`;
+  };
+  output.say();
+  sayTable(output, [
+    ["method", ...told.map(([, title]) => title)],
+    ...methods.map(({ name }) => [name, ...told.map(([metric, , digits]) => number(metric, name, digits))]),
+  ]);
+  output.say("\nIn brackets: 95 % intervals, bootstrap over items. Errors are against the true pictures.");
+  output.say(
+    `${formatCount(computed)} turns computed, ${formatCount(reused)} from the cache → ${join(out, "results.json")}`,
+  );
+  const { aggregates, rows, ...facts } = results;
+  output.document({
+    ...facts,
+    computed,
+    reused,
+    aggregates,
+    out,
+    rows: rows.length,
+    warnings: output.warnings,
+  });
+}
+
+function list(text: string): string[] {
+  const words = text
+    .split(",")
+    .map((word) => word.trim())
+    .filter(Boolean);
+  if (words.length === 0) throw new InvalidArgumentError("Expected at least one name.");
+  return words;
+}
