@@ -33,7 +33,9 @@ export function samplerName(name: string): SamplerName {
 
 export type { SchedulerConfig } from "./config.ts";
 export { defaultSampler } from "./config.ts";
+export { contiguous, invertDdim } from "./ddim-inversion.ts";
 export { modelInput, toDenoised } from "./denoiser.ts";
 export { timeOf } from "./edm.ts";
+export { noised, scheduleFrom, stepwise } from "./partial.ts";
 export { createSchedule, type ScheduleOptions } from "./schedule.ts";
 export type * from "./types.ts";

@@ -11,6 +11,7 @@ import type { EditModel } from "../../models/model.ts";
 import { openSession } from "../../session/session.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { BenchMethod, MethodSettings, SettingsMode } from "../types.ts";
+import { decodePicture } from "./round-trip.ts";
 
 /** Where masks come from: the turn's own, nowhere, or the model itself at every turn. */
 type Masks = "given" | "none" | "auto";
@@ -69,17 +70,6 @@ export function turnSeed({ freshSeeds }: MethodSettings, seed: number, turn: num
   return freshSeeds ? seed + 1_000_003 * turn : seed;
 }
 
-/** What a latent shows, at the size of the first picture. */
-export async function decoded(
-  model: EditModel,
-  c: Tensor,
-  like: Picture,
-  signal?: AbortSignal,
-): Promise<Picture> {
-  const image = await model.decodeLatent(toDecoderInput(model, c), { signal });
-  return fromModelImage(image, like.width, like.height, like);
-}
-
 function method(
   name: string,
   { title, masks = "given", control = "anchored", bare = false, freshSeeds = false }: Variant,
@@ -104,7 +94,7 @@ function method(
           seed: turnSeed(settings, seed, i),
         });
         const picture = settings.bare
-          ? await decoded(model, node.latent, start, signal)
+          ? await decodePicture(model, node.latent, start, { signal })
           : await node.render({ signal });
         yield {
           picture,

@@ -5,13 +5,11 @@
  */
 import type { Picture } from "../../images/picture.ts";
 import type { EditModel } from "../../models/model.ts";
-import { encodeOriginal } from "../../session/session.ts";
 import type { BenchMethod } from "../types.ts";
-import { decoded } from "./emilie.ts";
+import { decodePicture, encodePicture } from "./round-trip.ts";
 
 async function roundTrip(model: EditModel, picture: Picture, signal?: AbortSignal): Promise<Picture> {
-  const [, c] = await encodeOriginal(model, picture, { signal });
-  return decoded(model, c, picture, signal);
+  return decodePicture(model, await encodePicture(model, picture, { signal }), picture, { signal });
 }
 
 function method(name: string, title: string, everyTurn: boolean): BenchMethod {
