@@ -4,11 +4,11 @@ import { relative } from "node:path";
 import { sha256 } from "../../checkpoint/hash.ts";
 import { EmilieError } from "../../errors.ts";
 import { MAX_PICTURE_BYTES } from "../../images/codec.node.ts";
-import { parseMaskSpec } from "../../images/mask-spec.ts";
 import type { Size } from "../../images/model-image.ts";
 import { readPictureSize } from "../../images/picture-size.node.ts";
 import type { BenchDataset } from "../types.ts";
 import { type Draft, place, wrong } from "./draft.ts";
+import { maskFile } from "./mask.node.ts";
 
 export interface OpenOptions {
   /** Told how many items have been looked at: large datasets take seconds. */
@@ -50,7 +50,7 @@ export async function checked(draft: Draft, folder: string, options: OpenOptions
       for (const [what, words] of Object.entries({ mask, target, changeMask })) {
         if (words === undefined) continue;
         const where = `${place(item.id, t + 1)}, ${what}`;
-        const path = what === "mask" ? fileOfMask(words) : words;
+        const path = what === "mask" ? maskFile(words) : words;
         const file = await look(path, where);
         checkSize(file, image, where, what === "mask" && draft.masksScale === true);
         files[what] = words.replace(path, file.hash);
@@ -63,9 +63,6 @@ export async function checked(draft: Draft, folder: string, options: OpenOptions
   const { name, licence, items } = draft;
   return { name, licence, items, hash: await sha256([JSON.stringify({ name, digests })]) };
 }
-
-/** A mask is named as on the command line: alpha: and invert: may stand before the file. */
-const fileOfMask = (words: string): string => parseMaskSpec(words).name;
 
 async function facts(path: string, name: string, where: string): Promise<FileFacts> {
   const { size } = await stat(path).catch((cause: NodeJS.ErrnoException) => {

@@ -13,6 +13,7 @@ import { INDEX, loadOwn } from "./own.ts";
 import { loadSessionFolders, sessionFolders } from "./session-folders.ts";
 
 export type { OpenOptions } from "./check.node.ts";
+export { maskFile, readTurnMask } from "./mask.node.ts";
 
 interface Layout {
   readonly recognise: (folder: string) => boolean | Promise<boolean>;
@@ -46,7 +47,7 @@ const FETCHED: Readonly<Record<string, string>> = {
  * editbench:full, magicbrush:multi, magicbrush:single, FOLDER:single.
  *
  * Every file that it names is looked at (there, a picture, the right size) and hashed; no pixel is decoded. A turn's `mask` is
- * in the words of a mask: an absolute path, or one behind alpha: and invert:; read it with readMask (read-mask.node.ts).
+ * in the words of a mask: an absolute path, or one behind alpha: and invert:; readTurnMask reads both.
  *
  * @throws EmilieError dataset.invalid (which item, which turn, what was expected), option.invalid (no such dataset or variant)
  */

@@ -56,7 +56,7 @@ export async function loadMagicBrush({ folder, variant }: LoaderContext): Promis
     const starts = edits.map(({ input }, i) => ({ image: file(input, i + 1), caption: caption(input) }));
     return protocol === "multi"
       ? [{ id, part: "multi", ...starts[0]!, turns }]
-      : turns.map((turn, i) => ({ id: `${id}-turn${i + 1}`, part: "single", ...starts[i]!, turns: [turn] }));
+      : turns.map((turn, i) => ({ id: `${id}~turn${i + 1}`, part: "single", ...starts[i]!, turns: [turn] }));
   });
   return { name: `magicbrush-${protocol}`, licence: "CC BY 4.0", items, masksScale: true };
 }

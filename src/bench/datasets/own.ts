@@ -7,10 +7,13 @@ import { readJson } from "./read-json.ts";
 export const INDEX = "dataset.json";
 
 const words = z.string().trim().min(1).max(2000);
-/** Runs name pictures by it. */
+/** What stands before a "~" is the scene: items of one scene move together in intervals. */
 const id = z
   .string()
-  .regex(/^[A-Za-z0-9][\w.-]{0,99}$/, "an id has 1 to 100 letters, digits, dots, dashes and underscores");
+  .regex(
+    /^[A-Za-z0-9][\w.~-]{0,99}$/,
+    "an id has 1 to 100 letters, digits, dots, dashes, tildes and underscores",
+  );
 
 const turn = z.strictObject({
   instruction: words,
