@@ -35,6 +35,7 @@ const VERBS: Readonly<Record<string, () => Promise<(program: Command, context: C
   replay: async () => (await import("./replay.ts")).addReplay,
   serve: async () => (await import("./serve.ts")).addServe,
   studio: async () => (await import("./serve.ts")).addStudio,
+  study: async () => (await import("./study.ts")).addStudy,
   mcp: async () => (await import("./mcp.ts")).addMcp,
   completion: async () => (await import("./completion.ts")).addCompletion,
 };
