@@ -72,7 +72,13 @@ export function createStudyApp(study: Study, options: StudyAppOptions): Hono {
     bodyLimit({ maxSize: MAX_BODY, onError: (c) => c.json(problem("option.invalid", "Too long."), 413) }),
   );
   app.onError((error, c) => {
-    if (isEmilieError(error)) return c.json(problem(error.code, error.message), STATUS[error.code] ?? 400);
+    if (isEmilieError(error)) {
+      const status = STATUS[error.code] ?? 400;
+      // Messages about files name them, and a file's name may name a method: they are for whoever started the study.
+      const told = TELLING.includes(error.code) ? TOLD_ELSEWHERE : error.message;
+      if (told !== error.message) log(`! ${error.message}`);
+      return c.json(problem(error.code, told), status);
+    }
     log(`! ${error.stack ?? error.message}`);
     return c.json(
       problem("runtime.failed", "The server met an error that it does not know. Its log says more."),
@@ -136,6 +142,9 @@ const STATUS: Readonly<Record<string, 403 | 404 | 409 | 429 | 500>> = {
   "study.invalid": 409,
   "io.failed": 500,
 };
+const TELLING = ["study.invalid", "io.failed", "image.unreadable", "image.too-large"];
+const TOLD_ELSEWHERE =
+  "The study's file or one of its pictures is not as it was. What is wrong is said where the study was started.";
 const problem = (code: string, message: string) => ({ error: { code, message } });
 const other = (letter: Asked["left"]): Asked["left"] => (letter === "a" ? "b" : "a");
 

@@ -115,9 +115,8 @@ async function pictures(question) {
   } catch {
     // A newer question has taken the pictures' place.
     if (view !== asked) return;
-    say(
-      "A picture does not load. Its run may have been moved or made again; the server's answer says more.",
-      () => send("/rater", { rater }),
+    say("A picture does not load. What is wrong is said where the study was started.", () =>
+      send("/rater", { rater }),
     );
     return;
   }
