@@ -131,7 +131,6 @@ describe("blindness", () => {
       folder,
       "scene-",
       "made by",
-      "even",
       JSON.parse(study).secret,
     ];
     for (const answer of answers) {

@@ -70,12 +70,15 @@ export async function openDataset(nameOrFolder: string, options: OpenOptions = {
 }
 
 function locate(nameOrFolder: string): LoaderContext {
+  const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();
+  // A folder's own name may have a colon in it.
+  if (isFolder(resolve(nameOrFolder))) return { folder: resolve(nameOrFolder) };
   const [, base = nameOrFolder, variant] = /^(.{2,}?)(?::(\w+))?$/s.exec(nameOrFolder) ?? [];
   const shipped = join(packageRoot(), "benchmarks", base);
   const candidates = [resolve(base)];
   if (base === "imie-picturebook") candidates.unshift(shipped);
   if (/^[\w-]+$/.test(base)) candidates.push(join(datasetsFolder(), base));
-  const folder = candidates.find((path) => existsSync(path) && statSync(path).isDirectory());
+  const folder = candidates.find(isFolder);
   if (folder !== undefined) return { folder, variant };
   const known = FETCHED[base];
   const hint = known
