@@ -33,9 +33,9 @@ const VERBS: Readonly<Record<string, () => Promise<(program: Command, context: C
   show: async () => (await import("./show.ts")).addShow,
   export: async () => (await import("./export.ts")).addExport,
   replay: async () => (await import("./replay.ts")).addReplay,
+  study: async () => (await import("./study.ts")).addStudy,
   serve: async () => (await import("./serve.ts")).addServe,
   studio: async () => (await import("./serve.ts")).addStudio,
-  study: async () => (await import("./study.ts")).addStudy,
   mcp: async () => (await import("./mcp.ts")).addMcp,
   completion: async () => (await import("./completion.ts")).addCompletion,
 };
