@@ -42,7 +42,13 @@ export async function makeStudy(runA: string, runB: string, options: StudyOption
     throw invalid(
       `The runs are of different datasets, ${a.dataset.name} and ${b.dataset.name} (their hashes differ).`,
     );
-  const dataset = await openDataset(options.dataset ?? datasetOf(a));
+  const named = options.dataset ?? datasetOf(a);
+  const dataset = await openDataset(named).catch((cause: Error) => {
+    if (options.dataset !== undefined) throw cause;
+    // A run keeps the folder's name, and not where it lies.
+    const what = `The dataset of the runs, ${named}, cannot be opened from here: ${cause.message} Say where it is with --dataset.`;
+    throw new EmilieError("option.invalid", what, { cause });
+  });
   if (dataset.hash !== a.dataset.hash)
     throw invalid(
       `The dataset ${dataset.name} is not the one of the runs (its hash differs). Name it with --dataset.`,

@@ -149,6 +149,13 @@ describe("a study", () => {
     results.rows[1].picture = "../data/scene-0.png";
     await writeFile(join(elsewhere, "results.json"), JSON.stringify(results));
     await refused(makeStudy(elsewhere, elsewhere, options), /lies outside of it/);
+    results.command = ["--dataset=away"];
+    await writeFile(join(elsewhere, "results.json"), JSON.stringify(results));
+    await refused(
+      makeStudy(elsewhere, elsewhere, options),
+      /away, cannot be opened.*with --dataset/,
+      "option.invalid",
+    );
   });
 
   it("says so when its file is none, and when a picture is no longer what was judged", async () => {
