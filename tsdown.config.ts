@@ -32,6 +32,8 @@ export default defineConfig([
       worker: "src/runtime/worker.node.ts",
     },
     dts: { entry: ["src/index.ts", "src/server.ts"] },
+    // The page of a preference study is served as it stands.
+    copy: [{ from: "src/study/page/*", to: "dist/study-page" }],
     clean: true,
   },
   {

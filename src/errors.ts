@@ -11,6 +11,8 @@ export type ErrorCode =
   | "image.too-large"
   | "mask.invalid"
   | "option.invalid"
+  | "dataset.invalid" // a benchmark's dataset is not as its layout says; which item and turn
+  | "study.invalid" // not a preference study, or one whose pictures are no longer those it was made from
   | "session.malformed" // not an emilie session, or too damaged to open
   | "session.damaged" // a part that was lost with the file's damage is asked for
   | "session.version" // written by another version of the format

@@ -3,21 +3,24 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { EmilieError } from "../errors.ts";
 import { readPicture } from "../images/codec.node.ts";
-import { type Mask, maskFromPicture, resizeMask } from "../images/mask.ts";
+import type { Mask } from "../images/mask.ts";
 import type { Size } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
+import { maskFile, readTurnMask } from "./datasets/mask.node.ts";
 
 /** Reads each file once; {@link forget} what was decoded when its item is done. */
 export class BenchFiles {
   readonly #hashes = new Map<string, Promise<string>>();
   readonly #pictures = new Map<string, Promise<Picture>>();
 
-  /** SHA-256 of a file's bytes. Throws image.unreadable. */
+  /** SHA-256 of a file's bytes, and of the words that say how a mask is read from it. Throws image.unreadable. */
   hash(path: string): Promise<string> {
     return remembered(this.#hashes, path, async () => {
       try {
+        const file = maskFile(path);
         return createHash("sha256")
-          .update(await readFile(path))
+          .update(path.slice(0, path.length - file.length))
+          .update(await readFile(file))
           .digest("hex");
       } catch (cause) {
         const reason = cause instanceof Error ? cause.message : String(cause);
@@ -48,9 +51,9 @@ export class BenchFiles {
     );
   }
 
-  /** White = 1, at the picture's size. */
-  async mask(path: string, { width, height }: Size): Promise<Mask> {
-    return resizeMask(maskFromPicture(await this.picture(path)), width, height);
+  /** A turn's mask, at the picture's size. */
+  mask(words: string, size: Size): Promise<Mask> {
+    return readTurnMask(words, size);
   }
 
   /** Frees the decoded pictures. */

@@ -12,7 +12,7 @@ export interface BenchTurn {
   readonly kind?: string;
   /** Whether the whole picture is meant to change. */
   readonly global?: boolean;
-  /** What the person brushed: white = may change. Methods that know masks are given it. */
+  /** What the person brushed: white = may change, or words such as "invert:alpha:FILE" (readTurnMask). Methods that know masks are given it. */
   readonly mask?: string;
   /** The true picture after this turn. */
   readonly target?: string;

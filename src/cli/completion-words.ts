@@ -29,9 +29,12 @@ const BY_NAME: Readonly<Record<string, Takes>> = {
   folder: "folder",
   image: "file",
   model: "model",
+  "run-a": "folder",
+  "run-b": "folder",
   "N=MASK": "file",
   script: "file",
   session: "file",
+  study: "file",
 };
 /** Options that check their value themselves. */
 const BY_FLAG: Readonly<Record<string, readonly string[]>> = {

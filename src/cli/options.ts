@@ -40,3 +40,10 @@ export const guidance = decimal(0, 100);
 export const strength = decimal(0, 1);
 export const sampler: (text: string) => SamplerName = oneOf(samplerNames);
 export const control: (text: string) => Control = oneOf(CONTROLS);
+
+/** A port to listen on. */
+export function portNumber(text: string): number {
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value <= 65535)) throw new InvalidArgumentError("Expected a port from 0 to 65535.");
+  return value;
+}

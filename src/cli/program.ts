@@ -33,6 +33,7 @@ const VERBS: Readonly<Record<string, () => Promise<(program: Command, context: C
   show: async () => (await import("./show.ts")).addShow,
   export: async () => (await import("./export.ts")).addExport,
   replay: async () => (await import("./replay.ts")).addReplay,
+  study: async () => (await import("./study.ts")).addStudy,
   serve: async () => (await import("./serve.ts")).addServe,
   studio: async () => (await import("./serve.ts")).addStudio,
   bench: async () => (await import("./bench.ts")).addBench,

@@ -1,9 +1,10 @@
 /** `emilie serve` and `emilie studio`: the server, until Ctrl-C. */
-import { spawn } from "node:child_process";
 import { type Command, InvalidArgumentError } from "commander";
 import { listModels } from "../models/list.node.ts";
 import { DEFAULT_PORT } from "../server/limits.ts";
 import type { Context } from "./context.ts";
+import { openInBrowser } from "./open-browser.ts";
+import { portNumber } from "./options.ts";
 import type { Output } from "./output.ts";
 
 const SERVE_HELP = `
@@ -97,25 +98,6 @@ async function serve(flags: Flags, openPage: boolean, output: Output): Promise<v
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });
   await server.close();
-}
-
-/** Where there is no browser to be opened, the printed address has to do. */
-function openInBrowser(url: string): void {
-  const [command, ...args] =
-    process.platform === "darwin"
-      ? ["open", url]
-      : process.platform === "win32"
-        ? ["explorer", url]
-        : ["xdg-open", url];
-  const child = spawn(command!, args, { stdio: "ignore", detached: true });
-  child.on("error", () => {});
-  child.unref();
-}
-
-function portNumber(text: string): number {
-  const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value <= 65535)) throw new InvalidArgumentError("Expected a port from 0 to 65535.");
-  return value;
 }
 
 function megabytes(text: string): number {

@@ -17,6 +17,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { EventLog } from "./events.ts";
 import { isLoopback } from "./guard.ts";
 import { DEFAULT_PORT, SERVER_LIMITS, type ServerLimits, Slots } from "./limits.ts";
+import { listen, shut } from "./listen.ts";
 import { Metrics } from "./metrics.ts";
 import type { Parts } from "./parts.ts";
 import { DiskQueue } from "./queue/disk-queue.ts";
@@ -155,27 +156,6 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
 
 async function closeAll(closing: (() => unknown)[]): Promise<void> {
   for (let action = closing.shift(); action; action = closing.shift()) await action();
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const taken = error.code === "EADDRINUSE";
-      const message = taken
-        ? `Port ${port} on ${host} is taken. Choose another with --port, or stop what runs there.`
-        : `The server cannot listen on ${host}:${port}: ${error.message}`;
-      reject(new EmilieError(taken ? "server.busy" : "io.failed", message, { cause: error }));
-    });
-    server.listen(port, host, resolve);
-  });
-}
-
-function shut(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    // Event streams would keep it open for ever.
-    server.closeAllConnections();
-  });
 }
 
 function dataFolder(): string {

@@ -35,6 +35,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     "images",
     "session",
   ],
+  // A study reads what the benchmark wrote, and serves its page as the server does.
+  study: ["bench", "images", "session", "runtime", "server"],
   // The typed client knows the server's messages, as types, and no code of it.
   client: ["server"],
   server: [
@@ -53,6 +55,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     "mcp",
     "server",
     "bench",
+    "study",
   ],
 };
 
@@ -63,9 +66,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   sharp: ["images"],
   commander: ["cli"],
   yaml: ["session"],
-  zod: ["checkpoint", "session", "server", "cli", "mcp", "bench"],
-  hono: ["server"],
-  "@hono/node-server": ["server"],
+  zod: ["checkpoint", "session", "server", "cli", "mcp", "bench", "study"],
+  hono: ["server", "study"],
+  "@hono/node-server": ["server", "study"],
   "@hono/zod-openapi": ["server"],
   "@modelcontextprotocol/server": ["mcp"],
   "@bufbuild/protobuf": ["graph"],
@@ -117,7 +120,7 @@ function isNodeOnly(file: string): boolean {
   return (
     /(^|\/|\.)node\.(ts|mjs)$/.test(file) ||
     file.endsWith(".source.mjs") ||
-    /^(cli|mcp|server|bench)\//.test(file)
+    /^(cli|mcp|server|bench|study)\//.test(file)
   );
 }
 
