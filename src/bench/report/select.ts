@@ -13,6 +13,11 @@ const GROUPS: Readonly<Record<string, string>> = {
   cycle: "There and back",
   long: "Long chains",
   chains: "Chains",
+  dilate: "Dilated masks",
+  erode: "Eroded masks",
+  shift: "Shifted masks",
+  jitter: "Masks with ragged borders",
+  holes: "Masks with holes",
 };
 
 export interface Selection {
@@ -33,8 +38,8 @@ export interface Selection {
 export function select(results: BenchResults): Selection {
   const { aggregates } = results;
   const found = [...new Set(aggregates.map(({ group }) => group))];
-  const known = Object.keys(GROUPS).filter((group) => found.includes(group));
   const damages = DAMAGES.filter((group) => found.includes(group));
+  const known = Object.keys(GROUPS).filter((group) => found.includes(group) && !damages.includes(group));
   const parts = new Set(results.rows.map(({ part }) => part));
   const others = found.filter((group) => !known.includes(group) && !damages.includes(group));
   const kinds = others.filter((group) => !parts.has(group)).sort();
