@@ -9,7 +9,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { compactJson, compactResults } from "../src/bench/report/compact.ts";
-import { readResults } from "../src/bench/report/results.node.ts";
+import { readResultsFile } from "../src/bench/report/results.node.ts";
 import { writeAtomically } from "../src/session/atomic.node.ts";
 
 const { values: flags, positionals } = parseArgs({
@@ -22,7 +22,7 @@ if (file === undefined || out === undefined || !(limit > 0)) {
   console.error("Usage: npm run bench:compact -- IN/results.json OUT.json [--limit BYTES]");
   process.exit(2);
 }
-const compact = compactResults(await readResults(file), limit);
+const compact = compactResults(await readResultsFile(file), limit);
 const text = Buffer.from(compactJson(compact));
 await mkdir(dirname(out), { recursive: true });
 await writeAtomically(out, [text]);

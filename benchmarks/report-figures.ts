@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import { writeFigures } from "../src/bench/report/figures.node.ts";
 import { writeReport } from "../src/bench/report/index.node.ts";
-import { readResults } from "../src/bench/report/results.node.ts";
+import { readResultsFile } from "../src/bench/report/results.node.ts";
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -18,7 +18,7 @@ if (file === undefined || folder === undefined) {
   console.error("Usage: npm run bench:figures -- RESULTS.json OUTDIR [--report]");
   process.exit(2);
 }
-const results = await readResults(file);
+const results = await readResultsFile(file);
 const written = await writeFigures(results, folder);
 if (flags.report) written.push(await writeReport(results, folder));
 for (const path of written) console.log(path);

@@ -135,7 +135,7 @@ export function exampleResults({
       onnxruntime: "1.30.0",
       cpu: "2 × AMD EPYC",
       threads: 2,
-      device: "cpu",
+      peakMemoryMB: 812,
     },
     model: { id: "picturebook", fingerprint: "8a1c".repeat(8) },
     scorers: [{ name: "clip", model: "picturebook-clip", hash: "77".repeat(32) }],
@@ -222,25 +222,28 @@ function levels(rows: readonly ResultRow[]): Aggregate[] {
         );
       }
     }
-    for (const [metric, rate] of [
-      ["success", "SR"],
-      ["collapsed", "CR"],
-    ] as const) {
-      for (const turn of [1, 5, 10])
-        add(
-          metric,
-          `${rate}@${turn}`,
-          group,
-          turn,
-          some.filter((row) => row.turn === turn),
-        );
+    for (const k of [1, 2, 3, 4, 5, 10, 15, 20, 25].filter((k) => k <= turns)) {
+      const upTo = some.filter(({ turn }) => turn === k).map((row) => chainUpTo(rows, row));
+      add("success", `SR@${k}`, group, null, upTo);
+      add("collapsed", `CR@${k}`, group, null, upTo);
     }
   }
   for (const kind of [...new Set(rows.map((row) => row.kind!))].sort()) {
     const some = rows.filter((row) => row.kind === kind);
-    for (const metric of ["success", "psnr"]) add(metric, metric, kind, null, some);
+    for (const metric of ["success", "psnr"]) add(metric, metric, `kind:${kind}`, null, some);
   }
   return out;
+}
+
+/** The row with what SR@k and CR@k ask: all turns so far right, any of them collapsed. */
+function chainUpTo(rows: readonly ResultRow[], last: ResultRow): ResultRow {
+  const at = rows.indexOf(last);
+  const chain = rows.slice(at - last.turn + 1, at + 1);
+  return {
+    ...last,
+    success: chain.every(({ success }) => success),
+    collapsed: chain.some(({ collapsed }) => collapsed),
+  };
 }
 
 /** The mean with a normal interval over items' means. */

@@ -4,7 +4,7 @@ import { chart } from "./chart.ts";
 import { forest } from "./forest.ts";
 import { interval, shown } from "./format.ts";
 import type { Markup } from "./html.ts";
-import { CURVES, heading, type MetricInfo, metricInfo } from "./metrics.ts";
+import { CURVES, HEADLINES, heading, type MetricInfo, metricInfo } from "./metrics.ts";
 import {
   curveMetrics,
   curvesOf,
@@ -70,7 +70,7 @@ export function forestFigures(selection: Selection, group: string, metrics: read
     return {
       name: fileName("difference", name, group),
       title,
-      main: true,
+      main: HEADLINES.includes(name),
       svg: forest(rows, metric, `${title}: paired differences to ${reference}, ${groupTitle(group)}.`),
     };
   });

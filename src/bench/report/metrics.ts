@@ -209,30 +209,38 @@ const PLAIN: readonly MetricInfo[] = [
 
 const KNOWN = new Map(PLAIN.map((metric) => [metric.name, metric]));
 const REGIONS: Readonly<Record<string, string>> = { inside: "inside", outside: "outside" };
-const RATES: Readonly<Record<string, { label: string; better: "higher" | "lower"; about: string }>> = {
+const RATES: Readonly<Record<string, { whole: string; better: "higher" | "lower"; about: string }>> = {
   SR: {
-    label: "SR",
+    whole: "Chains still right, SR@k",
     better: "higher",
-    about: "Success rate at a turn: the share of sessions that are right at that turn.",
+    about: "Success rate: the share of sessions whose first turns, up to this one, all came out right.",
   },
   CR: {
-    label: "CR",
+    whole: "Chains collapsed, CR@k",
     better: "lower",
-    about: "Collapse rate at a turn: the share of sessions whose picture has fallen apart by then.",
+    about: "Collapse rate: the share of sessions whose picture has fallen apart at this turn or before.",
   },
 };
 
 /** What stands in the summary, in this order, as far as it is there. */
 export const HEADLINES: readonly string[] = [
-  ...["SR@1", "SR@5", "SR@10", "CR@10", "psnr", "psnr.original.outside", "psnr.outside"],
-  ...["changed.outside", "sharpness", "clip.text", "clip.direction", "clip.image", "blip.match"],
+  ...["SR@1", "SR@5", "SR@10", "CR@10", "psnr", "slope.rmse", "psnr.original.outside"],
+  ...[
+    "psnr.outside",
+    "changed.outside",
+    "sharpness",
+    "clip.text",
+    "clip.direction",
+    "clip.image",
+    "blip.match",
+  ],
   ...["blip.cosine", "dino.image"],
 ];
 
 /** What is drawn open; everything else is folded. */
 export const CURVES: readonly string[] = [
-  ...["success", "SR", "psnr", "psnr.original.outside", "changed.outside", "sharpness"],
-  ...["collapsed", "CR", "clip.text", "dino.image"],
+  ...["SR", "success", "psnr", "psnr.original.outside", "changed.outside", "sharpness"],
+  ...["CR", "collapsed", "clip.text", "dino.image"],
 ];
 
 /** What is known of a metric, by its name; of an unknown one its name, and no way that is better. */
@@ -241,10 +249,10 @@ export function metricInfo(name: string): MetricInfo {
   if (known) return known;
   const rate = /^(SR|CR)(?:@(\d+))?$/.exec(name);
   if (rate) {
-    const { label, better, about } = RATES[rate[1]!]!;
+    const { whole, better, about } = RATES[rate[1]!]!;
     return {
       name,
-      label: rate[2] ? `${label}@${rate[2]}` : label,
+      label: rate[2] ? name : whole,
       better,
       digits: 3,
       range: [0, 1],
@@ -263,7 +271,19 @@ export function metricInfo(name: string): MetricInfo {
   return { name, label: name, digits: 4, about: "" };
 }
 
+const RMSE_SLOPE = {
+  label: "Drift",
+  unit: "10⁻³ per turn",
+  scale: 1000,
+  better: "lower",
+  digits: 2,
+  about:
+    "How much the root mean squared error to the truth (colours from 0 to 1) grows from one turn to the next: the slope of a " +
+    "straight line through a session's turns, in thousandths.",
+} as const;
+
 function slope(name: string, of: MetricInfo): MetricInfo {
+  if (of.name === "rmse") return { ...RMSE_SLOPE, name };
   return {
     name,
     label: `Slope of ${of.label}`,

@@ -29,7 +29,7 @@ export function page(results: BenchResults, { markup, leftOut }: Strips): string
     section("masks", "With damaged masks", masks(selection)),
     section("kinds", "By kind of edit", kinds(selection)),
     section("pictures", "Pictures", pictures(markup, leftOut)),
-    section("cost", "Cost", costTable(selection)),
+    section("cost", "Cost", cost(selection)),
     section("reading", "How to read this", reading(selection)),
     section("methods", "Methods and settings", methods(results)),
   ].filter((one) => one !== null);
@@ -102,14 +102,13 @@ function summary(selection: Selection): Markup | null {
 }
 
 function groups(selection: Selection): Markup | null {
-  const [first, ...rest] = selection.groups;
-  const tables = [first, ...rest].flatMap((group) => {
-    if (group === undefined) return [];
+  const all = [...selection.groups, ...selection.damages];
+  const tables = all.flatMap((group) => {
     const found = metricsOf(selection.results, group);
     const headlines = found.filter(({ name }) => HEADLINES.includes(name));
     const others = found.filter((metric) => !headlines.includes(metric));
     // The first group's headlines are the summary.
-    const open = group === first ? null : metricTable(selection, group, headlines, groupTitle(group));
+    const open = group === all[0] ? null : metricTable(selection, group, headlines, groupTitle(group));
     const more = metricTable(selection, group, others, `${groupTitle(group)}, further metrics`);
     if (!open && !more) return [];
     return html`<h3>${groupTitle(group)}</h3>${open}${more && folded("Further metrics", more)}`;
@@ -153,7 +152,12 @@ function masks(selection: Selection): Markup | null {
 
 function differences(selection: Selection): Markup | null {
   const parts = [...selection.groups, ...selection.damages].flatMap((group, i) => {
-    const figures = forestFigures(selection, group, HEADLINES);
+    const names = metricsOf(selection.results, group).map(({ name }) => name);
+    const figures = forestFigures(
+      selection,
+      group,
+      names.filter((name) => HEADLINES.includes(name) || !name.includes("@")),
+    );
     if (figures.length === 0) return [];
     return i === 0
       ? figuresOf(groupTitle(group), figures)
@@ -178,6 +182,15 @@ function figuresOf(title: string | null, figures: readonly Figure[]): Markup | n
 function pictures(markup: readonly Markup[], leftOut: number): Markup | null {
   if (markup.length === 0) return null;
   return html`<p class="lead">Items are taken in turn from the dataset's parts, by their place in it and not by how well they went; first seed. Thumbnails are compressed.${leftOut > 0 && ` ${leftOut} more would have made the file too large to mail.`}</p><p><button class="difference" type="button" aria-pressed="false" hidden>Difference to the truth, three times as bright</button></p>${markup}`;
+}
+
+function cost(selection: Selection): Markup | null {
+  const { peakMemoryMB } = selection.results.environment;
+  const shown = costTable(selection);
+  return (
+    shown &&
+    html`${shown}${peakMemoryMB !== undefined && html`<p class="lead">Peak memory of the whole run: ${peakMemoryMB} MB.</p>`}`
+  );
 }
 
 function reading(selection: Selection): Markup {

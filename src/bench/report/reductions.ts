@@ -12,11 +12,18 @@ export interface Reduction {
 /** Turns of a long curve that tell its shape. */
 const MARKS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 35, 40, 45, 50];
 
-const isMain = (metric: string) => CURVES.includes(metric) || HEADLINES.includes(metric);
-const isAtTurn = ({ metric, turn }: Aggregate) => turn !== null && !metric.includes("@");
+const KIND_METRICS = ["success", "psnr"];
+
+const isMain = (metric: string) =>
+  CURVES.includes(metric) || HEADLINES.includes(metric) || /^(SR|CR)@/.test(metric);
+const isAtTurn = ({ turn }: Aggregate) => turn !== null;
 const isMark = ({ turn }: Aggregate) => MARKS.includes(turn!);
 
 export const REDUCTIONS: readonly Reduction[] = [
+  {
+    name: "kinds of edits by metrics other than success and psnr",
+    apply: keepAggregates(({ group, metric }) => !group.startsWith("kind:") || KIND_METRICS.includes(metric)),
+  },
   { name: "metrics of single edits that are not in the summary", apply: keepMetrics(isMain) },
   {
     name: `differences at turns other than ${MARKS.join(", ")}`,
@@ -26,6 +33,12 @@ export const REDUCTIONS: readonly Reduction[] = [
   {
     name: `curves of further metrics at turns other than ${MARKS.join(", ")}`,
     apply: keepAggregates((one) => !isAtTurn(one) || isMain(one.metric) || isMark(one)),
+  },
+  {
+    name: "differences in SR@k and CR@k that are not in the summary",
+    apply: keepAggregates(
+      ({ metric, against }) => against === undefined || !metric.includes("@") || HEADLINES.includes(metric),
+    ),
   },
   {
     name: "differences at single turns",

@@ -11,7 +11,7 @@ const MAX_BYTES = 1_000_000_000;
  * Results from a file that `emilie bench` or benchmarks/compact-results.ts wrote. Throws option.invalid for anything else,
  * and io.failed where the file cannot be read.
  */
-export async function readResults(path: string): Promise<BenchResults> {
+export async function readResultsFile(path: string): Promise<BenchResults> {
   const text = await readFile(path).catch((cause: Error) => {
     throw new EmilieError("io.failed", `${path} cannot be read: ${cause.message}`, { cause });
   });

@@ -40,16 +40,16 @@ export function select(results: BenchResults): Selection {
   const found = [...new Set(aggregates.map(({ group }) => group))];
   const damages = DAMAGES.filter((group) => found.includes(group));
   const known = Object.keys(GROUPS).filter((group) => found.includes(group) && !damages.includes(group));
-  const parts = new Set(results.rows.map(({ part }) => part));
-  const others = found.filter((group) => !known.includes(group) && !damages.includes(group));
-  const kinds = others.filter((group) => !parts.has(group)).sort();
+  const kindsOfRows = new Set(results.rows.map(({ kind }) => kind));
+  const isKind = (group: string) => group.startsWith("kind:") || kindsOfRows.has(group);
+  const others = found.filter((group) => !known.includes(group) && !damages.includes(group)).sort();
   const named = new Set(aggregates.map(({ method }) => method));
   const listed = results.methods.map(({ name }) => name);
   return {
     results,
     methods: [...listed, ...[...named].filter((name) => !listed.includes(name))],
-    groups: [...known, ...others.filter((group) => parts.has(group)).sort()],
-    kinds,
+    groups: [...known, ...others.filter((group) => !isKind(group))],
+    kinds: others.filter(isKind),
     damages,
     reference: mostFrequent(aggregates.flatMap(({ against }) => (against === undefined ? [] : [against]))),
   };
@@ -63,7 +63,7 @@ function mostFrequent(names: readonly string[]): string | undefined {
 
 /** A group's name for people. */
 export function groupTitle(group: string): string {
-  return GROUPS[group] ?? group.replace(/^kind[:/.]/, "").replaceAll("_", " ");
+  return GROUPS[group] ?? group.replace(/^kind:/, "").replaceAll("_", " ");
 }
 
 export interface Where {
@@ -97,31 +97,33 @@ export interface Series {
   readonly points: readonly { readonly turn: number; readonly estimate: Estimate }[];
 }
 
-/** A metric's curves over turns, one for each method; empty where no method has two turns. */
+/** A metric's curves over turns, one for each method; empty where no method has two turns. SR and CR go over their k. */
 export function curvesOf({ results, methods }: Selection, metric: string, group: string): Series[] {
-  const found = results.aggregates.filter(
-    (one) => one.metric === metric && one.group === group && one.against === undefined && one.turn !== null,
-  );
+  const found = results.aggregates.flatMap((one) => {
+    if (one.group !== group || one.against !== undefined || curveOf(one) !== metric) return [];
+    return isKnown(one.estimate) ? [{ ...one, turn: turned(one).turn! }] : [];
+  });
   const series = methods.map((method) => ({
     method,
-    points: found
-      .filter((one) => one.method === method && isKnown(one.estimate))
-      .map(({ turn, estimate }) => ({ turn: turn!, estimate }))
-      .sort((a, b) => a.turn - b.turn),
+    points: found.filter((one) => one.method === method).sort((a, b) => a.turn - b.turn),
   }));
   return series.some(({ points }) => points.length > 1)
     ? series.filter(({ points }) => points.length > 0)
     : [];
 }
 
-/** Metrics that have curves in this group. Rates named by their turn are points, not curves. */
+/** Metrics that have curves in this group. */
 export function curveMetrics(selection: Selection, group: string): MetricInfo[] {
-  const names = selection.results.aggregates
-    .filter((one) => one.group === group && one.turn !== null && !/@\d+$/.test(one.metric))
-    .map(({ metric }) => metric);
+  const names = selection.results.aggregates.flatMap((one) => (one.group === group && curveOf(one)) || []);
   return inOrder(names)
     .filter((name) => curvesOf(selection, name, group).length > 0)
     .map(metricInfo);
+}
+
+/** The curve that an aggregate is a point of. */
+function curveOf({ metric, turn }: Aggregate): string | undefined {
+  const rate = /^(SR|CR)@\d+$/.exec(metric);
+  return rate?.[1] ?? (turn === null ? undefined : metric);
 }
 
 /** JSON has no infinity: what was not finite comes back as null. */

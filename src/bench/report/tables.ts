@@ -118,7 +118,7 @@ function cell(
   const estimate = estimateOf(results, { metric: metric.name, method, group });
   if (!estimate) return html`<td class="none">${NOTHING}</td>`;
   const value = shown(estimate.value, metric);
-  const counts = `${estimate.clusters} items, ${estimate.n} turns`;
+  const counts = `${estimate.clusters} items, n = ${estimate.n}`;
   return html`<td title="${counts}">${isBest ? html`<strong>${value}</strong>` : value} <span class="interval">${interval(estimate, metric)}</span></td>`;
 }
 
