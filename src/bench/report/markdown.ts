@@ -1,7 +1,15 @@
 /** Tables in Markdown, with the numbers that the report shows. */
 import { interval, NOTHING, shown, signed } from "./format.ts";
 import { HEADLINES, heading, type MetricInfo, metricInfo } from "./metrics.ts";
-import { bestOf, differenceTurn, estimateOf, groupTitle, metricsOf, type Selection } from "./select.ts";
+import {
+  bestOf,
+  differenceTurn,
+  estimateOf,
+  groupTitle,
+  isIdentical,
+  metricsOf,
+  type Selection,
+} from "./select.ts";
 
 /** Methods × metrics of a group. Bold: best, and its paired interval excludes 0. Empty where nothing is known. */
 export function markdownTable(selection: Selection, group: string, metrics: readonly MetricInfo[]): string {
@@ -13,8 +21,9 @@ export function markdownTable(selection: Selection, group: string, metrics: read
   const lines = methods.map((method) => [
     method,
     ...metrics.map((metric) => {
-      const estimate = estimateOf(results, { metric: metric.name, method, group });
-      if (!estimate) return NOTHING;
+      const where = { metric: metric.name, method, group };
+      const estimate = estimateOf(results, where);
+      if (!estimate) return isIdentical(results, where) ? "∞ (identical)" : NOTHING;
       const value = shown(estimate.value, metric);
       const best = bestOf(selection, metric, group).includes(method);
       return `${best ? `**${value}**` : value} ${interval(estimate, metric)}`;

@@ -194,8 +194,11 @@ function cost(selection: Selection): Markup | null {
 }
 
 function reading(selection: Selection): Markup {
-  const metrics = inOrder(selection.results.aggregates.map(({ metric }) => metric)).map(metricInfo);
-  const described = metrics.filter(({ about }) => about !== "");
+  // SR@1, SR@2 and so on are said once.
+  const names = selection.results.aggregates.map(({ metric }) => metric.replace(/^(SR|CR)@\d+$/, "$1"));
+  const described = inOrder(names)
+    .map(metricInfo)
+    .filter(({ about }) => about !== "");
   return html`${folded(
     "What each metric is",
     html`<dl>${described.map((metric) => html`<dt>${metric.label}</dt><dd>${metric.about}</dd>`)}</dl>`,

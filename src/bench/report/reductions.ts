@@ -61,7 +61,7 @@ function isDamage({ metric }: Aggregate): boolean {
 }
 
 function isCurve(one: Aggregate): boolean {
-  return isMain(one.metric) || isDamage(one);
+  return CURVES.includes(one.metric) || one.metric.includes("@") || isDamage(one);
 }
 
 function keepAggregates(keep: (one: Aggregate) => boolean): Reduction["apply"] {

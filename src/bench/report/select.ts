@@ -83,6 +83,12 @@ export function estimateOf(results: BenchResults, where: Where): Estimate | unde
   return indexOf(results).get(keyOf({ ...where, turn: at && turn === null ? Number(at[1]) : turn }));
 }
 
+/** True where a PSNR cannot be told because nothing differs: no pixel outside the masks did. */
+export function isIdentical(results: BenchResults, where: Where): boolean {
+  if (where.metric !== "psnr.original.outside" || estimateOf(results, where)) return false;
+  return estimateOf(results, { ...where, metric: "changed.outside" })?.value === 0;
+}
+
 /** Metrics with a value over all turns in this group, in their order. */
 export function metricsOf(results: BenchResults, group: string): MetricInfo[] {
   const names = results.aggregates
@@ -172,7 +178,9 @@ export function bestOf(selection: Selection, metric: MetricInfo, group: string):
   const { results, methods, reference } = selection;
   if (!metric.better || reference === undefined) return [];
   const levels = methods.flatMap((method) => {
-    const estimate = estimateOf(results, { metric: metric.name, method, group });
+    const where = { metric: metric.name, method, group };
+    if (isIdentical(results, where)) return [{ method, cost: Number.NEGATIVE_INFINITY }];
+    const estimate = estimateOf(results, where);
     return estimate && Number.isFinite(estimate.value)
       ? [{ method, cost: costOf(metric, estimate.value) }]
       : [];

@@ -2,7 +2,7 @@
 import { fixed, interval, NOTHING, shown } from "./format.ts";
 import { html, type Markup } from "./html.ts";
 import { heading, type MetricInfo, metricInfo } from "./metrics.ts";
-import { bestOf, estimateOf, groupTitle, type Selection } from "./select.ts";
+import { bestOf, estimateOf, groupTitle, isIdentical, type Selection } from "./select.ts";
 
 /** Methods × metrics of one group. Methods of which nothing is known there are left out. */
 export function metricTable(
@@ -115,7 +115,9 @@ function cell(
   group: string,
   isBest: boolean,
 ): Markup {
-  const estimate = estimateOf(results, { metric: metric.name, method, group });
+  const where = { metric: metric.name, method, group };
+  const estimate = estimateOf(results, where);
+  if (isIdentical(results, where)) return html`<td>∞ <span class="interval">identical</span></td>`;
   if (!estimate) return html`<td class="none">${NOTHING}</td>`;
   const value = shown(estimate.value, metric);
   const counts = `${estimate.clusters} items, n = ${estimate.n}`;
