@@ -36,10 +36,10 @@ export async function writeFigures(results: BenchResults, folder: string): Promi
 
 /** Room around the drawing and for the title, in its own units. */
 const MARGIN = 14;
-const TITLE = 30;
+const TITLE = 46;
 
 /** An SVG file that brings its own page, light or dark as the reader's screen, so that it can be read on any other. */
-export function standalone({ title, svg }: Figure): string {
+export function standalone({ title, about, svg }: Figure): string {
   const [, width, height] = /viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(svg.text)!.map(Number);
   const [w, h] = [width! + 2 * MARGIN, height! + 2 * MARGIN + TITLE];
   const inner = svg.text.replace(
@@ -51,6 +51,7 @@ export function standalone({ title, svg }: Figure): string {
     `<svg xmlns="http://www.w3.org/2000/svg" class="fig" viewBox="0 0 ${w} ${h}" width="${w}" height="${h}" ` +
     `font-family="system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-serif"><title>${heading}</title>` +
     `<style>${figureStyle()}</style><rect class="page" x="0.5" y="0.5" width="${w - 1}" height="${h - 1}" rx="8"/>` +
-    `<text x="${MARGIN + 4}" y="${MARGIN + 17}" font-size="15" font-weight="600">${escapeText(title)}</text>${inner}</svg>\n`
+    `<text x="${MARGIN + 4}" y="${MARGIN + 17}" font-size="15" font-weight="600">${escapeText(title)}</text>` +
+    `<text class="axis" x="${MARGIN + 4}" y="${MARGIN + 35}" font-size="12.5">${escapeText(about)}</text>${inner}</svg>\n`
   );
 }

@@ -19,6 +19,8 @@ export interface Figure {
   /** For a file, as "drift-psnr-local". */
   readonly name: string;
   readonly title: string;
+  /** Of what, for where no heading stands above the figure. */
+  readonly about: string;
   readonly svg: Markup;
   /** Shown without being asked for. */
   readonly main: boolean;
@@ -37,6 +39,7 @@ export function driftFigures(selection: Selection, group: string): Figure[] {
     return {
       name: fileName("drift", metric.name, group),
       title: heading(metric),
+      about: groupTitle(group),
       main: CURVES.includes(metric.name),
       svg: chart({
         label: `${heading(metric)} over turns, ${groupTitle(group)}: ${ends.join("; ")}.`,
@@ -70,6 +73,7 @@ export function forestFigures(selection: Selection, group: string, metrics: read
     return {
       name: fileName("difference", name, group),
       title,
+      about: `${groupTitle(group)}, difference to ${reference}`,
       main: HEADLINES.includes(name),
       svg: forest(rows, metric, `${title}: paired differences to ${reference}, ${groupTitle(group)}.`),
     };
@@ -97,6 +101,7 @@ export function maskFigures(selection: Selection, damage: string): Figure[] {
           {
             name: fileName("mask", "leak-missed", damage),
             title: `${groupTitle(damage)}: leak against missed edit`,
+            about: "ever worse masks, from the true one on",
             main: true,
             svg: chart({
               label: `Leak against missed edit as masks get worse by ${damage}.`,
@@ -125,6 +130,7 @@ function overIou(selection: Selection, metric: MetricInfo, damage: string): Figu
     {
       name: fileName("mask", metric.name, damage),
       title: `${groupTitle(damage)}: ${heading(metric).toLowerCase()} over the mask's IoU`,
+      about: "bands: 95 % intervals",
       main: false,
       // The true mask is on the left, so that masks get worse to the right.
       svg: chart({

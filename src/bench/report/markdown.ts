@@ -60,7 +60,8 @@ export function markdownDifferences(
 export function runMarkdown(selection: Selection): string {
   const { results, groups, kinds, damages, reference } = selection;
   const parts = [
-    `<!-- Written by benchmarks/report-figures.ts from the run of: emilie bench ${comment(results.command.join(" "))} -->`,
+    "<!-- Written by benchmarks/report-figures.ts. -->",
+    `Run on ${results.dataset.name} with ${results.model.id}: \`emilie bench ${results.command.join(" ").replaceAll(/[`\s]+/g, " ")}\``,
     "Values with 95 % intervals (bootstrap, clustered by item). Bold: the best value, where the paired interval of its difference " +
       `${reference === undefined ? "" : `to ${reference} `}excludes 0.`,
   ];
@@ -110,8 +111,4 @@ function rows(heads: readonly string[], lines: readonly (readonly string[])[]): 
 /** A name may hold what Markdown or HTML would take for its own. */
 function escaped(text: string): string {
   return text.replaceAll("|", "\\|").replaceAll("<", "&lt;").replaceAll("\n", " ");
-}
-
-function comment(text: string): string {
-  return text.replaceAll("--", "- -").replaceAll(/[<>\n]/g, " ");
 }

@@ -46,7 +46,8 @@ button[aria-pressed=true]{background:var(--accent);border-color:var(--accent);co
 @media (max-width:40rem){.facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:.5rem}th,td{padding:.34rem .5rem}
 tbody th{min-width:6.6rem;max-width:8.5rem;white-space:normal;overflow-wrap:break-word}.strip tbody th{max-width:6.6rem}.strip thead th{width:6.6rem;min-width:6.6rem}
 .strip img,.frame,.compared{width:6.4rem;height:6.4rem}.figures{gap:1.5rem}}
-@media print{:root{color-scheme:light;--page:#fff;--raised:#f4f4f4;--ink:#000;--muted:#444;--line:#ccc;--accent:#000;font-size:10pt}
+@page{size:A4 landscape;margin:12mm}
+@media print{:root{color-scheme:light;--right:#00704f;--wrong:#b03a00;--page:#fff;--raised:#f4f4f4;--ink:#000;--muted:#444;--line:#ccc;--accent:#000;font-size:10pt}
 nav,button{display:none}h2,h3{break-after:avoid}figure,tr{break-inside:avoid}.scroll{overflow:visible}th:first-child{position:static}
 table{font-size:.75rem}th,td{padding:.2rem .35rem}.strip img,.frame{width:5.2rem;height:5.2rem}.strip thead th{width:5.4rem;min-width:5.4rem}}
 ${figureStyle()}
