@@ -1,0 +1,24 @@
+/**
+ * npm run bench:figures -- RESULTS.json OUTDIR [--report]
+ *
+ * The figures of a run as .svg files and its tables as Markdown, from results.json in full or compact; with --report also
+ * report.html (without pictures from compact results). What docs/results shows is written by this.
+ */
+import { parseArgs } from "node:util";
+import { writeFigures } from "../src/bench/report/figures.node.ts";
+import { writeReport } from "../src/bench/report/index.node.ts";
+import { readResultsFile } from "../src/bench/report/results.node.ts";
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { report: { type: "boolean", default: false } },
+});
+const [file, folder] = positionals;
+if (file === undefined || folder === undefined) {
+  console.error("Usage: npm run bench:figures -- RESULTS.json OUTDIR [--report]");
+  process.exit(2);
+}
+const results = await readResultsFile(file);
+const written = await writeFigures(results, folder);
+if (flags.report) written.push(await writeReport(results, folder));
+for (const path of written) console.log(path);

@@ -1,0 +1,46 @@
+/** Reading results.json, in full or compact. */
+import { readFile } from "node:fs/promises";
+import { EmilieError } from "../../errors.ts";
+import type { BenchResults } from "../types.ts";
+import { type CompactResults, expandResults } from "./compact.ts";
+
+/** The largest file of results that is read: a run of a hundred thousand edits takes about a tenth. */
+const MAX_BYTES = 1_000_000_000;
+
+/**
+ * Results from a file that `emilie bench` or benchmarks/compact-results.ts wrote. Throws option.invalid for anything else,
+ * and io.failed where the file cannot be read.
+ */
+export async function readResultsFile(path: string): Promise<BenchResults> {
+  const text = await readFile(path).catch((cause: Error) => {
+    throw new EmilieError("io.failed", `${path} cannot be read: ${cause.message}`, { cause });
+  });
+  const refuse = (reason: string, cause?: unknown) =>
+    new EmilieError(
+      "option.invalid",
+      `${path} is not a results.json of emilie bench: ${reason}. Give the results.json in the folder that bench wrote.`,
+      { cause },
+    );
+  if (text.length > MAX_BYTES) throw refuse(`it has ${text.length} bytes`);
+  let found: unknown;
+  try {
+    found = JSON.parse(text.toString("utf8"));
+  } catch (cause) {
+    throw refuse("it is not JSON", cause);
+  }
+  const results = found as Partial<BenchResults> &
+    Partial<Pick<CompactResults, "layout" | "series" | "sessions">>;
+  if (typeof found !== "object" || found === null || !Array.isArray(results.methods)) {
+    throw refuse("it names no methods");
+  }
+  if (results.version !== 1) {
+    throw refuse(`its version is ${JSON.stringify(results.version) ?? "missing"}, and this emilie reads 1`);
+  }
+  if (results.layout === "columns") {
+    if (!Array.isArray(results.series) || !Array.isArray(results.sessions)) throw refuse("it has no series");
+    return expandResults(found as CompactResults);
+  }
+  if (!Array.isArray(results.aggregates) || !Array.isArray(results.rows))
+    throw refuse("it has no aggregates or rows");
+  return found as BenchResults;
+}
