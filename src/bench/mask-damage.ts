@@ -70,12 +70,12 @@ function deepest(values: Float32Array, count: number): Uint8Array {
   const chosen = new Uint8Array(values.length);
   const lowest = values.slice().sort()[Math.max(0, values.length - count)]!;
   let left = count;
-  for (let i = 0; i < values.length; i++) {
-    if (values[i]! > lowest) left -= chosen[i] = 1;
-  }
-  for (let i = 0; i < values.length && left > 0; i++) {
-    if (values[i] === lowest) left -= chosen[i] = 1;
-  }
+  const choose = (i: number) => {
+    chosen[i] = 1;
+    left--;
+  };
+  for (let i = 0; i < values.length; i++) if (values[i]! > lowest) choose(i);
+  for (let i = 0; i < values.length && left > 0; i++) if (values[i] === lowest) choose(i);
   return chosen;
 }
 

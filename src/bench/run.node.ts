@@ -77,7 +77,7 @@ export async function runBench(plan: BenchPlan): Promise<BenchRun> {
   const names = methods.map(({ name }) => name);
   const order = (row: ResultRow) => names.indexOf(row.method);
   rows.sort((a, b) => order(a) - order(b));
-  const results: BenchResults = {
+  const results: BenchResults = rounded({
     version: 1,
     experiment: plan.experiment?.name ?? null,
     command: plan.command ?? [],
@@ -100,9 +100,16 @@ export async function runBench(plan: BenchPlan): Promise<BenchRun> {
     })),
     aggregates: [...standardAggregates(rows, names), ...(plan.experiment?.aggregates?.(rows, names) ?? [])],
     rows,
-  };
+  });
   await writeResults(results, out);
   return { results, computed, reused: rows.length - computed };
+}
+
+/** Six digits are more than any of these numbers is worth, and halve the file. */
+function rounded(results: BenchResults): BenchResults {
+  const short = (_: string, value: unknown) =>
+    typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
+  return JSON.parse(JSON.stringify(results, short));
 }
 
 async function computeMissing(

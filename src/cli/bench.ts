@@ -65,7 +65,11 @@ export function addBench(program: Command, context: Context): void {
     )
     .option("--model <model>", "the checkpoint that every method uses", "picturebook")
     .option("--out <folder>", "where results, report and cache go", "out/bench")
-    .option("--limit <n>", "at most so many items of each part", values.positive)
+    .option(
+      "--limit <n>",
+      "at most so many items of each part; with --experiment, so many scenes of each kind",
+      values.positive,
+    )
     .option(
       "--seeds <n>",
       "how often each item is done, with the seeds 0, 1, … (default: 1)",

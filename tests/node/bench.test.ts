@@ -1,7 +1,8 @@
 /** `emilie bench` on the shipped checkpoint and dataset, small: two items, two turns, two steps. */
+import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDataset } from "../../src/bench/datasets/index.node.ts";
 import { METHODS } from "../../src/bench/methods/index.ts";
@@ -14,6 +15,7 @@ import { loadModel } from "../../src/models/load.node.ts";
 import type { EditModel } from "../../src/models/model.ts";
 import { emilie } from "./command-line.ts";
 
+const root = resolve(import.meta.dirname, "../..");
 let folder: string;
 let model: EditModel;
 let dataset: BenchDataset;
@@ -205,6 +207,37 @@ describe("emilie bench", () => {
     const results = parseResults(JSON.parse(await readFile(join(folder, "line/results.json"), "utf8")));
     expect(results.command).toEqual(["--out", "line", ...args, "--resume", "--json"]);
     expect(results.methods.map(({ settings }) => settings.steps)).toEqual([1, 1]);
+  });
+
+  it("stops by Ctrl-C, keeps what is finished, and goes on from there", { timeout: 300_000 }, async () => {
+    const out = join(folder, "stopped");
+    const args = [
+      "bench",
+      "--limit",
+      "2",
+      "--turns",
+      "2",
+      "--parts",
+      "chains",
+      "--same-steps",
+      "2",
+      "--out",
+      out,
+    ];
+    const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...args], { cwd: root });
+    let said = "";
+    child.stderr.on("data", (text) => {
+      said += text;
+      // Two turns are one chain; the next one is under way.
+      if (said.includes("turn 2 of 8") && !child.killed) child.kill("SIGINT");
+    });
+    const code = await new Promise((done) => child.on("close", done));
+    expect(said).toMatch(/the same command goes on from there/);
+    expect(code).toBe(130);
+    const rest = JSON.parse((await emilie(...args, "--json")).stdout);
+    expect(rest.computed + rest.reused).toBe(8);
+    expect(rest.reused).toBeGreaterThanOrEqual(2);
+    expect(rest.computed).toBeGreaterThanOrEqual(2);
   });
 
   it("names what there is where something is not", async () => {
