@@ -76,6 +76,9 @@ export function paired(
   );
 }
 
+/** What is told of each kind of edit. */
+const KIND_METRICS = ["success", "psnr"];
+
 /** What every run's results.json holds. */
 export function standardAggregates(rows: readonly ResultRow[], methods: readonly string[]): Aggregate[] {
   const metrics = [...new Set(rows.flatMap((row) => Object.keys(row.metrics)))].sort();
@@ -93,6 +96,10 @@ export function standardAggregates(rows: readonly ResultRow[], methods: readonly
     for (const metric of names) {
       aggregates.push(...levels(own, methods, metric, group, null));
     }
+  }
+  for (const kind of new Set(rows.flatMap((row) => row.kind ?? []))) {
+    const own = rows.filter((row) => row.kind === kind);
+    for (const metric of KIND_METRICS) aggregates.push(...levels(own, methods, metric, `kind:${kind}`, null));
   }
   const wholeChains = new Set(["all", ...rows.flatMap((row) => row.part ?? [])]);
   for (const [group, own] of byGroup) {

@@ -6,7 +6,9 @@ import { type Command, InvalidArgumentError } from "commander";
 import { openDataset } from "../bench/datasets/index.node.ts";
 import { EXPERIMENTS } from "../bench/experiments/index.ts";
 import { METHODS } from "../bench/methods/index.ts";
+import { writeReport } from "../bench/report/index.node.ts";
 import { type BenchProgress, type BenchRun, runBench } from "../bench/run.node.ts";
+import { openScorer } from "../bench/scorers/index.node.ts";
 import type { Aggregate, BenchDataset, BenchMethod, Scorer, SettingsMode } from "../bench/types.ts";
 import { isEmilieError } from "../errors.ts";
 import { resolveOptions } from "../method/edit.ts";
@@ -82,7 +84,11 @@ export function addBench(program: Command, context: Context): void {
       "all methods take as many steps with one sampler, the checkpoint's own",
       values.steps,
     )
-    .option("--scorers <name=folder>", "networks that score too, as in clip=FOLDER,dino=FOLDER", list)
+    .option(
+      "--scorers <models>",
+      "networks that score too (CLIP, BLIP-ITM, DINO): picturebook-clip, folders, or names in the hub's cache",
+      list,
+    )
     .option("--experiment <name>", "a named experiment (see below): it chooses items, methods and seeds")
     .option("--resume", "go on with what is in --out; this is what happens in any case")
     .option("--json", "print one JSON document on stdout and nothing else")
@@ -142,8 +148,9 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
         EXIT.stopped,
       );
     });
-    // The report goes here: await writeReport(run.results, flags.out);
-    sayResults(run, methods, flags.out, output);
+    output.note("Writing the report …");
+    const report = await writeReport(run.results, flags.out, { dataset });
+    sayResults(run, methods, report, output);
   } finally {
     for (const scorer of scorers) await scorer.dispose();
     await model.dispose();
@@ -156,10 +163,16 @@ function withoutFolders(word: string): string {
   return name + (isAbsolute(value) ? basename(value) : value);
 }
 
-/** Scorers are opened here: "clip=FOLDER" → a Scorer. */
-async function openScorers(words: readonly string[]): Promise<Scorer[]> {
-  if (words.length === 0) return [];
-  throw new UsageError(`There is no scorer ${words[0]!.split("=")[0]}.`);
+/** One after the other; those that were opened are freed if another one cannot be. */
+async function openScorers(names: readonly string[]): Promise<Scorer[]> {
+  const scorers: Scorer[] = [];
+  try {
+    for (const name of names) scorers.push(await openScorer(name));
+  } catch (error) {
+    for (const scorer of scorers) await scorer.dispose();
+    throw error;
+  }
+  return scorers;
 }
 
 function named<T>(name: string | undefined, all: Readonly<Record<string, T>>, what: string): T | undefined {
@@ -232,7 +245,7 @@ const TOLD: readonly (readonly [metric: string, title: string, digits: number])[
 function sayResults(
   { results, computed, reused }: BenchRun,
   methods: readonly BenchMethod[],
-  out: string,
+  report: string,
   output: Output,
 ): void {
   const of = (metric: string, method: string): Aggregate | undefined =>
@@ -260,16 +273,14 @@ function sayResults(
     ...methods.map(({ name }) => [name, ...told.map(([metric, , digits]) => number(metric, name, digits))]),
   ]);
   output.say("\nIn brackets: 95 % intervals, bootstrap over items. Errors are against the true pictures.");
-  output.say(
-    `${formatCount(computed)} turns computed, ${formatCount(reused)} from the cache → ${join(out, "results.json")}`,
-  );
+  output.say(`${formatCount(computed)} turns computed, ${formatCount(reused)} from the cache → ${report}`);
   const { aggregates, rows, ...facts } = results;
   output.document({
     ...facts,
     computed,
     reused,
     aggregates,
-    out,
+    report,
     rows: rows.length,
     warnings: output.warnings,
   });
