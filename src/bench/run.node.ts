@@ -1,5 +1,5 @@
 /** `emilie bench`, without its command line: methods × items × seeds, computed where the cache has nothing, scored, written. */
-import { cpus, release } from "node:os";
+import { cpus } from "node:os";
 import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../models/model.ts";
 import { publicModelName } from "../models/open.node.ts";
@@ -180,7 +180,7 @@ function throwIfStopped(signal?: AbortSignal): void {
 function environment(): BenchResults["environment"] {
   return {
     node: process.version,
-    system: `${process.platform} ${process.arch} ${release()}`,
+    system: `${process.platform} ${process.arch}`,
     processor: cpus()[0]?.model.trim() ?? "unknown",
     processors: cpus().length,
     peakMemoryMB: Math.round(process.resourceUsage().maxRSS / 1024),
