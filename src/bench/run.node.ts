@@ -10,7 +10,15 @@ import { BenchFiles } from "./files.node.ts";
 import { writeResults } from "./results.node.ts";
 import { scoreChain } from "./score.node.ts";
 import { standardAggregates } from "./standard-aggregates.ts";
-import type { BenchDataset, BenchMethod, BenchResults, ResultRow, Scorer, SettingsMode } from "./types.ts";
+import type {
+  Aggregate,
+  BenchDataset,
+  BenchMethod,
+  BenchResults,
+  ResultRow,
+  Scorer,
+  SettingsMode,
+} from "./types.ts";
 
 export interface BenchPlan {
   readonly model: EditModel;
@@ -98,11 +106,24 @@ export async function runBench(plan: BenchPlan): Promise<BenchRun> {
       reference: method.reference,
       settings: settings.get(method)!,
     })),
-    aggregates: [...standardAggregates(rows, names), ...(plan.experiment?.aggregates?.(rows, names) ?? [])],
+    aggregates: allAggregates(rows, names, plan.experiment),
     rows,
   });
   await writeResults(results, out);
   return { results, computed, reused: rows.length - computed };
+}
+
+/** An experiment's own table stands in place of the standard one of the same name. */
+function allAggregates(
+  rows: readonly ResultRow[],
+  names: readonly string[],
+  experiment: BenchPlan["experiment"],
+): readonly Aggregate[] {
+  const own = experiment?.aggregates?.(rows, names) ?? [];
+  const table = ({ metric, group, method, against }: Aggregate) =>
+    JSON.stringify([metric, group, method, against]);
+  const replaced = new Set(own.map(table));
+  return [...standardAggregates(rows, names).filter((one) => !replaced.has(table(one))), ...own];
 }
 
 /** Six digits are more than any of these numbers is worth, and halve the file. */

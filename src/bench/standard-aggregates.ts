@@ -2,8 +2,8 @@
 import { estimate, type Sample, slope } from "./aggregate.ts";
 import type { Aggregate, Estimate, ResultRow } from "./types.ts";
 
-/** What all others are measured against, where it is among the methods. */
-export const BASELINE = "image-iteration";
+/** What all others are measured against: the first of these that is among the methods. */
+const BASELINES = ["image-iteration", "image-iteration-masked"];
 
 /** Also told turn by turn. */
 const CURVES = ["success", "collapsed", "l2", "psnr", "psnr.outside", "ssim", "sharpness", "changed.outside"];
@@ -52,13 +52,17 @@ export function compareMethods(
   samplesOf: SamplesOf,
 ): Aggregate[] {
   const samples = new Map(methods.map((method) => [method, samplesOf(method)]));
+  const baseline = BASELINES.find((name) => methods.includes(name));
   return methods.flatMap((method) => {
     const level = estimate(samples.get(method)!);
     if (!level) return [];
-    const difference = method === BASELINE ? undefined : paired(samples.get(method)!, samples.get(BASELINE));
+    const difference =
+      baseline === undefined || method === baseline
+        ? undefined
+        : paired(samples.get(method)!, samples.get(baseline));
     return [
       { ...named, method, estimate: level },
-      ...(difference ? [{ ...named, method, estimate: difference, against: BASELINE }] : []),
+      ...(difference ? [{ ...named, method, estimate: difference, against: baseline }] : []),
     ];
   });
 }

@@ -76,11 +76,11 @@ describe("the experiments", () => {
     const items = await itemsOf("mask-quality", 1);
     expect(items).toHaveLength(16);
     const whole = await readPicture(items[0]!.turns[0]!.mask!);
-    for (const { id, part, turns } of items.slice(1)) {
+    for (const { id, turns } of items.slice(1)) {
       const worse = await readPicture(turns[0]!.mask!);
       const red = ({ data }: { data: Uint8ClampedArray }) =>
         data.filter((_, i) => i % 4 === 0).map((v) => v / 255);
-      expect(Math.abs(overlap(red(worse), red(whole)) - Number(part!.split("@")[1])), id).toBeLessThan(0.06);
+      expect(Math.abs(overlap(red(worse), red(whole)) - Number(id.split("@")[1])), id).toBeLessThan(0.06);
       expect(turns[0]!.changeMask).toBe(items[0]!.turns[0]!.changeMask);
     }
   });
@@ -152,10 +152,10 @@ describe("a small run", () => {
 });
 
 it("areas under the curves of mask quality are those of the numbers", () => {
-  const row = (part: string, missed: number): ResultRow => ({
+  const row = (name: string, missed: number): ResultRow => ({
     method: "emilie",
-    item: `chains-00~${part}`,
-    part,
+    item: `chains-00~${name}`,
+    part: name.split("@")[0]!,
     seed: 0,
     turn: 1,
     instruction: "make the walls blue",
@@ -180,5 +180,15 @@ it("areas under the curves of mask quality are those of the numbers", () => {
   expect(area("auc.missed", "dilate")).toBe(0);
   expect(area("auc.leak", "dilate")).toBeCloseTo(0.1, 12);
   expect(area("auc.rmse", "erode")).toBeCloseTo(0.2, 12);
-  expect(area("mask.missed", "erode@0.4")).toBe(1);
+  const curve = (metric: string, group: string) =>
+    found
+      .filter((a) => a.metric === metric && a.group === group)
+      .map(({ turn, estimate }) => [turn, estimate.value]);
+  expect(curve("missed", "erode")).toEqual([
+    [100, 0],
+    [80, 0.3],
+    [60, 0.6],
+    [40, 1],
+  ]);
+  expect(curve("leak", "shift")).toEqual([[100, 0.1]]);
 });

@@ -1,11 +1,11 @@
 /**
  * Question 2, with masks that are not good: too large, too small, beside, unsteady, with gaps, at an overlap (intersection
- * over union) from 1 to 0.4 with the mask that the dataset gives. Part and group say which: "dilate@0.6".
+ * over union) from 1 to 0.4 with the mask that the dataset gives.
  *
- * What is missed is the squared error left inside the change mask, as a share of what was to change, 1 at most; what leaks is
- * the root mean squared error outside of it. Curves are both against the overlap, or one against the other; the areas
- * ("auc.missed", "auc.leak", and "auc.rmse" of the whole picture, which counts both in one unit) are mean heights over the
- * overlap from 0.4 to 1, by kind of damage ("dilate") and over all kinds ("all").
+ * "missed" is the squared error left inside the change mask, as a share of what was to change, 1 at most; "leak" is the root
+ * mean squared error outside of it. In both curves a damage is the group, and 100 times the overlap stands where others have
+ * the turn. The areas ("auc.missed", "auc.leak", and "auc.rmse" of the whole picture, which counts both in one unit) are mean
+ * heights over the overlap from 0.4 to 1, by damage and over all.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -22,7 +22,8 @@ import { alone, firstOf, isLocal, turnsThat } from "./items.ts";
 
 const SCENES = 20;
 const OVERLAPS = [0.8, 0.6, 0.4];
-const WHOLE = "whole@1";
+/** The part of what has its own mask; it begins every curve. */
+const WHOLE = "whole";
 
 async function saved(mask: Mask, folder: string): Promise<string> {
   const name = createHash("sha256")
@@ -43,17 +44,17 @@ async function damaged(item: BenchItem, scene: number, folder: string): Promise<
   if (!one) return [];
   const [turn] = one.turns;
   const mask = maskFromPicture(await readPicture(turn!.mask!));
-  const under = async (part: string, file: string): Promise<BenchItem> => ({
+  const under = (part: string, iou: number, file: string): BenchItem => ({
     ...one,
-    id: `${item.id}~${part}`,
+    id: `${item.id}~${part}@${iou}`,
     part,
     turns: [{ ...turn!, mask: file }],
   });
-  const items = [await under(WHOLE, turn!.mask!)];
+  const items = [under(WHOLE, 1, turn!.mask!)];
   for (const damage of DAMAGES) {
     for (const iou of OVERLAPS) {
       const worse = damageMask(mask, damage, iou, scene);
-      items.push(await under(`${damage}@${iou}`, await saved(worse, folder)));
+      items.push(under(damage, iou, await saved(worse, folder)));
     }
   }
   return items;
@@ -66,28 +67,33 @@ const HEIGHTS: Readonly<Record<string, (row: ResultRow) => number | null | undef
   rmse: ({ metrics }) => metrics.l2 && Math.sqrt(metrics.l2),
 };
 
-/** Areas for each scene and seed, then their means; and the curves themselves by part. */
+const overlapOf = ({ item }: ResultRow): number => Number(item.split("@")[1]);
+const belongs = ({ part }: ResultRow, damage: Damage): boolean => part === damage || part === WHOLE;
+
+/** Both curves by damage, and the areas under them: for each scene and seed, then their means. */
 export function maskQualityAggregates(rows: readonly ResultRow[], methods: readonly string[]): Aggregate[] {
-  return Object.entries(HEIGHTS).flatMap(([name, height]) => {
-    const parts = [...new Set(rows.flatMap(({ part }) => part ?? []))];
-    const curves = parts.flatMap((part) =>
-      compareMethods(methods, { metric: `mask.${name}`, group: part, turn: null }, (method) =>
-        rows
-          .filter((row) => row.method === method && row.part === part)
-          .flatMap((row) => {
-            const value = height(row);
-            if (typeof value !== "number") return [];
+  const curves = ["missed", "leak"].flatMap((metric) =>
+    DAMAGES.flatMap((group) =>
+      [1, ...OVERLAPS].flatMap((iou) =>
+        compareMethods(methods, { metric, group, turn: Math.round(100 * iou) }, (method) =>
+          rows.flatMap((row) => {
+            const value = HEIGHTS[metric]!(row);
+            const counts = row.method === method && belongs(row, group) && overlapOf(row) === iou;
+            if (!counts || typeof value !== "number") return [];
             return { cluster: clusterOf(row), pair: `${row.item} ${row.seed}`, value };
           }),
+        ),
       ),
-    );
-    const areas = [...DAMAGES, "all" as const].flatMap((group) =>
+    ),
+  );
+  const areas = Object.entries(HEIGHTS).flatMap(([name, height]) =>
+    [...DAMAGES, "all" as const].flatMap((group) =>
       compareMethods(methods, { metric: `auc.${name}`, group, turn: null }, (method) =>
         areaSamples(rows, method, group === "all" ? DAMAGES : [group], height),
       ),
-    );
-    return [...curves, ...areas];
-  });
+    ),
+  );
+  return [...curves, ...areas];
 }
 
 /** One area for each kind of damage, scene and seed. */
@@ -101,12 +107,10 @@ function areaSamples(
   for (const row of rows) {
     const y = row.method === method ? height(row) : undefined;
     if (typeof y !== "number") continue;
-    const [kind, iou] = row.part!.split("@");
-    // The whole mask begins every curve.
-    for (const damage of damages.filter((one) => row.part === WHOLE || one === kind)) {
+    for (const damage of damages.filter((one) => belongs(row, one))) {
       const key = `${clusterOf(row)} ${row.seed} ${damage}`;
       const curve = points.get(key) ?? { cluster: clusterOf(row), points: [] };
-      curve.points.push({ x: Number(iou), y });
+      curve.points.push({ x: overlapOf(row), y });
       points.set(key, curve);
     }
   }
