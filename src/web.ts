@@ -28,6 +28,7 @@ export type {
   UNetInput,
 } from "./models/model.ts";
 export type { MemoryMode } from "./models/session-cache.ts";
+export type { Device } from "./runtime/engine.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";
 export type { Denoise, NoiseLevel, Sampler, SamplerOptions, Schedule, StepEvent } from "./samplers/types.ts";
 export type { Drift, InsideOutside } from "./session/drift.ts";

@@ -2,6 +2,7 @@
  * The one contract between the method and a checkpoint. Everything the method knows about an editor is here; what
  * differs between families (scale of the condition, prediction type, number of text encoders) is a value, not a branch.
  */
+import type { Device } from "../runtime/engine.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** How the UNet's raw output is read: ε̂, v̂ = a·ε − s·x₀, or x̂₀ itself. */
@@ -66,6 +67,8 @@ export interface EditModel {
   countTokens(text: string): { readonly tokens: number; readonly limit: number };
   /** The raw UNet output for each input at one timestep. Inputs run one after the other or batched, as the device likes. */
   unet(inputs: readonly UNetInput[], timestep: number, options?: CallOptions): Promise<Tensor[]>;
+  /** Where the networks run ("cpu", "wasm", "webgpu"), as of the last that ran; undefined before the first. */
+  readonly device?: Device;
   /** How often each network ran, for tests of the invariants and for cost tables. */
   readonly calls: Readonly<{ encodeImage: number; decodeLatent: number; encodeText: number; unet: number }>;
   /** Frees the sessions and the worker. Further calls reject with code "disposed". */

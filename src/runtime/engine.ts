@@ -20,6 +20,8 @@ export interface ExternalFile {
 
 export interface SessionOptions {
   readonly files?: readonly ExternalFile[];
+  /** The same graph in the plain dialect, for WebGPU. */
+  readonly plain?: Uint8Array;
   /** Folder that the locations in the graph are relative to, for a runtime that opens files itself. */
   readonly root?: string;
   /**
@@ -35,7 +37,18 @@ export interface Session {
   release(): Promise<void>;
 }
 
+/** Where networks run: "cpu" natively, "wasm" on the processor in a browser, "webgpu" on the graphics card. */
+export interface Device {
+  readonly name: "cpu" | "wasm" | "webgpu";
+  /** Why it is not the graphics card, where that was tried first. */
+  readonly reason?: string;
+}
+
 export interface Engine {
+  /** Whether sessions are to be given SessionOptions.plain. */
+  readonly wantsPlain?: boolean;
+  /** Where the last session was made or run; undefined before the first. */
+  readonly device?: Device;
   /** Calls are carried out one after the other, in the order in which they were made. */
   createSession(model: Uint8Array, options?: SessionOptions): Promise<Session>;
   /** Ends the worker. Pending and later calls reject with code "disposed". */

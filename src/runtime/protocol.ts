@@ -1,7 +1,7 @@
 /** The messages between an engine and its worker: one answer for every request, in order. */
 import type { ErrorCode } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Feeds, SessionOptions } from "./engine.ts";
+import type { Device, Feeds, SessionOptions } from "./engine.ts";
 
 export type Request =
   | { readonly kind: "create"; readonly model: Uint8Array; readonly options: SessionOptions }
@@ -17,6 +17,8 @@ export interface AnswerMessage {
   readonly id: number;
   readonly session?: number;
   readonly outputs?: Record<string, Tensor>;
+  /** Where that was done. */
+  readonly device?: Device;
   /** An EmilieError loses its class on the way, so it travels as its parts. */
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 }

@@ -224,6 +224,7 @@ export class PageBackend implements Backend {
     onLoading?.("Loading picturebook", Math.min(1, this.#fetched.bytes / total));
     this.#model ??= loadModel(`${this.#base}models/picturebook`, {
       id: "picturebook",
+      device: "auto",
       fetch: modelFetch((bytes) => {
         this.#fetched.bytes += bytes;
         this.#fetched.listener(this.#fetched.bytes);
