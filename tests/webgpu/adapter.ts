@@ -2,4 +2,3 @@
 const { gpu } = navigator as { readonly gpu?: GPU };
 export const adapter = (await gpu?.requestAdapter()) ?? null;
 if (!adapter) console.log("Skipped: this browser offers no WebGPU adapter.");
-else console.log(adapter.info.vendor, adapter.info.description, [...adapter.features].join(), adapter.info.subgroupMinSize, adapter.limits.maxStorageBufferBindingSize);

@@ -90,8 +90,8 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
       )}
       <p className="muted">{model.cannot}</p>
       {chosen && device && (
-        <p className="muted" title={device.reason}>
-          Computed on the {device.gpu ? "GPU" : "processor"}.
+        <p className="muted">
+          {device.gpu ? "Computed on the graphics card." : "Computed on the processor."} {device.reason}
         </p>
       )}
       {model.unavailable && !model.pull && <p className="unavailable">{model.unavailable}</p>}
