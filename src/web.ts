@@ -21,6 +21,7 @@ export { type Relevance, type RelevanceOptions, relevance } from "./method/relev
 export { loadModel, type WebLoadOptions } from "./models/load.web.ts";
 export type {
   CallOptions,
+  Device,
   EditDefaults,
   EditModel,
   PredictionType,
@@ -28,7 +29,6 @@ export type {
   UNetInput,
 } from "./models/model.ts";
 export type { MemoryMode } from "./models/session-cache.ts";
-export type { Device } from "./runtime/engine.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";
 export type { Denoise, NoiseLevel, Sampler, SamplerOptions, Schedule, StepEvent } from "./samplers/types.ts";
 export type { Drift, InsideOutside } from "./session/drift.ts";

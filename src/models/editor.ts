@@ -8,7 +8,7 @@ import type { CheckpointSource } from "../checkpoint/source.ts";
 import type { WeightStorage } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
 import type { Dialect, Graph } from "../graph/graph.ts";
-import type { Device, Engine, Feeds } from "../runtime/engine.ts";
+import type { Engine, Feeds } from "../runtime/engine.ts";
 import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "./autoencoder-kl.ts";
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
@@ -17,6 +17,7 @@ import { requireFinite } from "./finite.ts";
 import { matchLoras } from "./loras.ts";
 import type {
   CallOptions,
+  Device,
   EditDefaults,
   EditModel,
   PredictionType,

@@ -2,7 +2,6 @@
  * The one contract between the method and a checkpoint. Everything the method knows about an editor is here; what
  * differs between families (scale of the condition, prediction type, number of text encoders) is a value, not a branch.
  */
-import type { Device } from "../runtime/engine.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** How the UNet's raw output is read: ε̂, v̂ = a·ε − s·x₀, or x̂₀ itself. */
@@ -30,6 +29,13 @@ export interface UNetInput {
 export interface CallOptions {
   /** Stops before the network runs, with code "aborted". */
   readonly signal?: AbortSignal;
+}
+
+/** Where networks run: "cpu" natively, "wasm" on the processor in a browser, "webgpu" on the graphics card. */
+export interface Device {
+  readonly name: "cpu" | "wasm" | "webgpu";
+  /** Why it is not the graphics card, where that was tried first. */
+  readonly reason?: string;
 }
 
 /** A checkpoint that edits: loadModel makes one. */

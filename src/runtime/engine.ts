@@ -2,6 +2,7 @@
  * What the models ask of a runtime: sessions made of an ONNX graph and the files its weights are in. Implementations
  * run in a worker (node.ts, web.ts), because ONNX Runtime's create and run block the thread they are called on.
  */
+import type { Device } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Token ids and other integers. */
@@ -35,13 +36,6 @@ export interface Session {
   /** All outputs by name. Rejects with code "runtime.failed". */
   run(feeds: Feeds): Promise<Record<string, Tensor>>;
   release(): Promise<void>;
-}
-
-/** Where networks run: "cpu" natively, "wasm" on the processor in a browser, "webgpu" on the graphics card. */
-export interface Device {
-  readonly name: "cpu" | "wasm" | "webgpu";
-  /** Why it is not the graphics card, where that was tried first. */
-  readonly reason?: string;
 }
 
 export interface Engine {

@@ -1,7 +1,8 @@
 /** The messages between an engine and its worker: one answer for every request, in order. */
 import type { ErrorCode } from "../errors.ts";
+import type { Device } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Device, Feeds, SessionOptions } from "./engine.ts";
+import type { Feeds, SessionOptions } from "./engine.ts";
 
 export type Request =
   | { readonly kind: "create"; readonly model: Uint8Array; readonly options: SessionOptions }

@@ -1,8 +1,9 @@
 /** The worker's side: sessions of ONNX Runtime, asked for by messages and answered in order. */
 import type { InferenceSession, Tensor as OrtTensor, TypedTensor } from "onnxruntime-node";
 import { EmilieError, isEmilieError } from "../errors.ts";
+import type { Device } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Device, Feeds, SessionOptions } from "./engine.ts";
+import type { Feeds, SessionOptions } from "./engine.ts";
 import type { AnswerMessage, Request, RequestMessage } from "./protocol.ts";
 
 /** The part of onnxruntime-common that both runtimes share. */
