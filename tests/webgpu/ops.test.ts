@@ -11,6 +11,8 @@ import { adapter } from "./adapter.ts";
 
 /** Relative L2; fp32 rounds to 1e-6, and a wrong operator was off by 1e-2. */
 const BAR = 1e-4;
+/** WGSL allows a sine an error of 2⁻¹¹ within a turn, and promises nothing beyond. */
+const SINE_BAR = 1e-3;
 
 /** Makes a constant of that shape, different from the one before. */
 type Constant = (shape: readonly number[]) => Value;
@@ -178,9 +180,9 @@ describe.skipIf(!adapter)("on WebGPU", () => {
   const webgpu = createWebEngine({ device: "webgpu" });
   afterAll(() => Promise.all([wasm.dispose(), webgpu.dispose()]));
 
-  it.each(cases)("%s", async (_, shape, build) => {
+  it.each(cases)("%s", async (name, shape, build) => {
     const expected = await run(wasm, "fused", shape, build);
     const actual = await run(webgpu, "plain", shape, build);
-    expect(relativeError(actual, expected)).toBeLessThan(BAR);
+    expect(relativeError(actual, expected)).toBeLessThan(name.startsWith("sine") ? SINE_BAR : BAR);
   });
 });

@@ -8,6 +8,7 @@ import {
   openSession,
   openStoredSession,
   type Picture,
+  pngFile,
   preview,
   readPicture,
   readSessionFile,
@@ -206,6 +207,7 @@ export class PageBackend implements Backend {
   }
 
   async exportPicture(id: string, node: string, format: PictureFormat, quality: number): Promise<Blob> {
+    if (format === "png") return pngFile(this.#current(id).session, { node: this.#node(node) });
     return encodePicture(await this.picture(id, node), format, quality);
   }
 
