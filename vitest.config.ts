@@ -53,7 +53,7 @@ export default defineConfig({
           name: "studio",
           include: ["studio/tests/**/*.test.ts"],
           environment: "node",
-          testTimeout: 600_000,
+          testTimeout: 1_800_000,
           hookTimeout: 120_000,
           bail: 1,
         },
@@ -75,7 +75,7 @@ export default defineConfig({
         test: {
           name: "webgpu",
           include: ["tests/webgpu/**/*.test.ts"],
-          testTimeout: 600_000,
+          testTimeout: 1_800_000,
           browser: inChromium([
             "--enable-unsafe-webgpu",
             "--use-webgpu-adapter=swiftshader",

@@ -237,6 +237,14 @@ describe("the studio, without a server", () => {
     expect(await head()).toBe(at);
   });
 
+  it("is one tab's at a time", async () => {
+    const second = await page.context().newPage();
+    await second.goto(page.url());
+    await second.getByText("This session is open in another tab").waitFor();
+    expect(await second.locator(".stage").count()).toBe(0);
+    await second.close();
+  });
+
   it("exports a session that Node opens and computes again", async () => {
     await page.locator(".node").first().click();
     const { name, path } = await save("Save session");
