@@ -3,6 +3,38 @@ import { defineConfig } from "vitest/config";
 
 const chromium = process.env.CHROMIUM_PATH;
 
+/** The page is served with these two headers so that onnxruntime-web may use threads. */
+const headers = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+/** Known from the start: a dependency that Vite first meets in a worker would reload the page in mid-test. */
+const optimizeDeps = {
+  include: [
+    "@bufbuild/protobuf/wire",
+    "@huggingface/tokenizers",
+    "fast-check",
+    "onnxruntime-web/wasm",
+    "zod",
+  ],
+};
+
+function inChromium(args: readonly string[]) {
+  return {
+    enabled: true,
+    headless: true,
+    screenshotFailures: false,
+    provider: playwright({
+      launchOptions: {
+        ...(chromium ? { executablePath: chromium } : {}),
+        args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", ...args],
+      },
+    }),
+    instances: [{ browser: "chromium" as const }],
+  };
+}
+
 export default defineConfig({
   test: {
     projects: [
@@ -21,50 +53,34 @@ export default defineConfig({
           name: "studio",
           include: ["studio/tests/**/*.test.ts"],
           environment: "node",
-          testTimeout: 300_000,
+          testTimeout: 1_800_000,
           hookTimeout: 120_000,
           bail: 1,
         },
       },
       {
-        // The page is served with these two headers so that onnxruntime-web may use threads.
-        server: {
-          headers: {
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Embedder-Policy": "require-corp",
-          },
-        },
-        // Known from the start: a dependency that Vite first meets in a worker would reload the page in mid-test.
-        optimizeDeps: {
-          include: [
-            "@bufbuild/protobuf/wire",
-            "@huggingface/tokenizers",
-            "fast-check",
-            "onnxruntime-web/wasm",
-            "zod",
-          ],
-        },
+        server: { headers },
+        optimizeDeps,
         test: {
           name: "browser",
           include: ["tests/browser/**/*.test.ts"],
           testTimeout: 180_000,
-          browser: {
-            enabled: true,
-            headless: true,
-            screenshotFailures: false,
-            provider: playwright({
-              launchOptions: {
-                ...(chromium ? { executablePath: chromium } : {}),
-                args: [
-                  "--no-sandbox",
-                  "--disable-gpu",
-                  "--disable-background-networking",
-                  "--disable-component-update",
-                ],
-              },
-            }),
-            instances: [{ browser: "chromium" }],
-          },
+          browser: inChromium(["--disable-gpu"]),
+        },
+      },
+      {
+        // WebGPU, computed in software where there is no graphics card: npm run test:webgpu.
+        server: { headers },
+        optimizeDeps: { include: [...optimizeDeps.include, "onnxruntime-web/webgpu"] },
+        test: {
+          name: "webgpu",
+          include: ["tests/webgpu/**/*.test.ts"],
+          testTimeout: 1_800_000,
+          browser: inChromium([
+            "--enable-unsafe-webgpu",
+            "--use-webgpu-adapter=swiftshader",
+            "--enable-features=Vulkan",
+          ]),
         },
       },
     ],

@@ -25,6 +25,7 @@ export { type Relevance, type RelevanceOptions, relevance } from "./method/relev
 export { type LoadOptions, type LoraOption, loadModel } from "./models/load.node.ts";
 export type {
   CallOptions,
+  Device,
   EditDefaults,
   EditModel,
   PredictionType,

@@ -21,6 +21,7 @@ export { type Relevance, type RelevanceOptions, relevance } from "./method/relev
 export { loadModel, type WebLoadOptions } from "./models/load.web.ts";
 export type {
   CallOptions,
+  Device,
   EditDefaults,
   EditModel,
   PredictionType,
@@ -37,6 +38,7 @@ export type {
   EditScriptSettings,
   EditScriptStep,
 } from "./session/edit-script.ts";
+export { type PngFileOptions, pngFile } from "./session/export.web.ts";
 export { type PreviewOptions, preview } from "./session/preview.ts";
 export type { Recipe, RecipeRegion } from "./session/recipe.ts";
 export type { RelevanceMap, RelevanceMapOptions } from "./session/relevance-map.ts";

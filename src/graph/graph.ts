@@ -42,6 +42,12 @@ export interface NodeSpec {
 export const MICROSOFT = "com.microsoft";
 const OPSETS = { "": 20, [MICROSOFT]: 1 };
 
+/**
+ * Which operators the functions of ops.ts write. "fused" has the contrib ops that the CPU provider runs fastest; "plain"
+ * has several standard ones in the place of those that onnxruntime-web's WebGPU provider gets wrong. Both are the same function.
+ */
+export type Dialect = "fused" | "plain";
+
 /** Larger constants are not compared: what repeats are shapes, ones and zeros. */
 const SHARED_BYTES = 4096;
 
@@ -55,7 +61,10 @@ export class Graph {
   readonly #bytes = new Map<string, number>();
   #flops = 0;
 
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    readonly dialect: Dialect = "fused",
+  ) {}
 
   /** 2 × multiply-accumulates of every convolution, matrix product and attention; elementwise work is not counted. */
   get flops(): number {

@@ -1,9 +1,10 @@
 /** Every op, run by the real runtime, against the definition written out in plain loops. */
-import { afterAll, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import type { Engine, IntTensor } from "../runtime/engine.ts";
 import { createNodeEngine } from "../runtime/node.ts";
+import { relativeError } from "../tensor/ops.ts";
 import { sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
-import { Graph, type Site, type Value } from "./graph.ts";
+import { type Dialect, Graph, type Site, type Value } from "./graph.ts";
 import * as ops from "./ops.ts";
 
 const engine: Engine = createNodeEngine({ threads: 1 });
@@ -20,8 +21,9 @@ function wave(shape: readonly number[], phase = 0): Tensor {
 async function run(
   inputs: Readonly<Record<string, Tensor | IntTensor>>,
   build: (at: Site, values: Readonly<Record<string, Value>>) => Value,
+  dialect?: Dialect,
 ): Promise<Tensor> {
-  const graph = new Graph("op");
+  const graph = new Graph("op", dialect);
   const values = Object.fromEntries(
     Object.entries(inputs).map(([name, { data, shape }]) => [
       name,
@@ -218,5 +220,41 @@ it("concat, gather, mul and reshape", async () => {
   expectValues(await run({ a, c }, (at, v) => ops.reshape(at, ops.mul(at, v.a!, v.c!), [3, 2])), (i, j) => {
     const n = 2 * i + j;
     return a.data[n]! * c.data[Math.floor(n / 3)]!;
+  });
+});
+
+describe("the plain dialect is the same function", () => {
+  async function expectSame(
+    inputs: Readonly<Record<string, Tensor>>,
+    build: (at: Site, values: Readonly<Record<string, Value>>) => Value,
+    bar = 1e-6,
+  ): Promise<void> {
+    const [fused, plain] = [await run(inputs, build), await run(inputs, build, "plain")];
+    expect(relativeError(plain, fused)).toBeLessThan(bar);
+  }
+
+  it("of a convolution with a residual", async () => {
+    const inputs = { x: wave([1, 3, 6, 5]), w: wave([2, 3, 3, 3], 1), r: wave([1, 2, 6, 5], 2) };
+    const options = { padding: [1, 1, 1, 1] } as const;
+    await expectSame(inputs, (at, v) => ops.conv2d(at, v.x!, v.w!, null, { ...options, residual: v.r! }));
+  });
+
+  it.each([
+    ["to a text", 5, 7, false],
+    ["to what came before", 9, 9, true],
+    ["of so many tokens that their scores are computed in parts", 4200, 4200, false],
+    ["of as many to what came before", 4200, 4200, true],
+  ])("of attention %s", async (_, tokens, keys, causal) => {
+    const [q, k, v] = [wave([tokens, 4]), wave([keys, 4], 1), wave([keys, 4], 2)];
+    await expectSame({ q, k, v }, (at, t) => ops.attention(at, t.q!, t.k!, t.v!, { heads: 1, causal }), 1e-5);
+  });
+
+  it("of the sine and cosine of many turns", async () => {
+    const angle = tensor([-1000, -3.2, -0.1, 0, 1.5, 3.2, 99.9, 981, 999], [9]);
+    for (const op of ["Sin", "Cos"] as const) {
+      await expectSame({ angle }, (at, v) => ops.unary(at, op, v.angle!), 1e-5);
+      const y = await run({ angle }, (at, v) => ops.unary(at, op, v.angle!), "plain");
+      expectValues(y, (i) => (op === "Sin" ? Math.sin : Math.cos)(angle.data[i]!));
+    }
   });
 });

@@ -1,6 +1,7 @@
 /**
- * The operators that the models use, each in the form that ONNX Runtime's CPU provider runs fastest. Shapes are checked
- * here; what a dimension means is written beside each function.
+ * The operators that the models use, each in the form that ONNX Runtime's CPU provider runs fastest, or, in the plain
+ * dialect, in one that its WebGPU provider gets right. Shapes are checked here; what a dimension means is written beside
+ * each function.
  */
 import { sizeOf } from "../tensor/tensor.ts";
 import { broadcast, expectShape, fail, MICROSOFT, type Site, sameSize, type Value } from "./graph.ts";
@@ -13,8 +14,22 @@ export function mul(at: Site, a: Value, b: Value): Value {
   return at.graph.add(at, { op: "Mul", inputs: [a, b], shape: broadcast(at, a, b) });
 }
 
+/** Of angles; a shader's sine is good within a turn, and a timestep of 999 is 159 turns. */
 export function unary(at: Site, op: "Sin" | "Cos", x: Value): Value {
-  return at.graph.add(at, { op, inputs: [x], shape: x.shape });
+  const angle = at.graph.dialect === "plain" ? withinTurn(at, x) : x;
+  return at.graph.add(at, { op, inputs: [angle], shape: x.shape });
+}
+
+/** A whole turn, 2π, as a value of 8 bits, whose multiples are exact, and what is left. */
+const TURN = [6.28125, 2 * Math.PI - 6.28125] as const;
+
+/** x less its whole turns, the nearest number of them: from -π to π. */
+function withinTurn(at: Site, x: Value): Value {
+  const { graph } = at;
+  const times = (v: Value, factor: number) => mul(at, v, graph.constant([factor], [1]));
+  const nearest = add(at, times(x, 1 / (2 * Math.PI)), graph.constant([0.5], [1]));
+  const turns = graph.add(at, { op: "Floor", inputs: [nearest], shape: x.shape });
+  return TURN.reduce((rest, part) => add(at, rest, times(turns, -part)), x);
 }
 
 /** x·σ(x) */
@@ -43,15 +58,12 @@ export function reshape(at: Site, x: Value, shape: readonly number[]): Value {
   return at.graph.add(at, { op: "Reshape", inputs: [x, at.graph.ints(shape)], shape, type: x.type });
 }
 
-/** x [rows, columns] → [columns, rows] */
-export function transpose(at: Site, x: Value): Value {
-  const [rows = 0, columns = 0] = x.shape;
-  return at.graph.add(at, {
-    op: "Transpose",
-    inputs: [x],
-    shape: [columns, rows],
-    attributes: { perm: { ints: [1, 0] } },
-  });
+/** x with its axes put in another order; a matrix is turned over where none is given. */
+export function transpose(at: Site, x: Value, order: readonly number[] = [1, 0]): Value {
+  if (order.length !== x.shape.length)
+    fail(at, `${order.length} axes of ${x.shape.length} cannot be put in order`);
+  const shape = order.map((axis) => x.shape[axis]!);
+  return at.graph.add(at, { op: "Transpose", inputs: [x], shape, attributes: { perm: { ints: order } } });
 }
 
 export function concat(at: Site, values: readonly Value[], axis: number): Value {
@@ -145,6 +157,9 @@ export function conv2d(
   const w2 = Math.floor((w + left + right - kw) / stride) + 1;
   const shape = [1, out, h2, w2];
   if (residual) expectShape(at, "the convolution's residual", residual, shape);
+  if (residual && at.graph.dialect === "plain") {
+    return add(at, conv2d(at, x, weight, bias, { stride, padding }), residual);
+  }
   return at.graph.add(at, {
     // FusedConv is Conv with a fourth input that is added to the result.
     ...(residual ? { op: "FusedConv", domain: MICROSOFT } : { op: "Conv" }),
@@ -217,6 +232,8 @@ export function attention(at: Site, q: Value, k: Value, v: Value, options: Atten
   expectShape(at, "attention's keys", k, [keys, width]);
   expectShape(at, "attention's values", v, [keys, width]);
   if (options.keyMask) expectShape(at, "attention's mask of keys", options.keyMask, [1, keys]);
+  if (at.graph.dialect === "plain" && options.keyMask) fail(at, "the plain dialect has no mask of keys");
+  if (at.graph.dialect === "plain") return plainAttention(at, q, k, v, options);
   const result = at.graph.add(at, {
     op: "MultiHeadAttention",
     domain: MICROSOFT,
@@ -235,6 +252,56 @@ export function attention(at: Site, q: Value, k: Value, v: Value, options: Atten
     flops: 4 * tokens * keys * width,
   });
   return reshape(at, result, [tokens, width]);
+}
+
+/** Scores larger than this are computed for some of the queries at a time: a card binds no buffer without end. */
+const SCORE_BYTES = 64 << 20;
+
+/** The same by matrix products and a softmax: MultiHeadAttention is wrong on WebGPU where there are many keys. */
+function plainAttention(at: Site, q: Value, k: Value, v: Value, { heads, causal }: AttentionOptions): Value {
+  const [tokens = 0, width = 0] = q.shape;
+  const [keys = 0] = k.shape;
+  const scale = at.graph.constant([1 / Math.sqrt(width / heads)], [1]);
+  const byKey = perHead(at, k, heads, [1, 2, 0]);
+  const values = perHead(at, v, heads, [1, 0, 2]);
+  const rows = Math.max(1, Math.floor(SCORE_BYTES / (4 * heads * keys)));
+  const parts: Value[] = [];
+  for (let from = 0; from < tokens; from += rows) {
+    const to = Math.min(tokens, from + rows);
+    const some = to - from === tokens ? q : sliceRows(at, q, from, to);
+    const queries = perHead(at, mul(at, some, scale), heads, [1, 0, 2]);
+    const scores = matmul(at, queries, byKey);
+    const seen = causal ? add(at, scores, futureMask(at, from, to, keys)) : scores;
+    const weights = at.graph.add(at, { op: "Softmax", inputs: [seen], shape: seen.shape });
+    const together = transpose(at, matmul(at, weights, values), [1, 0, 2]);
+    parts.push(reshape(at, together, [to - from, width]));
+  }
+  return parts.length === 1 ? parts[0]! : concat(at, parts, 0);
+}
+
+/** x [n, heads·d] as [n, heads, d], its axes put in the order `order`. */
+function perHead(at: Site, x: Value, heads: number, order: readonly number[]): Value {
+  const [n = 0, width = 0] = x.shape;
+  return transpose(at, reshape(at, x, [n, heads, width / heads]), order);
+}
+
+/** Added to the scores of queries `from` to `to`: what comes after a token weighs nothing. */
+function futureMask(at: Site, from: number, to: number, keys: number): Value {
+  const mask = new Float32Array((to - from) * keys);
+  for (let i = from; i < to; i++) mask.fill(-1e30, (i - from) * keys + i + 1, (i - from + 1) * keys);
+  return at.graph.constant(mask, [1, to - from, keys]);
+}
+
+/** a [batch, m, k] · b [batch, k, n] → [batch, m, n] */
+function matmul(at: Site, a: Value, b: Value): Value {
+  const [batch = 0, m = 0, k = 0] = a.shape;
+  const n = b.shape[2] ?? 0;
+  return at.graph.add(at, {
+    op: "MatMul",
+    inputs: [a, b],
+    shape: [batch, m, n],
+    flops: 2 * batch * m * n * k,
+  });
 }
 
 /** Nearest-neighbour resize of x [1, c, h, w] to [1, c, height, width], as torch's interpolate(mode="nearest"). */

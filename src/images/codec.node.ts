@@ -7,6 +7,7 @@ import { EmilieError } from "../errors.ts";
 import { checkPixelCount, isOpaque, MAX_PICTURE_PIXELS, type Picture } from "./picture.ts";
 import { writePngText } from "./png-text.ts";
 import { sharp } from "./sharp.node.ts";
+import { XMP_KEYWORD } from "./xmp.ts";
 
 /** sharp's names for what is read. SVG is not among them: it is a program that may ask for other files. */
 const READABLE = ["png", "jpeg", "webp", "heif", "tiff", "gif"];
@@ -111,16 +112,13 @@ export interface WriteOptions {
   readonly xmp?: string;
 }
 
-/** Where PNG keeps XMP (XMP specification, part 3). */
-const PNG_XMP = "XML:com.adobe.xmp";
-
 /** The bytes of a PNG file; its pixels are the picture's, bit for bit. */
 export async function encodePng(
   picture: Picture,
   { metadata, xmp }: Omit<WriteOptions, "quality"> = {},
 ): Promise<Uint8Array> {
   const png = new Uint8Array(await rawInput(picture).png().toBuffer());
-  const text = { ...metadata, ...(xmp === undefined ? {} : { [PNG_XMP]: xmp }) };
+  const text = { ...metadata, ...(xmp === undefined ? {} : { [XMP_KEYWORD]: xmp }) };
   return Object.keys(text).length > 0 ? writePngText(png, text) : png;
 }
 

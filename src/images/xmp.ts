@@ -6,6 +6,8 @@
 /** A picture of the user's with parts made by a trained model. */
 export const DIGITAL_SOURCE_TYPE =
   "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia";
+/** Where PNG keeps an XMP packet: the keyword of its text (XMP specification, part 3). */
+export const XMP_KEYWORD = "XML:com.adobe.xmp";
 /** JPEG holds an XMP packet in one segment of 64 kB; the others hold more, but one limit makes all files alike. */
 export const MAX_XMP_BYTES = 60_000;
 

@@ -1,7 +1,7 @@
 /** AutoencoderKL of diffusers (models/autoencoders/autoencoder_kl.py, vae.py): encoder and decoder, a graph each. */
 import type { VaeConfig } from "../checkpoint/configs.ts";
 import type { PlacedWeights } from "../checkpoint/storage.ts";
-import { Graph, type Value } from "../graph/graph.ts";
+import { type Dialect, Graph, type Value } from "../graph/graph.ts";
 import { add, attention, conv2d as conv, silu } from "../graph/ops.ts";
 import { conv2d, groupNorm, imageToTokens, tokensToImage } from "./layers.ts";
 import { downsample, resnetBlock, upsample } from "./resnet.ts";
@@ -20,8 +20,9 @@ export function buildEncoder(
   weights: PlacedWeights,
   height: number,
   width: number,
+  dialect?: Dialect,
 ): Graph {
-  const g = new Graph("vae_encoder");
+  const g = new Graph("vae_encoder", dialect);
   const root = new Scope(g, new WeightReader(weights));
   const s = root.at("encoder");
   const channels = config.block_out_channels;
@@ -64,8 +65,9 @@ export function buildDecoder(
   weights: PlacedWeights,
   height: number,
   width: number,
+  dialect?: Dialect,
 ): Graph {
-  const g = new Graph("vae_decoder");
+  const g = new Graph("vae_decoder", dialect);
   const root = new Scope(g, new WeightReader(weights));
   const s = root.at("decoder");
   const channels = [...config.block_out_channels].reverse();

@@ -1,7 +1,7 @@
 /** CLIPTextModel and CLIPTextModelWithProjection of transformers (models/clip/modeling_clip.py). */
 import type { ClipTextConfig } from "../checkpoint/configs.ts";
 import type { PlacedWeights } from "../checkpoint/storage.ts";
-import { Graph, type Value } from "../graph/graph.ts";
+import { type Dialect, Graph, type Value } from "../graph/graph.ts";
 import { add, gather, gemm } from "../graph/ops.ts";
 import { CLIP_NAMES, encoderLayer } from "./encoder-layer.ts";
 import { layerNorm, linear } from "./layers.ts";
@@ -26,8 +26,9 @@ export function buildClipText(
   weights: PlacedWeights,
   tokens: number,
   use: TextUse = LAST,
+  dialect?: Dialect,
 ): Graph {
-  const g = new Graph("clip_text");
+  const g = new Graph("clip_text", dialect);
   const root = new Scope(g, new WeightReader(weights));
   // Files written by transformers before version 5 have all but the projection under "text_model.".
   const s = root.has("text_model.final_layer_norm.weight") ? root.at("text_model") : root;

@@ -7,7 +7,7 @@ import type { LoraFile } from "../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import type { WeightStorage } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
-import type { Graph } from "../graph/graph.ts";
+import type { Dialect, Graph } from "../graph/graph.ts";
 import type { Engine, Feeds } from "../runtime/engine.ts";
 import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "./autoencoder-kl.ts";
@@ -17,6 +17,7 @@ import { requireFinite } from "./finite.ts";
 import { matchLoras } from "./loras.ts";
 import type {
   CallOptions,
+  Device,
   EditDefaults,
   EditModel,
   PredictionType,
@@ -118,9 +119,14 @@ class DiffusersEditModel implements EditModel {
     this.predictionType = predictionType(checkpoint.scheduler);
   }
 
+  get device(): Device | undefined {
+    return this.#engine.device;
+  }
+
   async encodeImage(image: Tensor, options: CallOptions = {}): Promise<Tensor> {
     const [height, width] = this.#picture("encodeImage", image, 3, this.factor);
-    const build = () => buildEncoder(this.#checkpoint.vae, this.#weights.vae, height, width);
+    const build = (dialect: Dialect) =>
+      buildEncoder(this.#checkpoint.vae, this.#weights.vae, height, width, dialect);
     const feeds = { image: batch(image) };
     const { latent } = await this.#run(
       this.#networks.encodeImage,
@@ -135,7 +141,8 @@ class DiffusersEditModel implements EditModel {
 
   async decodeLatent(latent: Tensor, options: CallOptions = {}): Promise<Tensor> {
     const [height, width] = this.#picture("decodeLatent", latent, this.latentChannels, 1);
-    const build = () => buildDecoder(this.#checkpoint.vae, this.#weights.vae, height, width);
+    const build = (dialect: Dialect) =>
+      buildDecoder(this.#checkpoint.vae, this.#weights.vae, height, width, dialect);
     const feeds = { z: batch(latent) };
     const { image } = await this.#run(
       this.#networks.decodeLatent,
@@ -182,7 +189,7 @@ class DiffusersEditModel implements EditModel {
       // The text ends where its first end token stands; padding may repeat it.
       const end = { data: Int32Array.of(ids.indexOf(tokenizer.end)), shape: [1] };
       const feeds = { ids: { data: ids, shape: [tokens] }, ...(use.pooled ? { end } : {}) };
-      const build = () => buildClipText(config, weights, tokens, use);
+      const build = (dialect: Dialect) => buildClipText(config, weights, tokens, use, dialect);
       const { hidden, pooled } = await this.#run(
         this.#networks.texts[i]!,
         `${tokens}`,
@@ -213,7 +220,8 @@ class DiffusersEditModel implements EditModel {
       if (textWidth !== config.levels[0]!.crossAttentionDim || (text.pooled?.shape[1] ?? 0) !== width) {
         throw invalid(`unet: a text encoding of shape [${text.hidden.shape}] is not one of this model's`);
       }
-      const build = () => buildUNet(config, this.#weights.unet, { height, width: w, tokens, factor });
+      const build = (dialect: Dialect) =>
+        buildUNet(config, this.#weights.unet, { height, width: w, tokens, factor }, dialect);
       const feeds = {
         z: batch(z),
         c: batch(c),
@@ -246,7 +254,7 @@ class DiffusersEditModel implements EditModel {
   async #run(
     network: CheckedNetwork,
     size: string,
-    build: () => Graph,
+    build: (dialect: Dialect) => Graph,
     feeds: Feeds,
     options: CallOptions,
   ): Promise<Record<string, Tensor>> {

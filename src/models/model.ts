@@ -31,6 +31,13 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Where networks run: "cpu" natively, "wasm" on the processor in a browser, "webgpu" on the graphics card. */
+export interface Device {
+  readonly name: "cpu" | "wasm" | "webgpu";
+  /** Why it is not the graphics card, where that was tried first. */
+  readonly reason?: string;
+}
+
 /** A checkpoint that edits: loadModel makes one. */
 export interface EditModel {
   /** The checkpoint as the user named it. */
@@ -66,6 +73,8 @@ export interface EditModel {
   countTokens(text: string): { readonly tokens: number; readonly limit: number };
   /** The raw UNet output for each input at one timestep. Inputs run one after the other or batched, as the device likes. */
   unet(inputs: readonly UNetInput[], timestep: number, options?: CallOptions): Promise<Tensor[]>;
+  /** Where the networks run ("cpu", "wasm", "webgpu"), as of the last that ran; undefined before the first. */
+  readonly device?: Device;
   /** How often each network ran, for tests of the invariants and for cost tables. */
   readonly calls: Readonly<{ encodeImage: number; decodeLatent: number; encodeText: number; unet: number }>;
   /** Frees the sessions and the worker. Further calls reject with code "disposed". */

@@ -4,7 +4,7 @@
  */
 import type { PlacedWeights } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
-import type { Graph } from "../graph/graph.ts";
+import type { Dialect, Graph } from "../graph/graph.ts";
 import type { Engine, Feeds, Session, SessionOptions } from "../runtime/engine.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -37,7 +37,7 @@ export class SessionCache {
   run(
     network: Network,
     size: string,
-    build: () => Graph,
+    build: (dialect: Dialect) => Graph,
     feeds: Feeds,
     signal?: AbortSignal,
   ): Promise<Record<string, Tensor>> {
@@ -51,7 +51,7 @@ export class SessionCache {
     return turn;
   }
 
-  async #session(network: Network, size: string, build: () => Graph): Promise<Session> {
+  async #session(network: Network, size: string, build: (dialect: Dialect) => Graph): Promise<Session> {
     const key = `${network.name}@${size}`;
     const known = this.#sessions.get(key);
     if (known) {
@@ -60,7 +60,11 @@ export class SessionCache {
       return known;
     }
     await this.#makeRoom(network);
-    const session = await this.#engine.createSession(build().encode(), await this.#options(network));
+    const plain = this.#engine.wantsPlain ? build("plain").encode() : undefined;
+    const session = await this.#engine.createSession(build("fused").encode(), {
+      ...(await this.#options(network)),
+      plain,
+    });
     this.#sessions.set(key, session);
     return session;
   }

@@ -4,7 +4,7 @@
  */
 import { TIME_IDS, type UNetConfig, type UNetLevel } from "../checkpoint/configs.ts";
 import type { PlacedWeights } from "../checkpoint/storage.ts";
-import { Graph, type Value } from "../graph/graph.ts";
+import { type Dialect, Graph, type Value } from "../graph/graph.ts";
 import { add, concat, mul, reshape, silu, unary } from "../graph/ops.ts";
 import { conv2d, groupNorm, linear } from "./layers.ts";
 import { downsample, resnetBlock, upsample } from "./resnet.ts";
@@ -33,8 +33,13 @@ interface Context {
  * timestep [1, 1]; text [tokens, d]; pooled [1, p] where the configuration has added conditioning. Output: noise [1, out_channels, h, w]
  * (ε̂, v̂ or x̂₀, as the checkpoint was trained).
  */
-export function buildUNet(config: UNetConfig, weights: PlacedWeights, shape: UNetShape): Graph {
-  const g = new Graph("unet");
+export function buildUNet(
+  config: UNetConfig,
+  weights: PlacedWeights,
+  shape: UNetShape,
+  dialect?: Dialect,
+): Graph {
+  const g = new Graph("unet", dialect);
   const s = new Scope(g, new WeightReader(weights));
   g.output("noise", unet(s, config, shape));
   s.reader.finish();

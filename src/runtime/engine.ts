@@ -2,6 +2,7 @@
  * What the models ask of a runtime: sessions made of an ONNX graph and the files its weights are in. Implementations
  * run in a worker (node.ts, web.ts), because ONNX Runtime's create and run block the thread they are called on.
  */
+import type { Device } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Token ids and other integers. */
@@ -20,6 +21,8 @@ export interface ExternalFile {
 
 export interface SessionOptions {
   readonly files?: readonly ExternalFile[];
+  /** The same graph in the plain dialect, for WebGPU. */
+  readonly plain?: Uint8Array;
   /** Folder that the locations in the graph are relative to, for a runtime that opens files itself. */
   readonly root?: string;
   /**
@@ -36,6 +39,10 @@ export interface Session {
 }
 
 export interface Engine {
+  /** Whether sessions are to be given SessionOptions.plain. */
+  readonly wantsPlain?: boolean;
+  /** Where the last session was made or run; undefined before the first. */
+  readonly device?: Device;
   /** Calls are carried out one after the other, in the order in which they were made. */
   createSession(model: Uint8Array, options?: SessionOptions): Promise<Session>;
   /** Ends the worker. Pending and later calls reject with code "disposed". */

@@ -1,5 +1,6 @@
 /** The messages between an engine and its worker: one answer for every request, in order. */
 import type { ErrorCode } from "../errors.ts";
+import type { Device } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Feeds, SessionOptions } from "./engine.ts";
 
@@ -17,6 +18,8 @@ export interface AnswerMessage {
   readonly id: number;
   readonly session?: number;
   readonly outputs?: Record<string, Tensor>;
+  /** Where that was done. */
+  readonly device?: Device;
   /** An EmilieError loses its class on the way, so it travels as its parts. */
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 }

@@ -1,5 +1,6 @@
 /** The engine's side of the worker: requests out, answers in, and what happens when the worker ends. */
 import { EmilieError } from "../errors.ts";
+import type { Device } from "../models/model.ts";
 import type { Engine, Feeds, Session, SessionOptions } from "./engine.ts";
 import type { AnswerMessage, Request, RequestMessage } from "./protocol.ts";
 
@@ -24,14 +25,22 @@ export class RemoteEngine implements Engine {
   readonly #pending = new Map<number, Pending>();
   #next = 0;
   #ended: EmilieError | null = null;
+  #device: Device | undefined;
 
-  constructor(port: Port) {
+  constructor(
+    port: Port,
+    readonly wantsPlain = false,
+  ) {
     this.#port = port;
     port.onAnswer((answer) => this.#settle(answer));
     port.onFailure((cause) => {
       const why = cause instanceof Error ? cause.message : String(cause);
       this.#end(new EmilieError("runtime.failed", `The inference worker ended: ${why}`, { cause }));
     });
+  }
+
+  get device(): Device | undefined {
+    return this.#device;
   }
 
   async createSession(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
@@ -64,6 +73,7 @@ export class RemoteEngine implements Engine {
     const pending = this.#pending.get(answer.id);
     this.#pending.delete(answer.id);
     if (this.#pending.size === 0) this.#port.busy?.(false);
+    if (answer.device) this.#device = answer.device;
     if (answer.error) pending?.reject(new EmilieError(answer.error.code, answer.error.message));
     else pending?.resolve(answer);
   }

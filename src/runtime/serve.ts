@@ -1,6 +1,7 @@
 /** The worker's side: sessions of ONNX Runtime, asked for by messages and answered in order. */
 import type { InferenceSession, Tensor as OrtTensor, TypedTensor } from "onnxruntime-node";
 import { EmilieError, isEmilieError } from "../errors.ts";
+import type { Device } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Feeds, SessionOptions } from "./engine.ts";
 import type { AnswerMessage, Request, RequestMessage } from "./protocol.ts";
@@ -17,35 +18,93 @@ export interface Ort {
 }
 
 export interface Backend {
+  readonly device: Device["name"];
   /** Loads the runtime; throws "runtime.missing" with what to do. */
   load(): Promise<Ort>;
   options(options: SessionOptions): InferenceSession.SessionOptions;
 }
 
-/** Answers requests with `post`. Returns the function to call with each message. */
+type Create = Extract<Request, { kind: "create" }>;
+
+interface Made {
+  readonly ort: Ort;
+  readonly session: InferenceSession;
+  readonly backend: number;
+  /** What it was made of, where another backend may have to make it again. */
+  readonly from: Create | null;
+}
+
+/**
+ * Answers requests with `post`, by the first of `backends` that can. Where one fails, the next has its turn from there
+ * on, and makes again what is run next. Returns the function to call with each message.
+ */
 export function serve(
-  backend: Backend,
+  backends: readonly Backend[],
   post: (answer: AnswerMessage) => void,
 ): (message: RequestMessage) => void {
-  const sessions = new Map<number, InferenceSession>();
-  let ort: Promise<Ort> | undefined;
+  const sessions = new Map<number, Made>();
+  const runtimes = new Map<number, Promise<Ort>>();
+  let current = 0;
+  let reason: string | undefined;
   let last: Promise<void> = Promise.resolve();
+
+  const isLast = (backend: number) => backend + 1 >= backends.length;
+
+  function giveUp(backend: number, error: unknown): void {
+    if (isLast(backend)) throw error;
+    if (backend !== current) return;
+    current++;
+    reason = error instanceof Error ? error.message : String(error);
+  }
+
+  async function make(from: Create): Promise<Made> {
+    const backend = current;
+    const { load, options, device } = backends[backend]!;
+    const model = (device === "webgpu" && from.options.plain) || from.model;
+    try {
+      if (!runtimes.has(backend)) runtimes.set(backend, load());
+      const ort = await runtimes.get(backend)!;
+      const session = await ort.InferenceSession.create(model, options(from.options));
+      return { ort, session, backend, from: isLast(backend) ? null : from };
+    } catch (error) {
+      giveUp(backend, error);
+      return make(from);
+    }
+  }
+
+  async function run(id: number, feeds: Feeds): Promise<Record<string, Tensor>> {
+    const { ort, session, backend, from } = sessions.get(id)!;
+    try {
+      const outputs = toTensors(await session.run(toFeeds(ort, feeds)));
+      if (from) requireNumbers(outputs);
+      return outputs;
+    } catch (error) {
+      giveUp(backend, error);
+      await session.release().catch(() => {}); // a lost device cannot
+      sessions.set(id, await make(from!));
+      return run(id, feeds);
+    }
+  }
 
   async function answer(id: number, request: Request): Promise<AnswerMessage> {
     if (request.kind === "create") {
-      ort ??= backend.load();
-      const { InferenceSession } = await ort;
-      sessions.set(id, await InferenceSession.create(request.model, backend.options(request.options)));
-      return { id, session: id };
+      const made = await make(request);
+      sessions.set(id, made);
+      return { id, session: id, device: device(made) };
     }
-    const session = sessions.get(request.session);
-    if (!session) throw new EmilieError("disposed", "The session was released.");
+    const made = sessions.get(request.session);
+    if (!made) throw new EmilieError("disposed", "The session was released.");
     if (request.kind === "release") {
       sessions.delete(request.session);
-      await session.release();
+      await made.session.release();
       return { id };
     }
-    return { id, outputs: toTensors(await session.run(toFeeds(await ort!, request.feeds))) };
+    const outputs = await run(request.session, request.feeds);
+    return { id, outputs, device: device(sessions.get(request.session)!) };
+  }
+
+  function device({ backend }: Made): Device {
+    return { name: backends[backend]!.device, ...(backend > 0 && reason ? { reason } : {}) };
   }
 
   return ({ id, request }) => {
@@ -77,6 +136,13 @@ function toTensors(outputs: InferenceSession.OnnxValueMapType): Record<string, T
       { data: value.data as Float32Array, shape: [...value.dims] },
     ]),
   );
+}
+
+/** A graphics card's driver that computes wrongly does not say so. */
+function requireNumbers(outputs: Record<string, Tensor>): void {
+  for (const [name, { data }] of Object.entries(outputs)) {
+    if (!data.every(Number.isFinite)) throw new Error(`${name} came out with values that are no numbers`);
+  }
 }
 
 function described(error: unknown, kind: Request["kind"]): NonNullable<AnswerMessage["error"]> {

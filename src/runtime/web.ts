@@ -1,4 +1,5 @@
-/** The engine in a browser: onnxruntime-web (WebAssembly) in a Worker, so that the page stays live. */
+/** The engine in a browser: onnxruntime-web (WebGPU or WebAssembly) in a Worker, so that the page stays live. */
+import { EmilieError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import type { AnswerMessage, RequestMessage } from "./protocol.ts";
 import { RemoteEngine } from "./remote.ts";
@@ -7,27 +8,46 @@ import type { WebWorkerSettings } from "./worker.web.ts";
 export interface WebEngineOptions {
   /** Threads of a matrix product. More than one needs a cross-origin isolated page; the default is 1 elsewhere. */
   readonly threads?: number;
+  /**
+   * Where the networks run. "wasm": on the processor. "webgpu": through WebGPU, or an error. "auto": on a graphics card
+   * where the browser offers one, on the processor where it does not or where that fails, for which the worker keeps
+   * the weights beside those on the card; `model.device` says which and why. Default "wasm", whose numbers are everywhere
+   * the same.
+   */
+  readonly device?: "auto" | "wasm" | "webgpu";
   /** Where onnxruntime-web's .wasm files are served, where a bundler does not put them beside the code. */
   readonly wasmPaths?: string;
 }
 
 export function createWebEngine(options: WebEngineOptions = {}): Engine {
-  const worker = new Worker(new URL("./worker.web.ts", import.meta.url), { type: "module" });
   const settings: WebWorkerSettings = {
     threads: options.threads ?? defaultThreads(),
     wasmPaths: options.wasmPaths,
+    device: checkedDevice(options.device),
   };
+  const worker = new Worker(new URL("./worker.web.ts", import.meta.url), { type: "module" });
   worker.postMessage(settings);
-  return new RemoteEngine({
-    post: (message) => worker.postMessage(message, buffers(message)),
-    onAnswer: (listener) =>
-      worker.addEventListener("message", ({ data }: MessageEvent<AnswerMessage>) => listener(data)),
-    onFailure: (listener) =>
-      worker.addEventListener("error", (event) =>
-        listener(event.error ?? event.message ?? "its code did not load"),
-      ),
-    terminate: async () => worker.terminate(),
-  });
+  return new RemoteEngine(
+    {
+      post: (message) => worker.postMessage(message, buffers(message)),
+      onAnswer: (listener) =>
+        worker.addEventListener("message", ({ data }: MessageEvent<AnswerMessage>) => listener(data)),
+      onFailure: (listener) =>
+        worker.addEventListener("error", (event) =>
+          listener(event.error ?? event.message ?? "its code did not load"),
+        ),
+      terminate: async () => worker.terminate(),
+    },
+    settings.device !== "wasm",
+  );
+}
+
+function checkedDevice(device: WebEngineOptions["device"] = "wasm"): WebWorkerSettings["device"] {
+  if (["auto", "wasm", "webgpu"].includes(device)) return device;
+  throw new EmilieError(
+    "option.invalid",
+    `device: expected "auto", "wasm" or "webgpu"; got ${String(device)}`,
+  );
 }
 
 /** Half the logical cores: the other half usually are the same cores' second threads. */

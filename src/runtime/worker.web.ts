@@ -1,45 +1,108 @@
-/** The web Worker in which onnxruntime-web's WebAssembly runtime runs. */
+/** The web Worker in which onnxruntime-web runs, on the graphics card or as WebAssembly. */
 import { EmilieError } from "../errors.ts";
+import type { SessionOptions } from "./engine.ts";
 import type { RequestMessage } from "./protocol.ts";
-import { type Ort, serve } from "./serve.ts";
+import { selfCheck } from "./self-check.ts";
+import { type Backend, type Ort, serve } from "./serve.ts";
 
 /** The first message; all others are requests. */
 export interface WebWorkerSettings {
   readonly threads: number;
   readonly wasmPaths?: string;
+  readonly device: "auto" | "wasm" | "webgpu";
 }
 
-let settings: WebWorkerSettings = { threads: 1 };
+type Module = Ort & { readonly env: { readonly wasm: { numThreads?: number; wasmPaths?: unknown } } };
 
-const answer = serve(
-  {
-    async load(): Promise<Ort> {
-      const ort = await import("onnxruntime-web/wasm").catch((cause: unknown) => {
+function sessionOptions(device: "wasm" | "webgpu", { files = [], prepack = true }: SessionOptions = {}) {
+  return {
+    executionProviders: [device],
+    // The graphs are built fused; ORT's own passes would only cost time and copies of the weights.
+    graphOptimizationLevel: "disabled",
+    executionMode: "sequential",
+    enableMemPattern: false,
+    externalData: files.map(({ location, data }) => ({ path: location, data: data ?? new Uint8Array() })),
+    logSeverityLevel: 3,
+    extra: { session: prepack ? {} : { disable_prepacking: "1" } },
+  } as const;
+}
+
+function backend(
+  device: "wasm" | "webgpu",
+  { threads, wasmPaths }: WebWorkerSettings,
+  load: () => Promise<Module>,
+): Backend {
+  return {
+    device,
+    async load() {
+      const ort = await load().catch((cause: unknown) => {
+        if (cause instanceof EmilieError) throw cause;
         throw new EmilieError(
           "runtime.missing",
           `onnxruntime-web could not be loaded (${cause}). Install it with: npm install onnxruntime-web`,
           { cause },
         );
       });
-      ort.env.wasm.numThreads = settings.threads;
-      if (settings.wasmPaths) ort.env.wasm.wasmPaths = settings.wasmPaths;
+      ort.env.wasm.numThreads = threads;
+      if (wasmPaths) ort.env.wasm.wasmPaths = wasmPaths;
       return ort;
     },
-    options: ({ files = [], prepack = true }) => ({
-      executionProviders: ["wasm"],
-      // The graphs are built fused; ORT's own passes would only cost time and copies of the weights.
-      graphOptimizationLevel: "disabled",
-      executionMode: "sequential",
-      enableMemPattern: false,
-      externalData: files.map(({ location, data }) => ({ path: location, data: data ?? new Uint8Array() })),
-      logSeverityLevel: 3,
-      extra: { session: prepack ? {} : { disable_prepacking: "1" } },
-    }),
-  },
-  (message) => self.postMessage(message),
-);
+    options: (options) => sessionOptions(device, options),
+  };
+}
+
+/** The bundle for WebGPU is 27 MB: it is fetched only where there is an adapter to use it. */
+async function loadWebGpu(): Promise<Module> {
+  if (!(await findAdapter())) {
+    throw new EmilieError(
+      "runtime.missing",
+      'This browser offers no WebGPU adapter. Load the model with device "wasm" or "auto".',
+    );
+  }
+  return import("onnxruntime-web/webgpu");
+}
+
+/** Only on a card, and only where that computes rightly. The errors are the reasons that people read. */
+function cardOrNot(settings: WebWorkerSettings): Backend {
+  const webgpu = backend("webgpu", settings, async () => {
+    const adapter = await findAdapter();
+    if (!adapter) throw new EmilieError("runtime.missing", "This browser offers no WebGPU adapter.");
+    if (adapter.info.isFallbackAdapter) {
+      const what = "This browser's WebGPU is computed on the processor too, and slower.";
+      throw new EmilieError("runtime.missing", what);
+    }
+    return loadWebGpu();
+  });
+  return {
+    ...webgpu,
+    async load() {
+      const ort = await webgpu.load();
+      await selfCheck(
+        ort,
+        { dialect: "plain", options: sessionOptions("webgpu") },
+        { dialect: "fused", options: sessionOptions("wasm") },
+      );
+      return ort;
+    },
+  };
+}
+
+async function findAdapter(): Promise<GPUAdapter | null> {
+  // The types of a page's navigator do not have it everywhere; a browser without WebGPU does not either.
+  const { gpu } = navigator as { readonly gpu?: GPU };
+  return (await gpu?.requestAdapter()) ?? null;
+}
+
+function backends(settings: WebWorkerSettings): readonly Backend[] {
+  const wasm = backend("wasm", settings, () => import("onnxruntime-web/wasm"));
+  if (settings.device === "wasm") return [wasm];
+  if (settings.device === "auto") return [cardOrNot(settings), wasm];
+  return [backend("webgpu", settings, loadWebGpu)];
+}
+
+let answer: ReturnType<typeof serve>;
 
 self.addEventListener("message", ({ data }: MessageEvent<RequestMessage | WebWorkerSettings>) => {
   if ("request" in data) answer(data);
-  else settings = data;
+  else answer = serve(backends(data), (message) => self.postMessage(message));
 });

@@ -5,11 +5,14 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { inflateSync } from "node:zlib";
 import type { Page } from "playwright";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readPicture } from "../../src/images/codec.node.ts";
+import { readPicture, readXmp } from "../../src/images/codec.node.ts";
+import { readXmpValue } from "../../src/images/xmp.ts";
 import { loadModel } from "../../src/models/load.node.ts";
+import { readPath } from "../../src/session/picture-path.node.ts";
 import { loadSession } from "../../src/session/store.node.ts";
 import { drag, edit, openPage, openSite, root, type Site } from "./site.ts";
 
@@ -60,6 +63,13 @@ describe("the studio, without a server", () => {
     expect(await nodes()).toEqual(["original"]);
     await page.fill("#instruction", "");
     expect(await page.locator(".suggestions .chip").count()).toBeGreaterThan(5);
+  });
+
+  it("says where it computes, and why not on a graphics card", async () => {
+    await page.getByRole("button", { name: "Model: " }).click();
+    const models = await page.getByRole("dialog", { name: "Models" }).textContent();
+    expect(models).toMatch(/Computed on the processor\. This browser offers no WebGPU adapter\./);
+    await page.keyboard.press("Escape");
   });
 
   it("edits everything, and shows how far it is", async () => {
@@ -113,6 +123,23 @@ describe("the studio, without a server", () => {
     // The strokes ran from (0.42, 0.48) to (0.64, 0.52) with a brush of 8 %, which is 5 pixels and a bit to each side.
     const within = ([x, y]: [number, number]) => x >= 47 && x <= 88 && y >= 55 && y <= 73;
     expect(changed.filter((pixel) => !within(pixel))).toEqual([]);
+  });
+
+  it("puts the recipes into the PNG, as the command line does", async () => {
+    const { path } = await save("Save picture");
+    const bytes = await readFile(path);
+    const told = await readPath(bytes, path);
+    expect(told.model.id).toBe("picturebook");
+    expect(told.steps.map(({ recipe }) => recipe.regions[0]!.instruction)).toEqual(["make it winter"]);
+    const model = await loadModel("picturebook");
+    expect(told.model.fingerprint).toBe(model.fingerprint);
+    await model.dispose();
+    // Other programs read the XMP.
+    const xmp = await readXmp(bytes, path);
+    expect(JSON.parse(readXmpValue(xmp!, "recipe")!)).toEqual(told.steps[0]!.recipe);
+    expect(inflateSync(Buffer.from(readXmpValue(xmp!, "path")!, "base64")).toString()).toBe(
+      JSON.stringify(told),
+    );
   });
 
   it("branches from an earlier step, keeps both, and compares them", async () => {
@@ -208,6 +235,14 @@ describe("the studio, without a server", () => {
     await page.locator(".stage").waitFor({ timeout: 180_000 });
     expect(await nodes()).toEqual(before);
     expect(await head()).toBe(at);
+  });
+
+  it("is one tab's at a time", async () => {
+    const second = await page.context().newPage();
+    await second.goto(page.url());
+    await second.getByText("This session is open in another tab").waitFor();
+    expect(await second.locator(".stage").count()).toBe(0);
+    await second.close();
   });
 
   it("exports a session that Node opens and computes again", async () => {

@@ -14,7 +14,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   tensor: [],
   graph: ["tensor"],
   checkpoint: ["tensor"],
-  runtime: ["tensor", "graph"],
+  runtime: ["contract", "tensor", "graph"],
   models: ["contract", "tensor", "graph", "checkpoint", "runtime"],
   // What a prediction is, the contract says.
   samplers: ["contract", "tensor"],

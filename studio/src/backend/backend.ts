@@ -86,6 +86,8 @@ export interface SessionView {
   readonly nodes: readonly NodeView[];
   /** How well the model can redraw the original, in dB; low where the picture is not of its world. Absent: not known. */
   readonly redrawn?: number;
+  /** Where it is computed, and why not on the graphics card; absent: not known. */
+  readonly device?: { readonly gpu: boolean; readonly reason?: string };
 }
 
 export interface SessionSummary {

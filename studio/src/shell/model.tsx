@@ -51,6 +51,7 @@ export function ModelButton() {
 
 function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
   const busy = useStudio((s) => s.session !== null);
+  const device = useStudio((s) => s.session?.device);
   return (
     <article className="model-card" data-unavailable={model.unavailable ? true : undefined}>
       <header>
@@ -88,6 +89,11 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
         </dl>
       )}
       <p className="muted">{model.cannot}</p>
+      {chosen && device && (
+        <p className="muted">
+          {device.gpu ? "Computed on the graphics card." : "Computed on the processor."} {device.reason}
+        </p>
+      )}
       {model.unavailable && !model.pull && <p className="unavailable">{model.unavailable}</p>}
       {(model.fetchable || model.pull) && <FetchModel model={model} />}
     </article>

@@ -77,7 +77,7 @@ async function enter(
     if (opening !== controller) return;
     await goToStart();
     if (!quiet && !wasAborted(error)) report(error);
-    if (quiet) notify("info", "Your last session could not be opened again. It may be in the list below.");
+    if (quiet) notify("info", `Your last session was not opened again. ${describe(error)}`);
   }
 }
 

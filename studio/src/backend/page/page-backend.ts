@@ -8,6 +8,7 @@ import {
   openSession,
   openStoredSession,
   type Picture,
+  pngFile,
   preview,
   readPicture,
   readSessionFile,
@@ -28,6 +29,7 @@ import type {
   SessionSummary,
   SessionView,
 } from "../backend.ts";
+import { claim } from "./claim.ts";
 import { modelFetch } from "./model-files.ts";
 import { ELSEWHERE, PICTUREBOOK } from "./models.ts";
 import { largest, redrawn, settings } from "./parts.ts";
@@ -53,6 +55,9 @@ export class PageBackend implements Backend {
   #model: Promise<EditModel> | undefined;
   readonly #fetched = { bytes: 0, listener: (_: number) => {} };
   #opened: Opened | undefined;
+  /** Gives the opened session back to all tabs. */
+  #leave: () => void = () => {};
+  #entering: Promise<void> = Promise.resolve();
   /** Saves run one after the other; a later one has everything of an earlier. */
   #saving: Promise<void> = Promise.resolve();
 
@@ -83,37 +88,63 @@ export class PageBackend implements Backend {
     const model = await this.#load(loading);
     const id = crypto.randomUUID();
     const title = name.replace(/\.[a-z0-9]+$/i, "");
-    if (container) {
-      const { session } = await openStoredSession(model, container, name);
-      this.#opened = { id, name: title, session };
-    } else {
+    await this.#enter(id, async () => {
+      if (container) {
+        const { session } = await openStoredSession(model, container, name);
+        return { id, name: title, session };
+      }
       loading.onLoading?.("Reading the picture");
       const session = await openSession(model, original!, { signal: loading.signal });
-      this.#opened = { id, name: title, session, redrawn: await redrawn(session) };
-    }
+      return { id, name: title, session, redrawn: await redrawn(session) };
+    });
     await this.#save();
     return this.#view();
   }
 
   async resume(id: string, loading: Loading = {}): Promise<SessionView> {
     if (this.#opened?.id === id) return this.#view();
-    const kept = await readSession(id);
-    if (!kept) {
-      throw new EmilieError(
-        "io.failed",
-        "This session is not in this browser any more. Open its picture again.",
-      );
-    }
-    const { stored, pieces } = kept;
-    const model = await this.#load(loading);
-    const { session } = await openStoredSession(model, { manifest: stored.manifest, pieces }, stored.name);
-    this.#opened = { id, name: stored.name, session, redrawn: stored.redrawn };
+    await this.#enter(id, async () => {
+      const kept = await readSession(id);
+      if (!kept) {
+        throw new EmilieError(
+          "io.failed",
+          "This session is not in this browser any more. Open its picture again.",
+        );
+      }
+      const { stored, pieces } = kept;
+      const model = await this.#load(loading);
+      const { session } = await openStoredSession(model, { manifest: stored.manifest, pieces }, stored.name);
+      return { id, name: stored.name, session, redrawn: stored.redrawn };
+    });
     return this.#view();
   }
 
   async forget(id: string): Promise<void> {
-    if (this.#opened?.id === id) this.#opened = undefined;
-    await deleteSession(id);
+    if (this.#opened?.id === id) {
+      this.#opened = undefined;
+      this.#leave();
+    }
+    const release = await claim(id);
+    await deleteSession(id).finally(release);
+  }
+
+  /** Makes a session the current one, as this tab's own; the one before is any tab's again. */
+  #enter(id: string, open: () => Promise<Opened>): Promise<void> {
+    const turn = this.#entering.then(async () => {
+      // Whoever gives up waiting and asks again finds it open.
+      if (this.#opened?.id === id) return;
+      const release = await claim(id);
+      try {
+        this.#opened = await open();
+      } catch (error) {
+        release();
+        throw error;
+      }
+      this.#leave();
+      this.#leave = release;
+    });
+    this.#entering = turn.catch(() => {});
+    return turn;
   }
 
   async edit(id: string, request: EditRequest, call: Call = {}): Promise<SessionView> {
@@ -206,6 +237,7 @@ export class PageBackend implements Backend {
   }
 
   async exportPicture(id: string, node: string, format: PictureFormat, quality: number): Promise<Blob> {
+    if (format === "png") return pngFile(this.#current(id).session, { node: this.#node(node) });
     return encodePicture(await this.picture(id, node), format, quality);
   }
 
@@ -224,6 +256,7 @@ export class PageBackend implements Backend {
     onLoading?.("Loading picturebook", Math.min(1, this.#fetched.bytes / total));
     this.#model ??= loadModel(`${this.#base}models/picturebook`, {
       id: "picturebook",
+      device: "auto",
       fetch: modelFetch((bytes) => {
         this.#fetched.bytes += bytes;
         this.#fetched.listener(this.#fetched.bytes);

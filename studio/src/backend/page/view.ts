@@ -32,9 +32,11 @@ export function viewNode(node: Node): NodeView {
 }
 
 export function viewSession(id: string, name: string, session: Session, redrawn?: number): SessionView {
+  const { device } = session.model;
   return {
     id,
     name,
+    device: device && { gpu: device.name === "webgpu", reason: device.reason },
     model: session.modelFacts.id,
     width: session.original.width,
     height: session.original.height,

@@ -1,0 +1,120 @@
+/**
+ * Whether a card computes what the processor does. Its provider and its driver may be wrong without saying so, and by how
+ * much depends on the card; so a small network of the models' operators is run on both before the card gets any work.
+ */
+import type { InferenceSession } from "onnxruntime-node";
+import { EmilieError } from "../errors.ts";
+import { type Dialect, Graph, type Site, type Value } from "../graph/graph.ts";
+import * as ops from "../graph/ops.ts";
+import { createNoise } from "../tensor/noise.ts";
+import { relativeError } from "../tensor/ops.ts";
+import { sizeOf, type Tensor } from "../tensor/tensor.ts";
+import type { Ort } from "./serve.ts";
+
+/** Relative L2 of the result. Rounding comes to 1e-6; what providers got wrong came to 1e-2 and more. */
+const TOLERANCE = 1e-3;
+
+const SEED = 7;
+/** Side and channels of the picture, width and number of the text's tokens. */
+const [SIDE, CHANNELS, WIDTH, TOKENS] = [16, 8, 32, 77];
+
+/** How a session is made: of what graph, and where it runs. */
+export interface Candidate {
+  readonly dialect: Dialect;
+  readonly options: InferenceSession.SessionOptions;
+}
+
+/** Throws "runtime.failed" where `card` is further from `processor` than rounding explains. */
+export async function selfCheck(ort: Ort, card: Candidate, processor: Candidate): Promise<void> {
+  const expected = await run(ort, processor);
+  const error = relativeError(await run(ort, card), expected);
+  // Written so that a result that is no number fails too.
+  if (error <= TOLERANCE) return;
+  throw new EmilieError(
+    "runtime.failed",
+    `The graphics card computes otherwise than the processor: a trial came out ${error.toPrecision(2)} away, and ${TOLERANCE} is allowed.`,
+  );
+}
+
+async function run(ort: Ort, { dialect, options }: Candidate): Promise<Tensor> {
+  const session = await ort.InferenceSession.create(trial(dialect).encode(), options);
+  try {
+    const { data, shape } = createNoise(SEED).randn([1, CHANNELS, SIDE, SIDE]);
+    const timestep = new ort.Tensor("float32", Float32Array.of(981), [1, 1]);
+    const { result } = await session.run({ picture: new ort.Tensor("float32", data, shape), timestep });
+    return { data: (await result!.getData()) as Float32Array, shape: [...result!.dims] };
+  } finally {
+    await session.release();
+  }
+}
+
+/** picture [1, 8, 16, 16] and timestep [1, 1] → result [1, 4, 16, 16] through one layer of each kind. */
+export function trial(dialect: Dialect): Graph {
+  const graph = new Graph("trial", dialect);
+  const at: Site = { graph, path: "trial" };
+  const noise = createNoise(SEED + 1);
+  /** Weights that keep the size of what they are applied to, as trained ones do. */
+  const weight = (...shape: number[]): Value => {
+    const { data } = noise.randn(shape);
+    const scale = 1 / Math.sqrt(sizeOf(shape) / shape[0]!);
+    return graph.constant(
+      data.map((v) => v * scale),
+      shape,
+    );
+  };
+  const bias = (...shape: number[]) => graph.constant(noise.randn(shape).data, shape);
+  const norm = (x: Value, groups: number) => {
+    const channels = x.shape[1]!;
+    return ops.silu(at, ops.groupNorm(at, x, bias(channels, 1, 1), bias(channels, 1, 1), groups, 1e-5));
+  };
+  const linear = (x: Value, out: number) =>
+    ops.gemm(at, x, weight(out, x.shape[1]!), { transB: true, bias: bias(out) });
+  const layerNorm = (x: Value) => ops.layerNorm(at, x, bias(WIDTH), bias(WIDTH), 1e-5);
+  const around = { padding: [1, 1, 1, 1] as const };
+
+  const angles = ops.mul(
+    at,
+    graph.input("timestep", [1, 1]),
+    graph.constant(
+      Array.from({ length: WIDTH / 2 }, (_, i) => 10000 ** ((-2 * i) / WIDTH)),
+      [1, WIDTH / 2],
+    ),
+  );
+  const waves = ops.concat(at, [ops.unary(at, "Sin", angles), ops.unary(at, "Cos", angles)], 1);
+  const time = ops.reshape(at, linear(waves, WIDTH), [WIDTH]);
+
+  // A residual block, half the size and back.
+  const picture = graph.input("picture", [1, CHANNELS, SIDE, SIDE]);
+  let x = ops.conv2d(at, picture, weight(WIDTH, CHANNELS, 3, 3), time, around);
+  const skip = x;
+  x = ops.conv2d(at, norm(x, 8), weight(WIDTH, WIDTH, 3, 3), bias(WIDTH), { ...around, residual: x });
+  x = ops.conv2d(at, x, weight(WIDTH, WIDTH, 3, 3), bias(WIDTH), { ...around, stride: 2 });
+  x = ops.concat(at, [ops.resizeNearest(at, x, SIDE, SIDE), skip], 1);
+  x = ops.conv2d(at, norm(x, 16), weight(WIDTH, 2 * WIDTH, 1, 1), bias(WIDTH), { residual: skip });
+
+  // A transformer block over the pixels and a text.
+  const pixels = SIDE * SIDE;
+  const [rows, out] = [weight(WIDTH, WIDTH), bias(WIDTH)];
+  const flat = ops.reshape(at, x, [WIDTH, pixels]);
+  let tokens = ops.gemm(at, flat, rows, { transA: true, transB: true, bias: out });
+  const text = ops.attention(at, bias(TOKENS, WIDTH), bias(TOKENS, WIDTH), bias(TOKENS, WIDTH), {
+    heads: 1,
+    causal: true,
+  });
+  for (const context of [null, text]) {
+    const q = layerNorm(tokens);
+    const [k, v] = [linear(context ?? q, WIDTH), linear(context ?? q, WIDTH)];
+    tokens = ops.add(at, tokens, ops.attention(at, q, k, v, { heads: 4 }));
+  }
+  const hidden = layerNorm(tokens);
+  const gated = ops.mul(
+    at,
+    ops.gelu(at, linear(hidden, 2 * WIDTH)),
+    ops.quickGelu(at, linear(hidden, 2 * WIDTH)),
+  );
+  tokens = ops.add(at, tokens, linear(gated, WIDTH));
+  const back = ops.gemm(at, weight(WIDTH, WIDTH), tokens, { transB: true, bias: bias(WIDTH, 1) });
+  x = ops.add(at, ops.reshape(at, back, [1, WIDTH, SIDE, SIDE]), x);
+  graph.output("result", ops.conv2d(at, norm(x, 8), weight(4, WIDTH, 3, 3), bias(4), around));
+  return graph;
+}

@@ -1,0 +1,86 @@
+/** Whole edits on WebGPU, held to the latents that WebAssembly gives; and that no software adapter is taken for a card. */
+import { describe, expect, it } from "vitest";
+import { workingSize } from "../../src/images/model-image.ts";
+import { relativeError } from "../../src/tensor/ops.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
+import {
+  type EditModel,
+  edit,
+  loadModel,
+  readPicture,
+  toModelImage,
+  type WebLoadOptions,
+} from "../../src/web.ts";
+import { adapter } from "./adapter.ts";
+
+/** Relative L2 of condition, edited latent and picture. In software it is 1e-5; cards round less well. */
+const BAR = 1e-3;
+
+interface Work {
+  readonly name: string;
+  readonly checkpoint: string;
+  readonly picture: string;
+  readonly side: number;
+  readonly steps: number;
+}
+
+/** In software each kind of convolution takes a second to compile, so the pictures are small and the steps few. */
+const tiny: Work = {
+  name: "a tiny checkpoint",
+  checkpoint: "/tests/fixtures/parity/sd1/checkpoint",
+  picture: "/tests/fixtures/parity/sd1/picture-0.png",
+  side: 16,
+  steps: 2,
+};
+const picturebook: Work = {
+  name: "picturebook",
+  checkpoint: "/models/picturebook",
+  picture: "/examples/cottage.png",
+  side: 64,
+  steps: 2,
+};
+
+function load({ checkpoint }: Work, device: WebLoadOptions["device"]): Promise<EditModel> {
+  return loadModel(new URL(checkpoint, location.href).href, { device });
+}
+
+/** The condition, the edited latent and its picture. */
+async function encodeEditDecode(model: EditModel, { picture, side, steps }: Work): Promise<Tensor[]> {
+  const opened = await readPicture(await (await fetch(picture)).blob());
+  const { width, height } = workingSize(opened.width, opened.height, side, model.stride);
+  const condition = await model.encodeImage(toModelImage(opened, width, height));
+  const { c } = await edit(model, condition, [{ instruction: "make it winter" }], { seed: 7, steps });
+  return [condition, c, await model.decodeLatent(c)];
+}
+
+async function withWasm(work: Work): Promise<Tensor[]> {
+  const model = await load(work, "wasm");
+  const results = await encodeEditDecode(model, work);
+  expect(model.device).toEqual({ name: "wasm" });
+  await model.dispose();
+  return results;
+}
+
+describe.skipIf(!adapter)("on WebGPU", () => {
+  it.each([tiny, picturebook])("an edit of $name gives WebAssembly's latents", async (work) => {
+    const expected = await withWasm(work);
+    const model = await load(work, "webgpu");
+    expect(model.device).toBeUndefined();
+    const actual = await encodeEditDecode(model, work);
+    expect(model.device).toEqual({ name: "webgpu" });
+    await model.dispose();
+    const errors = actual.map((part, i) => relativeError(part, expected[i]!));
+    console.log(
+      `${work.name}: condition, latent and picture differ by ${errors.map((e) => e.toExponential(1))}`,
+    );
+    expect(Math.max(...errors)).toBeLessThan(BAR);
+  });
+
+  it.skipIf(!adapter?.info.isFallbackAdapter)("auto leaves an adapter without a card alone", async () => {
+    const expected = await withWasm(tiny);
+    const model = await load(tiny, "auto");
+    expect(await encodeEditDecode(model, tiny)).toEqual(expected);
+    expect(model.device).toEqual({ name: "wasm", reason: expect.stringMatching(/on the processor/) });
+    await model.dispose();
+  });
+});
