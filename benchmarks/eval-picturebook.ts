@@ -1,6 +1,7 @@
 /**
  * The table of the shipped checkpoint on pictures it was never trained on, against the exact truth:
- * `npm run eval:picturebook -- [--json] [--limit N] [--steps T] [--sampler NAME] [--text-guidance s] [--image-guidance s]`.
+ * `npm run eval:picturebook -- [--json] [--limit N] [--steps T] [--sampler NAME] [--text-guidance s] [--image-guidance s]
+ * [--fixed-seed]`.
  * The held-out pictures lie in benchmarks/picturebook/; the model card says how they are made.
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -42,6 +43,7 @@ const { values: flags } = parseArgs({
     "text-guidance": { type: "string" },
     "image-guidance": { type: "string" },
     seed: { type: "string", default: "0" },
+    "fixed-seed": { type: "boolean", default: false },
     only: { type: "string", default: "single,chain,noop" },
   },
 });
@@ -53,6 +55,8 @@ const options = {
   imageGuidance: number(flags["image-guidance"]),
   seed: Number(flags.seed),
 };
+/** The options of turn i, from 0: another seed at every turn, as sessions have it. */
+const turnOptions = (i: number) => ({ ...options, seed: options.seed + (flags["fixed-seed"] ? 0 : i) });
 const root = new URL("./picturebook/", import.meta.url).pathname;
 const limit = number(flags.limit) ?? Number.POSITIVE_INFINITY;
 const model = await loadModel(flags.model);
@@ -121,11 +125,11 @@ async function chains() {
     const session = await openSession(model, await load("chain", item.image));
     let before = session.original;
     const successes: boolean[] = [];
-    for (const turn of item.turns) {
+    for (const [i, turn] of item.turns.entries()) {
       const [target, mask] = await Promise.all(
         [turn.target!, turn.change_mask!].map((file) => load("chain", file)),
       );
-      const result = await (await session.edit(turn.instruction, options)).render();
+      const result = await (await session.edit(turn.instruction, turnOptions(i))).render();
       successes.push(succeeded(result, before, target!, (i) => mask!.data[4 * i]! > 127));
       before = target!;
     }
@@ -141,8 +145,8 @@ async function noops() {
   for (const item of itemsOf("noop")) {
     const session = await openSession(model, await load("noop", item.image));
     const byTurn: number[] = [];
-    for (const turn of item.turns) {
-      const node = await session.edit(turn.instruction, options);
+    for (const [i, turn] of item.turns.entries()) {
+      const node = await session.edit(turn.instruction, turnOptions(i));
       byTurn.push(psnr(await node.render(), session.original));
     }
     rows.push({ id: item.id, byTurn });

@@ -83,7 +83,7 @@ export function addEdit(program: Command, context: Context): void {
     .addOption(tokenizerOption())
     .option(
       "--seed <seed>",
-      "chooses the noise; the same seed gives the same picture (default: 0)",
+      "chooses the noise of the first edit, those after it count on; the same seed gives the same picture (default: 0)",
       values.seed,
     )
     .option("--steps <steps>", `how many steps an edit takes; more is finer and slower ${OWN}`, values.steps)
@@ -195,7 +195,12 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
     if (masks.has(edit)) throw new UsageError(`Edit ${edit} has two masks: ${masks.get(edit)} and ${value}.`);
     masks.set(edit, value);
   }
-  const plan = instructions.map((instruction, i) => ({ instruction, mask: masks.get(i + 1) }));
+  const plan = instructions.map((instruction, i) => ({
+    instruction,
+    mask: masks.get(i + 1),
+    // The same noise at every turn makes errors add up (docs/decisions/0041-seeds.md).
+    ...(seed === undefined ? {} : { seed: seed + i }),
+  }));
   return { script: { defaults, steps: plan }, called: "The command line", folder: "." };
 }
 

@@ -30,7 +30,13 @@ const settings = {
       'Where the picture may change: a box in pixels of the original picture, "auto" (the model judges where the instruction belongs), or ' +
         "a picture file that is white where it may change. Outside of it every pixel stays as it is. Default: everywhere.",
     ),
-  seed: z.int().min(0).optional().describe("Another seed gives another attempt at the same edit. Default 0."),
+  seed: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      "Another seed gives another attempt at the same edit. Default: 0 for the first edit, 1 for the second, and so on.",
+    ),
   steps: z.int().min(1).max(1000).optional().describe("More is finer and slower. Default: the model's own."),
   sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
   textGuidance: z.number().min(0).max(100).optional().describe("How strongly the instruction pulls."),

@@ -21,7 +21,7 @@ import { describeMask, nodeId, type Recipe, sha256 } from "./recipe.ts";
 import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./relevance-map.ts";
 import { type Replay, type ReplayChanges, replay } from "./replay.ts";
 import { runEdit, unionOf } from "./run.ts";
-import { type Node, type NodeHost, type NodeRecord, pathTo, TreeNode } from "./tree-node.ts";
+import { type Node, type NodeHost, type NodeRecord, nextSeed, pathTo, TreeNode } from "./tree-node.ts";
 import { type Verification, type VerifyOptions, verify } from "./verify.ts";
 
 export type { Node } from "./tree-node.ts";
@@ -132,7 +132,8 @@ export class Session<N extends Node = Node> {
   }
 
   /**
-   * Edits a node and returns the new one, which becomes the head. What has been computed before (the same recipe from the
+   * Edits a node and returns the new one, which becomes the head. Without a seed every turn of a chain takes another one: 0 for
+   * the first edit, 1 for the second. What has been computed before (the same recipe from the
    * same parent) is returned, not computed again.
    *
    * @throws EmilieError option.invalid, mask.invalid, aborted (the session is then as it was before); session.damaged
@@ -151,7 +152,7 @@ export class Session<N extends Node = Node> {
     this.#require(from, "the node to edit");
     const start = performance.now();
     const callsBefore = this.model.calls.unet;
-    const resolved = resolveOptions(this.model, method);
+    const resolved = resolveOptions(this.model, { ...method, seed: method.seed ?? nextSeed(from) });
     checkEdit([{ instruction }, ...regions]);
     const place =
       mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;

@@ -136,3 +136,9 @@ export function pathTo(node: Node): Node[] {
   for (let at: Node | null = node; at; at = at.parent) path.unshift(at);
   return path;
 }
+
+/**
+ * The seed of an edit of a node where none is asked for: how many edits led to it. Another one at every turn, because the
+ * errors that one noise makes add up, and those of several do less so (docs/decisions/0041-seeds.md).
+ */
+export const nextSeed = (from: Node): number => pathTo(from).length - 1;

@@ -12,6 +12,7 @@ import { openSession } from "../../session/session.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { BenchMethod, MethodSettings, SettingsMode } from "../types.ts";
 import { decodePicture } from "./round-trip.ts";
+import { turnSeed } from "./turn-seed.ts";
 
 /** Where masks come from: the turn's own, nowhere, or the model itself at every turn. */
 type Masks = "given" | "none" | "auto";
@@ -22,8 +23,8 @@ interface Variant {
   readonly control?: Control;
   /** The decoded latent as it is, not laid over the parent: shows what a control does by itself. */
   readonly bare?: boolean;
-  /** Another seed for every turn, as for people who press the dice. */
-  readonly freshSeeds?: boolean;
+  /** The same noise at every turn, instead of another one. */
+  readonly fixedSeed?: boolean;
 }
 
 const READINGS: Readonly<Record<string, Variant>> = {
@@ -47,11 +48,11 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   ),
   "emilie-no-mask": { title: "Latent iteration alone", masks: "none" },
   "emilie-auto": { title: "EMILIE, automatic masks", masks: "auto" },
-  "emilie-fresh-seeds": { title: "EMILIE, a new seed every turn", freshSeeds: true },
-  "emilie-no-mask-fresh-seeds": {
-    title: "Latent iteration alone, a new seed every turn",
+  "emilie-fixed-seed": { title: "EMILIE, one seed for all turns", fixedSeed: true },
+  "emilie-no-mask-fixed-seed": {
+    title: "Latent iteration alone, one seed for all turns",
     masks: "none",
-    freshSeeds: true,
+    fixedSeed: true,
   },
 };
 
@@ -65,21 +66,16 @@ export function editSettings(
   return { steps, sampler, textGuidance, imageGuidance };
 }
 
-/** The seed of a turn, from 0. Seeds of a run are small, so those of its turns do not meet them. */
-export function turnSeed({ freshSeeds }: MethodSettings, seed: number, turn: number): number {
-  return freshSeeds ? seed + 1_000_003 * turn : seed;
-}
-
 function method(
   name: string,
-  { title, masks = "given", control = "anchored", bare = false, freshSeeds = false }: Variant,
+  { title, masks = "given", control = "anchored", bare = false, fixedSeed = false }: Variant,
 ): BenchMethod {
   return {
     name,
     title,
     reference: "EMILIE, arXiv 2309.00613",
     revision: 1,
-    settings: (model, mode) => ({ ...editSettings(model, mode), masks, control, bare, freshSeeds }),
+    settings: (model, mode) => ({ ...editSettings(model, mode), masks, control, bare, fixedSeed }),
     async *run(model, start, turns, settings, { seed, signal }) {
       const { steps, sampler, textGuidance, imageGuidance, control } = settings as unknown as EditOptions;
       let clock = performance.now();

@@ -8,21 +8,22 @@ import { composite } from "../../images/composite.ts";
 import type { EditOptions } from "../../method/edit.ts";
 import { openSession } from "../../session/session.ts";
 import type { BenchMethod } from "../types.ts";
-import { editSettings, turnSeed } from "./emilie.ts";
+import { editSettings } from "./emilie.ts";
+import { turnSeed } from "./turn-seed.ts";
 
 interface Variant {
   readonly title: string;
   readonly pasted: boolean;
-  readonly freshSeeds?: boolean;
+  readonly fixedSeed?: boolean;
 }
 
-function method(name: string, { title, pasted, freshSeeds = false }: Variant): BenchMethod {
+function method(name: string, { title, pasted, fixedSeed = false }: Variant): BenchMethod {
   return {
     name,
     title,
     reference: "InstructPix2Pix, arXiv 2211.09800; MagicBrush, arXiv 2306.10012",
     revision: 1,
-    settings: (model, mode) => ({ ...editSettings(model, mode), pasted, freshSeeds }),
+    settings: (model, mode) => ({ ...editSettings(model, mode), pasted, fixedSeed }),
     async *run(model, start, turns, settings, { seed, signal }) {
       const { steps, sampler, textGuidance, imageGuidance } = settings as unknown as EditOptions;
       let before = start;
@@ -50,9 +51,9 @@ function method(name: string, { title, pasted, freshSeeds = false }: Variant): B
 export const imageIterationMethods: readonly BenchMethod[] = [
   method("image-iteration", { title: "Image iteration", pasted: false }),
   method("image-iteration-masked", { title: "Image iteration, pasted by the mask", pasted: true }),
-  method("image-iteration-fresh-seeds", {
-    title: "Image iteration, a new seed every turn",
+  method("image-iteration-fixed-seed", {
+    title: "Image iteration, one seed for all turns",
     pasted: false,
-    freshSeeds: true,
+    fixedSeed: true,
   }),
 ];

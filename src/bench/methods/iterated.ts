@@ -1,6 +1,6 @@
 /**
  * A method that edits one picture, made one that edits a session as its users would: each turn starts from the 8-bit
- * picture of the turn before. Every turn draws its noise anew from the seed, as every method of the benchmark does.
+ * picture of the turn before. Every turn has a seed of its own, as with every method of the benchmark.
  */
 import { type Mask, resizeMask } from "../../images/mask.ts";
 import type { Picture } from "../../images/picture.ts";
@@ -9,6 +9,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { BenchMethod, MethodSettings, SettingsMode } from "../types.ts";
 import { metered } from "./metered.ts";
 import { encodePicture } from "./round-trip.ts";
+import { turnSeed } from "./turn-seed.ts";
 
 /** What one edit is given. */
 export interface SingleEdit {
@@ -39,11 +40,12 @@ export function iterated<S extends MethodSettings>(method: SingleMethod<S>): Ben
     ...rest,
     async *run(model, start, turns, settings, { seed, signal }) {
       let picture = start;
-      for (const { instruction, mask } of turns) {
+      for (const [i, { instruction, mask }] of turns.entries()) {
         const result = await metered(model, async () => {
           const c = await encodePicture(model, picture, { signal });
           const fitted = mask && resizeMask(mask, picture.width, picture.height);
-          return edit({ model, picture, c, instruction, mask: fitted, seed, signal }, settings as S);
+          const noise = turnSeed(settings, seed, i);
+          return edit({ model, picture, c, instruction, mask: fitted, seed: noise, signal }, settings as S);
         });
         picture = result.picture;
         yield result;

@@ -8,7 +8,7 @@ import type { EditWork } from "../queue/work.ts";
 import type { ServerEvent } from "../schemas/index.ts";
 import { createSession, deleteSession, pictureOf } from "../sessions.ts";
 import type { SessionRecord } from "../store/store.ts";
-import { findNode } from "../store/tree.ts";
+import { pathOf } from "../store/tree.ts";
 import { type OpenAIRequest, ParameterError } from "./request.ts";
 
 /** Sessions nobody asked for: gone when the answer is, or when its links have had their time. */
@@ -35,8 +35,7 @@ export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenA
   };
   try {
     const from = parameters.from ?? session.manifest.head;
-    findNode(session.manifest, from);
-    const seed = BigInt(parameters.seed ?? 0);
+    const seed = BigInt(parameters.seed ?? pathOf(session.manifest, from).length - 1);
     const work: EditWork = {
       kind: "edit",
       from,

@@ -69,7 +69,9 @@ const settings = {
     .max(16)
     .optional()
     .openapi({ description: "Further instructions with places of their own, in the same pass" }),
-  seed: seedSchema.optional().openapi({ description: "Default 0" }),
+  seed: seedSchema
+    .optional()
+    .openapi({ description: "Default: how many edits led to the node that is edited" }),
   steps: z.int().min(1).max(1000).optional(),
   sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
   textGuidance: z.number().min(-100).max(100).optional(),

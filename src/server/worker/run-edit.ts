@@ -7,6 +7,7 @@ import { packNode } from "../../session/pack.node.ts";
 import { pngMetadata } from "../../session/picture-path.node.ts";
 import { unionOf } from "../../session/run.ts";
 import type { Node, Session, SessionEditOptions } from "../../session/session.ts";
+import { nextSeed } from "../../session/tree-node.ts";
 import type { WorkMask, WorkRegion, WorkSettings } from "../queue/work.ts";
 import { readMasks } from "./masks.ts";
 import { type Watch, watcher } from "./previews.ts";
@@ -26,12 +27,13 @@ export async function runEdit(
   const regions = regionsOf(work.regions, maskOf);
   const union = unionOf([mask, ...regions.map((region) => region.mask)]);
   const settings = settingsOf(work.settings);
+  const seed = BigInt(work.settings.seed ?? nextSeed(from));
   const begun = performance.now();
   for (let edit = 0; edit < work.variations; edit++) {
     const place = { session, from, mask: union, edit, edits: work.variations, previews: work.previews };
     const node = await session.edit(work.instruction, {
       ...settings,
-      seed: BigInt(work.settings.seed ?? 0) + BigInt(edit),
+      seed: seed + BigInt(edit),
       mask,
       regions,
       from,
