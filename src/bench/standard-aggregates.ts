@@ -45,14 +45,17 @@ export interface PairedSample extends Sample {
 
 export type SamplesOf = (method: string) => readonly PairedSample[];
 
+/** What the others are measured against, where nobody says: image iteration, if it was run. */
+const baselineOf = (methods: readonly string[]) => BASELINES.find((name) => methods.includes(name));
+
 /** The level for each method, and the paired difference of each to the baseline. Methods without samples are left out. */
 export function compareMethods(
   methods: readonly string[],
   named: Pick<Aggregate, "metric" | "group" | "turn">,
   samplesOf: SamplesOf,
+  baseline = baselineOf(methods),
 ): Aggregate[] {
   const samples = new Map(methods.map((method) => [method, samplesOf(method)]));
-  const baseline = BASELINES.find((name) => methods.includes(name));
   return methods.flatMap((method) => {
     const level = estimate(samples.get(method)!);
     if (!level) return [];
@@ -84,7 +87,12 @@ export function paired(
 const KIND_METRICS = ["success", "psnr"];
 
 /** What every run's results.json holds. */
-export function standardAggregates(rows: readonly ResultRow[], methods: readonly string[]): Aggregate[] {
+export function standardAggregates(
+  rows: readonly ResultRow[],
+  methods: readonly string[],
+  baseline = baselineOf(methods),
+): Aggregate[] {
+  const compared: Compared = { methods, baseline };
   const metrics = [...new Set(rows.flatMap((row) => Object.keys(row.metrics)))].sort();
   const aggregates: Aggregate[] = [];
   const byGroup = new Map<string, ResultRow[]>();
@@ -98,39 +106,45 @@ export function standardAggregates(rows: readonly ResultRow[], methods: readonly
   for (const [group, own] of byGroup) {
     const names = ["success", "collapsed", ...metrics, "seconds", "unetCalls"];
     for (const metric of names) {
-      aggregates.push(...levels(own, methods, metric, group, null));
+      aggregates.push(...levels(own, compared, metric, group, null));
     }
   }
   for (const kind of new Set(rows.flatMap((row) => row.kind ?? []))) {
     const own = rows.filter((row) => row.kind === kind);
-    for (const metric of KIND_METRICS) aggregates.push(...levels(own, methods, metric, `kind:${kind}`, null));
+    for (const metric of KIND_METRICS)
+      aggregates.push(...levels(own, compared, metric, `kind:${kind}`, null));
   }
   const wholeChains = new Set(["all", ...rows.flatMap((row) => row.part ?? [])]);
   for (const [group, own] of byGroup) {
     const turns = [...new Set(own.map(({ turn }) => turn))].sort((a, b) => a - b);
     for (const metric of turns.length > 1 ? CURVES : []) {
-      for (const turn of turns) aggregates.push(...levels(own, methods, metric, group, turn));
+      for (const turn of turns) aggregates.push(...levels(own, compared, metric, group, turn));
     }
-    if (wholeChains.has(group)) aggregates.push(...chainAggregates(own, methods, group));
+    if (wholeChains.has(group)) aggregates.push(...chainAggregates(own, compared, group));
   }
   return aggregates;
 }
 
+interface Compared {
+  readonly methods: readonly string[];
+  readonly baseline: string | undefined;
+}
+
 function levels(
   rows: readonly ResultRow[],
-  methods: readonly string[],
+  { methods, baseline }: Compared,
   metric: string,
   group: string,
   turn: number | null,
 ): Aggregate[] {
   const chosen = turn === null ? rows : rows.filter((row) => row.turn === turn);
-  return compareMethods(methods, { metric, group, turn }, (method) =>
+  const samplesOf = (method: string) =>
     chosen.flatMap((row) => {
       const value = row.method === method ? numberOf(row, metric) : undefined;
       if (value === undefined) return [];
       return { cluster: clusterOf(row), pair: `${row.item} ${row.seed} ${row.turn}`, value };
-    }),
-  );
+    });
+  return compareMethods(methods, { metric, group, turn }, samplesOf, baseline);
 }
 
 /** The turns of one item, method and seed, in order. */
@@ -163,11 +177,18 @@ export function chainSamples(
  * SR@k, the share of chains whose first k turns all came out right; CR@k, the share that has collapsed by turn k; and the
  * drift, as the slope of the squared error (slope.l2) and of its root (slope.rmse) over the turns.
  */
-function chainAggregates(rows: readonly ResultRow[], methods: readonly string[], group: string): Aggregate[] {
+function chainAggregates(
+  rows: readonly ResultRow[],
+  { methods, baseline }: Compared,
+  group: string,
+): Aggregate[] {
   const longest = Math.max(...rows.map(({ turn }) => turn));
   const perChain = (metric: string, valueOfChain: (chain: readonly ResultRow[]) => number | undefined) =>
-    compareMethods(methods, { metric, group, turn: null }, (method) =>
-      chainSamples(rows, method, valueOfChain),
+    compareMethods(
+      methods,
+      { metric, group, turn: null },
+      (method) => chainSamples(rows, method, valueOfChain),
+      baseline,
     );
   const upTo = Array.from({ length: longest }, (_, i) => i + 1).filter((k) => k <= 10 || k % 5 === 0);
   return [

@@ -40,6 +40,15 @@ async function grow() {
 }
 const values = (data: ArrayLike<number>) => Buffer.from(Float32Array.from(data).buffer);
 
+describe("seeds", () => {
+  it("are another one at every turn of a chain, unless they are given", async () => {
+    const { red, blue, green, yellow } = await grow();
+    expect([red, blue, green, yellow].map(({ recipe }) => recipe!.seed)).toEqual(["0", "1", "2", "1"]);
+    const given = await session.edit("make it white", { ...options, seed: 7, from: blue });
+    expect(given.recipe!.seed).toBe("7");
+  });
+});
+
 describe("names", () => {
   it("are given, changed and taken away, without a new id", async () => {
     const { red } = await grow();

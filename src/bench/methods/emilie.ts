@@ -2,15 +2,11 @@
  * The method of this project, EMILIE (arXiv 2309.00613): latent iteration, and gradient control by the turn's mask, in a
  * session as every user has it. The variants take one part away or read it otherwise.
  */
-import { fromModelImage } from "../../images/model-image.ts";
-import type { Picture } from "../../images/picture.ts";
 import { type EditOptions, resolveOptions } from "../../method/edit.ts";
 import type { Control } from "../../method/gradient-control.ts";
-import { toDecoderInput } from "../../method/latent-iteration.ts";
 import type { EditModel } from "../../models/model.ts";
 import { openSession } from "../../session/session.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
-import type { BenchMethod, MethodSettings, SettingsMode } from "../types.ts";
+import type { BenchMethod, SettingsMode } from "../types.ts";
 import { decodePicture } from "./round-trip.ts";
 import { turnSeed } from "./turn-seed.ts";
 
