@@ -12,6 +12,7 @@ import { maskFile, readTurnMask } from "./datasets/mask.node.ts";
 export class BenchFiles {
   readonly #hashes = new Map<string, Promise<string>>();
   readonly #pictures = new Map<string, Promise<Picture>>();
+  readonly #masks = new Map<string, Promise<Mask>>();
 
   /** SHA-256 of a file's bytes, and of the words that say how a mask is read from it. Throws image.unreadable. */
   hash(path: string): Promise<string> {
@@ -53,12 +54,14 @@ export class BenchFiles {
 
   /** A turn's mask, at the picture's size. */
   mask(words: string, size: Size): Promise<Mask> {
-    return readTurnMask(words, size);
+    const key = `${size.width}x${size.height} ${words}`;
+    return remembered(this.#masks, key, () => readTurnMask(words, size));
   }
 
   /** Frees the decoded pictures. */
   forget(): void {
     this.#pictures.clear();
+    this.#masks.clear();
   }
 }
 

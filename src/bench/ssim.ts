@@ -76,13 +76,16 @@ function along(
   lines: number,
 ): Float64Array {
   const out = new Float64Array(values.length);
+  // Where in a line the taps of position i lie, the mirror at the borders worked out once.
+  const taps = Int32Array.from(
+    { length: length + 2 * RADIUS },
+    (_, i) => step * mirrored(i - RADIUS, length),
+  );
   for (let line = 0; line < lines; line++) {
     const start = line * lineStep;
     for (let i = 0; i < length; i++) {
       let sum = 0;
-      for (let k = -RADIUS; k <= RADIUS; k++) {
-        sum += WINDOW[k + RADIUS]! * values[start + step * mirrored(i + k, length)]!;
-      }
+      for (let k = 0; k < WINDOW.length; k++) sum += WINDOW[k]! * values[start + taps[i + k]!]!;
       out[start + step * i] = sum;
     }
   }
