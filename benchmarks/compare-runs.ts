@@ -1,8 +1,8 @@
 /**
- * npm run bench:compare -- OUT NAME=RUN NAME=RUN … [--method emilie-no-mask]
+ * npm run bench:compare -- OUT NAME=RUN:METHOD NAME=RUN:METHOD …
  *
- * Two checkpoints instead of two methods: the rows that one method has in several runs (folders of `emilie bench`, each with
- * its own --model), under the runs' names, and the paired differences of all others to the first. Writes OUT/results.json,
+ * Against another baseline than image iteration, or two checkpoints instead of two methods: the rows of a method in a run (a
+ * folder of `emilie bench`, each with its own --model) under a name, and the paired differences of all others to the first. Writes OUT/results.json,
  * from which bench:figures and bench:compact make tables and figures as from any run.
  */
 import { mkdir } from "node:fs/promises";
@@ -11,37 +11,39 @@ import { readResults, writeResults } from "../src/bench/results.node.ts";
 import { standardAggregates } from "../src/bench/standard-aggregates.ts";
 import type { BenchResults } from "../src/bench/types.ts";
 
-const { values: flags, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { method: { type: "string", default: "emilie-no-mask" } },
-});
-const [out, ...named] = positionals;
-const runs = named.map((word) => /^([^=]+)=(.+)$/s.exec(word)?.slice(1) as [string, string] | undefined);
-if (out === undefined || runs.length < 2 || runs.includes(undefined)) {
-  console.error("Usage: npm run bench:compare -- OUT NAME=RUN NAME=RUN … [--method NAME]");
+const { positionals } = parseArgs({ allowPositionals: true });
+const [out, ...words] = positionals;
+const sides = words.map((word) => /^([^=]+)=(.+):([^:]+)$/s.exec(word)?.slice(1) ?? []);
+if (out === undefined || sides.length < 2 || sides.some(([name]) => name === undefined)) {
+  console.error("Usage: npm run bench:compare -- OUT NAME=RUN:METHOD NAME=RUN:METHOD …");
   process.exit(2);
 }
-const results: [name: string, results: BenchResults][] = [];
-for (const [name, folder] of runs as [string, string][]) results.push([name, await readResults(folder)]);
-const names = results.map(([name]) => name);
-const first = results[0]![1];
-for (const [name, { dataset, seeds }] of results) {
-  if (dataset.hash !== first.dataset.hash || String(seeds) !== String(first.seeds))
+const results: { name: string; method: string; run: BenchResults }[] = [];
+for (const [name, folder, method] of sides as [string, string, string][]) {
+  const run = await readResults(folder);
+  if (!run.methods.some((one) => one.name === method))
+    throw new Error(`${name}: there is no ${method} in its results.`);
+  results.push({ name, method, run });
+}
+const names = results.map(({ name }) => name);
+const first = results[0]!.run;
+for (const { name, run } of results) {
+  if (run.dataset.hash !== first.dataset.hash || String(run.seeds) !== String(first.seeds))
     throw new Error(`${name} was run on other pictures or seeds than ${names[0]}: nothing can be paired.`);
 }
-const rows = results.flatMap(([name, { rows }]) =>
-  rows.filter(({ method }) => method === flags.method).map((row) => ({ ...row, method: name })),
+const rows = results.flatMap(({ name, method, run }) =>
+  run.rows.filter((row) => row.method === method).map((row) => ({ ...row, method: name })),
 );
 await mkdir(out, { recursive: true });
 await writeResults(
   {
     ...first,
-    command: ["compare", ...names],
+    command: ["compare", ...results.map(({ name, method }) => `${name}=${method}`)],
     created: new Date().toISOString(),
-    methods: results.map(([name, { model, methods }]) => ({
-      ...methods.find((one) => one.name === flags.method)!,
+    methods: results.map(({ name, method, run }) => ({
+      ...run.methods.find((one) => one.name === method)!,
       name,
-      title: `${name}, checkpoint ${model.fingerprint.slice(0, 12)}`,
+      title: `${method}, checkpoint ${run.model.fingerprint.slice(0, 12)}`,
     })),
     aggregates: standardAggregates(rows, names, names[0]),
     rows,

@@ -250,9 +250,10 @@ describe("emilie bench", () => {
     expect(await wrong("--parts", "short")).toMatch(/no part "short".*chains, long, noop, cycle/);
     expect(await wrong("--experiment", "luck")).toMatch(/no experiment "luck"/);
     expect(await wrong("--limit", "0")).toMatch(/whole number from 1/);
-    expect(await wrong("--scorers", "taste=here")).toMatch(/taste/);
     const missing = await bench("--dataset", join(folder, "nothing"));
-    expect([missing.code, missing.stderr]).toEqual([1, expect.stringMatching(/nothing.*dataset\.json/)]);
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringMatching(/no dataset .*nothing/)]);
+    const taste = await bench("--scorers", join(folder, "taste"));
+    expect([taste.code, taste.stderr]).toEqual([1, expect.stringMatching(/taste/)]);
   });
 
   it("refuses results that are none", () => {
