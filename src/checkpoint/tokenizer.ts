@@ -111,22 +111,27 @@ async function readModel(source: CheckpointSource, folder: string, settings: Set
   return clipTokenizer(vocab.data, merges, settings);
 }
 
+/** The special tokens that the vocabulary has, as tokenizer.json lists them: never split, never lower-cased. */
+export function addedTokens(special: readonly string[], vocab: Readonly<Record<string, number>>) {
+  return special
+    .filter((content) => vocab[content] !== undefined)
+    .map((content) => ({
+      id: vocab[content],
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    }));
+}
+
 function clipTokenizer(vocab: Record<string, number>, merges: string[], settings: Settings): object {
   // The padding token counts: SD 2.x pads with "!", which then is no punctuation inside a text either.
   const special = [...new Set([settings.bos_token, settings.eos_token, settings.pad_token])];
   return {
     version: "1.0",
-    added_tokens: special
-      .filter((content) => vocab[content] !== undefined)
-      .map((content) => ({
-        id: vocab[content],
-        content,
-        single_word: false,
-        lstrip: false,
-        rstrip: false,
-        normalized: false,
-        special: true,
-      })),
+    added_tokens: addedTokens(special, vocab),
     normalizer: {
       type: "Sequence",
       normalizers: [

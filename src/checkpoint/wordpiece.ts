@@ -3,6 +3,7 @@ import { Tokenizer as Pieces } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
 import { type CheckpointSource, readJson } from "./source.ts";
+import { addedTokens } from "./tokenizer.ts";
 
 export interface WordPiece {
   /** The most tokens a text has. */
@@ -110,17 +111,7 @@ function bertTokenizer(vocab: Record<string, number>, settings: Settings): z.out
   ];
   return {
     version: "1.0",
-    added_tokens: special
-      .filter((content) => vocab[content] !== undefined)
-      .map((content) => ({
-        id: vocab[content],
-        content,
-        single_word: false,
-        lstrip: false,
-        rstrip: false,
-        normalized: false,
-        special: true,
-      })),
+    added_tokens: addedTokens(special, vocab),
     normalizer: {
       type: "BertNormalizer",
       clean_text: true,

@@ -5,6 +5,7 @@
  */
 import { sizeOf } from "../tensor/tensor.ts";
 import { broadcast, expectShape, fail, MICROSOFT, type Site, sameSize, type Value } from "./graph.ts";
+import type { Attribute } from "./onnx.ts";
 
 export function add(at: Site, a: Value, b: Value): Value {
   return at.graph.add(at, { op: "Add", inputs: [a, b], shape: broadcast(at, a, b) });
@@ -306,32 +307,30 @@ function matmul(at: Site, a: Value, b: Value): Value {
 
 /** Nearest-neighbour resize of x [1, c, h, w] to [1, c, height, width], as torch's interpolate(mode="nearest"). */
 export function resizeNearest(at: Site, x: Value, height: number, width: number): Value {
-  const [n = 0, c = 0] = x.shape;
-  const shape = [n, c, height, width];
-  return at.graph.add(at, {
-    op: "Resize",
-    inputs: [x, null, null, at.graph.ints(shape)],
-    shape,
-    attributes: {
-      mode: { string: "nearest" },
-      coordinate_transformation_mode: { string: "asymmetric" },
-      nearest_mode: { string: "floor" },
-    },
+  return resize(at, x, height, width, {
+    mode: { string: "nearest" },
+    coordinate_transformation_mode: { string: "asymmetric" },
+    nearest_mode: { string: "floor" },
   });
 }
 
 /** Bicubic resize of x [1, c, h, w] to [1, c, height, width], as torch's interpolate(mode="bicubic") without antialiasing. */
 export function resizeCubic(at: Site, x: Value, height: number, width: number): Value {
+  return resize(at, x, height, width, {
+    mode: { string: "cubic" },
+    coordinate_transformation_mode: { string: "half_pixel" },
+    cubic_coeff_a: { float: -0.75 },
+  });
+}
+
+function resize(
+  at: Site,
+  x: Value,
+  height: number,
+  width: number,
+  attributes: Readonly<Record<string, Attribute>>,
+): Value {
   const [n = 0, c = 0] = x.shape;
   const shape = [n, c, height, width];
-  return at.graph.add(at, {
-    op: "Resize",
-    inputs: [x, null, null, at.graph.ints(shape)],
-    shape,
-    attributes: {
-      mode: { string: "cubic" },
-      coordinate_transformation_mode: { string: "half_pixel" },
-      cubic_coeff_a: { float: -0.75 },
-    },
-  });
+  return at.graph.add(at, { op: "Resize", inputs: [x, null, null, at.graph.ints(shape)], shape, attributes });
 }

@@ -5,8 +5,9 @@
 import { type EditOptions, resolveOptions } from "../../method/edit.ts";
 import type { Control } from "../../method/gradient-control.ts";
 import type { EditModel } from "../../models/model.ts";
-import { openSession } from "../../session/session.ts";
+import { openSession, type Session } from "../../session/session.ts";
 import type { BenchMethod, SettingsMode } from "../types.ts";
+import { metered } from "./metered.ts";
 import { decodePicture } from "./round-trip.ts";
 import { turnSeed } from "./turn-seed.ts";
 
@@ -74,26 +75,18 @@ function method(
     settings: (model, mode) => ({ ...editSettings(model, mode), masks, control, bare, fixedSeed }),
     async *run(model, start, turns, settings, { seed, signal }) {
       const { steps, sampler, textGuidance, imageGuidance, control } = settings as unknown as EditOptions;
-      let clock = performance.now();
-      const session = await openSession(model, start, { signal });
+      let session: Session | undefined;
       for (const [i, turn] of turns.entries()) {
-        const calls = model.calls.unet;
         const mask = { given: turn.mask, none: undefined, auto: "auto" as const }[settings.masks as Masks];
         const options = { steps, sampler, textGuidance, imageGuidance, control, signal };
-        const node = await session.edit(turn.instruction, {
-          ...options,
-          mask,
-          seed: turnSeed(settings, seed, i),
+        yield await metered(model, async () => {
+          session ??= await openSession(model, start, { signal });
+          const noise = turnSeed(settings, seed, i);
+          const node = await session.edit(turn.instruction, { ...options, mask, seed: noise });
+          return settings.bare
+            ? decodePicture(model, node.latent, start, { signal })
+            : node.render({ signal });
         });
-        const picture = settings.bare
-          ? await decodePicture(model, node.latent, start, { signal })
-          : await node.render({ signal });
-        yield {
-          picture,
-          unetCalls: model.calls.unet - calls,
-          seconds: (performance.now() - clock) / 1000,
-        };
-        clock = performance.now();
       }
     },
   };

@@ -9,6 +9,7 @@ import type { EditOptions } from "../../method/edit.ts";
 import { openSession } from "../../session/session.ts";
 import type { BenchMethod } from "../types.ts";
 import { editSettings } from "./emilie.ts";
+import { metered } from "./metered.ts";
 import { turnSeed } from "./turn-seed.ts";
 
 interface Variant {
@@ -26,23 +27,19 @@ function method(name: string, { title, pasted, fixedSeed = false }: Variant): Be
     settings: (model, mode) => ({ ...editSettings(model, mode), pasted, fixedSeed }),
     async *run(model, start, turns, settings, { seed, signal }) {
       const { steps, sampler, textGuidance, imageGuidance } = settings as unknown as EditOptions;
-      let before = start;
-      let clock = performance.now();
+      let picture = start;
       for (const [i, { instruction, mask }] of turns.entries()) {
-        const calls = model.calls.unet;
-        // A session of one edit: encode, edit, decode, round.
-        const session = await openSession(model, before, { signal });
-        const options = { steps, sampler, textGuidance, imageGuidance, signal };
-        const node = await session.edit(instruction, { ...options, seed: turnSeed(settings, seed, i) });
-        const edited = await node.render({ signal });
-        const picture = settings.pasted && mask ? composite(before, edited, mask) : edited;
-        yield {
-          picture,
-          unetCalls: model.calls.unet - calls,
-          seconds: (performance.now() - clock) / 1000,
-        };
-        before = picture;
-        clock = performance.now();
+        const before = picture;
+        const result = await metered(model, async () => {
+          // A session of one edit: encode, edit, decode, round.
+          const session = await openSession(model, before, { signal });
+          const options = { steps, sampler, textGuidance, imageGuidance, signal };
+          const node = await session.edit(instruction, { ...options, seed: turnSeed(settings, seed, i) });
+          const edited = await node.render({ signal });
+          return settings.pasted && mask ? composite(before, edited, mask) : edited;
+        });
+        picture = result.picture;
+        yield result;
       }
     },
   };

@@ -6,6 +6,7 @@
 import type { Picture } from "../../images/picture.ts";
 import type { EditModel } from "../../models/model.ts";
 import type { BenchMethod } from "../types.ts";
+import { metered } from "./metered.ts";
 import { decodePicture, encodePicture } from "./round-trip.ts";
 
 async function roundTrip(model: EditModel, picture: Picture, signal?: AbortSignal): Promise<Picture> {
@@ -22,9 +23,13 @@ function method(name: string, title: string, everyTurn: boolean): BenchMethod {
     async *run(model, start, turns, settings, { signal }) {
       let picture = start;
       for (let i = 0; i < turns.length; i++) {
-        const clock = performance.now();
-        if (i === 0 || settings.everyTurn) picture = await roundTrip(model, picture, signal);
-        yield { picture, unetCalls: 0, seconds: (performance.now() - clock) / 1000 };
+        const goesThrough = i === 0 || settings.everyTurn;
+        const before = picture;
+        const result = await metered(model, async () =>
+          goesThrough ? roundTrip(model, before, signal) : before,
+        );
+        picture = result.picture;
+        yield result;
       }
     },
   };
