@@ -33,6 +33,7 @@ export interface CallOptions {
 
 /** Where networks run: "cpu" natively, "wasm" on the processor in a browser, "webgpu" on the graphics card. */
 export interface Device {
+  /** What runs the networks. */
   readonly name: "cpu" | "wasm" | "webgpu";
   /** Why it is not the graphics card, where that was tried first. */
   readonly reason?: string;
