@@ -233,7 +233,9 @@ if (flags.json) {
   say(`preserved outside, local edits  ${table.preservedMean.toFixed(2)} dB`);
   say(`chain of five, all successful   ${percent(table.chainOfFive)}`);
   say(`  by turn                       ${table.chainByTurn.map((v) => v.toFixed(2)).join("  ")}`);
-  say(`no-op, PSNR by turn 1…10        ${table.noopByTurn.map((v) => v.toFixed(1)).join("  ")}`);
+  say(
+    `no-op, PSNR by turn 1…10        ${table.noopByTurn.map((v) => (Number.isFinite(v) ? v.toFixed(1) : "equal")).join("  ")}`,
+  );
   say(`one edit, warm, median          ${table.secondsPerEdit.toFixed(2)} s`);
   if (table.megabytes) say(`checkpoint                      ${table.megabytes.toFixed(1)} MB`);
   say("");
