@@ -1,7 +1,7 @@
 /**
  * The table of the shipped checkpoint on pictures it was never trained on, against the exact truth:
  * `npm run eval:picturebook -- [--json] [--limit N] [--steps T] [--sampler NAME] [--text-guidance s] [--image-guidance s]
- * [--fixed-seed]`.
+ * [--gate g] [--fixed-seed]`.
  * The held-out pictures lie in benchmarks/picturebook/; the model card says how they are made.
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -42,6 +42,7 @@ const { values: flags } = parseArgs({
     sampler: { type: "string" },
     "text-guidance": { type: "string" },
     "image-guidance": { type: "string" },
+    gate: { type: "string" },
     seed: { type: "string", default: "0" },
     "fixed-seed": { type: "boolean", default: false },
     only: { type: "string", default: "single,chain,noop" },
@@ -53,6 +54,7 @@ const options = {
   sampler: flags.sampler as SessionEditOptions["sampler"],
   textGuidance: number(flags["text-guidance"]),
   imageGuidance: number(flags["image-guidance"]),
+  gate: number(flags.gate),
   seed: Number(flags.seed),
 };
 /** The options of turn i, from 0: another seed at every turn, as sessions have it. */
@@ -231,7 +233,9 @@ if (flags.json) {
   say(`preserved outside, local edits  ${table.preservedMean.toFixed(2)} dB`);
   say(`chain of five, all successful   ${percent(table.chainOfFive)}`);
   say(`  by turn                       ${table.chainByTurn.map((v) => v.toFixed(2)).join("  ")}`);
-  say(`no-op, PSNR by turn 1…10        ${table.noopByTurn.map((v) => v.toFixed(1)).join("  ")}`);
+  say(
+    `no-op, PSNR by turn 1…10        ${table.noopByTurn.map((v) => (Number.isFinite(v) ? v.toFixed(1) : "equal")).join("  ")}`,
+  );
   say(`one edit, warm, median          ${table.secondsPerEdit.toFixed(2)} s`);
   if (table.megabytes) say(`checkpoint                      ${table.megabytes.toFixed(1)} MB`);
   say("");

@@ -10,6 +10,7 @@ export const defaultsSchema = z.strictObject({
       sampler: z.string().optional(),
       textGuidance: z.number().optional(),
       imageGuidance: z.number().optional(),
+      gate: z.number().min(0).optional(),
     })
     .default({}),
   nativeSize: count.optional(),

@@ -38,6 +38,7 @@ export const positive = wholeNumber(1, 1_000_000);
 export const quality = wholeNumber(1, 100);
 export const guidance = decimal(0, 100);
 export const strength = decimal(0, 1);
+export const gate = decimal(0, 100);
 export const sampler: (text: string) => SamplerName = oneOf(samplerNames);
 export const control: (text: string) => Control = oneOf(CONTROLS);
 

@@ -47,6 +47,13 @@ const settings = {
     .max(1)
     .optional()
     .describe("How much of the edit is done. Default 1: all of it."),
+  gate: z
+    .number()
+    .min(0)
+    .optional()
+    .describe(
+      "What the edit moves by less than this in the latent is carried over exactly; 0 takes everything, faint changes too. Default: the checkpoint's own.",
+    ),
   control: z.enum(CONTROLS).optional().describe("How a mask acts. Default: anchored."),
 };
 

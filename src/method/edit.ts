@@ -13,7 +13,9 @@ import {
   samplers,
 } from "../samplers/index.ts";
 import { createNoise } from "../tensor/noise.ts";
+import { blend } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { moved } from "./gate.ts";
 import { CONTROLS, type Control, controlled, endsOnSource, masksDirection } from "./gradient-control.ts";
 import { guided } from "./guidance.ts";
 import { nextCondition, toScaled } from "./latent-iteration.ts";
@@ -47,6 +49,12 @@ export interface EditOptions {
    * takes strength·m for m, and without a mask the strength everywhere. Under "direction" it weakens the text guidance.
    */
   readonly strength?: number;
+  /**
+   * What the edit moves by less than this, as the root mean square over a latent pixel's channels in scaled units, is carried over from
+   * the parent bit for bit, so that errors do not add up over a chain. 0 takes everything. Default: the checkpoint's own, else 0;
+   * where noise ends and edits begin has to be measured for each checkpoint. Weaker with the strength.
+   */
+  readonly gate?: number;
   /** What ε(∅, c) is told instead of "", for instance a no-op sentence. Default "". */
   readonly base?: string;
   /** Ends after so many of the steps, with x̂₀ of the last of them as the result. Default: all are taken. */
@@ -66,7 +74,7 @@ export type StepListener =
 export interface EditResult {
   /** The condition of the next edit, [channels, h, w]. */
   readonly c: Tensor;
-  /** False where no mask left anything to change; then c is the parent's, and no UNet ran. */
+  /** False where no mask left anything to change (then no UNet ran), or nothing passed the gate: c is the parent's. */
   readonly changed: boolean;
   /** How many steps were taken: fewer than asked for where the edit was ended early. */
   readonly steps: number;
@@ -79,6 +87,7 @@ const DEFAULTS = {
   imageGuidance: 1.5,
   control: "anchored",
   strength: 1,
+  gate: 0,
   base: "",
 } as const;
 
@@ -96,6 +105,7 @@ export function resolveOptions(model: EditModel, options: EditOptions = {}) {
     imageGuidance,
     control,
     strength,
+    gate,
     seed,
     sampler,
     stopAfter = steps,
@@ -117,6 +127,7 @@ export function resolveOptions(model: EditModel, options: EditOptions = {}) {
   expect(Number.isFinite(imageGuidance), "the image guidance must be a finite number", imageGuidance);
   expect(CONTROLS.includes(control as Control), `the control must be one of ${CONTROLS.join(", ")}`, control);
   expect(strength >= 0 && strength <= 1, "the strength must be a number from 0 to 1", strength);
+  expect(gate >= 0 && Number.isFinite(gate), "the gate must be a number from 0 up", gate);
   expect(sampler in samplers, `the sampler must be one of ${Object.keys(samplers).join(", ")}`, sampler);
   const whole = typeof seed === "bigint" || Number.isSafeInteger(seed);
   expect(
@@ -187,7 +198,7 @@ export async function edit(
   const resolved = resolveOptions(model, options);
   const { seed, steps, sampler, textGuidance, imageGuidance, control, strength, base, signal, onStep } =
     resolved;
-  const { stopAfter = steps } = resolved;
+  const { stopAfter = steps, gate } = resolved;
   if (regions.length === 0)
     throw new EmilieError("option.invalid", "an edit needs at least one instruction, got none");
   const active = checkRegions(regions, c);
@@ -241,7 +252,10 @@ export async function edit(
   );
   const { z0, steps: taken } = result;
   const next = nextCondition(model, z0, c, m && endsOnSource(control) ? m : undefined);
-  return { c: next, changed: true, steps: taken };
+  if (gate === 0) return { c: next, changed: true, steps: taken };
+  const place = moved(toScaled(model, next), toScaled(model, c), gate * strength);
+  const changed = place.data.some((value) => value > 0);
+  return { c: changed ? blend(place, next, c) : c, changed, steps: taken };
 }
 
 /** Thrown through a sampler that is ended early: the last x̂₀ is the result. */

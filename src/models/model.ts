@@ -92,4 +92,6 @@ export interface EditDefaults {
   readonly textGuidance?: number;
   /** s_I. */
   readonly imageGuidance?: number;
+  /** Below what an edit's change is carried over from its parent (see EditOptions). */
+  readonly gate?: number;
 }

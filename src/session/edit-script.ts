@@ -14,6 +14,8 @@ export interface EditScriptSettings {
   sampler?: SamplerName | undefined;
   /** How much of the edit is done, from 0 to 1. */
   strength?: number | undefined;
+  /** What an edit moves by less than this in the latent is carried over exactly; 0 takes everything. */
+  gate?: number | undefined;
   /** s_T, how strongly the instruction pulls. */
   textGuidance?: number | undefined;
   /** s_I, how strongly the picture holds. */

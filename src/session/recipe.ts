@@ -40,6 +40,8 @@ export interface Recipe {
   readonly base: string;
   /** Absent at full strength (1), as in recipes from before there was one. */
   readonly strength?: number;
+  /** Absent where everything was taken (0). */
+  readonly gate?: number;
   /** Where the edit was ended before its last step: how many it took. */
   readonly stopAfter?: number;
 }
@@ -82,6 +84,7 @@ export function settingsOf(recipe: Recipe): RecipeSettings {
     control: recipe.control as RecipeSettings["control"],
     base,
     strength: recipe.strength ?? 1,
+    gate: recipe.gate ?? 0,
     stopAfter,
   };
 }

@@ -22,6 +22,7 @@ export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "instruction
     | "stopAfter"
     | "sampler"
     | "strength"
+    | "gate"
     | "textGuidance"
     | "imageGuidance"
     | "control"

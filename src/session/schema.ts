@@ -44,6 +44,7 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   control: text,
   base: text,
   strength: z.number().min(0).max(1).optional(),
+  gate: z.number().positive().optional(),
   stopAfter: z.int().min(1).max(999).optional(),
 });
 

@@ -29,6 +29,7 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
   const [first, ...rest] = recipe.regions;
   const { parent, seed, steps, stopAfter, sampler, textGuidance, imageGuidance, control, base, strength } =
     recipe;
+  const { gate = 0 } = recipe;
   return {
     id,
     from: parent === root ? ORIGINAL : parent,
@@ -42,6 +43,7 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
     textGuidance,
     imageGuidance,
     control: control as Step["control"],
+    gate,
     ...(base === "" ? {} : { base }),
     ...(strength === undefined ? {} : { strength }),
   };

@@ -42,6 +42,12 @@ const settings = {
     .min(0)
     .max(1)
     .describe("How much of the edit is done, from 0 (nothing) to 1 (all of it)."),
+  gate: z
+    .number()
+    .min(0)
+    .describe(
+      "What an edit moves by less than this in the latent is carried over exactly; 0 takes everything.",
+    ),
   textGuidance: z.number().describe("How strongly the instruction pulls."),
   imageGuidance: z.number().describe("How strongly the picture holds."),
   control: z.enum(CONTROLS).describe("How a mask acts."),

@@ -17,6 +17,7 @@ import type { CallOptions, EditModel } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkEdit, remarksOn } from "./check-edit.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
+import { placeOf } from "./place.ts";
 import { describeMask, nodeId, type Recipe, sha256 } from "./recipe.ts";
 import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./relevance-map.ts";
 import { type Replay, type ReplayChanges, replay } from "./replay.ts";
@@ -186,6 +187,7 @@ export class Session<N extends Node = Node> {
       control: resolved.control,
       base: resolved.base,
       ...(resolved.strength === 1 ? {} : { strength: resolved.strength }),
+      ...(resolved.gate === 0 ? {} : { gate: resolved.gate }),
       ...(resolved.stopAfter === resolved.steps ? {} : { stopAfter: resolved.stopAfter }),
     };
     const known = (id: string) => {
@@ -374,7 +376,7 @@ export class Session<N extends Node = Node> {
   async #render(node: TreeNode, options?: CallOptions): Promise<Picture> {
     const { width, height } = this.original;
     if (!node.changed) return node.parent!.render(options);
-    const { mask } = node;
+    const mask = placeOf(node, width, height);
     const image = await this.model.decodeLatent(toDecoderInput(this.model, node.latent), options);
     const picture = fromModelImage(image, width, height, this.original);
     return mask ? composite(await node.parent!.render(options), picture, mask) : picture;

@@ -26,8 +26,8 @@ function localChain(item: BenchItem): BenchItem[] {
 export const drift50: Experiment = {
   name: "drift-50",
   question: "What is left of a picture after 25 local edits, and after 50 turns?",
-  cost: "2 scenes × 50 turns of no-ops, local and global cycles, 2 × 25 local edits: 2,100 edits",
-  methods: ["emilie", "image-iteration"],
+  cost: "2 scenes × 50 turns of no-ops, local and global cycles, 2 × 25 local edits: 3,150 edits",
+  methods: ["emilie-gated", "emilie", "image-iteration"],
   seeds: 3,
   items: async (dataset, { limit = SCENES }) => [
     ...drifting(dataset, limit, TURNS),

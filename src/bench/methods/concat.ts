@@ -51,7 +51,7 @@ function variant(name: string, title: string, masked: boolean): BenchMethod {
         yield await metered(model, async () => {
           session ??= await openSession(model, start, { signal });
           const mask = masked ? unionSoFar(sofar, start) : undefined;
-          const edit = { ...options, from: session.root, mask, seed, signal };
+          const edit = { ...options, from: session.root, mask, seed, gate: 0, signal };
           return (await session.edit(joined(sofar), edit)).render({ signal });
         });
       }

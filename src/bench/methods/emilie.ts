@@ -22,6 +22,8 @@ interface Variant {
   readonly bare?: boolean;
   /** The same noise at every turn, instead of another one. */
   readonly fixedSeed?: boolean;
+  /** What an edit hardly moved is carried over, by the gate that the checkpoint states; otherwise everything is taken. */
+  readonly gated?: boolean;
 }
 
 const READINGS: Readonly<Record<string, Variant>> = {
@@ -43,6 +45,8 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
       { ...variant, title: `${variant.title}, not laid over the parent`, bare: true },
     ]),
   ),
+  "emilie-gated": { title: "EMILIE, gated", gated: true },
+  "emilie-no-mask-gated": { title: "Latent iteration, gated, no masks", masks: "none", gated: true },
   "emilie-no-mask": { title: "Latent iteration alone", masks: "none" },
   "emilie-auto": { title: "EMILIE, automatic masks", masks: "auto" },
   "emilie-fixed-seed": { title: "EMILIE, one seed for all turns", fixedSeed: true },
@@ -65,20 +69,28 @@ export function editSettings(
 
 function method(
   name: string,
-  { title, masks = "given", control = "anchored", bare = false, fixedSeed = false }: Variant,
+  { title, masks = "given", control = "anchored", bare = false, fixedSeed = false, gated = false }: Variant,
 ): BenchMethod {
   return {
     name,
     title,
     reference: "EMILIE, arXiv 2309.00613",
     revision: 1,
-    settings: (model, mode) => ({ ...editSettings(model, mode), masks, control, bare, fixedSeed }),
+    settings: (model, mode) => ({
+      ...editSettings(model, mode),
+      masks,
+      control,
+      bare,
+      fixedSeed,
+      gate: gated ? resolveOptions(model).gate : 0,
+    }),
     async *run(model, start, turns, settings, { seed, signal }) {
-      const { steps, sampler, textGuidance, imageGuidance, control } = settings as unknown as EditOptions;
+      const { steps, sampler, textGuidance, imageGuidance, control, gate } =
+        settings as unknown as EditOptions;
       let session: Session | undefined;
       for (const [i, turn] of turns.entries()) {
         const mask = { given: turn.mask, none: undefined, auto: "auto" as const }[settings.masks as Masks];
-        const options = { steps, sampler, textGuidance, imageGuidance, control, signal };
+        const options = { steps, sampler, textGuidance, imageGuidance, control, gate, signal };
         yield await metered(model, async () => {
           session ??= await openSession(model, start, { signal });
           const noise = turnSeed(settings, seed, i);

@@ -33,7 +33,7 @@ function method(name: string, { title, pasted, fixedSeed = false }: Variant): Be
         const result = await metered(model, async () => {
           // A session of one edit: encode, edit, decode, round.
           const session = await openSession(model, before, { signal });
-          const options = { steps, sampler, textGuidance, imageGuidance, signal };
+          const options = { steps, sampler, textGuidance, imageGuidance, gate: 0, signal };
           const node = await session.edit(instruction, { ...options, seed: turnSeed(settings, seed, i) });
           const edited = await node.render({ signal });
           return settings.pasted && mask ? composite(before, edited, mask) : edited;

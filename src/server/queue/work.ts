@@ -21,6 +21,7 @@ export interface WorkSettings {
   readonly imageGuidance?: number;
   readonly control?: string;
   readonly strength?: number;
+  readonly gate?: number;
   readonly base?: string;
 }
 

@@ -83,6 +83,10 @@ const settings = {
     .max(1)
     .optional()
     .openapi({ description: "How much of the edit is done, from 0 (nothing) to 1 (all of it, the default)" }),
+  gate: z.number().min(0).max(100).optional().openapi({
+    description:
+      "What the edit moves by less than this in the latent is carried over exactly; 0 takes everything. Default: the checkpoint's own",
+  }),
   base: z.string().max(2000).optional(),
 };
 const previews = z

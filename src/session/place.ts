@@ -1,0 +1,34 @@
+/** Where a node's picture is its own, and not its parent's. */
+import { type Mask, resizeMask } from "../images/mask.ts";
+import { differing } from "../method/gate.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Node } from "./tree-node.ts";
+
+/**
+ * What the node's picture is laid over its parent's by: its mask, and of that, where the edit was gated, what the gate let through.
+ * Undefined: everywhere.
+ */
+export function placeOf(node: Node, width: number, height: number): Mask | undefined {
+  const { mask, recipe, parent } = node;
+  if (!recipe?.gate || !parent) return mask;
+  const place = placeOfCells(differing(node.latent, parent.latent), width, height);
+  return mask ? { ...place, data: place.data.map((value, i) => Math.min(value, mask.data[i]!)) } : place;
+}
+
+/**
+ * Cells of the latent grid [1, h, w] as a mask of the picture: 1 over them, and outside a ramp of a cell and a half, because the
+ * decoder spreads what a cell holds over its neighbours.
+ */
+function placeOfCells({ data, shape }: Tensor, width: number, height: number): Mask {
+  const [, h, w] = shape as [number, number, number];
+  const around = new Float32Array(h * w);
+  for (let y = 0; y < h; y++) {
+    for (let x = 0; x < w; x++) {
+      if (data[y * w + x] === 0) continue;
+      for (let ny = Math.max(0, y - 1); ny <= Math.min(h - 1, y + 1); ny++) {
+        around.fill(1, ny * w + Math.max(0, x - 1), ny * w + Math.min(w - 1, x + 1) + 1);
+      }
+    }
+  }
+  return resizeMask({ width: w, height: h, data: around }, width, height);
+}
