@@ -192,7 +192,6 @@ async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
   return [result, (performance.now() - start) / 1000];
 }
 
-const memory = (peak: number) => ({
-  peakAnonymousGB: digits(peak / 1e9),
-  mappedGB: digits(mappedBytes() / 1e9),
-});
+function memory(peak: number): Row {
+  return { peakAnonymousGB: digits(peak / 1e9), mappedGB: digits(mappedBytes() / 1e9) };
+}

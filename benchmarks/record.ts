@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { cpus, platform, release, totalmem } from "node:os";
+import { basename, isAbsolute } from "node:path";
 import { physicalCores } from "../src/runtime/node.ts";
 
 /** A cell: a number, a word, or nothing where nothing could be measured. */
@@ -58,10 +59,11 @@ export function describeMachine(m: Machine): string {
   return `${processor}, ${cores} core${cores === 1 ? "" : "s"}, ${memoryGB} GB, ${instructions}; ${system}, Node ${node}, ONNX Runtime ${onnxruntime}`;
 }
 
-/** What `npm run bench:NAME -- …` was called with. */
+/** What `npm run bench:NAME -- …` was called with; where files lie on this machine is nobody's business. */
 export function commandLine(bench: string, args: readonly string[] = process.argv.slice(2)): string {
   const words = args
     .filter((word) => word !== "--json")
+    .map((word) => (isAbsolute(word) ? basename(word) : word))
     .map((word) => (/\s/.test(word) ? `"${word}"` : word));
   return [`npm run bench:${bench}`, ...(words.length > 0 ? ["--", ...words] : [])].join(" ");
 }

@@ -30,8 +30,8 @@ def start():
 
     def generate(instruction, image, seed, steps, text_guidance, image_guidance, on_step=None):
         return model.generate_image(
-            prompt=instruction, ref_images=[image], width=image.width, height=image.height, seed=seed, sample_steps=steps,
-            sample_method="euler_a", cfg_scale=text_guidance, image_cfg_scale=image_guidance, progress_callback=on_step)[0]
+            prompt=instruction, ref_images=[image], auto_resize_ref_image=False, width=image.width, height=image.height, seed=seed,
+            sample_steps=steps, sample_method="euler_a", cfg_scale=text_guidance, image_cfg_scale=image_guidance, progress_callback=on_step)[0]
 
     def unet(request):
         side = 8 * request["shapes"]["z"][-1]
