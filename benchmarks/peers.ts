@@ -179,7 +179,9 @@ async function measureEdits(what: string, items: readonly EditItem[], settings: 
     rows.push({
       ...row,
       unetCalls: answers.get(peer.name)!.at(-1)!.calls ?? null,
-      ...(good ? { success: digits(good.value), low: digits(good.low), high: digits(good.high) } : {}),
+      ...(good
+        ? { success: digits(good.value), successLow: digits(good.low), successHigh: digits(good.high) }
+        : {}),
     });
   }
 }
