@@ -6,6 +6,7 @@
 import { parseArgs } from "node:util";
 import { median } from "../src/bench/picture-metrics.ts";
 import { loadModel, openSession, readPicture } from "../src/index.ts";
+import { record } from "./record.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -58,7 +59,7 @@ const result = {
   megabytesLastQuarter: of(last, "megabytes"),
   outsideNetworks: 1 - of(rows, "networks") / of(rows, "seconds"),
 };
-if (flags.json) console.log(JSON.stringify({ ...result, rows }));
+if (flags.json) console.log(JSON.stringify({ ...result, rows, record: record("chain", [result]) }));
 else {
   console.log(`${edits} edits of one picture, each from the result of the one before`);
   console.log(

@@ -1,21 +1,39 @@
-/** Anonymous memory of this process: what it allocated, without the files it maps. */
+/** Anonymous memory of a process: what it allocated, without the files it maps. */
 import { readFileSync } from "node:fs";
 
 /** Bytes; on systems without /proc the resident size minus nothing is known, so the whole resident size. */
 export function anonymousBytes(): number {
   if (process.platform !== "linux") return process.memoryUsage.rss();
-  const kilobytes = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  return statusBytes("self", "RssAnon");
+}
+
+/** Bytes of mapped files that are in memory: a checkpoint's weights, which the system may drop and read again. */
+export const mappedBytes = (): number => (process.platform === "linux" ? statusBytes("self", "RssFile") : 0);
+
+/** Anonymous bytes of another process; 0 where it has ended, or where there is no /proc. */
+export function anonymousBytesOf(pid: number): number {
+  try {
+    return statusBytes(pid, "RssAnon");
+  } catch {
+    return 0;
+  }
+}
+
+function statusBytes(pid: number | "self", field: "RssAnon" | "RssFile"): number {
+  const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(
+    readFileSync(`/proc/${pid}/status`, "utf8"),
+  )?.[1];
   return 1024 * Number(kilobytes);
 }
 
 /** Samples memory until it is stopped, and returns the highest value seen. */
-export function watchMemory(everyMs = 20): () => number {
-  let peak = anonymousBytes();
+export function watchMemory(everyMs = 20, read: () => number = anonymousBytes): () => number {
+  let peak = read();
   const timer = setInterval(() => {
-    peak = Math.max(peak, anonymousBytes());
+    peak = Math.max(peak, read());
   }, everyMs);
   return () => {
     clearInterval(timer);
-    return Math.max(peak, anonymousBytes());
+    return Math.max(peak, read());
   };
 }

@@ -16,6 +16,7 @@ import { createNodeEngine, physicalCores } from "../src/runtime/node.ts";
 import { sizeOf, type Tensor } from "../src/tensor/tensor.ts";
 import { watchMemory } from "./memory.ts";
 import { config, folder, makeRandomUNet, removeRandomUNet } from "./random-unet.ts";
+import { record } from "./record.ts";
 
 const TOKENS = 77;
 /** The fastest of these counts as the peak: in cache, between, and beyond it. */
@@ -146,6 +147,6 @@ function round(value: number, digits: number): number {
 }
 
 function report(result: Record<string, number | string>): void {
-  if (args.json) console.log(JSON.stringify(result, null, 2));
+  if (args.json) console.log(JSON.stringify({ ...result, record: record("unet", [result]) }, null, 2));
   else for (const [key, value] of Object.entries(result)) console.log(`${key.padEnd(20)} ${value}`);
 }
