@@ -377,6 +377,8 @@ export class Session<N extends Node = Node> {
     const { mask } = node;
     const image = await this.model.decodeLatent(toDecoderInput(this.model, node.latent), options);
     const picture = fromModelImage(image, width, height, this.original);
-    return mask ? composite(await node.parent!.render(options), picture, mask) : picture;
+    // Under a mask that is white everywhere the parent's picture shows nowhere, and need not be decoded.
+    if (!mask || mask.data.every((m) => m === 1)) return picture;
+    return composite(await node.parent!.render(options), picture, mask);
   }
 }
