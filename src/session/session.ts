@@ -379,6 +379,8 @@ export class Session<N extends Node = Node> {
     const mask = placeOf(node, width, height);
     const image = await this.model.decodeLatent(toDecoderInput(this.model, node.latent), options);
     const picture = fromModelImage(image, width, height, this.original);
-    return mask ? composite(await node.parent!.render(options), picture, mask) : picture;
+    // Under a mask that is white everywhere the parent's picture shows nowhere, and need not be decoded.
+    if (!mask || mask.data.every((m) => m === 1)) return picture;
+    return composite(await node.parent!.render(options), picture, mask);
   }
 }
