@@ -33,13 +33,16 @@ it("takes a Linux machine that shows a card's file for one with a card, and no o
 it.each([
   ["webgpu", /device "cpu".*no available backend/s],
   ["cuda", /ONNXRUNTIME_NODE_INSTALL=cuda12.*no available backend/s],
-] as const)("says what to do where %s makes no session, and what the runtime said", async (device, message) => {
-  await expect(requireCard(ort, device, { executionProviders: ["none"] })).rejects.toMatchObject({
-    code: "runtime.missing",
-    message: expect.stringMatching(message),
-  });
-  await requireCard(ort, device, { executionProviders: ["cpu"] });
-});
+] as const)(
+  "says what to do where %s makes no session, and what the runtime said",
+  async (device, message) => {
+    await expect(requireCard(ort, device, { executionProviders: ["none"] })).rejects.toMatchObject({
+      code: "runtime.missing",
+      message: expect.stringMatching(message),
+    });
+    await requireCard(ort, device, { executionProviders: ["cpu"] });
+  },
+);
 
 it("refuses a device that there is not", () => {
   expect(() => createNodeEngine({ device: "gpu" as "cpu" })).toThrow(
