@@ -69,6 +69,15 @@ export default defineConfig({
         },
       },
       {
+        // onnxruntime-node's WebGPU, on a card or on a Vulkan in software; skipped where there is neither.
+        test: {
+          name: "webgpu-node",
+          include: ["tests/webgpu-node/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 1_800_000,
+        },
+      },
+      {
         // WebGPU, computed in software where there is no graphics card: npm run test:webgpu.
         server: { headers },
         optimizeDeps: { include: [...optimizeDeps.include, "onnxruntime-web/webgpu"] },

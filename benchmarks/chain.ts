@@ -1,17 +1,18 @@
 /**
- * Does an edit cost more the deeper the history? `npm run bench:chain -- [--edits 100] [--model M] [--steps T] [--json]`
+ * Does an edit cost more the deeper the history? `npm run bench:chain -- [--edits 100] [--model M] [--device D] [--steps T] [--json]`
  * edits one picture again and again and compares the first and the last quarter of the chain: seconds an edit, and memory
  * (method, invariant 7). Also the share of a step that is spent outside ONNX Runtime.
  */
 import { parseArgs } from "node:util";
 import { median } from "../src/bench/picture-metrics.ts";
-import { loadModel, openSession, readPicture } from "../src/index.ts";
+import { loadModel, type NodeDevice, openSession, readPicture } from "../src/index.ts";
 import { record } from "./record.ts";
 
 const { values: flags } = parseArgs({
   options: {
     edits: { type: "string", default: "100" },
     model: { type: "string", default: "picturebook" },
+    device: { type: "string" },
     image: { type: "string", default: new URL("../examples/cottage.png", import.meta.url).pathname },
     steps: { type: "string" },
     json: { type: "boolean", default: false },
@@ -19,7 +20,7 @@ const { values: flags } = parseArgs({
 });
 const INSTRUCTIONS = ["make it winter", "make it night", "make it day", "make it summer"];
 const edits = Number(flags.edits);
-const model = await loadModel(flags.model);
+const model = await loadModel(flags.model, { device: flags.device as NodeDevice | undefined });
 const session = await openSession(model, await readPicture(flags.image));
 const steps = flags.steps ? Number(flags.steps) : undefined;
 // The first edit creates the sessions; it is not part of the chain.

@@ -4,13 +4,13 @@
  * be nothing), how evenly clients were served, how long edits took, and how much memory server and worker took at most.
  * --write puts the table into docs/results/server.md.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { EmilieClient, isEmilieError, type JobInfo } from "../src/client/index.ts";
+import { spawnServer } from "../tests/node/spawn-server.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -27,7 +27,7 @@ const INSTRUCTIONS = ["make it winter", "make it night", "add a red balloon", "m
 const root = new URL("..", import.meta.url).pathname;
 
 const data = await mkdtemp(join(tmpdir(), "emilie-load-"));
-const { process: server, url } = await spawnServer();
+const { process: server, url } = await spawnServer(data);
 // Nothing here may run for ever.
 const signal = AbortSignal.timeout(Number(flags.minutes) * 60_000);
 const memory = { server: 0, worker: 0 };
@@ -112,29 +112,6 @@ async function weigh(): Promise<void> {
   const read = (name: string) => Number(new RegExp(`^emilie_${name} (\\d+)`, "m").exec(text)?.[1] ?? 0);
   memory.server = Math.max(memory.server, read("process_resident_bytes"));
   memory.worker = Math.max(memory.worker, read("worker_resident_bytes"));
-}
-
-async function spawnServer(): Promise<{ process: ChildProcess; url: string }> {
-  const args = [
-    "--import",
-    "tsx",
-    "src/cli/main.ts",
-    "serve",
-    "--port",
-    "0",
-    "--data",
-    data,
-    "--json",
-    "--quiet",
-  ];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
-  let text = "";
-  for await (const chunk of child.stdout.setEncoding("utf8")) {
-    text += chunk;
-    if (text.trimEnd().endsWith("}"))
-      return { process: child, url: (JSON.parse(text) as { url: string }).url };
-  }
-  throw new Error(`the server ended, having said: ${text}`);
 }
 
 function quantile(sorted: readonly number[], q: number): number {

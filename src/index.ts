@@ -22,7 +22,7 @@ export { type Frame, type StripOptions, strip } from "./images/strip.ts";
 export { type EditOptions, type EditResult, edit, type Region, type StepListener } from "./method/edit.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
-export { type LoadOptions, type LoraOption, loadModel } from "./models/load.node.ts";
+export { type LoadOptions, type LoraOption, loadModel, type NodeDevice } from "./models/load.node.ts";
 export type {
   CallOptions,
   Device,

@@ -38,7 +38,7 @@ export type {
   EditScriptSettings,
   EditScriptStep,
 } from "./session/edit-script.ts";
-export { type PngFileOptions, pngFile } from "./session/export.web.ts";
+export { type PngFileOptions, pngFile, withRecipes } from "./session/export.web.ts";
 export { type PreviewOptions, preview } from "./session/preview.ts";
 export type { Recipe, RecipeRegion } from "./session/recipe.ts";
 export type { RelevanceMap, RelevanceMapOptions } from "./session/relevance-map.ts";

@@ -6,6 +6,7 @@ import { cp, mkdir, readFile, stat } from "node:fs/promises";
 import { extname, join, normalize, resolve } from "node:path";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
+import { writeServiceWorker } from "./offline/write.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const EXAMPLES = ["cottage.png", "lake.png", "meadow.png", "road.png"];
@@ -45,6 +46,7 @@ function assets(site: boolean): Plugin {
       const filter = (path: string) => !/\/training$|README\.md$/.test(path);
       const folder = "models/picturebook";
       await cp(join(root, folder), join(out, folder), { recursive: true, filter });
+      await writeServiceWorker(out);
     },
   };
 }

@@ -90,7 +90,7 @@ export async function runBench(plan: BenchPlan): Promise<BenchRun> {
     experiment: plan.experiment?.name ?? null,
     command: plan.command ?? [],
     created: new Date().toISOString(),
-    environment: environment(),
+    environment: environment(model),
     model: { id: publicModelName(model.id), fingerprint: model.fingerprint },
     scorers: scorers.map(({ name, model, hash }) => ({ name, model, hash })),
     dataset: {
@@ -198,8 +198,10 @@ function throwIfStopped(signal?: AbortSignal): void {
 }
 
 /** What the costs depend on. */
-function environment(): BenchResults["environment"] {
+function environment({ device }: EditModel): BenchResults["environment"] {
   return {
+    // Undefined where nothing was computed: all of it was there already.
+    ...(device ? { device: device.name } : {}),
     node: process.version,
     system: `${process.platform} ${process.arch}`,
     processor: cpus()[0]?.model.trim() ?? "unknown",

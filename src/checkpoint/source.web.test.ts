@@ -47,6 +47,24 @@ it.each([true, false])("reads headers and weights of a server where ranges are %
   expect(new DataView(bytes.buffer, bytes.byteOffset).getFloat32(b.offset, true)).toBe(3);
 });
 
+it("keeps pieces out of the browser's cache, and whole files in it", async () => {
+  const asked: (string | undefined)[] = [];
+  const source = webSource(await files({ x: weights }, true), "model", (input, init) => {
+    const { method = "GET", headers, cache = "default" } = init ?? {};
+    asked.push(`${method} ${headers ? "piece" : "all"}: ${cache}`);
+    return fetch(input, init);
+  });
+  await source.read("x", 0, 8);
+  await source.read("x", 0, weights.length);
+  await source.readText("x");
+  expect(asked).toEqual([
+    "HEAD all: no-store",
+    "GET piece: no-store",
+    "GET all: default",
+    "GET all: default",
+  ]);
+});
+
 it("may be given its bytes away, and fetches them again", async () => {
   const source = webSource(await files({ x: weights }, false));
   const first = await source.read("x", 0, weights.length);

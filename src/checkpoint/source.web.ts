@@ -2,6 +2,12 @@
 import { EmilieError } from "../errors.ts";
 import { type CheckpointSource, missingFile } from "./source.ts";
 
+/**
+ * For what asks about a file or for a piece of it: past the browser's own cache, which holds files whole. A server that
+ * compresses under one ETag would have it join pieces of the file with pieces of its compressed form.
+ */
+const PAST_CACHE = { cache: "no-store" } as const;
+
 /** `base` is the address of the checkpoint's folder, with or without its final slash. */
 export function webSource(base: string, id = base, fetchFile: typeof fetch = fetch): CheckpointSource {
   const root = base.endsWith("/") ? base : `${base}/`;
@@ -30,7 +36,7 @@ export function webSource(base: string, id = base, fetchFile: typeof fetch = fet
   }
 
   async function measure(path: string): Promise<number | null> {
-    const response = await request(path, { method: "HEAD" });
+    const response = await request(path, { method: "HEAD", ...PAST_CACHE });
     if (!response) return null;
     const length = response.headers.get("content-length");
     // The length of a compressed answer is not the file's.
@@ -67,7 +73,8 @@ export function webSource(base: string, id = base, fetchFile: typeof fetch = fet
       const known = whole.get(path);
       if (known) return cut(path, known, offset, length);
       const everything = offset === 0 && length === (await sizeOrNull(path));
-      const range = everything ? {} : { headers: { Range: `bytes=${offset}-${offset + length - 1}` } };
+      const headers = { Range: `bytes=${offset}-${offset + length - 1}` };
+      const range = everything ? {} : { headers, ...PAST_CACHE };
       const response = length === 0 ? null : await request(path, range);
       if (length === 0) return new Uint8Array();
       if (!response) throw missingFile(id, path);

@@ -12,10 +12,11 @@ import { openScorer } from "../bench/scorers/index.node.ts";
 import type { Aggregate, BenchDataset, BenchMethod, Scorer, SettingsMode } from "../bench/types.ts";
 import { isEmilieError } from "../errors.ts";
 import { resolveOptions } from "../method/edit.ts";
-import { loadModel } from "../models/load.node.ts";
+import { loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { type Context, makeFolder, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
+import { deviceOption } from "./model-options.ts";
 import * as values from "./options.ts";
 import { formatCount, formatSeconds, type Output } from "./output.ts";
 import { sayTable } from "./table.ts";
@@ -43,6 +44,7 @@ interface Flags {
   readonly dataset: string;
   readonly methods?: readonly string[];
   readonly model: string;
+  readonly device?: NodeDevice;
   readonly out: string;
   readonly limit?: number;
   readonly seeds?: number;
@@ -66,6 +68,7 @@ export function addBench(program: Command, context: Context): void {
       list,
     )
     .option("--model <model>", "the checkpoint that every method uses", "picturebook")
+    .addOption(deviceOption())
     .option("--out <folder>", "where results, report and cache go", "out/bench")
     .option(
       "--limit <n>",
@@ -116,7 +119,7 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
   }
   const seeds = Array.from({ length: flags.seeds ?? experiment?.seeds ?? 1 }, (_, i) => i);
   const scorers = await openScorers(flags.scorers ?? []);
-  const model = await loadModel(flags.model);
+  const model = await loadModel(flags.model, { device: flags.device });
   try {
     await sayReplaced(flags, experiment?.name ?? null, model, output);
     if (experiment) output.say(`${experiment.question}\n`);

@@ -2,7 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import type { Command } from "commander";
 import { EmilieError } from "../errors.ts";
-import type { EditModel } from "../models/model.ts";
+import type { Device, EditModel } from "../models/model.ts";
 import { EXIT } from "./errors.ts";
 import type { Output } from "./output.ts";
 
@@ -33,9 +33,13 @@ export async function stoppable<T>(
   }
 }
 
-/** What a JSON document says about the model. */
-export function modelFacts(model: EditModel): { id: string; fingerprint: string } {
-  return { id: model.id, fingerprint: model.fingerprint };
+/** What a JSON document says about the model: also where it ran, where it did. */
+export function modelFacts({ id, fingerprint, device }: EditModel): {
+  readonly id: string;
+  readonly fingerprint: string;
+  readonly device?: Device;
+} {
+  return { id, fingerprint, ...(device ? { device } : {}) };
 }
 
 /** Makes the folder that pictures go to. Throws io.failed. */

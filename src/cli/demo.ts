@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { readPicture } from "../images/codec.node.ts";
 import { compareInsideOutside } from "../images/difference.ts";
 import type { Picture } from "../images/picture.ts";
-import { loadModel } from "../models/load.node.ts";
+import { loadModel, type NodeDevice } from "../models/load.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
 import { readyStep } from "../session/run-script.ts";
 import { openSession } from "../session/session.ts";
@@ -12,6 +12,7 @@ import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { type DemoScript, readDemoScript } from "./demo-script.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { maskSources } from "./masks.ts";
+import { deviceOption } from "./model-options.ts";
 import { formatSeconds, type Output } from "./output.ts";
 import { type Preview, previewOption } from "./preview.ts";
 import { runSteps, type Step } from "./steps.ts";
@@ -28,6 +29,7 @@ Exit codes: 0 every picture is as expected, 1 one is not, 130 stopped by Ctrl-C 
 interface Flags {
   readonly out: string;
   readonly preview: Preview;
+  readonly device?: NodeDevice;
   readonly json?: boolean;
 }
 
@@ -38,6 +40,7 @@ export function addDemo(program: Command, context: Context): void {
     .argument("[script]", "another script of the kind of examples/demo.json")
     .option("--out <folder>", "where the pictures go", "out")
     .addOption(previewOption())
+    .addOption(deviceOption())
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
     .action((script: string | undefined, flags: Flags) =>
@@ -52,7 +55,7 @@ async function demo(path: string | undefined, flags: Flags, output: Output): Pro
   const steps: Step[] = [];
   const sources = maskSources(script.folder, output);
   for (const step of script.steps) steps.push(await readyStep(step, picture, sources));
-  const model = await loadModel(script.model);
+  const model = await loadModel(script.model, { device: flags.device });
   try {
     const session = await openSession(model, picture);
     output.say(`${basename(script.image)}, ${picture.width}×${picture.height}, edited by ${model.id}`);

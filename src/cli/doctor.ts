@@ -13,10 +13,12 @@ import { readPicture, writePicture } from "../images/codec.node.ts";
 import { blankPicture } from "../images/picture.ts";
 import { listModels, type ModelFacts } from "../models/list.node.ts";
 import { loadModel, SHIPPED } from "../models/load.node.ts";
+import type { Device } from "../models/model.ts";
 import { physicalCores } from "../runtime/node.ts";
 import { probeRuntime, type RuntimeFacts } from "../runtime/probe.node.ts";
 import type { Context } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
+import { sayDevice } from "./model-options.ts";
 import { formatLarge, formatSeconds, type Output } from "./output.ts";
 
 const HELP = `
@@ -24,7 +26,7 @@ Examples:
   $ emilie doctor
   $ emilie doctor --json
 
-Nothing is downloaded and no host is asked. The exit code is 1 where something that everything needs does not work.`;
+Nothing is downloaded and no host is asked. On a graphics card, where there is one, a trial is run; it takes some seconds. The exit code is 1 where something that everything needs does not work.`;
 
 /**
  * Of a Stable Diffusion 1.x editor at 512 px in fp32: what ONNX Runtime allocates for one UNet call, and the weights,
@@ -98,12 +100,13 @@ async function doctor(output: Output): Promise<void> {
     }),
     await attempt(SHIPPED[0]!, "install emilie again", checkShipped),
   ];
+  const device = await probeDevice();
   const prospects = [
     ...models.map((model) => modelProspect(model, machine.availableBytes)),
     largeProspect(machine.availableBytes),
   ];
   const ok = checks.every((check) => check.ok);
-  output.document({ ok, machine, runtime, folders, checks, models, prospects });
+  output.document({ ok, machine, runtime, device, folders, checks, models, prospects });
 
   output.say(`Node ${machine.node} on ${machine.system}`);
   output.say(`${machine.processor}: ${machine.cores} cores, ${machine.threads} threads`);
@@ -114,6 +117,7 @@ async function doctor(output: Output): Promise<void> {
     output.say(`${check.ok ? "✓" : "✗"} ${check.name}: ${check.detail}`);
     if (!check.ok && check.fix) output.say(`    ${check.fix}`);
   }
+  if (device) output.say(`\nWith --device auto: ${sayDevice(device)}`);
   output.say("\nWhat will work:");
   const mark = { yes: "✓", slowly: "~", no: "✗" };
   for (const { what, works, why } of prospects) output.say(`${mark[works]} ${what}: ${why}`);
@@ -170,6 +174,19 @@ async function checkShipped(): Promise<string> {
     await model.dispose();
   }
   return `encodes a sentence, ${formatSeconds((performance.now() - start) / 1000)} with loading`;
+}
+
+/** Where the shipped checkpoint runs when it may take a graphics card; null where it does not run. */
+async function probeDevice(): Promise<Device | null> {
+  const model = await loadModel(SHIPPED[0]!, { device: "auto" }).catch(() => null);
+  try {
+    await model?.encodeText("make it winter");
+    return model?.device ?? null;
+  } catch {
+    return null; // checkShipped has said why
+  } finally {
+    await model?.dispose();
+  }
 }
 
 async function probeFolder(name: string, path: string): Promise<Folder> {

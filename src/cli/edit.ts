@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { readPicture } from "../images/codec.node.ts";
 import { type EditOptions, resolveOptions } from "../method/edit.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
-import type { LoraOption } from "../models/load.node.ts";
+import type { LoraOption, NodeDevice } from "../models/load.node.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { EditScript } from "../session/edit-script.ts";
 import { readyStep } from "../session/run-script.ts";
@@ -15,7 +15,7 @@ import type { StoredSession } from "../session/store.node.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
 import { checkMaskSpec, maskSources, parseMaskOption } from "./masks.ts";
-import { loraOption, tokenizerOption } from "./model-options.ts";
+import { deviceOption, loraOption, sayDevice, tokenizerOption } from "./model-options.ts";
 import * as values from "./options.ts";
 import type { Output } from "./output.ts";
 import { type Preview, previewOption } from "./preview.ts";
@@ -31,6 +31,7 @@ Examples:
   $ emilie edit photo.jpg "make the lake frozen" --mask soft:12:poly:0,300,400,280,400,420,0,420 --strength 0.7
   $ emilie edit photo.jpg --script edits.yaml
   $ emilie edit photo.jpg "make it winter" --model instruct-pix2pix.safetensors --lora style.safetensors=0.8
+  $ emilie edit photo.jpg "make it winter" --device auto
   $ emilie edit out/session.emilie "now make it night"
   $ emilie edit out/session.emilie "make it a boat" --from 3fd1
 
@@ -61,6 +62,7 @@ interface Flags
   readonly model?: string;
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
+  readonly device?: NodeDevice;
   readonly seed?: number;
   readonly out: string;
   readonly session?: string;
@@ -84,6 +86,7 @@ export function addEdit(program: Command, context: Context): void {
     )
     .addOption(loraOption())
     .addOption(tokenizerOption())
+    .addOption(deviceOption())
     .option(
       "--seed <seed>",
       "chooses the noise of the first edit, those after it count on; the same seed gives the same picture (default: 0)",
@@ -154,6 +157,7 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
       stopped: outcome.stopped,
       warnings: output.warnings,
     });
+    if (flags.device) output.say(`\nComputed on ${sayDevice(model.device)}`);
     output.say(`\nAll of it on one sheet → ${outcome.strip}`);
     output.say(`To go on → emilie edit ${file} "…"`);
     if (outcome.stopped) {

@@ -1,9 +1,11 @@
 /** `emilie export`: one picture of a saved session as a file in any format. */
 import type { Command } from "commander";
 import { checkWritable } from "../images/codec.node.ts";
+import type { NodeDevice } from "../models/load.node.ts";
 import { exportPicture } from "../session/export.node.ts";
 import { type Context, modelFacts } from "./context.ts";
 import { UsageError } from "./errors.ts";
+import { deviceOption } from "./model-options.ts";
 import * as values from "./options.ts";
 import type { Output } from "./output.ts";
 import { continueSession, findNode, isSessionFile } from "./session-file.ts";
@@ -23,6 +25,7 @@ interface Flags {
   readonly quality?: number;
   readonly recipe: boolean;
   readonly model?: string;
+  readonly device?: NodeDevice;
   readonly json?: boolean;
 }
 
@@ -36,6 +39,7 @@ export function addExport(program: Command, context: Context): void {
     .option("--quality <1-100>", "for JPEG and WebP (default: 92) and AVIF (default: 80)", values.quality)
     .option("--no-recipe", "leave instructions, seeds and masks out of the file")
     .option("--model <model>", "where the checkpoint lies (default: where it was)")
+    .addOption(deviceOption())
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
     .action((file: string, picture: string, flags: Flags) =>

@@ -1,6 +1,8 @@
 /** `emilie mcp`: the tools for an assistant, over stdin and stdout. */
 import type { Command } from "commander";
+import type { NodeDevice } from "../models/load.node.ts";
 import type { Context } from "./context.ts";
+import { deviceOption } from "./model-options.ts";
 
 const HELP = `
 Examples:
@@ -23,13 +25,15 @@ export function addMcp(program: Command, context: Context): void {
       collect,
     )
     .option("--model <model>", "the checkpoint that edits", "picturebook")
+    .addOption(deviceOption())
     .addHelpText("after", HELP)
-    .action((flags: { root?: readonly string[]; model: string }) =>
+    .action((flags: { root?: readonly string[]; model: string; device?: NodeDevice }) =>
       context.run(false, async (output) => {
         const { serveMcp } = await import("../mcp/server.ts");
         await serveMcp({
           version: program.version() ?? "",
           model: flags.model,
+          device: flags.device,
           roots: flags.root ?? ["."],
           // stdout belongs to the protocol.
           onError: (error) => output.note(`MCP: ${error.message}`),

@@ -1,6 +1,8 @@
 /** What several verbs are told about a model besides its name. */
 import { InvalidArgumentError, Option } from "commander";
 import { isEmilieError } from "../errors.ts";
+import { NODE_DEVICES } from "../models/load.node.ts";
+import type { Device } from "../models/model.ts";
 import { type LoraOption, parseLora } from "../models/open.node.ts";
 
 /** --lora FILE or FILE=WEIGHT, repeatable. */
@@ -24,4 +26,20 @@ export function tokenizerOption(): Option {
     "--tokenizer <folder>",
     "for a single .safetensors file: a folder with its tokenizer, or a pulled OWNER/NAME",
   );
+}
+
+/** --device NAME, for every verb that loads a model. */
+export function deviceOption(): Option {
+  return new Option(
+    "--device <name>",
+    "where the networks run: cpu; webgpu or cuda, on the graphics card; auto, on a card that passes a trial (default: cpu)",
+  ).choices(NODE_DEVICES);
+}
+
+/** "the processor (cpu): no card was found." */
+export function sayDevice(device: Device | undefined): string {
+  if (!device) return "nothing: all of it was there already.";
+  const onCard = device.name === "webgpu" || device.name === "cuda";
+  const where = `${onCard ? "the graphics card" : "the processor"} (${device.name})`;
+  return device.reason ? `${where}. ${device.reason}` : `${where}.`;
 }

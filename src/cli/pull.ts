@@ -11,6 +11,7 @@ Examples:
   $ emilie pull timbrooks/instruct-pix2pix
   $ emilie pull timbrooks/instruct-pix2pix --variant fp16
   $ emilie pull OWNER/NAME@refs/pr/1
+  $ emilie pull openai/clip-vit-large-patch14     # for emilie bench --scorers
   $ emilie edit photo.jpg "make it winter" --model timbrooks/instruct-pix2pix
 
 Only what an editor needs is fetched: configurations, tokenizer, and the weights of UNet, VAE and text encoder as
@@ -62,5 +63,7 @@ async function pull(model: string, variant: string | undefined, output: Output):
       : `${formatLarge(pulled.downloadedBytes, "B")} downloaded in ${formatSeconds(seconds)}`;
   output.say(`${pulled.id}: ${pulled.files.length} files, ${formatLarge(pulled.bytes, "B")}; ${how}`);
   output.say(`  ${pulled.folder}`);
-  output.say(`\nNow: emilie edit PICTURE "make it winter" --model ${pulled.id}`);
+  const isScorer = !pulled.files.includes("model_index.json");
+  const use = isScorer ? "bench --scorers" : 'edit PICTURE "make it winter" --model';
+  output.say(`\nNow: emilie ${use} ${pulled.id}`);
 }

@@ -8,7 +8,7 @@ import { isLossy, readPicture, type WriteOptions, writePicture } from "../images
 import { compareInsideOutside } from "../images/difference.ts";
 import { type Mask, maskFromPicture } from "../images/mask.ts";
 import { type Picture, samePicture } from "../images/picture.ts";
-import { loadModel } from "../models/load.node.ts";
+import { loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
 import { type PicturePath, pngMetadata, readPath } from "../session/picture-path.node.ts";
@@ -16,6 +16,7 @@ import { replayPath } from "../session/replay-path.node.ts";
 import type { Verification } from "../session/verify.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
+import { deviceOption } from "./model-options.ts";
 import type { Output } from "./output.ts";
 import { continueSession, isSessionFile } from "./session-file.ts";
 import { slug } from "./steps.ts";
@@ -31,6 +32,7 @@ A session: every edit is computed again from its recipe and compared with what i
 damaged file has lost are put back. A picture that emilie wrote: the edits that it tells are done again on the original, which
 is --image, or 00-original.png beside it. Of JPEG, WebP and AVIF, which keep pixels nearly, the edits are compared bit for
 bit, and how far the pixels lie is said; --out writes the exact picture.
+A graphics card (--device) rounds otherwise than a processor, so what was made on one is not the same bit for bit on the other.
 Exit codes: 0 all that can be compared is the same bit for bit, 1 something is not, or cannot be computed again.`;
 
 interface Flags {
@@ -38,6 +40,7 @@ interface Flags {
   readonly image?: string;
   readonly mask?: readonly string[];
   readonly model?: string;
+  readonly device?: NodeDevice;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -62,6 +65,7 @@ export function addReplay(program: Command, context: Context): void {
       "--model <model>",
       "where the checkpoint lies (default: as the session says; a picture says only its name)",
     )
+    .addOption(deviceOption())
     .option("--out <folder>", "also write the pictures that were computed")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
@@ -73,7 +77,7 @@ export function addReplay(program: Command, context: Context): void {
 }
 
 async function replaySession(file: string, flags: Flags, output: Output): Promise<void> {
-  const session = await continueSession(file, { model: flags.model }, output, {
+  const session = await continueSession(file, { model: flags.model, device: flags.device }, output, {
     original: flags.image,
     masks: await readMasks(flags),
   });
@@ -180,10 +184,11 @@ function compareFiles(picture: Picture, expected: Picture, lossy: boolean) {
 
 /** A picture tells no folders; where its model lies is said by --model, or by the session that was saved beside it. */
 async function modelOf(file: string, { model }: PicturePath, flags: Flags): Promise<EditModel> {
-  if (flags.model !== undefined) return loadModel(flags.model);
+  const { device } = flags;
+  if (flags.model !== undefined) return loadModel(flags.model, { device });
   const beside = await modelBeside(file, model.fingerprint);
   try {
-    return await loadModel(beside ?? model.id);
+    return await loadModel(beside ?? model.id, { device });
   } catch (cause) {
     if (!isEmilieError(cause) || cause.code !== "checkpoint.missing") throw cause;
     throw new EmilieError(

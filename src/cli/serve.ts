@@ -1,8 +1,10 @@
 /** `emilie serve` and `emilie studio`: the server, until Ctrl-C. */
 import { type Command, InvalidArgumentError } from "commander";
 import { listModels } from "../models/list.node.ts";
+import type { NodeDevice } from "../models/load.node.ts";
 import { DEFAULT_PORT } from "../server/limits.ts";
 import type { Context } from "./context.ts";
+import { deviceOption } from "./model-options.ts";
 import { openInBrowser } from "./open-browser.ts";
 import { portNumber } from "./options.ts";
 import type { Output } from "./output.ts";
@@ -33,6 +35,7 @@ interface Flags {
   readonly host: string;
   readonly data?: string;
   readonly model?: string;
+  readonly device?: NodeDevice;
   readonly token?: string;
   readonly allowHost?: string[];
   readonly allowOrigin?: string[];
@@ -65,6 +68,7 @@ function serverCommand(program: Command, verb: string, description: string): Com
     .option("--host <host>", "the address it listens on", "127.0.0.1")
     .option("--data <folder>", "where sessions and jobs are kept")
     .option("--model <model>", "the model of new sessions (default: picturebook)")
+    .addOption(deviceOption())
     .option(
       "--token <token>",
       "what every request must carry (default: none on this machine, random elsewhere)",
@@ -76,9 +80,9 @@ function serverCommand(program: Command, verb: string, description: string): Com
 }
 
 async function serve(flags: Flags, openPage: boolean, output: Output): Promise<void> {
-  const { port, host, data, model, token, allowHost, allowOrigin, workerMemory, quiet } = flags;
+  const { port, host, data, model, device, token, allowHost, allowOrigin, workerMemory, quiet } = flags;
   const options = {
-    ...{ port, host, data, model, token },
+    ...{ port, host, data, model, device, token },
     allowedHosts: allowHost,
     allowedOrigins: allowOrigin,
     workerMemory: workerMemory && workerMemory * 1e6,

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isEmilieError } from "../errors.ts";
 import type { Picture } from "../images/picture.ts";
-import { type LoraOption, loadModel } from "../models/load.node.ts";
+import { type LoraOption, loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
 import { nodesMeant } from "../session/find-node.ts";
@@ -22,6 +22,7 @@ interface ModelFlags {
   readonly model?: string;
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
+  readonly device?: NodeDevice;
 }
 
 /** Opens a saved session and says what is damaged in it. Whoever calls disposes of its model. */
@@ -31,15 +32,15 @@ export async function continueSession(
   output: Output,
   options: LoadSessionOptions = {},
 ): Promise<StoredSession> {
-  const { model, lora, tokenizer } = flags;
+  const { model, lora, tokenizer, device } = flags;
   if (model === undefined && (lora ?? tokenizer) !== undefined) {
     throw new UsageError(
       "--lora and --tokenizer belong to a --model; without one, the session's own is used.",
     );
   }
-  const given = model === undefined ? undefined : await loadModel(model, { lora, tokenizer });
+  const given = model === undefined ? undefined : await loadModel(model, { lora, tokenizer, device });
   try {
-    const session = await loadSession(file, { ...options, model: given });
+    const session = await loadSession(file, { ...options, model: given, device });
     for (const { message } of session.warnings) output.warn(message);
     return session;
   } catch (error) {
@@ -57,8 +58,8 @@ export async function beginSession(
   flags: ModelFlags & { readonly session?: string; readonly out: string },
   output: Output,
 ): Promise<{ session: StoredSession; file: string }> {
-  const { lora, tokenizer } = flags;
-  const model = await loadModel(flags.model ?? "picturebook", { lora, tokenizer });
+  const { lora, tokenizer, device } = flags;
+  const model = await loadModel(flags.model ?? "picturebook", { lora, tokenizer, device });
   try {
     const file = flags.session ?? (await freeFile(flags.out, picture, model, output));
     const session = existsSync(file) ? await joinSession(file, picture, model, output) : null;

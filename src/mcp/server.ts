@@ -2,6 +2,7 @@
 import type { Readable, Writable } from "node:stream";
 import { McpServer } from "@modelcontextprotocol/server";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
+import type { NodeDevice } from "../models/load.node.ts";
 import { close } from "./close.ts";
 import { compare } from "./compare.ts";
 import { branch, edit } from "./edit.ts";
@@ -17,6 +18,8 @@ export interface McpOptions {
   readonly version: string;
   /** As loadModel takes it. */
   readonly model: string;
+  /** Where it runs, as loadModel takes it. Default "cpu". */
+  readonly device?: NodeDevice;
   /** The only folders that files are read from and written to. */
   readonly roots: readonly string[];
   /** Told what goes wrong beside the answers. */
@@ -32,8 +35,8 @@ const INSTRUCTIONS =
 
 /** Serves one client until its end of the pipe closes. Throws option.invalid for a root that is no folder. */
 export async function serveMcp(options: McpOptions): Promise<void> {
-  const { version, model, roots, onError, stdin, stdout } = options;
-  const workspace = new Workspace(await Roots.open(roots), model);
+  const { version, model, device, roots, onError, stdin, stdout } = options;
+  const workspace = new Workspace(await Roots.open(roots), model, device);
   const ended = new Promise<void>((resolve) => {
     stdin.once("end", resolve);
     stdin.once("close", resolve);

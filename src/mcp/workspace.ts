@@ -1,7 +1,7 @@
 /** What the tools work on: one model, the sessions that are open, and one thing done at a time. */
 import { basename, extname } from "node:path";
 import { EmilieError } from "../errors.ts";
-import { loadModel } from "../models/load.node.ts";
+import { loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import type { FileNode } from "../session/file-node.node.ts";
 import { nodesMeant } from "../session/find-node.ts";
@@ -22,15 +22,17 @@ export interface OpenSession {
 export class Workspace {
   readonly roots: Roots;
   readonly #modelName: string;
+  readonly #device: NodeDevice | undefined;
   readonly #sessions = new Map<string, OpenSession>();
   #model: Promise<EditModel> | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #current: OpenSession | undefined;
   #opened = 0;
 
-  constructor(roots: Roots, modelName: string) {
+  constructor(roots: Roots, modelName: string, device?: NodeDevice) {
     this.roots = roots;
     this.#modelName = modelName;
+    this.#device = device;
   }
 
   /** Runs actions one after the other: each sees the tree as the one before has left it. */
@@ -92,7 +94,7 @@ export class Workspace {
   }
 
   #load(): Promise<EditModel> {
-    this.#model ??= loadModel(this.#modelName).catch((error: unknown) => {
+    this.#model ??= loadModel(this.#modelName, { device: this.#device }).catch((error: unknown) => {
       // It may have been pulled by the time it is asked for again.
       this.#model = undefined;
       throw error;

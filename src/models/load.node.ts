@@ -1,6 +1,6 @@
 /** Loading a model on Node: from a folder, the package itself, or the cache that `emilie pull` fills. */
 import { cacheFolder, mappedStorage } from "../checkpoint/storage.node.ts";
-import { createNodeEngine } from "../runtime/node.ts";
+import { createNodeEngine, type NodeDevice } from "../runtime/node.ts";
 import { createEditModel } from "./editor.ts";
 import type { EditModel } from "./model.ts";
 import { formatModelName, type LoraOption, openCheckpoint, openLora, parseModelName } from "./open.node.ts";
@@ -10,6 +10,12 @@ import type { MemoryMode } from "./session-cache.ts";
 export interface LoadOptions {
   /** Threads of the CPU runtime; by default the machine's physical cores. */
   readonly threads?: number;
+  /**
+   * Where the networks run. "cpu": on the processor. "webgpu", "cuda": on the graphics card, or an error. "auto": on a card
+   * by WebGPU where there is one that passes a trial, on the processor where there is none or where it fails;
+   * `model.device` says which and why. Default "cpu", whose numbers are everywhere the same to rounding.
+   */
+  readonly device?: NodeDevice;
   /** "low": one session at a time, weights only in their files. Default "normal". */
   readonly memory?: MemoryMode;
   /** Folder for fp32 copies of half-precision weights; default $EMILIE_CACHE or the system's cache folder. */
@@ -32,7 +38,7 @@ export async function loadModel(name: string, options: LoadOptions = {}): Promis
   const model = { base: given.base, loras: [...given.loras, ...(options.lora ?? [])] };
   const source = { ...openCheckpoint(model.base, options), id: formatModelName(model) };
   const loras = model.loras.map(openLora);
-  const engine = createNodeEngine({ threads: options.threads });
+  const engine = createNodeEngine({ threads: options.threads, device: options.device });
   try {
     return await createEditModel(source, engine, {
       storage: mappedStorage(options.cache ?? cacheFolder()),
@@ -45,5 +51,6 @@ export async function loadModel(name: string, options: LoadOptions = {}): Promis
   }
 }
 
+export { NODE_DEVICES, type NodeDevice } from "../runtime/node.ts";
 export type { LoraOption } from "./open.node.ts";
 export { checkpointFolder, SHIPPED, shippedFolder } from "./open.node.ts";

@@ -31,10 +31,13 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Where networks run: "cpu" natively, "wasm" on the processor in a browser, "webgpu" on the graphics card. */
+/**
+ * Where networks run: "cpu" natively, "wasm" on the processor in a browser, "webgpu" and (on Node) "cuda" on the graphics
+ * card.
+ */
 export interface Device {
   /** What runs the networks. */
-  readonly name: "cpu" | "wasm" | "webgpu";
+  readonly name: "cpu" | "wasm" | "webgpu" | "cuda";
   /** Why it is not the graphics card, where that was tried first. */
   readonly reason?: string;
 }
@@ -74,7 +77,7 @@ export interface EditModel {
   countTokens(text: string): { readonly tokens: number; readonly limit: number };
   /** The raw UNet output for each input at one timestep. Inputs run one after the other or batched, as the device likes. */
   unet(inputs: readonly UNetInput[], timestep: number, options?: CallOptions): Promise<Tensor[]>;
-  /** Where the networks run ("cpu", "wasm", "webgpu"), as of the last that ran; undefined before the first. */
+  /** Where the networks run ("cpu", "wasm", "webgpu", "cuda"), as of the last that ran; undefined before the first. */
   readonly device?: Device;
   /** How often each network ran, for tests of the invariants and for cost tables. */
   readonly calls: Readonly<{ encodeImage: number; decodeLatent: number; encodeText: number; unet: number }>;

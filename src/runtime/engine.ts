@@ -21,7 +21,7 @@ export interface ExternalFile {
 
 export interface SessionOptions {
   readonly files?: readonly ExternalFile[];
-  /** The same graph in the plain dialect, for WebGPU. */
+  /** The same graph in the plain dialect, for graphics cards. */
   readonly plain?: Uint8Array;
   /** Folder that the locations in the graph are relative to, for a runtime that opens files itself. */
   readonly root?: string;

@@ -3,21 +3,41 @@ import { readFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { EmilieError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import { fromSource, packageRoot } from "./package-root.node.ts";
 import type { AnswerMessage } from "./protocol.ts";
 import { type Port, RemoteEngine } from "./remote.ts";
 
+/** Where networks are to run on Node. */
+export type NodeDevice = "auto" | "cpu" | "webgpu" | "cuda";
+
+export const NODE_DEVICES: readonly NodeDevice[] = ["auto", "cpu", "webgpu", "cuda"];
+
 export interface NodeEngineOptions {
-  /** Threads of a matrix product; by default the machine's physical cores. */
+  /** Threads of a matrix product on the processor; by default the machine's physical cores. */
   readonly threads?: number;
+  /** Default "cpu". */
+  readonly device?: NodeDevice;
 }
 
+/** What the worker is started with. */
+export interface NodeWorkerSettings {
+  readonly threads: number;
+  readonly device: NodeDevice;
+}
+
+/** Throws "option.invalid" for a device that there is not; one that does not work is the first session's error. */
 export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
-  const workerData = { threads: options.threads ?? physicalCores() };
+  const { threads = physicalCores(), device = "cpu" } = options;
+  if (!NODE_DEVICES.includes(device)) {
+    const names = NODE_DEVICES.map((name) => `"${name}"`).join(", ");
+    throw new EmilieError("option.invalid", `device: expected one of ${names}; got ${String(device)}`);
+  }
+  const workerData: NodeWorkerSettings = { threads, device };
   const file = fromSource ? "src/runtime/worker.source.mjs" : "dist/worker.mjs";
   const worker = new Worker(join(packageRoot(), file), { workerData });
-  return new RemoteEngine(workerPort(worker));
+  return new RemoteEngine(workerPort(worker), device !== "cpu");
 }
 
 /** A worker_thread as an engine's port. It keeps the process alive only while it has something to answer. */

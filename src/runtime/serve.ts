@@ -60,7 +60,7 @@ export function serve(
   async function make(from: Create): Promise<Made> {
     const backend = current;
     const { load, options, device } = backends[backend]!;
-    const model = (device === "webgpu" && from.options.plain) || from.model;
+    const model = (isCard(device) && from.options.plain) || from.model;
     try {
       if (!runtimes.has(backend)) runtimes.set(backend, load());
       const ort = await runtimes.get(backend)!;
@@ -116,6 +116,10 @@ export function serve(
       }
     });
   };
+}
+
+function isCard(device: Device["name"]): boolean {
+  return device === "webgpu" || device === "cuda";
 }
 
 function toFeeds(ort: Ort, feeds: Feeds): Record<string, OrtTensor> {

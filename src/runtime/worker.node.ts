@@ -1,49 +1,98 @@
-/** The worker_thread in which ONNX Runtime's native CPU runtime runs. */
+/** The worker_thread in which onnxruntime-node runs, on the processor or on a graphics card. */
 import { parentPort, workerData } from "node:worker_threads";
+import type { InferenceSession } from "onnxruntime-node";
 import { EmilieError } from "../errors.ts";
+import { requireCard, requireCardFile } from "./card.node.ts";
+import type { SessionOptions } from "./engine.ts";
+import type { NodeWorkerSettings } from "./node.ts";
 import type { RequestMessage } from "./protocol.ts";
-import { type Ort, serve } from "./serve.ts";
+import { selfCheck } from "./self-check.ts";
+import { type Backend, type Ort, serve } from "./serve.ts";
 
-const { threads } = workerData as { threads: number };
+const { threads, device } = workerData as NodeWorkerSettings;
 const port = parentPort!;
 
-const answer = serve(
-  [
-    {
-      device: "cpu",
-      async load(): Promise<Ort> {
-        try {
-          return await import("onnxruntime-node");
-        } catch (cause) {
-          const missing = (cause as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND";
-          throw new EmilieError(
-            "runtime.missing",
-            missing
-              ? "onnxruntime-node is not installed. Run: npm install onnxruntime-node --ignore-scripts"
-              : `onnxruntime-node could not be loaded on ${process.platform}-${process.arch}: ${cause}`,
-            { cause },
-          );
-        }
+type Provider = "cpu" | "webgpu" | "cuda";
+
+function sessionOptions(
+  provider: Provider,
+  { root = "/", prepack = true }: SessionOptions = {},
+): InferenceSession.SessionOptions {
+  return {
+    executionProviders: [provider],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    // The graphs are built fused; ORT's own passes would only cost time and copies of the weights.
+    graphOptimizationLevel: "disabled",
+    // A memory pattern is one more block of all activations' size, beside the one that the first run has left.
+    enableMemPattern: false,
+    logSeverityLevel: 3,
+    extra: {
+      session: {
+        model_external_initializers_file_folder_path: root,
+        ...(prepack ? {} : { disable_prepacking: "1" }),
       },
-      options: ({ root = "/", prepack = true }) => ({
-        executionProviders: ["cpu"],
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        executionMode: "sequential",
-        // The graphs are built fused; ORT's own passes would only cost time and copies of the weights.
-        graphOptimizationLevel: "disabled",
-        // A memory pattern is one more block of all activations' size, beside the one that the first run has left.
-        enableMemPattern: false,
-        logSeverityLevel: 3,
-        extra: {
-          session: {
-            model_external_initializers_file_folder_path: root,
-            ...(prepack ? {} : { disable_prepacking: "1" }),
-          },
-        },
-      }),
     },
-  ],
-  (message) => port.postMessage(message),
-);
+  };
+}
+
+async function loadRuntime(): Promise<Ort> {
+  try {
+    return await import("onnxruntime-node");
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND";
+    throw new EmilieError(
+      "runtime.missing",
+      missing
+        ? "onnxruntime-node is not installed. Run: npm install onnxruntime-node --ignore-scripts"
+        : `onnxruntime-node could not be loaded on ${process.platform}-${process.arch}: ${cause}`,
+      { cause },
+    );
+  }
+}
+
+const cpu: Backend = {
+  device: "cpu",
+  load: loadRuntime,
+  options: (options) => sessionOptions("cpu", options),
+};
+
+/** A card that was asked for by name: nothing is checked, and failures are errors. */
+function named(device: "webgpu" | "cuda"): Backend {
+  return {
+    device,
+    async load() {
+      const ort = await loadRuntime();
+      await requireCard(ort, device, sessionOptions(device));
+      return ort;
+    },
+    options: (options) => sessionOptions(device, options),
+  };
+}
+
+/** Only on a card, and only where that computes rightly. The errors are the reasons that people read. */
+function cardOrNot(): Backend {
+  const webgpu = named("webgpu");
+  return {
+    ...webgpu,
+    async load() {
+      requireCardFile();
+      const ort = await webgpu.load();
+      await selfCheck(
+        ort,
+        { dialect: "plain", options: sessionOptions("webgpu") },
+        { dialect: "fused", options: sessionOptions("cpu") },
+      );
+      return ort;
+    },
+  };
+}
+
+function backends(): readonly Backend[] {
+  if (device === "cpu") return [cpu];
+  return device === "auto" ? [cardOrNot(), cpu] : [named(device)];
+}
+
+const answer = serve(backends(), (message) => port.postMessage(message));
 port.on("message", (message: RequestMessage) => answer(message));

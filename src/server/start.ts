@@ -10,6 +10,7 @@ import { join, resolve } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import { isAlive } from "../checkpoint/is-alive.node.ts";
 import { EmilieError } from "../errors.ts";
+import type { NodeDevice } from "../models/load.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
 import { createApp } from "./app.ts";
 import { Catalog, type ListModels } from "./catalog.ts";
@@ -37,6 +38,8 @@ export interface ServerOptions {
   readonly data?: string | null;
   /** The model of new sessions: a name that `emilie models` lists, or a folder. Default picturebook. */
   readonly model?: string;
+  /** Where models run, as loadModel takes it. Default "cpu". */
+  readonly device?: NodeDevice;
   /** What every request must carry. Default: none on loopback, a random one elsewhere. */
   readonly token?: string;
   /** The studio's folder. Default: the package's own, where it was built. */
@@ -91,6 +94,7 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
     const worker = new WorkerProcess({
       session: (id) => store.export(id).catch(() => null),
       memoryLimit: options.workerMemory,
+      device: options.device,
       onEnd: (reason) => {
         catalog.loaded = null;
         log(`! The inference process ended: ${reason}. It is started again with the next job.`);

@@ -1,5 +1,6 @@
-/** A node's picture as a PNG file with its recipes in it, in a browser. */
+/** A node's picture as a file with its recipes in it, in a browser. */
 import { encodePng, readPicture } from "../images/codec.web.ts";
+import { embedXmp } from "../images/embed-xmp.ts";
 import { XMP_KEYWORD } from "../images/xmp.ts";
 import type { CallOptions } from "../models/model.ts";
 import { type Describer, describePicture } from "./describe-picture.ts";
@@ -40,4 +41,20 @@ export async function pngFile(
   const text = { ...metadata, ...(xmp === undefined ? {} : { [XMP_KEYWORD]: xmp }) };
   const png = await encodePng(await node.render({ signal }), { metadata: text });
   return new Blob([png], { type: "image/png" });
+}
+
+/**
+ * A JPEG or WebP file of a node's picture, as a canvas writes it, with the recipes put into it. Where a file has no room for
+ * them (60,000 bytes), masks go first and then the recipes, as in files that Node writes; PNG holds all.
+ *
+ * @throws EmilieError image.unreadable for a file of another format
+ */
+export async function withRecipes(
+  file: Blob,
+  session: Session,
+  { node = session.head, recipe }: Omit<PngFileOptions, "signal"> = {},
+): Promise<Blob> {
+  const { xmp } = await describePicture(session, node, here, { recipe });
+  if (xmp === undefined) return file;
+  return new Blob([embedXmp(new Uint8Array(await file.arrayBuffer()), xmp)], { type: file.type });
 }

@@ -5,7 +5,7 @@ import { EmilieError } from "../errors.ts";
 import { readPicture } from "../images/codec.node.ts";
 import { type Mask, resizeMask } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
-import { loadModel } from "../models/load.node.ts";
+import { loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { locked, writeAtomically } from "./atomic.node.ts";
 import { readContainer, readRevision } from "./container.node.ts";
@@ -103,6 +103,8 @@ export class StoredSession extends Session<FileNode> {
 export interface LoadSessionOptions {
   /** Default: the model that the session was made with, loaded by its name. */
   readonly model?: EditModel;
+  /** Where that runs; see loadModel. Nothing to a `model` that is given. Default "cpu". */
+  readonly device?: NodeDevice;
   /** The original picture or its file, where the session's own was damaged. */
   readonly original?: Picture | string | URL | Uint8Array;
   /** Masks that were damaged in the file; they are recognised by their hashes. */
@@ -127,7 +129,7 @@ export async function loadSession(path: string, options: LoadSessionOptions = {}
     masks.set((await describeMask(fitted)).sha256, fitted);
   }
   const original = await originalOf(stored, options, path);
-  const model = options.model ?? (await loadModelOf(stored, path));
+  const model = options.model ?? (await loadModelOf(stored, path, options.device));
   try {
     const session = restoreSession(StoredSession, stored, model, original, path);
     session.warnings = damageOf(container.notes, stored);
@@ -157,9 +159,9 @@ async function originalOf(stored: Unpacked, options: LoadSessionOptions, path: s
   throw new EmilieError("option.invalid", `The picture given is not the original that ${path} starts from.`);
 }
 
-async function loadModelOf({ manifest }: Unpacked, path: string): Promise<EditModel> {
+async function loadModelOf({ manifest }: Unpacked, path: string, device?: NodeDevice): Promise<EditModel> {
   try {
-    return await loadModel(manifest.model.id);
+    return await loadModel(manifest.model.id, { device });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EmilieError(

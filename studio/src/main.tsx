@@ -26,3 +26,5 @@ createRoot(document.getElementById("root")!).render(
 );
 await start();
 page?.warm();
+// From the next visit on the page comes without a network (offline/worker.js). Browsers that cannot keep it do without.
+if (page && import.meta.env.PROD) void navigator.serviceWorker?.register("./sw.js").catch(() => {});

@@ -5,6 +5,7 @@ import { lstatSync, statSync } from "node:fs";
 import { readdir, readFile, readlink, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import { openScorer } from "../../src/bench/scorers/index.node.ts";
 import { loadModel, type PullProgress } from "../../src/index.ts";
 import {
   blobs,
@@ -79,6 +80,25 @@ describe("pulling a model", () => {
     expect(new Set(hub.log.filter(({ path }) => path.includes("resolve")).map(({ path }) => path)).size).toBe(
       2,
     );
+  });
+
+  it("fetches a scorer, which then opens by its name, and no other network of transformers", async () => {
+    const clip = join(root, "tests/fixtures/scorers/clip/checkpoint");
+    hub.addFolder("tiny/clip", clip, { "README.md": "words", "pytorch_model.bin": "a pickle" });
+    const pulled = await pull({}, "tiny/clip");
+    expect(pulled.variants).toEqual({ model: "full" });
+    expect(pulled.files).toContain("preprocessor_config.json");
+    expect(hub.log.filter(({ path }) => /\.bin$|README/.test(path))).toEqual([]);
+    const [scorer, direct] = [await openScorer("tiny/clip"), await openScorer(clip)];
+    expect(scorer.hash).toBe(direct.hash);
+    await scorer.dispose();
+    await direct.dispose();
+
+    hub.addFolder("tiny/other", clip, { "config.json": '{"model_type": "detr"}' });
+    await expect(pull({}, "tiny/other")).rejects.toMatchObject({
+      code: "checkpoint.unsupported",
+      message: expect.stringMatching(/nor a scorer.*clip, blip, vit, dinov2/),
+    });
   });
 
   it("takes a variant where there is one, and any revision under its own name", async () => {

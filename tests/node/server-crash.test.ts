@@ -1,5 +1,4 @@
 /** What is lost when a process is killed: nothing that was finished. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EmilieClient, type JobInfo } from "../../src/client/index.ts";
 import { startServer } from "../../src/server.ts";
 import { bytesOf, edit, serve } from "./server-fixture.ts";
+import { spawnServer } from "./spawn-server.ts";
 
-const root = new URL("../..", import.meta.url).pathname;
 let data: string;
 beforeAll(async () => {
   data = await mkdtemp(join(tmpdir(), "emilie-crash-"));
@@ -149,32 +148,6 @@ describe("a killed server", () => {
     }
   });
 });
-
-async function spawnServer(folder: string): Promise<{ process: ChildProcess; url: string }> {
-  const args = [
-    "--import",
-    "tsx",
-    "src/cli/main.ts",
-    "serve",
-    "--port",
-    "0",
-    "--data",
-    folder,
-    "--json",
-    "--quiet",
-  ];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
-  let text = "";
-  for await (const chunk of child.stdout.setEncoding("utf8")) {
-    text += chunk;
-    try {
-      return { process: child, url: (JSON.parse(text) as { url: string }).url };
-    } catch {
-      // not all of it yet
-    }
-  }
-  throw new Error(`the server ended, having said: ${text}`);
-}
 
 async function childOf(pid: number): Promise<number | null> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");

@@ -23,7 +23,7 @@ import {
   type ScorerParts,
   scorerHash,
 } from "./checkpoint.ts";
-import { preprocess } from "./preprocess.ts";
+import { CLIP_COLOURS, preprocess } from "./preprocess.ts";
 import { cosine, Memory } from "./vectors.ts";
 
 /** Raised when what is computed changes. */
@@ -34,8 +34,7 @@ const PREPROCESSING = {
   size: 384,
   crop: null,
   filter: 3,
-  mean: [0.48145466, 0.4578275, 0.40821073],
-  std: [0.26862954, 0.26130258, 0.27577711],
+  ...CLIP_COLOURS,
 } as const;
 
 /** Texts are padded to a multiple of this, so that a session serves many lengths. */

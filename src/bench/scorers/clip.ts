@@ -26,7 +26,7 @@ import {
   type ScorerParts,
   scorerHash,
 } from "./checkpoint.ts";
-import { preprocess } from "./preprocess.ts";
+import { CLIP_COLOURS, preprocess } from "./preprocess.ts";
 import { cosine, direction, Memory } from "./vectors.ts";
 
 /** Raised when what is computed changes. */
@@ -37,8 +37,7 @@ const PREPROCESSING = {
   size: 224,
   crop: 224,
   filter: 3,
-  mean: [0.48145466, 0.4578275, 0.40821073],
-  std: [0.26862954, 0.26130258, 0.27577711],
+  ...CLIP_COLOURS,
 } as const;
 
 /** CLIP's two towers, and what they are given. */

@@ -4,6 +4,12 @@ import type { Picture } from "../../images/picture.ts";
 import { type BytePlanes, resizeBytes } from "../../images/resize-bytes.ts";
 import { type Tensor, tensor } from "../../tensor/tensor.ts";
 
+/** Mean and deviation of the colours that CLIP was trained on; BLIP took them over. */
+export const CLIP_COLOURS = {
+  mean: [0.48145466, 0.4578275, 0.40821073],
+  std: [0.26862954, 0.26130258, 0.27577711],
+} as const;
+
 /** → [1, 3, height, width]. What is transparent lies on white. */
 export function preprocess(picture: Picture, settings: Preprocessor): Tensor {
   const { height, width } = settings.size;

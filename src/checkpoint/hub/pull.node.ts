@@ -20,7 +20,14 @@ import { type HubFile, listRevision } from "./listing.node.ts";
 import { ProgressMeter, type PullProgress } from "./progress.ts";
 import { formatRepoId, type RepoId, requireRepoId } from "./repo-id.ts";
 import { aborted, type Hub } from "./request.node.ts";
-import { type Selection, selectFiles, VARIANT_NAME, type Variant } from "./select.ts";
+import {
+  looksLikeScorer,
+  type Selection,
+  selectFiles,
+  selectScorer,
+  VARIANT_NAME,
+  type Variant,
+} from "./select.ts";
 import { checkToken, hubCache, hubEndpoint, hubOffline, hubToken } from "./settings.node.ts";
 
 /** How a model is pulled. All have defaults. */
@@ -59,7 +66,7 @@ export interface PulledModel {
   readonly downloadedBytes: number;
   /** Their paths in the repository. */
   readonly files: readonly string[];
-  /** By network ("unet", "vae", "text_encoder"): which weights were taken. */
+  /** By network ("unet", "vae", "text_encoder"; a scorer has one, "model"): which weights were taken. */
   readonly variants: Readonly<Record<string, Variant>>;
 }
 
@@ -74,7 +81,8 @@ const MAX_SMALL_BYTES = 32 * 2 ** 20;
 /**
  * Downloads what an editor needs of `id` ("owner/name" or "owner/name@revision") and nothing else: no pickles, no safety
  * checker. What is in the cache already is not fetched again, partial files are gone on with, and every file is checked
- * against its SHA-256 (LFS) or git hash. The configurations come first; a checkpoint that cannot edit is refused then.
+ * against its SHA-256 (LFS) or git hash. The configurations come first; a checkpoint that cannot edit is refused then. A CLIP,
+ * BLIP or DINO of transformers, which `emilie bench` scores pictures by, is pulled too; its weights are the network "model".
  *
  * Throws EmilieError: "option.invalid", "hub.missing", "hub.denied", "hub.offline", "hub.unreachable", "hub.malformed",
  * "hub.corrupt", "checkpoint.missing", "checkpoint.unsafe", "checkpoint.unsupported", "io.failed" or "aborted".
@@ -97,7 +105,9 @@ export async function pullModel(id: string, options: PullOptions = {}): Promise<
   };
   const { commit, files } = await listRevision(hub, repoId, { hub, retryDelay, signal });
   const name = formatRepoId(repoId);
-  const selection = selectFiles(name, [...files.keys()], variant);
+  const paths = [...files.keys()];
+  const scorer = looksLikeScorer(paths);
+  const selection = (scorer ? selectScorer : selectFiles)(name, paths, variant);
   const wanted = (paths: readonly string[]) => paths.map((path) => files.get(path)!);
   const [small, weights] = [wanted(selection.small), wanted(selection.weights)];
   const bytes = checkLimits(name, small, weights);
@@ -119,7 +129,7 @@ export async function pullModel(id: string, options: PullOptions = {}): Promise<
       await writable(cache, () => linkBlob(blob, pointer));
     });
   await fetchAll(small);
-  await checkEditor(folder, name);
+  await (scorer ? checkScorer : checkEditor)(folder, name);
   await fetchAll(weights);
   // Last, so that a revision's name never leads to half a model.
   await writable(cache, () => writeRef(cache, repoId, commit));
@@ -175,6 +185,20 @@ async function checkEditor(folder: string, name: string): Promise<void> {
     `${name} cannot edit: its UNet has ${channels.in_channels} input channels and ${channels.out_channels} output ` +
       "channels, so it has no input for the picture (a text-to-image checkpoint). Use an instruction checkpoint such as " +
       "timbrooks/instruct-pix2pix.",
+  );
+}
+
+/** As transformers calls the networks that `emilie bench --scorers` takes. */
+const SCORERS = ["clip", "blip", "vit", "dinov2"];
+const scorerSchema = z.looseObject({ model_type: z.enum(SCORERS) });
+
+async function checkScorer(folder: string, name: string): Promise<void> {
+  const config = await readJson(folderSource(folder, name), "config.json");
+  if (scorerSchema.safeParse(config).success) return;
+  throw new EmilieError(
+    "checkpoint.unsupported",
+    `${name} is neither an editor in the layout of diffusers (it has no model_index.json) nor a scorer: "model_type" in its ` +
+      `config.json is none of ${SCORERS.join(", ")}.`,
   );
 }
 

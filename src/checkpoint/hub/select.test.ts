@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { selectFiles } from "./select.ts";
+import { looksLikeScorer, selectFiles, selectScorer } from "./select.ts";
 
 /** The file names of timbrooks/instruct-pix2pix, as the hub lists them. */
 const pix2pix = [
@@ -96,5 +96,50 @@ describe("the files that an editor needs", () => {
   ])("are named where a repository has %s", (_, paths, code, message) => {
     expect(() => selectFiles(id, paths)).toThrow(expect.objectContaining({ code }));
     expect(() => selectFiles(id, paths)).toThrow(message);
+  });
+});
+
+describe("the files that a scorer needs", () => {
+  /** The file names of openai/clip-vit-large-patch14, as the hub lists them. */
+  const clip = [
+    ...[
+      ".gitattributes",
+      "README.md",
+      "config.json",
+      "flax_model.msgpack",
+      "merges.txt",
+      "model.safetensors",
+    ],
+    ...["preprocessor_config.json", "pytorch_model.bin", "special_tokens_map.json", "tf_model.h5"],
+    ...["tokenizer.json", "tokenizer_config.json", "vocab.json"],
+  ];
+  const name = "openai/clip-vit-large-patch14";
+
+  it("are its configurations, its tokenizer and one file of weights", () => {
+    expect(looksLikeScorer(clip)).toBe(true);
+    const { small, weights, variants } = selectScorer(name, clip);
+    expect(weights).toEqual(["model.safetensors"]);
+    expect(small).toHaveLength(7);
+    expect(small.filter((path) => /README|bin|h5|msgpack/.test(path))).toEqual([]);
+    expect(variants).toEqual({ model: "full" });
+  });
+
+  it("are not looked for in an editor's repository, or in one that sees no pictures", () => {
+    expect(looksLikeScorer(pix2pix)).toBe(false);
+    expect(looksLikeScorer(clip.filter((path) => path !== "preprocessor_config.json"))).toBe(false);
+  });
+
+  it("may be lacking, or pickled", () => {
+    const codeOf = (paths: readonly string[], variant?: string) => {
+      try {
+        selectScorer(name, paths, variant);
+      } catch (error) {
+        return (error as { code: string }).code;
+      }
+    };
+    const pickled = clip.filter((path) => path !== "model.safetensors");
+    expect(codeOf(pickled)).toBe("checkpoint.unsafe");
+    expect(codeOf(pickled.filter((path) => path !== "pytorch_model.bin"))).toBe("checkpoint.missing");
+    expect(codeOf(clip, "fp16")).toBe("checkpoint.missing");
   });
 });

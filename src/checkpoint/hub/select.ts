@@ -93,6 +93,44 @@ export function selectFiles(id: string, paths: readonly string[], variant?: Vari
   return { small, weights, variants };
 }
 
+/** What a scorer of `emilie bench` has beside its weights, all in the repository's own folder. */
+const SCORER_SMALL = new Set([
+  ...["config.json", "preprocessor_config.json", "processor_config.json", "vocab.txt"],
+  ...TOKENIZER_FILES,
+]);
+
+/** Whether a repository has a network that looks at pictures, as transformers saves it, rather than an editor. */
+export function looksLikeScorer(paths: readonly string[]): boolean {
+  const has = (path: string) => paths.includes(path);
+  const processor = has("preprocessor_config.json") || has("processor_config.json");
+  return !has("model_index.json") && has("config.json") && processor;
+}
+
+/** Chooses as selectFiles() does among the files of a repository that looks like a scorer's. Throws the same. */
+export function selectScorer(id: string, paths: readonly string[], variant?: Variant): Selection {
+  const sets = weightSets(
+    paths.filter((path) => !path.includes("/")),
+    "model",
+  );
+  const order = variant === undefined ? PREFERENCE : [variant];
+  const chosen = order.find((name) => sets.has(name));
+  if (chosen === undefined) {
+    const pickle = paths.find((path) => PICKLE.test(path));
+    if (pickle !== undefined && sets.size === 0) throw onlyPickles(id, pickle, "transformers: model");
+    throw new EmilieError(
+      "checkpoint.missing",
+      `${id} has no weights ${variant === undefined ? "model.safetensors" : `of the variant "${variant}"`}, or not all their parts.`,
+    );
+  }
+  const files = sets.get(chosen)!;
+  const isWeights = (path: string) => path.endsWith(".safetensors");
+  return {
+    small: [...paths.filter((path) => SCORER_SMALL.has(path)), ...files.filter((path) => !isWeights(path))],
+    weights: files.filter(isWeights),
+    variants: { model: chosen },
+  };
+}
+
 /** The complete sets of safetensors files in one folder, by variant: one file, or an index and its parts. */
 function weightSets(names: readonly string[], base: string): Map<Variant, string[]> {
   const sets = new Map<Variant, string[]>();
@@ -135,13 +173,13 @@ function noWeights(id: string, folder: string, base: string, names: readonly str
   return pickle ? onlyPickles(id, `${folder}/${pickle}`) : missing(id, `${folder}/${base}.safetensors`);
 }
 
-function onlyPickles(id: string, pickle: string): EmilieError {
+function onlyPickles(id: string, pickle: string, by = "diffusers: pipe"): EmilieError {
   const repo = id.split("@")[0];
   return new EmilieError(
     "checkpoint.unsafe",
     `${id} has only pickled weights (${pickle}), which can run any code when they are read. The hub often holds a pull ` +
       `request with safetensors (see the repository's Community tab, then ${repo}@refs/pr/N), or convert it once with ` +
-      "diffusers: pipe.save_pretrained(folder, safe_serialization=True), and use the folder.",
+      `${by}.save_pretrained(folder, safe_serialization=True), and use the folder.`,
   );
 }
 

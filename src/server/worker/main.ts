@@ -2,6 +2,7 @@
 import { EmilieError, isEmilieError } from "../../errors.ts";
 import { encodePng, readPicture } from "../../images/codec.node.ts";
 import { checkPictureSize } from "../../images/encode.node.ts";
+import type { NodeDevice } from "../../models/load.node.ts";
 import { openSession } from "../../session/open.node.ts";
 import { packSession } from "../../session/pack.node.ts";
 import { compare, difference, findRelevance, render } from "./look.ts";
@@ -24,7 +25,7 @@ const cache = new SessionCache((session) => {
   send({ kind: "need", id, session });
   return new Promise((resolve) => asked.set(id, resolve));
 });
-const slot = new ModelSlot(() => cache.clear());
+const slot = new ModelSlot(process.argv[2] as NodeDevice | undefined, () => cache.clear());
 
 async function call(method: Method, params: unknown, watch: Watch): Promise<unknown> {
   const { model } = params as { model: string };

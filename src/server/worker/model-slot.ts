@@ -1,5 +1,5 @@
 /** The one model in memory. Users of the same model share it; who wants another waits until nobody uses this one. */
-import { loadModel } from "../../models/load.node.ts";
+import { loadModel, type NodeDevice } from "../../models/load.node.ts";
 import type { EditModel } from "../../models/model.ts";
 
 export class ModelSlot {
@@ -9,10 +9,12 @@ export class ModelSlot {
   /** Takes of the slot, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #left: (() => void) | null = null;
+  readonly #device: NodeDevice | undefined;
   readonly #onChange: () => void;
 
   /** `onChange` is called before a model is replaced, when nobody uses it. */
-  constructor(onChange: () => void) {
+  constructor(device: NodeDevice | undefined, onChange: () => void) {
+    this.#device = device;
     this.#onChange = onChange;
   }
 
@@ -36,7 +38,7 @@ export class ModelSlot {
       this.#model = null;
       await old.dispose();
     }
-    this.#model ??= await loadModel(name);
+    this.#model ??= await loadModel(name, { device: this.#device });
     this.#name = name;
     this.#users++;
     return this.#model;

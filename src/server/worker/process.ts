@@ -6,6 +6,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EmilieError, type ErrorCode } from "../../errors.ts";
+import type { NodeDevice } from "../../models/load.node.ts";
 import { fromSource, packageRoot } from "../../runtime/package-root.node.ts";
 import type { CallEvent, FromWorker, Method, Params, Result, ToWorker } from "./protocol.ts";
 
@@ -16,6 +17,8 @@ export interface WorkerOptions {
   readonly session: (id: string) => Promise<Uint8Array | null>;
   /** The process is ended when its resident memory goes beyond this, in bytes. Default: no limit. */
   readonly memoryLimit?: number;
+  /** Where its models run. Default "cpu". */
+  readonly device?: NodeDevice;
   /** Called when the process has ended on its own. */
   readonly onEnd?: (reason: string) => void;
 }
@@ -99,7 +102,7 @@ export class WorkerProcess {
   #start(): ChildProcess {
     if (this.#child) return this.#child;
     const file = fromSource ? "src/server/worker/main.source.mjs" : "dist/server-worker.mjs";
-    const child = fork(join(packageRoot(), file), {
+    const child = fork(join(packageRoot(), file), [this.#options.device ?? "cpu"], {
       serialization: "advanced",
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       execArgv: [],

@@ -16,6 +16,7 @@ import {
   type SessionEditOptions,
   sessionFile,
   sessionParts,
+  withRecipes,
 } from "../../../../src/web.ts";
 import { encodePicture, thumbnail } from "../../ui/pictures.ts";
 import type {
@@ -237,8 +238,10 @@ export class PageBackend implements Backend {
   }
 
   async exportPicture(id: string, node: string, format: PictureFormat, quality: number): Promise<Blob> {
-    if (format === "png") return pngFile(this.#current(id).session, { node: this.#node(node) });
-    return encodePicture(await this.picture(id, node), format, quality);
+    const { session } = this.#current(id);
+    if (format === "png") return pngFile(session, { node: this.#node(node) });
+    const file = await encodePicture(await this.picture(id, node), format, quality);
+    return withRecipes(file, session, { node: this.#node(node) });
   }
 
   exportSession(id: string): Promise<Blob> {

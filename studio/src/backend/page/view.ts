@@ -1,6 +1,7 @@
 /** A session of the library as the plain values that the studio shows. */
 import type { Node, Session } from "../../../../src/web.ts";
 import type { NodeView, SessionView } from "../backend.ts";
+import { viewRecipe } from "../recipe-view.ts";
 
 export function viewNode(node: Node): NodeView {
   const { id, parent, name, instruction, recipe, changed, cost, drift } = node;
@@ -9,21 +10,7 @@ export function viewNode(node: Node): NodeView {
     parent: parent?.id ?? null,
     name,
     instruction,
-    regions:
-      recipe?.regions.map(({ instruction, mask, weight }) => ({
-        instruction,
-        hasMask: mask !== null,
-        weight,
-      })) ?? [],
-    settings: recipe && {
-      seed: recipe.seed,
-      steps: recipe.steps,
-      sampler: recipe.sampler,
-      textGuidance: recipe.textGuidance,
-      imageGuidance: recipe.imageGuidance,
-      control: recipe.control,
-      strength: recipe.strength ?? 1,
-    },
+    ...viewRecipe(recipe),
     hasMask: recipe?.regions.every(({ mask }) => mask !== null) ?? false,
     changed,
     seconds: cost.seconds,

@@ -3,6 +3,7 @@ import type * as api from "../../../../src/client/index.ts";
 import type { Drift } from "../../../../src/web.ts";
 import type { ModelInfo, NodeView, SessionView } from "../backend.ts";
 import { ELSEWHERE, PICTUREBOOK } from "../page/models.ts";
+import { viewRecipe } from "../recipe-view.ts";
 
 function viewNode({
   id,
@@ -20,21 +21,7 @@ function viewNode({
     parent,
     name: name ?? undefined,
     instruction,
-    regions:
-      recipe?.regions.map((r) => ({
-        instruction: r.instruction,
-        hasMask: r.mask !== null,
-        weight: r.weight,
-      })) ?? [],
-    settings: recipe && {
-      seed: recipe.seed,
-      steps: recipe.steps,
-      sampler: recipe.sampler,
-      textGuidance: recipe.textGuidance,
-      imageGuidance: recipe.imageGuidance,
-      control: recipe.control,
-      strength: typeof recipe.strength === "number" ? recipe.strength : 1,
-    },
+    ...viewRecipe(recipe),
     hasMask,
     changed,
     seconds: cost.seconds,

@@ -1,0 +1,27 @@
+/** What is shown of a node's recipe, whether it comes from the library in the page or from the server. */
+import type { Recipe } from "../../../src/web.ts";
+import type { NodeView } from "./backend.ts";
+
+interface Seen
+  extends Pick<Recipe, "seed" | "steps" | "sampler" | "textGuidance" | "imageGuidance" | "control"> {
+  readonly regions: readonly Pick<Recipe["regions"][number], "instruction" | "mask" | "weight">[];
+  /** The server's messages let more through than they name. */
+  readonly strength?: unknown;
+}
+
+/** Its regions and settings; the original has no recipe, and neither. */
+export function viewRecipe(recipe: Seen | null): Pick<NodeView, "regions" | "settings"> {
+  if (!recipe) return { regions: [], settings: null };
+  const { seed, steps, sampler, textGuidance, imageGuidance, control, strength } = recipe;
+  return {
+    regions: recipe.regions.map(({ instruction, mask, weight }) => ({
+      instruction,
+      hasMask: mask !== null,
+      weight,
+    })),
+    settings: {
+      ...{ seed, steps, sampler, textGuidance, imageGuidance, control },
+      strength: typeof strength === "number" ? strength : 1,
+    },
+  };
+}

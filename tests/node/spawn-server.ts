@@ -1,0 +1,23 @@
+/** A server as a process of its own, from the sources: what is killed, and what is put under load. */
+import { type ChildProcess, spawn } from "node:child_process";
+
+const root = new URL("../..", import.meta.url).pathname;
+
+/** Starts `emilie serve` on any free port with its data in `data`; its address, once it listens. */
+export async function spawnServer(data: string): Promise<{ process: ChildProcess; url: string }> {
+  const serve = ["src/cli/main.ts", "serve", "--port", "0", "--data", data, "--json", "--quiet"];
+  const child = spawn(process.execPath, ["--import", "tsx", ...serve], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let text = "";
+  for await (const chunk of child.stdout.setEncoding("utf8")) {
+    text += chunk;
+    try {
+      return { process: child, url: (JSON.parse(text) as { url: string }).url };
+    } catch {
+      // not all of it yet
+    }
+  }
+  throw new Error(`the server ended, having said: ${text}`);
+}
