@@ -10,6 +10,7 @@ import { checkWeights } from "../models/finite.ts";
 import { matchLoras } from "../models/loras.ts";
 import { checkpointFolder, openCheckpoint, openLora, parseModelName } from "../models/open.node.ts";
 import { buildUNet } from "../models/unet.ts";
+import { workingBytes } from "../models/vae.ts";
 import { defaultSampler } from "../samplers/config.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
@@ -165,7 +166,12 @@ function costs({ unet, vae, tokens, tables }: Checkpoint, size: number, steps: n
       decode: decode.flops,
       edit: 3 * steps * call.flops + decode.flops,
     },
-    workingBytes: Math.max(...Object.values(graphs).map((graph) => graph.peakBytes)),
+    workingBytes: Math.max(
+      call.peakBytes,
+      ...(["encode", "decode"] as const).map((what) =>
+        workingBytes(vae, dryPlacement(tables.vae), what, [size, size]),
+      ),
+    ),
   };
 }
 

@@ -89,6 +89,10 @@ export class Graph {
     return peak;
   }
 
+  get inputs(): readonly Pick<Value, "name" | "shape">[] {
+    return this.#inputs;
+  }
+
   get nodeCount(): number {
     return this.#nodes.length;
   }

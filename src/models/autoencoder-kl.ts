@@ -3,7 +3,7 @@ import type { VaeConfig } from "../checkpoint/configs.ts";
 import type { PlacedWeights } from "../checkpoint/storage.ts";
 import { type Dialect, Graph, type Value } from "../graph/graph.ts";
 import { add, attention, conv2d as conv, silu } from "../graph/ops.ts";
-import { conv2d, groupNorm, imageToTokens, tokensToImage } from "./layers.ts";
+import { conv2d, groupNorm, imageToTokens, type Norm, tokensToImage } from "./layers.ts";
 import { downsample, resnetBlock, upsample } from "./resnet.ts";
 import { Scope, WeightReader } from "./scope.ts";
 
@@ -24,23 +24,46 @@ export function buildEncoder(
 ): Graph {
   const g = new Graph("vae_encoder", dialect);
   const root = new Scope(g, new WeightReader(weights));
-  const s = root.at("encoder");
-  const channels = config.block_out_channels;
-  const groups = config.norm_num_groups;
-  let x = conv2d(s.at("conv_in"), g.input("image", [1, config.in_channels, height, width]), channels[0]!);
-  channels.forEach((out, i) => {
-    const b = s.at("down_blocks", i);
-    for (let j = 0; j < config.layers_per_block; j++) {
-      x = resnetBlock(b.at("resnets", j), x, out, { groups, eps: EPS });
-    }
-    if (i < channels.length - 1) x = downsample(b.at("downsamplers", 0), x, 0);
-  });
-  x = middle(s.at("mid_block"), x, config);
-  x = silu(s, groupNorm(s.at("conv_norm_out"), x, groups, EPS));
-  g.output("latent", moments(root, x, config));
+  const image = g.input("image", [1, config.in_channels, height, width]);
+  const x = down(root, imageIn(root, image, config), config, 0, config.block_out_channels.length);
+  g.output("latent", latentOut(root, x, config));
   root.reader.skip("decoder.", "post_quant_conv.");
   root.reader.finish();
   return g;
+}
+
+export function imageIn(root: Scope, image: Value, config: VaeConfig): Value {
+  return conv2d(root.at("encoder", "conv_in"), image, config.block_out_channels[0]!);
+}
+
+/** Levels `from` to `to` (exclusive) of the encoder; each but the last halves the size. */
+export function down(
+  root: Scope,
+  image: Value,
+  config: VaeConfig,
+  from: number,
+  to: number,
+  norm?: Norm,
+): Value {
+  const channels = config.block_out_channels;
+  const options = { groups: config.norm_num_groups, eps: EPS, norm };
+  let x = image;
+  for (let i = from; i < to; i++) {
+    const b = root.at("encoder", "down_blocks", i);
+    for (let j = 0; j < config.layers_per_block; j++) {
+      x = resnetBlock(b.at("resnets", j), x, channels[i]!, options);
+    }
+    if (i < channels.length - 1) x = downsample(b.at("downsamplers", 0), x, 0);
+  }
+  return x;
+}
+
+/** What follows the encoder's levels: the middle, and the mode of the posterior. */
+export function latentOut(root: Scope, x: Value, config: VaeConfig): Value {
+  const s = root.at("encoder");
+  const middled = middle(s.at("mid_block"), x, config);
+  const normed = groupNorm(s.at("conv_norm_out"), middled, config.norm_num_groups, EPS);
+  return moments(root, silu(s, normed), config);
 }
 
 /** The last convolutions make mean and log variance; the mode is the mean, so only its half of the last is computed. */
@@ -69,26 +92,51 @@ export function buildDecoder(
 ): Graph {
   const g = new Graph("vae_decoder", dialect);
   const root = new Scope(g, new WeightReader(weights));
-  const s = root.at("decoder");
-  const channels = [...config.block_out_channels].reverse();
-  const groups = config.norm_num_groups;
   const latent = g.input("z", [1, config.latent_channels, height, width]);
-  const z = config.use_post_quant_conv
-    ? conv2d(root.at("post_quant_conv"), latent, config.latent_channels, { kernel: 1 })
-    : latent;
-  let x = middle(s.at("mid_block"), conv2d(s.at("conv_in"), z, channels[0]!), config);
-  channels.forEach((out, i) => {
-    const b = s.at("up_blocks", i);
-    for (let j = 0; j <= config.layers_per_block; j++) {
-      x = resnetBlock(b.at("resnets", j), x, out, { groups, eps: EPS });
-    }
-    if (i < channels.length - 1) x = upsample(b.at("upsamplers", 0), x);
-  });
-  x = silu(s, groupNorm(s.at("conv_norm_out"), x, groups, EPS));
-  g.output("image", conv2d(s.at("conv_out"), x, config.out_channels));
+  const x = up(root, latentIn(root, latent, config), config, 0, config.block_out_channels.length);
+  g.output("image", imageOut(root, x, config));
   root.reader.skip("encoder.", "quant_conv.");
   root.reader.finish();
   return g;
+}
+
+/** What comes before the decoder's levels: z [1, latent, h, w] → [1, channels, h, w] */
+export function latentIn(root: Scope, latent: Value, config: VaeConfig): Value {
+  const s = root.at("decoder");
+  const channels = config.block_out_channels.at(-1)!;
+  const z = config.use_post_quant_conv
+    ? conv2d(root.at("post_quant_conv"), latent, config.latent_channels, { kernel: 1 })
+    : latent;
+  return middle(s.at("mid_block"), conv2d(s.at("conv_in"), z, channels), config);
+}
+
+/** Levels `from` to `to` (exclusive) of the decoder; each but the first begins by doubling the size. */
+export function up(
+  root: Scope,
+  latent: Value,
+  config: VaeConfig,
+  from: number,
+  to: number,
+  norm?: Norm,
+): Value {
+  const channels = [...config.block_out_channels].reverse();
+  const options = { groups: config.norm_num_groups, eps: EPS, norm };
+  const blocks = root.at("decoder", "up_blocks");
+  let x = latent;
+  for (let i = from; i < to; i++) {
+    // The doubling belongs to the level before in the checkpoint.
+    if (i > 0) x = upsample(blocks.at(i - 1, "upsamplers", 0), x);
+    for (let j = 0; j <= config.layers_per_block; j++) {
+      x = resnetBlock(blocks.at(i, "resnets", j), x, channels[i]!, options);
+    }
+  }
+  return x;
+}
+
+export function imageOut(root: Scope, x: Value, config: VaeConfig, norm: Norm = groupNorm): Value {
+  const s = root.at("decoder");
+  const normed = silu(s, norm(s.at("conv_norm_out"), x, config.norm_num_groups, EPS));
+  return conv2d(s.at("conv_out"), normed, config.out_channels);
 }
 
 /** UNetMidBlock2D with one attention of one head. */

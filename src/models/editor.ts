@@ -10,9 +10,10 @@ import { EmilieError } from "../errors.ts";
 import type { Dialect, Graph } from "../graph/graph.ts";
 import type { Engine, Feeds } from "../runtime/engine.ts";
 import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
-import { buildDecoder, buildEncoder, vaeFactor } from "./autoencoder-kl.ts";
+import { vaeFactor } from "./autoencoder-kl.ts";
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
 import { buildClipText } from "./clip-text.ts";
+import type { RunGraph } from "./fine-stage.ts";
 import { requireFinite } from "./finite.ts";
 import { matchLoras } from "./loras.ts";
 import type {
@@ -27,6 +28,7 @@ import type {
 import { type CheckedNetwork, type Networks, networksOf, placeAll, type Weights } from "./networks.ts";
 import { type MemoryMode, SessionCache, throwIfAborted } from "./session-cache.ts";
 import { buildUNet } from "./unet.ts";
+import { decode, encode, VAE_LIMITS, type VaeLimits } from "./vae.ts";
 
 export { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 
@@ -40,6 +42,8 @@ export interface EditModelOptions {
    * and a session is made again whenever another network had its turn. Default "normal".
    */
   readonly memory?: MemoryMode;
+  /** Where pictures become too large for the VAE to run whole. Default VAE_LIMITS. */
+  readonly vaeLimits?: VaeLimits;
 }
 
 /**
@@ -65,6 +69,7 @@ export async function createEditModel(
     defaults: own.defaults,
     nativeSize: own.nativeSize,
     memory: options.memory ?? "normal",
+    vaeLimits: options.vaeLimits ?? VAE_LIMITS,
   });
 }
 
@@ -74,6 +79,7 @@ interface Facts {
   readonly defaults: EditDefaults;
   readonly nativeSize: number | undefined;
   readonly memory: MemoryMode;
+  readonly vaeLimits: VaeLimits;
 }
 
 class DiffusersEditModel implements EditModel {
@@ -95,6 +101,7 @@ class DiffusersEditModel implements EditModel {
   readonly #networks: Networks;
   readonly #weights: Weights;
   readonly #sessions: SessionCache;
+  readonly #vaeLimits: VaeLimits;
   readonly #texts = new Map<string, TextEncoding>();
   #disposed = false;
 
@@ -105,6 +112,7 @@ class DiffusersEditModel implements EditModel {
     this.#weights = weights;
     this.#sessions = new SessionCache(engine, facts.memory);
     this.#source = facts.source;
+    this.#vaeLimits = facts.vaeLimits;
     this.#networks = networksOf(checkpoint, weights);
     this.id = facts.source.id;
     this.fingerprint = facts.fingerprint;
@@ -124,35 +132,19 @@ class DiffusersEditModel implements EditModel {
   }
 
   async encodeImage(image: Tensor, options: CallOptions = {}): Promise<Tensor> {
-    const [height, width] = this.#picture("encodeImage", image, 3, this.factor);
-    const build = (dialect: Dialect) =>
-      buildEncoder(this.#checkpoint.vae, this.#weights.vae, height, width, dialect);
-    const feeds = { image: batch(image) };
-    const { latent } = await this.#run(
-      this.#networks.encodeImage,
-      `${height}x${width}`,
-      build,
-      feeds,
-      options,
-    );
+    this.#picture("encodeImage", image, 3, this.factor);
+    const run = this.#vae(this.#networks.encodeImage, options);
+    const latent = await encode(this.#checkpoint.vae, this.#weights.vae, batch(image), run, this.#vaeLimits);
     this.calls.encodeImage++;
-    return unbatch(latent!);
+    return unbatch(latent);
   }
 
   async decodeLatent(latent: Tensor, options: CallOptions = {}): Promise<Tensor> {
-    const [height, width] = this.#picture("decodeLatent", latent, this.latentChannels, 1);
-    const build = (dialect: Dialect) =>
-      buildDecoder(this.#checkpoint.vae, this.#weights.vae, height, width, dialect);
-    const feeds = { z: batch(latent) };
-    const { image } = await this.#run(
-      this.#networks.decodeLatent,
-      `${height}x${width}`,
-      build,
-      feeds,
-      options,
-    );
+    this.#picture("decodeLatent", latent, this.latentChannels, 1);
+    const run = this.#vae(this.#networks.decodeLatent, options);
+    const image = await decode(this.#checkpoint.vae, this.#weights.vae, batch(latent), run, this.#vaeLimits);
     this.calls.decodeLatent++;
-    return unbatch(image!);
+    return unbatch(image);
   }
 
   async encodeText(text: string, options: CallOptions = {}): Promise<TextEncoding> {
@@ -249,6 +241,12 @@ class DiffusersEditModel implements EditModel {
     await this.#engine.dispose();
     const { unet, vae, texts } = this.#weights;
     for (const weights of [unet, vae, ...texts]) await weights.release();
+  }
+
+  /** Stages that are to be alone in memory go by one name, so that each takes the place of the one before. */
+  #vae(network: CheckedNetwork, options: CallOptions): RunGraph {
+    return (key, build, feeds, alone) =>
+      this.#run(alone ? { ...network, name: "vae" } : network, key, build, feeds, options);
   }
 
   async #run(

@@ -50,6 +50,9 @@ function unrolls(filters: number, pixels: number, depth: number): boolean {
   return filters > pixels && 4 * depth * pixels > UNROLLED_BYTES;
 }
 
+/** How a GroupNorm is computed: over what is there (groupNorm), or with the statistics of more than that (norms.ts). */
+export type Norm = (s: Scope, x: Value, groups: number, eps: number) => Value;
+
 /** nn.GroupNorm over x [1, c, h, w] */
 export function groupNorm(s: Scope, x: Value, groups: number, eps: number): Value {
   const c = x.shape[1] ?? 0;

@@ -1,7 +1,7 @@
 /** ResnetBlock2D, Downsample2D and Upsample2D of diffusers (models/resnet.py, downsampling.py, upsampling.py). */
 import type { Value } from "../graph/graph.ts";
 import { add, conv2d as conv, gemm, reshape, resizeNearest, silu } from "../graph/ops.ts";
-import { conv2d, groupNorm } from "./layers.ts";
+import { conv2d, groupNorm, type Norm } from "./layers.ts";
 import type { Scope } from "./scope.ts";
 
 export interface ResnetOptions {
@@ -9,13 +9,15 @@ export interface ResnetOptions {
   readonly eps: number;
   /** silu(time embedding) [1, width], for the UNet's blocks. */
   readonly time?: Value;
+  /** Default: groupNorm. */
+  readonly norm?: Norm;
 }
 
 /** x [1, c, h, w] → [1, out, h, w] */
 export function resnetBlock(s: Scope, x: Value, out: number, options: ResnetOptions): Value {
-  const { groups, eps, time } = options;
+  const { groups, eps, time, norm = groupNorm } = options;
   const c = x.shape[1] ?? 0;
-  let h = silu(s, groupNorm(s.at("norm1"), x, groups, eps));
+  let h = silu(s, norm(s.at("norm1"), x, groups, eps));
   if (time) {
     // The time embedding is added per channel, so it goes into the convolution's bias instead of over the picture.
     const weight = s.at("conv1").parameter("weight", [out, c, 3, 3]);
@@ -23,7 +25,7 @@ export function resnetBlock(s: Scope, x: Value, out: number, options: ResnetOpti
   } else {
     h = conv2d(s.at("conv1"), h, out);
   }
-  h = silu(s, groupNorm(s.at("norm2"), h, groups, eps));
+  h = silu(s, norm(s.at("norm2"), h, groups, eps));
   if (c === out) return conv2d(s.at("conv2"), h, out, { residual: x });
   const residual = conv2d(s.at("conv2"), h, out);
   return conv2d(s.at("conv_shortcut"), x, out, { kernel: 1, residual });
