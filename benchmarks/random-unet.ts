@@ -34,11 +34,18 @@ const NOISE = 1 << 20;
 const STRIDE = 7919;
 
 export async function makeRandomUNet(): Promise<number> {
-  const needed = [...tensors(config)];
+  return writeRandomWeights(join(folder, "unet"), [...tensors(config)]);
+}
+
+/** Writes a component's weights, where they are not there yet, and returns how many numbers they are. */
+export async function writeRandomWeights(
+  component: string,
+  needed: readonly (readonly [name: string, shape: readonly number[]])[],
+): Promise<number> {
   const parameters = needed.reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
-  const file = join(folder, "unet", "diffusion_pytorch_model.safetensors");
+  const file = join(component, "diffusion_pytorch_model.safetensors");
   if (existsSync(file)) return parameters;
-  await mkdir(join(folder, "unet"), { recursive: true });
+  await mkdir(component, { recursive: true });
   const handle = await open(`${file}.partial`, "w");
   await handle.write(safetensorsHeader(needed.map(([name, shape]) => [name, { type: "F32", shape }])));
   const noise = Float32Array.from({ length: NOISE }, () => 2 * Math.random() - 1);
