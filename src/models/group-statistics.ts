@@ -3,7 +3,7 @@ import type { Feeds } from "../runtime/engine.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** The eps of the VAE's GroupNorms, which every variance includes. */
-export const EPS = 1e-6;
+const EPS = 1e-6;
 
 type Named = Readonly<Record<string, Tensor>>;
 
