@@ -29,6 +29,7 @@ export const modelSchema = z
       sampler: z.string().optional(),
       textGuidance: z.number().optional(),
       imageGuidance: z.number().optional(),
+      gate: z.number().optional(),
     }),
     description: z.string().openapi({ description: "What it can do, and what not" }),
     suggestions: z.array(z.string()).openapi({ description: "Instructions that work with it" }),

@@ -8,6 +8,8 @@ export interface ModelDefaults {
   readonly steps: number;
   readonly textGuidance: number;
   readonly imageGuidance: number;
+  /** 0 where the model states none. */
+  readonly gate: number;
   readonly sampler: string;
 }
 
@@ -107,6 +109,8 @@ export interface EditSettings {
   readonly textGuidance?: number;
   readonly imageGuidance?: number;
   readonly control?: string;
+  /** Below it a change is carried over from the picture before; 0 takes everything. */
+  readonly gate?: number;
 }
 
 export interface EditRequest extends EditSettings {

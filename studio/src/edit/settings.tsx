@@ -111,6 +111,18 @@ function NextEdit() {
             format={(value) => value.toFixed(1)}
             onChange={(imageGuidance) => changeSettings({ imageGuidance })}
           />
+          {defaults.gate > 0 && (
+            <Slider
+              label="Leave alone what moved less"
+              value={settings.gate ?? defaults.gate}
+              min={0}
+              max={5 * defaults.gate}
+              step={defaults.gate / 5}
+              home={defaults.gate}
+              format={(value) => value.toFixed(2)}
+              onChange={(gate) => changeSettings({ gate })}
+            />
+          )}
           <Choice
             label="Sampler"
             value={settings.sampler ?? defaults.sampler}
@@ -133,6 +145,7 @@ function NextEdit() {
                 imageGuidance: undefined,
                 sampler: undefined,
                 control: undefined,
+                gate: undefined,
               })
             }
           >

@@ -73,7 +73,7 @@ function requestOf(from: string, settings: Settings): EditRequest | null {
     .map((r) => ({ ...r, instruction: r.instruction.trim() }))
     .filter((r) => r.instruction !== "");
   if (asked.length === 0) return null;
-  const { steps, sampler, textGuidance, imageGuidance, control, strength, seed } = settings;
+  const { steps, sampler, textGuidance, imageGuidance, control, strength, gate, seed } = settings;
   return {
     from,
     seed,
@@ -83,6 +83,7 @@ function requestOf(from: string, settings: Settings): EditRequest | null {
     textGuidance,
     imageGuidance,
     control,
+    gate,
     regions: asked.map(({ id, instruction, masked }) => {
       const own = masked ? paintedOf(id) : undefined;
       return { instruction, mask: own && toMask(own.layer) };
@@ -150,7 +151,8 @@ async function judge(view: SessionView, before: ReadonlySet<string>): Promise<vo
     const measured = await backend.measure(view.id, head.id);
     if (get().session?.id === view.id && get().session?.head === head.id) await show(measured);
     const inside = measured.nodes.find(({ id }) => id === head.id)?.drift?.parent.inside;
-    if (!inside || inside.mae > 1) return;
+    // On average over what changed: a small thing in a large picture is not hardly anything.
+    if (!inside || inside.mae * inside.pixels > inside.changedPixels) return;
     const hint =
       settings.strength < 1 ? "Try it with more strength" : "Try other words, a mask, or more text guidance";
     notify("info", `Hardly anything changed. ${hint}, or another seed.`);

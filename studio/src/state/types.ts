@@ -62,6 +62,7 @@ export interface Settings {
   readonly textGuidance?: number;
   readonly imageGuidance?: number;
   readonly control?: string;
+  readonly gate?: number;
 }
 
 export interface StudioState {

@@ -50,7 +50,7 @@ export const PICTUREBOOK: ModelInfo = {
   cannot:
     "It works at 128 pixels and knows nothing else: no photographs, people, animals or rain. Colours that it never saw on a thing often miss, and white on snow gets lost.",
   nativeSize: 128,
-  defaults: { steps: 8, textGuidance: 1, imageGuidance: 1, sampler: "ddim" },
+  defaults: { steps: 8, textGuidance: 1, imageGuidance: 1, gate: 0.1, sampler: "ddim" },
   samplers: Object.keys(samplers),
   controls: CONTROLS,
   bytes: 41_700_000,

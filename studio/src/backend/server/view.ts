@@ -44,7 +44,13 @@ export function viewSession({ id, name, model, width, height, head, nodes }: api
 
 export function viewModel(model: api.ModelInfo, info: api.ServerInfo): ModelInfo {
   const known = model.id === PICTUREBOOK.id ? PICTUREBOOK : model.id === ELSEWHERE.id ? ELSEWHERE : undefined;
-  const { steps = 20, sampler = "euler-ancestral", textGuidance = 7.5, imageGuidance = 1.5 } = model.defaults;
+  const {
+    steps = 20,
+    sampler = "euler-ancestral",
+    textGuidance = 7.5,
+    imageGuidance = 1.5,
+    gate = 0,
+  } = model.defaults;
   const usable = model.state === "available" || model.state === "selected";
   const pull = model.pull && { ...model.pull, error: model.pull.error?.message ?? null };
   return {
@@ -54,7 +60,7 @@ export function viewModel(model: api.ModelInfo, info: api.ServerInfo): ModelInfo
     can: known?.can ?? [{ title: "Try", instructions: model.suggestions }],
     cannot: known?.cannot ?? "",
     nativeSize: model.nativeSize ?? known?.nativeSize ?? 512,
-    defaults: { steps, sampler, textGuidance, imageGuidance },
+    defaults: { steps, sampler, textGuidance, imageGuidance, gate },
     samplers: info.samplers,
     controls: info.controls,
     bytes: model.bytes ?? undefined,
