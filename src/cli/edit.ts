@@ -52,7 +52,10 @@ Exit codes: 0 done, 1 it did not work, 2 wrong usage, 130 stopped by Ctrl-C (wha
 const OWN = "(default: the checkpoint's own)";
 
 interface Flags
-  extends Pick<EditOptions, "steps" | "sampler" | "strength" | "textGuidance" | "imageGuidance" | "control"> {
+  extends Pick<
+    EditOptions,
+    "steps" | "sampler" | "strength" | "textGuidance" | "imageGuidance" | "control" | "window"
+  > {
   readonly mask?: readonly string[];
   readonly script?: string;
   readonly model?: string;
@@ -92,6 +95,11 @@ export function addEdit(program: Command, context: Context): void {
     .option("--image-guidance <s>", `how strongly the picture holds ${OWN}`, values.guidance)
     .option("--strength <m>", "how much of each edit is done, 0 to 1 (default: 1)", values.strength)
     .option("--control <name>", `how a mask acts: ${CONTROLS.join(", ")} (default: anchored)`, values.control)
+    .option(
+      "--window <how>",
+      "run the model on a window around the masks: auto, off, or MARGIN[:LEAST] in latent pixels (default: off)",
+      values.window,
+    )
     .option("--from <node>", "with a saved session: the id or name of the node to edit (default: its head)")
     .option("--out <folder>", "where the pictures go", "out")
     .option(
@@ -175,8 +183,8 @@ interface Edits {
 
 /** The script of --script, or one made of the instructions and their masks. */
 async function readEdits(instructions: readonly string[], flags: Flags): Promise<Edits> {
-  const { seed, steps, sampler, strength, textGuidance, imageGuidance, control } = flags;
-  const settings = { seed, steps, sampler, strength, textGuidance, imageGuidance, control };
+  const { seed, steps, sampler, strength, textGuidance, imageGuidance, control, window } = flags;
+  const settings = { seed, steps, sampler, strength, textGuidance, imageGuidance, control, window };
   const defaults = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
   if (flags.script !== undefined) {
     if (instructions.length > 0 || flags.mask)

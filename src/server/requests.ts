@@ -72,7 +72,7 @@ export async function relevanceWork(
 }
 
 function settingsOf(request: ReplayRequest): WorkSettings {
-  const { seed, steps, sampler, textGuidance, imageGuidance, control, strength, base } = request;
+  const { seed, steps, sampler, textGuidance, imageGuidance, control, strength, base, window } = request;
   if (seed !== undefined && BigInt(seed) >= 2n ** 64n - 16n) {
     throw new EmilieError("option.invalid", `the seed must be a whole number below 2⁶⁴ − 16, got ${seed}`);
   }
@@ -85,6 +85,7 @@ function settingsOf(request: ReplayRequest): WorkSettings {
     control,
     strength,
     base,
+    window,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as WorkSettings;
 }

@@ -2,6 +2,7 @@
 import { EmilieError } from "../errors.ts";
 import type { Mask } from "../images/mask.ts";
 import type { EditOptions } from "../method/edit.ts";
+import type { WindowSize } from "../method/window.ts";
 import type { PlacedRegion } from "./run.ts";
 
 /** An instruction of a recipe and its place. */
@@ -40,6 +41,8 @@ export interface Recipe {
   readonly base: string;
   /** Absent at full strength (1), as in recipes from before there was one. */
   readonly strength?: number;
+  /** The window around the masks that the edit ran on, where it was given one. */
+  readonly window?: Required<WindowSize>;
   /** Where the edit was ended before its last step: how many it took. */
   readonly stopAfter?: number;
 }
@@ -82,6 +85,7 @@ export function settingsOf(recipe: Recipe): RecipeSettings {
     control: recipe.control as RecipeSettings["control"],
     base,
     strength: recipe.strength ?? 1,
+    window: recipe.window ?? "off",
     stopAfter,
   };
 }

@@ -9,9 +9,11 @@ import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
 import type { Recipe } from "./recipe.ts";
 
 export const FORMAT = "emilie-session";
-/** Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything. */
-export const VERSION = 2;
-const VERSIONS = [1, VERSION] as const;
+/**
+ * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows.
+ */
+export const VERSION = 3;
+const VERSIONS = [1, 2, VERSION] as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
 
@@ -44,6 +46,7 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   control: text,
   base: text,
   strength: z.number().min(0).max(1).optional(),
+  window: z.strictObject({ margin: count, least: z.int().min(1) }).optional(),
   stopAfter: z.int().min(1).max(999).optional(),
 });
 
@@ -118,18 +121,24 @@ export function parseManifest(json: string, path: string): Manifest {
   if (!VERSIONS.some((version) => version === head.data.version)) {
     throw new EmilieError(
       "session.version",
-      `${path} is a session of format version ${head.data.version}; this emilie reads versions ${VERSIONS.join(" and ")}. ` +
+      `${path} is a session of format version ${head.data.version}; this emilie reads versions ${VERSIONS.join(", ")}. ` +
         `Open it with ${head.data.version > VERSION ? "a newer" : "an older"} emilie.`,
     );
   }
   const result = manifestSchema.safeParse(value);
   if (result.success) {
-    const later = ({ recipe }: StoredNode) => (recipe?.strength ?? recipe?.stopAfter) !== undefined;
-    if (result.data.version === VERSION || !result.data.nodes.some(later)) return result.data;
-    throw malformed(path, "it says version 1, which has neither strengths nor edits that were ended early");
+    const { version, nodes } = result.data;
+    if (nodes.every(({ recipe }) => sinceVersion(recipe) <= version)) return result.data;
+    throw malformed(path, `it says version ${version}, but has what only a later version has`);
   }
   const issue = result.error.issues[0]!;
   throw malformed(path, `${issue.path.join(".") || "the whole"}: ${issue.message}`);
+}
+
+/** The first version that has everything in a recipe. */
+function sinceVersion(recipe: Recipe | null): number {
+  if (recipe?.window) return 3;
+  return (recipe?.strength ?? recipe?.stopAfter) === undefined ? 1 : 2;
 }
 
 export function malformed(path: string, what: string, cause?: unknown): EmilieError {

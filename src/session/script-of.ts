@@ -27,8 +27,19 @@ export function scriptOfRecipes(
 
 function stepOf(id: string, recipe: Recipe, root: string): Step {
   const [first, ...rest] = recipe.regions;
-  const { parent, seed, steps, stopAfter, sampler, textGuidance, imageGuidance, control, base, strength } =
-    recipe;
+  const {
+    parent,
+    seed,
+    steps,
+    stopAfter,
+    sampler,
+    textGuidance,
+    imageGuidance,
+    control,
+    base,
+    strength,
+    window,
+  } = recipe;
   return {
     id,
     from: parent === root ? ORIGINAL : parent,
@@ -44,6 +55,7 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
     control: control as Step["control"],
     ...(base === "" ? {} : { base }),
     ...(strength === undefined ? {} : { strength }),
+    ...(window === undefined ? {} : { window }),
   };
 }
 

@@ -11,6 +11,7 @@ import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
 import { fromModelImage, type Size, toModelImage, workingSize } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
 import { type EditOptions, resolveOptions, type StepListener } from "../method/edit.ts";
+import { endsOnSource } from "../method/gradient-control.ts";
 import { firstCondition, toDecoderInput } from "../method/latent-iteration.ts";
 import type { RelevanceOptions } from "../method/relevance.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
@@ -186,6 +187,10 @@ export class Session<N extends Node = Node> {
       control: resolved.control,
       base: resolved.base,
       ...(resolved.strength === 1 ? {} : { strength: resolved.strength }),
+      // Recorded where it acts: with masks, under a control that ends on the source.
+      ...(resolved.window !== "off" && own.every(({ mask }) => mask) && endsOnSource(resolved.control)
+        ? { window: resolved.window }
+        : {}),
       ...(resolved.stopAfter === resolved.steps ? {} : { stopAfter: resolved.stopAfter }),
     };
     const known = (id: string) => {

@@ -84,6 +84,17 @@ const settings = {
     .optional()
     .openapi({ description: "How much of the edit is done, from 0 (nothing) to 1 (all of it, the default)" }),
   base: z.string().max(2000).optional(),
+  window: z
+    .union([
+      z.enum(["off", "auto"]),
+      z.strictObject({ margin: z.int().min(0), least: z.int().min(1).optional() }),
+    ])
+    .optional()
+    .openapi({
+      description:
+        "Where the model runs: on the whole picture (off, the default), or on a window around the masks: auto, or its margin " +
+        "and its least side in latent pixels",
+    }),
 };
 const previews = z
   .int()
