@@ -54,6 +54,11 @@ export function window(text: string): WindowOption {
   return { margin: Number(margin), ...(least === undefined ? {} : { least: Number(least) }) };
 }
 
+/** "own", or the longer side in pixels. */
+export function workingSize(text: string): number | "own" {
+  return text === "own" ? text : wholeNumber(8, 100_000)(text);
+}
+
 /** A port to listen on. */
 export function portNumber(text: string): number {
   const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;

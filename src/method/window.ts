@@ -96,6 +96,16 @@ export function crop(whole: Tensor, window: Window | undefined): Tensor {
   return { data, shape: [channels, height, width] };
 }
 
+/** The part that lies in `window`, with what of another part, which lies in `place`, falls into it laid over it. */
+export function overlay(part: Tensor, window: Window, other: Tensor, place: Window): Tensor {
+  const [left, top] = [Math.max(window.x, place.x), Math.max(window.y, place.y)];
+  const width = Math.min(window.x + window.width, place.x + place.width) - left;
+  const height = Math.min(window.y + window.height, place.y + place.height) - top;
+  if (width <= 0 || height <= 0) return part;
+  const shared = crop(other, { x: left - place.x, y: top - place.y, width, height });
+  return paste(part, shared, { x: left - window.x, y: top - window.y, width, height });
+}
+
 /** A copy of the whole with the part in the window's place; the part itself where there is no window. */
 export function paste(whole: Tensor, part: Tensor, window: Window | undefined): Tensor {
   if (!window) return part;

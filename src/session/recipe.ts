@@ -43,6 +43,8 @@ export interface Recipe {
   readonly strength?: number;
   /** The window around the masks that the edit ran on, where it was given one. */
   readonly window?: Required<WindowSize>;
+  /** The longer side of the picture that the model worked on, where it was another than the model's own choice. */
+  readonly workingSize?: number;
   /** Where the edit was ended before its last step: how many it took. */
   readonly stopAfter?: number;
 }

@@ -10,7 +10,8 @@ import type { Recipe } from "./recipe.ts";
 
 export const FORMAT = "emilie-session";
 /**
- * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows.
+ * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows
+ * and working sizes.
  */
 export const VERSION = 3;
 const VERSIONS = [1, 2, VERSION] as const;
@@ -47,6 +48,7 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   base: text,
   strength: z.number().min(0).max(1).optional(),
   window: z.strictObject({ margin: count, least: z.int().min(1) }).optional(),
+  workingSize: side.optional(),
   stopAfter: z.int().min(1).max(999).optional(),
 });
 
@@ -77,6 +79,8 @@ const nodeSchema = z.strictObject({
   recipe: recipeSchema.nullable(),
   /** SHA-256 of the latent's values; they are the piece "latent/<sha256>". */
   latent: hash,
+  /** In a session above the native size: where the latent lies, in latent pixels. */
+  window: z.strictObject({ x: count, y: count, width: count, height: count }).optional(),
   changed: z.boolean(),
   cost: z.strictObject({ seconds: z.number().min(0), unetCalls: count }),
   drift: z.union([driftSchema, olderDrift]).optional(),
@@ -96,6 +100,8 @@ const manifestSchema = z.strictObject({
   model: z.strictObject({ id: text, fingerprint: text }),
   /** Of the user's picture, which is the piece "original.png". */
   picture: z.strictObject({ width: side, height: side }),
+  /** The longer side that the model works at, where it is another than its own choice. */
+  workingSize: side.optional(),
   head: id,
   /** The original first, every node after its parent. */
   nodes: z.array(nodeSchema).min(1).max(MAX_NODES),
@@ -128,16 +134,17 @@ export function parseManifest(json: string, path: string): Manifest {
   const result = manifestSchema.safeParse(value);
   if (result.success) {
     const { version, nodes } = result.data;
-    if (nodes.every(({ recipe }) => sinceVersion(recipe) <= version)) return result.data;
+    const older = result.data.workingSize === undefined || version >= 3;
+    if (older && nodes.every((node) => sinceVersion(node) <= version)) return result.data;
     throw malformed(path, `it says version ${version}, but has what only a later version has`);
   }
   const issue = result.error.issues[0]!;
   throw malformed(path, `${issue.path.join(".") || "the whole"}: ${issue.message}`);
 }
 
-/** The first version that has everything in a recipe. */
-function sinceVersion(recipe: Recipe | null): number {
-  if (recipe?.window) return 3;
+/** The first version that has everything in a node. */
+function sinceVersion({ recipe, window }: StoredNode): number {
+  if (window ?? recipe?.window ?? recipe?.workingSize) return 3;
   return (recipe?.strength ?? recipe?.stopAfter) === undefined ? 1 : 2;
 }
 

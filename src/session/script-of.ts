@@ -27,19 +27,10 @@ export function scriptOfRecipes(
 
 function stepOf(id: string, recipe: Recipe, root: string): Step {
   const [first, ...rest] = recipe.regions;
-  const {
-    parent,
-    seed,
-    steps,
-    stopAfter,
-    sampler,
-    textGuidance,
-    imageGuidance,
-    control,
-    base,
-    strength,
-    window,
-  } = recipe;
+  const { parent, seed, steps, stopAfter, sampler, textGuidance, imageGuidance, control, base, strength } =
+    recipe;
+  // Above the native size windows are the default.
+  const window = recipe.window ?? (recipe.workingSize === undefined ? undefined : "off");
   return {
     id,
     from: parent === root ? ORIGINAL : parent,
