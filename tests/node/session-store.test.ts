@@ -217,7 +217,7 @@ describe("two processes on one session", () => {
     await writeFile(at("shared.emilie"), bytes);
     await expect(other.save(at("shared.emilie"))).rejects.toMatchObject({ code: "session.changed" });
     const merging = other.save(at("shared.emilie"), { onChange: "merge" });
-    await expect(merging).rejects.toThrow(/another picture or model/);
+    await expect(merging).rejects.toThrow(/another picture, model or working size/);
     await writeFile(at("notes.txt"), "my notes");
     await expect(other.save(at("notes.txt"))).rejects.toMatchObject({ code: "session.changed" });
     expect(await readFile(at("notes.txt"), "utf8")).toBe("my notes");
