@@ -237,12 +237,13 @@ async function forwards(runs: number) {
   };
   const model = { nativeSize: 512, factor: 8 };
   const sizes = [{ name: "whole", width: 64, height: 64 }];
-  for (const option of ["auto", { margin: 8, least: 32 }] as const) {
+  for (const option of ["auto", { margin: 8, least: 32 }, { margin: 6, least: 32 }] as const) {
     const resolved = resolveWindow(model, option) as { margin: number; least: number };
     const { width, height } = windowOf(mask, resolved, 8) ?? { width: 64, height: 64 };
     sizes.push({ name: `margin ${resolved.margin}, least ${resolved.least}`, width, height });
   }
-  const probes = [];
+  const probes: ((typeof sizes)[number] & { flops: number; times: number[]; run: () => Promise<unknown> })[] =
+    [];
   for (const { name, width, height } of sizes) {
     const graph = buildUNet(config, weights, { height, width, tokens: 77 });
     const session = await engine.createSession(graph.encode(), {
@@ -256,23 +257,20 @@ async function forwards(runs: number) {
       text: noise.randn([77, config.levels[0]!.crossAttentionDim]),
     };
     await session.run(feeds);
-    probes.push({ name, width, height, times: [] as number[], run: () => session.run(feeds) });
+    const { flops } = graph;
+    probes.push({ name, width, height, flops, times: [], run: () => session.run(feeds) });
   }
   for (let i = 0; i < runs; i++) for (const probe of probes) probe.times.push(await seconds(probe.run));
   await engine.dispose();
   const whole = median(probes[0]!.times);
-  return probes.map(({ name, width, height, times }) => {
+  return probes.map(({ name, width, height, flops, times }) => {
     const row = {
-      name,
-      width,
-      height,
-      seconds: median(times),
-      ratio: median(times) / whole,
-      n: times.length,
+      ...{ name, width, height, seconds: median(times), ratio: median(times) / whole, n: times.length },
+      flopRatio: flops / probes[0]!.flops,
     };
     say(
       `UNet, ${name}: ${width}×${height} latent pixels, ${row.seconds.toFixed(2)} s a forward, ` +
-        `${row.ratio.toFixed(2)} of the whole (n = ${row.n})`,
+        `${row.ratio.toFixed(2)} of the whole (n = ${row.n}; ${row.flopRatio.toFixed(2)} of its operations)`,
     );
     return row;
   });

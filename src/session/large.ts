@@ -53,7 +53,7 @@ export class LargePicture {
     const least = nativeCells(this.#model);
     const margin = Math.max(1, Math.round(MARGIN * least));
     if (option === "off") return option;
-    return option === "auto" ? { margin, least } : { least, ...option };
+    return option === "auto" ? { margin, least } : { margin: option.margin, least: option.least ?? least };
   }
 
   /** A node's c in a window: the original's, and over it what the edits up to the node have made of it. */
