@@ -11,6 +11,7 @@ export type ErrorCode =
   | "image.too-large"
   | "mask.invalid"
   | "option.invalid"
+  | "edit.too-large" // more of a picture at once than the model can do: a mask is missing, or too large
   | "dataset.invalid" // a benchmark's dataset is not as its layout says; which item and turn
   | "study.invalid" // not a preference study, or one whose pictures are no longer those it was made from
   | "session.malformed" // not an emilie session, or too damaged to open

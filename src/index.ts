@@ -22,6 +22,7 @@ export { type Frame, type StripOptions, strip } from "./images/strip.ts";
 export { type EditOptions, type EditResult, edit, type Region, type StepListener } from "./method/edit.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
+export type { Window, WindowOption, WindowSize } from "./method/window.ts";
 export { type LoadOptions, type LoraOption, loadModel, type NodeDevice } from "./models/load.node.ts";
 export type {
   CallOptions,
@@ -51,7 +52,7 @@ export type { Replay, ReplayChanges } from "./session/replay.ts";
 export type { RunScriptOptions } from "./session/run-script.ts";
 export { parseScript, readScript, runScript } from "./session/script-file.node.ts";
 export { scriptOf } from "./session/script-of.ts";
-export { type Node, Session, type SessionEditOptions } from "./session/session.ts";
+export { type Node, type OpenOptions, Session, type SessionEditOptions } from "./session/session.ts";
 export {
   type LoadSessionOptions,
   loadSession,

@@ -18,6 +18,7 @@ export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts
 export { type EditOptions, type EditResult, edit, type Region, type StepListener } from "./method/edit.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
+export type { Window, WindowOption, WindowSize } from "./method/window.ts";
 export { loadModel, type WebLoadOptions } from "./models/load.web.ts";
 export type {
   CallOptions,
@@ -45,7 +46,13 @@ export type { RelevanceMap, RelevanceMapOptions } from "./session/relevance-map.
 export type { Replay, ReplayChanges } from "./session/replay.ts";
 export { type RunScriptOptions, runScript } from "./session/run-script.ts";
 export { scriptOf } from "./session/script-of.ts";
-export { type Node, openSession, Session, type SessionEditOptions } from "./session/session.ts";
+export {
+  type Node,
+  type OpenOptions,
+  openSession,
+  Session,
+  type SessionEditOptions,
+} from "./session/session.ts";
 export {
   openStoredSession,
   readSessionFile,

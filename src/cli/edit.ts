@@ -29,6 +29,7 @@ Examples:
   $ emilie edit photo.jpg "add a balloon" --mask box:40,20,200,160 --seed 7 --out balloon
   $ emilie edit photo.jpg "make the car red" --mask auto --json
   $ emilie edit photo.jpg "make the lake frozen" --mask soft:12:poly:0,300,400,280,400,420,0,420 --strength 0.7
+  $ emilie edit large.jpg "make the door red" --mask box:2400,1800,300,500 --working-size own
   $ emilie edit photo.jpg --script edits.yaml
   $ emilie edit photo.jpg "make it winter" --model instruct-pix2pix.safetensors --lora style.safetensors=0.8
   $ emilie edit photo.jpg "make it winter" --device auto
@@ -55,7 +56,7 @@ const OWN = "(default: the checkpoint's own)";
 interface Flags
   extends Pick<
     EditOptions,
-    "steps" | "sampler" | "strength" | "gate" | "textGuidance" | "imageGuidance" | "control"
+    "steps" | "sampler" | "strength" | "gate" | "textGuidance" | "imageGuidance" | "control" | "window"
   > {
   readonly mask?: readonly string[];
   readonly script?: string;
@@ -66,6 +67,7 @@ interface Flags
   readonly seed?: number;
   readonly out: string;
   readonly session?: string;
+  readonly workingSize?: number | "own";
   readonly from?: string;
   readonly preview: Preview;
   readonly json?: boolean;
@@ -103,6 +105,17 @@ export function addEdit(program: Command, context: Context): void {
       values.gate,
     )
     .option("--control <name>", `how a mask acts: ${CONTROLS.join(", ")} (default: anchored)`, values.control)
+    .option(
+      "--window <how>",
+      "run the model on a window around the masks: auto, off, or MARGIN[:LEAST] in latent pixels (default: off)",
+      values.window,
+    )
+    .option(
+      "--working-size <px>",
+      "the longer side that the model works at, or \"own\" for the picture's: above the model's native size, edits need masks " +
+        "(default: the native size)",
+      values.workingSize,
+    )
     .option("--from <node>", "with a saved session: the id or name of the node to edit (default: its head)")
     .option("--out <folder>", "where the pictures go", "out")
     .option(
@@ -120,6 +133,9 @@ export function addEdit(program: Command, context: Context): void {
 async function edit(image: string, instructions: string[], flags: Flags, output: Output): Promise<void> {
   if (flags.from !== undefined && !isSessionFile(image)) {
     throw new UsageError("--from names a node of a saved session, as in emilie edit out/session.emilie.");
+  }
+  if (flags.workingSize !== undefined && isSessionFile(image)) {
+    throw new UsageError("--working-size is for a picture: a saved session keeps the size it was opened at.");
   }
   const script = await readEdits(instructions, flags);
   const { session, start, steps, file, firstNumber } = isSessionFile(image)
@@ -187,8 +203,8 @@ interface Edits {
 
 /** The script of --script, or one made of the instructions and their masks. */
 async function readEdits(instructions: readonly string[], flags: Flags): Promise<Edits> {
-  const { seed, steps, sampler, strength, gate, textGuidance, imageGuidance, control } = flags;
-  const settings = { seed, steps, sampler, strength, gate, textGuidance, imageGuidance, control };
+  const { seed, steps, sampler, strength, gate, textGuidance, imageGuidance, control, window } = flags;
+  const settings = { seed, steps, sampler, strength, gate, textGuidance, imageGuidance, control, window };
   const defaults = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
   if (flags.script !== undefined) {
     if (instructions.length > 0 || flags.mask)

@@ -1,6 +1,7 @@
 /** Values on the command line, checked before anything is loaded; a wrong one names what is allowed. */
 import { InvalidArgumentError } from "commander";
 import { CONTROLS, type Control } from "../method/gradient-control.ts";
+import type { WindowOption } from "../method/window.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { SamplerName } from "../samplers/types.ts";
 
@@ -41,6 +42,23 @@ export const strength = decimal(0, 1);
 export const gate = decimal(0, 100);
 export const sampler: (text: string) => SamplerName = oneOf(samplerNames);
 export const control: (text: string) => Control = oneOf(CONTROLS);
+
+/** "auto", "off", MARGIN or MARGIN:LEAST, in latent pixels. */
+export function window(text: string): WindowOption {
+  if (text === "auto" || text === "off") return text;
+  const [, margin, least] = /^(\d{1,6})(?::([1-9]\d{0,5}))?$/.exec(text.trim()) ?? [];
+  if (margin === undefined) {
+    throw new InvalidArgumentError(
+      "Expected auto, off, a margin in latent pixels, or MARGIN:LEAST with the least side.",
+    );
+  }
+  return { margin: Number(margin), ...(least === undefined ? {} : { least: Number(least) }) };
+}
+
+/** "own", or the longer side in pixels. */
+export function workingSize(text: string): number | "own" {
+  return text === "own" ? text : wholeNumber(8, 100_000)(text);
+}
 
 /** A port to listen on. */
 export function portNumber(text: string): number {

@@ -8,6 +8,7 @@ import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
 import { nodesMeant } from "../session/find-node.ts";
 import { openSession } from "../session/open.node.ts";
+import { type OpenOptions, workedAt, workingSide } from "../session/original.ts";
 import type { Node } from "../session/session.ts";
 import { pictureId } from "../session/session.ts";
 import { type LoadSessionOptions, loadSession, type StoredSession } from "../session/store.node.ts";
@@ -55,32 +56,35 @@ export async function continueSession(
  */
 export async function beginSession(
   picture: Picture,
-  flags: ModelFlags & { readonly session?: string; readonly out: string },
+  flags: ModelFlags & Pick<OpenOptions, "workingSize"> & { readonly session?: string; readonly out: string },
   output: Output,
 ): Promise<{ session: StoredSession; file: string }> {
   const { lora, tokenizer, device } = flags;
   const model = await loadModel(flags.model ?? "picturebook", { lora, tokenizer, device });
   try {
-    const file = flags.session ?? (await freeFile(flags.out, picture, model, output));
-    const session = existsSync(file) ? await joinSession(file, picture, model, output) : null;
-    return { session: session ?? (await openSession(model, picture)), file };
+    const asked = { picture, model, workingSize: flags.workingSize };
+    const file = flags.session ?? (await freeFile(flags.out, asked, output));
+    const session = existsSync(file) ? await joinSession(file, asked, output) : null;
+    return { session: session ?? (await openSession(model, picture, asked)), file };
   } catch (error) {
     await model.dispose();
     throw error;
   }
 }
 
-async function joinSession(
-  file: string,
-  picture: Picture,
-  model: EditModel,
-  output: Output,
-): Promise<StoredSession> {
-  if (!(await fits(file, picture, model))) {
+/** What a session is to be of. */
+interface Asked extends Pick<OpenOptions, "workingSize"> {
+  readonly picture: Picture;
+  readonly model: EditModel;
+}
+
+async function joinSession(file: string, asked: Asked, output: Output): Promise<StoredSession> {
+  if (!(await fits(file, asked))) {
     throw new UsageError(
-      `--session ${file}: there is a session of another picture or model. Choose another name.`,
+      `--session ${file}: there is a session of another picture, model or working size. Choose another name.`,
     );
   }
+  const { model, picture } = asked;
   const session = await loadSession(file, { model, original: picture });
   for (const { message } of session.warnings) output.warn(message);
   session.head = session.root;
@@ -88,21 +92,23 @@ async function joinSession(
 }
 
 /** session.emilie, or where another picture's session has that name, session-2.emilie and so on. */
-async function freeFile(out: string, picture: Picture, model: EditModel, output: Output): Promise<string> {
+async function freeFile(out: string, asked: Asked, output: Output): Promise<string> {
   for (let n = 1; ; n++) {
     const file = join(out, n === 1 ? "session.emilie" : `session-${n}.emilie`);
-    if (!existsSync(file) || (await fits(file, picture, model))) {
+    if (!existsSync(file) || (await fits(file, asked))) {
       if (n > 1) output.note(`Another picture's session lies in ${out}; this one is saved as ${file}.`);
       return file;
     }
   }
 }
 
-async function fits(file: string, picture: Picture, model: EditModel): Promise<boolean> {
+async function fits(file: string, { picture, model, workingSize }: Asked): Promise<boolean> {
   try {
     const { manifest } = await readContainer(file);
     const sameModel = manifest.model.fingerprint === model.fingerprint;
-    return sameModel && manifest.nodes[0]!.id === (await pictureId(picture));
+    const side = workingSide(model, picture, workedAt(model, picture, workingSize));
+    const sameSize = manifest.workingSize === side;
+    return sameModel && sameSize && manifest.nodes[0]!.id === (await pictureId(picture));
   } catch (error) {
     if (isEmilieError(error) && error.code.startsWith("session.")) return false;
     throw error;

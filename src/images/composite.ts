@@ -4,8 +4,8 @@
  */
 import { EmilieError } from "../errors.ts";
 import { feather } from "./feather.ts";
-import { type Mask, resizeMask } from "./mask.ts";
-import type { Picture } from "./picture.ts";
+import { type Box, boxOfMask, cropMask, type Mask, resizeMask } from "./mask.ts";
+import { cropPicture, type Picture, pastePicture } from "./picture.ts";
 
 export interface CompositeOptions {
   /** Width of the soft seam inside the mask, in pixels of the picture. Default: {@link defaultFeather}. */
@@ -48,4 +48,26 @@ export function composite(
     }
   }
   return { width, height, data };
+}
+
+/**
+ * The same, pixel for pixel, where the edit is only known around what the mask leaves open: `editedOf` gives a box of it. The
+ * mask has the parent's size.
+ */
+export function compositePart(parent: Picture, mask: Mask, editedOf: (box: Box) => Picture): Picture {
+  const { width, height } = parent;
+  const open = boxOfMask(mask);
+  if (!open) return parent;
+  // One pixel more on each side, where there is one: a seam begins at the mask's border, not at the picture's.
+  const [x, y] = [Math.max(0, open.x - 1), Math.max(0, open.y - 1)];
+  const box = {
+    x,
+    y,
+    width: Math.min(width, open.x + open.width + 1) - x,
+    height: Math.min(height, open.y + open.height + 1) - y,
+  };
+  const part = composite(cropPicture(parent, box), editedOf(box), cropMask(mask, box), {
+    featherPx: defaultFeather(width, height),
+  });
+  return pastePicture(parent, part, box);
 }

@@ -82,6 +82,35 @@ export function maskFromBox(width: number, height: number, box: Box): Mask {
   return { width, height, data };
 }
 
+/** The smallest box around what the mask leaves open; undefined for an empty mask. */
+export function boxOfMask({ width, height, data }: Mask): Box | undefined {
+  let [left, top, right, bottom] = [width, height, -1, -1];
+  for (let y = 0; y < height; y++) {
+    const row = data.subarray(y * width, (y + 1) * width);
+    const first = row.findIndex((m) => m > 0);
+    if (first < 0) continue;
+    left = Math.min(left, first);
+    right = Math.max(
+      right,
+      row.findLastIndex((m) => m > 0),
+    );
+    top = Math.min(top, y);
+    bottom = y;
+  }
+  if (right < 0) return undefined;
+  return { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
+}
+
+/** What of the mask lies in a box. */
+export function cropMask({ width, data }: Mask, box: Box): Mask {
+  const out = new Float32Array(box.width * box.height);
+  for (let y = 0; y < box.height; y++) {
+    const from = (box.y + y) * width + box.x;
+    out.set(data.subarray(from, from + box.width), y * box.width);
+  }
+  return { width: box.width, height: box.height, data: out };
+}
+
 /** Throws mask.invalid unless the mask has as many values as pixels, each a number in [0, 1]. All zero is allowed. */
 export function checkMask(mask: Mask): void {
   const { width, height, data } = mask;

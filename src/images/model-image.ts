@@ -4,8 +4,9 @@
  */
 import { EmilieError } from "../errors.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
-import { isOpaque, type Picture } from "./picture.ts";
-import { resizePlanes } from "./resize.ts";
+import type { Box } from "./mask.ts";
+import { cropPicture, isOpaque, type Picture } from "./picture.ts";
+import { type ResizePart, resizePart, resizePlanes } from "./resize.ts";
 
 /** In pixels. */
 export interface Size {
@@ -48,6 +49,49 @@ export function toModelImage(picture: Picture, width: number, height: number): T
     resized.data.map((value) => Math.min(1, Math.max(-1, value))),
     resized.shape,
   );
+}
+
+/** What of toModelImage(picture, …size) lies in a box of it, bit for bit, at the cost of the box. */
+export function toModelPart(picture: Picture, size: Size, box: Box): Tensor {
+  const { width, height } = picture;
+  const part: ResizePart = { from: [height, width], to: [size.height, size.width], box };
+  const planes = resizePart(part, (place) => colourPlanes(cropPicture(picture, place)));
+  if (size.width === width && size.height === height) return planes;
+  return tensor(
+    planes.data.map((value) => Math.min(1, Math.max(-1, value))),
+    planes.shape,
+  );
+}
+
+/**
+ * A box of the picture from a decoded part of it, [3, h, w], which lies at (x, y) of the model's image of size `size`. What is
+ * read beside the part, at most a few pixels, is its border again. Alpha is the picture's.
+ */
+export function fromModelPart(
+  part: Tensor,
+  { x, y }: Pick<Box, "x" | "y">,
+  size: Size,
+  picture: Picture,
+  box: Box,
+): Picture {
+  const [channels, h, w] = part.shape as [number, number, number];
+  const clamped = (value: number, length: number) => Math.min(Math.max(value, 0), length - 1);
+  const read = (place: Box): Tensor => {
+    const data = new Float32Array(channels * place.height * place.width);
+    let at = 0;
+    for (let channel = 0; channel < channels; channel++) {
+      for (let row = place.y; row < place.y + place.height; row++) {
+        const start = (channel * h + clamped(row - y, h)) * w;
+        for (let i = place.x; i < place.x + place.width; i++) {
+          data[at++] = part.data[start + clamped(i - x, w)]!;
+        }
+      }
+    }
+    return tensor(data, [channels, place.height, place.width]);
+  };
+  const { width, height } = picture;
+  const planes = resizePart({ from: [size.height, size.width], to: [height, width], box }, read);
+  return fromModelImage(planes, box.width, box.height, cropPicture(picture, box));
 }
 
 /**

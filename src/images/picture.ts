@@ -1,5 +1,6 @@
 /** A picture as people see it: 8-bit sRGB with straight alpha, the same in Node and in the browser. */
 import { EmilieError } from "../errors.ts";
+import type { Box } from "./mask.ts";
 
 /** Pixels in memory. */
 export interface Picture {
@@ -23,6 +24,26 @@ export function blankPicture(
   const data = new Uint8ClampedArray(width * height * 4);
   for (let i = 0; i < data.length; i += 4) data.set(fill, i);
   return { width, height, data };
+}
+
+/** A copy of what lies in a box of the picture. */
+export function cropPicture({ width, data }: Picture, box: Box): Picture {
+  const out = new Uint8ClampedArray(box.width * box.height * 4);
+  for (let y = 0; y < box.height; y++) {
+    const from = 4 * ((box.y + y) * width + box.x);
+    out.set(data.subarray(from, from + 4 * box.width), 4 * y * box.width);
+  }
+  return { width: box.width, height: box.height, data: out };
+}
+
+/** A copy of the picture with the part's pixels from (x, y) on. */
+export function pastePicture(picture: Picture, part: Picture, { x, y }: Pick<Box, "x" | "y">): Picture {
+  const data = picture.data.slice();
+  for (let row = 0; row < part.height; row++) {
+    const to = 4 * ((y + row) * picture.width + x);
+    data.set(part.data.subarray(4 * row * part.width, 4 * (row + 1) * part.width), to);
+  }
+  return { width: picture.width, height: picture.height, data };
 }
 
 /** True when two pictures have the same size and the same bytes. */

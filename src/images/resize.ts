@@ -3,6 +3,7 @@
  * half integers; when shrinking, the kernel is widened by the scale (antialiasing), as Pillow's resize does.
  */
 import { type Tensor, tensor } from "../tensor/tensor.ts";
+import type { Box } from "./mask.ts";
 
 /**
  * `lanczos` (three lobes) keeps most detail when shrinking; `cubic` (Catmull-Rom) enlarges with little ringing;
@@ -28,9 +29,40 @@ const KERNELS: Readonly<
  */
 export function resizePlanes(planes: Tensor, height: number, width: number, filter?: Filter): Tensor {
   const [channels, oldHeight, oldWidth] = planes.shape as [number, number, number];
-  const rows = alongWidth(planes.data, channels * oldHeight, oldWidth, width, filter);
-  if (height === oldHeight) return tensor(rows, [channels, height, width]);
-  return tensor(alongHeight(rows, channels, oldHeight, width, height, filter), [channels, height, width]);
+  const columns = width === oldWidth ? undefined : taps(oldWidth, width, filter);
+  const lines = height === oldHeight ? undefined : taps(oldHeight, height, filter);
+  const rows = columns ? alongWidth(planes.data, channels * oldHeight, oldWidth, columns) : planes.data;
+  if (!lines) return tensor(rows, [channels, height, width]);
+  return tensor(alongHeight(rows, channels, oldHeight, width, lines), [channels, height, width]);
+}
+
+/** Sizes of planes before and after, [height, width], and the part of the result that is wanted. */
+export interface ResizePart {
+  readonly from: readonly [height: number, width: number];
+  readonly to: readonly [height: number, width: number];
+  readonly box: Box;
+}
+
+/**
+ * What of resizePlanes(…, …to) lies in a box, bit for bit, at the cost of the box. `read` gives the planes [channels, h, w] of
+ * a box of the old size: all that is needed of it.
+ */
+export function resizePart({ from, to, box }: ResizePart, read: (box: Box) => Tensor): Tensor {
+  const along = (old: number, now: number, start: number, length: number) => {
+    if (old === now) return { first: start, count: length, taps: undefined };
+    const wanted = taps(old, now, undefined).slice(start, start + length);
+    const first = Math.min(...wanted.map((tap) => tap.first));
+    const end = Math.max(...wanted.map((tap) => tap.first + tap.weights.length));
+    return { first, count: end - first, taps: wanted.map((tap) => ({ ...tap, first: tap.first - first })) };
+  };
+  const down = along(from[0], to[0], box.y, box.height);
+  const across = along(from[1], to[1], box.x, box.width);
+  const { data, shape } = read({ x: across.first, y: down.first, width: across.count, height: down.count });
+  const channels = shape[0]!;
+  const rows = across.taps ? alongWidth(data, channels * down.count, across.count, across.taps) : data;
+  if (!down.taps) return tensor(rows, [channels, box.height, box.width]);
+  const planes = alongHeight(rows, channels, down.count, box.width, down.taps);
+  return tensor(planes, [channels, box.height, box.width]);
 }
 
 /** For each new pixel: the first old pixel it reads, and the weights from there on (they sum to 1). */
@@ -74,15 +106,8 @@ function normalised(weights: Float64Array): Float64Array {
   return weights.map((weight) => weight / sum);
 }
 
-function alongWidth(
-  data: Float32Array,
-  rows: number,
-  from: number,
-  to: number,
-  filter?: Filter,
-): Float32Array {
-  if (from === to) return data;
-  const columns = taps(from, to, filter);
+function alongWidth(data: Float32Array, rows: number, from: number, columns: readonly Taps[]): Float32Array {
+  const to = columns.length;
   const out = new Float32Array(rows * to);
   for (let row = 0; row < rows; row++) {
     for (let x = 0; x < to; x++) {
@@ -101,10 +126,9 @@ function alongHeight(
   channels: number,
   from: number,
   width: number,
-  to: number,
-  filter?: Filter,
+  lines: readonly Taps[],
 ): Float32Array {
-  const lines = taps(from, to, filter);
+  const to = lines.length;
   const out = new Float32Array(channels * to * width);
   const sums = new Float64Array(width);
   for (let row = 0; row < channels * to; row++) {

@@ -19,6 +19,7 @@ import { moved } from "./gate.ts";
 import { CONTROLS, type Control, controlled, endsOnSource, masksDirection } from "./gradient-control.ts";
 import { guided } from "./guidance.ts";
 import { nextCondition, toScaled } from "./latent-iteration.ts";
+import { crop, paste, resolveWindow, type WindowOption, windowOf } from "./window.ts";
 
 /** An instruction with a place and a strength of its own; several of them make one edit in one pass. */
 export interface Region {
@@ -57,6 +58,11 @@ export interface EditOptions {
   readonly gate?: number;
   /** What ε(∅, c) is told instead of "", for instance a no-op sentence. Default "". */
   readonly base?: string;
+  /**
+   * Where the UNet runs: on the whole picture ("off", the default), or, under controls that end on the source, on a window
+   * around the masks, with "auto" for the margin and the least side, or numbers. The noise is then drawn for the window.
+   */
+  readonly window?: WindowOption;
   /** Ends after so many of the steps, with x̂₀ of the last of them as the result. Default: all are taken. */
   readonly stopAfter?: number;
   /** Stops between steps with code "aborted". */
@@ -89,6 +95,7 @@ const DEFAULTS = {
   strength: 1,
   gate: 0,
   base: "",
+  window: "off" as WindowOption,
 } as const;
 
 /** All options of an edit with the checkpoint's defaults filled in and checked: what a recipe records. */
@@ -135,7 +142,8 @@ export function resolveOptions(model: EditModel, options: EditOptions = {}) {
     "the seed must be a whole number from 0 to 2⁶⁴ − 1",
     seed,
   );
-  return { ...resolved, control: control as Control, sampler: sampler as SamplerName };
+  const window = resolveWindow(model, resolved.window);
+  return { ...resolved, control: control as Control, sampler: sampler as SamplerName, window };
 }
 
 function defined<T extends object>(options: T): Partial<T> {
@@ -185,13 +193,13 @@ function union(regions: readonly Region[]): Tensor | undefined {
  * Edit the picture whose condition latent is c: sample z₀ under guidance and gradient control, and give the condition that
  * the next edit starts from.
  *
- * @param c [channels, h, w], E(I).mode of the first picture or the c of the edit before
+ * @param parent its c, [channels, h, w]: E(I).mode of the first picture or the c of the edit before
  * @param regions one region for a plain edit; several are composed in one pass (method: section 4)
  * @throws EmilieError option.invalid, mask.invalid, aborted
  */
 export async function edit(
   model: EditModel,
-  c: Tensor,
+  parent: Tensor,
   regions: readonly Region[],
   options: EditOptions = {},
 ): Promise<EditResult> {
@@ -201,8 +209,17 @@ export async function edit(
   const { stopAfter = steps, gate } = resolved;
   if (regions.length === 0)
     throw new EmilieError("option.invalid", "an edit needs at least one instruction, got none");
-  const active = checkRegions(regions, c);
-  if (active.length === 0 || strength === 0) return { c, changed: false, steps };
+  const open = checkRegions(regions, parent);
+  if (open.length === 0 || strength === 0) return { c: parent, changed: false, steps };
+
+  // What a window around the masks leaves out stays as it is; without one, crop and paste do nothing.
+  const masks = union(open);
+  const window =
+    masks && resolved.window !== "off" && endsOnSource(control)
+      ? windowOf(masks, resolved.window, model.stride / model.factor)
+      : undefined;
+  const c = crop(parent, window);
+  const active = open.map((r) => ({ ...r, mask: r.mask && crop(r.mask, window) }));
 
   // Texts, schedule, and z_T, which is the first thing the seed draws.
   const encode = (text: string) => model.encodeText(text, { signal });
@@ -237,8 +254,10 @@ export async function edit(
   const m = weakened(union(active), strength, c);
   const denoise = m ? controlled(guide, control, m, toScaled(model, c), schedule.trainSteps) : guide;
 
+  const source = window && toScaled(model, parent);
+  const shown = (part: Tensor) => (source ? paste(source, part, window) : part);
   const result = await samplers[sampler](denoise, x, schedule, noise, async (event) => {
-    const answer = await onStep?.(event);
+    const answer = await onStep?.({ ...event, x: shown(event.x), denoised: shown(event.denoised) });
     const taken = event.step + 1;
     if (signal?.aborted)
       throw new EmilieError("aborted", `the edit was stopped after step ${taken} of ${event.steps}`);
@@ -252,10 +271,11 @@ export async function edit(
   );
   const { z0, steps: taken } = result;
   const next = nextCondition(model, z0, c, m && endsOnSource(control) ? m : undefined);
-  if (gate === 0) return { c: next, changed: true, steps: taken };
+  if (gate === 0) return { c: paste(parent, next, window), changed: true, steps: taken };
+  // What hardly moved stays the parent's.
   const place = moved(toScaled(model, next), toScaled(model, c), gate * strength);
-  const changed = place.data.some((value) => value > 0);
-  return { c: changed ? blend(place, next, c) : c, changed, steps: taken };
+  if (place.data.every((value) => value === 0)) return { c: parent, changed: false, steps: taken };
+  return { c: paste(parent, blend(place, next, c), window), changed: true, steps: taken };
 }
 
 /** Thrown through a sampler that is ended early: the last x̂₀ is the result. */

@@ -76,6 +76,13 @@ export interface StepEvent {
   readonly steps: number;
   /** The noise level that it started from. */
   readonly level: NoiseLevel;
+  /** Where in the latent x and x̂₀ lie, in a session above the model's native size; absent: they are all of it. */
+  readonly window?: {
+    readonly x: number;
+    readonly y: number;
+    readonly width: number;
+    readonly height: number;
+  };
   /** After the step, [channels, h, w], in the units of z₀. */
   readonly x: Tensor;
   /** x̂₀ of this step, [channels, h, w]: decode it for a preview. */

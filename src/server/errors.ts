@@ -10,6 +10,7 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   "hub.missing": 404,
   "server.denied": 403,
   "image.too-large": 413,
+  "edit.too-large": 413,
   "queue.full": 429,
   "server.busy": 429,
   "session.changed": 409,

@@ -72,7 +72,8 @@ export async function relevanceWork(
 }
 
 function settingsOf(request: ReplayRequest): WorkSettings {
-  const { seed, steps, sampler, textGuidance, imageGuidance, control, strength, gate, base } = request;
+  const { seed, steps, sampler, textGuidance, imageGuidance, control, strength, gate, base, window } =
+    request;
   if (seed !== undefined && BigInt(seed) >= 2n ** 64n - 16n) {
     throw new EmilieError("option.invalid", `the seed must be a whole number below 2⁶⁴ − 16, got ${seed}`);
   }
@@ -86,6 +87,7 @@ function settingsOf(request: ReplayRequest): WorkSettings {
     strength,
     gate,
     base,
+    window,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as WorkSettings;
 }

@@ -60,7 +60,8 @@ export async function measureDrift(node: Node, options?: CallOptions): Promise<D
   const union = allowed(path.slice(1));
   const step = quietHalf(parent, picture);
   const halves = await sinceEverythingMoved(path, picture, step, options);
-  const hidden = union ? outsideDistance(root.latent, node.latent, union) : 0;
+  // A node of a large session keeps no latent outside of its window: nothing is hidden there.
+  const hidden = union && !node.window ? outsideDistance(root.latent, node.latent, union) : 0;
   const drift: Drift = {
     parent: compareInsideOutside(parent, picture, node.mask),
     original: compareInsideOutside(original, picture, union),

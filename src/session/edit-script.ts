@@ -24,6 +24,8 @@ export interface EditScriptSettings {
   control?: Control | undefined;
   /** What the model is told in place of the empty text. */
   base?: string | undefined;
+  /** Where the model runs: on the whole picture ("off"), or on a window around the masks. */
+  window?: "off" | "auto" | { margin: number; least?: number | undefined } | undefined;
 }
 
 /** A further instruction with a place of its own. */

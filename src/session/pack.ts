@@ -39,6 +39,7 @@ export async function packSession(
     version: VERSION,
     model: session.modelFacts,
     picture: { width, height },
+    workingSize: session.workingSize,
     head: session.head.id,
     nodes,
     pieces: [...pieces.values()].map(({ name, type, shape, sha256 }) => ({ name, type, shape, sha256 })),
@@ -68,13 +69,14 @@ function once(key: object, encode: () => Promise<Piece>): Promise<Piece> {
 }
 
 function storeNode(node: Node, latent: string): StoredNode {
-  const { id, parent, name, recipe, changed, cost, drift } = node;
+  const { id, parent, name, recipe, window, changed, cost, drift } = node;
   return {
     id,
     parent: parent?.id ?? null,
     name,
     recipe,
     latent,
+    window,
     changed,
     cost,
     drift: drift && storeDrift(drift),

@@ -4,12 +4,15 @@ import type { Mask } from "../images/mask.ts";
 import { fromModelImage } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
 import type { CallOptions } from "../models/model.ts";
+import type { StepEvent } from "../samplers/types.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Node, Session } from "./session.ts";
 
 export interface PreviewOptions extends CallOptions {
   /** What the preview is laid over: the parent's picture, scaled as the preview is wanted. Default: as it is. */
   readonly over?: Picture;
+  /** Where x̂₀ lies, as StepEvent has it. Default: it is all of the latent. */
+  readonly window?: StepEvent["window"];
 }
 
 /**
@@ -24,11 +27,14 @@ export async function preview(
   from: Node,
   denoised: Tensor,
   mask?: Mask,
-  { over, ...options }: PreviewOptions = {},
+  { over, window, ...options }: PreviewOptions = {},
 ): Promise<Picture> {
   const { model } = session;
   const { width, height } = over ?? session.original;
   const latent = { data: denoised.data.map((z) => z / model.scalingFactor), shape: denoised.shape };
+  if (session.large && window) {
+    return session.large.render(latent, window, over ?? (await from.render(options)), mask, options);
+  }
   const image = await model.decodeLatent(latent, options);
   const picture = fromModelImage(image, width, height, over ?? session.original);
   return mask ? composite(over ?? (await from.render(options)), picture, mask) : picture;

@@ -2,6 +2,7 @@
 import { EmilieError } from "../errors.ts";
 import type { Mask } from "../images/mask.ts";
 import type { EditOptions } from "../method/edit.ts";
+import type { WindowSize } from "../method/window.ts";
 import type { PlacedRegion } from "./run.ts";
 
 /** An instruction of a recipe and its place. */
@@ -42,6 +43,10 @@ export interface Recipe {
   readonly strength?: number;
   /** Absent where everything was taken (0). */
   readonly gate?: number;
+  /** The window around the masks that the edit ran on, where it was given one. */
+  readonly window?: Required<WindowSize>;
+  /** The longer side of the picture that the model worked on, where it was another than the model's own choice. */
+  readonly workingSize?: number;
   /** Where the edit was ended before its last step: how many it took. */
   readonly stopAfter?: number;
 }
@@ -85,6 +90,7 @@ export function settingsOf(recipe: Recipe): RecipeSettings {
     base,
     strength: recipe.strength ?? 1,
     gate: recipe.gate ?? 0,
+    window: recipe.window ?? "off",
     stopAfter,
   };
 }

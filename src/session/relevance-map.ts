@@ -34,7 +34,8 @@ export async function relevanceMap(
   const { model } = session;
   const { steps, sampler } = resolveOptions(model);
   const schedule = createSchedule(model.schedulerConfig, { sampler, steps: Math.max(steps, 20) });
-  const found = await relevance(model, from.latent, instruction, schedule, createNoise(seed), rest);
+  const c = session.large ? await session.large.overview(await from.render(rest), rest) : from.latent;
+  const found = await relevance(model, c, instruction, schedule, createNoise(seed), rest);
   return { map: inPixels(found.map, session), mask: inPixels(found.mask, session) };
 }
 

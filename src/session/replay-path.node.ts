@@ -46,7 +46,10 @@ export async function replayPath(
   const session = new StoredSession(
     model,
     original,
-    ...(await encodeOriginal(model, original, options)),
+    ...(await encodeOriginal(model, original, {
+      ...options,
+      workingSize: path.steps[0]!.recipe.workingSize,
+    })),
     path.model,
   );
   await gatherMasks(session, path, masks);

@@ -4,6 +4,7 @@ import { workingSize } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
 import type { EditModel } from "../models/model.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
+import { largePicture } from "./large.ts";
 import { loadDrift, type Unpacked } from "./pack.ts";
 import { unionOf } from "./run.ts";
 import { malformed, type StoredNode } from "./schema.ts";
@@ -33,9 +34,17 @@ export function restoreSession<S extends Session>(
 ): S {
   const { manifest } = stored;
   checkModel(model, manifest.model, path);
-  const size = workingSize(original.width, original.height, model.nativeSize, model.factor);
-  const shape = [model.latentChannels, size.height / model.factor, size.width / model.factor];
-  for (const latent of stored.latents.values()) checkShape(latent, shape, path);
+  const { width, height } = original;
+  const size = workingSize(width, height, manifest.workingSize ?? model.nativeSize, model.factor);
+  const whole = { x: 0, y: 0, width: size.width / model.factor, height: size.height / model.factor };
+  const large = largePicture(model, original, size) !== undefined;
+  for (const { latent, window } of manifest.nodes) {
+    const place = window ?? whole;
+    const inside = place.x + place.width <= whole.width && place.y + place.height <= whole.height;
+    if (large !== (window !== undefined) || !inside) throw malformed(path, "a latent lies where it cannot");
+    const shape = [model.latentChannels, place.height, place.width];
+    if (stored.latents.has(latent)) checkShape(stored.latents.get(latent)!, shape, path);
+  }
   const [root, ...edits] = manifest.nodes;
   const c = stored.latents.get(root!.latent) ?? root!.latent;
   const session = new Kind(model, original, size, c, root!.id, manifest.model);

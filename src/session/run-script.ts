@@ -27,6 +27,7 @@ export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "instruction
     | "imageGuidance"
     | "control"
     | "base"
+    | "window"
   >;
 }
 

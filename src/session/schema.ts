@@ -9,9 +9,12 @@ import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
 import type { Recipe } from "./recipe.ts";
 
 export const FORMAT = "emilie-session";
-/** Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything. */
-export const VERSION = 2;
-const VERSIONS = [1, VERSION] as const;
+/**
+ * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows
+ * and working sizes.
+ */
+export const VERSION = 3;
+const VERSIONS = [1, 2, VERSION] as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
 
@@ -45,6 +48,8 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   base: text,
   strength: z.number().min(0).max(1).optional(),
   gate: z.number().positive().optional(),
+  window: z.strictObject({ margin: count, least: z.int().min(1) }).optional(),
+  workingSize: side.optional(),
   stopAfter: z.int().min(1).max(999).optional(),
 });
 
@@ -75,6 +80,8 @@ const nodeSchema = z.strictObject({
   recipe: recipeSchema.nullable(),
   /** SHA-256 of the latent's values; they are the piece "latent/<sha256>". */
   latent: hash,
+  /** In a session above the native size: where the latent lies, in latent pixels. */
+  window: z.strictObject({ x: count, y: count, width: count, height: count }).optional(),
   changed: z.boolean(),
   cost: z.strictObject({ seconds: z.number().min(0), unetCalls: count }),
   drift: z.union([driftSchema, olderDrift]).optional(),
@@ -94,6 +101,8 @@ const manifestSchema = z.strictObject({
   model: z.strictObject({ id: text, fingerprint: text }),
   /** Of the user's picture, which is the piece "original.png". */
   picture: z.strictObject({ width: side, height: side }),
+  /** The longer side that the model works at, where it is another than its own choice. */
+  workingSize: side.optional(),
   head: id,
   /** The original first, every node after its parent. */
   nodes: z.array(nodeSchema).min(1).max(MAX_NODES),
@@ -119,18 +128,25 @@ export function parseManifest(json: string, path: string): Manifest {
   if (!VERSIONS.some((version) => version === head.data.version)) {
     throw new EmilieError(
       "session.version",
-      `${path} is a session of format version ${head.data.version}; this emilie reads versions ${VERSIONS.join(" and ")}. ` +
+      `${path} is a session of format version ${head.data.version}; this emilie reads versions ${VERSIONS.join(", ")}. ` +
         `Open it with ${head.data.version > VERSION ? "a newer" : "an older"} emilie.`,
     );
   }
   const result = manifestSchema.safeParse(value);
   if (result.success) {
-    const later = ({ recipe }: StoredNode) => (recipe?.strength ?? recipe?.stopAfter) !== undefined;
-    if (result.data.version === VERSION || !result.data.nodes.some(later)) return result.data;
-    throw malformed(path, "it says version 1, which has neither strengths nor edits that were ended early");
+    const { version, nodes } = result.data;
+    const older = result.data.workingSize === undefined || version >= 3;
+    if (older && nodes.every((node) => sinceVersion(node) <= version)) return result.data;
+    throw malformed(path, `it says version ${version}, but has what only a later version has`);
   }
   const issue = result.error.issues[0]!;
   throw malformed(path, `${issue.path.join(".") || "the whole"}: ${issue.message}`);
+}
+
+/** The first version that has everything in a node. */
+function sinceVersion({ recipe, window }: StoredNode): number {
+  if (window ?? recipe?.window ?? recipe?.workingSize) return 3;
+  return (recipe?.strength ?? recipe?.stopAfter) === undefined ? 1 : 2;
 }
 
 export function malformed(path: string, what: string, cause?: unknown): EmilieError {

@@ -30,6 +30,8 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
   const { parent, seed, steps, stopAfter, sampler, textGuidance, imageGuidance, control, base, strength } =
     recipe;
   const { gate = 0 } = recipe;
+  // Above the native size windows are the default.
+  const window = recipe.window ?? (recipe.workingSize === undefined ? undefined : "off");
   return {
     id,
     from: parent === root ? ORIGINAL : parent,
@@ -46,6 +48,7 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
     gate,
     ...(base === "" ? {} : { base }),
     ...(strength === undefined ? {} : { strength }),
+    ...(window === undefined ? {} : { window }),
   };
 }
 

@@ -52,6 +52,15 @@ const settings = {
   imageGuidance: z.number().describe("How strongly the picture holds."),
   control: z.enum(CONTROLS).describe("How a mask acts."),
   base: z.string().max(MAX_INSTRUCTION_LENGTH).describe("What the model is told in place of the empty text."),
+  window: z
+    .union([
+      z.enum(["off", "auto"]),
+      z.strictObject({ margin: z.int().min(0), least: z.int().min(1).optional() }),
+    ])
+    .describe(
+      'Where the model runs: on the whole picture ("off"), or on a window around the masks: "auto", or its margin and its least ' +
+        "side in latent pixels.",
+    ),
 };
 
 const regionSchema = z.strictObject({

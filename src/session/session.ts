@@ -5,26 +5,29 @@
  */
 
 import { EmilieError } from "../errors.ts";
-import { composite } from "../images/composite.ts";
 import { compareInsideOutside } from "../images/difference.ts";
 import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
-import { fromModelImage, type Size, toModelImage, workingSize } from "../images/model-image.ts";
+import type { Size } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
-import { type EditOptions, resolveOptions, type StepListener } from "../method/edit.ts";
-import { firstCondition, toDecoderInput } from "../method/latent-iteration.ts";
+import { type EditOptions, type EditResult, resolveOptions, type StepListener } from "../method/edit.ts";
+import { endsOnSource } from "../method/gradient-control.ts";
 import type { RelevanceOptions } from "../method/relevance.ts";
+import type { Window } from "../method/window.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkEdit, remarksOn } from "./check-edit.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
-import { placeOf } from "./place.ts";
-import { describeMask, nodeId, type Recipe, sha256 } from "./recipe.ts";
+import { type LargePicture, largePicture } from "./large.ts";
+import { encodeOriginal, type OpenOptions, workingSide } from "./original.ts";
+import { Pictures } from "./pictures.ts";
+import { describeMask, nodeId, type Recipe } from "./recipe.ts";
 import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./relevance-map.ts";
 import { type Replay, type ReplayChanges, replay } from "./replay.ts";
-import { runEdit, unionOf } from "./run.ts";
+import { type PlacedRegion, runEdit, unionOf } from "./run.ts";
 import { type Node, type NodeHost, type NodeRecord, nextSeed, pathTo, TreeNode } from "./tree-node.ts";
 import { type Verification, type VerifyOptions, verify } from "./verify.ts";
 
+export { encodeOriginal, type OpenOptions, pictureId } from "./original.ts";
 export type { Node } from "./tree-node.ts";
 
 /** How a session's edit is made, and where. */
@@ -47,8 +50,6 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   readonly onWarning?: (message: string) => void;
 }
 
-/** Pictures kept in memory; others are decoded again from their latents when asked for. The original is always kept. */
-const KEPT_PICTURES = 8;
 /** A name is for a caption in a tree, not for an essay. */
 export const MAX_NAME_LENGTH = 200;
 
@@ -61,25 +62,9 @@ export const MAX_NAME_LENGTH = 200;
 export async function openSession(
   model: EditModel,
   original: Picture,
-  options: CallOptions = {},
+  options: OpenOptions = {},
 ): Promise<Session> {
   return new Session(model, original, ...(await encodeOriginal(model, original, options)));
-}
-
-/** What a session begins with: the size the model works at, c₁ = E(I₀).mode, and the original's id. */
-export async function encodeOriginal(
-  model: EditModel,
-  original: Picture,
-  options: CallOptions = {},
-): Promise<[size: Size, c: Tensor, id: string]> {
-  const size = workingSize(original.width, original.height, model.nativeSize, model.factor);
-  const mode = await model.encodeImage(toModelImage(original, size.width, size.height), options);
-  return [size, firstCondition(model, mode), await pictureId(original)];
-}
-
-/** The id of the original: twelve hex digits of the hash of its pixels. */
-export async function pictureId({ data }: Picture): Promise<string> {
-  return (await sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))).slice(0, 12);
 }
 
 /**
@@ -95,11 +80,17 @@ export class Session<N extends Node = Node> {
   readonly masks: Map<string, Mask> = new Map();
   /** What recipes call the model. A saved session keeps the name it was made under. */
   readonly modelFacts: Recipe["model"];
+  /**
+   * What computes edits and pictures where the model works above its native size.
+   * @internal
+   */
+  readonly large: LargePicture | undefined;
+  /** The longer side that the model works at, where it is another than the model's own choice. */
+  readonly workingSize: number | undefined;
   #head: N;
   /** For each node the child that the head was last seen below: where redo goes. */
   readonly #towards = new Map<string, N>();
-  /** Rendered pictures, the one used longest ago first. */
-  readonly #pictures = new Map<string, Promise<Picture>>();
+  readonly #pictures: Pictures;
 
   /** Use {@link openSession}. */
   constructor(
@@ -113,8 +104,12 @@ export class Session<N extends Node = Node> {
     id: string,
     modelFacts: Recipe["model"] = { id: model.id, fingerprint: model.fingerprint },
   ) {
+    this.large = largePicture(model, original, size);
+    this.workingSize = workingSide(model, original, size);
+    this.#pictures = new Pictures(this);
+    const window = this.large && { x: 0, y: 0, width: 0, height: 0 };
     const cost = { seconds: 0, unetCalls: 0 };
-    const root = { id, parent: null, recipe: null, latent: c, changed: true, cost };
+    const root = { id, parent: null, recipe: null, latent: c, window, changed: true, cost };
     this.root = this.makeNode(root, { ...this.#host(), render: async () => original });
     this.#head = this.root;
     this.modelFacts = modelFacts;
@@ -153,7 +148,11 @@ export class Session<N extends Node = Node> {
     this.#require(from, "the node to edit");
     const start = performance.now();
     const callsBefore = this.model.calls.unet;
-    const resolved = resolveOptions(this.model, { ...method, seed: method.seed ?? nextSeed(from) });
+    const resolved = resolveOptions(this.model, {
+      ...method,
+      seed: method.seed ?? nextSeed(from),
+      window: this.large ? this.large.window(method.window) : method.window,
+    });
     checkEdit([{ instruction }, ...regions]);
     const place =
       mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;
@@ -188,6 +187,11 @@ export class Session<N extends Node = Node> {
       base: resolved.base,
       ...(resolved.strength === 1 ? {} : { strength: resolved.strength }),
       ...(resolved.gate === 0 ? {} : { gate: resolved.gate }),
+      // Recorded where it acts: with masks, under a control that ends on the source.
+      ...(resolved.window !== "off" && own.every(({ mask }) => mask) && endsOnSource(resolved.control)
+        ? { window: resolved.window }
+        : {}),
+      ...(this.workingSize === undefined ? {} : { workingSize: this.workingSize }),
       ...(resolved.stopAfter === resolved.steps ? {} : { stopAfter: resolved.stopAfter }),
     };
     const known = (id: string) => {
@@ -198,7 +202,7 @@ export class Session<N extends Node = Node> {
     const before = known(await nodeId(recipe));
     if (before) return before;
 
-    const result = await runEdit(this.model, from.latent, own, { ...resolved, signal, onStep: onProgress });
+    const result = await this.compute(from, own, { ...resolved, signal, onStep: onProgress }, onWarning);
     // What was ended early has another recipe than was asked for.
     const taken: Recipe = result.steps < resolved.steps ? { ...recipe, stopAfter: result.steps } : recipe;
     const id = await nodeId(taken);
@@ -214,12 +218,27 @@ export class Session<N extends Node = Node> {
       parent: from,
       recipe: taken,
       latent: result.c,
+      window: result.window,
       mask: unionOf(own.map((region) => region.mask)),
       changed: result.changed,
       cost: { seconds: (performance.now() - start) / 1000, unetCalls: this.model.calls.unet - callsBefore },
     });
     this.head = node;
     return node;
+  }
+
+  /**
+   * An edit of a node, as it is computed for the first time and when it is verified.
+   * @internal
+   */
+  compute(
+    from: Node,
+    regions: readonly PlacedRegion[],
+    options: EditOptions,
+    onWarning?: (message: string) => void,
+  ): Promise<EditResult & { readonly window?: Window }> {
+    if (this.large) return this.large.edit(from, regions, options, onWarning);
+    return runEdit(this.model, from.latent, regions, options);
   }
 
   /**
@@ -257,7 +276,7 @@ export class Session<N extends Node = Node> {
     if (gone.includes(this.#head)) this.#head = node.parent as N;
     for (const { id } of gone) {
       this.nodes.delete(id);
-      this.#pictures.delete(id);
+      this.#pictures.forget(id);
       this.#towards.delete(id);
     }
     if (this.#towards.get(node.parent.id) === node) this.#towards.delete(node.parent.id);
@@ -345,7 +364,7 @@ export class Session<N extends Node = Node> {
 
   #host(): NodeHost {
     return {
-      render: (node, options) => this.#picture(node, options),
+      render: (node, options) => this.#pictures.of(node, options),
       edit: (instruction, options) => this.edit(instruction, options),
     };
   }
@@ -361,26 +380,5 @@ export class Session<N extends Node = Node> {
     checkMask(mask);
     const fitted = resizeMask(mask, this.original.width, this.original.height);
     return fitted === mask ? { ...mask, data: mask.data.slice() } : fitted;
-  }
-
-  #picture(node: TreeNode, options?: CallOptions): Promise<Picture> {
-    const kept = this.#pictures.get(node.id) ?? this.#render(node, options);
-    this.#pictures.delete(node.id);
-    this.#pictures.set(node.id, kept);
-    kept.catch(() => this.#pictures.delete(node.id));
-    const [oldest] = this.#pictures.keys();
-    if (this.#pictures.size > KEPT_PICTURES) this.#pictures.delete(oldest!);
-    return kept;
-  }
-
-  async #render(node: TreeNode, options?: CallOptions): Promise<Picture> {
-    const { width, height } = this.original;
-    if (!node.changed) return node.parent!.render(options);
-    const mask = placeOf(node, width, height);
-    const image = await this.model.decodeLatent(toDecoderInput(this.model, node.latent), options);
-    const picture = fromModelImage(image, width, height, this.original);
-    // Under a mask that is white everywhere the parent's picture shows nowhere, and need not be decoded.
-    if (!mask || mask.data.every((m) => m === 1)) return picture;
-    return composite(await node.parent!.render(options), picture, mask);
   }
 }

@@ -85,11 +85,12 @@ export class StoredSession extends Session<FileNode> {
   /** Adds what another process has saved. A node that this session has deleted since it last saw the file stays deleted. */
   async #merge(path: string, seen: ReadonlySet<string> = new Set()): Promise<void> {
     const stored = await unpackSession(await readContainer(path), path);
-    const { nodes, model } = stored.manifest;
-    if (nodes[0]!.id !== this.root.id || model.fingerprint !== this.modelFacts.fingerprint) {
+    const { nodes, model, workingSize } = stored.manifest;
+    const same = nodes[0]!.id === this.root.id && model.fingerprint === this.modelFacts.fingerprint;
+    if (!same || workingSize !== this.workingSize) {
       throw new EmilieError(
         "session.changed",
-        `${path} is a session of another picture or model, so the two cannot be merged. Save under another name.`,
+        `${path} is a session of another picture, model or working size, so the two cannot be merged. Save under another name.`,
       );
     }
     for (const node of nodes) {

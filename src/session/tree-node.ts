@@ -2,6 +2,7 @@
 import { EmilieError } from "../errors.ts";
 import type { Mask } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
+import type { Window } from "../method/window.ts";
 import type { CallOptions } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Drift } from "./drift.ts";
@@ -21,10 +22,12 @@ export interface Node {
   /** null for the original. */
   readonly recipe: Recipe | null;
   /**
-   * c, the condition that edits of this node start from, [channels, h, w], unscaled. Throws session.damaged where the
-   * session's file was damaged there.
+   * c, the condition that edits of this node start from, [channels, h, w], unscaled; with a `window` only what the edit has
+   * changed of it. Throws session.damaged where the session's file was damaged there.
    */
   readonly latent: Tensor;
+  /** In a session above the model's native size: where in the latent grid `latent` lies, over the parent's. Absent: it is all. */
+  readonly window?: Window | undefined;
   /** Where the picture was allowed to change, in its own pixels; absent: everywhere. Throws session.damaged likewise. */
   readonly mask?: Mask | undefined;
   /** False where no mask left anything to change: latent and picture are the parent's. */
@@ -54,6 +57,7 @@ export interface NodeRecord {
   readonly name?: string;
   readonly recipe: Recipe | null;
   readonly latent: Tensor | string;
+  readonly window?: Window | undefined;
   readonly mask?: Mask | null;
   readonly changed: boolean;
   readonly cost: Node["cost"];
@@ -67,6 +71,7 @@ export class TreeNode implements Node {
   readonly recipe: Recipe | null;
   readonly instruction: string;
   readonly changed: boolean;
+  readonly window: Window | undefined;
   readonly cost: Node["cost"];
   name?: string;
   drift?: Drift;
@@ -80,6 +85,7 @@ export class TreeNode implements Node {
     this.recipe = record.recipe;
     this.instruction = record.recipe?.regions.map((r) => r.instruction).join(" + ") ?? "";
     this.changed = record.changed;
+    this.window = record.window;
     this.cost = record.cost;
     this.name = record.name;
     this.drift = record.drift;

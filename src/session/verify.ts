@@ -3,11 +3,10 @@ import { toModelImage } from "../images/model-image.ts";
 import { firstCondition } from "../method/latent-iteration.ts";
 import type { StepEvent } from "../samplers/types.ts";
 import { relativeError } from "../tensor/ops.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { bytesOf, regionsOf, settingsOf, sha256 } from "./recipe.ts";
-import { runEdit } from "./run.ts";
 import type { Session } from "./session.ts";
-import type { Node, TreeNode } from "./tree-node.ts";
+import { type Node, pathTo, type TreeNode } from "./tree-node.ts";
 
 /** A node, computed again. */
 export interface Verification {
@@ -52,12 +51,16 @@ async function compute(
   if (!recipe || !parent) {
     const { width, height } = session.size;
     const { model } = session;
+    // Above the native size the original's latent is encoded where it is needed, and not kept.
+    if (session.large) return node.lostLatent ? zeros([model.latentChannels, 0, 0]) : node.latent;
     const image = toModelImage(session.original, width, height);
     return firstCondition(model, await model.encodeImage(image, { signal }));
   }
   const hashes = recipe.regions.flatMap(({ mask }) => (mask ? [mask.sha256] : []));
-  if (parent.lostLatent || hashes.some((hash) => !session.masks.has(hash))) return null;
-  const { c } = await runEdit(session.model, parent.latent, regionsOf(recipe, session.masks), {
+  // Above the native size a latent is a patch over those of all nodes before it.
+  const lost = (session.large ? pathTo(parent) : [parent]).some((before) => before.lostLatent);
+  if (lost || hashes.some((hash) => !session.masks.has(hash))) return null;
+  const { c } = await session.compute(parent, regionsOf(recipe, session.masks), {
     ...settingsOf(recipe),
     signal,
     onStep: (event) => onProgress?.({ ...event, node }),

@@ -101,7 +101,10 @@ describe("a session on the command line", () => {
     expect(stderr).toMatch(/session-2\.emilie/);
     expect((await show("grow/session.emilie")).nodes).toHaveLength(3);
     const named = await emilie(...other, "--session", at("grow/session.emilie"));
-    expect(named).toMatchObject({ code: 2, stderr: expect.stringMatching(/another picture or model/) });
+    expect(named).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/another picture, model or working size/),
+    });
   });
 
   it.each([

@@ -1,5 +1,7 @@
 /** A request as it waits: checked, its masks named by what they are, so that it can be written down and done later. */
 
+import type { WindowOption } from "../../method/window.ts";
+
 /** Where an edit may happen: nowhere restricted, a mask in the store, or found by the model. */
 export type WorkMask =
   | null
@@ -23,6 +25,7 @@ export interface WorkSettings {
   readonly strength?: number;
   readonly gate?: number;
   readonly base?: string;
+  readonly window?: WindowOption;
 }
 
 export interface EditWork {

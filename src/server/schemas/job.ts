@@ -88,6 +88,17 @@ const settings = {
       "What the edit moves by less than this in the latent is carried over exactly; 0 takes everything. Default: the checkpoint's own",
   }),
   base: z.string().max(2000).optional(),
+  window: z
+    .union([
+      z.enum(["off", "auto"]),
+      z.strictObject({ margin: z.int().min(0), least: z.int().min(1).optional() }),
+    ])
+    .optional()
+    .openapi({
+      description:
+        "Where the model runs: on the whole picture (off, the default), or on a window around the masks: auto, or its margin " +
+        "and its least side in latent pixels",
+    }),
 };
 const previews = z
   .int()

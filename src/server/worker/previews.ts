@@ -52,8 +52,11 @@ export function watcher({ keep, send, signal }: Watch, place: Place, begun: numb
   };
 }
 
-async function smallPreview({ session, from, mask }: Place, { denoised }: StepEvent): Promise<string> {
+async function smallPreview(
+  { session, from, mask }: Place,
+  { denoised, window }: StepEvent,
+): Promise<string> {
   const over = await shrinkPicture(await from.render(), PREVIEW_SIDE);
-  const { type, bytes } = await encodePreview(await preview(session, from, denoised, mask, { over }));
+  const { type, bytes } = await encodePreview(await preview(session, from, denoised, mask, { over, window }));
   return `data:${type};base64,${Buffer.from(bytes).toString("base64")}`;
 }

@@ -284,6 +284,7 @@ export class PageBackend implements Backend {
       step,
       steps,
       denoised,
+      window,
     }: Parameters<NonNullable<SessionEditOptions["onProgress"]>>[0]) => {
       const now = performance.now();
       const due = step < 2 ? cost === 0 : now - free >= cost * (1 / PREVIEW_SHARE - 1);
@@ -291,7 +292,7 @@ export class PageBackend implements Backend {
         onProgress?.({ step: step + 1, steps });
         return keep?.aborted ? ("keep" as const) : undefined;
       }
-      const picture = await preview(session, from, denoised, place);
+      const picture = await preview(session, from, denoised, place, { window });
       free = performance.now();
       cost = free - now;
       onProgress({ step: step + 1, steps, preview: picture });
