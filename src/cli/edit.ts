@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { readPicture } from "../images/codec.node.ts";
 import { type EditOptions, resolveOptions } from "../method/edit.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
+import { PRESETS } from "../method/presets.ts";
 import type { LoraOption } from "../models/load.node.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { EditScript } from "../session/edit-script.ts";
@@ -29,6 +30,7 @@ Examples:
   $ emilie edit photo.jpg "add a balloon" --mask box:40,20,200,160 --seed 7 --out balloon
   $ emilie edit photo.jpg "make the car red" --mask auto --json
   $ emilie edit photo.jpg "make the lake frozen" --mask soft:12:poly:0,300,400,280,400,420,0,420 --strength 0.7
+  $ emilie edit photo.jpg "make it winter" --preset draft
   $ emilie edit photo.jpg --script edits.yaml
   $ emilie edit photo.jpg "make it winter" --model instruct-pix2pix.safetensors --lora style.safetensors=0.8
   $ emilie edit out/session.emilie "now make it night"
@@ -49,10 +51,21 @@ Every edit is saved in a session beside the pictures, from which you can go on, 
 replay), and every picture carries its recipes in its PNG text. In the JSON document, a psnr of null means that nothing differs.
 Exit codes: 0 done, 1 it did not work, 2 wrong usage, 130 stopped by Ctrl-C (what was finished is kept).`;
 
-const OWN = "(default: the checkpoint's own)";
+const OWN = "(default: the preset's)";
 
 interface Flags
-  extends Pick<EditOptions, "steps" | "sampler" | "strength" | "textGuidance" | "imageGuidance" | "control"> {
+  extends Pick<
+    EditOptions,
+    | "preset"
+    | "steps"
+    | "sampler"
+    | "strength"
+    | "textGuidance"
+    | "imageGuidance"
+    | "guidanceInterval"
+    | "reuse"
+    | "control"
+  > {
   readonly mask?: readonly string[];
   readonly script?: string;
   readonly model?: string;
@@ -86,10 +99,21 @@ export function addEdit(program: Command, context: Context): void {
       "chooses the noise of the first edit, those after it count on; the same seed gives the same picture (default: 0)",
       values.seed,
     )
+    .option(
+      "--preset <name>",
+      `how much is computed: ${PRESETS.join(", ")}; options below beat it (default: balanced)`,
+      values.preset,
+    )
     .option("--steps <steps>", `how many steps an edit takes; more is finer and slower ${OWN}`, values.steps)
     .option("--sampler <name>", `how they are taken: ${samplerNames.join(", ")} ${OWN}`, values.sampler)
     .option("--text-guidance <s>", `how strongly the instruction pulls ${OWN}`, values.guidance)
     .option("--image-guidance <s>", `how strongly the picture holds ${OWN}`, values.guidance)
+    .option(
+      "--guidance-interval <from,to>",
+      "where guidance acts, as shares of the steps from the first on (default: the preset's)",
+      values.interval,
+    )
+    .option("--reuse <n>", "deep features are computed every n-th step (default: 1)", values.reuse)
     .option("--strength <m>", "how much of each edit is done, 0 to 1 (default: 1)", values.strength)
     .option("--control <name>", `how a mask acts: ${CONTROLS.join(", ")} (default: anchored)`, values.control)
     .option("--from <node>", "with a saved session: the id or name of the node to edit (default: its head)")
@@ -122,7 +146,7 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
     );
     output.say(
       `${used.steps} steps of ${used.sampler}, text guidance ${used.textGuidance}, image guidance ${used.imageGuidance}, ` +
-        `${used.strength === 1 ? "" : `strength ${used.strength}, `}seed ${used.seed}${flags.script ? " (the first step)" : ""}`,
+        `${sparingWords(used)}${used.strength === 1 ? "" : `strength ${used.strength}, `}seed ${used.seed}${flags.script ? " (the first step)" : ""}`,
     );
     output.say();
     await makeFolder(flags.out);
@@ -157,6 +181,12 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
   }
 }
 
+/** What of the steps is spared, where anything is. */
+function sparingWords({ guidanceInterval: [from, to], reuse }: ReturnType<typeof resolveOptions>): string {
+  const guided = from === 0 && to === 1 ? "" : `guided from ${from} to ${to} of the way, `;
+  return `${guided}${reuse === 1 ? "" : `deep features every ${reuse} steps, `}`;
+}
+
 interface Plan {
   readonly session: StoredSession;
   readonly start: Node;
@@ -175,8 +205,10 @@ interface Edits {
 
 /** The script of --script, or one made of the instructions and their masks. */
 async function readEdits(instructions: readonly string[], flags: Flags): Promise<Edits> {
-  const { seed, steps, sampler, strength, textGuidance, imageGuidance, control } = flags;
-  const settings = { seed, steps, sampler, strength, textGuidance, imageGuidance, control };
+  const { preset, seed, steps, sampler, strength, textGuidance, imageGuidance, control } = flags;
+  const { guidanceInterval, reuse } = flags;
+  const pulled = { textGuidance, imageGuidance, guidanceInterval };
+  const settings = { preset, seed, steps, sampler, strength, ...pulled, reuse, control };
   const defaults = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
   if (flags.script !== undefined) {
     if (instructions.length > 0 || flags.mask)

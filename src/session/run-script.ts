@@ -17,6 +17,7 @@ export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "instruction
   readonly options: Pick<
     SessionEditOptions,
     | "regions"
+    | "preset"
     | "seed"
     | "steps"
     | "stopAfter"
@@ -24,6 +25,8 @@ export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "instruction
     | "strength"
     | "textGuidance"
     | "imageGuidance"
+    | "guidanceInterval"
+    | "reuse"
     | "control"
     | "base"
   >;

@@ -9,9 +9,14 @@ import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
 import type { Recipe } from "./recipe.ts";
 
 export const FORMAT = "emilie-session";
-/** Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything. */
-export const VERSION = 2;
-const VERSIONS = [1, VERSION] as const;
+/**
+ * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 recipes that
+ * spare computing.
+ */
+export const VERSION = 3;
+const VERSIONS = [1, 2, VERSION] as const;
+/** Which version a recipe's optional keys came with. */
+const SINCE = { strength: 2, stopAfter: 2, guidanceInterval: 3, reuse: 3 } as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
 
@@ -45,6 +50,11 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   base: text,
   strength: z.number().min(0).max(1).optional(),
   stopAfter: z.int().min(1).max(999).optional(),
+  guidanceInterval: z
+    .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
+    .readonly()
+    .optional(),
+  reuse: z.int().min(2).max(1000).optional(),
 });
 
 /** JSON has no Infinity: the PSNR of equal pictures is null there. */
@@ -118,15 +128,18 @@ export function parseManifest(json: string, path: string): Manifest {
   if (!VERSIONS.some((version) => version === head.data.version)) {
     throw new EmilieError(
       "session.version",
-      `${path} is a session of format version ${head.data.version}; this emilie reads versions ${VERSIONS.join(" and ")}. ` +
+      `${path} is a session of format version ${head.data.version}; this emilie reads versions 1 to ${VERSION}. ` +
         `Open it with ${head.data.version > VERSION ? "a newer" : "an older"} emilie.`,
     );
   }
   const result = manifestSchema.safeParse(value);
   if (result.success) {
-    const later = ({ recipe }: StoredNode) => (recipe?.strength ?? recipe?.stopAfter) !== undefined;
-    if (result.data.version === VERSION || !result.data.nodes.some(later)) return result.data;
-    throw malformed(path, "it says version 1, which has neither strengths nor edits that were ended early");
+    const { version, nodes } = result.data;
+    const later = (Object.keys(SINCE) as (keyof typeof SINCE)[]).find(
+      (key) => SINCE[key] > version && nodes.some(({ recipe }) => recipe?.[key] !== undefined),
+    );
+    if (!later) return result.data;
+    throw malformed(path, `it says version ${version}, whose recipes have no "${later}"`);
   }
   const issue = result.error.issues[0]!;
   throw malformed(path, `${issue.path.join(".") || "the whole"}: ${issue.message}`);

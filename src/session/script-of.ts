@@ -29,6 +29,7 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
   const [first, ...rest] = recipe.regions;
   const { parent, seed, steps, stopAfter, sampler, textGuidance, imageGuidance, control, base, strength } =
     recipe;
+  const { guidanceInterval = [0, 1] as const, reuse } = recipe;
   return {
     id,
     from: parent === root ? ORIGINAL : parent,
@@ -41,6 +42,9 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
     sampler: sampler as Step["sampler"],
     textGuidance,
     imageGuidance,
+    // Said always: where a script is silent, the preset decides.
+    guidanceInterval,
+    ...(reuse === undefined ? {} : { reuse }),
     control: control as Step["control"],
     ...(base === "" ? {} : { base }),
     ...(strength === undefined ? {} : { strength }),

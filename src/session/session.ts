@@ -17,7 +17,7 @@ import type { CallOptions, EditModel } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkEdit, remarksOn } from "./check-edit.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
-import { describeMask, nodeId, type Recipe, sha256 } from "./recipe.ts";
+import { describeMask, nodeId, type Recipe, sha256, sparing } from "./recipe.ts";
 import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./relevance-map.ts";
 import { type Replay, type ReplayChanges, replay } from "./replay.ts";
 import { runEdit, unionOf } from "./run.ts";
@@ -92,6 +92,11 @@ export class Session<N extends Node = Node> {
   readonly nodes: Map<string, N> = new Map();
   /** The masks that recipes name, by their SHA-256, at the picture's own size. */
   readonly masks: Map<string, Mask> = new Map();
+  /**
+   * Maps of relevance by all that they depend on (relevance-map.ts): a node's id says what was looked at.
+   * @internal
+   */
+  readonly relevances: Map<string, Tensor> = new Map();
   /** What recipes call the model. A saved session keeps the name it was made under. */
   readonly modelFacts: Recipe["model"];
   #head: N;
@@ -187,6 +192,7 @@ export class Session<N extends Node = Node> {
       base: resolved.base,
       ...(resolved.strength === 1 ? {} : { strength: resolved.strength }),
       ...(resolved.stopAfter === resolved.steps ? {} : { stopAfter: resolved.stopAfter }),
+      ...sparing(resolved),
     };
     const known = (id: string) => {
       const node = this.nodes.get(id);

@@ -2,7 +2,7 @@
  * What the studio needs from whoever computes. Two implementations: the page itself, and `emilie serve` over HTTP. All
  * views are plain values; a change gives the new view of the whole session, so that the page never guesses.
  */
-import type { Drift, Mask, Picture } from "../../../src/web.ts";
+import type { Drift, Mask, Picture, PresetName } from "../../../src/web.ts";
 
 export interface ModelDefaults {
   readonly steps: number;
@@ -22,7 +22,8 @@ export interface ModelInfo {
   readonly cannot: string;
   /** The longer side it works at, in pixels. */
   readonly nativeSize: number;
-  readonly defaults: ModelDefaults;
+  /** What each preset stands for with this model. */
+  readonly presets: Readonly<Record<PresetName, ModelDefaults>>;
   readonly samplers: readonly string[];
   readonly controls: readonly string[];
   /** Of what has to be fetched before it runs. */
@@ -102,6 +103,8 @@ export interface SessionSummary {
 export interface EditSettings {
   readonly seed: bigint;
   readonly strength: number;
+  /** How much is computed; what is set below beats it. */
+  readonly preset?: PresetName;
   readonly steps?: number;
   readonly sampler?: string;
   readonly textGuidance?: number;
