@@ -27,7 +27,7 @@ export interface UNetShape {
  */
 export interface UNetCut {
   readonly part: "keep" | "shallow";
-  /** How many layers of the way up a shallow pass computes, from 1. Default: those of the last block. */
+  /** How many layers of the way up a shallow pass computes, from 1 (the default, as in the paper). */
   readonly layers?: number;
 }
 
@@ -79,7 +79,7 @@ export function unet(s: Scope, config: UNetConfig, shape: UNetShape, cut?: UNetC
     kernel: config.conv_in_kernel,
   });
   const skips: Value[] = [x];
-  const { part, layers: last = config.levels[0]!.layers + 1 } = cut ?? {};
+  const { part, layers: last = 1 } = cut ?? {};
   // Every layer of the way up takes a skip, so a shallow pass goes down as far as its layers have skips.
   const reach = part === "shallow" ? last : Number.POSITIVE_INFINITY;
   const down = (make: () => Value) => {

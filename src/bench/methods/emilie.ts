@@ -53,6 +53,9 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   },
 };
 
+/** As the baselines are: guidance in a part of the steps is a preset's matter, not a method's. */
+export const GUIDED_THROUGHOUT = { guidanceInterval: [0, 1] } as const;
+
 /** How the model is used: its own settings, or those that all methods are to share. */
 export function editSettings(
   model: EditModel,
@@ -78,7 +81,15 @@ function method(
       let session: Session | undefined;
       for (const [i, turn] of turns.entries()) {
         const mask = { given: turn.mask, none: undefined, auto: "auto" as const }[settings.masks as Masks];
-        const options = { steps, sampler, textGuidance, imageGuidance, control, signal };
+        const options = {
+          steps,
+          sampler,
+          textGuidance,
+          imageGuidance,
+          ...GUIDED_THROUGHOUT,
+          control,
+          signal,
+        };
         yield await metered(model, async () => {
           session ??= await openSession(model, start, { signal });
           const noise = turnSeed(settings, seed, i);
