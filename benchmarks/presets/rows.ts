@@ -62,7 +62,7 @@ export async function measure(
     for (const [name, options] of missing) {
       if (!warm) await (await session.edit("leave it as it is", { steps: 1, seed: 99 })).render();
       warm = true;
-      const [calls, shallow] = [model.calls.unet, model.calls.shallow ?? 0];
+      const [calls, shallow] = [model.calls.unet, model.calls.shallow];
       const start = performance.now();
       const node = await session.edit(instruction, { ...options, from: session.root, seed: 0 });
       const result = await node.render();
@@ -78,7 +78,7 @@ export async function measure(
           source: errors(source!, target!, changed).squared,
           outside: outside!.pixels > 0 ? outside!.squared : null,
           unetCalls: model.calls.unet - calls,
-          shallowCalls: (model.calls.shallow ?? 0) - shallow,
+          shallowCalls: model.calls.shallow - shallow,
           seconds,
         },
       ];
