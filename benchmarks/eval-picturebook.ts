@@ -1,7 +1,7 @@
 /**
  * The table of the shipped checkpoint on pictures it was never trained on, against the exact truth:
- * `npm run eval:picturebook -- [--json] [--limit N] [--steps T] [--sampler NAME] [--text-guidance s] [--image-guidance s]
- * [--gate g] [--fixed-seed]`.
+ * `npm run eval:picturebook -- [--json] [--limit N] [--preset NAME] [--steps T] [--sampler NAME] [--text-guidance s]
+ * [--image-guidance s] [--guidance-interval from,to] [--reuse n] [--gate g] [--fixed-seed]`.
  * The held-out pictures lie in benchmarks/picturebook/; the model card says how they are made.
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -38,18 +38,25 @@ const { values: flags } = parseArgs({
     json: { type: "boolean", default: false },
     limit: { type: "string" },
     model: { type: "string", default: "picturebook" },
+    preset: { type: "string" },
     steps: { type: "string" },
     sampler: { type: "string" },
     "text-guidance": { type: "string" },
     "image-guidance": { type: "string" },
     gate: { type: "string" },
+    "guidance-interval": { type: "string" },
+    reuse: { type: "string" },
     seed: { type: "string", default: "0" },
     "fixed-seed": { type: "boolean", default: false },
     only: { type: "string", default: "single,chain,noop" },
   },
 });
 const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
+const interval = flags["guidance-interval"]?.split(",").map(Number);
 const options = {
+  preset: flags.preset as SessionEditOptions["preset"],
+  guidanceInterval: interval as SessionEditOptions["guidanceInterval"],
+  reuse: number(flags.reuse),
   steps: number(flags.steps),
   sampler: flags.sampler as SessionEditOptions["sampler"],
   textGuidance: number(flags["text-guidance"]),

@@ -17,6 +17,7 @@ export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
 export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts";
 export { type EditOptions, type EditResult, edit, type Region, type StepListener } from "./method/edit.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
+export { PRESETS, type PresetName, type PresetSettings, presetOf } from "./method/presets.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
 export type { Window, WindowOption, WindowSize } from "./method/window.ts";
 export { loadModel, type WebLoadOptions } from "./models/load.web.ts";
@@ -28,6 +29,8 @@ export type {
   PredictionType,
   TextEncoding,
   UNetInput,
+  UNetOptions,
+  UNetOutput,
 } from "./models/model.ts";
 export type { MemoryMode } from "./models/session-cache.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";

@@ -2,6 +2,7 @@
 import type { Argument, Command, Option } from "commander";
 import { EXPERIMENTS } from "../bench/experiments/index.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
+import { PRESETS } from "../method/presets.ts";
 import { samplerNames } from "../samplers/index.ts";
 
 /** A file, a folder, the name of a model, or one of these words (none: a text or a number, which nobody can guess). */
@@ -40,6 +41,7 @@ const BY_NAME: Readonly<Record<string, Takes>> = {
 const BY_FLAG: Readonly<Record<string, readonly string[]>> = {
   "--control": CONTROLS,
   "--experiment": Object.keys(EXPERIMENTS),
+  "--preset": PRESETS,
   "--sampler": samplerNames,
 };
 

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { readPicture } from "../images/codec.node.ts";
 import { type EditOptions, resolveOptions } from "../method/edit.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
+import { PRESETS } from "../method/presets.ts";
 import type { LoraOption, NodeDevice } from "../models/load.node.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { EditScript } from "../session/edit-script.ts";
@@ -30,6 +31,7 @@ Examples:
   $ emilie edit photo.jpg "make the car red" --mask auto --json
   $ emilie edit photo.jpg "make the lake frozen" --mask soft:12:poly:0,300,400,280,400,420,0,420 --strength 0.7
   $ emilie edit large.jpg "make the door red" --mask box:2400,1800,300,500 --working-size own
+  $ emilie edit photo.jpg "make it winter" --preset draft
   $ emilie edit photo.jpg --script edits.yaml
   $ emilie edit photo.jpg "make it winter" --model instruct-pix2pix.safetensors --lora style.safetensors=0.8
   $ emilie edit photo.jpg "make it winter" --device auto
@@ -51,12 +53,22 @@ Every edit is saved in a session beside the pictures, from which you can go on, 
 replay), and every picture carries its recipes in its PNG text. In the JSON document, a psnr of null means that nothing differs.
 Exit codes: 0 done, 1 it did not work, 2 wrong usage, 130 stopped by Ctrl-C (what was finished is kept).`;
 
-const OWN = "(default: the checkpoint's own)";
+const OWN = "(default: the preset's)";
 
 interface Flags
   extends Pick<
     EditOptions,
-    "steps" | "sampler" | "strength" | "gate" | "textGuidance" | "imageGuidance" | "control" | "window"
+    | "preset"
+    | "steps"
+    | "sampler"
+    | "strength"
+    | "gate"
+    | "textGuidance"
+    | "imageGuidance"
+    | "guidanceInterval"
+    | "reuse"
+    | "control"
+    | "window"
   > {
   readonly mask?: readonly string[];
   readonly script?: string;
@@ -94,10 +106,21 @@ export function addEdit(program: Command, context: Context): void {
       "chooses the noise of the first edit, those after it count on; the same seed gives the same picture (default: 0)",
       values.seed,
     )
+    .option(
+      "--preset <name>",
+      `how much is computed: ${PRESETS.join(", ")}; options below beat it (default: balanced)`,
+      values.preset,
+    )
     .option("--steps <steps>", `how many steps an edit takes; more is finer and slower ${OWN}`, values.steps)
     .option("--sampler <name>", `how they are taken: ${samplerNames.join(", ")} ${OWN}`, values.sampler)
     .option("--text-guidance <s>", `how strongly the instruction pulls ${OWN}`, values.guidance)
     .option("--image-guidance <s>", `how strongly the picture holds ${OWN}`, values.guidance)
+    .option(
+      "--guidance-interval <from,to>",
+      "where guidance acts, as shares of the steps from the first on (default: the preset's)",
+      values.interval,
+    )
+    .option("--reuse <n>", "deep features are computed every n-th step (default: 1)", values.reuse)
     .option("--strength <m>", "how much of each edit is done, 0 to 1 (default: 1)", values.strength)
     .option(
       "--gate <g>",
@@ -149,7 +172,7 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
     );
     output.say(
       `${used.steps} steps of ${used.sampler}, text guidance ${used.textGuidance}, image guidance ${used.imageGuidance}, ` +
-        `${used.strength === 1 ? "" : `strength ${used.strength}, `}seed ${used.seed}${flags.script ? " (the first step)" : ""}`,
+        `${sparingWords(used)}${used.strength === 1 ? "" : `strength ${used.strength}, `}seed ${used.seed}${flags.script ? " (the first step)" : ""}`,
     );
     output.say();
     await makeFolder(flags.out);
@@ -185,6 +208,12 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
   }
 }
 
+/** What of the steps is spared, where anything is. */
+function sparingWords({ guidanceInterval: [from, to], reuse }: ReturnType<typeof resolveOptions>): string {
+  const guided = from === 0 && to === 1 ? "" : `guided from ${from} to ${to} of the way, `;
+  return `${guided}${reuse === 1 ? "" : `deep features every ${reuse} steps, `}`;
+}
+
 interface Plan {
   readonly session: StoredSession;
   readonly start: Node;
@@ -203,8 +232,11 @@ interface Edits {
 
 /** The script of --script, or one made of the instructions and their masks. */
 async function readEdits(instructions: readonly string[], flags: Flags): Promise<Edits> {
-  const { seed, steps, sampler, strength, gate, textGuidance, imageGuidance, control, window } = flags;
-  const settings = { seed, steps, sampler, strength, gate, textGuidance, imageGuidance, control, window };
+  const { preset, seed, steps, sampler, strength, gate, textGuidance, imageGuidance, control, window } =
+    flags;
+  const { guidanceInterval, reuse } = flags;
+  const pulled = { textGuidance, imageGuidance, guidanceInterval };
+  const settings = { preset, seed, steps, sampler, strength, gate, ...pulled, reuse, control, window };
   const defaults = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
   if (flags.script !== undefined) {
     if (instructions.length > 0 || flags.mask)

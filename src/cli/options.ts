@@ -1,6 +1,7 @@
 /** Values on the command line, checked before anything is loaded; a wrong one names what is allowed. */
 import { InvalidArgumentError } from "commander";
 import { CONTROLS, type Control } from "../method/gradient-control.ts";
+import { PRESETS, type PresetName } from "../method/presets.ts";
 import type { WindowOption } from "../method/window.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { SamplerName } from "../samplers/types.ts";
@@ -41,6 +42,17 @@ export const guidance = decimal(0, 100);
 export const strength = decimal(0, 1);
 export const gate = decimal(0, 100);
 export const sampler: (text: string) => SamplerName = oneOf(samplerNames);
+export const preset: (text: string) => PresetName = oneOf(PRESETS);
+export const reuse = wholeNumber(1, 1000);
+
+/** "0.2,0.7" */
+export function interval(text: string): [number, number] {
+  const [from = Number.NaN, to = Number.NaN, ...rest] = text.split(",").map((part) => decimal(0, 1)(part));
+  if (!(from <= to) || rest.length > 0) {
+    throw new InvalidArgumentError("Expected two numbers from 0 to 1, the smaller first, as in 0,0.7.");
+  }
+  return [from, to];
+}
 export const control: (text: string) => Control = oneOf(CONTROLS);
 
 /** "auto", "off", MARGIN or MARGIN:LEAST, in latent pixels. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { compareInsideOutside } from "../images/difference.ts";
 import { maskFromBox } from "../images/mask.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
+import { PRESETS } from "../method/presets.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { FileEditOptions, FileNode } from "../session/file-node.node.ts";
 import { type Answer, differenceData, nodeData, sayDifference, sessionInput, type Tool } from "./tool.ts";
@@ -37,7 +38,11 @@ const settings = {
     .describe(
       "Another seed gives another attempt at the same edit. Default: 0 for the first edit, 1 for the second, and so on.",
     ),
-  steps: z.int().min(1).max(1000).optional().describe("More is finer and slower. Default: the model's own."),
+  preset: z
+    .enum(PRESETS)
+    .optional()
+    .describe("How much is computed: draft to look, balanced (the default), best to keep."),
+  steps: z.int().min(1).max(1000).optional().describe("More is finer and slower. Default: the preset's."),
   sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
   textGuidance: z.number().min(0).max(100).optional().describe("How strongly the instruction pulls."),
   imageGuidance: z.number().min(0).max(100).optional().describe("How strongly the picture holds."),

@@ -5,20 +5,15 @@
  */
 import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../models/model.ts";
-import {
-  createSchedule,
-  defaultSampler,
-  type SamplerName,
-  type StepEvent,
-  samplers,
-} from "../samplers/index.ts";
+import { createSchedule, type SamplerName, type StepEvent, samplers } from "../samplers/index.ts";
 import { createNoise } from "../tensor/noise.ts";
 import { blend } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { moved } from "./gate.ts";
 import { CONTROLS, type Control, controlled, endsOnSource, masksDirection } from "./gradient-control.ts";
-import { guided } from "./guidance.ts";
+import { guided, guidesWithin } from "./guidance.ts";
 import { nextCondition, toScaled } from "./latent-iteration.ts";
+import { checkPreset, type PresetName, presetOf } from "./presets.ts";
 import { crop, paste, resolveWindow, type WindowOption, windowOf } from "./window.ts";
 
 /** An instruction with a place and a strength of its own; several of them make one edit in one pass. */
@@ -33,16 +28,32 @@ export interface Region {
 
 /** How an edit is computed. Defaults are the checkpoint's own where it states them. */
 export interface EditOptions {
+  /**
+   * How much is computed: "draft" to look, "balanced" (the default), "best" to keep. It stands for the options that
+   * {@link presetOf} gives for the checkpoint; one that is given as well beats it.
+   */
+  readonly preset?: PresetName;
   /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default 0. */
   readonly seed?: number | bigint;
-  /** UNet steps. Default: the checkpoint's own, else 20. */
+  /** UNet steps. Default: the preset's. */
   readonly steps?: number;
-  /** Default: the one that the checkpoint's scheduler_config.json means. */
+  /** Default: the preset's. */
   readonly sampler?: SamplerName;
   /** s_T. Default: the checkpoint's own, else 7.5. */
   readonly textGuidance?: number;
   /** s_I. Default: the checkpoint's own, else 1.5. */
   readonly imageGuidance?: number;
+  /**
+   * Where in the schedule guidance acts, as shares of it: 0 is its noisy end, 1 its clean one, and a step is guided where its
+   * middle, (i + ½) / steps, lies in [from, to] (limited-interval guidance, arXiv 2404.07724). Elsewhere s_T = s_I = 1: the
+   * conditional term alone, one UNet call in the place of three. Default: the preset's, [0, 1] where it has none.
+   */
+  readonly guidanceInterval?: readonly [from: number, to: number];
+  /**
+   * Deep UNet features are computed at every so many-th step and reused at those between, for each guidance term its own
+   * (DeepCache, arXiv 2312.00858). From 1, the default, which reuses nothing.
+   */
+  readonly reuse?: number;
   /** How a mask acts. Default "anchored". */
   readonly control?: Control;
   /**
@@ -88,9 +99,8 @@ export interface EditResult {
 
 const DEFAULTS = {
   seed: 0,
-  steps: 20,
-  textGuidance: 7.5,
-  imageGuidance: 1.5,
+  guidanceInterval: [0, 1] as readonly [number, number],
+  reuse: 1,
   control: "anchored",
   strength: 1,
   gate: 0,
@@ -99,17 +109,15 @@ const DEFAULTS = {
 } as const;
 
 /** All options of an edit with the checkpoint's defaults filled in and checked: what a recipe records. */
-export function resolveOptions(model: EditModel, options: EditOptions = {}) {
-  const resolved = {
-    sampler: defaultSampler(model.schedulerConfig),
-    ...DEFAULTS,
-    ...model.defaults,
-    ...defined(options),
-  };
+export function resolveOptions(model: EditModel, { preset = "balanced", ...options }: EditOptions = {}) {
+  checkPreset(preset);
+  const resolved = { ...DEFAULTS, ...presetOf(model, preset), ...defined(options) };
   const {
     steps,
     textGuidance,
     imageGuidance,
+    guidanceInterval,
+    reuse,
     control,
     strength,
     gate,
@@ -132,6 +140,17 @@ export function resolveOptions(model: EditModel, options: EditOptions = {}) {
   );
   expect(Number.isFinite(textGuidance), "the text guidance must be a finite number", textGuidance);
   expect(Number.isFinite(imageGuidance), "the image guidance must be a finite number", imageGuidance);
+  const [from, to] = guidanceInterval;
+  expect(
+    guidanceInterval.length === 2 && from >= 0 && from <= to && to <= 1,
+    "the guidance interval must be two numbers, 0 ≤ from ≤ to ≤ 1",
+    guidanceInterval,
+  );
+  expect(
+    Number.isInteger(reuse) && reuse >= 1 && reuse <= 1000,
+    "reuse must be a whole number from 1 to 1000",
+    reuse,
+  );
   expect(CONTROLS.includes(control as Control), `the control must be one of ${CONTROLS.join(", ")}`, control);
   expect(strength >= 0 && strength <= 1, "the strength must be a number from 0 to 1", strength);
   expect(gate >= 0 && Number.isFinite(gate), "the gate must be a number from 0 up", gate);
@@ -206,7 +225,7 @@ export async function edit(
   const resolved = resolveOptions(model, options);
   const { seed, steps, sampler, textGuidance, imageGuidance, control, strength, base, signal, onStep } =
     resolved;
-  const { stopAfter = steps, gate } = resolved;
+  const { guidanceInterval, reuse, gate, stopAfter = steps } = resolved;
   if (regions.length === 0)
     throw new EmilieError("option.invalid", "an edit needs at least one instruction, got none");
   const open = checkRegions(regions, parent);
@@ -238,6 +257,7 @@ export async function edit(
   const directions = active.map((r, i) => ({
     text: texts[i]!,
     weight: pull * (r.weight ?? textGuidance),
+    unguided: pull,
     mask: local ? r.mask : undefined,
   }));
   const guide = guided({
@@ -248,6 +268,8 @@ export async function edit(
     directions,
     imageGuidance,
     signal,
+    guides: guidesWithin(guidanceInterval, schedule.levels.length),
+    reuse,
   });
 
   // Gradient control, where there is anything to keep.

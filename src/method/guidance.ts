@@ -6,8 +6,11 @@
  *
  * The UNet's raw output (ε or v) is linear in x̂₀ at a fixed level, so the sum is taken there. A term whose weight makes it
  * vanish is not computed.
+ *
+ * Two ways to compute less, both off by default: guidance in a part of the steps alone (Kynkäänniemi et al., arXiv
+ * 2404.07724), and deep features that neighbouring steps share (DeepCache, arXiv 2312.00858).
  */
-import type { EditModel, TextEncoding, UNetInput } from "../models/model.ts";
+import type { EditModel, TextEncoding, UNetInput, UNetOutput } from "../models/model.ts";
 import { modelInput, toDenoised } from "../samplers/denoiser.ts";
 import type { Denoise } from "../samplers/types.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
@@ -17,6 +20,8 @@ export interface Direction {
   readonly text: TextEncoding;
   /** s_r; negative pushes away from the text. */
   readonly weight: number;
+  /** In the place of a positive weight where a step is not guided. Default 1. */
+  readonly unguided?: number;
   /** m_r [1, h, w]; absent: everywhere. */
   readonly mask?: Tensor;
 }
@@ -33,6 +38,18 @@ export interface Guidance {
   /** s_I */
   readonly imageGuidance: number;
   readonly signal?: AbortSignal;
+  /** Whether a step is guided; others have s_I = 1 and the directions' weights at 1. Absent: every step is. */
+  readonly guides?: (step: number) => boolean;
+  /** Each term's deep features serve so many steps: computed at one, reused at those after it. Default 1. */
+  readonly reuse?: number;
+}
+
+/** Whether a step is guided: its middle, as a share of the schedule (0 its noisy end, 1 its clean one), lies in the interval. */
+export function guidesWithin(
+  [from, to]: readonly [number, number],
+  steps: number,
+): (step: number) => boolean {
+  return (step) => from <= (step + 0.5) / steps && (step + 0.5) / steps <= to;
 }
 
 /** One UNet term with its weight: a number, or a number for each latent pixel. */
@@ -54,18 +71,26 @@ function totalWeight(directions: readonly Direction[], pixels: number): number |
   return map;
 }
 
+/** What the UNet is told in each term: every direction's text, the base, nothing at all. */
+function inputsOf({ c, nullText, baseText, directions }: Guidance): Term["input"][] {
+  const told = [...directions.map(({ text }) => ({ c, text })), { c, text: baseText }];
+  return [...told, { c: zeros(c.shape), text: nullText }];
+}
+
 /** The terms of ε̂ that have any weight. */
-function termsOf({ c, nullText, baseText, directions, imageGuidance }: Guidance): Term[] {
+function termsOf({ c, directions, imageGuidance }: Guidance, inputs: readonly Term["input"][]): Term[] {
   const pixels = c.shape[1]! * c.shape[2]!;
   const text = totalWeight(directions, pixels);
   const base = typeof text === "number" ? imageGuidance - text : text.map((w) => imageGuidance - w);
-  const terms: Term[] = directions.map(({ text, weight, mask }) => ({
-    input: { c, text },
-    weight: mask ? mask.data.map((m) => weight * m) : weight,
-  }));
-  terms.push({ input: { c, text: baseText }, weight: base });
-  terms.push({ input: { c: zeros(c.shape), text: nullText }, weight: 1 - imageGuidance });
-  return terms.filter((term) => !vanishes(term.weight));
+  const own = directions.map(({ weight, mask }) => (mask ? mask.data.map((m) => weight * m) : weight));
+  const weights = [...own, base, 1 - imageGuidance];
+  return inputs.map((input, k) => ({ input, weight: weights[k]! })).filter(({ weight }) => !vanishes(weight));
+}
+
+/** The same without guidance: s_I = 1, and s_r = 1 where it is positive; nothing is pushed away from. */
+function withoutGuidance(guidance: Guidance): Guidance {
+  const directions = guidance.directions.map((d) => ({ ...d, weight: d.weight > 0 ? (d.unguided ?? 1) : 0 }));
+  return { ...guidance, directions, imageGuidance: 1 };
 }
 
 /** Σ weight·output over the terms, rounded to float32 once. */
@@ -82,14 +107,36 @@ function weightedSum(terms: readonly Term[], outputs: readonly Tensor[]): Tensor
   return { data: Float32Array.from(sum), shape };
 }
 
-/** The guided model as a denoiser: x at a level → x̂₀. */
+/** The UNet at a step's terms, which are known by their inputs. */
+type Call = (z: Tensor, terms: readonly Term[], timestep: number, step: number) => Promise<UNetOutput[]>;
+
+/** Deep features are kept for each term, since each sees another c or text, and computed again after `reuse` steps. */
+function reusing({ model, signal, reuse = 1 }: Guidance): Call {
+  const kept = new Map<Term["input"], { readonly deep?: Tensor; readonly step: number }>();
+  return async (z, terms, timestep, step) => {
+    const inputs = terms.map(({ input }) => {
+      const known = kept.get(input);
+      const near = known && step > known.step && step < known.step + reuse;
+      return { z, ...input, ...(near ? { deep: known.deep } : {}) };
+    });
+    const outputs = await model.unet(inputs, timestep, reuse > 1 ? { signal, deep: true } : { signal });
+    terms.forEach(({ input }, k) => {
+      const { deep } = outputs[k]!;
+      if (deep) kept.set(input, { deep, step });
+    });
+    return outputs;
+  };
+}
+
+/** The guided model as a denoiser: x at a level → x̂₀. One is made for each run of a sampler. */
 export function guided(guidance: Guidance): Denoise {
-  const { model, signal } = guidance;
-  const terms = termsOf(guidance);
-  return async (x, level) => {
-    const z = modelInput(x, level);
-    const inputs = terms.map(({ input }) => ({ z, ...input }));
-    const outputs = await model.unet(inputs, level.t, { signal });
+  const { model, guides } = guidance;
+  const inputs = inputsOf(guidance);
+  const [inside, outside] = [guidance, withoutGuidance(guidance)].map((g) => termsOf(g, inputs));
+  const call = reusing(guidance);
+  return async (x, level, step) => {
+    const terms = !guides || guides(step) ? inside! : outside!;
+    const outputs = await call(modelInput(x, level), terms, level.t, step);
     return toDenoised(weightedSum(terms, outputs), x, level, model.predictionType);
   };
 }

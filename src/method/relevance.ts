@@ -71,7 +71,7 @@ export async function relevance(
   instruction: string,
   schedule: Schedule,
   noise: NoiseSource,
-  { level = 0.7, draws = 4, threshold = 0.25, base = "", signal }: RelevanceOptions = {},
+  { level = 0.7, draws = 4, threshold, base = "", signal }: RelevanceOptions = {},
 ): Promise<Relevance> {
   const [, h, w] = c.shape as [number, number, number];
   const [text, baseText] = await Promise.all([
@@ -99,5 +99,10 @@ export async function relevance(
       sum.data[i % (h * w)]! += Math.abs(towards!.data[i]! - stay!.data[i]!);
   }
   const map = { data: smooth(normalise(sum.data), h, w), shape: [1, h, w] };
-  return { map, mask: { data: map.data.map((v) => (v >= threshold ? 1 : 0)), shape: map.shape } };
+  return { map, mask: above(map, threshold) };
+}
+
+/** 1 where the map reaches the threshold (default 0.25), 0 elsewhere. */
+export function above({ data, shape }: Tensor, threshold = 0.25): Tensor {
+  return { data: data.map((v) => (v >= threshold ? 1 : 0)), shape };
 }

@@ -23,12 +23,26 @@ export interface UNetInput {
   readonly c: Tensor;
   /** What the UNet is told. */
   readonly text: TextEncoding;
+  /** UNetOutput.deep of an earlier, near timestep with the same c and text: only the rest of the UNet is computed. */
+  readonly deep?: Tensor;
+}
+
+/** The UNet's raw output [latentChannels, h, w], and where it was asked for what a neighbouring timestep may reuse. */
+export interface UNetOutput extends Tensor {
+  /** The deep features [channels, h, w] (DeepCache, arXiv 2312.00858), for UNetInput.deep. */
+  readonly deep?: Tensor;
 }
 
 /** What every call of a network takes. */
 export interface CallOptions {
   /** Stops before the network runs, with code "aborted". */
   readonly signal?: AbortSignal;
+}
+
+/** What a call of the UNet takes. */
+export interface UNetOptions extends CallOptions {
+  /** Whether the outputs come with their deep features, where these are computed. Default false. */
+  readonly deep?: boolean;
 }
 
 /**
@@ -76,11 +90,17 @@ export interface EditModel {
   /** How many tokens a text has, and how many the text encoder reads; what is beyond them has no effect. */
   countTokens(text: string): { readonly tokens: number; readonly limit: number };
   /** The raw UNet output for each input at one timestep. Inputs run one after the other or batched, as the device likes. */
-  unet(inputs: readonly UNetInput[], timestep: number, options?: CallOptions): Promise<Tensor[]>;
+  unet(inputs: readonly UNetInput[], timestep: number, options?: UNetOptions): Promise<UNetOutput[]>;
   /** Where the networks run ("cpu", "wasm", "webgpu", "cuda"), as of the last that ran; undefined before the first. */
   readonly device?: Device;
-  /** How often each network ran, for tests of the invariants and for cost tables. */
-  readonly calls: Readonly<{ encodeImage: number; decodeLatent: number; encodeText: number; unet: number }>;
+  /** How often each network ran, for tests of the invariants and for cost tables; `shallow` of the UNet's runs reused deep features. */
+  readonly calls: Readonly<{
+    encodeImage: number;
+    decodeLatent: number;
+    encodeText: number;
+    unet: number;
+    shallow: number;
+  }>;
   /** Frees the sessions and the worker. Further calls reject with code "disposed". */
   dispose(): Promise<void>;
 }

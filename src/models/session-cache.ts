@@ -72,9 +72,11 @@ export class SessionCache {
   async #makeRoom({ name, hot }: Network): Promise<void> {
     const keys = [...this.#sessions.keys()];
     const same = keys.filter((key) => key.startsWith(`${name}@`));
+    // The two parts of a UNet take turns at every step: they stay together.
+    const [own] = name.split("/");
     const old =
       this.#memory === "low"
-        ? keys
+        ? keys.filter((key) => same.includes(key) || key.split(/[/@]/)[0] !== own)
         : same.slice(0, Math.max(0, same.length + 1 - (hot ? SIZES.hot : SIZES.other)));
     for (const key of old) {
       const session = this.#sessions.get(key)!;

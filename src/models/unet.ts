@@ -21,6 +21,16 @@ export interface UNetShape {
   readonly factor?: number;
 }
 
+/**
+ * The UNet in two parts (DeepCache, arXiv 2312.00858): what enters the last layers of the way up changes little between
+ * neighbouring steps. "keep" computes all and gives it out; "shallow" is handed it, and computes the rest alone.
+ */
+export interface UNetCut {
+  readonly part: "keep" | "shallow";
+  /** How many layers of the way up a shallow pass computes, from 1 (the default, as in the paper). */
+  readonly layers?: number;
+}
+
 /** What every block needs besides its picture. */
 interface Context {
   readonly config: UNetConfig;
@@ -29,6 +39,7 @@ interface Context {
 }
 
 /**
+ * With a cut, the output or the input "deep" as well, [1, channels, h, w] (see UNetCut).
  * Inputs: z and c, [1, channels, h, w] each, which are concatenated (c is left out where in_channels says so);
  * timestep [1, 1]; text [tokens, d]; pooled [1, p] where the configuration has added conditioning. Output: noise [1, out_channels, h, w]
  * (ε̂, v̂ or x̂₀, as the checkpoint was trained).
@@ -38,16 +49,18 @@ export function buildUNet(
   weights: PlacedWeights,
   shape: UNetShape,
   dialect?: Dialect,
+  cut?: UNetCut,
 ): Graph {
   const g = new Graph("unet", dialect);
   const s = new Scope(g, new WeightReader(weights));
-  g.output("noise", unet(s, config, shape));
-  s.reader.finish();
+  g.output("noise", unet(s, config, shape, cut));
+  // A shallow pass leaves most tensors alone.
+  if (cut?.part !== "shallow") s.reader.finish();
   return g;
 }
 
 /** Adds the UNet to a graph, with its inputs. */
-export function unet(s: Scope, config: UNetConfig, shape: UNetShape): Value {
+export function unet(s: Scope, config: UNetConfig, shape: UNetShape, cut?: UNetCut): Value {
   const { height, width, tokens } = shape;
   const g = s.graph;
   const latent = config.out_channels;
@@ -66,26 +79,38 @@ export function unet(s: Scope, config: UNetConfig, shape: UNetShape): Value {
     kernel: config.conv_in_kernel,
   });
   const skips: Value[] = [x];
+  const { part, layers: last = 1 } = cut ?? {};
+  // Every layer of the way up takes a skip, so a shallow pass goes down as far as its layers have skips.
+  const reach = part === "shallow" ? last : Number.POSITIVE_INFINITY;
+  const down = (make: () => Value) => {
+    if (skips.length >= reach) return;
+    x = make();
+    skips.push(x);
+  };
   config.levels.forEach((level, i) => {
     const b = s.at("down_blocks", i);
-    for (let j = 0; j < level.layers; j++) {
-      x = layer(b, x, j, level, level.attendsDown, context);
-      skips.push(x);
-    }
+    for (let j = 0; j < level.layers; j++) down(() => layer(b, x, j, level, level.attendsDown, context));
     if (i < config.levels.length - 1) {
-      x = downsample(b.at("downsamplers", 0), x, config.downsample_padding);
-      skips.push(x);
+      down(() => downsample(b.at("downsamplers", 0), x, config.downsample_padding));
     }
   });
-  x = middle(s.at("mid_block"), x, context);
+  if (part !== "shallow") x = middle(s.at("mid_block"), x, context);
+  let left = config.levels.reduce((sum, level) => sum + level.layers + 1, 0);
+  let channels = config.levels.at(-1)!.channels;
   [...config.levels].reverse().forEach((level, i) => {
     const b = s.at("up_blocks", i);
-    for (let j = 0; j <= level.layers; j++) {
-      x = layer(b, concat(b, [x, skips.pop()!], 1), j, level, level.attendsUp, context);
+    for (let j = 0; j <= level.layers; j++, left--) {
+      const entering = channels;
+      channels = level.channels;
+      if (left > reach) continue;
+      const skip = skips.pop()!;
+      if (left === last && part === "keep") g.output("deep", x);
+      if (left === last && part === "shallow") x = g.input("deep", [1, entering, ...skip.shape.slice(2)]);
+      x = layer(b, concat(b, [x, skip], 1), j, level, level.attendsUp, context);
     }
     const next = skips.at(-1);
     // A side that is no multiple of the stride was rounded up on the way down: go to the skip's size, not to twice ours.
-    if (next) x = upsample(b.at("upsamplers", 0), x, [next.shape[2]!, next.shape[3]!]);
+    if (next && left < reach) x = upsample(b.at("upsamplers", 0), x, [next.shape[2]!, next.shape[3]!]);
   });
   x = silu(s, groupNorm(s.at("conv_norm_out"), x, config.norm_num_groups, config.norm_eps));
   return conv2d(s.at("conv_out"), x, latent, { kernel: config.conv_out_kernel });

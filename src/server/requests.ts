@@ -72,17 +72,20 @@ export async function relevanceWork(
 }
 
 function settingsOf(request: ReplayRequest): WorkSettings {
-  const { seed, steps, sampler, textGuidance, imageGuidance, control, strength, gate, base, window } =
-    request;
+  const { seed, preset, steps, sampler, textGuidance, imageGuidance, control, strength, base } = request;
+  const { guidanceInterval, reuse, gate, window } = request;
   if (seed !== undefined && BigInt(seed) >= 2n ** 64n - 16n) {
     throw new EmilieError("option.invalid", `the seed must be a whole number below 2⁶⁴ − 16, got ${seed}`);
   }
   const all = {
     seed: seed?.toString(),
+    preset,
     steps,
     sampler,
     textGuidance,
     imageGuidance,
+    guidanceInterval,
+    reuse,
     control,
     strength,
     gate,

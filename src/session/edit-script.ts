@@ -1,9 +1,12 @@
 /** What an edit script is made of, as types; script.ts checks values against them. */
 import type { Control } from "../method/gradient-control.ts";
+import type { PresetName } from "../method/presets.ts";
 import type { SamplerName } from "../samplers/index.ts";
 
 /** How a step is done; what is left out is the script's default, then the checkpoint's own. */
 export interface EditScriptSettings {
+  /** How much is computed; the settings beside it beat it. */
+  preset?: PresetName | undefined;
   /** Chooses the noise: a whole number from 0 to 2⁶⁴ − 1; as a string where it is larger than 2⁵³ − 1. */
   seed?: number | string | undefined;
   /** Denoising steps, 1 to 1000. */
@@ -20,6 +23,10 @@ export interface EditScriptSettings {
   textGuidance?: number | undefined;
   /** s_I, how strongly the picture holds. */
   imageGuidance?: number | undefined;
+  /** Where in the schedule guidance acts, as shares of it from its noisy end. */
+  guidanceInterval?: readonly [number, number] | undefined;
+  /** For how many steps deep UNet features serve. */
+  reuse?: number | undefined;
   /** How a mask acts. */
   control?: Control | undefined;
   /** What the model is told in place of the empty text. */

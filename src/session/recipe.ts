@@ -49,6 +49,10 @@ export interface Recipe {
   readonly workingSize?: number;
   /** Where the edit was ended before its last step: how many it took. */
   readonly stopAfter?: number;
+  /** Where in the schedule guidance acts; absent where it does everywhere ([0, 1]). */
+  readonly guidanceInterval?: readonly [from: number, to: number];
+  /** For how many steps deep UNet features serve; absent at 1. */
+  readonly reuse?: number;
 }
 
 /** SHA-256 as lower-case hex. */
@@ -73,8 +77,20 @@ export async function nodeId(recipe: Recipe): Promise<string> {
   return (await sha256(JSON.stringify(recipe))).slice(0, 12);
 }
 
+/** What a recipe records of how computing was spared; nothing where it was not, as in recipes from before it could be. */
+export function sparing({
+  guidanceInterval,
+  reuse,
+}: Required<Pick<EditOptions, "guidanceInterval" | "reuse">>): Pick<Recipe, "guidanceInterval" | "reuse"> {
+  const [from, to] = guidanceInterval;
+  return {
+    ...(from === 0 && to === 1 ? {} : { guidanceInterval: [from, to] }),
+    ...(reuse === 1 ? {} : { reuse }),
+  };
+}
+
 /** What a recipe records of an edit's settings. */
-export type RecipeSettings = Required<Omit<EditOptions, "signal" | "onStep" | "stopAfter">> &
+export type RecipeSettings = Required<Omit<EditOptions, "preset" | "signal" | "onStep" | "stopAfter">> &
   Pick<EditOptions, "stopAfter">;
 
 /** The settings of a recipe, as the method takes them; resolveOptions checks the names. */
@@ -92,6 +108,8 @@ export function settingsOf(recipe: Recipe): RecipeSettings {
     gate: recipe.gate ?? 0,
     window: recipe.window ?? "off",
     stopAfter,
+    guidanceInterval: recipe.guidanceInterval ?? [0, 1],
+    reuse: recipe.reuse ?? 1,
   };
 }
 

@@ -1,7 +1,7 @@
 /** Where the model thinks that an instruction belongs (method/relevance.ts), in the picture's own pixels. */
 import type { Mask } from "../images/mask.ts";
 import { resolveOptions } from "../method/edit.ts";
-import { type RelevanceOptions, relevance } from "../method/relevance.ts";
+import { above, type RelevanceOptions, relevance } from "../method/relevance.ts";
 import { createSchedule } from "../samplers/index.ts";
 import { createNoise } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -30,13 +30,33 @@ export async function relevanceMap(
   instruction: string,
   options: RelevanceMapOptions = {},
 ): Promise<RelevanceMap> {
-  const { from = session.head, seed = 0, ...rest } = options;
-  const { model } = session;
+  const { from = session.head, seed = 0, threshold, ...rest } = options;
+  const { level, draws, base } = rest;
+  const key = JSON.stringify([from.id, instruction, String(seed), level, draws, base]);
+  const { relevances } = session;
+  const map = relevances.get(key) ?? (await compute(session, instruction, from, seed, rest));
+  // The one used longest ago goes first.
+  relevances.delete(key);
+  relevances.set(key, map);
+  if (relevances.size > KEPT_MAPS) relevances.delete(relevances.keys().next().value!);
+  return { map: inPixels(map, session), mask: inPixels(above(map, threshold), session) };
+}
+
+/** A map is as large as one channel of a latent: 16 kB at 512 px. The threshold is no part of it. */
+const KEPT_MAPS = 64;
+
+async function compute(
+  { model, large }: Session,
+  instruction: string,
+  from: Node,
+  seed: number | bigint,
+  options: RelevanceOptions,
+): Promise<Tensor> {
   const { steps, sampler } = resolveOptions(model);
   const schedule = createSchedule(model.schedulerConfig, { sampler, steps: Math.max(steps, 20) });
-  const c = session.large ? await session.large.overview(await from.render(rest), rest) : from.latent;
-  const found = await relevance(model, c, instruction, schedule, createNoise(seed), rest);
-  return { map: inPixels(found.map, session), mask: inPixels(found.mask, session) };
+  const noise = createNoise(seed);
+  const c = large ? await large.overview(await from.render(options), options) : from.latent;
+  return (await relevance(model, c, instruction, schedule, noise, options)).map;
 }
 
 function inPixels(mask: Tensor, { original: { width, height } }: Session): Mask {

@@ -1,5 +1,7 @@
 /** An earlier step, changed, and what follows it made again on a branch of its own. */
 import { EmilieError } from "../errors.ts";
+import { resolveOptions } from "../method/edit.ts";
+import type { PresetName } from "../method/presets.ts";
 import { type Recipe, regionsOf, settingsOf } from "./recipe.ts";
 import type { Session, SessionEditOptions } from "./session.ts";
 import type { Node } from "./tree-node.ts";
@@ -55,12 +57,21 @@ export function editAgain<N extends Node>(
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   return session.edit(instruction ?? first!.instruction, {
     ...settingsOf(recipe),
+    ...(changes.preset === undefined ? {} : decidedBy(changes.preset, session)),
     regions: rest,
     // A step that was ended early is done whole again where its steps change.
-    ...(given.steps === undefined ? {} : { stopAfter: undefined }),
+    ...(given.steps === undefined && changes.preset === undefined ? {} : { stopAfter: undefined }),
     ...given,
     mask: mask === null ? undefined : (mask ?? first!.mask),
     from,
     ...options,
   });
+}
+
+/** What a preset stands for takes the place of what the recipe says: its own settings would beat the preset. */
+function decidedBy(preset: PresetName, { model }: Session) {
+  const { steps, sampler, textGuidance, imageGuidance, guidanceInterval, reuse } = resolveOptions(model, {
+    preset,
+  });
+  return { steps, sampler, textGuidance, imageGuidance, guidanceInterval, reuse };
 }

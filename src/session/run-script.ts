@@ -17,6 +17,7 @@ export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "instruction
   readonly options: Pick<
     SessionEditOptions,
     | "regions"
+    | "preset"
     | "seed"
     | "steps"
     | "stopAfter"
@@ -25,6 +26,8 @@ export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "instruction
     | "gate"
     | "textGuidance"
     | "imageGuidance"
+    | "guidanceInterval"
+    | "reuse"
     | "control"
     | "base"
     | "window"

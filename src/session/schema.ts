@@ -10,11 +10,21 @@ import type { Recipe } from "./recipe.ts";
 
 export const FORMAT = "emilie-session";
 /**
- * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows
- * and working sizes.
+ * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows,
+ * working sizes, gates, and recipes that spare computing.
  */
 export const VERSION = 3;
 const VERSIONS = [1, 2, VERSION] as const;
+/** Which version a recipe's optional keys came with. */
+const SINCE = {
+  strength: 2,
+  stopAfter: 2,
+  gate: 3,
+  window: 3,
+  workingSize: 3,
+  guidanceInterval: 3,
+  reuse: 3,
+} as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
 
@@ -50,6 +60,11 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   gate: z.number().positive().optional(),
   window: z.strictObject({ margin: count, least: z.int().min(1) }).optional(),
   workingSize: side.optional(),
+  guidanceInterval: z
+    .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
+    .readonly()
+    .optional(),
+  reuse: z.int().min(2).max(1000).optional(),
   stopAfter: z.int().min(1).max(999).optional(),
 });
 
@@ -128,25 +143,26 @@ export function parseManifest(json: string, path: string): Manifest {
   if (!VERSIONS.some((version) => version === head.data.version)) {
     throw new EmilieError(
       "session.version",
-      `${path} is a session of format version ${head.data.version}; this emilie reads versions ${VERSIONS.join(", ")}. ` +
+      `${path} is a session of format version ${head.data.version}; this emilie reads versions 1 to ${VERSION}. ` +
         `Open it with ${head.data.version > VERSION ? "a newer" : "an older"} emilie.`,
     );
   }
   const result = manifestSchema.safeParse(value);
   if (result.success) {
     const { version, nodes } = result.data;
-    const older = result.data.workingSize === undefined || version >= 3;
-    if (older && nodes.every((node) => sinceVersion(node) <= version)) return result.data;
-    throw malformed(path, `it says version ${version}, but has what only a later version has`);
+    const { workingSize } = result.data;
+    const placed = workingSize !== undefined || nodes.some(({ window }) => window !== undefined);
+    const later =
+      placed && version < 3
+        ? "workingSize"
+        : (Object.keys(SINCE) as (keyof typeof SINCE)[]).find(
+            (key) => SINCE[key] > version && nodes.some(({ recipe }) => recipe?.[key] !== undefined),
+          );
+    if (!later) return result.data;
+    throw malformed(path, `it says version ${version}, which has no "${later}"`);
   }
   const issue = result.error.issues[0]!;
   throw malformed(path, `${issue.path.join(".") || "the whole"}: ${issue.message}`);
-}
-
-/** The first version that has everything in a node. */
-function sinceVersion({ recipe, window }: StoredNode): number {
-  if (window ?? recipe?.window ?? recipe?.workingSize) return 3;
-  return (recipe?.strength ?? recipe?.stopAfter) === undefined ? 1 : 2;
 }
 
 export function malformed(path: string, what: string, cause?: unknown): EmilieError {

@@ -29,7 +29,7 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
   const [first, ...rest] = recipe.regions;
   const { parent, seed, steps, stopAfter, sampler, textGuidance, imageGuidance, control, base, strength } =
     recipe;
-  const { gate = 0 } = recipe;
+  const { gate = 0, guidanceInterval = [0, 1] as const, reuse } = recipe;
   // Above the native size windows are the default.
   const window = recipe.window ?? (recipe.workingSize === undefined ? undefined : "off");
   return {
@@ -44,6 +44,9 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
     sampler: sampler as Step["sampler"],
     textGuidance,
     imageGuidance,
+    // Said always: where a script is silent, the preset decides.
+    guidanceInterval,
+    ...(reuse === undefined ? {} : { reuse }),
     control: control as Step["control"],
     gate,
     ...(base === "" ? {} : { base }),

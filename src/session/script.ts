@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
+import { PRESETS } from "../method/presets.ts";
 import { samplerNames } from "../samplers/index.ts";
 import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
 import type { EditScript } from "./edit-script.ts";
@@ -24,7 +25,13 @@ const MASK =
   "box:x,y,width,height, ellipse:x,y,rx,ry, poly:x1,y1,x2,y2,… (pixels of the picture), or the name of a picture file, white = " +
   "edit; before it alpha:, invert: or soft:PX:.";
 
+const share = z.number().min(0).max(1);
 const settings = {
+  preset: z
+    .enum(PRESETS)
+    .describe(
+      "How much is computed: draft to look, balanced (the default), best to keep. Settings beside it beat it.",
+    ),
   seed: z
     .union([z.int().min(0), z.string().regex(/^\d{1,20}$/, "expected a whole number")])
     .describe(
@@ -50,6 +57,14 @@ const settings = {
     ),
   textGuidance: z.number().describe("How strongly the instruction pulls."),
   imageGuidance: z.number().describe("How strongly the picture holds."),
+  guidanceInterval: z
+    .tuple([share, share])
+    .describe("Where guidance acts, as shares of the schedule: 0 is its noisy end, 1 its clean one."),
+  reuse: z
+    .int()
+    .min(1)
+    .max(1000)
+    .describe("Deep UNet features are computed at every so many-th step. Default: 1, at each."),
   control: z.enum(CONTROLS).describe("How a mask acts."),
   base: z.string().max(MAX_INSTRUCTION_LENGTH).describe("What the model is told in place of the empty text."),
   window: z

@@ -20,7 +20,7 @@ import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.t
 import { type LargePicture, largePicture } from "./large.ts";
 import { encodeOriginal, type OpenOptions, workingSide } from "./original.ts";
 import { Pictures } from "./pictures.ts";
-import { describeMask, nodeId, type Recipe } from "./recipe.ts";
+import { describeMask, nodeId, type Recipe, sparing } from "./recipe.ts";
 import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./relevance-map.ts";
 import { type Replay, type ReplayChanges, replay } from "./replay.ts";
 import { type PlacedRegion, runEdit, unionOf } from "./run.ts";
@@ -78,6 +78,11 @@ export class Session<N extends Node = Node> {
   readonly nodes: Map<string, N> = new Map();
   /** The masks that recipes name, by their SHA-256, at the picture's own size. */
   readonly masks: Map<string, Mask> = new Map();
+  /**
+   * Maps of relevance by all that they depend on (relevance-map.ts): a node's id says what was looked at.
+   * @internal
+   */
+  readonly relevances: Map<string, Tensor> = new Map();
   /** What recipes call the model. A saved session keeps the name it was made under. */
   readonly modelFacts: Recipe["model"];
   /**
@@ -192,6 +197,7 @@ export class Session<N extends Node = Node> {
         ? { window: resolved.window }
         : {}),
       ...(this.workingSize === undefined ? {} : { workingSize: this.workingSize }),
+      ...sparing(resolved),
       ...(resolved.stopAfter === resolved.steps ? {} : { stopAfter: resolved.stopAfter }),
     };
     const known = (id: string) => {

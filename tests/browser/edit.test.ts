@@ -71,7 +71,7 @@ describe("in a browser", () => {
     } of pipeline) {
       const c = await model.encodeImage(await readReference(image));
       expect(distance(c.data, (await readReference(condition)).data)).toBeLessThan(1e-3);
-      const options = { seed, steps, sampler, textGuidance, imageGuidance };
+      const options = { preset: "best", seed, steps, sampler, textGuidance, imageGuidance } as const;
       const result = await edit(model, c, [{ instruction: prompt }], options);
       const expected = (await readReference(latents)).data;
       const scaled = result.c.data.map((value) => value * model.scalingFactor);

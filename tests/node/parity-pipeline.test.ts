@@ -55,6 +55,7 @@ describe.each(fixtures())("runs of %s", (folder) => {
     const { seed, steps, textGuidance, imageGuidance } = run;
     const expected = tensor(run.x);
     const result = await edit(model(), c, [{ instruction: run.prompt }], {
+      preset: "best", // what diffusers does, but for what is said here
       seed,
       steps,
       textGuidance,

@@ -36,6 +36,13 @@ const anyNode = fc.record({
     fc.double({ min: 0, max: 1, noNaN: true }).map((n) => n + 0),
     { nil: undefined },
   ),
+  guidanceInterval: fc.option(
+    fc
+      .tuple(fc.double({ min: 0, max: 0.5, noNaN: true }), fc.double({ min: 0.5, max: 1, noNaN: true }))
+      .map(([from, to]): [number, number] => [from + 0, to]),
+    { nil: undefined },
+  ),
+  reuse: fc.option(fc.integer({ min: 2, max: 1000 }), { nil: undefined }),
   changed: fc.boolean(),
   seconds: fc.double({ min: 0, max: 1e6, noNaN: true }).map((n) => n + 0),
   latent: fc.array(fc.float({ noNaN: false }), { minLength: 1, maxLength: 8 }),
@@ -57,7 +64,7 @@ it("parse(serialise(session)) is the session, bit for bit, and its file says the
         const parent = [...session.nodes.values()][p % session.nodes.size]!;
         const masks = regions.map((region) => (region.mask ? maskOf(region.mask) : undefined));
         const described = await Promise.all(masks.map((one) => one && describeMask(one)));
-        const { strength, ...rest } = settings;
+        const { strength, guidanceInterval, reuse, ...rest } = settings;
         const recipe: Recipe = {
           version: 1,
           model: session.modelFacts,
@@ -69,6 +76,8 @@ it("parse(serialise(session)) is the session, bit for bit, and its file says the
           })),
           ...rest,
           ...(strength === undefined ? {} : { strength }),
+          ...(guidanceInterval === undefined ? {} : { guidanceInterval }),
+          ...(reuse === undefined ? {} : { reuse }),
         };
         masks.forEach((one, i) => {
           if (one) session.masks.set(described[i]!.sha256, one);

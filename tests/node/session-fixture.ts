@@ -27,7 +27,8 @@ export const soft: Mask = {
   height,
   data: box.data.map((m, i) => m * (0.3 + 0.5 * ((i % width) / width))),
 };
-export const options = { steps: 1 };
+/** Guided throughout: what recipes of older versions say. */
+export const options = { steps: 1, guidanceInterval: [0, 1] } as const;
 
 // What savedSession() has made.
 export let model: EditModel;

@@ -14,6 +14,7 @@ import { resolveOptions } from "../../method/edit.ts";
 import type { SamplerName } from "../../samplers/index.ts";
 import { openSession, type Session } from "../../session/session.ts";
 import type { BenchMethod, MethodTurn } from "../types.ts";
+import { GUIDED_THROUGHOUT } from "./emilie.ts";
 import { metered } from "./metered.ts";
 
 export type ConcatSettings = {
@@ -51,7 +52,7 @@ function variant(name: string, title: string, masked: boolean): BenchMethod {
         yield await metered(model, async () => {
           session ??= await openSession(model, start, { signal });
           const mask = masked ? unionSoFar(sofar, start) : undefined;
-          const edit = { ...options, from: session.root, mask, seed, gate: 0, signal };
+          const edit = { ...options, ...GUIDED_THROUGHOUT, from: session.root, mask, seed, gate: 0, signal };
           return (await session.edit(joined(sofar), edit)).render({ signal });
         });
       }

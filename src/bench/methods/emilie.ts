@@ -57,6 +57,9 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   },
 };
 
+/** As the baselines are: guidance in a part of the steps is a preset's matter, not a method's. */
+export const GUIDED_THROUGHOUT = { guidanceInterval: [0, 1] } as const;
+
 /** How the model is used: its own settings, or those that all methods are to share. */
 export function editSettings(
   model: EditModel,
@@ -90,7 +93,16 @@ function method(
       let session: Session | undefined;
       for (const [i, turn] of turns.entries()) {
         const mask = { given: turn.mask, none: undefined, auto: "auto" as const }[settings.masks as Masks];
-        const options = { steps, sampler, textGuidance, imageGuidance, control, gate, signal };
+        const options = {
+          steps,
+          sampler,
+          textGuidance,
+          imageGuidance,
+          ...GUIDED_THROUGHOUT,
+          control,
+          gate,
+          signal,
+        };
         yield await metered(model, async () => {
           session ??= await openSession(model, start, { signal });
           const noise = turnSeed(settings, seed, i);

@@ -8,7 +8,7 @@ import { composite } from "../../images/composite.ts";
 import type { EditOptions } from "../../method/edit.ts";
 import { openSession } from "../../session/session.ts";
 import type { BenchMethod } from "../types.ts";
-import { editSettings } from "./emilie.ts";
+import { editSettings, GUIDED_THROUGHOUT } from "./emilie.ts";
 import { metered } from "./metered.ts";
 import { turnSeed } from "./turn-seed.ts";
 
@@ -33,7 +33,12 @@ function method(name: string, { title, pasted, fixedSeed = false }: Variant): Be
         const result = await metered(model, async () => {
           // A session of one edit: encode, edit, decode, round.
           const session = await openSession(model, before, { signal });
-          const options = { steps, sampler, textGuidance, imageGuidance, gate: 0, signal };
+          const options = {
+            ...{ steps, sampler, textGuidance, imageGuidance },
+            ...GUIDED_THROUGHOUT,
+            gate: 0,
+            signal,
+          };
           const node = await session.edit(instruction, { ...options, seed: turnSeed(settings, seed, i) });
           const edited = await node.render({ signal });
           return settings.pasted && mask ? composite(before, edited, mask) : edited;

@@ -17,10 +17,13 @@ export interface WorkRegion {
 export interface WorkSettings {
   /** Decimal. */
   readonly seed?: string;
+  readonly preset?: string;
   readonly steps?: number;
   readonly sampler?: string;
   readonly textGuidance?: number;
   readonly imageGuidance?: number;
+  readonly guidanceInterval?: readonly [number, number];
+  readonly reuse?: number;
   readonly control?: string;
   readonly strength?: number;
   readonly gate?: number;

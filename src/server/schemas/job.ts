@@ -1,6 +1,7 @@
 /** What is asked of the model, and what became of it. */
 import { z } from "@hono/zod-openapi";
 import { CONTROLS } from "../../method/gradient-control.ts";
+import { PRESETS } from "../../method/presets.ts";
 import { samplerNames } from "../../samplers/index.ts";
 import { instruction, jobId, maskId, nodeId, sessionId, time } from "./common.ts";
 
@@ -72,10 +73,26 @@ const settings = {
   seed: seedSchema
     .optional()
     .openapi({ description: "Default: how many edits led to the node that is edited" }),
+  preset: z.enum(PRESETS).optional().openapi({
+    description:
+      "How much is computed: draft to look, balanced (the default), best to keep. What is said beside it beats it",
+  }),
   steps: z.int().min(1).max(1000).optional(),
   sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
   textGuidance: z.number().min(-100).max(100).optional(),
   imageGuidance: z.number().min(-100).max(100).optional(),
+  guidanceInterval: z
+    .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
+    .optional()
+    .openapi({
+      description: "Where guidance acts, as shares of the schedule: 0 is its noisy end, 1 its clean one",
+    }),
+  reuse: z
+    .int()
+    .min(1)
+    .max(1000)
+    .optional()
+    .openapi({ description: "Deep UNet features are computed at every so many-th step; default 1" }),
   control: z.enum(CONTROLS).optional(),
   strength: z
     .number()

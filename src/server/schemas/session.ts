@@ -25,6 +25,16 @@ export const recipeSchema = z
     imageGuidance: z.number(),
     control: z.string(),
     base: z.string(),
+    guidanceInterval: z
+      .tuple([z.number(), z.number()])
+      .readonly()
+      .optional()
+      .openapi({ description: "Where guidance acted; absent: everywhere" }),
+    reuse: z
+      .number()
+      .int()
+      .optional()
+      .openapi({ description: "For how many steps deep UNet features served; absent: 1" }),
   })
   .openapi("Recipe");
 

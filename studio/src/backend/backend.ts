@@ -2,14 +2,12 @@
  * What the studio needs from whoever computes. Two implementations: the page itself, and `emilie serve` over HTTP. All
  * views are plain values; a change gives the new view of the whole session, so that the page never guesses.
  */
-import type { Drift, Mask, Picture } from "../../../src/web.ts";
+import type { Drift, Mask, Picture, PresetName } from "../../../src/web.ts";
 
 export interface ModelDefaults {
   readonly steps: number;
   readonly textGuidance: number;
   readonly imageGuidance: number;
-  /** 0 where the model states none. */
-  readonly gate: number;
   readonly sampler: string;
 }
 
@@ -24,7 +22,10 @@ export interface ModelInfo {
   readonly cannot: string;
   /** The longer side it works at, in pixels. */
   readonly nativeSize: number;
-  readonly defaults: ModelDefaults;
+  /** What each preset stands for with this model. */
+  readonly presets: Readonly<Record<PresetName, ModelDefaults>>;
+  /** Below it a change is carried over; 0 where the model states none. */
+  readonly gate: number;
   readonly samplers: readonly string[];
   readonly controls: readonly string[];
   /** Of what has to be fetched before it runs. */
@@ -104,6 +105,8 @@ export interface SessionSummary {
 export interface EditSettings {
   readonly seed: bigint;
   readonly strength: number;
+  /** How much is computed; what is set below beats it. */
+  readonly preset?: PresetName;
   readonly steps?: number;
   readonly sampler?: string;
   readonly textGuidance?: number;

@@ -2,6 +2,7 @@
 import { ChevronRight, Dices, Lock, LockOpen, RotateCcw } from "lucide-react";
 import { Collapsible } from "radix-ui";
 import { useState } from "react";
+import { PRESETS } from "../../../src/web.ts";
 import type { NodeView } from "../backend/backend.ts";
 import { driftWords, levelOf, nameOf, untouchedWords } from "../history/names.ts";
 import { changeSettings, changeStep, descendants } from "../state/edit.ts";
@@ -21,7 +22,7 @@ export function SettingsPanel() {
 function NextEdit() {
   const settings = useStudio((s) => s.settings);
   const model = useStudio((s) => s.models.find(({ id }) => id === s.model));
-  const defaults = model?.defaults;
+  const defaults = model?.presets[settings.preset];
   if (!model || !defaults) return null;
   return (
     <div className="settings-group">
@@ -35,6 +36,12 @@ function NextEdit() {
         home={1}
         format={(value) => `${Math.round(100 * value)} %`}
         onChange={(strength) => changeSettings({ strength })}
+      />
+      <Choice
+        label="Effort"
+        value={settings.preset}
+        options={PRESETS}
+        onChange={(preset) => changeSettings({ preset })}
       />
       <Slider
         label="Variations"
@@ -111,14 +118,14 @@ function NextEdit() {
             format={(value) => value.toFixed(1)}
             onChange={(imageGuidance) => changeSettings({ imageGuidance })}
           />
-          {defaults.gate > 0 && (
+          {model.gate > 0 && (
             <Slider
               label="Leave alone what moved less"
-              value={settings.gate ?? defaults.gate}
+              value={settings.gate ?? model.gate}
               min={0}
-              max={5 * defaults.gate}
-              step={defaults.gate / 5}
-              home={defaults.gate}
+              max={5 * model.gate}
+              step={model.gate / 5}
+              home={model.gate}
               format={(value) => value.toFixed(2)}
               onChange={(gate) => changeSettings({ gate })}
             />
@@ -150,7 +157,7 @@ function NextEdit() {
             }
           >
             <RotateCcw size={16} strokeWidth={1.75} aria-hidden />
-            The model’s own values
+            The values of this effort
           </button>
         </Collapsible.Content>
       </Collapsible.Root>
@@ -158,18 +165,18 @@ function NextEdit() {
   );
 }
 
-interface ChoiceProps {
+interface ChoiceProps<T extends string> {
   label: string;
-  value: string;
-  options: readonly string[];
-  onChange: (value: string) => void;
+  value: T;
+  options: readonly T[];
+  onChange: (value: T) => void;
 }
 
-function Choice({ label, value, options, onChange }: ChoiceProps) {
+function Choice<T extends string>({ label, value, options, onChange }: ChoiceProps<T>) {
   return (
     <label className="field">
       <span className="label">{label}</span>
-      <select value={value} onChange={(event) => onChange(event.target.value)}>
+      <select value={value} onChange={(event) => onChange(event.target.value as T)}>
         {options.map((one) => (
           <option key={one}>{one}</option>
         ))}

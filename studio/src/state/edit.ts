@@ -73,11 +73,12 @@ function requestOf(from: string, settings: Settings): EditRequest | null {
     .map((r) => ({ ...r, instruction: r.instruction.trim() }))
     .filter((r) => r.instruction !== "");
   if (asked.length === 0) return null;
-  const { steps, sampler, textGuidance, imageGuidance, control, strength, gate, seed } = settings;
+  const { preset, steps, sampler, textGuidance, imageGuidance, control, strength, gate, seed } = settings;
   return {
     from,
     seed,
     strength,
+    preset,
     steps,
     sampler,
     textGuidance,
@@ -102,7 +103,7 @@ export async function edit(): Promise<void> {
   }
   const title = request.regions.map((r) => r.instruction).join(" + ");
   remember(title);
-  const steps = settings.steps ?? models.find(({ id }) => id === model)?.defaults.steps ?? 20;
+  const steps = settings.steps ?? models.find(({ id }) => id === model)?.presets[settings.preset].steps ?? 20;
   const count = settings.variations;
   const before = new Set(session.nodes.map(({ id }) => id));
   let view: SessionView | null = null;

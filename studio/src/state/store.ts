@@ -27,7 +27,7 @@ export const useStudio = create<StudioState>(() => ({
   painted: 0,
   canUndoStroke: false,
   canRedoStroke: false,
-  settings: { seed: newSeed(), seedLocked: false, strength: 1, variations: 1 },
+  settings: { seed: newSeed(), seedLocked: false, strength: 1, variations: 1, preset: "balanced" },
   compare: null,
   peek: false,
   variations: [],

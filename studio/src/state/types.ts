@@ -1,5 +1,5 @@
 /** What the studio knows at a moment. Masks while they are painted live outside of it (painting/regions.ts). */
-import type { Picture } from "../../../src/web.ts";
+import type { Picture, PresetName } from "../../../src/web.ts";
 import type { Backend, ModelInfo, SessionSummary, SessionView } from "../backend/backend.ts";
 
 export type Tool = "move" | "brush" | "eraser" | "box" | "lasso" | "fill";
@@ -56,7 +56,9 @@ export interface Settings {
   readonly seedLocked: boolean;
   readonly strength: number;
   readonly variations: number;
-  /** undefined: the model's own. */
+  /** How much is computed. */
+  readonly preset: PresetName;
+  /** undefined: the preset's. */
   readonly steps?: number;
   readonly sampler?: string;
   readonly textGuidance?: number;

@@ -1,6 +1,13 @@
 /** What runs in the page, and what would run with a server. */
-import { CONTROLS, samplers } from "../../../../src/web.ts";
+import { CONTROLS, type EditDefaults, PRESETS, presetOf, samplers } from "../../../../src/web.ts";
 import type { ModelInfo } from "../backend.ts";
+
+/** InstructPix2Pix's own sampler is assumed where a model does not say how it is run. */
+export function presetsOf(defaults: EditDefaults): ModelInfo["presets"] {
+  const schedulerConfig = { _class_name: "EulerAncestralDiscreteScheduler" };
+  const entries = PRESETS.map((name) => [name, presetOf({ defaults, schedulerConfig }, name)]);
+  return Object.fromEntries(entries);
+}
 
 /** The kinds of edit that picturebook was trained on, in phrasings that it knows; its strong kinds first. */
 export const PICTUREBOOK: ModelInfo = {
@@ -50,7 +57,8 @@ export const PICTUREBOOK: ModelInfo = {
   cannot:
     "It works at 128 pixels and knows nothing else: no photographs, people, animals or rain. Colours that it never saw on a thing often miss, and white on snow gets lost.",
   nativeSize: 128,
-  defaults: { steps: 8, textGuidance: 1, imageGuidance: 1, gate: 0.1, sampler: "ddim" },
+  presets: presetsOf({ steps: 8, textGuidance: 1, imageGuidance: 1, sampler: "ddim" }),
+  gate: 0.1,
   samplers: Object.keys(samplers),
   controls: CONTROLS,
   bytes: 41_700_000,
@@ -65,6 +73,8 @@ export const ELSEWHERE: ModelInfo = {
   can: [],
   cannot: "On a processor without a graphics card an edit takes minutes.",
   nativeSize: 512,
+  presets: presetsOf({}),
+  gate: 0,
   bytes: undefined,
   unavailable:
     "Too large for a page. On your own machine: npx emilie pull timbrooks/instruct-pix2pix, then npx emilie studio.",

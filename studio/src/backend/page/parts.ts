@@ -15,8 +15,8 @@ export async function redrawn({ model, original, size, root }: Session): Promise
 }
 
 export function settings(request: Partial<EditSettings>): SessionEditOptions {
-  const { seed, steps, sampler, textGuidance, imageGuidance, control, strength, gate } = request;
-  const options = { seed, steps, sampler, textGuidance, imageGuidance, control, strength, gate };
+  const { seed, preset, steps, sampler, textGuidance, imageGuidance, control, strength, gate } = request;
+  const options = { seed, preset, steps, sampler, textGuidance, imageGuidance, control, strength, gate };
   return Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as SessionEditOptions;

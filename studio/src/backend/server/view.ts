@@ -2,7 +2,7 @@
 import type * as api from "../../../../src/client/index.ts";
 import type { Drift } from "../../../../src/web.ts";
 import type { ModelInfo, NodeView, SessionView } from "../backend.ts";
-import { ELSEWHERE, PICTUREBOOK } from "../page/models.ts";
+import { ELSEWHERE, PICTUREBOOK, presetsOf } from "../page/models.ts";
 import { viewRecipe } from "../recipe-view.ts";
 
 function viewNode({
@@ -44,13 +44,6 @@ export function viewSession({ id, name, model, width, height, head, nodes }: api
 
 export function viewModel(model: api.ModelInfo, info: api.ServerInfo): ModelInfo {
   const known = model.id === PICTUREBOOK.id ? PICTUREBOOK : model.id === ELSEWHERE.id ? ELSEWHERE : undefined;
-  const {
-    steps = 20,
-    sampler = "euler-ancestral",
-    textGuidance = 7.5,
-    imageGuidance = 1.5,
-    gate = 0,
-  } = model.defaults;
   const usable = model.state === "available" || model.state === "selected";
   const pull = model.pull && { ...model.pull, error: model.pull.error?.message ?? null };
   return {
@@ -60,7 +53,8 @@ export function viewModel(model: api.ModelInfo, info: api.ServerInfo): ModelInfo
     can: known?.can ?? [{ title: "Try", instructions: model.suggestions }],
     cannot: known?.cannot ?? "",
     nativeSize: model.nativeSize ?? known?.nativeSize ?? 512,
-    defaults: { steps, sampler, textGuidance, imageGuidance, gate },
+    presets: presetsOf(model.defaults),
+    gate: model.defaults.gate ?? 0,
     samplers: info.samplers,
     controls: info.controls,
     bytes: model.bytes ?? undefined,

@@ -1,0 +1,81 @@
+/** From rows to the tables of docs/results/speed-presets.md. */
+import { estimate } from "../../src/bench/aggregate.ts";
+import { mean, median } from "../../src/bench/picture-metrics.ts";
+import type { Estimate } from "../../src/bench/types.ts";
+import type { Row, Rows } from "./rows.ts";
+import { BASELINE } from "./settings.ts";
+
+export interface Result {
+  readonly setting: string;
+  readonly n: number;
+  /** Share of edits whose squared error inside is under a quarter of the source's. */
+  readonly success: Estimate;
+  /** The same minus the baseline's on the same pictures; absent where it was not run on any of them. */
+  readonly difference?: Estimate;
+  /** Root mean squared errors in 8-bit levels, averaged over pictures. */
+  readonly inside: number;
+  readonly outside: number;
+  readonly unetCalls: number;
+  readonly shallowCalls: number;
+  /** In whole UNet calls, a shallow one counted by its share of multiplications. */
+  readonly work: number;
+  /** Median, from the instruction to the picture. */
+  readonly seconds: number;
+  /** Median over pictures of the baseline's seconds through this one's. */
+  readonly faster?: number;
+}
+
+const succeeded = ({ inside, source }: Row) => Number(inside < source / 4);
+
+export function resultOf(setting: string, rows: Rows, shallowShare: number): Result {
+  const own = rows[setting]!;
+  const base = new Map((rows[BASELINE] ?? []).map((row) => [row.item, row]));
+  const pairs = own.flatMap((row) => {
+    const other = base.get(row.item);
+    return other ? [{ row, other }] : [];
+  });
+  const { unetCalls, shallowCalls } = own[0]!;
+  return {
+    setting,
+    n: own.length,
+    success: estimate(own.map((row) => ({ cluster: row.item, value: succeeded(row) })))!,
+    difference: estimate(
+      pairs.map(({ row, other }) => ({ cluster: row.item, value: succeeded(row) - succeeded(other) })),
+    ),
+    inside: mean(own.map((row) => Math.sqrt(row.inside))),
+    outside: mean(own.flatMap((row) => (row.outside === null ? [] : [Math.sqrt(row.outside)]))),
+    unetCalls,
+    shallowCalls,
+    work: unetCalls - shallowCalls * (1 - shallowShare),
+    seconds: median(own.map((row) => row.seconds)),
+    faster: pairs.length > 0 ? median(pairs.map(({ row, other }) => other.seconds / row.seconds)) : undefined,
+  };
+}
+
+/** Seconds are comparable where all settings ran one after the other on every picture: in the group with the baseline. */
+export function tableOf(results: readonly Result[]): string {
+  const timed = results.some(({ setting }) => setting === BASELINE);
+  const head = [
+    ...["setting", "n", "UNet calls", "UNet work", "success", "against diffusers, paired"],
+    ...["error inside", "error outside"],
+    ...(timed ? ["seconds", "times faster"] : []),
+  ];
+  const lines = results.map((r) => [
+    r.setting,
+    String(r.n),
+    r.shallowCalls > 0 ? `${r.unetCalls} (${r.shallowCalls} shallow)` : String(r.unetCalls),
+    r.work.toFixed(r.shallowCalls > 0 ? 1 : 0),
+    interval(r.success),
+    r.setting === BASELINE || !r.difference ? "" : interval(r.difference, true),
+    r.inside.toFixed(1),
+    r.outside.toFixed(1),
+    ...(timed ? [r.seconds.toFixed(2), r.faster?.toPrecision(2) ?? ""] : []),
+  ]);
+  const rule = head.map((_, i) => (i === 0 ? "---" : "---:"));
+  return [head, rule, ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+function interval({ value, low, high }: Estimate, signed = false): string {
+  const text = (x: number) => `${signed && x > 0 ? "+" : x < 0 ? "−" : ""}${Math.abs(x).toFixed(2)}`;
+  return `${text(value)} [${text(low)}, ${text(high)}]`;
+}

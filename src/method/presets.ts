@@ -1,0 +1,71 @@
+/**
+ * How much is computed for an edit, in three words. This file is the whole table; docs/results/speed-presets.md has what was
+ * measured, docs/decisions/0053-presets.md why it is so.
+ */
+import { EmilieError } from "../errors.ts";
+import type { EditModel } from "../models/model.ts";
+import { createSchedule, defaultSampler, type SamplerName } from "../samplers/index.ts";
+import type { EditOptions } from "./edit.ts";
+
+/** "draft" to look, "balanced" (the default), "best" to keep. */
+export const PRESETS = ["draft", "balanced", "best"] as const;
+/** One of {@link PRESETS}. */
+export type PresetName = (typeof PRESETS)[number];
+
+/** What a preset decides. */
+export type PresetSettings = Pick<EditOptions, "guidanceInterval"> &
+  Required<Pick<EditOptions, "steps" | "sampler" | "textGuidance" | "imageGuidance">>;
+
+/**
+ * A checkpoint that states its steps was tuned for them, with its sampler and guidance: only their number changes, by so
+ * much. picturebook states 8, so these are 2, 8 and 20.
+ */
+const OF_ITS_OWN_STEPS: Readonly<Record<PresetName, number>> = { draft: 0.25, balanced: 1, best: 2.5 };
+
+/**
+ * A checkpoint that states nothing is run as InstructPix2Pix is, s_T = 7.5 and s_I = 1.5. "best" is diffusers' default:
+ * 100 steps of the configuration's own sampler, guided throughout. The others take a second-order sampler.
+ */
+const GENERAL: Readonly<Record<PresetName, Pick<PresetSettings, "steps" | "guidanceInterval">>> = {
+  draft: { steps: 8, guidanceInterval: [0, 0.5] },
+  balanced: { steps: 20, guidanceInterval: [0, 0.7] },
+  best: { steps: 100 },
+};
+const GUIDANCE = { textGuidance: 7.5, imageGuidance: 1.5 };
+const SECOND_ORDER: SamplerName = "dpm++2m";
+/** Samplers that are of second order already, whichever the configuration prefers. */
+const AS_GOOD: readonly SamplerName[] = ["dpm++2m", "dpm++2m-karras", "unipc"];
+
+type Facts = Pick<EditModel, "defaults" | "schedulerConfig">;
+
+/** The options that a preset stands for with a checkpoint. */
+export function presetOf(model: Facts, preset: PresetName): PresetSettings {
+  const { steps, ...own } = model.defaults;
+  const guidance = { ...GUIDANCE, ...own };
+  if (steps !== undefined) {
+    const scaled = Math.max(1, Math.round(OF_ITS_OWN_STEPS[preset] * steps));
+    const sampler = (own.sampler ?? defaultSampler(model.schedulerConfig)) as SamplerName;
+    return { ...guidance, sampler, steps: Math.min(scaled, 1000) };
+  }
+  const general = GENERAL[preset];
+  const sampler = (own.sampler as SamplerName) ?? samplerOf(model, preset, general.steps);
+  return { ...guidance, ...general, sampler };
+}
+
+function samplerOf({ schedulerConfig }: Facts, preset: PresetName, steps: number): SamplerName {
+  const stated = defaultSampler(schedulerConfig);
+  if (preset === "best" || AS_GOOD.includes(stated)) return stated;
+  try {
+    createSchedule(schedulerConfig, { sampler: SECOND_ORDER, steps });
+    return SECOND_ORDER;
+  } catch {
+    // The configuration asks for something that is not implemented for it.
+    return stated;
+  }
+}
+
+/** Throws option.invalid for another word. */
+export function checkPreset(name: string): asserts name is PresetName {
+  if (PRESETS.includes(name as PresetName)) return;
+  throw new EmilieError("option.invalid", `the preset must be one of ${PRESETS.join(", ")}, got ${name}`);
+}
