@@ -6,7 +6,7 @@ import {
   loadModel,
   type MemoryMode,
 } from "../src/index.ts";
-import { resolveOptions } from "../src/method/edit.ts";
+import { resolveOptions } from "../src/method/options.ts";
 import type { EditModel } from "../src/models/model.ts";
 
 /** Ends the process with code 2 after saying what is wrong with the arguments. */

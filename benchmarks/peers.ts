@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { median } from "../src/bench/picture-metrics.ts";
-import { resolveOptions } from "../src/method/edit.ts";
+import { resolveOptions } from "../src/method/options.ts";
 import { readCheckpoint } from "../src/models/checkpoint.ts";
 import { checkpointFolder, loadModel } from "../src/models/load.node.ts";
 import { openCheckpoint } from "../src/models/open.node.ts";

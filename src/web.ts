@@ -15,8 +15,9 @@ export {
 export { fromModelImage, type Size, toModelImage } from "./images/model-image.ts";
 export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
 export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts";
-export { type EditOptions, type EditResult, edit, type Region, type StepListener } from "./method/edit.ts";
+export { type EditResult, edit } from "./method/edit.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
+export type { EditOptions, Region, StepListener } from "./method/options.ts";
 export { PRESETS, type PresetName, type PresetSettings, presetOf } from "./method/presets.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
 export type { Window, WindowOption, WindowSize } from "./method/window.ts";

@@ -11,7 +11,7 @@ import { type BenchProgress, type BenchRun, runBench } from "../bench/run.node.t
 import { openScorer } from "../bench/scorers/index.node.ts";
 import type { Aggregate, BenchDataset, BenchMethod, Scorer, SettingsMode } from "../bench/types.ts";
 import { isEmilieError } from "../errors.ts";
-import { resolveOptions } from "../method/edit.ts";
+import { resolveOptions } from "../method/options.ts";
 import { loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { type Context, makeFolder, stoppable } from "./context.ts";

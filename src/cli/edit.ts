@@ -2,8 +2,8 @@
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
 import { readPicture } from "../images/codec.node.ts";
-import { type EditOptions, resolveOptions } from "../method/edit.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
+import { type EditOptions, resolveOptions } from "../method/options.ts";
 import { PRESETS } from "../method/presets.ts";
 import type { LoraOption, NodeDevice } from "../models/load.node.ts";
 import { samplerNames } from "../samplers/index.ts";

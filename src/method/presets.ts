@@ -5,7 +5,7 @@
 import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../models/model.ts";
 import { createSchedule, defaultSampler, type SamplerName } from "../samplers/index.ts";
-import type { EditOptions } from "./edit.ts";
+import type { EditOptions } from "./options.ts";
 
 /** "draft" to look, "balanced" (the default), "best" to keep. */
 export const PRESETS = ["draft", "balanced", "best"] as const;

@@ -1,7 +1,7 @@
 /** A recipe says everything an edit's result depends on, so that it can be done again bit for bit (method, invariant 5). */
 import { EmilieError } from "../errors.ts";
 import type { Mask } from "../images/mask.ts";
-import type { EditOptions } from "../method/edit.ts";
+import type { EditOptions } from "../method/options.ts";
 import type { WindowSize } from "../method/window.ts";
 import type { PlacedRegion } from "./run.ts";
 

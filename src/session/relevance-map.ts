@@ -1,6 +1,6 @@
 /** Where the model thinks that an instruction belongs (method/relevance.ts), in the picture's own pixels. */
 import type { Mask } from "../images/mask.ts";
-import { resolveOptions } from "../method/edit.ts";
+import { resolveOptions } from "../method/options.ts";
 import { above, type RelevanceOptions, relevance } from "../method/relevance.ts";
 import { createSchedule } from "../samplers/index.ts";
 import { createNoise } from "../tensor/noise.ts";

@@ -1,6 +1,6 @@
 /** An earlier step, changed, and what follows it made again on a branch of its own. */
 import { EmilieError } from "../errors.ts";
-import { resolveOptions } from "../method/edit.ts";
+import { resolveOptions } from "../method/options.ts";
 import type { PresetName } from "../method/presets.ts";
 import { type Recipe, regionsOf, settingsOf } from "./recipe.ts";
 import type { Session, SessionEditOptions } from "./session.ts";

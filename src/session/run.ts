@@ -1,6 +1,7 @@
 /** A recipe's edit, computed: masks of the picture's size brought to the latent grid, then Algorithm 1 (method/edit.ts). */
 import { type Mask, maskToLatent } from "../images/mask.ts";
-import { type EditOptions, type EditResult, edit } from "../method/edit.ts";
+import { type EditResult, edit } from "../method/edit.ts";
+import type { EditOptions } from "../method/options.ts";
 import type { EditModel } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 

@@ -10,7 +10,7 @@
  */
 import { type Mask, resizeMask } from "../../images/mask.ts";
 import type { Picture } from "../../images/picture.ts";
-import { resolveOptions } from "../../method/edit.ts";
+import { resolveOptions } from "../../method/options.ts";
 import type { SamplerName } from "../../samplers/index.ts";
 import { openSession, type Session } from "../../session/session.ts";
 import type { BenchMethod, MethodTurn } from "../types.ts";

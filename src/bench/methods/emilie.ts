@@ -2,8 +2,9 @@
  * The method of this project, EMILIE (arXiv 2309.00613): latent iteration, and gradient control by the turn's mask, in a
  * session as every user has it. The variants take one part away or read it otherwise.
  */
-import { type EditOptions, resolveOptions } from "../../method/edit.ts";
+
 import type { Control } from "../../method/gradient-control.ts";
+import { type EditOptions, resolveOptions } from "../../method/options.ts";
 import type { EditModel } from "../../models/model.ts";
 import { openSession, type Session } from "../../session/session.ts";
 import type { BenchMethod, SettingsMode } from "../types.ts";

@@ -5,7 +5,7 @@
  * over its parent by the turn's mask, so that nothing but the iteration differs from a method that does.
  */
 import { composite } from "../../images/composite.ts";
-import type { EditOptions } from "../../method/edit.ts";
+import type { EditOptions } from "../../method/options.ts";
 import { openSession } from "../../session/session.ts";
 import type { BenchMethod } from "../types.ts";
 import { editSettings, GUIDED_THROUGHOUT } from "./emilie.ts";

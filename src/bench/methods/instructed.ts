@@ -2,8 +2,9 @@
  * The instruction as all baselines are told it. They were written for text-to-image models; here each runs on the same
  * InstructPix2Pix checkpoint, whose text is the instruction and whose condition is the picture as it stands.
  */
-import { resolveOptions } from "../../method/edit.ts";
+
 import { guided } from "../../method/guidance.ts";
+import { resolveOptions } from "../../method/options.ts";
 import type { EditModel } from "../../models/model.ts";
 import type { Denoise } from "../../samplers/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";

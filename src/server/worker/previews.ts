@@ -1,7 +1,7 @@
 /** What a running edit shows: progress after every step, and now and then a small picture of where it is going. */
 import { encodePreview, shrinkPicture } from "../../images/encode.node.ts";
 import type { Mask } from "../../images/mask.ts";
-import type { StepListener } from "../../method/edit.ts";
+import type { StepListener } from "../../method/options.ts";
 import type { StepEvent } from "../../samplers/types.ts";
 import { preview } from "../../session/preview.ts";
 import type { Node, Session } from "../../session/session.ts";

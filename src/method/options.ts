@@ -1,0 +1,174 @@
+/** What an edit can be told, with its defaults, checked: everything of method/edit.ts that is not the method. */
+import { EmilieError } from "../errors.ts";
+import type { EditModel } from "../models/model.ts";
+import { type SamplerName, type StepEvent, samplers } from "../samplers/index.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { CONTROLS, type Control } from "./gradient-control.ts";
+import { checkPreset, type PresetName, presetOf } from "./presets.ts";
+import { resolveWindow, type WindowOption } from "./window.ts";
+
+/** An instruction with a place and a strength of its own; several of them make one edit in one pass. */
+export interface Region {
+  /** What should change, in words. */
+  readonly instruction: string;
+  /** m_r [1, h, w] in [0, 1] on the latent grid. Absent: everywhere. */
+  readonly mask?: Tensor;
+  /** s_r. Default: the edit's textGuidance. Negative pushes away from the instruction. */
+  readonly weight?: number;
+}
+
+/** How an edit is computed. Defaults are the checkpoint's own where it states them. */
+export interface EditOptions {
+  /**
+   * How much is computed: "draft" to look, "balanced" (the default), "best" to keep. It stands for the options that
+   * {@link presetOf} gives for the checkpoint; one that is given as well beats it.
+   */
+  readonly preset?: PresetName;
+  /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default 0. */
+  readonly seed?: number | bigint;
+  /** UNet steps. Default: the preset's. */
+  readonly steps?: number;
+  /** Default: the preset's. */
+  readonly sampler?: SamplerName;
+  /** s_T. Default: the checkpoint's own, else 7.5. */
+  readonly textGuidance?: number;
+  /** s_I. Default: the checkpoint's own, else 1.5. */
+  readonly imageGuidance?: number;
+  /**
+   * Where in the schedule guidance acts, as shares of it: 0 is its noisy end, 1 its clean one, and a step is guided where its
+   * middle, (i + ½) / steps, lies in [from, to] (limited-interval guidance, arXiv 2404.07724). Elsewhere s_T = s_I = 1: the
+   * conditional term alone, one UNet call in the place of three. Default: the preset's, [0, 1] where it has none.
+   */
+  readonly guidanceInterval?: readonly [from: number, to: number];
+  /**
+   * Deep UNet features are computed at every so many-th step and reused at those between, for each guidance term its own
+   * (DeepCache, arXiv 2312.00858). From 1, the default, which reuses nothing.
+   */
+  readonly reuse?: number;
+  /** How a mask acts. Default "anchored". */
+  readonly control?: Control;
+  /**
+   * How much of the edit is done, from 0 (the parent, and no UNet runs) to 1 (all of it, the default): gradient control
+   * takes strength·m for m, and without a mask the strength everywhere. Under "direction" it weakens the text guidance.
+   */
+  readonly strength?: number;
+  /**
+   * What the edit moves by less than this, as the root mean square over a latent pixel's channels in scaled units, is carried over from
+   * the parent bit for bit, so that errors do not add up over a chain. 0 takes everything. Default: the checkpoint's own, else 0;
+   * where noise ends and edits begin has to be measured for each checkpoint. Weaker with the strength.
+   */
+  readonly gate?: number;
+  /** What ε(∅, c) is told instead of "", for instance a no-op sentence. Default "". */
+  readonly base?: string;
+  /**
+   * Where the UNet runs: on the whole picture ("off", the default), or, under controls that end on the source, on a window
+   * around the masks, with "auto" for the margin and the least side, or numbers. The noise is then drawn for the window.
+   */
+  readonly window?: WindowOption;
+  /** Ends after so many of the steps, with x̂₀ of the last of them as the result. Default: all are taken. */
+  readonly stopAfter?: number;
+  /** Stops between steps with code "aborted". */
+  readonly signal?: AbortSignal;
+  /** Hears of every step. */
+  readonly onStep?: StepListener;
+}
+
+/** Hears of every step, and is awaited. "keep" ends the edit there as `stopAfter` does: what the preview shows is the result. */
+export type StepListener =
+  | ((event: StepEvent) => void | Promise<void>)
+  | ((event: StepEvent) => "keep" | undefined | Promise<"keep" | undefined>);
+
+const DEFAULTS = {
+  seed: 0,
+  guidanceInterval: [0, 1] as readonly [number, number],
+  reuse: 1,
+  control: "anchored",
+  strength: 1,
+  gate: 0,
+  base: "",
+  window: "off" as WindowOption,
+} as const;
+
+/** All options of an edit with the checkpoint's defaults filled in and checked: what a recipe records. */
+export function resolveOptions(model: EditModel, { preset = "balanced", ...options }: EditOptions = {}) {
+  checkPreset(preset);
+  const resolved = { ...DEFAULTS, ...presetOf(model, preset), ...defined(options) };
+  const {
+    steps,
+    textGuidance,
+    imageGuidance,
+    guidanceInterval,
+    reuse,
+    control,
+    strength,
+    gate,
+    seed,
+    sampler,
+    stopAfter = steps,
+  } = resolved;
+  const expect = (ok: boolean, what: string, given: unknown) => {
+    if (!ok) throw new EmilieError("option.invalid", `${what}, got ${String(given)}`);
+  };
+  expect(
+    Number.isInteger(steps) && steps >= 1 && steps <= 1000,
+    "steps must be a whole number from 1 to 1000",
+    steps,
+  );
+  expect(
+    Number.isInteger(stopAfter) && stopAfter >= 1 && stopAfter <= steps,
+    `stopAfter must be a whole number from 1 to the ${steps} steps`,
+    stopAfter,
+  );
+  expect(Number.isFinite(textGuidance), "the text guidance must be a finite number", textGuidance);
+  expect(Number.isFinite(imageGuidance), "the image guidance must be a finite number", imageGuidance);
+  const [from, to] = guidanceInterval;
+  expect(
+    guidanceInterval.length === 2 && from >= 0 && from <= to && to <= 1,
+    "the guidance interval must be two numbers, 0 ≤ from ≤ to ≤ 1",
+    guidanceInterval,
+  );
+  expect(
+    Number.isInteger(reuse) && reuse >= 1 && reuse <= 1000,
+    "reuse must be a whole number from 1 to 1000",
+    reuse,
+  );
+  expect(CONTROLS.includes(control as Control), `the control must be one of ${CONTROLS.join(", ")}`, control);
+  expect(strength >= 0 && strength <= 1, "the strength must be a number from 0 to 1", strength);
+  expect(gate >= 0 && Number.isFinite(gate), "the gate must be a number from 0 up", gate);
+  expect(sampler in samplers, `the sampler must be one of ${Object.keys(samplers).join(", ")}`, sampler);
+  const whole = typeof seed === "bigint" || Number.isSafeInteger(seed);
+  expect(
+    whole && seed >= 0 && BigInt(seed) < 2n ** 64n,
+    "the seed must be a whole number from 0 to 2⁶⁴ − 1",
+    seed,
+  );
+  const window = resolveWindow(model, resolved.window);
+  return { ...resolved, control: control as Control, sampler: sampler as SamplerName, window };
+}
+
+function defined<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as Partial<T>;
+}
+
+/** Masks are checked once, here; a mask of ones is no mask, so that both take the same path bit for bit. */
+export function checkRegions(regions: readonly Region[], c: Tensor): Region[] {
+  const [, h, w] = c.shape;
+  const checked = regions.map((region) => {
+    const { instruction, mask } = region;
+    if (!mask) return region;
+    if (mask.shape.length !== 3 || mask.shape[0] !== 1 || mask.shape[1] !== h || mask.shape[2] !== w) {
+      throw new EmilieError(
+        "mask.invalid",
+        `the mask of "${instruction}" must have the latent's shape [1,${h},${w}], got [${mask.shape}]`,
+      );
+    }
+    if (!mask.data.every((m) => m >= 0 && m <= 1)) {
+      throw new EmilieError(
+        "mask.invalid",
+        `the mask of "${instruction}" must hold values from 0 (keep) to 1 (may change)`,
+      );
+    }
+    return mask.data.every((m) => m === 1) ? { ...region, mask: undefined } : region;
+  });
+  return checked.filter(({ mask }) => !mask || mask.data.some((m) => m > 0));
+}
