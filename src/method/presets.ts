@@ -36,10 +36,11 @@ const SECOND_ORDER: SamplerName = "dpm++2m";
 /** Samplers that are of second order already, whichever the configuration prefers. */
 const AS_GOOD: readonly SamplerName[] = ["dpm++2m", "dpm++2m-karras", "unipc"];
 
-type Facts = Pick<EditModel, "defaults" | "schedulerConfig">;
-
 /** The options that a preset stands for with a checkpoint. */
-export function presetOf(model: Facts, preset: PresetName): PresetSettings {
+export function presetOf(
+  model: Pick<EditModel, "defaults" | "schedulerConfig">,
+  preset: PresetName,
+): PresetSettings {
   const { steps, ...own } = model.defaults;
   const guidance = { ...GUIDANCE, ...own };
   if (steps !== undefined) {
@@ -52,7 +53,11 @@ export function presetOf(model: Facts, preset: PresetName): PresetSettings {
   return { ...guidance, ...general, sampler };
 }
 
-function samplerOf({ schedulerConfig }: Facts, preset: PresetName, steps: number): SamplerName {
+function samplerOf(
+  { schedulerConfig }: Pick<EditModel, "schedulerConfig">,
+  preset: PresetName,
+  steps: number,
+): SamplerName {
   const stated = defaultSampler(schedulerConfig);
   if (preset === "best" || AS_GOOD.includes(stated)) return stated;
   try {

@@ -93,12 +93,13 @@ export interface EditModel {
   unet(inputs: readonly UNetInput[], timestep: number, options?: UNetOptions): Promise<UNetOutput[]>;
   /** Where the networks run ("cpu", "wasm", "webgpu", "cuda"), as of the last that ran; undefined before the first. */
   readonly device?: Device;
-  /** How often each network ran, for tests of the invariants and for cost tables; `shallow` of the UNet's runs reused deep features. */
+  /** How often each network ran, for tests of the invariants and for cost tables. */
   readonly calls: Readonly<{
     encodeImage: number;
     decodeLatent: number;
     encodeText: number;
     unet: number;
+    /** How many of the UNet's runs reused deep features. */
     shallow: number;
   }>;
   /** Frees the sessions and the worker. Further calls reject with code "disposed". */
