@@ -17,34 +17,38 @@ const rounds = (s: Scope, { guarded = false }: Guard) => s.precision === "int8" 
 
 /** nn.Linear: x [n, in] → [n, out] */
 export function linear(s: Scope, x: Value, out: number, options: Guard & { bias?: boolean } = {}): Value {
-  const width = x.shape[1] ?? 0;
-  const shape = [out, width];
   const bias = options.bias === false ? null : s.parameter("bias", [out]);
-  if (rounds(s, options)) return quantisedRows(s, x, shape, bias);
-  return ops.gemm(s, x, s.parameter("weight", shape), { transB: true, bias });
+  return product(s, x, [out, x.shape[1] ?? 0], bias, options);
 }
 
 /** Outputs `rows`, from and to (exclusive), of an nn.Linear that has `all` of them: x [n, in] → [n, to − from] */
 export function linearPart(s: Scope, x: Value, all: number, rows: readonly [number, number]): Value {
-  const width = x.shape[1] ?? 0;
   const [from, to] = rows;
-  const out = to - from;
-  const bias = s.parameter("bias", [all], { as: [out], skip: from });
-  if (rounds(s, {})) return quantisedRows(s, x, [all, width], bias, rows);
-  const weight = s.parameter("weight", [all, width], { as: [out, width], skip: from * width });
-  return ops.gemm(s, x, weight, { transB: true, bias });
+  const bias = s.parameter("bias", [all], { as: [to - from], skip: from });
+  return product(s, x, [all, x.shape[1] ?? 0], bias, { rows });
 }
 
-/** x [n, in] · the weight of `shape` ([out, in] or [out, in, 1, 1]) in eight bits → [n, out] */
-function quantisedRows(
+interface ProductOptions extends Guard {
+  /** Outputs that are meant, from and to (exclusive). Default: all. */
+  readonly rows?: readonly [number, number];
+}
+
+/** x [n, in] · the weight of `shape`, [out, in] or [out, in, 1, 1], transposed → [n, out] */
+function product(
   s: Scope,
   x: Value,
   shape: readonly number[],
   bias: Value | null,
-  rows?: readonly [number, number],
+  options: ProductOptions = {},
 ): Value {
-  const [weight, scales] = s.derived("int8", "weight", shape, rows);
-  return quantisedMatmul(s, quantise(s, x), weight!, scales!, bias);
+  const [out = 0, width = 0] = shape;
+  const { rows = [0, out] } = options;
+  if (rounds(s, options)) {
+    const [weight, scales] = s.derived("int8", "weight", shape, options.rows);
+    return quantisedMatmul(s, quantise(s, x), weight!, scales!, bias);
+  }
+  const weight = s.parameter("weight", shape, { as: [rows[1] - rows[0], width], skip: rows[0] * width });
+  return ops.gemm(s, x, weight, { transB: true, bias });
 }
 
 export interface Conv2dOptions extends ops.ConvOptions, Guard {
@@ -89,6 +93,9 @@ function convRows(s: Scope, x: Value, out: number, options: PaddedConv): Value {
     Math.floor((n + before + after - kernel) / stride) + 1;
   const [top, left, bottom, right] = padding;
   const result = [batch, side(height, top, bottom), side(width, left, right), out];
+  if (kernel === 1 && stride === 1) {
+    return summed(reshape(s, product(s, rowsOf(s, x), shape, bias, options), result));
+  }
   if (rounds(s, options)) {
     // Rounded before it is unfolded: a ninth of the work on a quarter of the bytes.
     const rounded = quantise(s, x);
@@ -97,10 +104,6 @@ function convRows(s: Scope, x: Value, out: number, options: PaddedConv): Value {
     return summed(
       reshape(s, quantisedMatmul(s, { ...rounded, values: seen }, weight!, scales!, bias), result),
     );
-  }
-  if (kernel === 1 && stride === 1) {
-    const weight = s.parameter("weight", shape, { as: [out, channels] });
-    return summed(reshape(s, ops.gemm(s, rowsOf(s, x), weight, { transB: true, bias }), result));
   }
   const first = toChannelsFirst(s, x);
   const y = ops.conv2d(s, first, s.parameter("weight", shape), bias, { stride, padding });
@@ -148,9 +151,10 @@ export function layerNorm(s: Scope, x: Value, eps: number): Value {
  */
 export function imageToTokens(s: Scope, x: Value, out: number, kind: "linear" | "conv"): Value {
   const { channels: c, height: h, width: w } = sizeOfPicture(s, x);
-  const weight = s.parameter("weight", kind === "conv" ? [out, c, 1, 1] : [out, c], { as: [out, c] });
+  const shape = kind === "conv" ? [out, c, 1, 1] : [out, c];
   const bias = s.parameter("bias", [out]);
-  if (s.graph.layout === "nhwc") return ops.gemm(s, rowsOf(s, x), weight, { transB: true, bias });
+  if (s.graph.layout === "nhwc") return product(s, rowsOf(s, x), shape, bias);
+  const weight = s.parameter("weight", shape, { as: [out, c] });
   return ops.gemm(s, reshape(s, x, [c, h * w]), weight, { transA: true, transB: true, bias });
 }
 
@@ -163,11 +167,12 @@ export function tokensToImage(
   kind: "linear" | "conv",
 ): Value {
   const c = x.shape[1] ?? 0;
-  const weight = s.parameter("weight", kind === "conv" ? [out, c, 1, 1] : [out, c], { as: [out, c] });
+  const shape = kind === "conv" ? [out, c, 1, 1] : [out, c];
   if (s.graph.layout === "nhwc") {
-    const rows = ops.gemm(s, x, weight, { transB: true, bias: s.parameter("bias", [out]) });
+    const rows = product(s, x, shape, s.parameter("bias", [out]));
     return reshape(s, rows, [(x.shape[0] ?? 0) / (size[0] * size[1]), ...size, out]);
   }
+  const weight = s.parameter("weight", shape, { as: [out, c] });
   const bias = s.parameter("bias", [out], { as: [out, 1] });
   return reshape(s, ops.gemm(s, weight, x, { transB: true, bias }), [1, out, ...size]);
 }
