@@ -1,7 +1,7 @@
 /**
  * The table of the shipped checkpoint on pictures it was never trained on, against the exact truth:
  * `npm run eval:picturebook -- [--json] [--limit N] [--steps T] [--sampler NAME] [--text-guidance s] [--image-guidance s]
- * [--fixed-seed]`.
+ * [--fixed-seed] [--precision MODE]`.
  * The held-out pictures lie in benchmarks/picturebook/; the model card says how they are made.
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -17,6 +17,7 @@ import {
 } from "../src/bench/picture-metrics.ts";
 import { fromModelImage } from "../src/images/model-image.ts";
 import { loadModel, openSession, type Picture, readPicture, type SessionEditOptions } from "../src/index.ts";
+import { checkPrecision } from "../src/models/open.node.ts";
 
 interface Turn {
   instruction: string;
@@ -38,6 +39,7 @@ const { values: flags } = parseArgs({
     json: { type: "boolean", default: false },
     limit: { type: "string" },
     model: { type: "string", default: "picturebook" },
+    precision: { type: "string", default: "fp32" },
     steps: { type: "string" },
     sampler: { type: "string" },
     "text-guidance": { type: "string" },
@@ -59,7 +61,7 @@ const options = {
 const turnOptions = (i: number) => ({ ...options, seed: options.seed + (flags["fixed-seed"] ? 0 : i) });
 const root = new URL("./picturebook/", import.meta.url).pathname;
 const limit = number(flags.limit) ?? Number.POSITIVE_INFINITY;
-const model = await loadModel(flags.model);
+const model = await loadModel(flags.model, { precision: checkPrecision(flags.precision) });
 const say = (line: string) => flags.json || console.log(line);
 const only = new Set(flags.only.split(","));
 
@@ -212,7 +214,7 @@ const table = {
 };
 
 if (flags.json) {
-  console.log(JSON.stringify({ options, ...table, kinds, single, chain, noop }));
+  console.log(JSON.stringify({ precision: flags.precision, options, ...table, kinds, single, chain, noop }));
 } else {
   const percent = (s: ReturnType<typeof share> | null) =>
     s

@@ -2,10 +2,11 @@
  * Tensors that are made from a checkpoint once and kept: a safetensors file in the cache folder, read by mapping like all others.
  * It is written under a name of its own and renamed, so that one that is there is whole; one that is not is made again.
  */
-import { mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EmilieError } from "../errors.ts";
+import { isAlive } from "./is-alive.node.ts";
 import { readSafetensorsHeader, type StoredType, safetensorsHeader } from "./safetensors.ts";
 import { folderSource } from "./source.node.ts";
 import type { PlacedTensor } from "./storage.ts";
@@ -18,12 +19,17 @@ export interface SideTensor {
 
 export interface SideFile {
   readonly name: string;
+  /** The model it is made from, for people. */
+  readonly model: string;
   /** What it is, in messages. */
   readonly what: string;
   readonly tensors: readonly SideTensor[];
   /** The bytes of all tensors, in their order. Errors of kind "checkpoint.*" are passed on. */
   values(): AsyncIterable<ArrayBufferView>;
 }
+
+/** Where a side file says what it was made from. */
+const MODEL = "emilie.model";
 
 export interface PlacedSideFile {
   /** With absolute paths as locations. */
@@ -88,7 +94,11 @@ async function write(path: string, file: SideFile): Promise<void> {
   const partial = `${path}.${process.pid}-${Date.now()}.partial`;
   const handle = await open(partial, "wx");
   try {
-    await handle.write(safetensorsHeader(file.tensors.map((t) => [t.name, t])));
+    const header = safetensorsHeader(
+      file.tensors.map((t) => [t.name, t]),
+      { [MODEL]: file.model },
+    );
+    await handle.write(header);
     for await (const values of file.values()) {
       await handle.write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     }
@@ -99,4 +109,41 @@ async function write(path: string, file: SideFile): Promise<void> {
     await rm(partial, { force: true });
     throw error;
   }
+}
+
+/** What the cache holds of a model: an fp32 copy ("f32"), or the weights of a precision. */
+export interface CachedFile {
+  readonly file: string;
+  readonly bytes: number;
+  /** Null where the file is damaged, or from a version that did not write it. */
+  readonly model: string | null;
+  readonly kind: string;
+}
+
+const FILE = /^.+-[0-9a-f]{32}\.(f32|int8|fp32-fast)\.safetensors$/;
+const PARTIAL = /\.safetensors\.(\d+)-\d+\.partial$/;
+
+/** The files that sideFile() has made in a folder, by name. */
+export async function listSideFiles(cache: string): Promise<CachedFile[]> {
+  const names = await readdir(cache).catch(() => []);
+  const files: CachedFile[] = [];
+  for (const name of names.sort()) {
+    const kind = FILE.exec(name)?.[1];
+    if (!kind) continue;
+    const header = await readSafetensorsHeader(folderSource(cache), name).catch(() => null);
+    const file = join(cache, name);
+    files.push({ file, bytes: (await stat(file)).size, model: header?.metadata[MODEL] ?? null, kind });
+  }
+  return files;
+}
+
+/** Deletes them, and what processes that are gone have left half written. They are made again where they are needed. */
+export async function clearSideFiles(cache: string): Promise<CachedFile[]> {
+  const files = await listSideFiles(cache);
+  for (const { file } of files) await rm(file, { force: true });
+  for (const name of await readdir(cache).catch(() => [])) {
+    const pid = Number(PARTIAL.exec(name)?.[1]);
+    if (pid && !isAlive(pid)) await rm(join(cache, name), { force: true });
+  }
+  return files;
 }

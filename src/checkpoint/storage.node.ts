@@ -125,6 +125,7 @@ async function derivedFile(
   const suffix = needs ? needs.precision : "f32";
   return {
     name: `${table.folder}-${key.slice(0, 32)}.${suffix}.safetensors`,
+    model: source.id,
     what: `The ${needs ? `${suffix} weights` : "fp32 copy"} of ${source.id}'s ${table.folder}`,
     tensors: [...copies, ...specs],
     async *values() {

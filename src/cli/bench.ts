@@ -1,4 +1,5 @@
 /** `emilie bench`: methods against each other on a dataset, with the numbers that say how much better and where not. */
+
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, isAbsolute, join } from "node:path";
@@ -10,12 +11,14 @@ import { writeReport } from "../bench/report/index.node.ts";
 import { type BenchProgress, type BenchRun, runBench } from "../bench/run.node.ts";
 import { openScorer } from "../bench/scorers/index.node.ts";
 import type { Aggregate, BenchDataset, BenchMethod, Scorer, SettingsMode } from "../bench/types.ts";
+import type { Precision } from "../checkpoint/derived.ts";
 import { isEmilieError } from "../errors.ts";
 import { resolveOptions } from "../method/edit.ts";
 import { loadModel } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { type Context, makeFolder, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
+import { precisionOption } from "./model-options.ts";
 import * as values from "./options.ts";
 import { formatCount, formatSeconds, type Output } from "./output.ts";
 import { sayTable } from "./table.ts";
@@ -43,6 +46,7 @@ interface Flags {
   readonly dataset: string;
   readonly methods?: readonly string[];
   readonly model: string;
+  readonly precision?: Precision;
   readonly out: string;
   readonly limit?: number;
   readonly seeds?: number;
@@ -66,6 +70,7 @@ export function addBench(program: Command, context: Context): void {
       list,
     )
     .option("--model <model>", "the checkpoint that every method uses", "picturebook")
+    .addOption(precisionOption())
     .option("--out <folder>", "where results, report and cache go", "out/bench")
     .option(
       "--limit <n>",
@@ -116,7 +121,7 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
   }
   const seeds = Array.from({ length: flags.seeds ?? experiment?.seeds ?? 1 }, (_, i) => i);
   const scorers = await openScorers(flags.scorers ?? []);
-  const model = await loadModel(flags.model);
+  const model = await loadModel(flags.model, { precision: flags.precision });
   try {
     await sayReplaced(flags, experiment?.name ?? null, model, output);
     if (experiment) output.say(`${experiment.question}\n`);

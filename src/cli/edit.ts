@@ -1,6 +1,8 @@
 /** `emilie edit`: a picture, instructions one after the other, masks where wanted. */
+
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
+import type { Precision } from "../checkpoint/derived.ts";
 import { readPicture } from "../images/codec.node.ts";
 import { type EditOptions, resolveOptions } from "../method/edit.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
@@ -15,7 +17,7 @@ import type { StoredSession } from "../session/store.node.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
 import { checkMaskSpec, maskSources, parseMaskOption } from "./masks.ts";
-import { loraOption, tokenizerOption } from "./model-options.ts";
+import { loraOption, precisionOption, tokenizerOption } from "./model-options.ts";
 import * as values from "./options.ts";
 import type { Output } from "./output.ts";
 import { type Preview, previewOption } from "./preview.ts";
@@ -31,6 +33,7 @@ Examples:
   $ emilie edit photo.jpg "make the lake frozen" --mask soft:12:poly:0,300,400,280,400,420,0,420 --strength 0.7
   $ emilie edit photo.jpg --script edits.yaml
   $ emilie edit photo.jpg "make it winter" --model instruct-pix2pix.safetensors --lora style.safetensors=0.8
+  $ emilie edit photo.jpg "make it winter" --model timbrooks/instruct-pix2pix --precision int8
   $ emilie edit out/session.emilie "now make it night"
   $ emilie edit out/session.emilie "make it a boat" --from 3fd1
 
@@ -58,6 +61,7 @@ interface Flags
   readonly model?: string;
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
+  readonly precision?: Precision;
   readonly seed?: number;
   readonly out: string;
   readonly session?: string;
@@ -81,6 +85,7 @@ export function addEdit(program: Command, context: Context): void {
     )
     .addOption(loraOption())
     .addOption(tokenizerOption())
+    .addOption(precisionOption())
     .option(
       "--seed <seed>",
       "chooses the noise of the first edit, those after it count on; the same seed gives the same picture (default: 0)",

@@ -1,8 +1,11 @@
 /** `emilie serve` and `emilie studio`: the server, until Ctrl-C. */
+
 import { type Command, InvalidArgumentError } from "commander";
+import type { Precision } from "../checkpoint/derived.ts";
 import { listModels } from "../models/list.node.ts";
 import { DEFAULT_PORT } from "../server/limits.ts";
 import type { Context } from "./context.ts";
+import { precisionOption } from "./model-options.ts";
 import { openInBrowser } from "./open-browser.ts";
 import { portNumber } from "./options.ts";
 import type { Output } from "./output.ts";
@@ -10,7 +13,7 @@ import type { Output } from "./output.ts";
 const SERVE_HELP = `
 Examples:
   $ emilie serve
-  $ emilie serve --port 8080 --model timbrooks/instruct-pix2pix
+  $ emilie serve --port 8080 --model timbrooks/instruct-pix2pix --precision int8
   $ emilie serve --host 0.0.0.0 --token "$(openssl rand -hex 16)"
   $ curl http://127.0.0.1:${DEFAULT_PORT}/v1/images/edits -F image=@photo.png -F prompt="make it winter"
 
@@ -33,6 +36,7 @@ interface Flags {
   readonly host: string;
   readonly data?: string;
   readonly model?: string;
+  readonly precision?: Precision;
   readonly token?: string;
   readonly allowHost?: string[];
   readonly allowOrigin?: string[];
@@ -65,6 +69,7 @@ function serverCommand(program: Command, verb: string, description: string): Com
     .option("--host <host>", "the address it listens on", "127.0.0.1")
     .option("--data <folder>", "where sessions and jobs are kept")
     .option("--model <model>", "the model of new sessions (default: picturebook)")
+    .addOption(precisionOption())
     .option(
       "--token <token>",
       "what every request must carry (default: none on this machine, random elsewhere)",
@@ -76,9 +81,9 @@ function serverCommand(program: Command, verb: string, description: string): Com
 }
 
 async function serve(flags: Flags, openPage: boolean, output: Output): Promise<void> {
-  const { port, host, data, model, token, allowHost, allowOrigin, workerMemory, quiet } = flags;
+  const { port, host, data, model, precision, token, allowHost, allowOrigin, workerMemory, quiet } = flags;
   const options = {
-    ...{ port, host, data, model, token },
+    ...{ port, host, data, model, precision, token },
     allowedHosts: allowHost,
     allowedOrigins: allowOrigin,
     workerMemory: workerMemory && workerMemory * 1e6,

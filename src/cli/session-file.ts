@@ -1,6 +1,7 @@
 /** Sessions on the command line: where one is saved, how one goes on, which node is meant. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Precision } from "../checkpoint/derived.ts";
 import { isEmilieError } from "../errors.ts";
 import type { Picture } from "../images/picture.ts";
 import { type LoraOption, loadModel } from "../models/load.node.ts";
@@ -22,6 +23,7 @@ interface ModelFlags {
   readonly model?: string;
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
+  readonly precision?: Precision;
 }
 
 /** Opens a saved session and says what is damaged in it. Whoever calls disposes of its model. */
@@ -31,13 +33,13 @@ export async function continueSession(
   output: Output,
   options: LoadSessionOptions = {},
 ): Promise<StoredSession> {
-  const { model, lora, tokenizer } = flags;
-  if (model === undefined && (lora ?? tokenizer) !== undefined) {
+  const { model, lora, tokenizer, precision } = flags;
+  if (model === undefined && (lora ?? tokenizer ?? precision) !== undefined) {
     throw new UsageError(
-      "--lora and --tokenizer belong to a --model; without one, the session's own is used.",
+      "--lora, --tokenizer and --precision belong to a --model; without one, the session's own is used.",
     );
   }
-  const given = model === undefined ? undefined : await loadModel(model, { lora, tokenizer });
+  const given = model === undefined ? undefined : await loadModel(model, { lora, tokenizer, precision });
   try {
     const session = await loadSession(file, { ...options, model: given });
     for (const { message } of session.warnings) output.warn(message);
@@ -57,8 +59,8 @@ export async function beginSession(
   flags: ModelFlags & { readonly session?: string; readonly out: string },
   output: Output,
 ): Promise<{ session: StoredSession; file: string }> {
-  const { lora, tokenizer } = flags;
-  const model = await loadModel(flags.model ?? "picturebook", { lora, tokenizer });
+  const { lora, tokenizer, precision } = flags;
+  const model = await loadModel(flags.model ?? "picturebook", { lora, tokenizer, precision });
   try {
     const file = flags.session ?? (await freeFile(flags.out, picture, model, output));
     const session = existsSync(file) ? await joinSession(file, picture, model, output) : null;

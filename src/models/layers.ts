@@ -5,10 +5,11 @@ import * as ops from "../graph/ops.ts";
 import { reshape } from "../graph/ops.ts";
 import { fromChannelsFirst, sizeOfPicture, toChannelsFirst, unfold } from "../graph/pictures.ts";
 import { quantise, quantisedMatmul } from "../graph/quantised.ts";
+import { winograd } from "../graph/winograd.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Scope } from "./scope.ts";
 
-/** What int8 leaves in fp32: layers whose rounding would be seen, and those that are too small to matter. */
+/** What int8 leaves in fp32, and no precision transforms: layers whose rounding would be seen, and those that are too small to matter. */
 export interface Guard {
   readonly guarded?: boolean;
 }
@@ -105,9 +106,24 @@ function convRows(s: Scope, x: Value, out: number, options: PaddedConv): Value {
       reshape(s, quantisedMatmul(s, { ...rounded, values: seen }, weight!, scales!, bias), result),
     );
   }
+  if (s.precision === "fp32-fast" && !options.guarded && kernel === 3 && stride === 1 && isEven(padding)) {
+    const kind = s.made("weight", ["winograd4", "winograd2"]) ?? preferred(height, width);
+    const weights = s.derived(kind, "weight", shape);
+    return summed(winograd(s, x, weights, bias, kind === "winograd4" ? 4 : 2));
+  }
   const first = toChannelsFirst(s, x);
   const y = ops.conv2d(s, first, s.parameter("weight", shape), bias, { stride, padding });
   return summed(fromChannelsFirst(s, y));
+}
+
+const isEven = (padding: ops.Padding) => padding.every((n) => n === 1);
+
+/**
+ * F(4×4) has the fewest products, F(2×2) less than half of its weights: in a small picture, reading those is what takes time. It is
+ * settled for the size that a checkpoint was trained at, when its weights are made.
+ */
+function preferred(height: number, width: number): "winograd4" | "winograd2" {
+  return height * width >= 32 * 32 ? "winograd4" : "winograd2";
 }
 
 /** Pictures [b, h, w, c] as [b·h·w, c] */

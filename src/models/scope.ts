@@ -57,6 +57,13 @@ export class WeightReader {
     return graph.external({ location: at.location, offset, length: 4 * sizeOf(dims) }, dims);
   }
 
+  /** Which of `kinds` was made of a tensor; undefined where nothing was made yet. */
+  made(name: string, kinds: readonly Derivation["kind"][]): Derivation["kind"] | undefined {
+    const { derived } = this.weights;
+    const shape = this.weights.tensors.get(name)?.shape ?? [];
+    return derived && kinds.find((kind) => derived.has(specsOf({ kind, from: name, shape })[0]!.name));
+  }
+
   /** What derived.ts makes of a tensor. Where nothing was placed yet, the values only have their shapes. */
   derived(graph: Graph, derivation: Derivation): Value[] {
     this.#stored(derivation.from, derivation.shape);
@@ -135,6 +142,11 @@ export class Scope implements Site {
   /** The module's tensor `name`, which must have `shape` in the checkpoint. */
   parameter(name: string, shape: readonly number[], use: ParameterUse = {}): Value {
     return this.reader.parameter(this.graph, this.path ? `${this.path}.${name}` : name, shape, use);
+  }
+
+  /** Which of `kinds` was made of the module's tensor `name`; undefined where nothing was made yet. */
+  made<K extends Derivation["kind"]>(name: string, kinds: readonly K[]): K | undefined {
+    return this.reader.made(this.path ? `${this.path}.${name}` : name, kinds) as K | undefined;
   }
 
   /** What `kind` of derived weights are made of the module's tensor `name`, all of it or some rows. */

@@ -55,9 +55,10 @@ export function buildUNet(
 export function unetNeeds(config: UNetConfig, weights: PlacedWeights): Needs {
   const { precision = "fp32" } = weights;
   const reader = new WeightReader(weights);
-  const side = 2 ** (config.levels.length - 1);
+  // Some choices depend on a picture's size; they are made for the one that the checkpoint was trained at.
+  const [height = 64, width = height] = [config.sample_size ?? 64].flat();
   const graph = new Graph("unet", "fused", layoutOf(precision));
-  unet(new Scope(graph, reader), config, { height: side, width: side, tokens: 1 });
+  unet(new Scope(graph, reader), config, { height, width, tokens: 1 });
   return { precision, derived: reader.derivations, plain: reader.plain };
 }
 
