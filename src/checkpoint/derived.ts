@@ -121,14 +121,17 @@ function winograd(
   const matrix = Float64Array.from(g.flatMap((a) => g.flatMap((b) => a.flatMap((x) => b.map((y) => x * y)))));
   const result = Array.from({ length: side * side }, () => new Float32Array(width * out));
   const kernel = new Float64Array(9);
-  for (let o = 0; o < out; o++) {
+  for (let first = 0; first < out; first += BLOCK) {
+    const last = Math.min(out, first + BLOCK);
     for (let c = 0; c < width; c++) {
-      const start = (o * width + c) * 9;
-      for (let k = 0; k < 9; k++) kernel[k] = weight[start + k]!;
-      for (let p = 0; p < side * side; p++) {
-        let sum = 0;
-        for (let k = 0; k < 9; k++) sum += matrix[p * 9 + k]! * kernel[k]!;
-        result[p]![c * out + o] = sum;
+      for (let o = first; o < last; o++) {
+        const start = (o * width + c) * 9;
+        for (let k = 0; k < 9; k++) kernel[k] = weight[start + k]!;
+        for (let p = 0; p < side * side; p++) {
+          let sum = 0;
+          for (let k = 0; k < 9; k++) sum += matrix[p * 9 + k]! * kernel[k]!;
+          result[p]![c * out + o] = sum;
+        }
       }
     }
   }
