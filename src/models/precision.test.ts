@@ -24,6 +24,7 @@ import { createNodeEngine } from "../runtime/node.ts";
 import { sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
 import { conv2d, groupNorm, imageToTokens, linear, linearPart, tokensToImage } from "./layers.ts";
 import { checkpointFolder, type LoadOptions, loadModel } from "./load.node.ts";
+import { loadModel as loadInBrowser, type WebLoadOptions } from "./load.web.ts";
 import type { EditModel } from "./model.ts";
 import { publicModelName } from "./open.node.ts";
 import { downsample, resnetBlock, upsample } from "./resnet.ts";
@@ -206,6 +207,14 @@ describe("a model's precision", () => {
     await expect(open(TINY, { precision: "int4" as Precision })).rejects.toMatchObject({
       code: "option.invalid",
       message: expect.stringMatching(/"int4".*fp32, fp32-fast, int8/),
+    });
+  });
+
+  it("is fp32 in a browser", async () => {
+    const options = { precision: "int8" } as unknown as WebLoadOptions;
+    await expect(loadInBrowser("http://127.0.0.1/model", options)).rejects.toMatchObject({
+      code: "option.invalid",
+      message: expect.stringContaining("only fp32"),
     });
   });
 
