@@ -4,14 +4,13 @@
  */
 import { sizeOf } from "../tensor/tensor.ts";
 
-/** Every {@link Precision}. */
-export const PRECISIONS = ["fp32", "fp32-fast", "int8"] as const;
-
 /**
  * How a network computes. "fp32": as the checkpoint was written. "fp32-fast": the same numbers by Winograd's convolution,
  * equal to about five digits. "int8": products of eight-bit numbers, inputs rounded anew in every step.
  */
-export type Precision = (typeof PRECISIONS)[number];
+export type Precision = "fp32" | "fp32-fast" | "int8";
+
+export const PRECISIONS: readonly Precision[] = ["fp32", "fp32-fast", "int8"];
 
 /** Weights [out, in] or [out, in, 3, 3] as another thing. */
 export interface Derivation {
