@@ -14,12 +14,12 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { median } from "../src/bench/picture-metrics.ts";
-import { edit, loadModel, openSession, readPicture } from "../src/index.ts";
+import { edit, loadModel, openSession, type PresetName, readPicture } from "../src/index.ts";
 import { firstCondition, toDecoderInput } from "../src/method/latent-iteration.ts";
 import { resolveOptions } from "../src/method/options.ts";
 import { createNoise } from "../src/tensor/noise.ts";
 import { mappedBytes, watchMemory } from "./memory.ts";
-import { editOptions, loadOptions, refused, sizes, usage, whole } from "./options.ts";
+import { loadOptions, refused, sizes, usage, whole } from "./options.ts";
 import { makeRandomCheckpoint } from "./random-checkpoint.ts";
 import { removeRandomUNet } from "./random-unet.ts";
 import { digits, type Row, record } from "./record.ts";
@@ -60,7 +60,7 @@ async function main(): Promise<void> {
 async function small(): Promise<Row[]> {
   const runs = whole("runs", flags.runs) ?? 7;
   if (!existsSync(flags.image)) usage(`--image: there is no file ${flags.image}.`);
-  const options = await loadOptions(flags);
+  const options = loadOptions(flags);
   const cold: Row[] = [];
   for (const [what, program] of entries()) {
     const samples: number[] = [];
@@ -70,7 +70,7 @@ async function small(): Promise<Row[]> {
 
   const model = await loadModel(flags.model, options);
   const picture = await readPicture(flags.image);
-  const how = editOptions(model, steps, flags.preset);
+  const how = { steps, preset: flags.preset as PresetName | undefined };
   // The first edit makes the sessions.
   const first = await openSession(model, picture);
   await (await first.edit("leave it as it is", how)).render();
@@ -136,7 +136,7 @@ function secondsRow(what: string, samples: readonly number[]): Row {
 async function fullSize(): Promise<Row[]> {
   const runs = whole("runs", flags.runs) ?? 3;
   const [size = 512] = sizes("size", flags.size, 64);
-  const loading = await loadOptions(flags);
+  const loading = loadOptions(flags);
   const { folder, parameters } = await makeRandomCheckpoint();
   const rows: Row[] = [];
   const warm = new Map<string, number>();
@@ -164,7 +164,10 @@ async function fullSize(): Promise<Row[]> {
   await part("UNet, one call", "unet", () => model.unet([{ z, c, text }], 500));
   await part("decode", "vae", () => model.decodeLatent(c));
 
-  const how = editOptions(model, steps ?? (flags.preset === undefined ? 2 : undefined), flags.preset);
+  const how = {
+    steps: steps ?? (flags.preset === undefined ? 2 : undefined),
+    preset: flags.preset as PresetName | undefined,
+  };
   const before = model.calls.unet;
   const [taken, seconds] = await timed(async () => {
     const start = firstCondition(model, await model.encodeImage(image));

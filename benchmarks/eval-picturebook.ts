@@ -1,7 +1,7 @@
 /**
  * The table of the shipped checkpoint on pictures it was never trained on, against the exact truth:
  * `npm run eval:picturebook -- [--json] [--limit N] [--preset NAME] [--steps T] [--sampler NAME] [--text-guidance s]
- * [--image-guidance s] [--guidance-interval from,to] [--reuse n] [--gate g] [--fixed-seed]`.
+ * [--image-guidance s] [--guidance-interval from,to] [--reuse n] [--gate g] [--fixed-seed] [--precision MODE]`.
  * The held-out pictures lie in benchmarks/picturebook/; the model card says how they are made.
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -17,6 +17,7 @@ import {
 } from "../src/bench/picture-metrics.ts";
 import { fromModelImage } from "../src/images/model-image.ts";
 import { loadModel, openSession, type Picture, readPicture, type SessionEditOptions } from "../src/index.ts";
+import { checkPrecision } from "../src/models/open.node.ts";
 
 interface Turn {
   instruction: string;
@@ -39,6 +40,7 @@ const { values: flags } = parseArgs({
     limit: { type: "string" },
     model: { type: "string", default: "picturebook" },
     preset: { type: "string" },
+    precision: { type: "string", default: "fp32" },
     steps: { type: "string" },
     sampler: { type: "string" },
     "text-guidance": { type: "string" },
@@ -68,7 +70,7 @@ const options = {
 const turnOptions = (i: number) => ({ ...options, seed: options.seed + (flags["fixed-seed"] ? 0 : i) });
 const root = new URL("./picturebook/", import.meta.url).pathname;
 const limit = number(flags.limit) ?? Number.POSITIVE_INFINITY;
-const model = await loadModel(flags.model);
+const model = await loadModel(flags.model, { precision: checkPrecision(flags.precision) });
 const say = (line: string) => flags.json || console.log(line);
 const only = new Set(flags.only.split(","));
 
@@ -221,7 +223,7 @@ const table = {
 };
 
 if (flags.json) {
-  console.log(JSON.stringify({ options, ...table, kinds, single, chain, noop }));
+  console.log(JSON.stringify({ precision: flags.precision, options, ...table, kinds, single, chain, noop }));
 } else {
   const percent = (s: ReturnType<typeof share> | null) =>
     s

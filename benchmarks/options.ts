@@ -1,13 +1,5 @@
-/** Options that several benchmarks share: checked here, and refused where this version of emilie does not know them. */
-import {
-  type EditOptions,
-  isEmilieError,
-  type LoadOptions,
-  loadModel,
-  type MemoryMode,
-} from "../src/index.ts";
-import { resolveOptions } from "../src/method/options.ts";
-import type { EditModel } from "../src/models/model.ts";
+/** Options that several benchmarks share, checked. */
+import { isEmilieError, type LoadOptions } from "../src/index.ts";
 
 /** Ends the process with code 2 after saying what is wrong with the arguments. */
 export function usage(message: string): never {
@@ -45,38 +37,10 @@ export interface LoadFlags {
   readonly precision?: string | undefined;
 }
 
-/** loadModel's options from the command line. */
-export async function loadOptions(flags: LoadFlags): Promise<LoadOptions> {
+/** loadModel's options from the command line; it refuses a precision that there is none of. */
+export function loadOptions(flags: LoadFlags): LoadOptions {
   const { threads, memory, precision } = flags;
   if (memory !== undefined && memory !== "low" && memory !== "normal")
     usage(`--memory is ${JSON.stringify(memory)}; expected "low" or "normal".`);
-  const given = precision === undefined || precision === "fp32" ? {} : { precision };
-  if ("precision" in given && !(await knowsPrecisions()))
-    usage(`--precision ${precision}: this version of emilie computes in fp32 alone.`);
-  return { threads: whole("threads", threads), memory: memory as MemoryMode | undefined, ...given };
-}
-
-/** Whether loadModel looks at `precision` at all: a version that does refuses one that does not exist. */
-export async function knowsPrecisions(): Promise<boolean> {
-  const impossible: object = { precision: "a precision that does not exist" };
-  const model = await loadModel("picturebook", impossible).catch(() => null);
-  await model?.dispose();
-  return model === null;
-}
-
-/** An edit's options with a preset, where one was asked for. */
-export function editOptions(
-  model: EditModel,
-  steps: number | undefined,
-  preset: string | undefined,
-): EditOptions {
-  if (preset === undefined) return { steps };
-  const options: object = { preset };
-  const nonsense: object = { preset: "a preset that does not exist" };
-  try {
-    resolveOptions(model, nonsense);
-  } catch {
-    return { ...options, steps };
-  }
-  return usage(`--preset ${preset}: this version of emilie has no presets.`);
+  return { threads: whole("threads", threads), memory, precision: precision as LoadOptions["precision"] };
 }

@@ -1,7 +1,6 @@
 /** How a peer is started, by its name: "emilie:fp32", "diffusers:bf16+channels-last", "sd.cpp:f16+flash". */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { knowsPrecisions } from "./options.ts";
 
 export interface PeerSettings {
   /** A folder, or a name that emilie knows; Python is given `folder`. */
@@ -38,8 +37,6 @@ export async function peerCommand(name: string, settings: PeerSettings): Promise
   const all = ["--threads", String(threads)];
   if (kind === "emilie") {
     if (extras.length > 0) return { wrong: `${name}: emilie has no "+${extras[0]}"` };
-    if (precision !== "fp32" && !(await knowsPrecisions()))
-      return { reason: "this version of emilie computes in fp32 alone" };
     const { preset, memory } = settings;
     const given = Object.entries({ precision, preset, memory }).flatMap(([option, value]) =>
       value === undefined ? [] : [`--${option}`, value],

@@ -11,13 +11,14 @@ import {
   type EditOptions,
   loadModel,
   openSession,
+  type PresetName,
   readPicture,
   type Tensor,
   writePicture,
 } from "../src/index.ts";
 import { defaultSampler } from "../src/samplers/index.ts";
 import { sizeOf } from "../src/tensor/tensor.ts";
-import { editOptions, loadOptions } from "./options.ts";
+import { loadOptions } from "./options.ts";
 import type { Answer, Ready, Request } from "./peer-process.ts";
 import { machine } from "./record.ts";
 
@@ -30,7 +31,7 @@ const { values: flags } = parseArgs({
     threads: { type: "string" },
   },
 });
-const model = await loadModel(flags.model, await loadOptions(flags));
+const model = await loadModel(flags.model, loadOptions(flags));
 const say = (answer: Answer | Ready | { error: string }) => console.log(JSON.stringify(answer));
 const { node, onnxruntime } = machine();
 say({ ready: true, versions: { "ONNX Runtime": onnxruntime, Node: node } });
@@ -59,7 +60,7 @@ async function unet(model: EditModel, request: Extract<Request, { do: "unet" }>)
 
 async function edit(model: EditModel, request: Extract<Request, { do: "edit" }>): Promise<Answer> {
   const { image, instruction, seed, out, settings } = request;
-  const own = editOptions(model, undefined, flags.preset);
+  const own = { preset: flags.preset as PresetName | undefined };
   const how = settings === "defaults" ? own : { ...settings, ...everyTerm(model) };
   const picture = await readPicture(image);
   const before = model.calls.unet;

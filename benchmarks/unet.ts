@@ -1,20 +1,23 @@
 /**
- * npm run bench:unet -- [--size 512] [--memory low] [--runs N] [--threads N] [--json] [--clean]
+ * npm run bench:unet -- [--size 512] [--precision fp32,fp32-fast,int8] [--memory low] [--runs N] [--threads N] [--json] [--clean]
  *
  * One forward of the full InstructPix2Pix UNet at a picture size, against the fastest matrix product that the same
  * runtime does on the same machine in the same minute: machines throttle, and neighbours come and go.
  */
 import { parseArgs } from "node:util";
+import type { Precision } from "../src/checkpoint/derived.ts";
 import { folderSource } from "../src/checkpoint/source.node.ts";
 import { mappedStorage } from "../src/checkpoint/storage.node.ts";
+import { dryPlacement } from "../src/checkpoint/storage.ts";
 import { openWeights } from "../src/checkpoint/weights.ts";
 import { Graph } from "../src/graph/graph.ts";
 import { gemm } from "../src/graph/ops.ts";
-import { buildUNet } from "../src/models/unet.ts";
-import type { Engine } from "../src/runtime/engine.ts";
+import { checkPrecision } from "../src/models/open.node.ts";
+import { buildUNet, unetNeeds } from "../src/models/unet.ts";
+import type { Engine, Feeds, Session } from "../src/runtime/engine.ts";
 import { createNodeEngine, physicalCores } from "../src/runtime/node.ts";
 import { sizeOf, type Tensor } from "../src/tensor/tensor.ts";
-import { watchMemory } from "./memory.ts";
+import { anonymousBytes, watchMemory } from "./memory.ts";
 import { config, folder, makeRandomUNet, removeRandomUNet } from "./random-unet.ts";
 import { record } from "./record.ts";
 
@@ -28,6 +31,7 @@ const THIN = 8;
 const { values: args } = parseArgs({
   options: {
     size: { type: "string", default: "512" },
+    precision: { type: "string", default: "fp32" },
     memory: { type: "string", default: "normal" },
     runs: { type: "string", default: "7" },
     threads: { type: "string" },
@@ -36,65 +40,152 @@ const { values: args } = parseArgs({
   },
 });
 
+const precisions = args.precision.split(",").map(checkPrecision);
 if (args.clean) await removeRandomUNet();
-else await main(Number(args.size), args.memory === "low", Number(args.runs), args.threads);
+else if (precisions.length === 1) await alone(Number(args.size), precisions[0]!);
+else await side(Number(args.size), precisions);
 
-async function main(size: number, low: boolean, runs: number, threads?: string): Promise<void> {
-  if (!(size >= 64 && size % 8 === 0))
-    throw new RangeError(`--size is ${size}; expected a multiple of 8 from 64`);
-  const parameters = await makeRandomUNet();
+interface Mode {
+  readonly precision: Precision;
+  readonly session: Session;
+  readonly gflop: number;
+  readonly nodes: number;
+  readonly placeSeconds: number;
+  readonly createSeconds: number;
+  readonly coldSeconds: number;
+  readonly anonymous: number;
+  readonly noise: Float32Array;
+}
+
+function checkedSize(size: number): number {
+  if (size >= 64 && size % 8 === 0) return size;
+  throw new RangeError(`--size is ${size}; expected a multiple of 8 from 64`);
+}
+
+/** Weights, session and first run in one precision, with what each took. */
+async function make(engine: Engine, size: number, precision: Precision, feeds: Feeds): Promise<Mode> {
   const source = folderSource(folder);
-  const weights = await mappedStorage().place(
-    source,
-    await openWeights(source, "unet", "diffusion_pytorch_model"),
-  );
-  const cores = threads ? Number(threads) : physicalCores();
-  const engine = createNodeEngine({ threads: cores });
+  const table = await openWeights(source, "unet", "diffusion_pytorch_model");
+  const before = anonymousBytes();
   const stopMemory = watchMemory();
-  const started = performance.now();
+  let started = performance.now();
+  const needs = precision === "fp32" ? undefined : unetNeeds(config, dryPlacement(table, precision));
+  const weights = await mappedStorage().place(source, table, undefined, needs);
+  const placeSeconds = (performance.now() - started) / 1000;
+  started = performance.now();
   const graph = buildUNet(config, weights, { height: size / 8, width: size / 8, tokens: TOKENS });
   const session = await engine.createSession(graph.encode(), {
     files: weights.files,
     root: weights.root,
-    prepack: !low,
+    prepack: args.memory !== "low",
   });
   const createSeconds = (performance.now() - started) / 1000;
-  const feeds = {
+  let noise: Float32Array | undefined;
+  const coldSeconds = await seconds(async () => {
+    noise = (await session.run(feeds)).noise!.data;
+  });
+  return {
+    precision,
+    session,
+    gflop: round(graph.flops / 1e9, 1),
+    nodes: graph.nodeCount,
+    placeSeconds,
+    createSeconds,
+    coldSeconds,
+    anonymous: stopMemory() - before,
+    noise: noise!,
+  };
+}
+
+function feedsOf(size: number): Feeds {
+  return {
     z: noise([1, 4, size / 8, size / 8]),
     c: noise([1, 4, size / 8, size / 8]),
     timestep: { data: Float32Array.of(500), shape: [1, 1] },
     text: noise([TOKENS, config.levels[0]!.crossAttentionDim]),
   };
-  const coldSeconds = await seconds(() => session.run(feeds));
-  const warm = [await seconds(() => session.run(feeds))];
-  const anonymous = stopMemory();
+}
+
+async function alone(size: number, precision: Precision): Promise<void> {
+  const feeds = feedsOf(checkedSize(size));
+  const parameters = await makeRandomUNet();
+  const cores = args.threads ? Number(args.threads) : physicalCores();
+  const engine = createNodeEngine({ threads: cores });
+  const mode = await make(engine, size, precision, feeds);
+  const run = () => seconds(() => mode.session.run(feeds));
+  const warm = [await run()];
   const peakGflops = await peakProbe(engine);
   const peaks: number[] = [];
   // Rounds of about four seconds, so that the probe does not push the weights out of memory before every run.
   const together = Math.max(1, Math.min(4, Math.round(4 / warm[0]!)));
-  while (warm.length < runs) {
+  while (warm.length < Number(args.runs)) {
     peaks.push(await peakGflops());
-    for (let i = 0; i < together; i++) warm.push(await seconds(() => session.run(feeds)));
+    for (let i = 0; i < together; i++) warm.push(await run());
   }
   peaks.push(await peakGflops());
   await engine.dispose();
 
-  const gflopPerSecond = graph.flops / median(warm) / 1e9;
+  const gflopPerSecond = mode.gflop / median(warm);
   report({
     size,
-    memory: low ? "low" : "normal",
+    precision,
+    memory: args.memory,
     threads: cores,
     parameters,
-    gflop: round(graph.flops / 1e9, 1),
+    gflop: mode.gflop,
     seconds: round(median(warm), 3),
-    coldSeconds: round(coldSeconds, 3),
+    coldSeconds: round(mode.coldSeconds, 3),
     gflopPerSecond: round(gflopPerSecond, 1),
     peakGflopPerSecond: round(median(peaks), 1),
     ratioToPeak: round(gflopPerSecond / median(peaks), 3),
-    createSeconds: round(createSeconds, 2),
-    anonymousGB: round(anonymous / 1e9, 3),
-    nodes: graph.nodeCount,
+    placeSeconds: round(mode.placeSeconds, 2),
+    createSeconds: round(mode.createSeconds, 2),
+    anonymousGB: round(mode.anonymous / 1e9, 3),
+    nodes: mode.nodes,
   });
+}
+
+/**
+ * Several precisions in turn, again and again, so that what slows the machine slows them all. Ratios are medians over the rounds.
+ * All sessions are in memory together, but each has an engine of its own, whose memory is what it has added.
+ */
+async function side(size: number, precisions: readonly Precision[]): Promise<void> {
+  const feeds = feedsOf(checkedSize(size));
+  await makeRandomUNet();
+  const cores = args.threads ? Number(args.threads) : physicalCores();
+  const engines: Engine[] = [];
+  const modes: Mode[] = [];
+  for (const precision of precisions) {
+    const engine = createNodeEngine({ threads: cores });
+    engines.push(engine);
+    modes.push(await make(engine, size, precision, feeds));
+  }
+  const times: number[][] = modes.map(() => []);
+  for (let round = 0; round < Number(args.runs); round++) {
+    for (const [i, { session }] of modes.entries()) times[i]!.push(await seconds(() => session.run(feeds)));
+  }
+  for (const engine of engines) await engine.dispose();
+  const base = modes.findIndex(({ precision }) => precision === "fp32");
+  const rows = modes.map((mode, i) => ({
+    precision: mode.precision,
+    seconds: round(median(times[i]!), 3),
+    timesFaster: base < 0 ? null : round(median(times[base]!.map((t, j) => t / times[i]![j]!)), 2),
+    relativeError: base < 0 ? null : Number(relativeError(mode.noise, modes[base]!.noise).toPrecision(2)),
+    weightSeconds: round(mode.placeSeconds, 1),
+    createSeconds: round(mode.createSeconds, 1),
+    coldSeconds: round(mode.coldSeconds, 2),
+    anonymousGB: round(mode.anonymous / 1e9, 2),
+    nodes: mode.nodes,
+  }));
+  if (args.json)
+    console.log(JSON.stringify({ size, threads: cores, runs: times[0]!.length, modes: rows }, null, 2));
+  else console.table(rows);
+}
+
+/** ‖a − b‖ / ‖b‖ */
+function relativeError(a: Float32Array, b: Float32Array): number {
+  const squares = (values: Float32Array) => values.reduce((sum, v) => sum + v * v, 0);
+  return Math.sqrt(squares(a.map((v, i) => v - b[i]!)) / squares(b));
 }
 
 /**

@@ -1,4 +1,5 @@
 /** emilie: iterative, multi-granular image editing. The Node entry; `emilie/web` is the browser's. */
+export type { Precision } from "./checkpoint/derived.ts";
 export type { PullProgress } from "./checkpoint/hub/progress.ts";
 export { type PulledModel, type PullOptions, pullModel } from "./checkpoint/hub/pull.node.ts";
 export type { Variant } from "./checkpoint/hub/select.ts";

@@ -66,3 +66,18 @@ export async function* readFloat32(
     yield values;
   }
 }
+
+/** One tensor as fp32, all of it. */
+export async function readWhole(
+  source: Pick<CheckpointSource, "read">,
+  name: string,
+  ref: WeightRef,
+): Promise<Float32Array> {
+  const values = new Float32Array(sizeOf(ref.shape));
+  let position = 0;
+  for await (const part of readFloat32(source, name, ref)) {
+    values.set(part, position);
+    position += part.length;
+  }
+  return values;
+}

@@ -1,27 +1,24 @@
 /**
- * Weights that ONNX Runtime maps into memory: fp32 files where they lie, half-precision ones through a fp32 copy that is
- * made once and kept in the cache folder ($EMILIE_CACHE, or the system's place for caches).
+ * Weights that ONNX Runtime maps into memory: fp32 files where they lie; half-precision ones, and what the faster precisions
+ * derive from either, through a side file that is made once and kept in the cache folder ($EMILIE_CACHE, or the system's place).
  */
-import { mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { homedir } from "node:os";
 import { join, parse, relative } from "node:path";
-import { EmilieError } from "../errors.ts";
-import { readFloat32 } from "./convert.ts";
+import { readFloat32, readWhole } from "./convert.ts";
+import { type DerivedSpec, derive, specsOf } from "./derived.ts";
 import { sha256 } from "./hash.ts";
 import { withMergedFile } from "./lora/merged.node.ts";
-import { readSafetensorsHeader, safetensorsHeader } from "./safetensors.ts";
-import { folderSource } from "./source.node.ts";
+import { type SideFile, sideFile } from "./side-file.node.ts";
 import { type CheckpointSource, missingFile } from "./source.ts";
-import type { PlacedTensor, PlacedWeights, WeightStorage } from "./storage.ts";
+import type { Needs, PlacedTensor, PlacedWeights, WeightStorage } from "./storage.ts";
 import type { WeightTable } from "./weights.ts";
 
-/** `cache` is the folder for converted copies; by default cacheFolder(). */
+/** `cache` is the folder for what is made once; by default cacheFolder(). */
 export function mappedStorage(cache = cacheFolder()): WeightStorage {
   return {
-    async place(source, table, additions) {
-      const whole = [...table.tensors.values()].every((t) => t.type === "F32");
-      const placed = await (whole ? inPlace(source, table) : converted(source, table, cache));
-      return additions ? withMergedFile(placed, source, table, additions, cache) : placed;
+    async place(source, table, additions, needs) {
+      const placed = await withoutLoras(source, table, cache, needs);
+      return additions ? withMergedFile(placed, source, table, additions, cache, needs) : placed;
     },
   };
 }
@@ -34,109 +31,109 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(homedir(), ".cache", "emilie");
 }
 
-async function inPlace(source: CheckpointSource, table: WeightTable): Promise<PlacedWeights> {
+async function withoutLoras(
+  source: CheckpointSource,
+  table: WeightTable,
+  cache: string,
+  needs?: Needs,
+): Promise<PlacedWeights> {
+  const whole = [...table.tensors.values()].every((t) => t.type === "F32");
+  const used = [...table.tensors].filter(([name]) => !needs || needs.plain.has(name));
+  const copies: readonly DerivedSpec[] = whole
+    ? []
+    : used.map(([name, { shape }]) => ({ name, type: "F32", shape }));
+  const specs = needs?.derived.flatMap(specsOf) ?? [];
+  const side =
+    copies.length + specs.length > 0
+      ? await sideFile(cache, await derivedFile(source, table, copies, needs))
+      : { tensors: new Map<string, PlacedTensor>(), release: async () => {} };
+  const inPlace = whole ? await whereTheyLie(source, table) : new Map<string, PlacedTensor>();
+  // What is only derived from is known by its shape, and lies nowhere.
+  const tensors = [...table.tensors].map(([name, { shape }]): [string, PlacedTensor] => [
+    name,
+    (whole ? (needs && !needs.plain.has(name) ? null : inPlace.get(name)) : side.tensors.get(name)) ?? {
+      shape,
+      location: "",
+      offset: 0,
+    },
+  ]);
+  const derived = specs.map(({ name }): [string, PlacedTensor] => [name, side.tensors.get(name)!]);
+  return placed(table, new Map(tensors), new Map(derived), side.release, needs);
+}
+
+async function whereTheyLie(
+  source: CheckpointSource,
+  table: WeightTable,
+): Promise<ReadonlyMap<string, PlacedTensor>> {
   const paths = new Map<string, string>();
   for (const { path } of table.files) {
     const file = await source.location?.(path);
     if (!file) throw missingFile(source.id, path);
     paths.set(path, file);
   }
-  const tensors = [...table.tensors].map(
-    ([name, t]) => [name, { shape: t.shape, location: paths.get(t.file)!, offset: t.offset }] as const,
+  return new Map(
+    [...table.tensors].map(([name, t]) => [
+      name,
+      { shape: t.shape, location: paths.get(t.file)!, offset: t.offset },
+    ]),
   );
-  return placed(table.folder, new Map(tensors), async () => {});
 }
 
 /** Locations as the runtime wants them: relative to the root of the file system. */
 function placed(
-  folder: string,
+  { folder }: WeightTable,
   tensors: ReadonlyMap<string, PlacedTensor>,
+  derived: ReadonlyMap<string, PlacedTensor>,
   release: () => Promise<void>,
+  needs?: Needs,
 ): PlacedWeights {
-  const first = tensors.values().next().value?.location ?? "/";
-  const { root } = parse(first);
-  const local = new Map([...tensors].map(([k, t]) => [k, { ...t, location: relative(root, t.location) }]));
-  const files = [...new Set([...local.values()].map((t) => t.location))].map((location) => ({ location }));
-  return { folder, tensors: local, files, root, release };
+  const locations = new Set([...tensors.values(), ...derived.values()].map((t) => t.location));
+  locations.delete("");
+  const { root } = parse([...locations][0] ?? "/");
+  const local = (all: ReadonlyMap<string, PlacedTensor>) =>
+    new Map([...all].map(([k, t]) => [k, t.location ? { ...t, location: relative(root, t.location) } : t]));
+  const files = [...locations].map((location) => ({ location: relative(root, location) }));
+  return {
+    folder,
+    tensors: local(tensors),
+    ...(needs ? { precision: needs.precision, derived: local(derived) } : {}),
+    files,
+    root,
+    release,
+  };
 }
 
-async function converted(
+/** Raised when derive() makes something else of the same weights. */
+const DERIVED_VERSION = 1;
+
+/** The side file of a component: fp32 copies first, then what is derived. Named after what it was made of, and for what. */
+async function derivedFile(
   source: CheckpointSource,
   table: WeightTable,
-  cache: string,
-): Promise<PlacedWeights> {
+  copies: readonly DerivedSpec[],
+  needs?: Needs,
+): Promise<SideFile> {
   const stamps = await Promise.all(
     table.files.map(async (f) => [`${f.path}:${f.size}:${await source.stamp?.(f.path)}`, f.header]),
   );
   // Of the same file, averaged weights may be taken or not.
   const places = [...table.tensors].map(([name, { offset }]) => `${name}@${offset};`);
-  const key = await sha256([...stamps.flat(), ...places]);
-  const name = `${table.folder}-${key.slice(0, 32)}.f32.safetensors`;
-  const known = await openConverted(cache, name, table);
-  if (known) return placed(table.folder, known, async () => {});
-  const folder = await mkdir(cache, { recursive: true }).then(
-    () => cache,
-    () => null,
-  );
-  if (folder) {
-    try {
-      await writeConverted(source, table, join(folder, name));
-      return placed(table.folder, (await openConverted(folder, name, table))!, async () => {});
-    } catch (error) {
-      // A full or read-only cache is no reason to fail; a bad checkpoint is.
-      if (error instanceof EmilieError) throw error;
-    }
-  }
-  const temporary = await mkdtemp(join(tmpdir(), "emilie-"));
-  const release = () => rm(temporary, { recursive: true, force: true });
-  try {
-    await writeConverted(source, table, join(temporary, name));
-    return placed(table.folder, (await openConverted(temporary, name, table))!, release);
-  } catch (cause) {
-    await release();
-    if (cause instanceof EmilieError) throw cause;
-    throw new EmilieError(
-      "io.failed",
-      `The fp32 copy of ${source.id}'s ${table.folder} could be written neither to ${cache} nor to ${temporary}. ` +
-        "Set EMILIE_CACHE to a folder with enough space.",
-      { cause },
-    );
-  }
-}
-
-/** The tensors of a copy that is already there and whole; null otherwise. */
-async function openConverted(
-  folder: string,
-  name: string,
-  table: WeightTable,
-): Promise<Map<string, PlacedTensor> | null> {
-  try {
-    const { tensors } = await readSafetensorsHeader(folderSource(folder), name);
-    const location = join(folder, name);
-    if (tensors.size !== table.tensors.size) return null;
-    return new Map([...tensors].map(([k, t]) => [k, { shape: t.shape, location, offset: t.offset }]));
-  } catch {
-    return null;
-  }
-}
-
-async function writeConverted(source: CheckpointSource, table: WeightTable, file: string): Promise<void> {
-  const entries = [...table.tensors];
-  // A name of its own, because two processes may convert the same checkpoint at once.
-  const partial = `${file}.${process.pid}-${Date.now()}.partial`;
-  const handle = await open(partial, "wx");
-  try {
-    await handle.write(safetensorsHeader(entries.map(([k, t]) => [k, { type: "F32", shape: t.shape }])));
-    for (const [name, ref] of entries) {
-      for await (const values of readFloat32(source, name, ref)) {
-        await handle.write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  const derived = needs?.derived ?? [];
+  const specs = derived.flatMap(specsOf);
+  const kinds = needs ? [`${DERIVED_VERSION}`, ...specs.map(({ name }) => name)] : [];
+  const key = await sha256([...stamps.flat(), ...places, ...kinds]);
+  const suffix = needs ? needs.precision : "f32";
+  return {
+    name: `${table.folder}-${key.slice(0, 32)}.${suffix}.safetensors`,
+    model: source.id,
+    what: `The ${needs ? `${suffix} weights` : "fp32 copy"} of ${source.id}'s ${table.folder}`,
+    tensors: [...copies, ...specs],
+    async *values() {
+      for (const { name } of copies) yield* readFloat32(source, name, table.tensors.get(name)!);
+      for (const derivation of derived) {
+        const { from } = derivation;
+        yield* derive(derivation, await readWhole(source, from, table.tensors.get(from)!));
       }
-    }
-    await handle.close();
-    await rename(partial, file);
-  } catch (error) {
-    await handle.close().catch(() => {});
-    await rm(partial, { force: true });
-    throw error;
-  }
+    },
+  };
 }

@@ -2,6 +2,7 @@
  * From tensors in a checkpoint's files to fp32 bytes that the runtime can read. On Node they are mapped into memory
  * from where they lie (storage.node.ts), on the web they are fetched into buffers (storage.web.ts).
  */
+import type { Derivation, Precision } from "./derived.ts";
 import type { TableAdditions } from "./lora/targets.ts";
 import type { CheckpointSource } from "./source.ts";
 import type { WeightTable } from "./weights.ts";
@@ -24,6 +25,10 @@ export interface PlacedWeights {
   /** What the tensors are "of" in messages, where not of the folder. */
   readonly origin?: string;
   readonly tensors: ReadonlyMap<string, PlacedTensor>;
+  /** How the network of these weights computes. Default "fp32". */
+  readonly precision?: Precision;
+  /** What was derived from the tensors for that, by the names that derived.ts gives. */
+  readonly derived?: ReadonlyMap<string, PlacedTensor>;
   readonly files: readonly PlacedFile[];
   /** Folder that locations are relative to, where the runtime opens them itself. */
   readonly root?: string;
@@ -31,16 +36,29 @@ export interface PlacedWeights {
   release(): Promise<void>;
 }
 
+/** What a network needs in a precision other than fp32. */
+export interface Needs {
+  readonly precision: Precision;
+  readonly derived: readonly Derivation[];
+  /** Tensors that are used as they are; those that are in none of the two lists are never read. */
+  readonly plain: ReadonlySet<string>;
+}
+
 export interface WeightStorage {
-  /** With `additions`, those tensors are placed with LoRA merged in. */
-  place(source: CheckpointSource, table: WeightTable, additions?: TableAdditions): Promise<PlacedWeights>;
+  /** With `additions`, those tensors are placed with LoRA merged in; with `needs`, what they ask for is placed too. */
+  place(
+    source: CheckpointSource,
+    table: WeightTable,
+    additions?: TableAdditions,
+    needs?: Needs,
+  ): Promise<PlacedWeights>;
 }
 
 /** Where the tensors lie in the checkpoint itself, for building graphs that are checked or counted but never run. */
-export function dryPlacement(table: WeightTable): PlacedWeights {
+export function dryPlacement(table: WeightTable, precision: Precision = "fp32"): PlacedWeights {
   const tensors = [...table.tensors].map(
     ([name, t]) => [name, { shape: t.shape, location: t.file, offset: t.offset }] as const,
   );
   const { folder, origin } = table;
-  return { folder, origin, tensors: new Map(tensors), files: [], release: async () => {} };
+  return { folder, origin, tensors: new Map(tensors), precision, files: [], release: async () => {} };
 }

@@ -1,4 +1,5 @@
 /** `emilie bench`: methods against each other on a dataset, with the numbers that say how much better and where not. */
+
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, isAbsolute, join } from "node:path";
@@ -10,13 +11,14 @@ import { writeReport } from "../bench/report/index.node.ts";
 import { type BenchProgress, type BenchRun, runBench } from "../bench/run.node.ts";
 import { openScorer } from "../bench/scorers/index.node.ts";
 import type { Aggregate, BenchDataset, BenchMethod, Scorer, SettingsMode } from "../bench/types.ts";
+import type { Precision } from "../checkpoint/derived.ts";
 import { isEmilieError } from "../errors.ts";
 import { resolveOptions } from "../method/options.ts";
 import { loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { type Context, makeFolder, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
-import { deviceOption } from "./model-options.ts";
+import { deviceOption, precisionOption } from "./model-options.ts";
 import * as values from "./options.ts";
 import { formatCount, formatSeconds, type Output } from "./output.ts";
 import { sayTable } from "./table.ts";
@@ -45,6 +47,7 @@ interface Flags {
   readonly methods?: readonly string[];
   readonly model: string;
   readonly device?: NodeDevice;
+  readonly precision?: Precision;
   readonly out: string;
   readonly limit?: number;
   readonly seeds?: number;
@@ -69,6 +72,7 @@ export function addBench(program: Command, context: Context): void {
     )
     .option("--model <model>", "the checkpoint that every method uses", "picturebook")
     .addOption(deviceOption())
+    .addOption(precisionOption())
     .option("--out <folder>", "where results, report and cache go", "out/bench")
     .option(
       "--limit <n>",
@@ -119,7 +123,7 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
   }
   const seeds = Array.from({ length: flags.seeds ?? experiment?.seeds ?? 1 }, (_, i) => i);
   const scorers = await openScorers(flags.scorers ?? []);
-  const model = await loadModel(flags.model, { device: flags.device });
+  const model = await loadModel(flags.model, { device: flags.device, precision: flags.precision });
   try {
     await sayReplaced(flags, experiment?.name ?? null, model, output);
     if (experiment) output.say(`${experiment.question}\n`);

@@ -1,6 +1,8 @@
 /** `emilie demo`: a picture through several edits and a branch, offline, compared with the pictures that should come out. */
+
 import { basename, join, relative } from "node:path";
 import type { Command } from "commander";
+import type { Precision } from "../checkpoint/derived.ts";
 import { readPicture } from "../images/codec.node.ts";
 import { compareInsideOutside } from "../images/difference.ts";
 import type { Picture } from "../images/picture.ts";
@@ -12,7 +14,7 @@ import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { type DemoScript, readDemoScript } from "./demo-script.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { maskSources } from "./masks.ts";
-import { deviceOption } from "./model-options.ts";
+import { deviceOption, precisionOption } from "./model-options.ts";
 import { formatSeconds, type Output } from "./output.ts";
 import { type Preview, previewOption } from "./preview.ts";
 import { runSteps, type Step } from "./steps.ts";
@@ -28,6 +30,7 @@ Exit codes: 0 every picture is as expected, 1 one is not, 130 stopped by Ctrl-C 
 
 interface Flags {
   readonly out: string;
+  readonly precision?: Precision;
   readonly preview: Preview;
   readonly device?: NodeDevice;
   readonly json?: boolean;
@@ -39,6 +42,7 @@ export function addDemo(program: Command, context: Context): void {
     .description("edit a picture that comes with emilie through several instructions, and check the results")
     .argument("[script]", "another script of the kind of examples/demo.json")
     .option("--out <folder>", "where the pictures go", "out")
+    .addOption(precisionOption())
     .addOption(previewOption())
     .addOption(deviceOption())
     .option("--json", "print one JSON document on stdout and nothing else")
@@ -55,7 +59,7 @@ async function demo(path: string | undefined, flags: Flags, output: Output): Pro
   const steps: Step[] = [];
   const sources = maskSources(script.folder, output);
   for (const step of script.steps) steps.push(await readyStep(step, picture, sources));
-  const model = await loadModel(script.model, { device: flags.device });
+  const model = await loadModel(script.model, { device: flags.device, precision: flags.precision });
   try {
     const session = await openSession(model, picture);
     output.say(`${basename(script.image)}, ${picture.width}×${picture.height}, edited by ${model.id}`);

@@ -1,6 +1,8 @@
 /** `emilie edit`: a picture, instructions one after the other, masks where wanted. */
+
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
+import type { Precision } from "../checkpoint/derived.ts";
 import { readPicture } from "../images/codec.node.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
 import { type EditOptions, resolveOptions } from "../method/options.ts";
@@ -16,7 +18,7 @@ import type { StoredSession } from "../session/store.node.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
 import { checkMaskSpec, maskSources, parseMaskOption } from "./masks.ts";
-import { deviceOption, loraOption, sayDevice, tokenizerOption } from "./model-options.ts";
+import { deviceOption, loraOption, precisionOption, sayDevice, tokenizerOption } from "./model-options.ts";
 import * as values from "./options.ts";
 import type { Output } from "./output.ts";
 import { type Preview, previewOption } from "./preview.ts";
@@ -35,6 +37,7 @@ Examples:
   $ emilie edit photo.jpg --script edits.yaml
   $ emilie edit photo.jpg "make it winter" --model instruct-pix2pix.safetensors --lora style.safetensors=0.8
   $ emilie edit photo.jpg "make it winter" --device auto
+  $ emilie edit photo.jpg "make it winter" --model timbrooks/instruct-pix2pix --precision int8
   $ emilie edit out/session.emilie "now make it night"
   $ emilie edit out/session.emilie "make it a boat" --from 3fd1
 
@@ -76,6 +79,7 @@ interface Flags
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
   readonly device?: NodeDevice;
+  readonly precision?: Precision;
   readonly seed?: number;
   readonly out: string;
   readonly session?: string;
@@ -101,6 +105,7 @@ export function addEdit(program: Command, context: Context): void {
     .addOption(loraOption())
     .addOption(tokenizerOption())
     .addOption(deviceOption())
+    .addOption(precisionOption())
     .option(
       "--seed <seed>",
       "chooses the noise of the first edit, those after it count on; the same seed gives the same picture (default: 0)",

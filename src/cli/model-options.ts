@@ -1,5 +1,6 @@
 /** What several verbs are told about a model besides its name. */
 import { InvalidArgumentError, Option } from "commander";
+import { PRECISIONS } from "../checkpoint/derived.ts";
 import { isEmilieError } from "../errors.ts";
 import { NODE_DEVICES } from "../models/load.node.ts";
 import type { Device } from "../models/model.ts";
@@ -18,6 +19,15 @@ export function loraOption(): Option {
       throw error;
     }
   });
+}
+
+/** --precision MODE. */
+export function precisionOption(): Option {
+  return new Option(
+    "--precision <mode>",
+    "how the UNet computes: fp32; fp32-fast, the same to about five digits; int8, fastest, results differ a little " +
+      "(default: as the model's name says, else fp32)",
+  ).choices(PRECISIONS);
 }
 
 /** --tokenizer FOLDER, for single files. */

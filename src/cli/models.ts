@@ -1,8 +1,11 @@
 /** `emilie models`: what is on disk and what each can do; `emilie models rm` deletes. */
+import { basename } from "node:path";
 import type { Command } from "commander";
 import { listCache, removeRepo } from "../checkpoint/hub/cache.node.ts";
 import { MAIN, parseRepoId } from "../checkpoint/hub/repo-id.ts";
 import { hubCache } from "../checkpoint/hub/settings.node.ts";
+import { clearSideFiles, listSideFiles } from "../checkpoint/side-file.node.ts";
+import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { EmilieError } from "../errors.ts";
 import { listModels } from "../models/list.node.ts";
 import { SHIPPED } from "../models/load.node.ts";
@@ -16,9 +19,11 @@ Examples:
   $ emilie models
   $ emilie models --json
   $ emilie models rm timbrooks/instruct-pix2pix --yes
+  $ emilie models clear
 
 Models come from "emilie pull" or from the Python tools: the cache is theirs as well, so what is deleted here is gone for
-them too. Only image models in the layout of diffusers are listed.`;
+them too. Only image models in the layout of diffusers are listed. Below them: what emilie has made of models and keeps, fp32 copies of
+half-precision weights and the weights of other precisions; "clear" deletes it, and it is made again where it is needed.`;
 
 export function addModels(program: Command, context: Context): void {
   const models = program
@@ -38,11 +43,29 @@ export function addModels(program: Command, context: Context): void {
       const flags = command.optsWithGlobals<{ yes?: boolean; json?: boolean }>();
       return context.run(flags.json ?? false, (output) => remove(model, flags.yes ?? false, output));
     });
+  models
+    .command("clear")
+    .description("delete what was made from models and kept: fp32 copies, weights of other precisions")
+    .option("--json", "print one JSON document on stdout and nothing else")
+    .action((_, command: Command) =>
+      context.run(command.optsWithGlobals<{ json?: boolean }>().json ?? false, clear),
+    );
+}
+
+async function clear(output: Output): Promise<void> {
+  const folder = cacheFolder();
+  const deleted = await clearSideFiles(folder);
+  const bytes = deleted.reduce((sum, file) => sum + file.bytes, 0);
+  output.document({ deleted: deleted.map(({ file }) => file), folder, bytes });
+  output.say(
+    `Deleted ${deleted.length} files of converted weights from ${folder} (${formatLarge(bytes, "B")}).`,
+  );
 }
 
 async function show(output: Output): Promise<void> {
   const list = await listModels();
-  output.document(list);
+  const converted = { folder: cacheFolder(), files: await listSideFiles(cacheFolder()) };
+  output.document({ ...list, converted });
   sayTable(
     output,
     [
@@ -63,6 +86,14 @@ async function show(output: Output): Promise<void> {
   output.say(
     `\nCache: ${folder}, ${formatLarge(bytes, "B")}${others > 0 ? `, with ${others} other repositories` : ""}`,
   );
+  const made = converted.files.reduce((sum, file) => sum + file.bytes, 0);
+  output.say(`Made from models: ${converted.folder}, ${formatLarge(made, "B")}`);
+  for (const { file, model, kind, bytes } of converted.files) {
+    const of = model === null ? "" : ` of ${model}`;
+    output.say(
+      `  ${formatLarge(bytes, "B")}  ${basename(file).split("-")[0]}${of}, ${kind === "f32" ? "fp32 copy" : kind}`,
+    );
+  }
 }
 
 async function remove(model: string, yes: boolean, output: Output): Promise<void> {

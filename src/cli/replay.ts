@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
+import type { Precision } from "../checkpoint/derived.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
 import { isLossy, readPicture, type WriteOptions, writePicture } from "../images/codec.node.ts";
 import { compareInsideOutside } from "../images/difference.ts";
@@ -16,7 +17,7 @@ import { replayPath } from "../session/replay-path.node.ts";
 import type { Verification } from "../session/verify.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
-import { deviceOption } from "./model-options.ts";
+import { deviceOption, precisionOption } from "./model-options.ts";
 import type { Output } from "./output.ts";
 import { continueSession, isSessionFile } from "./session-file.ts";
 import { slug } from "./steps.ts";
@@ -41,6 +42,7 @@ interface Flags {
   readonly mask?: readonly string[];
   readonly model?: string;
   readonly device?: NodeDevice;
+  readonly precision?: Precision;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -66,6 +68,7 @@ export function addReplay(program: Command, context: Context): void {
       "where the checkpoint lies (default: as the session says; a picture says only its name)",
     )
     .addOption(deviceOption())
+    .addOption(precisionOption())
     .option("--out <folder>", "also write the pictures that were computed")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
@@ -77,7 +80,8 @@ export function addReplay(program: Command, context: Context): void {
 }
 
 async function replaySession(file: string, flags: Flags, output: Output): Promise<void> {
-  const session = await continueSession(file, { model: flags.model, device: flags.device }, output, {
+  const { model, device, precision } = flags;
+  const session = await continueSession(file, { model, device, precision }, output, {
     original: flags.image,
     masks: await readMasks(flags),
   });
@@ -184,11 +188,11 @@ function compareFiles(picture: Picture, expected: Picture, lossy: boolean) {
 
 /** A picture tells no folders; where its model lies is said by --model, or by the session that was saved beside it. */
 async function modelOf(file: string, { model }: PicturePath, flags: Flags): Promise<EditModel> {
-  const { device } = flags;
-  if (flags.model !== undefined) return loadModel(flags.model, { device });
+  const { device, precision } = flags;
+  if (flags.model !== undefined) return loadModel(flags.model, { device, precision });
   const beside = await modelBeside(file, model.fingerprint);
   try {
-    return await loadModel(beside ?? model.id, { device });
+    return await loadModel(beside ?? model.id, { device, precision });
   } catch (cause) {
     if (!isEmilieError(cause) || cause.code !== "checkpoint.missing") throw cause;
     throw new EmilieError(

@@ -1,10 +1,12 @@
 /** `emilie serve` and `emilie studio`: the server, until Ctrl-C. */
+
 import { type Command, InvalidArgumentError } from "commander";
+import type { Precision } from "../checkpoint/derived.ts";
 import { listModels } from "../models/list.node.ts";
 import type { NodeDevice } from "../models/load.node.ts";
 import { DEFAULT_PORT } from "../server/limits.ts";
 import type { Context } from "./context.ts";
-import { deviceOption } from "./model-options.ts";
+import { deviceOption, precisionOption } from "./model-options.ts";
 import { openInBrowser } from "./open-browser.ts";
 import { portNumber } from "./options.ts";
 import type { Output } from "./output.ts";
@@ -12,7 +14,7 @@ import type { Output } from "./output.ts";
 const SERVE_HELP = `
 Examples:
   $ emilie serve
-  $ emilie serve --port 8080 --model timbrooks/instruct-pix2pix
+  $ emilie serve --port 8080 --model timbrooks/instruct-pix2pix --precision int8
   $ emilie serve --host 0.0.0.0 --token "$(openssl rand -hex 16)"
   $ curl http://127.0.0.1:${DEFAULT_PORT}/v1/images/edits -F image=@photo.png -F prompt="make it winter"
 
@@ -36,6 +38,7 @@ interface Flags {
   readonly data?: string;
   readonly model?: string;
   readonly device?: NodeDevice;
+  readonly precision?: Precision;
   readonly token?: string;
   readonly allowHost?: string[];
   readonly allowOrigin?: string[];
@@ -69,6 +72,7 @@ function serverCommand(program: Command, verb: string, description: string): Com
     .option("--data <folder>", "where sessions and jobs are kept")
     .option("--model <model>", "the model of new sessions (default: picturebook)")
     .addOption(deviceOption())
+    .addOption(precisionOption())
     .option(
       "--token <token>",
       "what every request must carry (default: none on this machine, random elsewhere)",
@@ -80,9 +84,10 @@ function serverCommand(program: Command, verb: string, description: string): Com
 }
 
 async function serve(flags: Flags, openPage: boolean, output: Output): Promise<void> {
-  const { port, host, data, model, device, token, allowHost, allowOrigin, workerMemory, quiet } = flags;
+  const { port, host, data, model, device, precision, token, allowHost, allowOrigin, workerMemory, quiet } =
+    flags;
   const options = {
-    ...{ port, host, data, model, device, token },
+    ...{ port, host, data, model, device, precision, token },
     allowedHosts: allowHost,
     allowedOrigins: allowOrigin,
     workerMemory: workerMemory && workerMemory * 1e6,

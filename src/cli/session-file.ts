@@ -1,6 +1,7 @@
 /** Sessions on the command line: where one is saved, how one goes on, which node is meant. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Precision } from "../checkpoint/derived.ts";
 import { isEmilieError } from "../errors.ts";
 import type { Picture } from "../images/picture.ts";
 import { type LoraOption, loadModel, type NodeDevice } from "../models/load.node.ts";
@@ -24,6 +25,7 @@ interface ModelFlags {
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
   readonly device?: NodeDevice;
+  readonly precision?: Precision;
 }
 
 /** Opens a saved session and says what is damaged in it. Whoever calls disposes of its model. */
@@ -33,13 +35,14 @@ export async function continueSession(
   output: Output,
   options: LoadSessionOptions = {},
 ): Promise<StoredSession> {
-  const { model, lora, tokenizer, device } = flags;
-  if (model === undefined && (lora ?? tokenizer) !== undefined) {
+  const { model, lora, tokenizer, device, precision } = flags;
+  if (model === undefined && (lora ?? tokenizer ?? precision) !== undefined) {
     throw new UsageError(
-      "--lora and --tokenizer belong to a --model; without one, the session's own is used.",
+      "--lora, --tokenizer and --precision belong to a --model; without one, the session's own is used.",
     );
   }
-  const given = model === undefined ? undefined : await loadModel(model, { lora, tokenizer, device });
+  const how = { lora, tokenizer, device, precision };
+  const given = model === undefined ? undefined : await loadModel(model, how);
   try {
     const session = await loadSession(file, { ...options, model: given, device });
     for (const { message } of session.warnings) output.warn(message);
@@ -59,8 +62,8 @@ export async function beginSession(
   flags: ModelFlags & Pick<OpenOptions, "workingSize"> & { readonly session?: string; readonly out: string },
   output: Output,
 ): Promise<{ session: StoredSession; file: string }> {
-  const { lora, tokenizer, device } = flags;
-  const model = await loadModel(flags.model ?? "picturebook", { lora, tokenizer, device });
+  const { lora, tokenizer, device, precision } = flags;
+  const model = await loadModel(flags.model ?? "picturebook", { lora, tokenizer, device, precision });
   try {
     const asked = { picture, model, workingSize: flags.workingSize };
     const file = flags.session ?? (await freeFile(flags.out, asked, output));

@@ -6,6 +6,7 @@ import { EmilieError } from "../errors.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import {
   type Attribute,
+  BYTES_OF,
   type ElementType,
   type ExternalBytes,
   encodeModel,
@@ -27,11 +28,15 @@ export interface Site {
   readonly path: string;
 }
 
-export interface NodeSpec {
-  readonly op: string;
-  readonly inputs: readonly (Value | null)[];
+/** What a node's result is; float32 where no type is given. */
+export interface ResultSpec {
   readonly shape: readonly number[];
   readonly type?: ElementType;
+}
+
+export interface NodeSpec extends ResultSpec {
+  readonly op: string;
+  readonly inputs: readonly (Value | null)[];
   readonly domain?: string;
   readonly attributes?: Readonly<Record<string, Attribute>>;
   /** Multiplications and additions this node does, counted as 2 per multiply-accumulate. */
@@ -47,6 +52,9 @@ const OPSETS = { "": 20, [MICROSOFT]: 1 };
  * has several standard ones in the place of those that onnxruntime-web's WebGPU provider gets wrong. Both are the same function.
  */
 export type Dialect = "fused" | "plain";
+
+/** How pictures lie in memory: [1, c, h, w], as in a checkpoint, or [1, h, w, c], a row for each pixel (pictures.ts). */
+export type Layout = "nchw" | "nhwc";
 
 /** Larger constants are not compared: what repeats are shapes, ones and zeros. */
 const SHARED_BYTES = 4096;
@@ -64,6 +72,7 @@ export class Graph {
   constructor(
     readonly name: string,
     readonly dialect: Dialect = "fused",
+    readonly layout: Layout = "nchw",
   ) {}
 
   /** 2 × multiply-accumulates of every convolution, matrix product and attention; elementwise work is not counted. */
@@ -110,10 +119,10 @@ export class Graph {
   }
 
   /** A weight that stays in its file. The same bytes under the same dims are one initializer. */
-  external(data: ExternalBytes, dims: readonly number[]): Value {
-    return this.#share(`${data.location}@${data.offset}+${data.length}:${dims}`, () => ({
+  external(data: ExternalBytes, dims: readonly number[], type: ElementType = "float32"): Value {
+    return this.#share(`${data.location}@${data.offset}+${data.length}:${type}[${dims}]`, () => ({
       name: `w${this.#initializers.length}`,
-      type: "float32",
+      type,
       dims,
       data,
     }));
@@ -125,6 +134,11 @@ export class Graph {
     return this.#inline(new Uint8Array(data.buffer), "float32", dims);
   }
 
+  /** A constant of one byte a value. */
+  bytes(values: readonly number[], type: "uint8" | "int8", dims: readonly number[]): Value {
+    return this.#inline(Uint8Array.from(values), type, dims);
+  }
+
   /** An int64 vector, as Reshape and Slice want it. */
   ints(values: readonly number[]): Value {
     const data = BigInt64Array.from(values, BigInt);
@@ -132,21 +146,32 @@ export class Graph {
   }
 
   add(site: Site, spec: NodeSpec): Value {
-    if (spec.shape.some((n) => !Number.isSafeInteger(n) || n < 1)) {
-      fail(site, `${spec.op} would make a value of shape [${spec.shape}]; every side must be at least 1`);
-    }
-    const value = { name: `v${this.#nodes.length}`, shape: [...spec.shape], type: spec.type ?? "float32" };
+    return this.addAll(site, { ...spec, results: [spec] })[0]!;
+  }
+
+  /** A node with several results, in the order of its operator. */
+  addAll(
+    site: Site,
+    spec: Omit<NodeSpec, keyof ResultSpec> & { readonly results: readonly ResultSpec[] },
+  ): readonly Value[] {
+    const n = this.#nodes.length;
+    const values = spec.results.map(({ shape, type = "float32" }, i): Value => {
+      if (shape.some((side) => !Number.isSafeInteger(side) || side < 1)) {
+        fail(site, `${spec.op} would make a value of shape [${shape}]; every side must be at least 1`);
+      }
+      return { name: i === 0 ? `v${n}` : `v${n}.${i}`, shape: [...shape], type };
+    });
     this.#nodes.push({
-      name: `${site.path}/${spec.op}#${this.#nodes.length}`,
+      name: `${site.path}/${spec.op}#${n}`,
       op: spec.op,
       domain: spec.domain ?? "",
       inputs: trimmed(spec.inputs).map((v) => v?.name ?? ""),
-      outputs: [value.name],
+      outputs: values.map(({ name }) => name),
       attributes: spec.attributes ?? {},
     });
-    this.#bytes.set(value.name, sizeOf(value.shape) * (value.type === "int64" ? 8 : 4));
+    for (const { name, shape, type } of values) this.#bytes.set(name, sizeOf(shape) * BYTES_OF[type]);
     this.#flops += spec.flops ?? 0;
-    return value;
+    return values;
   }
 
   /** The ONNX model, ready for the runtime. */

@@ -4,10 +4,18 @@
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
-export type ElementType = "float32" | "int32" | "int64";
+export type ElementType = "float32" | "int32" | "int64" | "uint8" | "int8";
 
 /** TensorProto.DataType */
-const DATA_TYPE: Record<ElementType, number> = { float32: 1, int32: 6, int64: 7 };
+const DATA_TYPE: Record<ElementType, number> = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 };
+/** Bytes of one value. */
+export const BYTES_OF: Readonly<Record<ElementType, number>> = {
+  float32: 4,
+  uint8: 1,
+  int8: 1,
+  int32: 4,
+  int64: 8,
+};
 const LOCATION_EXTERNAL = 1;
 
 /** AttributeProto.AttributeType */

@@ -6,6 +6,7 @@
 import { sizeOf } from "../tensor/tensor.ts";
 import { broadcast, expectShape, fail, MICROSOFT, type Site, sameSize, type Value } from "./graph.ts";
 import type { Attribute } from "./onnx.ts";
+import { pictureShape, sizeOfPicture } from "./pictures.ts";
 
 export function add(at: Site, a: Value, b: Value): Value {
   return at.graph.add(at, { op: "Add", inputs: [a, b], shape: broadcast(at, a, b) });
@@ -132,10 +133,13 @@ export function gemm(at: Site, a: Value, b: Value, options: GemmOptions = {}): V
   });
 }
 
+/** top, left, bottom, right */
+export type Padding = readonly [number, number, number, number];
+
 export interface ConvOptions {
   readonly stride?: number;
-  /** top, left, bottom, right; default 0 */
-  readonly padding?: readonly [number, number, number, number];
+  /** Default 0. */
+  readonly padding?: Padding;
   /** A value of the result's shape, added to it in the same pass. */
   readonly residual?: Value | null;
 }
@@ -214,6 +218,43 @@ export function groupNorm(
     attributes: { epsilon: { float: eps } },
   });
   return add(at, mul(at, reshape(at, normal, x.shape), weight), bias);
+}
+
+/** The same where pixels are rows: x [b, pixels, c], weight and bias [c]. */
+export function groupNormOfRows(
+  at: Site,
+  x: Value,
+  weight: Value,
+  bias: Value,
+  groups: number,
+  eps: number,
+): Value {
+  const [n = 0, pixels = 0, c = 0] = x.shape;
+  if (c % groups !== 0) fail(at, `${c} channels cannot be normalised in ${groups} groups`);
+  expectShape(at, "GroupNorm's weight", weight, [c]);
+  expectShape(at, "GroupNorm's bias", bias, [c]);
+  const g = at.graph;
+  const grouped = [n, groups, c / groups];
+  // A product with a row of 1/pixels is a mean over them, at a multiple of a reduction's speed.
+  const average = g.constant(new Float32Array(pixels).fill(1 / pixels), [1, pixels]);
+  const op = (name: string, a: Value, b: Value) =>
+    g.add(at, { op: name, inputs: [a, b], shape: broadcast(at, a, b) });
+  /** The mean over pixels and a group's channels → [b, groups, 1] */
+  const mean = (of: Value) => {
+    const ofChannel = g.add(at, { op: "MatMul", inputs: [average, of], shape: [n, 1, c] });
+    return g.add(at, {
+      op: "ReduceMean",
+      inputs: [reshape(at, ofChannel, grouped), g.ints([2])],
+      shape: [n, groups, 1],
+    });
+  };
+  const perChannel = (ofGroup: Value) =>
+    reshape(at, g.add(at, { op: "Expand", inputs: [ofGroup, g.ints(grouped)], shape: grouped }), [n, 1, c]);
+  const centred = op("Sub", x, perChannel(mean(x)));
+  // Of what is centred: mean(x²) − mean(x)² loses digits where the mean is large.
+  const shifted = add(at, mean(mul(at, centred, centred)), g.constant([eps], [1]));
+  const deviation = g.add(at, { op: "Sqrt", inputs: [shifted], shape: shifted.shape });
+  return add(at, mul(at, centred, op("Div", reshape(at, weight, [1, 1, c]), perChannel(deviation))), bias);
 }
 
 export interface AttentionOptions {
@@ -305,9 +346,9 @@ function matmul(at: Site, a: Value, b: Value): Value {
   });
 }
 
-/** Nearest-neighbour resize of x [1, c, h, w] to [1, c, height, width], as torch's interpolate(mode="nearest"). */
+/** Nearest-neighbour resize of a picture to height × width, as torch's interpolate(mode="nearest"). */
 export function resizeNearest(at: Site, x: Value, height: number, width: number): Value {
-  return resize(at, x, height, width, {
+  return resize(at, x, pictureShape(at, { ...sizeOfPicture(at, x), height, width }), {
     mode: { string: "nearest" },
     coordinate_transformation_mode: { string: "asymmetric" },
     nearest_mode: { string: "floor" },
@@ -316,7 +357,8 @@ export function resizeNearest(at: Site, x: Value, height: number, width: number)
 
 /** Bicubic resize of x [1, c, h, w] to [1, c, height, width], as torch's interpolate(mode="bicubic") without antialiasing. */
 export function resizeCubic(at: Site, x: Value, height: number, width: number): Value {
-  return resize(at, x, height, width, {
+  const [n = 0, c = 0] = x.shape;
+  return resize(at, x, [n, c, height, width], {
     mode: { string: "cubic" },
     coordinate_transformation_mode: { string: "half_pixel" },
     cubic_coeff_a: { float: -0.75 },
@@ -326,11 +368,8 @@ export function resizeCubic(at: Site, x: Value, height: number, width: number): 
 function resize(
   at: Site,
   x: Value,
-  height: number,
-  width: number,
+  shape: readonly number[],
   attributes: Readonly<Record<string, Attribute>>,
 ): Value {
-  const [n = 0, c = 0] = x.shape;
-  const shape = [n, c, height, width];
   return at.graph.add(at, { op: "Resize", inputs: [x, null, null, at.graph.ints(shape)], shape, attributes });
 }

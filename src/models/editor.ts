@@ -2,6 +2,8 @@
  * An EditModel made of a checkpoint of the InstructPix2Pix kind (SD 1.x, 2.x or XL): tokenizers, text encoders, VAE and
  * UNet, each network an ONNX graph whose weights stay where they are.
  */
+
+import type { Precision } from "../checkpoint/derived.ts";
 import { fingerprint } from "../checkpoint/fingerprint.ts";
 import type { LoraFile } from "../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
@@ -46,6 +48,8 @@ export interface EditModelOptions {
   readonly memory?: MemoryMode;
   /** Where pictures become too large for the VAE to run whole. Default VAE_LIMITS. */
   readonly vaeLimits?: VaeLimits;
+  /** How the UNet computes. Default "fp32". */
+  readonly precision?: Precision;
 }
 
 /**
@@ -60,13 +64,14 @@ export async function createEditModel(
   const checkpoint = await readCheckpoint(source);
   const { tables, texts, own, variant } = checkpoint;
   const { additions, variants } = await matchLoras(options.loras ?? [], checkpoint);
-  const weights = await placeAll(source, checkpoint, options.storage, additions);
+  const { precision = "fp32" } = options;
+  const weights = await placeAll(source, checkpoint, options.storage, additions, precision);
   return new DiffusersEditModel(engine, checkpoint, weights, {
     source,
     fingerprint: await fingerprint(
       source,
       [tables.unet, tables.vae, ...texts.map(({ table }) => table)],
-      [variant, ...variants],
+      [variant, ...variants, ...(precision === "fp32" ? [] : [`precision ${precision}`])],
     ),
     defaults: own.defaults,
     nativeSize: own.nativeSize,

@@ -3,30 +3,72 @@
 import type { Value } from "../graph/graph.ts";
 import * as ops from "../graph/ops.ts";
 import { reshape } from "../graph/ops.ts";
+import { fromChannelsFirst, sizeOfPicture, toChannelsFirst, unfold } from "../graph/pictures.ts";
+import { quantise, quantisedMatmul } from "../graph/quantised.ts";
+import { winograd } from "../graph/winograd.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Scope } from "./scope.ts";
 
-/** nn.Linear: x [n, in] → [n, out] */
-export function linear(s: Scope, x: Value, out: number, options: { bias?: boolean } = {}): Value {
-  const width = x.shape[1] ?? 0;
-  const bias = options.bias === false ? null : s.parameter("bias", [out]);
-  return ops.gemm(s, x, s.parameter("weight", [out, width]), { transB: true, bias });
+/** What int8 leaves in fp32, and no precision transforms: layers whose rounding would be seen, and those that are too small to matter. */
+export interface Guard {
+  readonly guarded?: boolean;
 }
 
-export interface Conv2dOptions extends ops.ConvOptions {
+const rounds = (s: Scope, { guarded = false }: Guard) => s.precision === "int8" && !guarded;
+
+/** nn.Linear: x [n, in] → [n, out] */
+export function linear(s: Scope, x: Value, out: number, options: Guard & { bias?: boolean } = {}): Value {
+  const bias = options.bias === false ? null : s.parameter("bias", [out]);
+  return product(s, x, [out, x.shape[1] ?? 0], bias, options);
+}
+
+/** Outputs `rows`, from and to (exclusive), of an nn.Linear that has `all` of them: x [n, in] → [n, to − from] */
+export function linearPart(s: Scope, x: Value, all: number, rows: readonly [number, number]): Value {
+  const [from, to] = rows;
+  const bias = s.parameter("bias", [all], { as: [to - from], skip: from });
+  return product(s, x, [all, x.shape[1] ?? 0], bias, { rows });
+}
+
+interface ProductOptions extends Guard {
+  /** Outputs that are meant, from and to (exclusive). Default: all. */
+  readonly rows?: readonly [number, number];
+}
+
+/** x [n, in] · the weight of `shape`, [out, in] or [out, in, 1, 1], transposed → [n, out] */
+function product(
+  s: Scope,
+  x: Value,
+  shape: readonly number[],
+  bias: Value | null,
+  options: ProductOptions = {},
+): Value {
+  const [out = 0, width = 0] = shape;
+  const { rows = [0, out] } = options;
+  if (rounds(s, options)) {
+    const [weight, scales] = s.derived("int8", "weight", shape, options.rows);
+    return quantisedMatmul(s, quantise(s, x), weight!, scales!, bias);
+  }
+  const weight = s.parameter("weight", shape, { as: [rows[1] - rows[0], width], skip: rows[0] * width });
+  return ops.gemm(s, x, weight, { transB: true, bias });
+}
+
+export interface Conv2dOptions extends ops.ConvOptions, Guard {
   readonly kernel?: number;
+  /** In the place of the layer's own. */
+  readonly bias?: Value;
 }
 
 /** nn.Conv2d with a square kernel, 3 by default, padded to keep the size. */
 export function conv2d(s: Scope, x: Value, out: number, options: Conv2dOptions = {}): Value {
-  const { kernel = 3, ...rest } = options;
+  const { kernel = 3, guarded, bias: given, ...rest } = options;
   const p = (kernel - 1) / 2;
-  const [, c = 0, h = 0, w = 0] = x.shape;
-  const shape = [out, c, kernel, kernel];
   const padded = { padding: [p, p, p, p] as const, ...rest };
+  if (s.graph.layout === "nhwc") return convRows(s, x, out, { ...padded, kernel, guarded, bias: given });
+  const { channels: c, height: h, width: w } = sizeOfPicture(s, x);
+  const shape = [out, c, kernel, kernel];
   const pixels = (h * w) / (rest.stride ?? 1) ** 2;
-  if (!unrolls(out, pixels, c * kernel * kernel) || unrolls(out / 2, pixels, c * kernel * kernel)) {
-    return ops.conv2d(s, x, s.parameter("weight", shape), s.parameter("bias", [out]), padded);
+  if (given || !unrolls(out, pixels, c * kernel * kernel) || unrolls(out / 2, pixels, c * kernel * kernel)) {
+    return ops.conv2d(s, x, s.parameter("weight", shape), given ?? s.parameter("bias", [out]), padded);
   }
   const half = out / 2;
   const halves = [0, 1].map((i) => {
@@ -37,6 +79,57 @@ export function conv2d(s: Scope, x: Value, out: number, options: Conv2dOptions =
     return ops.conv2d(s, x, weight, s.parameter("bias", [out], { as: [half], skip: i * half }), padded);
   });
   return ops.concat(s, halves, 1);
+}
+
+type PaddedConv = Conv2dOptions & { readonly kernel: number; readonly padding: ops.Padding };
+
+/** The same where a picture's pixels are rows. */
+function convRows(s: Scope, x: Value, out: number, options: PaddedConv): Value {
+  const { kernel, stride = 1, padding, residual } = options;
+  const { batch, channels, height, width } = sizeOfPicture(s, x);
+  const shape = [out, channels, kernel, kernel];
+  const bias = options.bias ?? s.parameter("bias", [out]);
+  const summed = (y: Value) => (residual ? ops.add(s, y, residual) : y);
+  const side = (n: number, before: number, after: number) =>
+    Math.floor((n + before + after - kernel) / stride) + 1;
+  const [top, left, bottom, right] = padding;
+  const result = [batch, side(height, top, bottom), side(width, left, right), out];
+  if (kernel === 1 && stride === 1) {
+    return summed(reshape(s, product(s, rowsOf(s, x), shape, bias, options), result));
+  }
+  if (rounds(s, options)) {
+    // Rounded before it is unfolded: a ninth of the work on a quarter of the bytes.
+    const rounded = quantise(s, x);
+    const seen = unfold(s, rounded.values, { kernel, stride, padding, outside: rounded.zero });
+    const [weight, scales] = s.derived("int8", "weight", shape);
+    return summed(
+      reshape(s, quantisedMatmul(s, { ...rounded, values: seen }, weight!, scales!, bias), result),
+    );
+  }
+  if (s.precision === "fp32-fast" && !options.guarded && kernel === 3 && stride === 1 && isEven(padding)) {
+    const kind = s.made("weight", ["winograd4", "winograd2"]) ?? preferred(height, width);
+    const weights = s.derived(kind, "weight", shape);
+    return summed(winograd(s, x, weights, bias, kind === "winograd4" ? 4 : 2));
+  }
+  const first = toChannelsFirst(s, x);
+  const y = ops.conv2d(s, first, s.parameter("weight", shape), bias, { stride, padding });
+  return summed(fromChannelsFirst(s, y));
+}
+
+const isEven = (padding: ops.Padding) => padding.every((n) => n === 1);
+
+/**
+ * F(4×4) has the fewest products, F(2×2) less than half of its weights: in a small picture, reading those is what takes time. It is
+ * settled for the size that a checkpoint was trained at, when its weights are made.
+ */
+function preferred(height: number, width: number): "winograd4" | "winograd2" {
+  return height * width >= 32 * 32 ? "winograd4" : "winograd2";
+}
+
+/** Pictures [b, h, w, c] as [b·h·w, c] */
+function rowsOf(s: Scope, x: Value): Value {
+  const { batch, channels, height, width } = sizeOfPicture(s, x);
+  return reshape(s, x, [batch * height * width, channels]);
 }
 
 /** Larger unrolled pictures are worth avoiding. */
@@ -53,11 +146,16 @@ function unrolls(filters: number, pixels: number, depth: number): boolean {
 /** How a GroupNorm is computed: over what is there (groupNorm), or with the statistics of more than that (norms.ts). */
 export type Norm = (s: Scope, x: Value, groups: number, eps: number) => Value;
 
-/** nn.GroupNorm over x [1, c, h, w] */
+/** nn.GroupNorm over a picture. */
 export function groupNorm(s: Scope, x: Value, groups: number, eps: number): Value {
-  const c = x.shape[1] ?? 0;
-  const perChannel = (name: string) => s.parameter(name, [c], { as: [c, 1, 1] });
-  return ops.groupNorm(s, x, perChannel("weight"), perChannel("bias"), groups, eps);
+  const { batch, channels: c, height, width } = sizeOfPicture(s, x);
+  const perChannel = (name: string, as: readonly number[]) => s.parameter(name, [c], { as });
+  if (s.graph.layout === "nhwc") {
+    const [weight, bias] = [perChannel("weight", [c]), perChannel("bias", [c])];
+    const pixels = reshape(s, x, [batch, height * width, c]);
+    return reshape(s, ops.groupNormOfRows(s, pixels, weight, bias, groups, eps), x.shape);
+  }
+  return ops.groupNorm(s, x, perChannel("weight", [c, 1, 1]), perChannel("bias", [c, 1, 1]), groups, eps);
 }
 
 /** nn.LayerNorm over x [n, width] */
@@ -71,13 +169,15 @@ export function layerNorm(s: Scope, x: Value, eps: number): Value {
  * either is one matrix product that reads x transposed, so that no transposition is ever computed.
  */
 export function imageToTokens(s: Scope, x: Value, out: number, kind: "linear" | "conv"): Value {
-  const [, c = 0, h = 0, w = 0] = x.shape;
-  const weight = s.parameter("weight", kind === "conv" ? [out, c, 1, 1] : [out, c], { as: [out, c] });
+  const { channels: c, height: h, width: w } = sizeOfPicture(s, x);
+  const shape = kind === "conv" ? [out, c, 1, 1] : [out, c];
   const bias = s.parameter("bias", [out]);
+  if (s.graph.layout === "nhwc") return product(s, rowsOf(s, x), shape, bias);
+  const weight = s.parameter("weight", shape, { as: [out, c] });
   return ops.gemm(s, reshape(s, x, [c, h * w]), weight, { transA: true, transB: true, bias });
 }
 
-/** The way back: x [h·w, c] → [1, out, h, w] */
+/** The way back: x [h·w, c] → a picture of `out` channels. */
 export function tokensToImage(
   s: Scope,
   x: Value,
@@ -86,7 +186,12 @@ export function tokensToImage(
   kind: "linear" | "conv",
 ): Value {
   const c = x.shape[1] ?? 0;
-  const weight = s.parameter("weight", kind === "conv" ? [out, c, 1, 1] : [out, c], { as: [out, c] });
+  const shape = kind === "conv" ? [out, c, 1, 1] : [out, c];
+  if (s.graph.layout === "nhwc") {
+    const rows = product(s, x, shape, s.parameter("bias", [out]));
+    return reshape(s, rows, [(x.shape[0] ?? 0) / (size[0] * size[1]), ...size, out]);
+  }
+  const weight = s.parameter("weight", shape, { as: [out, c] });
   const bias = s.parameter("bias", [out], { as: [out, 1] });
   return reshape(s, ops.gemm(s, weight, x, { transB: true, bias }), [1, out, ...size]);
 }

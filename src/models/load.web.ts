@@ -2,6 +2,7 @@
 import type { LoraFile } from "../checkpoint/lora/read.ts";
 import { webSource } from "../checkpoint/source.web.ts";
 import { fetchedStorage } from "../checkpoint/storage.web.ts";
+import { EmilieError } from "../errors.ts";
 import { createWebEngine, type WebEngineOptions } from "../runtime/web.ts";
 import { createEditModel } from "./editor.ts";
 import type { EditModel } from "./model.ts";
@@ -13,6 +14,8 @@ export interface WebLoadOptions extends WebEngineOptions {
   readonly id?: string;
   /** Fetches the checkpoint's files; to count bytes, or to answer from a cache. Default: the platform's. */
   readonly fetch?: typeof fetch;
+  /** Only "fp32" in a browser; others are for Node. */
+  readonly precision?: "fp32";
   /** "low": one session at a time. Default "normal". */
   readonly memory?: MemoryMode;
   /** Addresses of LoRA files to merge into the weights, each with how much of it; default weight 1. */
@@ -25,6 +28,14 @@ export interface WebLoadOptions extends WebEngineOptions {
  * ".malformed" or ".unsupported" where the checkpoint cannot be used, "io.failed" where it cannot be fetched.
  */
 export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): Promise<EditModel> {
+  const { precision = "fp32" }: { precision?: unknown } = options;
+  if (precision !== "fp32") {
+    throw new EmilieError(
+      "option.invalid",
+      `"precision" is ${JSON.stringify(precision)}; what other precisions need is made and kept on disk, so in a browser there is ` +
+        "only fp32.",
+    );
+  }
   const engine = createWebEngine(options);
   try {
     return await createEditModel(webSource(baseUrl, options.id, options.fetch), engine, {

@@ -1,10 +1,13 @@
 /** A checkpoint's weights brought to the runtime, and the networks that are made of them. */
+
+import type { Precision } from "../checkpoint/derived.ts";
 import type { Additions } from "../checkpoint/lora/targets.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
-import type { PlacedWeights, WeightStorage } from "../checkpoint/storage.ts";
+import { dryPlacement, type PlacedWeights, type WeightStorage } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Network } from "./session-cache.ts";
+import { unetNeeds } from "./unet.ts";
 
 export interface Weights {
   readonly unet: PlacedWeights;
@@ -14,21 +17,25 @@ export interface Weights {
 
 export async function placeAll(
   source: CheckpointSource,
-  { tables, texts }: Checkpoint,
+  { unet, tables, texts }: Checkpoint,
   storage: WeightStorage,
   additions: Additions,
+  precision: Precision = "fp32",
 ): Promise<Weights> {
   const placed: PlacedWeights[] = [];
+  // The UNet runs for every step; the rest is a few per cent of an edit, and stays as exact as it is.
+  const needs = precision === "fp32" ? undefined : unetNeeds(unet, dryPlacement(tables.unet, precision));
   try {
     for (const table of [tables.unet, tables.vae, ...texts.map((text) => text.table)]) {
-      placed.push(await storage.place(source, table, additions.get(table)));
+      const own = table === tables.unet ? needs : undefined;
+      placed.push(await storage.place(source, table, additions.get(table), own));
     }
   } catch (error) {
     for (const weights of placed) await weights.release();
     throw error;
   }
-  const [unet, vae, ...encoders] = placed;
-  return { unet: unet!, vae: vae!, texts: encoders };
+  const [first, vae, ...encoders] = placed;
+  return { unet: first!, vae: vae!, texts: encoders };
 }
 
 /** A network with what its results are checked by. */

@@ -1,6 +1,7 @@
 /** Finding a checkpoint by the name that the user gave it. */
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { PRECISIONS, type Precision } from "../checkpoint/derived.ts";
 import { cachedModel } from "../checkpoint/hub/cache.node.ts";
 import { parseRepoId } from "../checkpoint/hub/repo-id.ts";
 import { hubCache } from "../checkpoint/hub/settings.node.ts";
@@ -14,10 +15,15 @@ import { packageRoot } from "../runtime/package-root.node.ts";
 /** Checkpoints under models/ of the package. */
 export const SHIPPED: readonly string[] = ["picturebook"];
 
-/** A checkpoint's name with LoRAs: "picturebook + style.safetensors=0.8". This is what recipes and sessions say. */
+/**
+ * A checkpoint's name with LoRAs and its precision: "picturebook + style.safetensors=0.8 in int8". This is what recipes and
+ * sessions say, so that what they load computes what they were made with.
+ */
 export interface ModelName {
   readonly base: string;
   readonly loras: readonly LoraOption[];
+  /** Default "fp32", which is not written. */
+  readonly precision?: Precision;
 }
 
 /** A LoRA, and how much of it. */
@@ -30,10 +36,25 @@ export interface LoraOption {
 
 const PLUS = " + ";
 
-/** Reads a name, with the LoRAs that are in it. */
+const IN_PRECISION = new RegExp(` in (${PRECISIONS.join("|")})$`);
+
+/** Reads a name, with the LoRAs and the precision that are in it. */
 export function parseModelName(name: string): ModelName {
-  const [base = "", ...loras] = existsSync(name) ? [name] : name.split(PLUS);
-  return { base, loras: loras.map(parseLora) };
+  if (existsSync(name)) return { base: name, loras: [] };
+  const precision = IN_PRECISION.exec(name)?.[1] as Precision | undefined;
+  const rest = name.replace(IN_PRECISION, "");
+  const [base = "", ...loras] = existsSync(rest) ? [rest] : rest.split(PLUS);
+  return { base, loras: loras.map(parseLora), ...(precision ? { precision } : {}) };
+}
+
+/** Throws "option.invalid" for what is no precision. */
+export function checkPrecision(value: unknown): Precision {
+  const known = PRECISIONS.find((precision) => precision === value);
+  if (known) return known;
+  throw new EmilieError(
+    "option.invalid",
+    `"precision" is ${JSON.stringify(value)}; expected one of ${PRECISIONS.join(", ")}.`,
+  );
 }
 
 /** Reads "FILE" or "FILE=0.8". */
@@ -47,8 +68,9 @@ export function parseLora(text: string): Required<LoraOption> {
   );
 }
 
-export function formatModelName({ base, loras }: ModelName): string {
-  return [base, ...loras.map(({ file, weight = 1 }) => `${file}=${weight}`)].join(PLUS);
+export function formatModelName({ base, loras, precision = "fp32" }: ModelName): string {
+  const name = [base, ...loras.map(({ file, weight = 1 }) => `${file}=${weight}`)].join(PLUS);
+  return precision === "fp32" ? name : `${name} in ${precision}`;
 }
 
 /**
@@ -56,9 +78,11 @@ export function formatModelName({ base, loras }: ModelName): string {
  * what ships stay whole; what loads the model on another machine is looked for there.
  */
 export function publicModelName(name: string): string {
-  const [base = "", ...files] = existsSync(name) ? [name] : name.split(PLUS);
+  const mode = existsSync(name) ? "" : (IN_PRECISION.exec(name)?.[0] ?? "");
+  const whole = name.slice(0, name.length - mode.length);
+  const [base = "", ...files] = existsSync(whole) ? [whole] : whole.split(PLUS);
   const isPath = existsSync(base) || parseRepoId(base) === null || /\.safetensors$/i.test(base);
-  return [isPath ? lastPart(base) : base, ...files.map(lastPart)].join(PLUS);
+  return [isPath ? lastPart(base) : base, ...files.map(lastPart)].join(PLUS) + mode;
 }
 
 const lastPart = (path: string) => basename(path.replaceAll("\\", "/"));

@@ -1,6 +1,7 @@
 /** ResnetBlock2D, Downsample2D and Upsample2D of diffusers (models/resnet.py, downsampling.py, upsampling.py). */
 import type { Value } from "../graph/graph.ts";
-import { add, conv2d as conv, gemm, reshape, resizeNearest, silu } from "../graph/ops.ts";
+import { add, gemm, reshape, resizeNearest, silu } from "../graph/ops.ts";
+import { sizeOfPicture } from "../graph/pictures.ts";
 import { conv2d, groupNorm, type Norm } from "./layers.ts";
 import type { Scope } from "./scope.ts";
 
@@ -13,22 +14,18 @@ export interface ResnetOptions {
   readonly norm?: Norm;
 }
 
-/** x [1, c, h, w] → [1, out, h, w] */
+/** A picture → one of `out` channels. */
 export function resnetBlock(s: Scope, x: Value, out: number, options: ResnetOptions): Value {
   const { groups, eps, time, norm = groupNorm } = options;
-  const c = x.shape[1] ?? 0;
+  const { channels } = sizeOfPicture(s, x);
+  // The time embedding is added per channel, so it goes into the convolution's bias instead of over the picture.
+  const bias = time && timeBias(s, time, out);
   let h = silu(s, norm(s.at("norm1"), x, groups, eps));
-  if (time) {
-    // The time embedding is added per channel, so it goes into the convolution's bias instead of over the picture.
-    const weight = s.at("conv1").parameter("weight", [out, c, 3, 3]);
-    h = conv(s.at("conv1"), h, weight, timeBias(s, time, out), { padding: [1, 1, 1, 1] });
-  } else {
-    h = conv2d(s.at("conv1"), h, out);
-  }
+  h = conv2d(s.at("conv1"), h, out, { bias });
   h = silu(s, norm(s.at("norm2"), h, groups, eps));
-  if (c === out) return conv2d(s.at("conv2"), h, out, { residual: x });
+  if (channels === out) return conv2d(s.at("conv2"), h, out, { residual: x });
   const residual = conv2d(s.at("conv2"), h, out);
-  return conv2d(s.at("conv_shortcut"), x, out, { kernel: 1, residual });
+  return conv2d(s.at("conv_shortcut"), x, out, { kernel: 1, residual, guarded: true });
 }
 
 /** conv1.bias + time_emb_proj(silu(t)) → [out] */
@@ -42,8 +39,8 @@ function timeBias(s: Scope, time: Value, out: number): Value {
 
 /** Halves the size. The VAE (and downsample_padding 0) pads only right and below. */
 export function downsample(s: Scope, x: Value, padding: 0 | 1): Value {
-  const out = x.shape[1] ?? 0;
-  return conv2d(s.at("conv"), x, out, {
+  const { channels } = sizeOfPicture(s, x);
+  return conv2d(s.at("conv"), x, channels, {
     stride: 2,
     padding: padding === 1 ? [1, 1, 1, 1] : [0, 0, 1, 1],
   });
@@ -51,7 +48,7 @@ export function downsample(s: Scope, x: Value, padding: 0 | 1): Value {
 
 /** Nearest-neighbour resize to `size` (twice its own by default), then a convolution. */
 export function upsample(s: Scope, x: Value, size?: readonly [number, number]): Value {
-  const [, c = 0, h = 0, w = 0] = x.shape;
-  const [h2, w2] = size ?? [2 * h, 2 * w];
-  return conv2d(s.at("conv"), resizeNearest(s, x, h2, w2), c);
+  const { channels, height, width } = sizeOfPicture(s, x);
+  const [h2, w2] = size ?? [2 * height, 2 * width];
+  return conv2d(s.at("conv"), resizeNearest(s, x, h2, w2), channels);
 }

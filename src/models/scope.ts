@@ -3,6 +3,7 @@
  * adds its ops to. Building a model consumes its tensors; `finish` reports all that did not fit, in one error.
  */
 
+import { type Derivation, type Precision, specsOf } from "../checkpoint/derived.ts";
 import type { PlacedTensor, PlacedWeights } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
 import type { Graph, Site, Value } from "../graph/graph.ts";
@@ -18,6 +19,8 @@ export interface ParameterUse {
 export class WeightReader {
   readonly #used = new Set<string>();
   readonly #needed = new Map<string, readonly number[]>();
+  readonly #plain = new Set<string>();
+  readonly #derived = new Map<string, Derivation>();
   readonly #problems: string[] = [];
   #lacking = false;
 
@@ -28,11 +31,52 @@ export class WeightReader {
     return this.#needed;
   }
 
+  /** Those that were asked for as they are. */
+  get plain(): ReadonlySet<string> {
+    return this.#plain;
+  }
+
+  /** What was asked for that is derived from them. */
+  get derivations(): readonly Derivation[] {
+    return [...new Set(this.#derived.values())];
+  }
+
+  get precision(): Precision {
+    return this.weights.precision ?? "fp32";
+  }
+
   has(name: string): boolean {
     return this.weights.tensors.has(name);
   }
 
   parameter(graph: Graph, name: string, shape: readonly number[], use: ParameterUse): Value {
+    this.#plain.add(name);
+    const at = this.#stored(name, shape);
+    const dims = use.as ?? shape;
+    const offset = at.offset + 4 * (use.skip ?? 0);
+    return graph.external({ location: at.location, offset, length: 4 * sizeOf(dims) }, dims);
+  }
+
+  /** Which of `kinds` was made of a tensor; undefined where nothing was made yet. */
+  made(name: string, kinds: readonly Derivation["kind"][]): Derivation["kind"] | undefined {
+    const { derived } = this.weights;
+    const shape = this.weights.tensors.get(name)?.shape ?? [];
+    return derived && kinds.find((kind) => derived.has(specsOf({ kind, from: name, shape })[0]!.name));
+  }
+
+  /** What derived.ts makes of a tensor. Where nothing was placed yet, the values only have their shapes. */
+  derived(graph: Graph, derivation: Derivation): Value[] {
+    this.#stored(derivation.from, derivation.shape);
+    return specsOf(derivation).map(({ name, type, shape }) => {
+      this.#derived.set(name, derivation);
+      const { location, offset } = this.weights.derived?.get(name) ?? { location: name, offset: 0 };
+      const length = sizeOf(shape) * (type === "I8" ? 1 : 4);
+      return graph.external({ location, offset, length }, shape, type === "I8" ? "int8" : "float32");
+    });
+  }
+
+  /** The tensor of that name, which from now on is one that the model knows. */
+  #stored(name: string, shape: readonly number[]): PlacedTensor {
     const stored = this.weights.tensors.get(name);
     if (!stored) {
       this.#lacking = true;
@@ -43,10 +87,7 @@ export class WeightReader {
     this.#used.add(name);
     this.#needed.set(name, shape);
     // Building goes on after a problem, so that the error can name all of them.
-    const at: PlacedTensor = stored ?? { location: "", offset: 0, shape };
-    const dims = use.as ?? shape;
-    const offset = at.offset + 4 * (use.skip ?? 0);
-    return graph.external({ location: at.location, offset, length: 4 * sizeOf(dims) }, dims);
+    return stored ?? { location: "", offset: 0, shape };
   }
 
   /** Tensors that belong to a part that is built elsewhere, by the beginning of their names. */
@@ -84,6 +125,10 @@ export class Scope implements Site {
     readonly path = "",
   ) {}
 
+  get precision(): Precision {
+    return this.reader.precision;
+  }
+
   /** The submodule `a.b.c` of this module. */
   at(...names: readonly (string | number)[]): Scope {
     return new Scope(this.graph, this.reader, [this.path, ...names].filter((n) => n !== "").join("."));
@@ -97,5 +142,21 @@ export class Scope implements Site {
   /** The module's tensor `name`, which must have `shape` in the checkpoint. */
   parameter(name: string, shape: readonly number[], use: ParameterUse = {}): Value {
     return this.reader.parameter(this.graph, this.path ? `${this.path}.${name}` : name, shape, use);
+  }
+
+  /** Which of `kinds` was made of the module's tensor `name`; undefined where nothing was made yet. */
+  made<K extends Derivation["kind"]>(name: string, kinds: readonly K[]): K | undefined {
+    return this.reader.made(this.path ? `${this.path}.${name}` : name, kinds) as K | undefined;
+  }
+
+  /** What `kind` of derived weights are made of the module's tensor `name`, all of it or some rows. */
+  derived(
+    kind: Derivation["kind"],
+    name: string,
+    shape: readonly number[],
+    rows?: readonly [number, number],
+  ): Value[] {
+    const from = this.path ? `${this.path}.${name}` : name;
+    return this.reader.derived(this.graph, { kind, from, shape, rows });
   }
 }

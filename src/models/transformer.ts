@@ -1,7 +1,8 @@
 /** Transformer2DModel and BasicTransformerBlock of diffusers (models/transformers/transformer_2d.py, attention.py). */
 import type { Value } from "../graph/graph.ts";
-import { add, attention, concat, gelu, gemm, mul, sliceRows } from "../graph/ops.ts";
-import { groupNorm, imageToTokens, layerNorm, linear, tokensToImage } from "./layers.ts";
+import { add, attention, concat, gelu, mul, sliceRows } from "../graph/ops.ts";
+import { sizeOfPicture } from "../graph/pictures.ts";
+import { groupNorm, imageToTokens, layerNorm, linear, linearPart, tokensToImage } from "./layers.ts";
 import type { Scope } from "./scope.ts";
 
 const GROUP_NORM_EPS = 1e-6;
@@ -15,9 +16,9 @@ export interface TransformerOptions {
   readonly onlyCrossAttention: boolean;
 }
 
-/** x [1, c, h, w], text [tokens, d] → [1, c, h, w] */
+/** A picture x, text [tokens, d] → a picture of x's shape. */
 export function transformer2d(s: Scope, x: Value, text: Value, options: TransformerOptions): Value {
-  const [, c = 0, h = 0, w = 0] = x.shape;
+  const { channels: c, height: h, width: w } = sizeOfPicture(s, x);
   const width = options.heads * Math.floor(c / options.heads);
   const kind = options.linearProjection ? "linear" : "conv";
   const normed = groupNorm(s.at("norm"), x, options.groups, GROUP_NORM_EPS);
@@ -58,8 +59,10 @@ function inPieces(s: Scope, x: Value, work: (rows: Value) => Value): Value {
 function attend(s: Scope, x: Value, context: Value, heads: number): Value {
   const width = x.shape[1] ?? 0;
   const q = linear(s.at("to_q"), x, width, { bias: false });
-  const k = linear(s.at("to_k"), context, width, { bias: false });
-  const v = linear(s.at("to_v"), context, width, { bias: false });
+  // A text is few tokens, and single values of it are far larger than the rest: nothing to gain there, and much to lose.
+  const options = { bias: false, guarded: context !== x };
+  const k = linear(s.at("to_k"), context, width, options);
+  const v = linear(s.at("to_v"), context, width, options);
   return linear(s.at("to_out", 0), attention(s, q, k, v, { heads }), width);
 }
 
@@ -68,16 +71,6 @@ function feedForward(s: Scope, x: Value): Value {
   const width = x.shape[1] ?? 0;
   const inner = 4 * width;
   const p = s.at(0, "proj");
-  const half = (skip: 0 | 1) =>
-    gemm(
-      p,
-      x,
-      p.parameter("weight", [2 * inner, width], { as: [inner, width], skip: skip * inner * width }),
-      {
-        transB: true,
-        bias: p.parameter("bias", [2 * inner], { as: [inner], skip: skip * inner }),
-      },
-    );
-  const gate = gelu(p, half(1));
-  return linear(s.at(2), mul(p, gate, half(0)), width);
+  const gate = gelu(p, linearPart(p, x, 2 * inner, [inner, 2 * inner]));
+  return linear(s.at(2), mul(p, gate, linearPart(p, x, 2 * inner, [0, inner])), width);
 }

@@ -3,9 +3,11 @@
  * paths are the checkpoint's keys.
  */
 import { TIME_IDS, type UNetConfig, type UNetLevel } from "../checkpoint/configs.ts";
-import type { PlacedWeights } from "../checkpoint/storage.ts";
-import { type Dialect, Graph, type Value } from "../graph/graph.ts";
+import type { Precision } from "../checkpoint/derived.ts";
+import type { Needs, PlacedWeights } from "../checkpoint/storage.ts";
+import { type Dialect, Graph, type Layout, type Value } from "../graph/graph.ts";
 import { add, concat, mul, reshape, silu, unary } from "../graph/ops.ts";
+import { channelAxis, fromChannelsFirst, sizeOfPicture, toChannelsFirst } from "../graph/pictures.ts";
 import { conv2d, groupNorm, linear } from "./layers.ts";
 import { downsample, resnetBlock, upsample } from "./resnet.ts";
 import { Scope, WeightReader } from "./scope.ts";
@@ -31,6 +33,9 @@ export interface UNetCut {
   readonly layers?: number;
 }
 
+/** One row is too little to be faster for. */
+const GUARDED = { guarded: true };
+
 /** What every block needs besides its picture. */
 interface Context {
   readonly config: UNetConfig;
@@ -51,12 +56,28 @@ export function buildUNet(
   dialect?: Dialect,
   cut?: UNetCut,
 ): Graph {
-  const g = new Graph("unet", dialect);
+  const g = new Graph("unet", dialect, layoutOf(weights.precision));
   const s = new Scope(g, new WeightReader(weights));
   g.output("noise", unet(s, config, shape, cut));
   // A shallow pass leaves most tensors alone.
   if (cut?.part !== "shallow") s.reader.finish();
   return g;
+}
+
+/** What is to be made of the weights, and which are used as they are, for a precision other than fp32. */
+export function unetNeeds(config: UNetConfig, weights: PlacedWeights): Needs {
+  const { precision = "fp32" } = weights;
+  const reader = new WeightReader(weights);
+  // Some choices depend on a picture's size; they are made for the one that the checkpoint was trained at.
+  const [height = 64, width = height] = [config.sample_size ?? 64].flat();
+  const graph = new Graph("unet", "fused", layoutOf(precision));
+  unet(new Scope(graph, reader), config, { height, width, tokens: 1 });
+  return { precision, derived: reader.derivations, plain: reader.plain };
+}
+
+/** Where pixels are rows of a matrix, all but the fp32 graph's convolutions are products. */
+function layoutOf(precision: Precision = "fp32"): Layout {
+  return precision === "fp32" ? "nchw" : "nhwc";
 }
 
 /** Adds the UNet to a graph, with its inputs. */
@@ -75,8 +96,10 @@ export function unet(s: Scope, config: UNetConfig, shape: UNetShape, cut?: UNetC
     config.addition_embed_type === null ? time : add(s, time, addedEmbedding(s, config, shape));
   const context = { config, time: silu(s, embedding), text };
 
-  let x = conv2d(s.at("conv_in"), centred(s, sample, config), config.levels[0]!.channels, {
+  const picture = fromChannelsFirst(s, centred(s, sample, config));
+  let x = conv2d(s.at("conv_in"), picture, config.levels[0]!.channels, {
     kernel: config.conv_in_kernel,
+    guarded: true,
   });
   const skips: Value[] = [x];
   const { part, layers: last = 1 } = cut ?? {};
@@ -104,16 +127,22 @@ export function unet(s: Scope, config: UNetConfig, shape: UNetShape, cut?: UNetC
       channels = level.channels;
       if (left > reach) continue;
       const skip = skips.pop()!;
-      if (left === last && part === "keep") g.output("deep", x);
-      if (left === last && part === "shallow") x = g.input("deep", [1, entering, ...skip.shape.slice(2)]);
-      x = layer(b, concat(b, [x, skip], 1), j, level, level.attendsUp, context);
+      if (left === last && part === "keep") g.output("deep", toChannelsFirst(b, x));
+      if (left === last && part === "shallow") {
+        const { height: h, width: w } = sizeOfPicture(b, skip);
+        x = fromChannelsFirst(b, g.input("deep", [1, entering, h, w]));
+      }
+      x = layer(b, concat(b, [x, skip], channelAxis(b)), j, level, level.attendsUp, context);
     }
     const next = skips.at(-1);
     // A side that is no multiple of the stride was rounded up on the way down: go to the skip's size, not to twice ours.
-    if (next && left < reach) x = upsample(b.at("upsamplers", 0), x, [next.shape[2]!, next.shape[3]!]);
+    if (!next || left >= reach) return;
+    const { height, width } = sizeOfPicture(b, next);
+    x = upsample(b.at("upsamplers", 0), x, [height, width]);
   });
   x = silu(s, groupNorm(s.at("conv_norm_out"), x, config.norm_num_groups, config.norm_eps));
-  return conv2d(s.at("conv_out"), x, latent, { kernel: config.conv_out_kernel });
+  const noise = conv2d(s.at("conv_out"), x, latent, { kernel: config.conv_out_kernel, guarded: true });
+  return toChannelsFirst(s, noise);
 }
 
 function layer(b: Scope, x: Value, j: number, level: UNetLevel, attends: boolean, context: Context): Value {
@@ -173,7 +202,7 @@ function addedEmbedding(s: Scope, config: UNetConfig, { height, width, factor = 
   const a = s.at("add_embedding");
   const out = config.time_embedding_dim ?? 4 * config.levels[0]!.channels;
   const joined = concat(s, [pooled, s.graph.constant(encoded, [1, encoded.length])], 1);
-  return linear(a.at("linear_2"), silu(a, linear(a.at("linear_1"), joined, out)), out);
+  return linear(a.at("linear_2"), silu(a, linear(a.at("linear_1"), joined, out, GUARDED)), out, GUARDED);
 }
 
 /** Sinusoidal timesteps (Timesteps, embeddings.py), then the two-layer TimestepEmbedding → [1, 4·channels] */
@@ -188,6 +217,6 @@ function timeEmbedding(s: Scope, timestep: Value, config: UNetConfig): Value {
   const padding = width % 2 === 1 ? [s.graph.constant([0], [1, 1])] : [];
   const t = s.at("time_embedding");
   const out = config.time_embedding_dim ?? 4 * width;
-  const hidden = silu(t, linear(t.at("linear_1"), concat(s, [...waves, ...padding], 1), out));
-  return linear(t.at("linear_2"), reshape(t, hidden, [1, out]), out);
+  const hidden = silu(t, linear(t.at("linear_1"), concat(s, [...waves, ...padding], 1), out, GUARDED));
+  return linear(t.at("linear_2"), reshape(t, hidden, [1, out]), out, GUARDED);
 }

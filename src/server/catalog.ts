@@ -2,11 +2,13 @@
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { readDefaults } from "../checkpoint/defaults.ts";
+import type { Precision } from "../checkpoint/derived.ts";
 import { pullModel } from "../checkpoint/hub/pull.node.ts";
 import { formatRepoId, requireRepoId } from "../checkpoint/hub/repo-id.ts";
 import type { Variant } from "../checkpoint/hub/select.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
+import { formatModelName } from "../models/open.node.ts";
 import { abilitiesOf, KNOWN_MODELS } from "./abilities.ts";
 import type { EventLog } from "./events.ts";
 import type { ModelInfo, ModelList, Pull } from "./schemas/index.ts";
@@ -37,6 +39,7 @@ export class Catalog {
   readonly #listModels: ListModels;
   readonly #events: EventLog;
   readonly #given: Entry | null;
+  readonly #precision: Precision | undefined;
   readonly #pulls = new Map<string, { state: Pull; controller: AbortController }>();
   #listing: { time: number; entries: Promise<Entry[]> } | null = null;
   #selected: string;
@@ -44,7 +47,8 @@ export class Catalog {
   loaded: string | null = null;
 
   /** `model` is the user's own choice, and the one place where a folder may be named. */
-  constructor(listModels: ListModels, events: EventLog, model = "picturebook") {
+  constructor(listModels: ListModels, events: EventLog, model = "picturebook", precision?: Precision) {
+    this.#precision = precision;
     this.#listModels = listModels;
     this.#events = events;
     const isFolder = existsSync(join(resolve(model), "model_index.json"));
@@ -75,7 +79,9 @@ export class Catalog {
   async resolve(id: string): Promise<string> {
     const entries = await this.#entries();
     const found = entries.find((entry) => entry.id === id);
-    if (found && found.problem === null) return found.load;
+    if (found && found.problem === null) {
+      return formatModelName({ base: found.load, loras: [], precision: this.#precision });
+    }
     if (found)
       throw new EmilieError("checkpoint.unsupported", `The model ${id} cannot be used: ${found.problem}`);
     const names = entries.filter(({ problem }) => problem === null).map((entry) => entry.id);

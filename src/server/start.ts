@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
+import type { Precision } from "../checkpoint/derived.ts";
 import { isAlive } from "../checkpoint/is-alive.node.ts";
 import { EmilieError } from "../errors.ts";
 import type { NodeDevice } from "../models/load.node.ts";
@@ -40,6 +41,8 @@ export interface ServerOptions {
   readonly model?: string;
   /** Where models run, as loadModel takes it. Default "cpu". */
   readonly device?: NodeDevice;
+  /** How all models of this server compute. Default "fp32". Sessions belong to the precision that they were made in. */
+  readonly precision?: Precision;
   /** What every request must carry. Default: none on loopback, a random one elsewhere. */
   readonly token?: string;
   /** The studio's folder. Default: the package's own, where it was built. */
@@ -88,7 +91,7 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
         ? new MemoryQueue(options.queue)
         : await DiskQueue.open(join(data, "jobs"), options.queue);
     const events = new EventLog();
-    const catalog = new Catalog(listModels, events, options.model);
+    const catalog = new Catalog(listModels, events, options.model, options.precision);
     await catalog.resolve(catalog.selected);
     closing.unshift(() => catalog.dispose());
     const worker = new WorkerProcess({

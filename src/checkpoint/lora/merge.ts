@@ -1,26 +1,11 @@
 /** LoRAs merged into the weights that they touch; all others stay in their files. */
 import { EmilieError } from "../../errors.ts";
-import { sizeOf } from "../../tensor/tensor.ts";
-import { readFloat32 } from "../convert.ts";
+import { readWhole } from "../convert.ts";
 import type { CheckpointSource } from "../source.ts";
 import type { PlacedFile, PlacedWeights } from "../storage.ts";
 import type { WeightRef, WeightTable } from "../weights.ts";
 import type { LoraPair } from "./read.ts";
 import type { TableAdditions } from "./targets.ts";
-
-async function whole(
-  source: Pick<CheckpointSource, "read">,
-  name: string,
-  ref: WeightRef,
-): Promise<Float32Array> {
-  const values = new Float32Array(sizeOf(ref.shape));
-  let position = 0;
-  for await (const part of readFloat32(source, name, ref)) {
-    values.set(part, position);
-    position += part.length;
-  }
-  return values;
-}
 
 /** W + Σ scale·B·A, each row summed in double precision and rounded once. A convolution's kernel is a longer row. */
 export async function merged(
@@ -29,13 +14,13 @@ export async function merged(
   ref: WeightRef,
   pairs: readonly LoraPair[],
 ): Promise<Float32Array> {
-  const weight = await whole(source, name, ref);
+  const weight = await readWhole(source, name, ref);
   const rows = ref.shape[0]!;
   const depth = weight.length / rows;
   const factors = await Promise.all(
     pairs.map(async ({ lora, module, down, up, scale }) => ({
-      a: await whole(lora.source, `${module} (down)`, down),
-      b: await whole(lora.source, `${module} (up)`, up),
+      a: await readWhole(lora.source, `${module} (down)`, down),
+      b: await readWhole(lora.source, `${module} (up)`, up),
       rank: down.shape[0]!,
       scale,
     })),

@@ -7,10 +7,11 @@ import { mkdir, mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, parse, relative } from "node:path";
 import { EmilieError } from "../../errors.ts";
+import { type DerivedSpec, derive, specsOf } from "../derived.ts";
 import { isAlive } from "../is-alive.node.ts";
 import { safetensorsHeader } from "../safetensors.ts";
 import type { CheckpointSource } from "../source.ts";
-import type { PlacedWeights } from "../storage.ts";
+import type { Needs, PlacedWeights } from "../storage.ts";
 import type { WeightTable } from "../weights.ts";
 import { merged } from "./merge.ts";
 import type { TableAdditions } from "./targets.ts";
@@ -24,6 +25,7 @@ export async function withMergedFile(
   table: WeightTable,
   additions: TableAdditions,
   cache: string,
+  needs?: Needs,
 ): Promise<PlacedWeights> {
   const folder = await freshFolder(cache);
   const release = async () => {
@@ -32,24 +34,38 @@ export async function withMergedFile(
   };
   try {
     const path = join(folder, `${table.folder}.safetensors`);
-    const shapes = [...additions.keys()].map((name) => [name, table.tensors.get(name)!.shape] as const);
-    const header = safetensorsHeader(shapes.map(([name, shape]) => [name, { type: "F32", shape }] as const));
+    const parts = [...additions.keys()].map((name) => ({
+      name,
+      plain: !needs || needs.plain.has(name),
+      derived: needs?.derived.filter(({ from }) => from === name) ?? [],
+    }));
+    const specs = parts.map(({ name, plain, derived }): readonly DerivedSpec[] => [
+      ...(plain ? [{ name, type: "F32" as const, shape: table.tensors.get(name)!.shape }] : []),
+      ...derived.flatMap(specsOf),
+    ]);
+    const header = safetensorsHeader(specs.flat().map((spec) => [spec.name, spec] as const));
     const location = relative(placed.root ?? parse(path).root, path);
     const tensors = new Map(placed.tensors);
+    const all = new Map(placed.derived);
     const handle = await open(path, "wx", 0o600);
     try {
       await handle.write(header);
       let offset = header.length;
-      for (const [name, shape] of shapes) {
+      for (const [i, { name, plain, derived }] of parts.entries()) {
         const values = await merged(source, name, table.tensors.get(name)!, additions.get(name)!);
-        await handle.write(new Uint8Array(values.buffer));
-        tensors.set(name, { shape, location, offset });
-        offset += values.byteLength;
+        const made = [...(plain ? [values] : []), ...derived.flatMap((one) => derive(one, values))];
+        for (const [j, { buffer, byteLength }] of made.entries()) {
+          const spec = specs[i]![j]!;
+          await handle.write(new Uint8Array(buffer));
+          (spec.name === name ? tensors : all).set(spec.name, { shape: spec.shape, location, offset });
+          offset += byteLength;
+        }
       }
     } finally {
       await handle.close();
     }
-    return { ...placed, tensors, files: [...placed.files, { location }], release };
+    const files = [...placed.files, { location }];
+    return { ...placed, tensors, ...(needs ? { derived: all } : {}), files, release };
   } catch (cause) {
     await release();
     if (cause instanceof EmilieError) throw cause;

@@ -1,0 +1,138 @@
+/**
+ * Weights that are computed from a checkpoint's own, for the faster precisions: rounded to eight bits, or transformed as
+ * Winograd's convolution wants them. What a tensor becomes is told by its name in the side file, so a file tells what is in it.
+ */
+import { sizeOf } from "../tensor/tensor.ts";
+
+/**
+ * How a network computes. "fp32": as the checkpoint was written. "fp32-fast": the same numbers by Winograd's convolution,
+ * equal to about five digits. "int8": products of eight-bit numbers, inputs rounded anew in every step.
+ */
+export type Precision = "fp32" | "fp32-fast" | "int8";
+
+export const PRECISIONS: readonly Precision[] = ["fp32", "fp32-fast", "int8"];
+
+/** Weights [out, in] or [out, in, 3, 3] as another thing. */
+export interface Derivation {
+  readonly kind: "int8" | "winograd2" | "winograd4";
+  /** The checkpoint's name of the tensor. */
+  readonly from: string;
+  readonly shape: readonly number[];
+  /** The outputs that are meant, from and to (exclusive). Default: all. */
+  readonly rows?: readonly [number, number];
+}
+
+export interface DerivedSpec {
+  readonly name: string;
+  readonly type: "I8" | "F32";
+  readonly shape: readonly number[];
+}
+
+/**
+ * Names, types and shapes of what a derivation makes. "int8" makes two tensors: weights, ordered as a matrix [in, out], and their
+ * scales; "winograd…" a matrix [in, out] for each of the 16 or 36 products.
+ */
+export function specsOf({ kind, from, shape, rows }: Derivation): readonly DerivedSpec[] {
+  const [all = 0, width = 0, ...kernel] = shape;
+  const out = rows ? rows[1] - rows[0] : all;
+  const name = `${from}${rows ? `[${rows[0]}:${rows[1]}]` : ""}.${kind}`;
+  if (kind === "int8") {
+    return [
+      { name, type: "I8", shape: [width * sizeOf(kernel), out] },
+      { name: `${name}.scale`, type: "F32", shape: [out] },
+    ];
+  }
+  return Array.from({ length: FILTERS[kind].length ** 2 }, (_, i) => ({
+    name: `${name}.${i}`,
+    type: "F32",
+    shape: [width, out],
+  }));
+}
+
+/** The values of specsOf(derivation), from the tensor's. */
+export function derive(derivation: Derivation, weight: Float32Array): readonly (Int8Array | Float32Array)[] {
+  const [all = 0] = derivation.shape;
+  const [from, to] = derivation.rows ?? [0, all];
+  const depth = weight.length / all;
+  const part = weight.subarray(from * depth, to * depth);
+  const [, width = 0] = derivation.shape;
+  if (derivation.kind === "int8") return quantised(part, to - from, width);
+  return winograd(part, to - from, width, FILTERS[derivation.kind]);
+}
+
+const BLOCK = 32;
+
+/** Each output has its own scale, by which its largest weight becomes ±127. Rows are ordered as (ky, kx, in). */
+function quantised(weight: Float32Array, out: number, width: number): [Int8Array, Float32Array] {
+  const depth = weight.length / out;
+  const kernel = depth / width;
+  const values = new Int8Array(weight.length);
+  const scales = new Float32Array(out);
+  const inverse = new Float64Array(out);
+  for (let o = 0; o < out; o++) {
+    let largest = 0;
+    for (let i = o * depth; i < (o + 1) * depth; i++) largest = Math.max(largest, Math.abs(weight[i]!));
+    scales[o] = largest / 127 || 1; // an output of zeros alone has no scale; any will do
+    inverse[o] = 1 / scales[o]!;
+  }
+  // A few outputs at a time: reads and writes both stay in order.
+  for (let first = 0; first < out; first += BLOCK) {
+    const last = Math.min(out, first + BLOCK);
+    for (let k = 0; k < kernel; k++) {
+      for (let c = 0; c < width; c++) {
+        const row = (k * width + c) * out;
+        const column = c * kernel + k;
+        for (let o = first; o < last; o++) {
+          values[row + o] = Math.round(weight[o * depth + column]! * inverse[o]!);
+        }
+      }
+    }
+  }
+  return [values, scales];
+}
+
+/** Winograd's G [side, 3] for outputs of 2×2 and 4×4 at a time (Lavin and Gray, arXiv 1509.09308). */
+const FILTERS = {
+  winograd2: [
+    [1, 0, 0],
+    [1 / 2, 1 / 2, 1 / 2],
+    [1 / 2, -1 / 2, 1 / 2],
+    [0, 0, 1],
+  ],
+  winograd4: [
+    [1 / 4, 0, 0],
+    [-1 / 6, -1 / 6, -1 / 6],
+    [-1 / 6, 1 / 6, -1 / 6],
+    [1 / 24, 1 / 12, 1 / 6],
+    [1 / 24, -1 / 12, 1 / 6],
+    [0, 0, 1],
+  ],
+} as const;
+
+/** G·g·Gᵀ of every 3×3 kernel → side² matrices [in, out], summed in double precision. */
+function winograd(
+  weight: Float32Array,
+  out: number,
+  width: number,
+  g: readonly (readonly number[])[],
+): Float32Array[] {
+  const side = g.length;
+  const matrix = Float64Array.from(g.flatMap((a) => g.flatMap((b) => a.flatMap((x) => b.map((y) => x * y)))));
+  const result = Array.from({ length: side * side }, () => new Float32Array(width * out));
+  const kernel = new Float64Array(9);
+  for (let first = 0; first < out; first += BLOCK) {
+    const last = Math.min(out, first + BLOCK);
+    for (let c = 0; c < width; c++) {
+      for (let o = first; o < last; o++) {
+        const start = (o * width + c) * 9;
+        for (let k = 0; k < 9; k++) kernel[k] = weight[start + k]!;
+        for (let p = 0; p < side * side; p++) {
+          let sum = 0;
+          for (let k = 0; k < 9; k++) sum += matrix[p * 9 + k]! * kernel[k]!;
+          result[p]![c * out + o] = sum;
+        }
+      }
+    }
+  }
+  return result;
+}
