@@ -72,10 +72,9 @@ async function edit(model: EditModel, request: Extract<Request, { do: "edit" }>)
   return { seconds, calls: model.calls.unet - before };
 }
 
-/** The checkpoint's sampler and every guidance term at every step, whatever is skipped by default: what the others compute. */
+/** The checkpoint's sampler, every guidance term at every step and all of the result, whatever is spared by default: what the others compute. */
 function everyTerm(model: EditModel): EditOptions {
-  const nothingSkipped: object = { guidanceInterval: [0, 1], reuse: 1 };
-  return { ...nothingSkipped, sampler: defaultSampler(model.schedulerConfig) };
+  return { guidanceInterval: [0, 1], reuse: 1, gate: 0, sampler: defaultSampler(model.schedulerConfig) };
 }
 
 async function values(folder: string, name: string, shape: readonly number[]): Promise<Tensor> {

@@ -65,7 +65,7 @@ describe("a peer", () => {
       const edit = { do: "edit", image, instruction: "make it red", seed: 5, out, settings: how } as const;
       expect((await peer.ask(edit, LIMIT)).calls).toBe(6);
       const session = await openSession(model, await readPicture(image));
-      const picture = await (await session.edit("make it red", { ...how, seed: 5 })).render();
+      const picture = await (await session.edit("make it red", { preset: "best", ...how, seed: 5 })).render();
       expect(samePicture(await readPicture(out), picture)).toBe(true);
       const before = model.calls.unet;
       await (await openSession(model, await readPicture(image))).edit("make it red", { seed: 5 });
