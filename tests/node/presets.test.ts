@@ -255,7 +255,7 @@ describe("recipes", () => {
     const { manifest } = await readContainer(file);
     expect(manifest.version).toBe(3);
     const older = JSON.stringify({ ...manifest, version: 2 });
-    expect(() => parseManifest(older, "older.emilie")).toThrow(/version 2, whose recipes have no/);
+    expect(() => parseManifest(older, "older.emilie")).toThrow(/version 2, which has no/);
   });
 });
 

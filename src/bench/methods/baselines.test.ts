@@ -185,7 +185,7 @@ describe("concat", () => {
       "make the walls blue",
       "make the walls blue, a moon instead of the sun",
     ].entries()) {
-      const node = await session.edit(text, { from: session.root, steps: 4, sampler: "ddim" });
+      const node = await session.edit(text, { from: session.root, gate: 0, steps: 4, sampler: "ddim" });
       expect(samePicture(results[i]!.picture, await node.render())).toBe(true);
     }
   });
