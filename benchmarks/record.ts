@@ -3,7 +3,7 @@
  * makes the page of them.
  */
 import { readFileSync } from "node:fs";
-import { cpus, platform, release, totalmem } from "node:os";
+import { arch, cpus, platform, totalmem } from "node:os";
 import { basename, isAbsolute } from "node:path";
 import { physicalCores } from "../src/runtime/node.ts";
 
@@ -47,7 +47,7 @@ export function machine(): Machine {
     cores: physicalCores(),
     memoryGB: Math.round(totalmem() / 2 ** 30),
     instructions: instructions(),
-    system: `${platform()} ${release()}`,
+    system: `${platform()} ${arch()}`,
     node: process.version,
     onnxruntime: packageVersion("onnxruntime-node"),
   };
