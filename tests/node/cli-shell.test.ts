@@ -89,7 +89,7 @@ describe("completion", () => {
     ]);
     expect(await offered("edit", "photo.png", "--model", "so")).toEqual(["some/editor"]);
     expect(await offered("inspect", "pic")).toEqual(["picturebook"]);
-    expect(await offered("models", "")).toEqual(["rm"]);
+    expect(await offered("models", "")).toEqual(["rm", "clear"]);
     expect(await offered("models", "rm", "--y")).toEqual(["--yes"]);
     expect(await offered("completion", "")).toEqual(["bash", "zsh", "fish"]);
     await mkdir(join(folder, "my pictures"), { recursive: true });
