@@ -7,7 +7,7 @@ import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../models/model.ts";
 import { createSchedule, samplers } from "../samplers/index.ts";
 import { createNoise } from "../tensor/noise.ts";
-import { blend } from "../tensor/ops.ts";
+import { blend, largest } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { moved } from "./gate.ts";
 import { controlled, endsOnSource, masksDirection } from "./gradient-control.ts";
@@ -37,9 +37,7 @@ function weakened(m: Tensor | undefined, strength: number, c: Tensor): Tensor | 
 /** m = max_r m_r; absent where a region is global. */
 function union(regions: readonly Region[]): Tensor | undefined {
   if (regions.some((r) => !r.mask)) return undefined;
-  const [first, ...rest] = regions.map((r) => r.mask!);
-  const data = first!.data.map((m, i) => rest.reduce((max, mask) => Math.max(max, mask.data[i]!), m));
-  return { data, shape: first!.shape };
+  return largest(regions.map((r) => r.mask!));
 }
 
 /**

@@ -5,15 +5,17 @@
 import { EmilieError } from "../errors.ts";
 import { compositePart } from "../images/composite.ts";
 import { type Box, type Mask, maskToLatent, resizeMask } from "../images/mask.ts";
-import { fromModelPart, type Size, toModelImage, workingSize } from "../images/model-image.ts";
+import { fromModelPart, type Size, workingSize } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
 import { type EditResult, edit } from "../method/edit.ts";
 import { endsOnSource } from "../method/gradient-control.ts";
-import { firstCondition, toDecoderInput } from "../method/latent-iteration.ts";
+import { toDecoderInput } from "../method/latent-iteration.ts";
 import type { EditOptions, StepListener } from "../method/options.ts";
 import { crop, overlay, resolveWindow, type Window, type WindowOption, windowOf } from "../method/window.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
+import { largest } from "../tensor/ops.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { conditionOf } from "./condition.ts";
 import type { PlacedRegion } from "./run.ts";
 import { nativeCells, Tiles } from "./tiles.ts";
 import { type Node, pathTo } from "./tree-node.ts";
@@ -120,19 +122,14 @@ export class LargePicture {
   /** c of the whole picture as it looks, at the native size: what the model's own idea of a place is taken from. */
   async overview(picture: Picture, options?: CallOptions): Promise<Tensor> {
     const { nativeSize, factor } = this.#model;
-    const { width, height } = workingSize(picture.width, picture.height, nativeSize, factor);
-    return firstCondition(
-      this.#model,
-      await this.#model.encodeImage(toModelImage(picture, width, height), options),
-    );
+    const size = workingSize(picture.width, picture.height, nativeSize, factor);
+    return conditionOf(this.#model, picture, size, options);
   }
 
   #windowOf(masks: readonly (Tensor | undefined)[], { window, control = "anchored" }: EditOptions) {
     const resolved = resolveWindow(this.#model, window);
     if (resolved === "off" || !masks.every(Boolean) || !endsOnSource(control)) return undefined;
-    const [first, ...rest] = masks as Tensor[];
-    const data = first!.data.map((m, i) => rest.reduce((max, mask) => Math.max(max, mask.data[i]!), m));
-    return windowOf({ data, shape: first!.shape }, resolved, this.#model.stride / this.#model.factor);
+    return windowOf(largest(masks as Tensor[]), resolved, this.#model.stride / this.#model.factor);
   }
 
   /** Throws edit.too-large. */

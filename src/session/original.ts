@@ -1,9 +1,9 @@
 /** What a session begins with. */
-import { type Size, toModelImage, workingSize } from "../images/model-image.ts";
+import { type Size, workingSize } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
-import { firstCondition } from "../method/latent-iteration.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { conditionOf } from "./condition.ts";
 import { largePicture } from "./large.ts";
 import { sha256 } from "./recipe.ts";
 
@@ -29,8 +29,7 @@ export async function encodeOriginal(
   if (largePicture(model, original, size)) {
     return [size, zeros([model.latentChannels, 0, 0]), await pictureId(original)];
   }
-  const mode = await model.encodeImage(toModelImage(original, size.width, size.height), options);
-  return [size, firstCondition(model, mode), await pictureId(original)];
+  return [size, await conditionOf(model, original, size, options), await pictureId(original)];
 }
 
 /** The id of the original: twelve hex digits of the hash of its pixels. */

@@ -1,9 +1,8 @@
 /** Every node of a session computed again from its recipe, and compared with what the session holds. */
-import { toModelImage } from "../images/model-image.ts";
-import { firstCondition } from "../method/latent-iteration.ts";
 import type { StepEvent } from "../samplers/types.ts";
 import { relativeError } from "../tensor/ops.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { conditionOf } from "./condition.ts";
 import { bytesOf, regionsOf, settingsOf, sha256 } from "./recipe.ts";
 import type { Session } from "./session.ts";
 import { type Node, pathTo, type TreeNode } from "./tree-node.ts";
@@ -49,12 +48,10 @@ async function compute(
 ): Promise<Tensor | null> {
   const { recipe, parent } = node;
   if (!recipe || !parent) {
-    const { width, height } = session.size;
     const { model } = session;
     // Above the native size the original's latent is encoded where it is needed, and not kept.
     if (session.large) return node.lostLatent ? zeros([model.latentChannels, 0, 0]) : node.latent;
-    const image = toModelImage(session.original, width, height);
-    return firstCondition(model, await model.encodeImage(image, { signal }));
+    return conditionOf(model, session.original, session.size, { signal });
   }
   const hashes = recipe.regions.flatMap(({ mask }) => (mask ? [mask.sha256] : []));
   // Above the native size a latent is a patch over those of all nodes before it.

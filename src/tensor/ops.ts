@@ -73,6 +73,13 @@ export function clamp(a: Tensor, low: number, high: number): Tensor {
   return { data: a.data.map((value) => Math.min(Math.max(value, low), high)), shape: a.shape };
 }
 
+/** Value by value the largest of tensors of one shape; one at least. */
+export function largest(tensors: readonly Tensor[]): Tensor {
+  const [first, ...rest] = tensors as [Tensor, ...Tensor[]];
+  const data = first.data.map((value, i) => rest.reduce((max, one) => Math.max(max, one.data[i]!), value));
+  return { data, shape: first.shape };
+}
+
 /** √(mean of squares); 0 for an empty tensor. */
 export function rms(a: Tensor): number {
   let sum = 0;

@@ -2,10 +2,11 @@
  * Image iteration's way from one edit to the next: what is passed on is an 8-bit picture, as it would be saved and
  * opened again, and the encoder reads it anew.
  */
-import { fromModelImage, toModelImage, workingSize } from "../../images/model-image.ts";
+import { fromModelImage, workingSize } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
-import { firstCondition, toDecoderInput } from "../../method/latent-iteration.ts";
+import { toDecoderInput } from "../../method/latent-iteration.ts";
 import type { CallOptions, EditModel } from "../../models/model.ts";
+import { conditionOf } from "../../session/condition.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** c = E(picture).mode, [channels, h, w], at the size that a session would work at. */
@@ -14,8 +15,8 @@ export async function encodePicture(
   picture: Picture,
   options: CallOptions = {},
 ): Promise<Tensor> {
-  const { width, height } = workingSize(picture.width, picture.height, model.nativeSize, model.factor);
-  return firstCondition(model, await model.encodeImage(toModelImage(picture, width, height), options));
+  const size = workingSize(picture.width, picture.height, model.nativeSize, model.factor);
+  return conditionOf(model, picture, size, options);
 }
 
 /** D(c) as an 8-bit picture, with the size and the alpha of `like`. */
