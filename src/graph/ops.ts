@@ -98,6 +98,19 @@ export function sliceRows(at: Site, x: Value, from: number, to: number): Value {
   });
 }
 
+/** Pixels of every second row and column of a picture, from the first: its rows x [h·w, c] → [⌈h/2⌉·⌈w/2⌉, c] */
+export function everySecondPixel(at: Site, x: Value, [h, w]: readonly [number, number]): Value {
+  const g = at.graph;
+  const [, c = 0] = x.shape;
+  const [rows, columns] = [Math.ceil(h / 2), Math.ceil(w / 2)];
+  const kept = g.add(at, {
+    op: "Slice",
+    inputs: [reshape(at, x, [h, w, c]), g.ints([0, 0]), g.ints([h, w]), g.ints([0, 1]), g.ints([2, 2])],
+    shape: [rows, columns, c],
+  });
+  return reshape(at, kept, [rows * columns, c]);
+}
+
 /** Rows of a table: table [rows, width], indices [n] → [n, width]. */
 export function gather(at: Site, table: Value, indices: Value): Value {
   const [, width = 0] = table.shape;

@@ -50,6 +50,8 @@ export interface EditModelOptions {
   readonly vaeLimits?: VaeLimits;
   /** How the UNet computes. Default "fp32". */
   readonly precision?: Precision;
+  /** From how many pixels on self-attention spares keys (UNetShape). Default: as the precision has it. */
+  readonly keysFrom?: number;
 }
 
 /**
@@ -64,19 +66,25 @@ export async function createEditModel(
   const checkpoint = await readCheckpoint(source);
   const { tables, texts, own, variant } = checkpoint;
   const { additions, variants } = await matchLoras(options.loras ?? [], checkpoint);
-  const { precision = "fp32" } = options;
+  const { precision = "fp32", keysFrom } = options;
   const weights = await placeAll(source, checkpoint, options.storage, additions, precision);
   return new DiffusersEditModel(engine, checkpoint, weights, {
     source,
     fingerprint: await fingerprint(
       source,
       [tables.unet, tables.vae, ...texts.map(({ table }) => table)],
-      [variant, ...variants, ...(precision === "fp32" ? [] : [`precision ${precision}`])],
+      [
+        variant,
+        ...variants,
+        ...(precision === "fp32" ? [] : [`precision ${precision}`]),
+        ...(keysFrom === undefined ? [] : [`keys ${keysFrom}`]),
+      ],
     ),
     defaults: own.defaults,
     nativeSize: own.nativeSize,
     memory: options.memory ?? "normal",
     vaeLimits: options.vaeLimits ?? VAE_LIMITS,
+    keysFrom,
   });
 }
 
@@ -87,6 +95,7 @@ interface Facts {
   readonly nativeSize: number | undefined;
   readonly memory: MemoryMode;
   readonly vaeLimits: VaeLimits;
+  readonly keysFrom: number | undefined;
 }
 
 class DiffusersEditModel implements EditModel {
@@ -109,6 +118,7 @@ class DiffusersEditModel implements EditModel {
   readonly #weights: Weights;
   readonly #sessions: SessionCache;
   readonly #vaeLimits: VaeLimits;
+  readonly #keysFrom: number | undefined;
   readonly #texts = new Map<string, TextEncoding>();
   #disposed = false;
 
@@ -120,6 +130,7 @@ class DiffusersEditModel implements EditModel {
     this.#sessions = new SessionCache(engine, facts.memory);
     this.#source = facts.source;
     this.#vaeLimits = facts.vaeLimits;
+    this.#keysFrom = facts.keysFrom;
     this.#networks = networksOf(checkpoint, weights);
     this.id = facts.source.id;
     this.fingerprint = facts.fingerprint;
@@ -213,6 +224,7 @@ class DiffusersEditModel implements EditModel {
     const results: UNetOutput[] = [];
     const { unet: config } = this.#checkpoint;
     const { factor } = this;
+    const keysFrom = this.#keysFrom;
     for (const { z, c, text, deep: kept } of inputs) {
       const [height, w] = this.#picture("unet", z, this.latentChannels, 1);
       if (String(this.#picture("unet", c, this.latentChannels, 1)) !== String([height, w])) {
@@ -228,8 +240,8 @@ class DiffusersEditModel implements EditModel {
         : options.deep
           ? { part: "keep" }
           : undefined;
-      const build = (dialect: Dialect) =>
-        buildUNet(config, this.#weights.unet, { height, width: w, tokens, factor }, dialect, cut);
+      const shape = { height, width: w, tokens, factor, keysFrom };
+      const build = (dialect: Dialect) => buildUNet(config, this.#weights.unet, shape, dialect, cut);
       const feeds = {
         z: batch(z),
         c: batch(c),

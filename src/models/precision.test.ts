@@ -122,7 +122,32 @@ const forms: readonly (readonly [string, readonly number[], Build])[] = [
     [1, 8, 6, 5],
     (s, x) => transformer2d(s, x, s.graph.constant(text.data, text.shape), attention),
   ],
+  [
+    "transformer that spares keys",
+    [1, 8, 6, 5],
+    (s, x) => transformer2d(s, x, s.graph.constant(text.data, text.shape), { ...attention, keysFrom: 30 }),
+  ],
 ];
+
+it("sparing keys changes nothing where the pixels it leaves out are like those that it keeps", async () => {
+  const [h, w, channels] = [4, 6, 8];
+  const small = wave([channels, h / 2, w / 2]).data;
+  const data = Float32Array.from({ length: channels * h * w }, (_, i) => {
+    const [c, y, x] = [Math.floor(i / (h * w)), Math.floor(i / w) % h, i % w];
+    return small[(c * (h / 2) + Math.floor(y / 2)) * (w / 2) + Math.floor(x / 2)]!;
+  });
+  const doubled = { data, shape: [1, channels, h, w] };
+  const from = (keysFrom: number, x: Tensor) =>
+    run(
+      "sparing",
+      x,
+      (s, v) => transformer2d(s, v, s.graph.constant(text.data, text.shape), { ...attention, keysFrom }),
+      "fp32",
+    );
+  expect(difference(await from(h * w, doubled), await from(h * w + 1, doubled))).toBeLessThan(1e-6);
+  const any = wave([1, channels, h, w]);
+  expect(difference(await from(h * w, any), await from(h * w + 1, any))).toBeGreaterThan(1e-4);
+});
 
 describe.each([
   ["fp32-fast", 1e-5, 2e-5],

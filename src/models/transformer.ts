@@ -1,6 +1,6 @@
 /** Transformer2DModel and BasicTransformerBlock of diffusers (models/transformers/transformer_2d.py, attention.py). */
 import type { Value } from "../graph/graph.ts";
-import { add, attention, concat, gelu, mul, sliceRows } from "../graph/ops.ts";
+import { add, attention, concat, everySecondPixel, gelu, mul, sliceRows } from "../graph/ops.ts";
 import { sizeOfPicture } from "../graph/pictures.ts";
 import { groupNorm, imageToTokens, layerNorm, linear, linearPart, tokensToImage } from "./layers.ts";
 import type { Scope } from "./scope.ts";
@@ -14,6 +14,8 @@ export interface TransformerOptions {
   readonly groups: number;
   readonly linearProjection: boolean;
   readonly onlyCrossAttention: boolean;
+  /** From so many pixels on, self-attention looks at those of every second row and column alone (see UNetShape). Default: never. */
+  readonly keysFrom?: number;
 }
 
 /** A picture x, text [tokens, d] → a picture of x's shape. */
@@ -24,17 +26,28 @@ export function transformer2d(s: Scope, x: Value, text: Value, options: Transfor
   const normed = groupNorm(s.at("norm"), x, options.groups, GROUP_NORM_EPS);
   let tokens = imageToTokens(s.at("proj_in"), normed, width, kind);
   for (let i = 0; i < options.layers; i++) {
-    tokens = block(s.at("transformer_blocks", i), tokens, text, options);
+    tokens = block(s.at("transformer_blocks", i), tokens, text, options, [h, w]);
   }
   return add(s, tokensToImage(s.at("proj_out"), tokens, c, [h, w], kind), x);
 }
 
-function block(s: Scope, x: Value, text: Value, options: TransformerOptions): Value {
-  const { heads, onlyCrossAttention } = options;
+function block(
+  s: Scope,
+  x: Value,
+  text: Value,
+  options: TransformerOptions,
+  size: readonly [number, number],
+): Value {
+  const { heads, onlyCrossAttention, keysFrom = Number.POSITIVE_INFINITY } = options;
   const n1 = layerNorm(s.at("norm1"), x, LAYER_NORM_EPS);
-  const x1 = add(s, x, attend(s.at("attn1"), n1, onlyCrossAttention ? text : n1, heads));
+  const seen = size[0] * size[1] >= keysFrom ? everySecondPixel(s, n1, size) : n1;
+  const x1 = add(
+    s,
+    x,
+    attend(s.at("attn1"), n1, onlyCrossAttention ? text : seen, heads, !onlyCrossAttention),
+  );
   const n2 = layerNorm(s.at("norm2"), x1, LAYER_NORM_EPS);
-  const x2 = add(s, x1, attend(s.at("attn2"), n2, text, heads));
+  const x2 = add(s, x1, attend(s.at("attn2"), n2, text, heads, false));
   return inPieces(s, x2, (rows) => {
     const n3 = layerNorm(s.at("norm3"), rows, LAYER_NORM_EPS);
     return add(s, rows, feedForward(s.at("ff", "net"), n3));
@@ -56,11 +69,12 @@ function inPieces(s: Scope, x: Value, work: (rows: Value) => Value): Value {
   return concat(s, parts, 0);
 }
 
-function attend(s: Scope, x: Value, context: Value, heads: number): Value {
+/** Each of x looks at the context, which is the picture itself or a text. */
+function attend(s: Scope, x: Value, context: Value, heads: number, itself: boolean): Value {
   const width = x.shape[1] ?? 0;
   const q = linear(s.at("to_q"), x, width, { bias: false });
   // A text is few tokens, and single values of it are far larger than the rest: nothing to gain there, and much to lose.
-  const options = { bias: false, guarded: context !== x };
+  const options = { bias: false, guarded: !itself };
   const k = linear(s.at("to_k"), context, width, options);
   const v = linear(s.at("to_v"), context, width, options);
   return linear(s.at("to_out", 0), attention(s, q, k, v, { heads }), width);

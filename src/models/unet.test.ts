@@ -1,8 +1,10 @@
 /** The UNet in two parts, on tiny checkpoints of several layouts. */
 import { resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import type { Precision } from "../checkpoint/derived.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { mappedStorage } from "../checkpoint/storage.node.ts";
+import { dryPlacement } from "../checkpoint/storage.ts";
 import { createNodeEngine } from "../runtime/node.ts";
 import { createNoise } from "../tensor/noise.ts";
 import { relativeError } from "../tensor/ops.ts";
@@ -53,4 +55,18 @@ describe.each(["sd1", "odd", "deep", "sdxl"])("%s, cut", (name) => {
     expect(cost).toBeLessThan(whole.flops);
     await weights.release();
   });
+});
+
+it("int8 spares keys of self-attention where a picture has many, and no other precision does", async () => {
+  const source = folderSource(resolve(fixtures, "sd1", "checkpoint"));
+  const { unet: config, tables, tokens } = await readCheckpoint(source);
+  const flops = (precision: Precision, side: number, keysFrom?: number) =>
+    buildUNet(config, dryPlacement(tables.unet, precision), { height: side, width: side, tokens, keysFrom })
+      .flops;
+  for (const precision of ["fp32", "fp32-fast"] as const) {
+    expect(flops(precision, 64)).toBe(flops(precision, 64, Number.POSITIVE_INFINITY));
+  }
+  expect(flops("int8", 64)).toBeLessThan(flops("int8", 64, Number.POSITIVE_INFINITY));
+  expect(flops("int8", 64)).toBeGreaterThan(flops("int8", 64, 1));
+  expect(flops("int8", 32)).toBe(flops("int8", 32, Number.POSITIVE_INFINITY));
 });

@@ -21,7 +21,15 @@ export interface UNetShape {
   readonly tokens: number;
   /** Picture pixels per latent pixel: SDXL is told the picture's size. Default 8. */
   readonly factor?: number;
+  /**
+   * From so many pixels on, self-attention looks at the keys and values of every second row and column alone, a quarter of
+   * them (token downsampling, arXiv 2402.13573). Default: 2048 in int8, where all of them would be a third of the work at 512 px; else never.
+   */
+  readonly keysFrom?: number;
 }
+
+/** 4096 pixels is the finest level of Stable Diffusion at 512 px. With 1024, attention is no longer what takes the time. */
+const MANY_KEYS = 2048;
 
 /**
  * The UNet in two parts (DeepCache, arXiv 2312.00858): what enters the last layers of the way up changes little between
@@ -41,6 +49,7 @@ interface Context {
   readonly config: UNetConfig;
   readonly time: Value;
   readonly text: Value;
+  readonly keysFrom: number;
 }
 
 /**
@@ -94,7 +103,8 @@ export function unet(s: Scope, config: UNetConfig, shape: UNetShape, cut?: UNetC
   const time = timeEmbedding(s, timestep, config);
   const embedding =
     config.addition_embed_type === null ? time : add(s, time, addedEmbedding(s, config, shape));
-  const context = { config, time: silu(s, embedding), text };
+  const { keysFrom = s.precision === "int8" ? MANY_KEYS : Number.POSITIVE_INFINITY } = shape;
+  const context = { config, time: silu(s, embedding), text, keysFrom };
 
   const picture = fromChannelsFirst(s, centred(s, sample, config));
   let x = conv2d(s.at("conv_in"), picture, config.levels[0]!.channels, {
@@ -146,7 +156,7 @@ export function unet(s: Scope, config: UNetConfig, shape: UNetShape, cut?: UNetC
 }
 
 function layer(b: Scope, x: Value, j: number, level: UNetLevel, attends: boolean, context: Context): Value {
-  const { config, time, text } = context;
+  const { config, time, text, keysFrom } = context;
   const options = { groups: config.norm_num_groups, eps: config.norm_eps, time };
   const h = resnetBlock(b.at("resnets", j), x, level.channels, options);
   if (!attends) return h;
@@ -156,6 +166,7 @@ function layer(b: Scope, x: Value, j: number, level: UNetLevel, attends: boolean
     groups: config.norm_num_groups,
     linearProjection: config.use_linear_projection,
     onlyCrossAttention: level.onlyCrossAttention,
+    keysFrom,
   });
 }
 
