@@ -4,7 +4,7 @@
  * F(n×n): n = 2 has 2.25 times fewer products than the plain convolution, n = 4 four times.
  */
 import { fail, type Site, type Value } from "./graph.ts";
-import { concat, gemm, reshape, sliceRows } from "./ops.ts";
+import { concat, gemm, reshape } from "./ops.ts";
 
 /** Bᵀ, which transforms a tile from both sides, and Aᵀ, which takes the products back; column 1 of Aᵀ is all ones. */
 const TRANSFORMS = {
@@ -52,8 +52,15 @@ export function winograd(at: Site, x: Value, weights: readonly Value[], bias: Va
   const tiles = batch * rows * columns;
   const seen = concat(at, tilePixels(at, x, rows, columns, n), 0);
   const turned = gemm(at, kronecker(at, b), reshape(at, seen, [side ** 2, tiles * c]));
+  // Split copies a row in a fifth of the time that a Slice takes for it.
+  const transformed = at.graph.addAll(at, {
+    op: "Split",
+    inputs: [turned, at.graph.ints(weights.map(() => 1))],
+    attributes: { axis: { int: 0 } },
+    results: weights.map(() => ({ shape: [1, tiles * c] })),
+  });
   const products = weights.map((weight, i) => {
-    const tile = reshape(at, sliceRows(at, turned, i, i + 1), [tiles, c]);
+    const tile = reshape(at, transformed[i]!, [tiles, c]);
     // Where Aᵀ has its ones, a bias is one on all results.
     const product = gemm(at, tile, weight, { bias: i === side + 1 ? bias : null });
     return reshape(at, product, [1, tiles * out]);
