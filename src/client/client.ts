@@ -13,6 +13,7 @@ import type {
   MaskInfo,
   ModelInfo,
   ModelList,
+  NewSession,
   Node,
   RelevanceRequest,
   ReplayRequest,
@@ -72,15 +73,16 @@ export class EmilieClient {
   /** Opens a session on a picture file (PNG, JPEG, WebP, AVIF, TIFF), or on an example by its name. */
   createSession(
     from: Blob | { readonly example: string },
-    { name, model, ...options }: RequestOptions & { name?: string; model?: string } = {},
+    { name, model, workingSize, ...options }: RequestOptions & Omit<NewSession, "example"> = {},
   ): Promise<Session> {
     if (!(from instanceof Blob)) {
-      return this.#send("POST", "/sessions", { example: from.example, name, model }, options);
+      return this.#send("POST", "/sessions", { example: from.example, name, model, workingSize }, options);
     }
     const form = new FormData();
     form.set("picture", from, from instanceof File ? from.name : "picture");
     if (name !== undefined) form.set("name", name);
     if (model !== undefined) form.set("model", model);
+    if (workingSize !== undefined) form.set("workingSize", String(workingSize));
     return this.#send("POST", "/sessions", form, options);
   }
 

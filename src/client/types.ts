@@ -12,6 +12,7 @@ export type {
   MaskRef,
   ModelInfo,
   ModelList,
+  NewSession,
   Node,
   Place,
   Progress,

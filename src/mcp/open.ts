@@ -3,6 +3,13 @@ import { nodeData, type Tool } from "./tool.ts";
 
 const input = z.strictObject({
   path: z.string().min(1).describe("A picture (PNG, JPEG, WebP, AVIF, TIFF) or a saved session (.emilie)."),
+  ownSize: z
+    .boolean()
+    .optional()
+    .describe(
+      "Let the model work at the picture's own size: sharp results on a large photo, but every edit needs a mask, and it must be small. " +
+        "Default false: the model works at its own size, and the result is enlarged.",
+    ),
 });
 
 /** `open`: a picture or a saved session becomes a session to edit. */
@@ -12,8 +19,9 @@ export const open: Tool<typeof input> = {
     "Opens a picture file, or a session saved before (.emilie), and shows it. Relative paths start in the server's first folder. " +
     "Answers with the session's id and the id of its original node.",
   input,
-  async run({ path }, workspace, { mcpReq }) {
-    const opened = await workspace.open(path, mcpReq.signal);
+  async run({ path, ownSize }, workspace, { mcpReq }) {
+    const workingSize = ownSize ? "own" : undefined;
+    const opened = await workspace.open(path, { signal: mcpReq.signal, workingSize });
     const { session } = opened;
     const { width, height } = session.original;
     const damage = session.warnings.map(({ message }) => message);

@@ -6,6 +6,7 @@ import type { EditModel } from "../models/model.ts";
 import type { FileNode } from "../session/file-node.node.ts";
 import { nodesMeant } from "../session/find-node.ts";
 import { openSession } from "../session/open.node.ts";
+import type { OpenOptions } from "../session/original.ts";
 import { loadSession, type StoredSession } from "../session/store.node.ts";
 import type { Roots } from "./roots.ts";
 
@@ -46,7 +47,7 @@ export class Workspace {
   }
 
   /** Opens a picture, or a saved session (.emilie). The model is loaded by the first one. */
-  async open(path: string, signal: AbortSignal): Promise<OpenSession> {
+  async open(path: string, options: OpenOptions = {}): Promise<OpenSession> {
     if (this.#sessions.size >= MAX_OPEN_SESSIONS) {
       throw new EmilieError(
         "option.invalid",
@@ -56,9 +57,7 @@ export class Workspace {
     const file = await this.roots.existing(path);
     const model = await this.#load();
     const isSession = extname(file).toLowerCase() === ".emilie";
-    const session = isSession
-      ? await loadSession(file, { model })
-      : await openSession(model, file, { signal });
+    const session = isSession ? await loadSession(file, { model }) : await openSession(model, file, options);
     const open = { id: `s${++this.#opened}`, name: basename(file), session };
     this.#sessions.set(open.id, open);
     this.#current = open;

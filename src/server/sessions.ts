@@ -16,6 +16,8 @@ export interface NewSession {
   readonly picture: Uint8Array;
   readonly name: string;
   readonly model?: string;
+  /** The longer side that the model works at, in pixels, or "own" for the picture's. Default: the model's native size. */
+  readonly workingSize?: number | "own";
   /** Milliseconds until it is deleted again; it is not listed. Default: it is kept. */
   readonly lifetime?: number;
 }
@@ -29,8 +31,9 @@ export async function createSession(parts: Parts, given: NewSession): Promise<Se
   const model = given.model ?? catalog.selected;
   const load = await catalog.resolve(model);
   const id = newId();
+  const { picture, workingSize } = given;
   const { manifest, pieces, png } = await calls.run(() =>
-    worker.call("open", { session: id, model: load, picture: given.picture, maxPixels: limits.pixels }),
+    worker.call("open", { session: id, model: load, picture, workingSize, maxPixels: limits.pixels }),
   );
   await catalog.tellLoaded(model);
   const now = Date.now();

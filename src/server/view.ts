@@ -28,6 +28,7 @@ export function summaryView({ info, manifest }: SessionRecord): SessionSummary {
     root: root!.id,
     head: manifest.head,
     nodeCount: manifest.nodes.length,
+    workingSize: manifest.workingSize ?? null,
   };
 }
 

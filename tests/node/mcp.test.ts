@@ -172,6 +172,16 @@ describe("the tools", () => {
     });
     expect(auto.isError).toBeFalsy();
     await call("close", { session: opened.data.session });
+    // At its own size it is not made small for the model, and only what a mask confines can be done.
+    const own = await call("open", { path: at("wide.png"), ownSize: true });
+    const small = { x: 100, y: 100, width: 60, height: 40 };
+    await writePicture(pictureFromMask(maskFromBox(1600, 400, small)), at("small.png"));
+    const sharp = await call("edit", { instruction: "make it red", mask: { file: "small.png" }, steps: 1 });
+    expect(sharp.data.change.outside).toMatchObject({ changedPixels: 0, pixels: 1600 * 400 - 60 * 40 });
+    expect((await call("edit", { instruction: "make it winter", steps: 1 })).text).toMatch(
+      /^edit\.too-large/,
+    );
+    await call("close", { session: own.data.session });
 
     const data = Uint8ClampedArray.from(
       { length: 1000 * 900 * 4 },

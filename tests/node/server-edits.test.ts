@@ -73,4 +73,44 @@ describe("edits", () => {
     expect(await client.finished(again.id)).toMatchObject({ state: "done", remarks });
     expect((await edit(client, session.id, { instruction: "make it dusk" })).remarks).toEqual([]);
   });
+
+  it("are made at the picture's own size where its session was opened so, and are refused without a mask", async () => {
+    const large = await sharp(COTTAGE).resize(512, 384, { kernel: "cubic", fit: "fill" }).png().toBuffer();
+    const file = new File([new Uint8Array(large)], "large.png", { type: "image/png" });
+    const [own, usual] = [
+      await client.createSession(file, { workingSize: "own" }),
+      await client.createSession(file),
+    ];
+    expect([own.workingSize, usual.workingSize]).toEqual([512, null]);
+    expect((await client.sessions()).find(({ id }) => id === own.id)).toMatchObject({ workingSize: 512 });
+    const box = { x: 200, y: 150, width: 64, height: 48 };
+    const request = { instruction: "make it red", seed: 3, mask: { box }, previews: 1 };
+    const pictureOf = async (id: string) => {
+      const job = await edit(client, id, request);
+      expect(job).toMatchObject({ state: "done" });
+      const node = (await client.session(id)).nodes.find((one) => one.id === job.nodes[0])!;
+      return { node, picture: await readPicture(await bytesOf(client.picture(id, node.id))) };
+    };
+    const [sharpened, enlarged] = [await pictureOf(own.id), await pictureOf(usual.id)];
+    expect(sharpened.node.recipe).toMatchObject({ workingSize: 512 });
+    const original = await readPicture(large);
+    const differing = (data: Uint8ClampedArray) => {
+      const places = new Set<boolean>();
+      for (let i = 0; i < data.length; i++) {
+        if (data[i] === original.data[i]) continue;
+        const [x, y] = [(i >> 2) % 512, Math.floor((i >> 2) / 512)];
+        places.add(x >= box.x && x < box.x + box.width && y >= box.y && y < box.y + box.height);
+      }
+      return [...places];
+    };
+    // Something inside of the box, and nothing else.
+    expect(differing(sharpened.picture.data)).toEqual([true]);
+    expect(Buffer.from(sharpened.picture.data).equals(Buffer.from(enlarged.picture.data))).toBe(false);
+
+    const everywhere = await edit(client, own.id, { instruction: "make it winter" });
+    expect(everywhere).toMatchObject({ state: "failed", error: { code: "edit.too-large" } });
+    await expect(client.createSession(file, { workingSize: "large" as "own" })).rejects.toMatchObject({
+      code: "option.invalid",
+    });
+  });
 });

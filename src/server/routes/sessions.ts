@@ -47,6 +47,7 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
           picture: fileField,
           name: s.name.optional(),
           model: z.string().optional(),
+          workingSize: s.workingSizeSchema.optional(),
         }),
         "application/json": s.newSessionSchema,
       },
@@ -61,10 +62,13 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
         const form = await readForm(c, limits.uploadBytes);
         const picture = requireFile(form, "picture");
         const name = check(s.name, form.fields.get("name") ?? titleOf(picture.name), "name");
-        return { picture: picture.bytes, name, model: form.fields.get("model") };
+        const size = form.fields.get("workingSize");
+        const asked = size === undefined || size === "own" ? size : Number(size);
+        const workingSize = check(s.workingSizeSchema.optional(), asked, "workingSize");
+        return { picture: picture.bytes, name, model: form.fields.get("model"), workingSize };
       }
       async function fromExample() {
-        const { example, name, model } = await readJson(c, s.newSessionSchema);
+        const { example, name, model, workingSize } = await readJson(c, s.newSessionSchema);
         const found = EXAMPLES.find((one) => one.name === example);
         if (!found) {
           const names = EXAMPLES.map((one) => one.name).join(", ");
@@ -73,7 +77,7 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
             `There is no example ${JSON.stringify(example)}; there are ${names}.`,
           );
         }
-        return { picture: await examplePicture(found.name), name: name ?? found.title, model };
+        return { picture: await examplePicture(found.name), name: name ?? found.title, model, workingSize };
       }
     },
   );

@@ -74,6 +74,11 @@ export const sessionSummarySchema = z
     root: nodeId,
     head: nodeId,
     nodeCount: z.number().int(),
+    workingSize: z
+      .number()
+      .int()
+      .nullable()
+      .openapi({ description: "The longer side that the model works at; null: its own choice" }),
   })
   .openapi("SessionSummary");
 
@@ -85,6 +90,13 @@ export const sessionSchema = sessionSummarySchema
   })
   .openapi("Session");
 
+/** At what size the model works; see OpenOptions of the library. */
+export const workingSizeSchema = z.union([z.literal("own"), z.number().int().min(8).max(100_000)]).openapi({
+  description:
+    "The longer side that the model works at, in pixels, or \"own\" for the picture's. Above the model's native size, which is " +
+    "the default, every edit needs masks, and is computed around them",
+});
+
 export const newSessionSchema = z
   .strictObject({
     example: z
@@ -94,6 +106,7 @@ export const newSessionSchema = z
       .openapi({ description: "A picture that ships with emilie", example: "cottage" }),
     name: name.optional(),
     model: z.string().max(300).optional().openapi({ description: "Default: the model that is selected" }),
+    workingSize: workingSizeSchema.optional(),
   })
   .openapi("NewSession");
 

@@ -49,9 +49,10 @@ async function call(method: Method, params: unknown, watch: Watch): Promise<unkn
       case "difference":
         return difference(loaded, cache, params as Params<"difference">);
     }
-    async function open({ session: id, picture, maxPixels }: Params<"open">): Promise<Result<"open">> {
+    async function open(params: Params<"open">): Promise<Result<"open">> {
+      const { session: id, picture, workingSize, maxPixels } = params;
       await checkPictureSize(picture, maxPixels);
-      const session = await openSession(loaded, await readPicture(picture));
+      const session = await openSession(loaded, await readPicture(picture), { workingSize });
       cache.add(id, session);
       return { ...(await packSession(session)), png: await encodePng(session.original) };
     }

@@ -18,7 +18,7 @@ export type Masks = Readonly<Record<string, PieceData>>;
 export interface Calls {
   load: { params: { model: string }; result: { fingerprint: string } };
   open: {
-    params: Subject & { picture: Uint8Array; maxPixels: number };
+    params: Subject & { picture: Uint8Array; workingSize?: number | "own"; maxPixels: number };
     result: { manifest: Manifest; pieces: PieceData[]; png: Uint8Array };
   };
   edit: { params: Subject & { work: EditWork; masks: Masks }; result: Record<string, never> };
