@@ -23,7 +23,7 @@ export async function placeAll(
   precision: Precision = "fp32",
 ): Promise<Weights> {
   const placed: PlacedWeights[] = [];
-  // The UNet runs for every step; the rest is a few per cent of an edit, and stays as exact as it is.
+  // Only what the UNet needs is made beforehand: the VAE's graphs make of its weights what they need, and texts are short.
   const needs = precision === "fp32" ? undefined : unetNeeds(unet, dryPlacement(tables.unet, precision));
   try {
     for (const table of [tables.unet, tables.vae, ...texts.map((text) => text.table)]) {
@@ -35,7 +35,12 @@ export async function placeAll(
     throw error;
   }
   const [first, vae, ...encoders] = placed;
-  return { unet: first!, vae: vae!, texts: encoders };
+  return { unet: first!, vae: { ...vae!, precision: vaePrecision(precision) }, texts: encoders };
+}
+
+/** Rounding a picture to eight bits would be seen, and is little faster than Winograd's convolution (docs/decisions/0050-precision.md). */
+function vaePrecision(precision: Precision): Precision {
+  return precision === "int8" ? "fp32-fast" : precision;
 }
 
 /** A network with what its results are checked by. */
