@@ -98,46 +98,58 @@ export function convolutionInBands(
   }
   const filtering = doubled ? DOUBLED : FOUR;
   const grow = doubled ? 2 : 1;
-  if (residual) expectShape(at, "the convolution's residual", residual, [1, grow * h, grow * w, out]);
+  const result = [1, grow * h, grow * w, out];
+  if (residual) expectShape(at, "the convolution's residual", residual, result);
   const filters = transformed(at, weight, filtering.g);
   const columns = Math.ceil(w / filtering.step);
   const perRow = 4 * filters.shape[0]! * columns * Math.max(c, out);
   const height = filtering.step * Math.max(1, Math.floor(BAND_BYTES / perRow));
+  const picture = reshape(at, x, [h, w, c]);
+  const added = residual && reshape(at, residual, result.slice(1));
+  const tiles = Math.ceil(Math.min(h, height) / filtering.step) * columns;
+  const biases = biasOf(at, bias, tiles);
   const bands: Value[] = [];
   for (let from = 0; from < h; from += height) {
     const to = Math.min(h, from + height);
-    const y = band(at, x, filters, bias, filtering, [from, to], options.before);
-    const [top, bottom] = [grow * from, grow * to];
-    bands.push(residual ? add(at, y, rowsOf(at, residual, top, bottom)) : y);
+    const y = band(at, picture, filters, biases, filtering, [from, to], options.before);
+    bands.push(added ? add(at, y, rowsOf(at, added, grow * from, grow * to)) : y);
   }
-  return bands.length === 1 ? bands[0]! : concat(at, bands, 1);
+  return reshape(at, bands.length === 1 ? bands[0]! : concat(at, bands, 0), result);
 }
 
-/** Rows `from` to `to` (exclusive) of the result's half of it: x's own rows, [1, n, w, out] */
+/** bias [out] for each of so many tiles, one after the other: [1, tiles · out] */
+function biasOf(at: Site, bias: Value, tiles: number): Value {
+  const [out = 0] = bias.shape;
+  const shape = [tiles, out];
+  const each = at.graph.add(at, { op: "Expand", inputs: [bias, at.graph.ints(shape)], shape });
+  return reshape(at, each, [1, tiles * out]);
+}
+
+/** The results of rows `from` to `to` (exclusive) of x [h, w, c]: as many, or twice as many, [n, w', out] */
 function band(
   at: Site,
   x: Value,
   filters: Value,
-  bias: Value,
+  biases: Value,
   filtering: Filtering,
   [from, to]: readonly [number, number],
   before?: Activation,
 ): Value {
-  const [, h = 0, w = 0, c = 0] = x.shape;
+  const [h = 0, w = 0, c = 0] = x.shape;
   const [products = 0, out = 0] = filters.shape;
   const { a, b, step } = filtering;
   const n = a.length;
   const [first, last] = [Math.max(0, from - 1), Math.min(h, to + 1)];
-  const near = reshape(at, rowsOf(at, x, first, last), [(last - first) * w, c]);
+  const near = rowsOf(at, x, first, last);
   const active = before ? silu(at, add(at, mul(at, near, before.scale), before.shift)) : near;
   // Pixel 0 is what lies outside of the picture.
-  const pixels = concat(at, [at.graph.constant(new Float32Array(c), [1, c]), active], 0);
+  const zero = at.graph.constant(new Float32Array(c), [1, c]);
+  const pixels = concat(at, [zero, reshape(at, active, [(last - first) * w, c])], 0);
   const [rows, columns] = [Math.ceil((to - from) / step), Math.ceil(w / step)];
   const tiles = rows * columns;
   const edges = { above: from - first, rows: last - first, columns: w };
-  const seen = pick(at, pixels, `${rows},${columns} of ${Object.values(edges)} by ${b.length}`, () =>
-    seenBy(rows, columns, filtering, edges),
-  );
+  const places = `${rows},${columns} of ${Object.values(edges)} by ${b.length}`;
+  const seen = pick(at, pixels, places, [products * tiles], () => seenBy(rows, columns, filtering, edges));
   const turned = gemm(at, kronecker(at, b), reshape(at, seen, [products, tiles * c]));
   const multiplied = at.graph.add(at, {
     op: "FusedMatMul",
@@ -147,22 +159,20 @@ function band(
     attributes: { transB: { int: 1 } },
     flops: 2 * products * tiles * c * out,
   });
-  const biases = at.graph.add(at, {
-    op: "Expand",
-    inputs: [bias, at.graph.ints([tiles, out])],
-    shape: [tiles, out],
-  });
   const flat = reshape(at, multiplied, [products, tiles * out]);
-  const back = gemm(at, kronecker(at, a), flat, { bias: reshape(at, biases, [1, tiles * out]) });
+  const bias = biases.shape[1] === tiles * out ? biases : columnsOf(at, biases, tiles * out);
+  const back = reshape(at, gemm(at, kronecker(at, a), flat, { bias }), [n * n * tiles, out]);
   const grow = n / step;
-  const [height, width] = [grow * (to - from), grow * w];
-  const laid = pick(
-    at,
-    reshape(at, back, [n * n * tiles, out]),
-    `${height}x${width} from ${rows},${columns} of ${n}`,
-    () => laidOut(height, width, n, rows, columns),
+  const size = [grow * (to - from), grow * w] as const;
+  return pick(at, back, `${size} from ${rows},${columns} of ${n}`, size, () =>
+    laidOut(size, n, rows, columns),
   );
-  return reshape(at, laid, [1, height, width, out]);
+}
+
+/** The first of a row, [1, n] */
+function columnsOf(at: Site, row: Value, n: number): Value {
+  const g = at.graph;
+  return g.add(at, { op: "Slice", inputs: [row, g.ints([0]), g.ints([n]), g.ints([1])], shape: [1, n] });
 }
 
 /** Which pixels tiles see, all tiles' first before all tiles' second: 0 outside of the picture, else 1 + the pixel's place. */
@@ -186,7 +196,12 @@ function seenBy(
 }
 
 /** Where each pixel of the result is among n × n results of every tile. */
-function laidOut(height: number, width: number, n: number, tileRows: number, tileColumns: number): number[] {
+function laidOut(
+  [height, width]: readonly [number, number],
+  n: number,
+  tileRows: number,
+  tileColumns: number,
+): number[] {
   return Array.from({ length: height * width }, (_, i) => {
     const [y, x] = [Math.floor(i / width), i % width];
     const tile = Math.floor(y / n) * tileColumns + Math.floor(x / n);
@@ -202,32 +217,26 @@ function transformed(at: Site, weight: Value, g: Filtering["g"]): Value {
   return reshape(at, all, [g.length ** 2, out, c]);
 }
 
-/** Rows `from` to `to` (exclusive) of a picture [1, h, w, c]. A Slice would do it in one thread. */
+/** Rows `from` to `to` (exclusive) of x [h, w, c]. A Slice would do it in one thread. */
 export function rowsOf(at: Site, x: Value, from: number, to: number): Value {
-  const [, h = 0, w = 0, c = 0] = x.shape;
-  if (from === 0 && to === h) return x;
-  const places = at.graph.ints(Array.from({ length: to - from }, (_, i) => from + i));
-  const rows = taken(at, reshape(at, x, [h, w * c]), places);
-  return reshape(at, rows, [1, to - from, w, c]);
+  if (from === 0 && to === x.shape[0]) return x;
+  const places = () => Array.from({ length: to - from }, (_, i) => from + i);
+  return pick(at, x, `rows ${from} to ${to}`, [to - from], places);
 }
 
 /** Indices by graph and name: bands, and layers of one size, have the same. */
 const indices = new WeakMap<Graph, Map<string, Value>>();
 
-/** Rows of x [n, width], those that `places` names. */
-function pick(at: Site, x: Value, name: string, places: () => number[]): Value {
+/** What lies along x's first axis, at `places`, which are laid out in a shape of their own. */
+function pick(at: Site, x: Value, name: string, shape: readonly number[], places: () => number[]): Value {
   const known = indices.get(at.graph) ?? new Map<string, Value>();
   indices.set(at.graph, known);
-  const found = known.get(name) ?? at.graph.ints(places());
+  const found = known.get(name) ?? at.graph.ints(places(), shape);
   known.set(name, found);
-  return taken(at, x, found);
-}
-
-function taken(at: Site, x: Value, places: Value): Value {
   return at.graph.add(at, {
     op: "Gather",
-    inputs: [x, places],
-    shape: [places.shape[0]!, x.shape[1]!],
+    inputs: [x, found],
+    shape: [...shape, ...x.shape.slice(1)],
     attributes: { axis: { int: 0 } },
   });
 }

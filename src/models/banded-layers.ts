@@ -56,11 +56,13 @@ export function halvingConvolution(s: Scope, x: Value): Value {
   const byPlace = reshape(s, transpose(s, weight, [0, 2, 1]), [c, 9 * c]);
   const [rows, columns] = [Math.floor(h / 2), Math.floor(w / 2)];
   const height = Math.max(1, Math.floor(BAND_BYTES / (36 * columns * c)));
+  const picture = reshape(s, x, [h, w, c]);
   const bands: Value[] = [];
   for (let from = 0; from < rows; from += height) {
     const to = Math.min(rows, from + height);
     const last = Math.min(h, 2 * to + 1);
-    const seen = unfold(s, rowsOf(s, x, 2 * from, last), {
+    const part = rowsOf(s, picture, 2 * from, last);
+    const seen = unfold(s, reshape(s, part, [1, ...part.shape]), {
       kernel: 3,
       stride: 2,
       padding: [0, 0, 2 * to + 1 - last, 1],
@@ -80,16 +82,16 @@ export function shortcut(s: Scope, x: Value, sum: Value): Value {
 }
 
 /** Rows of a picture that stay in the cache while a few operations go over them. */
-const BAND_BYTES = 4e6;
+const BAND_BYTES = 8e6;
 
 /** What `make` gives for each band [rows, w, c] of x [1, h, w, c], [rows, …], one after the other. */
 function inBands(s: Scope, x: Value, make: (part: Value) => Value): Value {
   const [, h = 0, w = 0, c = 0] = x.shape;
   const height = Math.max(1, Math.floor(BAND_BYTES / (4 * w * c)));
+  const picture = reshape(s, x, [h, w, c]);
   const bands: Value[] = [];
   for (let from = 0; from < h; from += height) {
-    const to = Math.min(h, from + height);
-    bands.push(make(reshape(s, rowsOf(s, x, from, to), [to - from, w, c])));
+    bands.push(make(rowsOf(s, picture, from, Math.min(h, from + height))));
   }
   return joined(s, bands, 0);
 }

@@ -8,6 +8,7 @@ import type { WeightTable } from "../checkpoint/weights.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Network } from "./session-cache.ts";
 import { unetNeeds } from "./unet.ts";
+import { vaePrecision } from "./vae-layers.ts";
 
 export interface Weights {
   readonly unet: PlacedWeights;
@@ -36,11 +37,6 @@ export async function placeAll(
   }
   const [first, vae, ...encoders] = placed;
   return { unet: first!, vae: { ...vae!, precision: vaePrecision(precision) }, texts: encoders };
-}
-
-/** Rounding a picture to eight bits would be seen, and is little faster than Winograd's convolution (docs/decisions/0050-precision.md). */
-function vaePrecision(precision: Precision): Precision {
-  return precision === "int8" ? "fp32-fast" : precision;
 }
 
 /** A network with what its results are checked by. */

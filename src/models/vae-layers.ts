@@ -12,6 +12,14 @@ import { conv2d, groupNorm, type Norm } from "./layers.ts";
 import * as plain from "./resnet.ts";
 import type { Scope } from "./scope.ts";
 
+/**
+ * How a VAE computes in a model of that precision. int8's is fp32-fast's: what rounding a picture's values does is seen, and it is
+ * hardly faster than Winograd's convolution (docs/decisions/0050-precision.md).
+ */
+export function vaePrecision(precision: Precision): Precision {
+  return precision === "int8" ? "fp32-fast" : precision;
+}
+
 /** Channels from which Winograd's convolution is faster: with fewer, its transforms take longer than what they save. */
 const MIN_CHANNELS = 64;
 
