@@ -1,15 +1,17 @@
 /**
- * npm run bench:vae -- [--sizes 512,1024,2048] [--runs 1] [--threads N] [--whole-up-to 7] [--json] [--clean]
+ * npm run bench:vae -- [--sizes 512,1024,2048] [--precision fp32,fp32-fast] [--runs 1] [--threads N] [--whole-up-to 7]
+ *   [--json] [--clean]
  *
  * Encoding and decoding by a full-size VAE of SD 1.x, whole and in tiles: seconds, sessions made anew each time as in an edit,
- * and the most anonymous memory. Every figure is a process of its own, so that none inherits another's memory; whole and tiled
- * take turns. Whole graphs of more than --whole-up-to gigabytes are left out. Then what tiles change, on picturebook's VAE.
+ * seconds of the processor over all cores, and the most anonymous memory. Every figure is a process of its own, so that none
+ * inherits another's memory; precisions, whole and tiled take turns. Of tiles, only what lies between them knows a precision. Whole graphs of more than --whole-up-to gigabytes are left out. Then what tiles change, on picturebook's VAE.
  */
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { VaeConfig } from "../src/checkpoint/configs.ts";
 import { readVaeConfig } from "../src/checkpoint/configs.ts";
+import type { Precision } from "../src/checkpoint/derived.ts";
 import { folderSource } from "../src/checkpoint/source.node.ts";
 import { mappedStorage } from "../src/checkpoint/storage.node.ts";
 import type { PlacedWeights } from "../src/checkpoint/storage.ts";
@@ -18,7 +20,9 @@ import { readPicture } from "../src/images/codec.node.ts";
 import { toModelImage } from "../src/images/model-image.ts";
 import { buildDecoder, buildEncoder } from "../src/models/autoencoder-kl.ts";
 import type { RunGraph } from "../src/models/fine-stage.ts";
+import { checkPrecision } from "../src/models/open.node.ts";
 import { decode, encode, VAE_LIMITS, type VaeLimits } from "../src/models/vae.ts";
+import { vaePrecision } from "../src/models/vae-layers.ts";
 import { createNodeEngine, physicalCores } from "../src/runtime/node.ts";
 import { createNoise } from "../src/tensor/noise.ts";
 import { relativeError } from "../src/tensor/ops.ts";
@@ -35,6 +39,7 @@ const PICTURES = ["lake", "meadow", "road"];
 const { values: args } = parseArgs({
   options: {
     sizes: { type: "string", default: "512,1024,2048" },
+    precision: { type: "string", default: "fp32" },
     runs: { type: "string", default: "1" },
     threads: { type: "string" },
     "whole-up-to": { type: "string", default: "7" },
@@ -48,15 +53,19 @@ interface One {
   readonly op: "encode" | "decode";
   readonly size: number;
   readonly tiled: boolean;
+  readonly precision: Precision;
 }
 
 interface Cost {
   readonly seconds: number;
+  /** Of all cores together. */
+  readonly cpuSeconds: number;
   readonly anonymousGB: number;
   /** Graphs that ran. */
   readonly runs: number;
 }
 
+const precisions = args.precision.split(",").map(checkPrecision);
 const threads = args.threads ? Number(args.threads) : physicalCores();
 if (args.clean) await removeRandomVae();
 else if (args.one) console.log(JSON.stringify(await measure(JSON.parse(args.one))));
@@ -72,22 +81,26 @@ async function main(sizes: readonly number[], runs: number, wholeUpTo: number): 
   const rows: Record<string, string | number>[] = [];
   for (const size of sizes) {
     for (const op of ["encode", "decode"] as const) {
-      const costs: Record<"whole" | "tiled", Cost[]> = { whole: [], tiled: [] };
-      const fits = bytesOf(weights, op, size) <= wholeUpTo;
+      const ways = precisions.flatMap((precision) =>
+        [false, true]
+          .filter((tiled) => tiled || bytesOf(weights, { op, size, precision }) <= wholeUpTo)
+          .map((tiled) => ({ op, size, precision, tiled, costs: [] as Cost[] })),
+      );
       for (let i = 0; i < runs; i++) {
-        if (fits) costs.whole.push(inChild({ op, size, tiled: false }));
-        costs.tiled.push(inChild({ op, size, tiled: true }));
+        for (const { costs, ...one } of ways) costs.push(inChild(one));
       }
-      for (const [way, all] of Object.entries(costs)) {
-        if (all.length === 0) continue;
+      for (const { precision, tiled, costs } of ways) {
+        const fits = bytesOf(weights, { op, size, precision }) <= VAE_LIMITS.whole;
         rows.push({
           op,
           size,
-          way,
-          default: bytesOf(weights, op, size) <= VAE_LIMITS.whole === (way === "whole") ? "yes" : "",
-          seconds: round(median(all.map(({ seconds }) => seconds)), 2),
-          anonymousGB: round(Math.max(...all.map(({ anonymousGB }) => anonymousGB)), 2),
-          graphsRun: all[0]!.runs,
+          precision,
+          way: tiled ? "tiled" : "whole",
+          default: fits !== tiled ? "yes" : "",
+          seconds: round(median(costs.map(({ seconds }) => seconds)), 2),
+          cpuSeconds: round(median(costs.map(({ cpuSeconds }) => cpuSeconds)), 2),
+          anonymousGB: round(Math.max(...costs.map(({ anonymousGB }) => anonymousGB)), 2),
+          graphsRun: costs[0]!.runs,
         });
         if (!args.json) console.log(line(rows.at(-1)!));
       }
@@ -98,14 +111,16 @@ async function main(sizes: readonly number[], runs: number, wholeUpTo: number): 
   else for (const row of quality) console.log(line(row));
 }
 
-const line = (row: Record<string, string | number>) =>
-  Object.entries(row)
+function line(row: Record<string, string | number>): string {
+  return Object.entries(row)
     .map(([key, value]) => `${key} ${value}`.padEnd(18))
     .join(" ");
+}
 
-function bytesOf(weights: PlacedWeights, op: One["op"], size: number): number {
+function bytesOf(weights: PlacedWeights, { op, size, precision }: Omit<One, "tiled">): number {
   const side = op === "encode" ? size : size / 8;
-  return (op === "encode" ? buildEncoder : buildDecoder)(config, weights, side, side).peakBytes;
+  const placed = { ...weights, precision: vaePrecision(precision) };
+  return (op === "encode" ? buildEncoder : buildDecoder)(config, placed, side, side).peakBytes;
 }
 
 function inChild(one: One): Cost {
@@ -114,18 +129,19 @@ function inChild(one: One): Cost {
   return JSON.parse(execFileSync(process.execPath, argv, { encoding: "utf8" }));
 }
 
-async function measure({ op, size, tiled }: One): Promise<Cost> {
-  const vae = openVae(config, await weightsIn(folder));
+async function measure({ op, size, tiled, precision }: One): Promise<Cost> {
+  const vae = openVae(config, { ...(await weightsIn(folder)), precision: vaePrecision(precision) });
   const limits = tiled ? TILED : WHOLE;
   const noise = createNoise(1);
   const input = op === "encode" ? noise.randn([1, 3, size, size]) : noise.randn([1, 4, size / 8, size / 8]);
   const stopMemory = watchMemory();
-  const started = performance.now();
+  const [started, before] = [performance.now(), process.cpuUsage()];
   await vae[op](input, limits);
   const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(before);
   const anonymousGB = stopMemory() / 1e9;
   await vae.dispose();
-  return { seconds, anonymousGB, runs: vae.runs() };
+  return { seconds, cpuSeconds: (user + system) / 1e6, anonymousGB, runs: vae.runs() };
 }
 
 async function weightsIn(path: string): Promise<PlacedWeights> {

@@ -139,10 +139,10 @@ export class Graph {
     return this.#inline(Uint8Array.from(values), type, dims);
   }
 
-  /** An int64 vector, as Reshape and Slice want it. */
-  ints(values: readonly number[]): Value {
+  /** int64, by default a vector, as Reshape and Slice want it. */
+  ints(values: readonly number[], dims: readonly number[] = [values.length]): Value {
     const data = BigInt64Array.from(values, BigInt);
-    return this.#inline(new Uint8Array(data.buffer), "int64", [values.length]);
+    return this.#inline(new Uint8Array(data.buffer), "int64", dims);
   }
 
   add(site: Site, spec: NodeSpec): Value {

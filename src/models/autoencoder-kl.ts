@@ -2,10 +2,11 @@
 import type { VaeConfig } from "../checkpoint/configs.ts";
 import type { PlacedWeights } from "../checkpoint/storage.ts";
 import { type Dialect, Graph, type Value } from "../graph/graph.ts";
-import { add, attention, conv2d as conv, silu } from "../graph/ops.ts";
-import { conv2d, groupNorm, imageToTokens, type Norm, tokensToImage } from "./layers.ts";
-import { downsample, resnetBlock, upsample } from "./resnet.ts";
+import { add, attention } from "../graph/ops.ts";
+import { fromChannelsFirst, sizeOfPicture, toChannelsFirst } from "../graph/pictures.ts";
+import { groupNorm, imageToTokens, type Norm, tokensToImage } from "./layers.ts";
 import { Scope, WeightReader } from "./scope.ts";
+import { activatedConv, conv, conv1x1, downsample, resnetBlock, upsample, vaeLayout } from "./vae-layers.ts";
 
 const EPS = 1e-6;
 
@@ -22,18 +23,19 @@ export function buildEncoder(
   width: number,
   dialect?: Dialect,
 ): Graph {
-  const g = new Graph("vae_encoder", dialect);
+  const g = new Graph("vae_encoder", dialect, vaeLayout(config, weights.precision));
   const root = new Scope(g, new WeightReader(weights));
   const image = g.input("image", [1, config.in_channels, height, width]);
-  const x = down(root, imageIn(root, image, config), config, 0, config.block_out_channels.length);
-  g.output("latent", latentOut(root, x, config));
+  const first = imageIn(root, fromChannelsFirst(root, image), config);
+  const x = down(root, first, config, 0, config.block_out_channels.length);
+  g.output("latent", toChannelsFirst(root, latentOut(root, x, config)));
   root.reader.skip("decoder.", "post_quant_conv.");
   root.reader.finish();
   return g;
 }
 
 export function imageIn(root: Scope, image: Value, config: VaeConfig): Value {
-  return conv2d(root.at("encoder", "conv_in"), image, config.block_out_channels[0]!);
+  return conv(root.at("encoder", "conv_in"), image, config.block_out_channels[0]!);
 }
 
 /** Levels `from` to `to` (exclusive) of the encoder; each but the last halves the size. */
@@ -53,7 +55,7 @@ export function down(
     for (let j = 0; j < config.layers_per_block; j++) {
       x = resnetBlock(b.at("resnets", j), x, channels[i]!, options);
     }
-    if (i < channels.length - 1) x = downsample(b.at("downsamplers", 0), x, 0);
+    if (i < channels.length - 1) x = downsample(b.at("downsamplers", 0), x);
   }
   return x;
 }
@@ -62,24 +64,11 @@ export function down(
 export function latentOut(root: Scope, x: Value, config: VaeConfig): Value {
   const s = root.at("encoder");
   const middled = middle(s.at("mid_block"), x, config);
-  const normed = groupNorm(s.at("conv_norm_out"), middled, config.norm_num_groups, EPS);
-  return moments(root, silu(s, normed), config);
-}
-
-/** The last convolutions make mean and log variance; the mode is the mean, so only its half of the last is computed. */
-function moments(root: Scope, x: Value, config: VaeConfig): Value {
-  const latent = config.latent_channels;
-  const last = root.at("encoder", "conv_out");
-  const c = x.shape[1]!;
-  if (!config.use_quant_conv) {
-    const weight = last.parameter("weight", [2 * latent, c, 3, 3], { as: [latent, c, 3, 3] });
-    const bias = last.parameter("bias", [2 * latent], { as: [latent] });
-    return conv(last, x, weight, bias, { padding: [1, 1, 1, 1] });
-  }
-  const both = conv2d(last, x, 2 * latent);
-  const q = root.at("quant_conv");
-  const weight = q.parameter("weight", [2 * latent, 2 * latent, 1, 1], { as: [latent, 2 * latent, 1, 1] });
-  return conv(q, both, weight, q.parameter("bias", [2 * latent], { as: [latent] }));
+  // The last convolutions make mean and log variance; the mode is the mean, so only its half of the last is computed.
+  const [mean, both] = [config.latent_channels, 2 * config.latent_channels];
+  const options = { groups: config.norm_num_groups, eps: EPS, all: both };
+  const last = (out: number) => activatedConv(s.at("conv_norm_out"), s.at("conv_out"), middled, out, options);
+  return config.use_quant_conv ? conv1x1(root.at("quant_conv"), last(both), mean, both) : last(mean);
 }
 
 /** z [1, latent, height, width] (unscaled) → image [1, 3, height·factor, width·factor] */
@@ -90,11 +79,12 @@ export function buildDecoder(
   width: number,
   dialect?: Dialect,
 ): Graph {
-  const g = new Graph("vae_decoder", dialect);
+  const g = new Graph("vae_decoder", dialect, vaeLayout(config, weights.precision));
   const root = new Scope(g, new WeightReader(weights));
   const latent = g.input("z", [1, config.latent_channels, height, width]);
-  const x = up(root, latentIn(root, latent, config), config, 0, config.block_out_channels.length);
-  g.output("image", imageOut(root, x, config));
+  const first = latentIn(root, fromChannelsFirst(root, latent), config);
+  const x = up(root, first, config, 0, config.block_out_channels.length);
+  g.output("image", toChannelsFirst(root, imageOut(root, x, config)));
   root.reader.skip("encoder.", "quant_conv.");
   root.reader.finish();
   return g;
@@ -105,9 +95,9 @@ export function latentIn(root: Scope, latent: Value, config: VaeConfig): Value {
   const s = root.at("decoder");
   const channels = config.block_out_channels.at(-1)!;
   const z = config.use_post_quant_conv
-    ? conv2d(root.at("post_quant_conv"), latent, config.latent_channels, { kernel: 1 })
+    ? conv1x1(root.at("post_quant_conv"), latent, config.latent_channels)
     : latent;
-  return middle(s.at("mid_block"), conv2d(s.at("conv_in"), z, channels), config);
+  return middle(s.at("mid_block"), conv(s.at("conv_in"), z, channels), config);
 }
 
 /** Levels `from` to `to` (exclusive) of the decoder; each but the first begins by doubling the size. */
@@ -133,15 +123,15 @@ export function up(
   return x;
 }
 
-export function imageOut(root: Scope, x: Value, config: VaeConfig, norm: Norm = groupNorm): Value {
+export function imageOut(root: Scope, x: Value, config: VaeConfig, norm?: Norm): Value {
   const s = root.at("decoder");
-  const normed = silu(s, norm(s.at("conv_norm_out"), x, config.norm_num_groups, EPS));
-  return conv2d(s.at("conv_out"), normed, config.out_channels);
+  const options = { groups: config.norm_num_groups, eps: EPS, norm };
+  return activatedConv(s.at("conv_norm_out"), s.at("conv_out"), x, config.out_channels, options);
 }
 
 /** UNetMidBlock2D with one attention of one head. */
 function middle(s: Scope, x: Value, config: VaeConfig): Value {
-  const c = x.shape[1]!;
+  const { channels: c } = sizeOfPicture(s, x);
   const options = { groups: config.norm_num_groups, eps: EPS };
   const h = resnetBlock(s.at("resnets", 0), x, c, options);
   const attended = config.mid_block_add_attention ? attend(s.at("attentions", 0), h, config) : h;
@@ -150,7 +140,7 @@ function middle(s: Scope, x: Value, config: VaeConfig): Value {
 
 /** Attention over the pixels. Checkpoints from before diffusers 0.17 name its projections differently. */
 function attend(s: Scope, x: Value, config: VaeConfig): Value {
-  const [, c = 0, h = 0, w = 0] = x.shape;
+  const { channels: c, height: h, width: w } = sizeOfPicture(s, x);
   const [q, k, v, out] = s.has("query.weight")
     ? [s.at("query"), s.at("key"), s.at("value"), s.at("proj_attn")]
     : [s.at("to_q"), s.at("to_k"), s.at("to_v"), s.at("to_out", 0)];

@@ -8,6 +8,7 @@ import type { WeightTable } from "../checkpoint/weights.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Network } from "./session-cache.ts";
 import { unetNeeds } from "./unet.ts";
+import { vaePrecision } from "./vae-layers.ts";
 
 export interface Weights {
   readonly unet: PlacedWeights;
@@ -23,7 +24,7 @@ export async function placeAll(
   precision: Precision = "fp32",
 ): Promise<Weights> {
   const placed: PlacedWeights[] = [];
-  // The UNet runs for every step; the rest is a few per cent of an edit, and stays as exact as it is.
+  // Only what the UNet needs is made beforehand: the VAE's graphs make of its weights what they need, and texts are short.
   const needs = precision === "fp32" ? undefined : unetNeeds(unet, dryPlacement(tables.unet, precision));
   try {
     for (const table of [tables.unet, tables.vae, ...texts.map((text) => text.table)]) {
@@ -35,7 +36,7 @@ export async function placeAll(
     throw error;
   }
   const [first, vae, ...encoders] = placed;
-  return { unet: first!, vae: vae!, texts: encoders };
+  return { unet: first!, vae: { ...vae!, precision: vaePrecision(precision) }, texts: encoders };
 }
 
 /** A network with what its results are checked by. */

@@ -30,6 +30,7 @@ import { publicModelName } from "./open.node.ts";
 import { downsample, resnetBlock, upsample } from "./resnet.ts";
 import { Scope, WeightReader } from "./scope.ts";
 import { transformer2d } from "./transformer.ts";
+import * as vae from "./vae-layers.ts";
 
 const TINY = resolve(import.meta.dirname, "../../tests/fixtures/parity/sd1/checkpoint");
 const LORA = resolve(import.meta.dirname, "../../tests/fixtures/lora");
@@ -94,6 +95,7 @@ async function run(name: string, x: Tensor, build: Build, precision: Precision):
 
 const text = wave([3, 24]);
 const attention = { heads: 2, layers: 1, groups: 4, linearProjection: false, onlyCrossAttention: false };
+const norm = { groups: 4, eps: 1e-6 };
 const time = (s: Scope) => s.graph.constant(wave([1, 8]).data, [1, 8]);
 
 /** Name, shape of what goes in, and the layer. A picture of 34 × 36 is one that F(4×4) does not divide. */
@@ -127,6 +129,15 @@ const forms: readonly (readonly [string, readonly number[], Build])[] = [
     [1, 8, 6, 5],
     (s, x) => transformer2d(s, x, s.graph.constant(text.data, text.shape), { ...attention, keysFrom: 30 }),
   ],
+  ["VAE's 1×1", [1, 8, 6, 5], (s, x) => vae.conv1x1(s, x, 4, 12)],
+  ["VAE's 3×3", [1, 3, 6, 5], (s, x) => vae.conv(s, x, 12)],
+  ["VAE's last", [1, 8, 6, 5], (s, x) => vae.activatedConv(s.at("norm"), s, x, 4, { ...norm, all: 12 })],
+  ["VAE's block", [1, 8, 6, 5], (s, x) => vae.resnetBlock(s, x, 8, norm)],
+  ["VAE's block in several bands", [1, 8, 490, 480], (s, x) => vae.resnetBlock(s, x, 12, norm)],
+  ["VAE's downsample", [1, 8, 7, 9], (s, x) => vae.downsample(s, x)],
+  ["VAE's downsample in several bands", [1, 8, 240, 242], (s, x) => vae.downsample(s, x)],
+  ["VAE's upsample", [1, 8, 3, 5], (s, x) => vae.upsample(s, x)],
+  ["VAE's upsample in several bands", [1, 8, 250, 240], (s, x) => vae.upsample(s, x)],
 ];
 
 it("sparing keys changes nothing where the pixels it leaves out are like those that it keeps", async () => {

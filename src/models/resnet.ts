@@ -1,4 +1,5 @@
 /** ResnetBlock2D, Downsample2D and Upsample2D of diffusers (models/resnet.py, downsampling.py, upsampling.py). */
+import { conv2dOfDoubled } from "../graph/doubled.ts";
 import type { Value } from "../graph/graph.ts";
 import { add, gemm, reshape, resizeNearest, silu } from "../graph/ops.ts";
 import { sizeOfPicture } from "../graph/pictures.ts";
@@ -50,5 +51,15 @@ export function downsample(s: Scope, x: Value, padding: 0 | 1): Value {
 export function upsample(s: Scope, x: Value, size?: readonly [number, number]): Value {
   const { channels, height, width } = sizeOfPicture(s, x);
   const [h2, w2] = size ?? [2 * height, 2 * width];
-  return conv2d(s.at("conv"), resizeNearest(s, x, h2, w2), channels);
+  const conv = s.at("conv");
+  const { layout, dialect } = s.graph;
+  const doubles = h2 === 2 * height && w2 === 2 * width;
+  if (doubles && layout === "nchw" && dialect === "fused" && height * width >= MANY_PIXELS) {
+    const weight = conv.parameter("weight", [channels, channels, 3, 3]);
+    return conv2dOfDoubled(conv, x, weight, conv.parameter("bias", [channels]));
+  }
+  return conv2d(conv, resizeNearest(s, x, h2, w2), channels);
 }
+
+/** From here on it pays to sum the weights of a doubled picture's convolution in every run. */
+const MANY_PIXELS = 256;

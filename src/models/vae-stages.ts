@@ -5,10 +5,12 @@
 import type { VaeConfig } from "../checkpoint/configs.ts";
 import type { PlacedWeights } from "../checkpoint/storage.ts";
 import { type Dialect, Graph } from "../graph/graph.ts";
+import { fromChannelsFirst, toChannelsFirst } from "../graph/pictures.ts";
 import { down, imageIn, imageOut, latentIn, latentOut, up } from "./autoencoder-kl.ts";
 import type { FineStage } from "./fine-stage.ts";
 import { givenNorm, sampledNorm } from "./norms.ts";
 import { Scope, WeightReader } from "./scope.ts";
+import { vaeLayout } from "./vae-layers.ts";
 
 /** Levels of the fine stages: half and the whole of the picture's size, where there are so many. */
 const fineLevels = ({ block_out_channels: all }: VaeConfig) => Math.min(2, all.length - 1);
@@ -24,11 +26,15 @@ export function buildCoarseDecoder(
   width: number,
   dialect?: Dialect,
 ): Graph {
-  return stage("vae_decoder_coarse", weights, dialect, (root, g) => {
-    const z = latentIn(root, g.input("z", [1, config.latent_channels, height, width]), config);
-    const to = config.block_out_channels.length - fineLevels(config);
-    g.output("feature", up(root, z, config, 0, to));
-  });
+  return stage(
+    new Graph("vae_decoder_coarse", dialect, vaeLayout(config, weights.precision)),
+    weights,
+    (root, g) => {
+      const z = fromChannelsFirst(root, g.input("z", [1, config.latent_channels, height, width]));
+      const to = config.block_out_channels.length - fineLevels(config);
+      g.output("feature", toChannelsFirst(root, up(root, latentIn(root, z, config), config, 0, to)));
+    },
+  );
 }
 
 /** feature [1, channels, h, w] → image [1, 3, h · scale, w · scale] */
@@ -40,7 +46,7 @@ export function fineDecoder(config: VaeConfig, weights: PlacedWeights): FineStag
   const levels = config.block_out_channels.length;
   const channels = config.block_out_channels[fineLevels(config)]!;
   const build: FineStage["build"] = (height, width, kind, dialect) =>
-    stage("vae_decoder_fine", weights, dialect, (root, g) => {
+    stage(new Graph("vae_decoder_fine", dialect), weights, (root, g) => {
       const norm = kind === "sample" ? sampledNorm : givenNorm(g.input("kept", [1, 1, height, width]));
       const x = g.input("feature", [1, channels, height, width]);
       const y = up(root, x, config, levels - fineLevels(config), levels, norm);
@@ -57,7 +63,7 @@ export function fineEncoder(config: VaeConfig, weights: PlacedWeights): FineStag
   for (let i = 0; i < fineLevels(config); i++) reach = 2 * reach + 2 + 2 * config.layers_per_block;
   const halo = Math.ceil((reach + 1) / scale); // and conv_in
   const build: FineStage["build"] = (height, width, kind, dialect) =>
-    stage("vae_encoder_fine", weights, dialect, (root, g) => {
+    stage(new Graph("vae_encoder_fine", dialect), weights, (root, g) => {
       const norm = kind === "sample" ? sampledNorm : givenNorm(g.input("kept", [1, 1, height, width]));
       const image = g.input("image", [1, config.in_channels, height * scale, width * scale]);
       g.output("feature", down(root, imageIn(root, image, config), config, 0, fineLevels(config), norm));
@@ -75,20 +81,19 @@ export function buildCoarseEncoder(
 ): Graph {
   const all = config.block_out_channels;
   const fine = fineLevels(config);
-  return stage("vae_encoder_coarse", weights, dialect, (root, g) => {
-    const x = g.input("feature", [1, all[fine - 1]!, height, width]);
-    g.output("latent", latentOut(root, down(root, x, config, fine, all.length), config));
-  });
+  return stage(
+    new Graph("vae_encoder_coarse", dialect, vaeLayout(config, weights.precision)),
+    weights,
+    (root, g) => {
+      const x = fromChannelsFirst(root, g.input("feature", [1, all[fine - 1]!, height, width]));
+      const latent = latentOut(root, down(root, x, config, fine, all.length), config);
+      g.output("latent", toChannelsFirst(root, latent));
+    },
+  );
 }
 
 /** Without the tensors of the other stages; that all of them fit was found out when the checkpoint was read. */
-function stage(
-  name: string,
-  weights: PlacedWeights,
-  dialect: Dialect | undefined,
-  build: (root: Scope, g: Graph) => void,
-): Graph {
-  const g = new Graph(name, dialect);
+function stage(g: Graph, weights: PlacedWeights, build: (root: Scope, g: Graph) => void): Graph {
   const root = new Scope(g, new WeightReader(weights));
   build(root, g);
   root.reader.skip("");

@@ -5,7 +5,7 @@
  */
 import type { VaeConfig } from "../checkpoint/configs.ts";
 import type { PlacedWeights } from "../checkpoint/storage.ts";
-import type { Dialect } from "../graph/graph.ts";
+import type { Dialect, Graph } from "../graph/graph.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "./autoencoder-kl.ts";
 import { type RunGraph, throughTiles } from "./fine-stage.ts";
@@ -29,10 +29,9 @@ export async function encode(
   limits = VAE_LIMITS,
 ): Promise<Tensor> {
   const [, , h = 0, w = 0] = image.shape;
-  const whole = (dialect?: Dialect) => buildEncoder(config, weights, h, w, dialect);
-  if (!stages.hasFineLevels(config) || whole().peakBytes <= limits.whole) {
-    return (await run(`${h}x${w}`, whole, { image })).latent!;
-  }
+  const build = (dialect?: Dialect) => buildEncoder(config, weights, h, w, dialect);
+  const whole = ifWhole(config, weights, `encode ${h}x${w}`, build, limits);
+  if (whole) return (await run(`${h}x${w}`, whole, { image })).latent!;
   const feature = await throughTiles(stages.fineEncoder(config, weights), image, run, limits.tile);
   const [, , rows = 0, columns = 0] = feature.shape;
   const coarse = (dialect: Dialect) => stages.buildCoarseEncoder(config, weights, rows, columns, dialect);
@@ -48,13 +47,36 @@ export async function decode(
   limits = VAE_LIMITS,
 ): Promise<Tensor> {
   const [, , h = 0, w = 0] = z.shape;
-  const whole = (dialect?: Dialect) => buildDecoder(config, weights, h, w, dialect);
-  if (!stages.hasFineLevels(config) || whole().peakBytes <= limits.whole) {
-    return (await run(`${h}x${w}`, whole, { z })).image!;
-  }
+  const build = (dialect?: Dialect) => buildDecoder(config, weights, h, w, dialect);
+  const whole = ifWhole(config, weights, `decode ${h}x${w}`, build, limits);
+  if (whole) return (await run(`${h}x${w}`, whole, { z })).image!;
   const coarse = (dialect: Dialect) => stages.buildCoarseDecoder(config, weights, h, w, dialect);
   const { feature } = await run(`coarse ${h}x${w}`, coarse, { z }, true);
   return throughTiles(stages.fineDecoder(config, weights), feature!, run, limits.tile);
+}
+
+type Build = (dialect?: Dialect) => Graph;
+
+/** What whole graphs take, by their weights and what they do: to build one again for that takes as long as a small one runs. */
+const peaks = new WeakMap<PlacedWeights, Map<string, number>>();
+
+/** `build`, where what it builds may run whole; what was built to find that out is not built again. */
+function ifWhole(
+  config: VaeConfig,
+  weights: PlacedWeights,
+  what: string,
+  build: Build,
+  limits: VaeLimits,
+): Build | null {
+  if (!stages.hasFineLevels(config)) return build;
+  const known = peaks.get(weights) ?? new Map<string, number>();
+  peaks.set(weights, known);
+  const bytes = known.get(what);
+  if (bytes !== undefined) return bytes <= limits.whole ? build : null;
+  const first = build("fused");
+  known.set(what, first.peakBytes);
+  if (first.peakBytes > limits.whole) return null;
+  return (dialect = "fused") => (dialect === "fused" ? first : build(dialect));
 }
 
 /** Bytes of intermediate results of encoding or decoding a picture of [height, width] pixels, at most at one time. */
