@@ -1,7 +1,8 @@
 /**
  * The table of the shipped checkpoint on pictures it was never trained on, against the exact truth:
  * `npm run eval:picturebook -- [--json] [--limit N] [--preset NAME] [--steps T] [--sampler NAME] [--text-guidance s]
- * [--image-guidance s] [--guidance-interval from,to] [--reuse n] [--gate g] [--fixed-seed] [--precision MODE]`.
+ * [--image-guidance s] [--guidance-interval from,to] [--reuse n] [--gate g] [--fixed-seed] [--precision MODE]
+ * [--device NAME]`.
  * The held-out pictures lie in benchmarks/picturebook/; the model card says how they are made.
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -16,7 +17,14 @@ import {
   succeeded,
 } from "../src/bench/picture-metrics.ts";
 import { fromModelImage } from "../src/images/model-image.ts";
-import { loadModel, openSession, type Picture, readPicture, type SessionEditOptions } from "../src/index.ts";
+import {
+  loadModel,
+  type NodeDevice,
+  openSession,
+  type Picture,
+  readPicture,
+  type SessionEditOptions,
+} from "../src/index.ts";
 import { checkPrecision } from "../src/models/open.node.ts";
 
 interface Turn {
@@ -41,6 +49,7 @@ const { values: flags } = parseArgs({
     model: { type: "string", default: "picturebook" },
     preset: { type: "string" },
     precision: { type: "string", default: "fp32" },
+    device: { type: "string", default: "cpu" },
     steps: { type: "string" },
     sampler: { type: "string" },
     "text-guidance": { type: "string" },
@@ -70,7 +79,10 @@ const options = {
 const turnOptions = (i: number) => ({ ...options, seed: options.seed + (flags["fixed-seed"] ? 0 : i) });
 const root = new URL("./picturebook/", import.meta.url).pathname;
 const limit = number(flags.limit) ?? Number.POSITIVE_INFINITY;
-const model = await loadModel(flags.model, { precision: checkPrecision(flags.precision) });
+const model = await loadModel(flags.model, {
+  precision: checkPrecision(flags.precision),
+  device: flags.device as NodeDevice,
+});
 const say = (line: string) => flags.json || console.log(line);
 const only = new Set(flags.only.split(","));
 
