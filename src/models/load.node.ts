@@ -76,7 +76,7 @@ export async function loadModel(name: string, options: LoadOptions = {}): Promis
 }
 
 /** Throws "option.invalid" where a device cannot compute in a precision. */
-function checkDevice(precision: Precision, device: NodeDevice = "cpu"): void {
+export function checkDevice(precision: Precision, device: NodeDevice = "cpu"): void {
   const webgpu = device === "webgpu" || device === "auto";
   if (precision === "fp16" && !webgpu) {
     throw new EmilieError(
