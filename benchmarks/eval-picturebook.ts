@@ -1,7 +1,8 @@
 /**
  * The table of the shipped checkpoint on pictures it was never trained on, against the exact truth:
  * `npm run eval:picturebook -- [--json] [--limit N] [--preset NAME] [--steps T] [--sampler NAME] [--text-guidance s]
- * [--image-guidance s] [--guidance-interval from,to] [--reuse n] [--gate g] [--fixed-seed] [--precision MODE] [--keys-from PIXELS]`.
+ * [--image-guidance s] [--guidance-interval from,to] [--reuse n] [--gate g] [--fixed-seed] [--precision MODE]
+ * [--keys-from PIXELS] [--device NAME]`.
  * `--keys-from 64` spares keys of self-attention (UNetShape) where no picture of this checkpoint would be large enough for that.
  * The held-out pictures lie in benchmarks/picturebook/; the model card says how they are made.
  */
@@ -18,7 +19,14 @@ import {
 } from "../src/bench/picture-metrics.ts";
 import { cacheFolder, mappedStorage } from "../src/checkpoint/storage.node.ts";
 import { fromModelImage } from "../src/images/model-image.ts";
-import { loadModel, openSession, type Picture, readPicture, type SessionEditOptions } from "../src/index.ts";
+import {
+  loadModel,
+  type NodeDevice,
+  openSession,
+  type Picture,
+  readPicture,
+  type SessionEditOptions,
+} from "../src/index.ts";
 import { createEditModel } from "../src/models/editor.ts";
 import { checkPrecision, openCheckpoint } from "../src/models/open.node.ts";
 import { createNodeEngine } from "../src/runtime/node.ts";
@@ -46,6 +54,7 @@ const { values: flags } = parseArgs({
     preset: { type: "string" },
     precision: { type: "string", default: "fp32" },
     "keys-from": { type: "string" },
+    device: { type: "string", default: "cpu" },
     steps: { type: "string" },
     sampler: { type: "string" },
     "text-guidance": { type: "string" },
@@ -76,11 +85,12 @@ const turnOptions = (i: number) => ({ ...options, seed: options.seed + (flags["f
 const root = new URL("./picturebook/", import.meta.url).pathname;
 const limit = number(flags.limit) ?? Number.POSITIVE_INFINITY;
 const precision = checkPrecision(flags.precision);
+const device = flags.device as NodeDevice;
 const keysFrom = number(flags["keys-from"]);
 const model =
   keysFrom === undefined
-    ? await loadModel(flags.model, { precision })
-    : await createEditModel(openCheckpoint(flags.model), createNodeEngine(), {
+    ? await loadModel(flags.model, { precision, device })
+    : await createEditModel(openCheckpoint(flags.model), createNodeEngine({ device }), {
         storage: mappedStorage(cacheFolder()),
         precision,
         keysFrom,

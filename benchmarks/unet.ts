@@ -1,5 +1,6 @@
 /**
  * npm run bench:unet -- [--size 512] [--precision fp32,fp32-fast,int8] [--memory low] [--runs N] [--threads N] [--json] [--clean]
+ * or, on a graphics card, [--device webgpu] [--precision fp32,fp16] and the rest.
  *
  * One forward of the full InstructPix2Pix UNet at a picture size, against the fastest matrix product that the same
  * runtime does on the same machine in the same minute: machines throttle, and neighbours come and go.
@@ -12,10 +13,11 @@ import { dryPlacement } from "../src/checkpoint/storage.ts";
 import { openWeights } from "../src/checkpoint/weights.ts";
 import { Graph } from "../src/graph/graph.ts";
 import { gemm } from "../src/graph/ops.ts";
+import { checkDevice } from "../src/models/load.node.ts";
 import { checkPrecision } from "../src/models/open.node.ts";
 import { buildUNet, unetNeeds } from "../src/models/unet.ts";
 import type { Engine, Feeds, Session } from "../src/runtime/engine.ts";
-import { createNodeEngine, physicalCores } from "../src/runtime/node.ts";
+import { createNodeEngine, type NodeDevice, physicalCores } from "../src/runtime/node.ts";
 import { sizeOf, type Tensor } from "../src/tensor/tensor.ts";
 import { anonymousBytes, watchMemory } from "./memory.ts";
 import { config, folder, makeRandomUNet, removeRandomUNet } from "./random-unet.ts";
@@ -35,12 +37,16 @@ const { values: args } = parseArgs({
     memory: { type: "string", default: "normal" },
     runs: { type: "string", default: "7" },
     threads: { type: "string" },
+    device: { type: "string", default: "cpu" },
     json: { type: "boolean", default: false },
     clean: { type: "boolean", default: false },
   },
 });
 
 const precisions = args.precision.split(",").map(checkPrecision);
+const device = args.device as NodeDevice;
+if (device === "auto") throw new RangeError("--device: name the one that is measured");
+for (const precision of precisions) checkDevice(precision, device);
 if (args.clean) await removeRandomUNet();
 else if (precisions.length === 1) await alone(Number(args.size), precisions[0]!);
 else await side(Number(args.size), precisions);
@@ -73,7 +79,8 @@ async function make(engine: Engine, size: number, precision: Precision, feeds: F
   const weights = await mappedStorage().place(source, table, undefined, needs);
   const placeSeconds = (performance.now() - started) / 1000;
   started = performance.now();
-  const graph = buildUNet(config, weights, { height: size / 8, width: size / 8, tokens: TOKENS });
+  const dialect = device === "cpu" ? "fused" : "plain";
+  const graph = buildUNet(config, weights, { height: size / 8, width: size / 8, tokens: TOKENS }, dialect);
   const session = await engine.createSession(graph.encode(), {
     files: weights.files,
     root: weights.root,
@@ -110,7 +117,7 @@ async function alone(size: number, precision: Precision): Promise<void> {
   const feeds = feedsOf(checkedSize(size));
   const parameters = await makeRandomUNet();
   const cores = args.threads ? Number(args.threads) : physicalCores();
-  const engine = createNodeEngine({ threads: cores });
+  const engine = createNodeEngine({ threads: cores, device, half: precision === "fp16" });
   const mode = await make(engine, size, precision, feeds);
   const run = () => seconds(() => mode.session.run(feeds));
   const warm = [await run()];
@@ -129,6 +136,7 @@ async function alone(size: number, precision: Precision): Promise<void> {
   report({
     size,
     precision,
+    device,
     memory: args.memory,
     threads: cores,
     parameters,
@@ -156,7 +164,7 @@ async function side(size: number, precisions: readonly Precision[]): Promise<voi
   const engines: Engine[] = [];
   const modes: Mode[] = [];
   for (const precision of precisions) {
-    const engine = createNodeEngine({ threads: cores });
+    const engine = createNodeEngine({ threads: cores, device, half: precision === "fp16" });
     engines.push(engine);
     modes.push(await make(engine, size, precision, feeds));
   }
@@ -178,7 +186,9 @@ async function side(size: number, precisions: readonly Precision[]): Promise<voi
     nodes: mode.nodes,
   }));
   if (args.json)
-    console.log(JSON.stringify({ size, threads: cores, runs: times[0]!.length, modes: rows }, null, 2));
+    console.log(
+      JSON.stringify({ size, device, threads: cores, runs: times[0]!.length, modes: rows }, null, 2),
+    );
   else console.table(rows);
 }
 

@@ -1,5 +1,6 @@
 /** Half-precision weights to fp32, value for value, and the check that they are numbers at all. */
 import { EmilieError } from "../errors.ts";
+import { fromHalf, LARGEST_HALF, toHalf } from "../tensor/half.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { CheckpointSource } from "./source.ts";
 import type { WeightRef } from "./weights.ts";
@@ -7,32 +8,13 @@ import type { WeightRef } from "./weights.ts";
 /** Bytes read and converted at a time, so that memory stays flat however large a tensor is. */
 const CHUNK = 8 << 20;
 
-/** Every fp16 value, by its 16 bits: sign, 5 bits of exponent (bias 15), 10 bits of fraction. */
-let halfTable: Float32Array | undefined;
-
-function halves(): Float32Array {
-  if (halfTable) return halfTable;
-  halfTable = Float32Array.from({ length: 1 << 16 }, (_, bits) => {
-    const sign = bits & 0x8000 ? -1 : 1;
-    const exponent = (bits >> 10) & 0x1f;
-    const fraction = bits & 0x3ff;
-    if (exponent === 0) return sign * fraction * 2 ** -24;
-    if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
-  return halfTable;
-}
-
 /** Little-endian bytes of one stored type → fp32. */
 export function toFloat32(type: "F16" | "BF16" | "F32", bytes: Uint8Array): Float32Array {
   // A copy, because a view needs an aligned offset.
   const aligned = bytes.slice().buffer;
   if (type === "F32") return new Float32Array(aligned);
   const bits = new Uint16Array(aligned);
-  if (type === "F16") {
-    const table = halves();
-    return Float32Array.from(bits, (b) => table[b]!);
-  }
+  if (type === "F16") return fromHalf(bits);
   // bfloat16 is the upper half of a float32.
   const wide = new Uint32Array(bits.length);
   for (let i = 0; i < bits.length; i++) wide[i] = bits[i]! << 16;
@@ -65,6 +47,20 @@ export async function* readFloat32(
     }
     yield values;
   }
+}
+
+/**
+ * fp32 values of a tensor as fp16. Throws "checkpoint.unsupported" where one is larger than fp16 holds: clamped, it would be
+ * another network, and infinite, none.
+ */
+export function toFloat16(name: string, values: Float32Array): Uint16Array {
+  const bits = toHalf(values);
+  const bad = bits.findIndex((b) => (b & 0x7c00) === 0x7c00);
+  if (bad < 0) return bits;
+  throw new EmilieError(
+    "checkpoint.unsupported",
+    `Tensor "${name}" has the value ${values[bad]}, and half precision holds ${LARGEST_HALF} at most. Load the model in precision "fp32".`,
+  );
 }
 
 /** One tensor as fp32, all of it. */

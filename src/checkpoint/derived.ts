@@ -6,11 +6,12 @@ import { sizeOf } from "../tensor/tensor.ts";
 
 /**
  * How a network computes. "fp32": as the checkpoint was written. "fp32-fast": the same numbers by Winograd's convolution,
- * equal to about five digits. "int8": products of eight-bit numbers, inputs rounded anew in every step.
+ * equal to about five digits. "int8": products of eight-bit numbers, inputs rounded anew in every step. "fp16": weights and
+ * values in half precision, on graphics cards.
  */
-export type Precision = "fp32" | "fp32-fast" | "int8";
+export type Precision = "fp32" | "fp32-fast" | "int8" | "fp16";
 
-export const PRECISIONS: readonly Precision[] = ["fp32", "fp32-fast", "int8"];
+export const PRECISIONS: readonly Precision[] = ["fp32", "fp32-fast", "int8", "fp16"];
 
 /** Weights [out, in] or [out, in, 3, 3] as another thing. */
 export interface Derivation {
@@ -24,7 +25,7 @@ export interface Derivation {
 
 export interface DerivedSpec {
   readonly name: string;
-  readonly type: "I8" | "F32";
+  readonly type: "I8" | "F32" | "F16";
   readonly shape: readonly number[];
 }
 

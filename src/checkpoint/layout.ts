@@ -8,6 +8,7 @@ import {
   type VaeConfig,
 } from "./configs.ts";
 import { type EmilieDefaults, readDefaults } from "./defaults.ts";
+import type { Precision } from "./derived.ts";
 import { readPipeline } from "./pipeline.ts";
 import { type CheckpointSource, readJson } from "./source.ts";
 import { readTokenizer, type Tokenizer } from "./tokenizer.ts";
@@ -38,7 +39,8 @@ export interface Layout {
   readonly variant: string;
 }
 
-export async function readFolder(source: CheckpointSource): Promise<Layout> {
+/** `precision` is what the UNet is to compute in: for fp16 its files in half precision are taken where there are both. */
+export async function readFolder(source: CheckpointSource, precision: Precision = "fp32"): Promise<Layout> {
   const { xl, emptyIsZero, cosxl } = await readPipeline(source);
   const [unet, vae] = await Promise.all([readUNetConfig(source), readVaeConfig(source)]);
   const texts: TextPart[] = [];
@@ -52,7 +54,12 @@ export async function readFolder(source: CheckpointSource): Promise<Layout> {
   }
   const scheduler = (await readJson(source, "scheduler/scheduler_config.json")) as Record<string, unknown>;
   const tables = {
-    unet: await openWeights(source, "unet", "diffusion_pytorch_model"),
+    unet: await openWeights(
+      source,
+      "unet",
+      "diffusion_pytorch_model",
+      precision === "fp16" ? "half" : "full",
+    ),
     vae: await openWeights(source, "vae", "diffusion_pytorch_model"),
   };
   const own = await readDefaults(source);

@@ -9,7 +9,7 @@ import { EmilieError } from "../errors.ts";
 import { isAlive } from "./is-alive.node.ts";
 import { readSafetensorsHeader, type StoredType, safetensorsHeader } from "./safetensors.ts";
 import { folderSource } from "./source.node.ts";
-import type { PlacedTensor } from "./storage.ts";
+import { type PlacedTensor, placedAs } from "./storage.ts";
 
 export interface SideTensor {
   readonly name: string;
@@ -83,7 +83,12 @@ async function opened(folder: string, file: SideFile): Promise<Map<string, Place
     };
     if (tensors.size !== file.tensors.length || !file.tensors.every(same)) return null;
     const location = join(folder, file.name);
-    return new Map([...tensors].map(([k, t]) => [k, { shape: t.shape, location, offset: t.offset }]));
+    return new Map(
+      [...tensors].map(([name, { shape, type, offset }]) => [
+        name,
+        placedAs(type === "F16" ? type : "F32", { shape, location, offset }),
+      ]),
+    );
   } catch {
     return null;
   }
@@ -120,7 +125,7 @@ export interface CachedFile {
   readonly kind: string;
 }
 
-const FILE = /^.+-[0-9a-f]{32}\.(f32|int8|fp32-fast)\.safetensors$/;
+const FILE = /^.+-[0-9a-f]{32}\.(f32|fp32-fast|int8|fp16)\.safetensors$/;
 const PARTIAL = /\.safetensors\.(\d+)-\d+\.partial$/;
 
 /** The files that sideFile() has made in a folder, by name. */

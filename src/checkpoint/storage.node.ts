@@ -1,16 +1,23 @@
 /**
- * Weights that ONNX Runtime maps into memory: fp32 files where they lie; half-precision ones, and what the faster precisions
- * derive from either, through a side file that is made once and kept in the cache folder ($EMILIE_CACHE, or the system's place).
+ * Weights that ONNX Runtime maps into memory: fp32 files where they lie (for fp16, fp16 files); others, and what the faster
+ * precisions derive from any, through a side file that is made once and kept in the cache folder ($EMILIE_CACHE, or the system's place).
  */
 import { homedir } from "node:os";
 import { join, parse, relative } from "node:path";
-import { readFloat32, readWhole } from "./convert.ts";
+import { readFloat32, readWhole, toFloat16 } from "./convert.ts";
 import { type DerivedSpec, derive, specsOf } from "./derived.ts";
 import { sha256 } from "./hash.ts";
 import { withMergedFile } from "./lora/merged.node.ts";
 import { type SideFile, sideFile } from "./side-file.node.ts";
 import { type CheckpointSource, missingFile } from "./source.ts";
-import type { Needs, PlacedTensor, PlacedWeights, WeightStorage } from "./storage.ts";
+import {
+  type Needs,
+  type PlacedTensor,
+  type PlacedWeights,
+  placedAs,
+  plainType,
+  type WeightStorage,
+} from "./storage.ts";
 import type { WeightTable } from "./weights.ts";
 
 /** `cache` is the folder for what is made once; by default cacheFolder(). */
@@ -37,17 +44,18 @@ async function withoutLoras(
   cache: string,
   needs?: Needs,
 ): Promise<PlacedWeights> {
-  const whole = [...table.tensors.values()].every((t) => t.type === "F32");
+  const type = plainType(needs);
+  const whole = [...table.tensors.values()].every((t) => t.type === type);
   const used = [...table.tensors].filter(([name]) => !needs || needs.plain.has(name));
   const copies: readonly DerivedSpec[] = whole
     ? []
-    : used.map(([name, { shape }]) => ({ name, type: "F32", shape }));
+    : used.map(([name, { shape }]) => ({ name, type, shape }));
   const specs = needs?.derived.flatMap(specsOf) ?? [];
   const side =
     copies.length + specs.length > 0
       ? await sideFile(cache, await derivedFile(source, table, copies, needs))
       : { tensors: new Map<string, PlacedTensor>(), release: async () => {} };
-  const inPlace = whole ? await whereTheyLie(source, table) : new Map<string, PlacedTensor>();
+  const inPlace = whole ? await whereTheyLie(source, table, type) : new Map<string, PlacedTensor>();
   // What is only derived from is known by its shape, and lies nowhere.
   const tensors = [...table.tensors].map(([name, { shape }]): [string, PlacedTensor] => [
     name,
@@ -64,6 +72,7 @@ async function withoutLoras(
 async function whereTheyLie(
   source: CheckpointSource,
   table: WeightTable,
+  type: "F32" | "F16",
 ): Promise<ReadonlyMap<string, PlacedTensor>> {
   const paths = new Map<string, string>();
   for (const { path } of table.files) {
@@ -74,7 +83,7 @@ async function whereTheyLie(
   return new Map(
     [...table.tensors].map(([name, t]) => [
       name,
-      { shape: t.shape, location: paths.get(t.file)!, offset: t.offset },
+      placedAs(type, { shape: t.shape, location: paths.get(t.file)!, offset: t.offset }),
     ]),
   );
 }
@@ -106,7 +115,7 @@ function placed(
 /** Raised when derive() makes something else of the same weights. */
 const DERIVED_VERSION = 1;
 
-/** The side file of a component: fp32 copies first, then what is derived. Named after what it was made of, and for what. */
+/** The side file of a component: copies first, then what is derived. Named after what it was made of, and for what. */
 async function derivedFile(
   source: CheckpointSource,
   table: WeightTable,
@@ -129,7 +138,11 @@ async function derivedFile(
     what: `The ${needs ? `${suffix} weights` : "fp32 copy"} of ${source.id}'s ${table.folder}`,
     tensors: [...copies, ...specs],
     async *values() {
-      for (const { name } of copies) yield* readFloat32(source, name, table.tensors.get(name)!);
+      for (const { name, type } of copies) {
+        for await (const values of readFloat32(source, name, table.tensors.get(name)!)) {
+          yield type === "F16" ? toFloat16(name, values) : values;
+        }
+      }
       for (const derivation of derived) {
         const { from } = derivation;
         yield* derive(derivation, await readWhole(source, from, table.tensors.get(from)!));

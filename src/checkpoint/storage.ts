@@ -1,5 +1,5 @@
 /**
- * From tensors in a checkpoint's files to fp32 bytes that the runtime can read. On Node they are mapped into memory
+ * From tensors in a checkpoint's files to fp32 bytes (fp16 where a network is to compute so) that the runtime can read. On Node they are mapped into memory
  * from where they lie (storage.node.ts), on the web they are fetched into buffers (storage.web.ts).
  */
 import type { Derivation, Precision } from "./derived.ts";
@@ -7,9 +7,11 @@ import type { TableAdditions } from "./lora/targets.ts";
 import type { CheckpointSource } from "./source.ts";
 import type { WeightTable } from "./weights.ts";
 
-/** A tensor in fp32 at a location that the runtime resolves. */
+/** A tensor at a location that the runtime resolves. */
 export interface PlacedTensor {
   readonly shape: readonly number[];
+  /** Half precision; default fp32. */
+  readonly type?: "F16";
   readonly location: string;
   readonly offset: number;
 }
@@ -42,6 +44,16 @@ export interface Needs {
   readonly derived: readonly Derivation[];
   /** Tensors that are used as they are; those that are in none of the two lists are never read. */
   readonly plain: ReadonlySet<string>;
+}
+
+/** How a network's tensors are wanted where they are used as they are. */
+export function plainType(needs?: Needs): "F32" | "F16" {
+  return needs?.precision === "fp16" ? "F16" : "F32";
+}
+
+/** A tensor as it is placed. */
+export function placedAs(type: "F32" | "F16", tensor: Omit<PlacedTensor, "type">): PlacedTensor {
+  return type === "F16" ? { ...tensor, type } : tensor;
 }
 
 export interface WeightStorage {

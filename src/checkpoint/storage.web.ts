@@ -1,17 +1,19 @@
-/** Weights that are fetched into buffers when a session is created, and converted to fp32 on the way where they must be. */
-import { readFloat32 } from "./convert.ts";
+/** Weights that are fetched into buffers when a session is created, and converted to fp32 (for fp16, to that) on the way where they must be. */
+import { readFloat32, toFloat16 } from "./convert.ts";
 import { withMerged } from "./lora/merge.ts";
 import type { CheckpointSource } from "./source.ts";
-import type { PlacedFile, PlacedTensor, WeightStorage } from "./storage.ts";
+import { type PlacedFile, type PlacedTensor, placedAs, plainType, type WeightStorage } from "./storage.ts";
 import type { WeightTable } from "./weights.ts";
 
 export function fetchedStorage(): WeightStorage {
   return {
-    async place(source, table, additions) {
-      const whole = [...table.tensors.values()].every((t) => t.type === "F32");
-      const { tensors, files } = whole ? asIs(source, table) : converted(source, table);
-      const placed = { folder: table.folder, tensors, files, release: async () => {} };
-      return additions ? withMerged(placed, source, table, additions) : placed;
+    async place(source, table, additions, needs) {
+      const type = plainType(needs);
+      const whole = [...table.tensors.values()].every((t) => t.type === type);
+      const { tensors, files } = whole ? asIs(source, table, type) : converted(source, table, type);
+      const precision = needs && { precision: needs.precision };
+      const placed = { folder: table.folder, tensors, ...precision, files, release: async () => {} };
+      return additions ? withMerged(placed, source, table, additions, needs) : placed;
     },
   };
 }
@@ -21,9 +23,9 @@ interface Placing {
   readonly files: PlacedFile[];
 }
 
-function asIs(source: CheckpointSource, table: WeightTable): Placing {
+function asIs(source: CheckpointSource, table: WeightTable, type: "F32" | "F16"): Placing {
   const tensors = [...table.tensors].map(
-    ([name, t]) => [name, { shape: t.shape, location: t.file, offset: t.offset }] as const,
+    ([name, t]) => [name, placedAs(type, { shape: t.shape, location: t.file, offset: t.offset })] as const,
   );
   const files = table.files.map((f) => ({
     location: f.path,
@@ -32,14 +34,14 @@ function asIs(source: CheckpointSource, table: WeightTable): Placing {
   return { tensors: new Map(tensors), files };
 }
 
-/** All tensors of the component in one fp32 buffer. */
-function converted(source: CheckpointSource, table: WeightTable): Placing {
-  const location = `${table.folder}.f32`;
+/** All tensors of the component in one buffer, converted one after the other. */
+function converted(source: CheckpointSource, table: WeightTable, type: "F32" | "F16"): Placing {
+  const location = `${table.folder}.${type.toLowerCase()}`;
   const tensors = new Map<string, PlacedTensor>();
   let size = 0;
   for (const [name, t] of table.tensors) {
-    tensors.set(name, { shape: t.shape, location, offset: size });
-    size += t.shape.reduce((a, b) => a * b, 4);
+    tensors.set(name, placedAs(type, { shape: t.shape, location, offset: size }));
+    size += t.shape.reduce((a, b) => a * b, type === "F16" ? 2 : 4);
   }
   const load = async () => {
     const files = new Map<string, Uint8Array>();
@@ -53,8 +55,9 @@ function converted(source: CheckpointSource, table: WeightTable): Placing {
     let position = 0;
     for (const [name, t] of table.tensors) {
       for await (const values of readFloat32(fetched, name, t)) {
-        bytes.set(new Uint8Array(values.buffer), position);
-        position += values.byteLength;
+        const { buffer, byteLength } = type === "F16" ? toFloat16(name, values) : values;
+        bytes.set(new Uint8Array(buffer), position);
+        position += byteLength;
       }
     }
     return bytes;

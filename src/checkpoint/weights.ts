@@ -26,7 +26,8 @@ export interface WeightTable {
   readonly tensors: ReadonlyMap<string, WeightRef>;
 }
 
-const VARIANTS = ["", "fp16", "bf16"];
+/** What a file's name says of its precision, in the order in which it is looked for. */
+const VARIANTS = { full: ["", "fp16", "bf16"], half: ["fp16", "", "bf16"] };
 const PICKLES = /\.(bin|ckpt|pt|pth|pickle|pkl)$/;
 
 /** Buffers that old versions saved along; they hold 0, 1, 2, … and are no weights. */
@@ -39,14 +40,15 @@ const PLAIN_NAME = /^[\w][\w.-]*\.safetensors$/;
 
 /**
  * Opens the weights of `folder` ("." for the checkpoint's own), whose files are named after `base` ("diffusion_pytorch_model" in diffusers, "model" in
- * transformers). Throws "checkpoint.unsafe" where there are only pickles, "checkpoint.missing" where there is nothing.
+ * transformers). `prefer` says which files are taken where there are both full and half precision. Throws "checkpoint.unsafe" where there are only pickles, "checkpoint.missing" where there is nothing.
  */
 export async function openWeights(
   source: CheckpointSource,
   folder: string,
   base: string,
+  prefer: "full" | "half" = "full",
 ): Promise<WeightTable> {
-  const paths = await findFiles(source, folder, base);
+  const paths = await findFiles(source, folder, base, VARIANTS[prefer]);
   const files: WeightFile[] = [];
   const tensors = new Map<string, WeightRef>();
   for (const path of paths) {
@@ -64,8 +66,13 @@ export async function openWeights(
   return { folder, files, tensors };
 }
 
-async function findFiles(source: CheckpointSource, folder: string, base: string): Promise<string[]> {
-  for (const variant of VARIANTS) {
+async function findFiles(
+  source: CheckpointSource,
+  folder: string,
+  base: string,
+  variants: readonly string[],
+): Promise<string[]> {
+  for (const variant of variants) {
     const suffix = variant && `.${variant}`;
     const single = `${folder}/${base}${suffix}.safetensors`;
     if (await source.exists(single)) return [single];

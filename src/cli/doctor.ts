@@ -5,6 +5,7 @@ import { mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
 import { arch, cpus, platform, release, tmpdir, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
+import type { Precision } from "../checkpoint/derived.ts";
 import { folderBytes } from "../checkpoint/hub/cache.node.ts";
 import { hubCache, hubEndpoint, hubOffline, hubToken } from "../checkpoint/hub/settings.node.ts";
 import { cacheFolder } from "../checkpoint/storage.node.ts";
@@ -101,12 +102,13 @@ async function doctor(output: Output): Promise<void> {
     await attempt(SHIPPED[0]!, "install emilie again", checkShipped),
   ];
   const device = await probeDevice();
+  const half = device?.name === "webgpu" ? await probeDevice("fp16") : null;
   const prospects = [
     ...models.map((model) => modelProspect(model, machine.availableBytes)),
     largeProspect(machine.availableBytes),
   ];
   const ok = checks.every((check) => check.ok);
-  output.document({ ok, machine, runtime, device, folders, checks, models, prospects });
+  output.document({ ok, machine, runtime, device, half, folders, checks, models, prospects });
 
   output.say(`Node ${machine.node} on ${machine.system}`);
   output.say(`${machine.processor}: ${machine.cores} cores, ${machine.threads} threads`);
@@ -118,6 +120,7 @@ async function doctor(output: Output): Promise<void> {
     if (!check.ok && check.fix) output.say(`    ${check.fix}`);
   }
   if (device) output.say(`\nWith --device auto: ${sayDevice(device)}`);
+  if (half) output.say(`In half precision (--precision fp16): ${sayDevice(half)}`);
   output.say("\nWhat will work:");
   const mark = { yes: "✓", slowly: "~", no: "✗" };
   for (const { what, works, why } of prospects) output.say(`${mark[works]} ${what}: ${why}`);
@@ -177,8 +180,8 @@ async function checkShipped(): Promise<string> {
 }
 
 /** Where the shipped checkpoint runs when it may take a graphics card; null where it does not run. */
-async function probeDevice(): Promise<Device | null> {
-  const model = await loadModel(SHIPPED[0]!, { device: "auto" }).catch(() => null);
+async function probeDevice(precision?: Precision): Promise<Device | null> {
+  const model = await loadModel(SHIPPED[0]!, { device: "auto", precision }).catch(() => null);
   try {
     await model?.encodeText("make it winter");
     return model?.device ?? null;

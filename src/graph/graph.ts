@@ -3,6 +3,7 @@
  * added, with the module path that added it. Weights are references into files; small constants are inline.
  */
 import { EmilieError } from "../errors.ts";
+import { toHalf } from "../tensor/half.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import {
   type Attribute,
@@ -10,6 +11,7 @@ import {
   type ElementType,
   type ExternalBytes,
   encodeModel,
+  type FloatType,
   type InitializerProto,
   type NodeProto,
   type ValueProto,
@@ -28,7 +30,7 @@ export interface Site {
   readonly path: string;
 }
 
-/** What a node's result is; float32 where no type is given. */
+/** What a node's result is; where no type is given, float16 where its first input is, float32 elsewhere. */
 export interface ResultSpec {
   readonly shape: readonly number[];
   readonly type?: ElementType;
@@ -128,10 +130,15 @@ export class Graph {
     }));
   }
 
-  /** A constant held by the graph itself; equal constants are one initializer. */
-  constant(values: readonly number[] | Float32Array, dims: readonly number[]): Value {
+  /** A constant held by the graph itself; equal constants are one initializer. `type` is that of what it is computed with. */
+  constant(
+    values: readonly number[] | Float32Array,
+    dims: readonly number[],
+    type: ElementType = "float32",
+  ): Value {
     const data = Float32Array.from(values);
-    return this.#inline(new Uint8Array(data.buffer), "float32", dims);
+    if (type !== "float16") return this.#inline(new Uint8Array(data.buffer), "float32", dims);
+    return this.#inline(new Uint8Array(toHalf(data).buffer), type, dims);
   }
 
   /** A constant of one byte a value. */
@@ -155,7 +162,8 @@ export class Graph {
     spec: Omit<NodeSpec, keyof ResultSpec> & { readonly results: readonly ResultSpec[] },
   ): readonly Value[] {
     const n = this.#nodes.length;
-    const values = spec.results.map(({ shape, type = "float32" }, i): Value => {
+    const float: FloatType = spec.inputs[0]?.type === "float16" ? "float16" : "float32";
+    const values = spec.results.map(({ shape, type = float }, i): Value => {
       if (shape.some((side) => !Number.isSafeInteger(side) || side < 1)) {
         fail(site, `${spec.op} would make a value of shape [${shape}]; every side must be at least 1`);
       }

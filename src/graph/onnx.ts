@@ -4,13 +4,22 @@
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
-export type ElementType = "float32" | "int32" | "int64" | "uint8" | "int8";
+export type FloatType = "float32" | "float16";
+export type ElementType = FloatType | "int32" | "int64" | "uint8" | "int8";
 
 /** TensorProto.DataType */
-const DATA_TYPE: Record<ElementType, number> = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 };
+export const DATA_TYPE: Readonly<Record<ElementType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  float16: 10,
+};
 /** Bytes of one value. */
 export const BYTES_OF: Readonly<Record<ElementType, number>> = {
   float32: 4,
+  float16: 2,
   uint8: 1,
   int8: 1,
   int32: 4,

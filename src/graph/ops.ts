@@ -5,7 +5,7 @@
  */
 import { sizeOf } from "../tensor/tensor.ts";
 import { broadcast, expectShape, fail, MICROSOFT, type Site, sameSize, type Value } from "./graph.ts";
-import type { Attribute } from "./onnx.ts";
+import { type Attribute, DATA_TYPE, type ElementType, type FloatType } from "./onnx.ts";
 import { pictureShape, sizeOfPicture } from "./pictures.ts";
 
 export function add(at: Site, a: Value, b: Value): Value {
@@ -14,6 +14,13 @@ export function add(at: Site, a: Value, b: Value): Value {
 
 export function mul(at: Site, a: Value, b: Value): Value {
   return at.graph.add(at, { op: "Mul", inputs: [a, b], shape: broadcast(at, a, b) });
+}
+
+/** x as another type of float; x itself where it is of that type. */
+export function cast(at: Site, x: Value, type: FloatType): Value {
+  if (x.type === type) return x;
+  const attributes = { to: { int: DATA_TYPE[type] } };
+  return at.graph.add(at, { op: "Cast", inputs: [x], shape: x.shape, type, attributes });
 }
 
 /** Of angles; a shader's sine is good within a turn, and a timestep of 999 is 159 turns. */
@@ -224,8 +231,8 @@ export function groupNorm(
     op: "InstanceNormalization",
     inputs: [
       grouped,
-      g.constant(new Float32Array(groups).fill(1), [groups]),
-      g.constant(new Float32Array(groups), [groups]),
+      g.constant(new Float32Array(groups).fill(1), [groups], x.type),
+      g.constant(new Float32Array(groups), [groups], x.type),
     ],
     shape: grouped.shape,
     attributes: { epsilon: { float: eps } },
@@ -316,7 +323,7 @@ const SCORE_BYTES = 64 << 20;
 function plainAttention(at: Site, q: Value, k: Value, v: Value, { heads, causal }: AttentionOptions): Value {
   const [tokens = 0, width = 0] = q.shape;
   const [keys = 0] = k.shape;
-  const scale = at.graph.constant([1 / Math.sqrt(width / heads)], [1]);
+  const scale = at.graph.constant([1 / Math.sqrt(width / heads)], [1], q.type);
   const byKey = perHead(at, k, heads, [1, 2, 0]);
   const values = perHead(at, v, heads, [1, 0, 2]);
   const rows = Math.max(1, Math.floor(SCORE_BYTES / (4 * heads * keys)));
@@ -326,7 +333,7 @@ function plainAttention(at: Site, q: Value, k: Value, v: Value, { heads, causal 
     const some = to - from === tokens ? q : sliceRows(at, q, from, to);
     const queries = perHead(at, mul(at, some, scale), heads, [1, 0, 2]);
     const scores = matmul(at, queries, byKey);
-    const seen = causal ? add(at, scores, futureMask(at, from, to, keys)) : scores;
+    const seen = causal ? add(at, scores, futureMask(at, from, to, keys, scores.type)) : scores;
     const weights = at.graph.add(at, { op: "Softmax", inputs: [seen], shape: seen.shape });
     const together = transpose(at, matmul(at, weights, values), [1, 0, 2]);
     parts.push(reshape(at, together, [to - from, width]));
@@ -341,10 +348,10 @@ function perHead(at: Site, x: Value, heads: number, order: readonly number[]): V
 }
 
 /** Added to the scores of queries `from` to `to`: what comes after a token weighs nothing. */
-function futureMask(at: Site, from: number, to: number, keys: number): Value {
+function futureMask(at: Site, from: number, to: number, keys: number, type: ElementType): Value {
   const mask = new Float32Array((to - from) * keys);
   for (let i = from; i < to; i++) mask.fill(-1e30, (i - from) * keys + i + 1, (i - from + 1) * keys);
-  return at.graph.constant(mask, [1, to - from, keys]);
+  return at.graph.constant(mask, [1, to - from, keys], type);
 }
 
 /** a [batch, m, k] · b [batch, k, n] → [batch, m, n] */

@@ -1,5 +1,6 @@
 /** A checkpoint's configurations and headers, read and checked together before any network is made. */
 import { TIME_IDS, type UNetConfig } from "../checkpoint/configs.ts";
+import type { Precision } from "../checkpoint/derived.ts";
 import { type Layout, readFolder } from "../checkpoint/layout.ts";
 import { readSingleFile } from "../checkpoint/single-file/layout.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
@@ -21,8 +22,13 @@ export interface Checkpoint extends Layout {
  * Reads configurations and headers of a checkpoint and checks that every tensor fits. Throws EmilieError with code
  * "checkpoint.*", naming the file, key or tensor.
  */
-export async function readCheckpoint(source: CheckpointSource): Promise<Checkpoint> {
-  const layout = await (source.single ? readSingleFile(source, source.single) : readFolder(source));
+export async function readCheckpoint(
+  source: CheckpointSource,
+  precision: Precision = "fp32",
+): Promise<Checkpoint> {
+  const layout = await (source.single
+    ? readSingleFile(source, source.single)
+    : readFolder(source, precision));
   checkTogether(source.id, layout);
   const checkpoint = { ...layout, family: familyOf(layout), tokens: layout.texts[0]!.tokenizer.length };
   buildSmallest(checkpoint);

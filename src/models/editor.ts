@@ -63,10 +63,10 @@ export async function createEditModel(
   engine: Engine,
   options: EditModelOptions,
 ): Promise<EditModel> {
-  const checkpoint = await readCheckpoint(source);
+  const { precision = "fp32", keysFrom } = options;
+  const checkpoint = await readCheckpoint(source, precision);
   const { tables, texts, own, variant } = checkpoint;
   const { additions, variants } = await matchLoras(options.loras ?? [], checkpoint);
-  const { precision = "fp32", keysFrom } = options;
   const weights = await placeAll(source, checkpoint, options.storage, additions, precision);
   return new DiffusersEditModel(engine, checkpoint, weights, {
     source,

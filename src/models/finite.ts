@@ -32,7 +32,7 @@ export async function requireFinite(
     throw new EmilieError(
       "runtime.failed",
       `${what} of ${source.id} gave ${data[bad]} although all of its weights are finite: its numbers have overflowed, or ` +
-        "what it was given was no number. Milder guidance, fewer or other steps, or a weaker LoRA may help.",
+        "what it was given was no number. Milder guidance, fewer or other steps, a weaker LoRA, or fp32 in the place of fp16 may help.",
     );
   }
 }

@@ -31,7 +31,8 @@ export interface LoadOptions {
   /**
    * How the UNet computes. "fp32" (default): as the checkpoint was written. "fp32-fast": the same to about five digits, faster where
    * pictures are large, with transformed weights. "int8": fastest, with weights rounded to eight bits and inputs rounded at every step;
-   * results differ a little. What the last two need is made once from the checkpoint and kept in the cache folder.
+   * results differ a little. "fp16": weights and values in half precision, for the devices "webgpu" and "auto" alone; files in half
+   * precision are used as they are. What else these need is made once from the checkpoint and kept in the cache folder.
    */
   readonly precision?: Precision;
   /** Folder for fp32 copies of half-precision weights, and for weights of other precisions; default $EMILIE_CACHE or the system's cache folder. */
@@ -53,15 +54,14 @@ export async function loadModel(name: string, options: LoadOptions = {}): Promis
   const given = parseModelName(name);
   const precision = checkPrecision(options.precision ?? given.precision ?? "fp32");
   const model = { base: given.base, loras: [...given.loras, ...(options.lora ?? [])], precision };
-  if (precision !== "fp32" && (options.device ?? "cpu") !== "cpu") {
-    throw new EmilieError(
-      "option.invalid",
-      `The precision ${precision} is for the processor; on a graphics card there is only fp32, and the device is ${options.device}.`,
-    );
-  }
+  checkDevice(precision, options.device);
   const source = { ...openCheckpoint(model.base, options), id: formatModelName(model) };
   const loras = model.loras.map(openLora);
-  const engine = createNodeEngine({ threads: options.threads, device: options.device });
+  const engine = createNodeEngine({
+    threads: options.threads,
+    device: options.device,
+    half: precision === "fp16",
+  });
   try {
     return await createEditModel(source, engine, {
       storage: mappedStorage(options.cache ?? cacheFolder()),
@@ -72,6 +72,24 @@ export async function loadModel(name: string, options: LoadOptions = {}): Promis
   } catch (error) {
     await engine.dispose();
     throw error;
+  }
+}
+
+/** Throws "option.invalid" where a device cannot compute in a precision. */
+export function checkDevice(precision: Precision, device: NodeDevice = "cpu"): void {
+  const webgpu = device === "webgpu" || device === "auto";
+  if (precision === "fp16" && !webgpu) {
+    throw new EmilieError(
+      "option.invalid",
+      `The precision fp16 is for graphics cards by WebGPU, and the device is ${device}: a processor gains nothing from it. Load the ` +
+        'model with device "auto" or "webgpu" (--device auto), or in another precision.',
+    );
+  }
+  if (precision !== "fp32" && precision !== "fp16" && device !== "cpu") {
+    throw new EmilieError(
+      "option.invalid",
+      `The precision ${precision} is for the processor; on a graphics card there are fp32 and fp16, and the device is ${device}.`,
+    );
   }
 }
 

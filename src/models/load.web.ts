@@ -1,4 +1,5 @@
 /** Loading a model in a browser, from the address of a checkpoint's folder. */
+import type { Precision } from "../checkpoint/derived.ts";
 import type { LoraFile } from "../checkpoint/lora/read.ts";
 import { webSource } from "../checkpoint/source.web.ts";
 import { fetchedStorage } from "../checkpoint/storage.web.ts";
@@ -14,8 +15,11 @@ export interface WebLoadOptions extends WebEngineOptions {
   readonly id?: string;
   /** Fetches the checkpoint's files; to count bytes, or to answer from a cache. Default: the platform's. */
   readonly fetch?: typeof fetch;
-  /** Only "fp32" in a browser; others are for Node. */
-  readonly precision?: "fp32";
+  /**
+   * How the UNet computes. "fp32" (default): as the checkpoint was written. "fp16": weights and values in half precision, half the
+   * memory, for the devices "webgpu" and "auto" alone. Others are for Node.
+   */
+  readonly precision?: "fp32" | "fp16";
   /** "low": one session at a time. Default "normal". */
   readonly memory?: MemoryMode;
   /** Addresses of LoRA files to merge into the weights, each with how much of it; default weight 1. */
@@ -28,25 +32,39 @@ export interface WebLoadOptions extends WebEngineOptions {
  * ".malformed" or ".unsupported" where the checkpoint cannot be used, "io.failed" where it cannot be fetched.
  */
 export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): Promise<EditModel> {
-  const { precision = "fp32" }: { precision?: unknown } = options;
-  if (precision !== "fp32") {
-    throw new EmilieError(
-      "option.invalid",
-      `"precision" is ${JSON.stringify(precision)}; what other precisions need is made and kept on disk, so in a browser there is ` +
-        "only fp32.",
-    );
-  }
-  const engine = createWebEngine(options);
+  const precision = checkPrecision(options.precision, options.device);
+  const half = precision === "fp16";
+  const id = options.id ?? baseUrl;
+  const engine = createWebEngine(options, half);
   try {
-    return await createEditModel(webSource(baseUrl, options.id, options.fetch), engine, {
+    return await createEditModel(webSource(baseUrl, half ? `${id} in fp16` : id, options.fetch), engine, {
       storage: fetchedStorage(),
       memory: options.memory,
+      precision,
       loras: options.lora?.map(openLora),
     });
   } catch (error) {
     await engine.dispose();
     throw error;
   }
+}
+
+/** Throws "option.invalid" for what a browser, or the device, cannot compute in. */
+function checkPrecision(precision: unknown = "fp32", device: WebLoadOptions["device"] = "wasm"): Precision {
+  if (precision === "fp32") return precision;
+  if (precision !== "fp16") {
+    throw new EmilieError(
+      "option.invalid",
+      `"precision" is ${JSON.stringify(precision)}; what other precisions need is made and kept on disk, so in a browser there are ` +
+        "only fp32 and fp16.",
+    );
+  }
+  if (device !== "wasm") return precision;
+  throw new EmilieError(
+    "option.invalid",
+    'The precision fp16 is for graphics cards, and the device is wasm: a processor gains nothing from it. Load the model with device "auto" ' +
+      'or "webgpu", or in fp32.',
+  );
 }
 
 function openLora({ file, weight = 1 }: { readonly file: string; readonly weight?: number }): LoraFile {

@@ -7,6 +7,8 @@ import { type Derivation, type Precision, specsOf } from "../checkpoint/derived.
 import type { PlacedTensor, PlacedWeights } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
 import type { Graph, Site, Value } from "../graph/graph.ts";
+import { BYTES_OF, type FloatType } from "../graph/onnx.ts";
+import { cast } from "../graph/ops.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 
 export interface ParameterUse {
@@ -45,6 +47,14 @@ export class WeightReader {
     return this.weights.precision ?? "fp32";
   }
 
+  /**
+   * What a graph of these weights computes in. In fp16 that is half precision in the plain dialect, which is for graphics cards. The
+   * fused one, for the processor that takes over where there is no card, reads the same weights and computes in fp32.
+   */
+  floatOf(graph: Graph): FloatType {
+    return this.precision === "fp16" && graph.dialect === "plain" ? "float16" : "float32";
+  }
+
   has(name: string): boolean {
     return this.weights.tensors.has(name);
   }
@@ -53,8 +63,11 @@ export class WeightReader {
     this.#plain.add(name);
     const at = this.#stored(name, shape);
     const dims = use.as ?? shape;
-    const offset = at.offset + 4 * (use.skip ?? 0);
-    return graph.external({ location: at.location, offset, length: 4 * sizeOf(dims) }, dims);
+    const type = at.type === "F16" ? "float16" : "float32";
+    const offset = at.offset + BYTES_OF[type] * (use.skip ?? 0);
+    const length = BYTES_OF[type] * sizeOf(dims);
+    const value = graph.external({ location: at.location, offset, length }, dims, type);
+    return cast({ graph, path: name }, value, this.floatOf(graph));
   }
 
   /** Which of `kinds` was made of a tensor; undefined where nothing was made yet. */
@@ -127,6 +140,11 @@ export class Scope implements Site {
 
   get precision(): Precision {
     return this.reader.precision;
+  }
+
+  /** What values are computed in; inputs and outputs of the graph are float32. */
+  get float(): FloatType {
+    return this.reader.floatOf(this.graph);
   }
 
   /** The submodule `a.b.c` of this module. */

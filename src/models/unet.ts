@@ -6,7 +6,7 @@ import { TIME_IDS, type UNetConfig, type UNetLevel } from "../checkpoint/configs
 import type { Precision } from "../checkpoint/derived.ts";
 import type { Needs, PlacedWeights } from "../checkpoint/storage.ts";
 import { type Dialect, Graph, type Layout, type Value } from "../graph/graph.ts";
-import { add, concat, mul, reshape, silu, unary } from "../graph/ops.ts";
+import { add, cast, concat, mul, reshape, silu, unary } from "../graph/ops.ts";
 import { channelAxis, fromChannelsFirst, sizeOfPicture, toChannelsFirst } from "../graph/pictures.ts";
 import { conv2d, groupNorm, linear } from "./layers.ts";
 import { downsample, resnetBlock, upsample } from "./resnet.ts";
@@ -84,9 +84,9 @@ export function unetNeeds(config: UNetConfig, weights: PlacedWeights): Needs {
   return { precision, derived: reader.derivations, plain: reader.plain };
 }
 
-/** Where pixels are rows of a matrix, all but the fp32 graph's convolutions are products. */
+/** Where pixels are rows of a matrix, all but a few convolutions are products; on a processor that is faster in int8 and fp32-fast. */
 function layoutOf(precision: Precision = "fp32"): Layout {
-  return precision === "fp32" ? "nchw" : "nhwc";
+  return precision === "fp32" || precision === "fp16" ? "nchw" : "nhwc";
 }
 
 /** Adds the UNet to a graph, with its inputs. */
@@ -99,14 +99,14 @@ export function unet(s: Scope, config: UNetConfig, shape: UNetShape, cut?: UNetC
   const sample = condition > 0 ? concat(s, [z, g.input("c", [1, condition, height, width])], 1) : z;
   const timestep = g.input("timestep", [1, 1]);
   // Levels may declare different widths, but there is one text: it is projected by each level's own keys and values.
-  const text = g.input("text", [tokens, config.levels[0]!.crossAttentionDim]);
+  const text = cast(s, g.input("text", [tokens, config.levels[0]!.crossAttentionDim]), s.float);
   const time = timeEmbedding(s, timestep, config);
   const embedding =
     config.addition_embed_type === null ? time : add(s, time, addedEmbedding(s, config, shape));
   const { keysFrom = s.precision === "int8" ? MANY_KEYS : Number.POSITIVE_INFINITY } = shape;
   const context = { config, time: silu(s, embedding), text, keysFrom };
 
-  const picture = fromChannelsFirst(s, centred(s, sample, config));
+  const picture = fromChannelsFirst(s, cast(s, centred(s, sample, config), s.float));
   let x = conv2d(s.at("conv_in"), picture, config.levels[0]!.channels, {
     kernel: config.conv_in_kernel,
     guarded: true,
@@ -137,10 +137,10 @@ export function unet(s: Scope, config: UNetConfig, shape: UNetShape, cut?: UNetC
       channels = level.channels;
       if (left > reach) continue;
       const skip = skips.pop()!;
-      if (left === last && part === "keep") g.output("deep", toChannelsFirst(b, x));
+      if (left === last && part === "keep") g.output("deep", cast(b, toChannelsFirst(b, x), "float32"));
       if (left === last && part === "shallow") {
         const { height: h, width: w } = sizeOfPicture(b, skip);
-        x = fromChannelsFirst(b, g.input("deep", [1, entering, h, w]));
+        x = fromChannelsFirst(b, cast(b, g.input("deep", [1, entering, h, w]), s.float));
       }
       x = layer(b, concat(b, [x, skip], channelAxis(b)), j, level, level.attendsUp, context);
     }
@@ -152,7 +152,7 @@ export function unet(s: Scope, config: UNetConfig, shape: UNetShape, cut?: UNetC
   });
   x = silu(s, groupNorm(s.at("conv_norm_out"), x, config.norm_num_groups, config.norm_eps));
   const noise = conv2d(s.at("conv_out"), x, latent, { kernel: config.conv_out_kernel, guarded: true });
-  return toChannelsFirst(s, noise);
+  return cast(s, toChannelsFirst(s, noise), "float32");
 }
 
 function layer(b: Scope, x: Value, j: number, level: UNetLevel, attends: boolean, context: Context): Value {
@@ -212,7 +212,7 @@ function addedEmbedding(s: Scope, config: UNetConfig, { height, width, factor = 
   const pooled = s.graph.input("pooled", [1, input - TIME_IDS * waves]);
   const a = s.at("add_embedding");
   const out = config.time_embedding_dim ?? 4 * config.levels[0]!.channels;
-  const joined = concat(s, [pooled, s.graph.constant(encoded, [1, encoded.length])], 1);
+  const joined = cast(s, concat(s, [pooled, s.graph.constant(encoded, [1, encoded.length])], 1), s.float);
   return linear(a.at("linear_2"), silu(a, linear(a.at("linear_1"), joined, out, GUARDED)), out, GUARDED);
 }
 
@@ -228,6 +228,8 @@ function timeEmbedding(s: Scope, timestep: Value, config: UNetConfig): Value {
   const padding = width % 2 === 1 ? [s.graph.constant([0], [1, 1])] : [];
   const t = s.at("time_embedding");
   const out = config.time_embedding_dim ?? 4 * width;
-  const hidden = silu(t, linear(t.at("linear_1"), concat(s, [...waves, ...padding], 1), out, GUARDED));
+  // Angles are up to 999: in half precision they would be a quarter off, and their sine anything.
+  const encoded = cast(t, concat(s, [...waves, ...padding], 1), s.float);
+  const hidden = silu(t, linear(t.at("linear_1"), encoded, out, GUARDED));
   return linear(t.at("linear_2"), reshape(t, hidden, [1, out]), out, GUARDED);
 }

@@ -7,7 +7,7 @@ import * as ort from "onnxruntime-node";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Graph } from "../graph/graph.ts";
 import { add } from "../graph/ops.ts";
-import { requireCard, requireCardFile } from "./card.node.ts";
+import { requireCard, requireCardFile, requireHalf } from "./card.node.ts";
 import { createNodeEngine } from "./node.ts";
 
 let folder: string;
@@ -43,6 +43,10 @@ it.each([
     await requireCard(ort, device, { executionProviders: ["cpu"] });
   },
 );
+
+it("takes what computes in half precision for that", async () => {
+  await requireHalf(ort, { executionProviders: ["cpu"], logSeverityLevel: 3 });
+});
 
 it("refuses a device that there is not", () => {
   expect(() => createNodeEngine({ device: "gpu" as "cpu" })).toThrow(

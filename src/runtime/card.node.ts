@@ -3,7 +3,8 @@ import { existsSync, readdirSync } from "node:fs";
 import type { InferenceSession } from "onnxruntime-node";
 import { EmilieError } from "../errors.ts";
 import { Graph } from "../graph/graph.ts";
-import { add } from "../graph/ops.ts";
+import { add, cast } from "../graph/ops.ts";
+import { NO_HALF } from "./self-check.ts";
 import type { Ort } from "./serve.ts";
 
 const ADVICE = {
@@ -33,6 +34,24 @@ export async function requireCard(
     // ONNX Runtime puts the file, the function and the condition before what it says.
     const said = (cause instanceof Error ? cause.message : String(cause)).split(" was false. ").at(-1)!;
     throw new EmilieError("runtime.missing", `${ADVICE[device]} (It says: ${said.trim()})`, { cause });
+  }
+}
+
+/** Throws "runtime.missing" where the card has no half precision; the provider says so no earlier than in a run. */
+export async function requireHalf(ort: Ort, options: InferenceSession.SessionOptions): Promise<void> {
+  const graph = new Graph("half", "plain");
+  const at = { graph, path: "half" };
+  const x = cast(at, graph.input("x", [2]), "float16");
+  graph.output("y", cast(at, add(at, x, x), "float32"));
+  // What it says of a card that has none is no error of ours to print.
+  const quiet = { logSeverityLevel: 4 } as const;
+  const session = await ort.InferenceSession.create(graph.encode(), { ...options, ...quiet });
+  try {
+    await session.run({ x: new ort.Tensor("float32", Float32Array.of(1, 2), [2]) }, quiet);
+  } catch (cause) {
+    throw new EmilieError("runtime.missing", NO_HALF, { cause });
+  } finally {
+    await session.release();
   }
 }
 

@@ -19,22 +19,25 @@ export interface NodeEngineOptions {
   readonly threads?: number;
   /** Default "cpu". */
   readonly device?: NodeDevice;
+  /** Whether the card has to compute in half precision too. Default false. */
+  readonly half?: boolean;
 }
 
 /** What the worker is started with. */
 export interface NodeWorkerSettings {
   readonly threads: number;
   readonly device: NodeDevice;
+  readonly half: boolean;
 }
 
 /** Throws "option.invalid" for a device that there is not; one that does not work is the first session's error. */
 export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
-  const { threads = physicalCores(), device = "cpu" } = options;
+  const { threads = physicalCores(), device = "cpu", half = false } = options;
   if (!NODE_DEVICES.includes(device)) {
     const names = NODE_DEVICES.map((name) => `"${name}"`).join(", ");
     throw new EmilieError("option.invalid", `device: expected one of ${names}; got ${String(device)}`);
   }
-  const workerData: NodeWorkerSettings = { threads, device };
+  const workerData: NodeWorkerSettings = { threads, device, half };
   const file = fromSource ? "src/runtime/worker.source.mjs" : "dist/worker.mjs";
   const worker = new Worker(join(packageRoot(), file), { workerData });
   return new RemoteEngine(workerPort(worker), device !== "cpu");

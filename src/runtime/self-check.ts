@@ -5,22 +5,35 @@
 import type { InferenceSession } from "onnxruntime-node";
 import { EmilieError } from "../errors.ts";
 import { type Dialect, Graph, type Site, type Value } from "../graph/graph.ts";
+import type { FloatType } from "../graph/onnx.ts";
 import * as ops from "../graph/ops.ts";
 import { createNoise } from "../tensor/noise.ts";
 import { relativeError } from "../tensor/ops.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import type { Ort } from "./serve.ts";
 
-/** Relative L2 of the result. Rounding comes to 1e-6; what providers got wrong came to 1e-2 and more. */
-const TOLERANCE = 1e-3;
+/**
+ * Relative L2 of the result. Rounding comes to 1e-6, in half precision to 2e-3; what providers got wrong came to 1e-2 and more, all
+ * of it together to 0.4.
+ */
+const TOLERANCE = { float32: 1e-3, float16: 1e-2 };
+
+/** What is said of a card that computes in single precision alone. */
+export const NO_HALF =
+  'This graphics card does not compute in half precision (WebGPU\'s "shader-f16"), which precision "fp16" is. Load the model in "fp32".';
 
 const SEED = 7;
 /** Side and channels of the picture, width and number of the text's tokens. */
 const [SIDE, CHANNELS, WIDTH, TOKENS] = [16, 8, 32, 77];
 
+/** What is said where a processor takes over from a card that was to compute in half precision. */
+export const IN_SINGLE = "In the place of fp16, the UNet computes in fp32, with weights in half precision.";
+
 /** How a session is made: of what graph, and where it runs. */
 export interface Candidate {
   readonly dialect: Dialect;
+  /** What the network computes in. Default "float32". */
+  readonly float?: FloatType;
   readonly options: InferenceSession.SessionOptions;
 }
 
@@ -29,15 +42,16 @@ export async function selfCheck(ort: Ort, card: Candidate, processor: Candidate)
   const expected = await run(ort, processor);
   const error = relativeError(await run(ort, card), expected);
   // Written so that a result that is no number fails too.
-  if (error <= TOLERANCE) return;
+  const tolerance = TOLERANCE[card.float ?? "float32"];
+  if (error <= tolerance) return;
   throw new EmilieError(
     "runtime.failed",
-    `The graphics card computes otherwise than the processor: a trial came out ${error.toPrecision(2)} away, and ${TOLERANCE} is allowed.`,
+    `The graphics card computes otherwise than the processor: a trial came out ${error.toPrecision(2)} away, and ${tolerance} is allowed.`,
   );
 }
 
-async function run(ort: Ort, { dialect, options }: Candidate): Promise<Tensor> {
-  const session = await ort.InferenceSession.create(trial(dialect).encode(), options);
+async function run(ort: Ort, { dialect, float, options }: Candidate): Promise<Tensor> {
+  const session = await ort.InferenceSession.create(trial(dialect, float).encode(), options);
   try {
     const { data, shape } = createNoise(SEED).randn([1, CHANNELS, SIDE, SIDE]);
     const timestep = new ort.Tensor("float32", Float32Array.of(981), [1, 1]);
@@ -49,7 +63,7 @@ async function run(ort: Ort, { dialect, options }: Candidate): Promise<Tensor> {
 }
 
 /** picture [1, 8, 16, 16] and timestep [1, 1] → result [1, 4, 16, 16] through one layer of each kind. */
-export function trial(dialect: Dialect): Graph {
+export function trial(dialect: Dialect, float: FloatType = "float32"): Graph {
   const graph = new Graph("trial", dialect);
   const at: Site = { graph, path: "trial" };
   const noise = createNoise(SEED + 1);
@@ -60,9 +74,10 @@ export function trial(dialect: Dialect): Graph {
     return graph.constant(
       data.map((v) => v * scale),
       shape,
+      float,
     );
   };
-  const bias = (...shape: number[]) => graph.constant(noise.randn(shape).data, shape);
+  const bias = (...shape: number[]) => graph.constant(noise.randn(shape).data, shape, float);
   const norm = (x: Value, groups: number) => {
     const channels = x.shape[1]!;
     return ops.silu(at, ops.groupNorm(at, x, bias(channels, 1, 1), bias(channels, 1, 1), groups, 1e-5));
@@ -81,10 +96,10 @@ export function trial(dialect: Dialect): Graph {
     ),
   );
   const waves = ops.concat(at, [ops.unary(at, "Sin", angles), ops.unary(at, "Cos", angles)], 1);
-  const time = ops.reshape(at, linear(waves, WIDTH), [WIDTH]);
+  const time = ops.reshape(at, linear(ops.cast(at, waves, float), WIDTH), [WIDTH]);
 
   // A residual block, half the size and back.
-  const picture = graph.input("picture", [1, CHANNELS, SIDE, SIDE]);
+  const picture = ops.cast(at, graph.input("picture", [1, CHANNELS, SIDE, SIDE]), float);
   let x = ops.conv2d(at, picture, weight(WIDTH, CHANNELS, 3, 3), time, around);
   const skip = x;
   x = ops.conv2d(at, norm(x, 8), weight(WIDTH, WIDTH, 3, 3), bias(WIDTH), { ...around, residual: x });
@@ -115,6 +130,7 @@ export function trial(dialect: Dialect): Graph {
   tokens = ops.add(at, tokens, linear(gated, WIDTH));
   const back = ops.gemm(at, weight(WIDTH, WIDTH), tokens, { transB: true, bias: bias(WIDTH, 1) });
   x = ops.add(at, ops.reshape(at, back, [1, WIDTH, SIDE, SIDE]), x);
-  graph.output("result", ops.conv2d(at, norm(x, 8), weight(4, WIDTH, 3, 3), bias(4), around));
+  const result = ops.conv2d(at, norm(x, 8), weight(4, WIDTH, 3, 3), bias(4), around);
+  graph.output("result", ops.cast(at, result, "float32"));
   return graph;
 }

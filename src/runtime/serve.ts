@@ -19,6 +19,8 @@ export interface Ort {
 
 export interface Backend {
   readonly device: Device["name"];
+  /** What is said, after the reason, where it had to take over. */
+  readonly note?: string;
   /** Loads the runtime; throws "runtime.missing" with what to do. */
   load(): Promise<Ort>;
   options(options: SessionOptions): InferenceSession.SessionOptions;
@@ -104,7 +106,8 @@ export function serve(
   }
 
   function device({ backend }: Made): Device {
-    return { name: backends[backend]!.device, ...(backend > 0 && reason ? { reason } : {}) };
+    const { device: name, note } = backends[backend]!;
+    return backend > 0 && reason ? { name, reason: note ? `${reason} ${note}` : reason } : { name };
   }
 
   return ({ id, request }) => {

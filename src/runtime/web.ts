@@ -19,11 +19,13 @@ export interface WebEngineOptions {
   readonly wasmPaths?: string;
 }
 
-export function createWebEngine(options: WebEngineOptions = {}): Engine {
+/** `half`: whether the card has to compute in half precision too. */
+export function createWebEngine(options: WebEngineOptions = {}, half = false): Engine {
   const settings: WebWorkerSettings = {
     threads: options.threads ?? defaultThreads(),
     wasmPaths: options.wasmPaths,
     device: checkedDevice(options.device),
+    half,
   };
   const worker = new Worker(new URL("./worker.web.ts", import.meta.url), { type: "module" });
   worker.postMessage(settings);

@@ -2,14 +2,14 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { InferenceSession } from "onnxruntime-node";
 import { EmilieError } from "../errors.ts";
-import { requireCard, requireCardFile } from "./card.node.ts";
+import { requireCard, requireCardFile, requireHalf } from "./card.node.ts";
 import type { SessionOptions } from "./engine.ts";
 import type { NodeWorkerSettings } from "./node.ts";
 import type { RequestMessage } from "./protocol.ts";
-import { selfCheck } from "./self-check.ts";
+import { IN_SINGLE, selfCheck } from "./self-check.ts";
 import { type Backend, type Ort, serve } from "./serve.ts";
 
-const { threads, device } = workerData as NodeWorkerSettings;
+const { threads, device, half } = workerData as NodeWorkerSettings;
 const port = parentPort!;
 
 type Provider = "cpu" | "webgpu" | "cuda";
@@ -57,6 +57,7 @@ async function loadRuntime(): Promise<Ort> {
 
 const cpu: Backend = {
   device: "cpu",
+  ...(half ? { note: IN_SINGLE } : {}),
   load: loadRuntime,
   options: (options) => sessionOptions("cpu", options),
 };
@@ -68,6 +69,7 @@ function named(device: "webgpu" | "cuda"): Backend {
     async load() {
       const ort = await loadRuntime();
       await requireCard(ort, device, sessionOptions(device));
+      if (half) await requireHalf(ort, sessionOptions(device));
       return ort;
     },
     options: (options) => sessionOptions(device, options),
@@ -82,11 +84,14 @@ function cardOrNot(): Backend {
     async load() {
       requireCardFile();
       const ort = await webgpu.load();
-      await selfCheck(
-        ort,
-        { dialect: "plain", options: sessionOptions("webgpu") },
-        { dialect: "fused", options: sessionOptions("cpu") },
-      );
+      // In fp16 the text encoder and the autoencoder are fp32 all the same.
+      for (const float of half ? (["float32", "float16"] as const) : (["float32"] as const)) {
+        await selfCheck(
+          ort,
+          { dialect: "plain", float, options: sessionOptions("webgpu") },
+          { dialect: "fused", options: sessionOptions("cpu") },
+        );
+      }
       return ort;
     },
   };

@@ -2,7 +2,7 @@
 import { EmilieError } from "../errors.ts";
 import type { SessionOptions } from "./engine.ts";
 import type { RequestMessage } from "./protocol.ts";
-import { selfCheck } from "./self-check.ts";
+import { IN_SINGLE, NO_HALF, selfCheck } from "./self-check.ts";
 import { type Backend, type Ort, serve } from "./serve.ts";
 
 /** The first message; all others are requests. */
@@ -10,6 +10,7 @@ export interface WebWorkerSettings {
   readonly threads: number;
   readonly wasmPaths?: string;
   readonly device: "auto" | "wasm" | "webgpu";
+  readonly half: boolean;
 }
 
 type Module = Ort & { readonly env: { readonly wasm: { numThreads?: number; wasmPaths?: unknown } } };
@@ -52,13 +53,15 @@ function backend(
 }
 
 /** The bundle for WebGPU is 27 MB: it is fetched only where there is an adapter to use it. */
-async function loadWebGpu(): Promise<Module> {
-  if (!(await findAdapter())) {
+async function loadWebGpu(half: boolean): Promise<Module> {
+  const adapter = await findAdapter();
+  if (!adapter) {
     throw new EmilieError(
       "runtime.missing",
       'This browser offers no WebGPU adapter. Load the model with device "wasm" or "auto".',
     );
   }
+  if (half && !adapter.features.has("shader-f16")) throw new EmilieError("runtime.missing", NO_HALF);
   return import("onnxruntime-web/webgpu");
 }
 
@@ -71,17 +74,20 @@ function cardOrNot(settings: WebWorkerSettings): Backend {
       const what = "This browser's WebGPU is computed on the processor too, and slower.";
       throw new EmilieError("runtime.missing", what);
     }
-    return loadWebGpu();
+    return loadWebGpu(settings.half);
   });
   return {
     ...webgpu,
     async load() {
       const ort = await webgpu.load();
-      await selfCheck(
-        ort,
-        { dialect: "plain", options: sessionOptions("webgpu") },
-        { dialect: "fused", options: sessionOptions("wasm") },
-      );
+      // In fp16 the text encoder and the autoencoder are fp32 all the same.
+      for (const float of settings.half ? (["float32", "float16"] as const) : (["float32"] as const)) {
+        await selfCheck(
+          ort,
+          { dialect: "plain", float, options: sessionOptions("webgpu") },
+          { dialect: "fused", options: sessionOptions("wasm") },
+        );
+      }
       return ort;
     },
   };
@@ -96,8 +102,9 @@ async function findAdapter(): Promise<GPUAdapter | null> {
 function backends(settings: WebWorkerSettings): readonly Backend[] {
   const wasm = backend("wasm", settings, () => import("onnxruntime-web/wasm"));
   if (settings.device === "wasm") return [wasm];
-  if (settings.device === "auto") return [cardOrNot(settings), wasm];
-  return [backend("webgpu", settings, loadWebGpu)];
+  const inSingle = settings.half ? { ...wasm, note: IN_SINGLE } : wasm;
+  if (settings.device === "auto") return [cardOrNot(settings), inSingle];
+  return [backend("webgpu", settings, () => loadWebGpu(settings.half))];
 }
 
 let answer: ReturnType<typeof serve>;

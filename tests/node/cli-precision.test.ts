@@ -1,4 +1,5 @@
 /** --precision as a person meets it: an edit, its picture's recipe, what is kept, and how that is cleared. */
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -22,6 +23,28 @@ const json = async (...args: string[]) => {
   const { code, stdout } = await emilie(...args, "--json");
   return { code, ...JSON.parse(stdout) };
 };
+
+it.skipIf(process.platform !== "linux" || existsSync("/dev/dri") || existsSync("/dev/nvidia0"))(
+  "fp16 wants a device that may be a card, and says where it went on without one",
+  async () => {
+    const out = join(home, "half");
+    const edit = ["edit", join(fixture, "picture-0.png"), "make it winter", "--steps", "2", "--out", out];
+    const half = [...edit, "--model", checkpoint, "--precision", "fp16"];
+    expect(await emilie(...half)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/fp16 is for graphics cards.*--device auto/s),
+    });
+    expect(await json(...half, "--device", "auto")).toMatchObject({
+      code: 0,
+      model: { id: `${checkpoint} in fp16` },
+    });
+    const picture = join(out, "01-make-it-winter.png");
+    expect(await json("replay", picture)).toMatchObject({ code: 1, error: { code: "option.invalid" } });
+    expect(await json("replay", picture, "--device", "auto", "--verify")).toMatchObject({ code: 0 });
+    expect((await emilie("models")).stdout).toContain(`unet of ${checkpoint} in fp16, fp16`);
+    await emilie("models", "clear");
+  },
+);
 
 it("an edit in int8 is replayed in int8, refused in fp32, and what it needed is shown and cleared", async () => {
   const out = join(home, "out");

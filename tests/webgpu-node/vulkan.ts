@@ -6,7 +6,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { chromium } from "playwright";
-import { requireCard } from "../../src/runtime/card.node.ts";
+import { requireCard, requireHalf } from "../../src/runtime/card.node.ts";
 
 const options = {
   executionProviders: ["webgpu"],
@@ -32,6 +32,15 @@ export const missing: string | null = await requireCard(ort, "webgpu", options).
   () => null,
   (error: Error) => error.message,
 );
+
+/** Why there is nothing to test half precision on; null where there is. SwiftShader has none, Mesa's lavapipe has. */
+export const missingHalf: string | null =
+  missing ??
+  (await requireHalf(ort, options).then(
+    () => null,
+    (error: Error) => error.message,
+  ));
+
 if (missing)
   console.log(
     `Skipped: ${missing}\nIn software: apt-get install libvulkan1 chromium, or VK_DRIVER_FILES=…/vk_swiftshader_icd.json`,

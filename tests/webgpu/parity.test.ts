@@ -40,8 +40,15 @@ const picturebook: Work = {
   steps: 2,
 };
 
-function load({ checkpoint }: Work, device: WebLoadOptions["device"]): Promise<EditModel> {
-  return loadModel(new URL(checkpoint, location.href).href, { device });
+/** In half precision every product rounds at the fourth digit. */
+const HALF_BAR = 6e-2;
+
+function load(
+  { checkpoint }: Work,
+  device: WebLoadOptions["device"],
+  precision?: WebLoadOptions["precision"],
+): Promise<EditModel> {
+  return loadModel(new URL(checkpoint, location.href).href, { device, precision });
 }
 
 /** The condition, the edited latent and its picture. */
@@ -74,6 +81,28 @@ describe.skipIf(!adapter)("on WebGPU", () => {
       `${work.name}: condition, latent and picture differ by ${errors.map((e) => e.toExponential(1))}`,
     );
     expect(Math.max(...errors)).toBeLessThan(BAR);
+  });
+
+  const half = adapter?.features.has("shader-f16");
+
+  it.skipIf(!half).each([tiny, picturebook])("an edit of $name in fp16 is near it", async (work) => {
+    const expected = await withWasm(work);
+    const model = await load(work, "webgpu", "fp16");
+    const actual = await encodeEditDecode(model, work);
+    expect(model.device).toEqual({ name: "webgpu" });
+    await model.dispose();
+    const errors = actual.map((part, i) => relativeError(part, expected[i]!));
+    console.log(`${work.name} in fp16: they differ by ${errors.map((e) => e.toExponential(1))}`);
+    expect(Math.max(...errors)).toBeLessThan(HALF_BAR);
+  });
+
+  it.skipIf(half)("fp16 is refused where the adapter has no half precision", async () => {
+    const model = await load(tiny, "webgpu", "fp16");
+    await expect(encodeEditDecode(model, tiny)).rejects.toMatchObject({
+      code: "runtime.missing",
+      message: expect.stringMatching(/does not compute in half precision.*"fp32"/),
+    });
+    await model.dispose();
   });
 
   it.skipIf(!adapter?.info.isFallbackAdapter)("auto leaves an adapter without a card alone", async () => {

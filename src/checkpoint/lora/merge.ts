@@ -1,8 +1,8 @@
 /** LoRAs merged into the weights that they touch; all others stay in their files. */
 import { EmilieError } from "../../errors.ts";
-import { readWhole } from "../convert.ts";
+import { readWhole, toFloat16 } from "../convert.ts";
 import type { CheckpointSource } from "../source.ts";
-import type { PlacedFile, PlacedWeights } from "../storage.ts";
+import { type Needs, type PlacedFile, type PlacedWeights, placedAs, plainType } from "../storage.ts";
 import type { WeightRef, WeightTable } from "../weights.ts";
 import type { LoraPair } from "./read.ts";
 import type { TableAdditions } from "./targets.ts";
@@ -54,7 +54,9 @@ export function withMerged(
   source: CheckpointSource,
   table: WeightTable,
   additions: TableAdditions,
+  needs?: Needs,
 ): PlacedWeights {
+  const type = plainType(needs);
   const tensors = new Map(placed.tensors);
   const files: PlacedFile[] = [...placed.files];
   const known = new Map<string, Promise<Uint8Array>>();
@@ -62,10 +64,13 @@ export function withMerged(
     const ref = table.tensors.get(name)!;
     // No file has this name: the runtime is given its contents.
     const location = `merged/${table.folder}/${name}`;
-    tensors.set(name, { shape: ref.shape, location, offset: 0 });
+    tensors.set(name, placedAs(type, { shape: ref.shape, location, offset: 0 }));
+    const make = async () => {
+      const values = await merged(source, name, ref, pairs);
+      return new Uint8Array((type === "F16" ? toFloat16(name, values) : values).buffer);
+    };
     const load = () => {
-      const bytes =
-        known.get(name) ?? merged(source, name, ref, pairs).then(({ buffer }) => new Uint8Array(buffer));
+      const bytes = known.get(name) ?? make();
       known.set(name, bytes);
       return bytes;
     };

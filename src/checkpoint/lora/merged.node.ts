@@ -7,11 +7,12 @@ import { mkdir, mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, parse, relative } from "node:path";
 import { EmilieError } from "../../errors.ts";
+import { toFloat16 } from "../convert.ts";
 import { type DerivedSpec, derive, specsOf } from "../derived.ts";
 import { isAlive } from "../is-alive.node.ts";
 import { safetensorsHeader } from "../safetensors.ts";
 import type { CheckpointSource } from "../source.ts";
-import type { Needs, PlacedWeights } from "../storage.ts";
+import { type Needs, type PlacedWeights, placedAs, plainType } from "../storage.ts";
 import type { WeightTable } from "../weights.ts";
 import { merged } from "./merge.ts";
 import type { TableAdditions } from "./targets.ts";
@@ -39,8 +40,9 @@ export async function withMergedFile(
       plain: !needs || needs.plain.has(name),
       derived: needs?.derived.filter(({ from }) => from === name) ?? [],
     }));
+    const type = plainType(needs);
     const specs = parts.map(({ name, plain, derived }): readonly DerivedSpec[] => [
-      ...(plain ? [{ name, type: "F32" as const, shape: table.tensors.get(name)!.shape }] : []),
+      ...(plain ? [{ name, type, shape: table.tensors.get(name)!.shape }] : []),
       ...derived.flatMap(specsOf),
     ]);
     const header = safetensorsHeader(specs.flat().map((spec) => [spec.name, spec] as const));
@@ -53,11 +55,14 @@ export async function withMergedFile(
       let offset = header.length;
       for (const [i, { name, plain, derived }] of parts.entries()) {
         const values = await merged(source, name, table.tensors.get(name)!, additions.get(name)!);
-        const made = [...(plain ? [values] : []), ...derived.flatMap((one) => derive(one, values))];
+        const asIs = plain ? [type === "F16" ? toFloat16(name, values) : values] : [];
+        const made = [...asIs, ...derived.flatMap((one) => derive(one, values))];
         for (const [j, { buffer, byteLength }] of made.entries()) {
           const spec = specs[i]![j]!;
           await handle.write(new Uint8Array(buffer));
-          (spec.name === name ? tensors : all).set(spec.name, { shape: spec.shape, location, offset });
+          const at = { shape: spec.shape, location, offset };
+          if (spec.name === name) tensors.set(name, placedAs(type, at));
+          else all.set(spec.name, at);
           offset += byteLength;
         }
       }
