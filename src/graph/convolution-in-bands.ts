@@ -217,7 +217,7 @@ function transformed(at: Site, weight: Value, g: Filtering["g"]): Value {
   return reshape(at, all, [g.length ** 2, out, c]);
 }
 
-/** Rows `from` to `to` (exclusive) of x [h, w, c]. A Slice would do it in one thread. */
+/** Rows `from` to `to` (exclusive) of x [h, w, c] */
 export function rowsOf(at: Site, x: Value, from: number, to: number): Value {
   if (from === 0 && to === x.shape[0]) return x;
   const places = () => Array.from({ length: to - from }, (_, i) => from + i);
