@@ -25,7 +25,7 @@ export function loraOption(): Option {
 export function precisionOption(): Option {
   return new Option(
     "--precision <mode>",
-    "how the UNet computes: fp32; fp32-fast, the same to about five digits; int8, fastest, results differ a little; " +
+    "how UNet and VAE compute: fp32; fp32-fast, the same to about five digits; int8, fastest, results differ a little; " +
       "fp16, with --device webgpu or auto (default: as the model's name says, else fp32)",
   ).choices(PRECISIONS);
 }

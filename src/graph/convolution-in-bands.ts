@@ -217,32 +217,38 @@ function transformed(at: Site, weight: Value, g: Filtering["g"]): Value {
   return reshape(at, all, [g.length ** 2, out, c]);
 }
 
-/** Rows `from` to `to` (exclusive) of x [h, w, c]. A Slice would do it in one thread. */
+/** Rows `from` to `to` (exclusive) of x [h, w, c] */
 export function rowsOf(at: Site, x: Value, from: number, to: number): Value {
   if (from === 0 && to === x.shape[0]) return x;
   const places = () => Array.from({ length: to - from }, (_, i) => from + i);
   return pick(at, x, `rows ${from} to ${to}`, [to - from], places);
 }
 
-/** Indices by graph and name: bands, and layers of one size, have the same. */
-const indices = new WeakMap<Graph, Map<string, Value>>();
-
 /** What lies along x's first axis, at `places`, which are laid out in a shape of their own. */
 function pick(at: Site, x: Value, name: string, shape: readonly number[], places: () => number[]): Value {
-  const known = indices.get(at.graph) ?? new Map<string, Value>();
-  indices.set(at.graph, known);
-  const found = known.get(name) ?? at.graph.ints(places(), shape);
-  known.set(name, found);
   return at.graph.add(at, {
     op: "Gather",
-    inputs: [x, found],
+    inputs: [x, shared(at, name, () => at.graph.ints(places(), shape))],
     shape: [...shape, ...x.shape.slice(1)],
     attributes: { axis: { int: 0 } },
   });
 }
 
+/** Constants by graph and name: bands, and layers of one size, have the same. */
+const constants = new WeakMap<Graph, Map<string, Value>>();
+
+function shared(at: Site, name: string, make: () => Value): Value {
+  const known = constants.get(at.graph) ?? new Map<string, Value>();
+  constants.set(at.graph, known);
+  const value = known.get(name) ?? make();
+  known.set(name, value);
+  return value;
+}
+
 /** m ⊗ m: m·X·mᵀ of all matrices X at once, each a column. */
 function kronecker(at: Site, m: readonly (readonly number[])[]): Value {
-  const values = m.flatMap((p) => m.flatMap((q) => p.flatMap((u) => q.map((v) => u * v))));
-  return at.graph.constant(values, [m.length ** 2, m[0]!.length ** 2]);
+  return shared(at, `square of ${m.join(";")}`, () => {
+    const values = m.flatMap((p) => m.flatMap((q) => p.flatMap((u) => q.map((v) => u * v))));
+    return at.graph.constant(values, [m.length ** 2, m[0]!.length ** 2]);
+  });
 }

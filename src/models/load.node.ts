@@ -29,10 +29,11 @@ export interface LoadOptions {
   /** "low": one session at a time, weights only in their files. Default "normal". */
   readonly memory?: MemoryMode;
   /**
-   * How the UNet computes. "fp32" (default): as the checkpoint was written. "fp32-fast": the same to about five digits, faster where
-   * pictures are large, with transformed weights. "int8": fastest, with weights rounded to eight bits and inputs rounded at every step;
-   * results differ a little. "fp16": weights and values in half precision, for the devices "webgpu" and "auto" alone; files in half
-   * precision are used as they are. What else these need is made once from the checkpoint and kept in the cache folder.
+   * How UNet and VAE compute. "fp32" (default): as the checkpoint was written. "fp32-fast": the same to about five digits, faster where
+   * pictures are large, with transformed weights. "int8": fastest, with the UNet's weights rounded to eight bits, inputs rounded at every
+   * step and fewer keys in large pictures, and the VAE of fp32-fast; results differ a little. "fp16": the UNet's weights and values in half precision, for
+   * the devices "webgpu" and "auto" alone; files in half precision are used as they are. What else these need is made once from the
+   * checkpoint and kept in the cache folder.
    */
   readonly precision?: Precision;
   /** Folder for fp32 copies of half-precision weights, and for weights of other precisions; default $EMILIE_CACHE or the system's cache folder. */

@@ -14,10 +14,10 @@ import type { Scope } from "./scope.ts";
 
 /**
  * How a VAE computes in a model of that precision. int8's is fp32-fast's: what rounding a picture's values does is seen, and it is
- * hardly faster than Winograd's convolution (docs/decisions/0050-precision.md).
+ * hardly faster than Winograd's convolution (docs/decisions/0050-precision.md). fp16's is fp32's: Stable Diffusion's VAEs overflow.
  */
 export function vaePrecision(precision: Precision): Precision {
-  return precision === "int8" ? "fp32-fast" : precision;
+  return precision === "int8" || precision === "fp32-fast" ? "fp32-fast" : "fp32";
 }
 
 /** Channels from which Winograd's convolution is faster: with fewer, its transforms take longer than what they save. */
