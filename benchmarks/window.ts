@@ -1,10 +1,12 @@
 /**
  * What a window around the mask costs and saves:
- * `npm run bench:window -- [--limit N] [--settings 2:8,4:8] [--timed N] [--full-size] [--runs N] [--json]`
+ * `npm run bench:window -- [--limit N] [--settings 2:8,2:8:0.25] [--steps N] [--timed N] [--full-size] [--runs N] [--json]`
  *
  * Every local edit of imie-picturebook that has a brush and a known result, from the true picture before it: on the whole picture
- * and on windows of MARGIN:LEAST latent pixels. What is paired is compared with intervals (bootstrap over scenes). `--full-size`
- * instead: one forward of the full InstructPix2Pix UNet at 512 px against one on the window around a tenth of the picture,
+ * and on windows of MARGIN:LEAST latent pixels, or MARGIN:LEAST:WHOLE with that share of the steps on the whole picture. What is paired is
+ * compared with intervals (bootstrap over scenes). A setting of one number is an edit on the whole picture in so many steps, which says what
+ * fewer steps alone would cost. `--full-size` instead: one forward of the full InstructPix2Pix UNet at 512 px against those on the window
+ * around a tenth of the picture, what an edit of 8 and of 20 steps then costs,
  * and a photo of 24 megapixels from opening to the finished picture, against the picture of the native size.
  */
 import { readFileSync } from "node:fs";
@@ -21,7 +23,7 @@ import { fromModelImage, toModelImage } from "../src/images/model-image.ts";
 import { resizePlanes } from "../src/images/resize.ts";
 import { loadModel, openSession, type Picture, readPicture, type WindowOption } from "../src/index.ts";
 import { firstCondition, toDecoderInput } from "../src/method/latent-iteration.ts";
-import { crop, resolveWindow, windowOf } from "../src/method/window.ts";
+import { crop, type ResolvedWindow, resolveWindow, windowedSteps, windowOf } from "../src/method/window.ts";
 import { buildUNet } from "../src/models/unet.ts";
 import { createNodeEngine, physicalCores } from "../src/runtime/node.ts";
 import { createNoise } from "../src/tensor/noise.ts";
@@ -31,7 +33,8 @@ import { config, folder, makeRandomUNet } from "./random-unet.ts";
 const { values: flags } = parseArgs({
   options: {
     limit: { type: "string" },
-    settings: { type: "string", default: "2:8,4:8" },
+    settings: { type: "string" },
+    steps: { type: "string" },
     timed: { type: "string", default: "24" },
     runs: { type: "string", default: "5" },
     "full-size": { type: "boolean", default: false },
@@ -48,6 +51,14 @@ const result = flags["full-size"]
   ? { forward: await forwards(Number(flags.runs)), photo: await photo() }
   : { quality: await quality(), tiles: await tiles() };
 if (flags.json) console.log(JSON.stringify(result));
+
+/** MARGIN:LEAST or MARGIN:LEAST:WHOLE, several with commas between; without a colon, no window. */
+function settingsOf(text: string) {
+  return text.split(",").map((name) => {
+    const [margin, least, whole] = name.split(":").map(Number);
+    return { name, option: least === undefined ? undefined : { margin: margin!, least, whole } };
+  });
+}
 
 interface Edit {
   readonly item: string;
@@ -79,10 +90,13 @@ async function quality() {
   const root = new URL("./imie-picturebook/", import.meta.url).pathname;
   const load = (file: string) => readPicture(join(root, file));
   const model = await loadModel("picturebook");
-  const settings = flags.settings.split(",").map((name) => {
-    const [margin, least] = name.split(":").map(Number);
-    return { name, window: resolveWindow(model, { margin: margin!, least }) };
-  });
+  const steps = flags.steps === undefined ? undefined : Number(flags.steps);
+  // A setting of one number is the whole picture in so many steps.
+  const settings = settingsOf(flags.settings ?? "2:8,4:8,2:8:0.25,1:8:0.25,2").map(({ name, option }) =>
+    option
+      ? { name, steps, window: resolveWindow(model, option) }
+      : { name, steps: Number(name), window: "off" as const },
+  );
   const edits = localEdits(root);
   const rows: { setting: string; item: string; windowed: boolean; scores: Record<string, number> }[] = [];
   const times: { setting: string; ratio: number }[] = [];
@@ -93,11 +107,14 @@ async function quality() {
       Mask,
     ];
     const session = await openSession(model, source);
-    const run = (window: WindowOption, seed: number) =>
-      session.edit(instruction, { from: session.root, seed, mask, window });
+    const run = (window: WindowOption, seed: number, taken = steps) =>
+      session.edit(instruction, { from: session.root, seed, mask, window, steps: taken });
     const whole = await run("off", turn);
-    for (const { name, window } of [{ name: "off", window: "off" as const }, ...settings]) {
-      const node = await run(window, turn);
+    for (const { name, window, steps: taken } of [
+      { name: "off", window: "off" as const, steps },
+      ...settings,
+    ]) {
+      const node = await run(window, turn, taken);
       const picture = await node.render();
       const { success, metrics } = scoreTurn({
         ...{ original: source, before: source, result: picture, target, truths: [source], sourceKnown: true },
@@ -108,7 +125,7 @@ async function quality() {
       rows.push({ setting: name, item, windowed, scores });
       if (i >= Number(flags.timed) || !windowed) continue;
       // Both are warm: each has just run once.
-      const windowTime = (await run(window, turn + 1000)).cost.seconds;
+      const windowTime = (await run(window, turn + 1000, taken)).cost.seconds;
       await run("off", turn + 2000 + settings.length);
       times.push({ setting: name, ratio: windowTime / (await run("off", turn + 1000)).cost.seconds });
     }
@@ -146,7 +163,11 @@ async function quality() {
   say(`whole picture: success ${show(whole.success)}, error inside ${show(whole.error, 4)}`);
   say(`               seam ${show(whole.seam, 4)}`);
   for (const { setting, windowed, of, all, onWindows, timeRatio, timed } of table) {
-    say(`margin:least ${setting}, ${windowed} of ${of} edits on a window; paired differences to the whole:`);
+    say(
+      setting.includes(":")
+        ? `margin:least[:whole] ${setting}, ${windowed} of ${of} edits on a window; paired differences to the whole:`
+        : `${setting} steps on the whole picture, ${windowed} of ${of} edits differ:`,
+    );
     for (const [called, part] of [
       ["all edits", all],
       ["on windows", onWindows],
@@ -154,9 +175,7 @@ async function quality() {
       say(`  ${called.padEnd(11)} success ${show(part.success)}  error ${show(part.error, 4)}`);
       say(`  ${"".padEnd(11)} seam ${show(part.seam, 4)}`);
     }
-    say(
-      `  time of an edit on a window / on the whole, median ${timeRatio?.toFixed(2) ?? "–"} (n = ${timed})`,
-    );
+    say(`  time of such an edit / of the whole's, median ${timeRatio?.toFixed(2) ?? "–"} (n = ${timed})`);
   }
   return { whole, table };
 }
@@ -222,7 +241,7 @@ function enlarged({ width, height, data }: Picture, w: number, h: number): Pictu
   };
 }
 
-/** One forward of the full-size UNet on 512 px and on windows around a tenth of it, taking turns. */
+/** One forward of the full-size UNet on 512 px, on windows around a tenth of it, and of its last layer alone there, taking turns. */
 async function forwards(runs: number) {
   await makeRandomUNet();
   const source = folderSource(folder);
@@ -236,44 +255,74 @@ async function forwards(runs: number) {
     shape: [1, 64, 64],
   };
   const model = { nativeSize: 512, factor: 8 };
-  const sizes = [{ name: "whole", width: 64, height: 64 }];
-  for (const option of ["auto", { margin: 8, least: 32 }, { margin: 6, least: 32 }] as const) {
-    const resolved = resolveWindow(model, option) as { margin: number; least: number };
-    const { width, height } = windowOf(mask, resolved, 8) ?? { width: 64, height: 64 };
-    sizes.push({ name: `margin ${resolved.margin}, least ${resolved.least}`, width, height });
-  }
-  const probes: ((typeof sizes)[number] & { flops: number; times: number[]; run: () => Promise<unknown> })[] =
-    [];
-  for (const { name, width, height } of sizes) {
-    const graph = buildUNet(config, weights, { height, width, tokens: 77 });
+  const settings = settingsOf(flags.settings ?? "16:32,8:32,6:32,16:32:0.25,8:32:0.25,6:32:0.25").map(
+    ({ name, option }) => {
+      const resolved = resolveWindow(model, option) as ResolvedWindow;
+      const window = windowOf(mask, resolved, 8) ?? { x: 0, y: 0, width: 64, height: 64 };
+      return { name, window, share: resolved.whole ?? 0 };
+    },
+  );
+  const probes = new Map<string, { flops: number; times: number[]; run: () => Promise<unknown> }>();
+  const keyOf = (width: number, height: number, shallow: boolean) =>
+    `${width}×${height} latent pixels${shallow ? ", the last layer alone" : ""}`;
+  const places = settings.map(({ window: { width, height }, share }) => ({
+    width,
+    height,
+    shallow: share > 0,
+  }));
+  for (const { width, height, shallow } of [{ width: 64, height: 64, shallow: false }, ...places]) {
+    const key = keyOf(width, height, shallow);
+    if (probes.has(key)) continue;
+    const cut = shallow ? ({ part: "shallow" } as const) : undefined;
+    const graph = buildUNet(config, weights, { height, width, tokens: 77 }, undefined, cut);
     const session = await engine.createSession(graph.encode(), {
       ...{ files: weights.files, root: weights.root, prepack: false },
     });
     const noise = createNoise(1);
+    const [{ channels, crossAttentionDim }] = config.levels as [(typeof config.levels)[number]];
     const feeds = {
       z: noise.randn([1, 4, height, width]),
       c: noise.randn([1, 4, height, width]),
       timestep: { data: Float32Array.of(500), shape: [1, 1] },
-      text: noise.randn([77, config.levels[0]!.crossAttentionDim]),
+      text: noise.randn([77, crossAttentionDim]),
+      ...(shallow ? { deep: noise.randn([1, channels, height, width]) } : {}),
     };
     await session.run(feeds);
     const { flops } = graph;
-    probes.push({ name, width, height, flops, times: [], run: () => session.run(feeds) });
+    probes.set(key, { flops, times: [], run: () => session.run(feeds) });
   }
-  for (let i = 0; i < runs; i++) for (const probe of probes) probe.times.push(await seconds(probe.run));
+  for (let i = 0; i < runs; i++)
+    for (const probe of probes.values()) probe.times.push(await seconds(probe.run));
   await engine.dispose();
-  const whole = median(probes[0]!.times);
-  return probes.map(({ name, width, height, flops, times }) => {
+  const whole = probes.get(keyOf(64, 64, false))!;
+  const rows = [...probes].map(([name, { flops, times }]) => {
     const row = {
-      ...{ name, width, height, seconds: median(times), ratio: median(times) / whole, n: times.length },
-      flopRatio: flops / probes[0]!.flops,
+      ...{ name, seconds: median(times), ratio: median(times) / median(whole.times), n: times.length },
+      flopRatio: flops / whole.flops,
     };
     say(
-      `UNet, ${name}: ${width}×${height} latent pixels, ${row.seconds.toFixed(2)} s a forward, ` +
-        `${row.ratio.toFixed(2)} of the whole (n = ${row.n}; ${row.flopRatio.toFixed(2)} of its operations)`,
+      `UNet on ${name}: ${row.seconds.toFixed(2)} s a forward, ` +
+        `${row.ratio.toFixed(3)} of the whole (n = ${row.n}; ${row.flopRatio.toFixed(3)} of its operations)`,
     );
     return row;
   });
+  const edits = settings.flatMap(({ name, window, share }) =>
+    [8, 20].map((steps) => {
+      const part = rows.find((row) => row.name === keyOf(window.width, window.height, share > 0))!;
+      const windowed = share > 0 ? windowedSteps(window, share, steps) : { whole: () => false };
+      const seen = Array.from({ length: steps }, (_, i) => i).filter(
+        (i) => windowed?.whole(i) ?? true,
+      ).length;
+      const of = (ratio: number) => (seen + (steps - seen) * ratio) / steps;
+      const row = { setting: name, steps, whole: seen, ratio: of(part.ratio), flopRatio: of(part.flopRatio) };
+      say(
+        `margin:least[:whole] ${name}, ${steps} steps (${seen} whole): ${row.ratio.toFixed(2)} of the whole edit's UNet time, ` +
+          `${row.flopRatio.toFixed(2)} of its operations`,
+      );
+      return row;
+    }),
+  );
+  return { forwards: rows, edits };
 }
 
 /** picturebook on a drawing of 24 megapixels at its own size, and on one of the native size. */

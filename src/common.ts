@@ -8,7 +8,7 @@ export { CONTROLS, type Control } from "./method/gradient-control.ts";
 export type { EditOptions, Region, StepListener } from "./method/options.ts";
 export { PRESETS, type PresetName, type PresetSettings, presetOf } from "./method/presets.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
-export type { Window, WindowOption, WindowSize } from "./method/window.ts";
+export type { ResolvedWindow, Window, WindowOption, WindowSize } from "./method/window.ts";
 export type {
   CallOptions,
   Device,

@@ -135,7 +135,8 @@ export function addEdit(program: Command, context: Context): void {
     .option("--control <name>", `how a mask acts: ${CONTROLS.join(", ")} (default: anchored)`, values.control)
     .option(
       "--window <how>",
-      "run the model on a window around the masks: auto, off, or MARGIN[:LEAST] in latent pixels (default: off)",
+      "run the model on a window around the masks: auto, off, or MARGIN[:LEAST[:WHOLE]] in latent pixels and the share of the steps that " +
+        "see the whole picture all the same (default: off)",
       values.window,
     )
     .option(

@@ -55,16 +55,22 @@ export function interval(text: string): [number, number] {
 }
 export const control: (text: string) => Control = oneOf(CONTROLS);
 
-/** "auto", "off", MARGIN or MARGIN:LEAST, in latent pixels. */
+/** "auto", "off", or MARGIN[:LEAST[:WHOLE]]: latent pixels, and a share of the steps. */
 export function window(text: string): WindowOption {
   if (text === "auto" || text === "off") return text;
-  const [, margin, least] = /^(\d{1,6})(?::([1-9]\d{0,5}))?$/.exec(text.trim()) ?? [];
+  const [, margin, least, whole] =
+    /^(\d{1,6})(?::([1-9]\d{0,5})(?::(0|1|0?\.\d{1,9}))?)?$/.exec(text.trim()) ?? [];
   if (margin === undefined) {
     throw new InvalidArgumentError(
-      "Expected auto, off, a margin in latent pixels, or MARGIN:LEAST with the least side.",
+      "Expected auto, off, a margin in latent pixels, MARGIN:LEAST with the least side, or MARGIN:LEAST:WHOLE with the share " +
+        "of the steps on the whole picture, as in 8:32:0.25.",
     );
   }
-  return { margin: Number(margin), ...(least === undefined ? {} : { least: Number(least) }) };
+  return {
+    margin: Number(margin),
+    ...(least === undefined ? {} : { least: Number(least) }),
+    ...(whole === undefined ? {} : { whole: Number(whole) }),
+  };
 }
 
 /** "own", or the longer side in pixels. */

@@ -14,7 +14,7 @@ import { controlled, endsOnSource, masksDirection } from "./gradient-control.ts"
 import { guided, guidesWithin } from "./guidance.ts";
 import { nextCondition, toScaled } from "./latent-iteration.ts";
 import { checkRegions, type EditOptions, type Region, resolveOptions } from "./options.ts";
-import { crop, paste, windowOf } from "./window.ts";
+import { crop, paste, windowedSteps, windowOf } from "./window.ts";
 
 /** What {@link edit} gives. */
 export interface EditResult {
@@ -63,12 +63,13 @@ export async function edit(
   const open = checkRegions(regions, parent);
   if (open.length === 0 || strength === 0) return { c: parent, changed: false, steps };
 
-  // What a window around the masks leaves out stays as it is; without one, crop and paste do nothing.
+  // What a window around the masks leaves out stays as it is; without one, crop and paste do nothing. Where some steps are to
+  // see the whole picture, the window is the UNet's alone, at the other steps.
   const masks = union(open);
-  const window =
-    masks && resolved.window !== "off" && endsOnSource(control)
-      ? windowOf(masks, resolved.window, model.stride / model.factor)
-      : undefined;
+  const size = endsOnSource(control) && resolved.window !== "off" ? resolved.window : undefined;
+  const around = masks && size && windowOf(masks, size, model.stride / model.factor);
+  const share = size?.whole ?? 0;
+  const window = share > 0 ? undefined : around;
   const c = crop(parent, window);
   const active = open.map((r) => ({ ...r, mask: r.mask && crop(r.mask, window) }));
 
@@ -102,6 +103,7 @@ export async function edit(
     signal,
     guides: guidesWithin(guidanceInterval, schedule.levels.length),
     reuse,
+    windowed: share > 0 ? windowedSteps(around, share, schedule.levels.length) : undefined,
   });
 
   // Gradient control, where there is anything to keep.

@@ -62,7 +62,8 @@ export interface EditOptions {
   readonly base?: string;
   /**
    * Where the UNet runs: on the whole picture ("off", the default), or, under controls that end on the source, on a window
-   * around the masks, with "auto" for the margin and the least side, or numbers. The noise is then drawn for the window.
+   * around the masks, with "auto", or numbers for the margin, the least side and the share of steps that see the whole picture all the
+   * same. Where none does, the noise is drawn for the window. Not with `reuse` where some do.
    */
   readonly window?: WindowOption;
   /** Ends after so many of the steps, with x̂₀ of the last of them as the result. Default: all are taken. */
@@ -143,6 +144,11 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
     seed,
   );
   const window = resolveWindow(model, resolved.window);
+  expect(
+    reuse === 1 || window === "off" || window.whole === undefined,
+    "a window with steps on the whole picture reuses deep features already: reuse must be 1 with it (or its whole 0)",
+    reuse,
+  );
   return { ...resolved, control: control as Control, sampler: sampler as SamplerName, window };
 }
 

@@ -32,7 +32,11 @@ export interface EditScriptSettings {
   /** What the model is told in place of the empty text. */
   base?: string | undefined;
   /** Where the model runs: on the whole picture ("off"), or on a window around the masks. */
-  window?: "off" | "auto" | { margin: number; least?: number | undefined } | undefined;
+  window?:
+    | "off"
+    | "auto"
+    | { margin: number; least?: number | undefined; whole?: number | undefined }
+    | undefined;
 }
 
 /** A further instruction with a place of its own. */

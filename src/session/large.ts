@@ -56,6 +56,12 @@ export class LargePicture {
     const least = nativeCells(this.#model);
     const margin = Math.max(1, Math.round(MARGIN * least));
     if (option === "off") return option;
+    if (option !== "auto" && option.whole) {
+      throw new EmilieError(
+        "option.invalid",
+        `no step runs on the whole picture above the model's native size: leave the window's whole out, got ${option.whole}`,
+      );
+    }
     return option === "auto" ? { margin, least } : { margin: option.margin, least: option.least ?? least };
   }
 

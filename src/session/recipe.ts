@@ -2,7 +2,7 @@
 import { EmilieError } from "../errors.ts";
 import type { Mask } from "../images/mask.ts";
 import type { EditOptions } from "../method/options.ts";
-import type { WindowSize } from "../method/window.ts";
+import type { ResolvedWindow } from "../method/window.ts";
 import type { PlacedRegion } from "./run.ts";
 
 /** An instruction of a recipe and its place. */
@@ -44,7 +44,7 @@ export interface Recipe {
   /** Absent where everything was taken (0). */
   readonly gate?: number;
   /** The window around the masks that the edit ran on, where it was given one. */
-  readonly window?: Required<WindowSize>;
+  readonly window?: ResolvedWindow;
   /** The longer side of the picture that the model worked on, where it was another than the model's own choice. */
   readonly workingSize?: number;
   /** Where the edit was ended before its last step: how many it took. */

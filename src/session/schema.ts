@@ -58,7 +58,9 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   base: text,
   strength: z.number().min(0).max(1).optional(),
   gate: z.number().positive().optional(),
-  window: z.strictObject({ margin: count, least: z.int().min(1) }).optional(),
+  window: z
+    .strictObject({ margin: count, least: z.int().min(1), whole: z.number().positive().max(1).optional() })
+    .optional(),
   workingSize: side.optional(),
   guidanceInterval: z
     .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])

@@ -70,11 +70,15 @@ const settings = {
   window: z
     .union([
       z.enum(["off", "auto"]),
-      z.strictObject({ margin: z.int().min(0), least: z.int().min(1).optional() }),
+      z.strictObject({
+        margin: z.int().min(0),
+        least: z.int().min(1).optional(),
+        whole: share.optional(),
+      }),
     ])
     .describe(
       'Where the model runs: on the whole picture ("off"), or on a window around the masks: "auto", or its margin and its least ' +
-        "side in latent pixels.",
+        "side in latent pixels, and the share of the steps that see the whole picture all the same (default: 0).",
     ),
 };
 

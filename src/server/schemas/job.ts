@@ -108,13 +108,17 @@ const settings = {
   window: z
     .union([
       z.enum(["off", "auto"]),
-      z.strictObject({ margin: z.int().min(0), least: z.int().min(1).optional() }),
+      z.strictObject({
+        margin: z.int().min(0),
+        least: z.int().min(1).optional(),
+        whole: z.number().min(0).max(1).optional(),
+      }),
     ])
     .optional()
     .openapi({
       description:
         "Where the model runs: on the whole picture (off, the default), or on a window around the masks: auto, or its margin " +
-        "and its least side in latent pixels",
+        "and its least side in latent pixels, and the share of the steps that see the whole picture all the same (default: 0)",
     }),
 };
 const previews = z
