@@ -13,6 +13,7 @@ import * as ops from "../graph/ops.ts";
 import { createNodeEngine } from "../runtime/node.ts";
 import { sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
 import { conv2d } from "./layers.ts";
+import { upsample } from "./resnet.ts";
 import { Scope, WeightReader } from "./scope.ts";
 import { transformer2d } from "./transformer.ts";
 
@@ -73,6 +74,18 @@ it("a convolution in two halves of its filters is the convolution", async () => 
   const [a, b] = [await run(weights, x, inHalves), await run(weights, x, whole)];
   expect(a.shape).toEqual([1, filters, side, side]);
   expect(largest(a.data, b.data)).toBeLessThan(1e-4);
+});
+
+it("a convolution of a doubled picture is the same without the doubling", async () => {
+  const [channels, height, width] = [5, 17, 19];
+  const small: Build = (s, x) => upsample(s, x);
+  const doubled: Build = (s, x) =>
+    conv2d(s.at("conv"), ops.resizeNearest(s, x, 2 * height, 2 * width), channels);
+  const x = wave([1, channels, height, width]);
+  const weights = await weightsOf("upsample", x.shape, small);
+  const [a, b] = [await run(weights, x, small), await run(weights, x, doubled)];
+  expect(a.shape).toEqual([1, channels, 2 * height, 2 * width]);
+  expect(largest(a.data, b.data)).toBeLessThan(1e-5);
 });
 
 it("a transformer whose tokens are worked on in pieces leaves every token in its place", async () => {
