@@ -57,18 +57,18 @@ function recordLines(one: BenchRecord, saysMachine: boolean): string {
   return parts.join("\n\n");
 }
 
-/** Of each record of the peers: a UNet call by size, and whole edits. The last record of a kind is drawn. */
+/** Of the peers' records, by subject: UNet calls by size, and whole edits. Peers of one run stand together. */
 export function speedFigures(records: readonly BenchRecord[]): SpeedFigure[] {
   const peers = records.filter(({ bench }) => bench === "peers");
-  const last = new Map(peers.map((one) => [keyOf(one), one]));
-  return [...last].flatMap(([key, one]) =>
+  return [...new Set(peers.map(keyOf))].flatMap((key) =>
     [
       { of: "UNet call", name: "unet", title: "One UNet call" },
       { of: "edit", name: "edit", title: "One edit, picture to picture" },
     ].flatMap(({ of, name, title }) => {
-      const groups = groupsOf(one, of);
+      const own = peers.filter((one) => keyOf(one) === key);
+      const groups = own.flatMap((one) => groupsOf(one, of));
       if (groups.length === 0) return [];
-      const subject = one.subject ?? "";
+      const subject = own[0]!.subject ?? "";
       const file = ["speed", name, subject].filter(Boolean).join("-");
       const about = `${subject}, median seconds, and how many times as long as ${groups[0]!.bars[0]!.name}`;
       const svg = bars(groups, `${title}, ${about}`);

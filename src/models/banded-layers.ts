@@ -33,19 +33,17 @@ interface ConvOptions {
   readonly before?: Activation;
   readonly residual?: Value;
   readonly doubled?: boolean;
-  /** Added to the layer's own. */
-  readonly bias?: Value;
   /** Outputs that the layer has, of which only the first are computed. */
   readonly all?: number;
 }
 
 /** nn.Conv2d 3×3, padded to keep the size: x [1, h, w, c] → [1, h, w, out] */
 export function convolution(s: Scope, x: Value, out: number, options: ConvOptions = {}): Value {
-  const { bias: more, all = out, ...rest } = options;
+  const { all = out, ...rest } = options;
   const c = x.shape[3] ?? 0;
   const weight = s.parameter("weight", [all, c, 3, 3], { as: [out, c, 3, 3] });
-  const own = s.parameter("bias", [all], { as: [out] });
-  return convolutionInBands(s, x, weight, more ? add(s, own, more) : own, rest);
+  const bias = s.parameter("bias", [all], { as: [out] });
+  return convolutionInBands(s, x, weight, bias, rest);
 }
 
 /** nn.Conv2d 3×3 with stride 2, padded right and below: x [1, h, w, c] → [1, h/2, w/2, c] */
@@ -70,15 +68,6 @@ export function halvingConvolution(s: Scope, x: Value): Value {
     bands.push(reshape(s, gemm(s, seen, byPlace, { transB: true, bias }), [1, to - from, columns, c]));
   }
   return joined(s, bands, 1);
-}
-
-/** nn.Conv2d 1×1 that is added to `sum`, [1, h, w, out]. Its bias is left to the caller. */
-export function shortcut(s: Scope, x: Value, sum: Value): Value {
-  const [, h = 0, w = 0, c = 0] = x.shape;
-  const out = sum.shape[3] ?? 0;
-  const weight = s.parameter("weight", [out, c, 1, 1], { as: [out, c] });
-  const bias = reshape(s, sum, [h * w, out]);
-  return reshape(s, gemm(s, reshape(s, x, [h * w, c]), weight, { transB: true, bias }), sum.shape);
 }
 
 /** Rows of a picture that stay in the cache while a few operations go over them. */

@@ -59,7 +59,7 @@ export function networksOf({ tables, texts }: Checkpoint, weights: Weights): Net
   const unet = { what: "The UNet", weights: weights.unet, table: tables.unet, hot: true };
   const vae = { weights: weights.vae, table: tables.vae, hot: false };
   return {
-    encodeImage: { name: "encodeImage", what: "The VAE's encoder", ...vae },
+    encodeImage: { name: "encodeImage", what: "The VAE's encoder", ...vae, once: true },
     decodeLatent: { name: "decodeLatent", what: "The VAE's decoder", ...vae },
     texts: texts.map(({ table }, i) => ({
       name: `encodeText${i + 1}`,

@@ -11,6 +11,9 @@ import type { Tensor } from "../tensor/tensor.ts";
 /** Sizes for which the UNet stays ready: a picture and a crop of it, say. The rest runs too rarely to keep more than one. */
 const SIZES = { hot: 2, other: 1 };
 
+/** So much memory a network may keep that will not run again soon. A VAE's encoder at 512 px would keep ten times that beside the UNet. */
+const KEPT_BYTES = 64 << 20;
+
 /** "low": one network in memory at a time, its weights in their files alone. */
 export type MemoryMode = "normal" | "low";
 
@@ -19,6 +22,8 @@ export interface Network {
   readonly weights: PlacedWeights;
   /** Whether speed is worth memory: true for the UNet, which runs hundreds of times, false for the rest. */
   readonly hot: boolean;
+  /** Whether it mostly runs once for a picture, so that memory for its next run would be kept for nothing. Default false. */
+  readonly once?: boolean;
 }
 
 export class SessionCache {
@@ -61,8 +66,10 @@ export class SessionCache {
     }
     await this.#makeRoom(network);
     const plain = this.#engine.wantsPlain ? build("plain").encode() : undefined;
-    const session = await this.#engine.createSession(build("fused").encode(), {
+    const graph = build("fused");
+    const session = await this.#engine.createSession(graph.encode(), {
       ...(await this.#options(network)),
+      frugal: network.once && graph.peakBytes > KEPT_BYTES,
       plain,
     });
     this.#sessions.set(key, session);

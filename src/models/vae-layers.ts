@@ -7,7 +7,7 @@ import type { Precision } from "../checkpoint/derived.ts";
 import type { Layout, Value } from "../graph/graph.ts";
 import { conv2d as convOf, gemm, reshape, silu } from "../graph/ops.ts";
 import { sizeOfPicture } from "../graph/pictures.ts";
-import { convolution, halvingConvolution, normActivation, shortcut } from "./banded-layers.ts";
+import { convolution, halvingConvolution, normActivation } from "./banded-layers.ts";
 import { conv2d, groupNorm, type Norm } from "./layers.ts";
 import * as plain from "./resnet.ts";
 import type { Scope } from "./scope.ts";
@@ -75,13 +75,10 @@ export function activatedConv(
 export function resnetBlock(s: Scope, x: Value, out: number, options: BlockOptions): Value {
   if (!inBands(s)) return plain.resnetBlock(s, x, out, options);
   const h = activatedConv(s.at("norm1"), s.at("conv1"), x, out, options);
+  // Before the second convolution, so that x is no longer needed when that has its bands and their concatenation in memory.
+  const residual = sizeOfPicture(s, x).channels === out ? x : conv1x1(s.at("conv_shortcut"), x, out);
   const before = normActivation(s.at("norm2"), h, options);
-  if (sizeOfPicture(s, x).channels === out) {
-    return convolution(s.at("conv2"), h, out, { before, residual: x });
-  }
-  const last = s.at("conv_shortcut");
-  const sum = convolution(s.at("conv2"), h, out, { before, bias: last.parameter("bias", [out]) });
-  return shortcut(last, x, sum);
+  return convolution(s.at("conv2"), h, out, { before, residual });
 }
 
 export function downsample(s: Scope, x: Value): Value {

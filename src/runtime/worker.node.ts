@@ -16,7 +16,7 @@ type Provider = "cpu" | "webgpu" | "cuda";
 
 function sessionOptions(
   provider: Provider,
-  { root = "/", prepack = true }: SessionOptions = {},
+  { root = "/", prepack = true, frugal = false }: SessionOptions = {},
 ): InferenceSession.SessionOptions {
   return {
     executionProviders: [provider],
@@ -27,6 +27,8 @@ function sessionOptions(
     graphOptimizationLevel: "disabled",
     // A memory pattern is one more block of all activations' size, beside the one that the first run has left.
     enableMemPattern: false,
+    // The arena never gives anything back; asking it to after a run is not to be had in this binding.
+    enableCpuMemArena: !frugal,
     logSeverityLevel: 3,
     extra: {
       session: {
