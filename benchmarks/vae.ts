@@ -29,6 +29,7 @@ import { relativeError } from "../src/tensor/ops.ts";
 import type { Tensor } from "../src/tensor/tensor.ts";
 import { watchMemory } from "./memory.ts";
 import { config, folder, makeRandomVae, removeRandomVae } from "./random-vae.ts";
+import { record } from "./record.ts";
 
 const WHOLE: VaeLimits = { whole: Number.POSITIVE_INFINITY, tile: VAE_LIMITS.tile };
 const TILED: VaeLimits = { whole: 0, tile: VAE_LIMITS.tile };
@@ -107,7 +108,8 @@ async function main(sizes: readonly number[], runs: number, wholeUpTo: number): 
     }
   }
   const quality = await measureQuality();
-  if (args.json) console.log(JSON.stringify({ parameters, threads, rows, quality }, null, 2));
+  if (args.json)
+    console.log(JSON.stringify({ parameters, threads, rows, quality, record: record("vae", rows) }, null, 2));
   else for (const row of quality) console.log(line(row));
 }
 

@@ -50,6 +50,6 @@ export interface Engine {
   readonly device?: Device;
   /** Calls are carried out one after the other, in the order in which they were made. */
   createSession(model: Uint8Array, options?: SessionOptions): Promise<Session>;
-  /** Ends the worker. Pending and later calls reject with code "disposed". */
+  /** Ends the worker, on Node when the call that it is in has returned. Pending and later calls reject with code "disposed" at once. */
   dispose(): Promise<void>;
 }

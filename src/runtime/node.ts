@@ -6,7 +6,7 @@ import { Worker } from "node:worker_threads";
 import { EmilieError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import { fromSource, packageRoot } from "./package-root.node.ts";
-import type { AnswerMessage } from "./protocol.ts";
+import { type AnswerMessage, END } from "./protocol.ts";
 import { type Port, RemoteEngine } from "./remote.ts";
 
 /** Where networks are to run on Node. */
@@ -45,6 +45,8 @@ export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
 
 /** A worker_thread as an engine's port. It keeps the process alive only while it has something to answer. */
 export function workerPort(worker: Worker): Port {
+  let ending = false;
+  const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
   return {
     post: (message) => worker.postMessage(message),
     onAnswer: (listener) => {
@@ -56,8 +58,17 @@ export function workerPort(worker: Worker): Port {
       worker.on("error", listener);
       worker.on("exit", (code) => listener(`it exited with code ${code}`));
     },
-    busy: (busy) => (busy ? worker.ref() : worker.unref()),
-    terminate: async () => void (await worker.terminate()),
+    busy: (busy) => {
+      if (!ending) busy ? worker.ref() : worker.unref();
+    },
+    // The worker ends itself, when the call that it is in has returned: a thread that is terminated within ONNX Runtime's
+    // code takes the process with it.
+    terminate: () => {
+      ending = true;
+      worker.ref();
+      worker.postMessage(END);
+      return exited;
+    },
   };
 }
 

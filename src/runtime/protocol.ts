@@ -9,6 +9,9 @@ export type Request =
   | { readonly kind: "run"; readonly session: number; readonly feeds: Feeds }
   | { readonly kind: "release"; readonly session: number };
 
+/** What a worker is told in the place of a request where it is to end itself. */
+export const END = "end";
+
 export interface RequestMessage {
   readonly id: number;
   readonly request: Request;

@@ -5,7 +5,7 @@ import { EmilieError } from "../errors.ts";
 import { requireCard, requireCardFile, requireHalf } from "./card.node.ts";
 import type { SessionOptions } from "./engine.ts";
 import type { NodeWorkerSettings } from "./node.ts";
-import type { RequestMessage } from "./protocol.ts";
+import { END, type RequestMessage } from "./protocol.ts";
 import { IN_SINGLE, selfCheck } from "./self-check.ts";
 import { type Backend, type Ort, serve } from "./serve.ts";
 
@@ -105,4 +105,7 @@ function backends(): readonly Backend[] {
 }
 
 const answer = serve(backends(), (message) => port.postMessage(message));
-port.on("message", (message: RequestMessage) => answer(message));
+port.on("message", (message: RequestMessage | typeof END) => {
+  if (message === END) process.exit();
+  answer(message);
+});
