@@ -15,6 +15,7 @@ import { basename, join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { median } from "../src/bench/picture-metrics.ts";
 import { edit, loadModel, openSession, type PresetName, readPicture } from "../src/index.ts";
+import { guidesWithin } from "../src/method/guidance.ts";
 import { firstCondition, toDecoderInput } from "../src/method/latent-iteration.ts";
 import { resolveOptions } from "../src/method/options.ts";
 import { createNoise } from "../src/tensor/noise.ts";
@@ -178,9 +179,11 @@ async function fullSize(): Promise<Row[]> {
   const unetCalls = model.calls.unet - before;
   const edited = `edit of ${taken} step${taken === 1 ? "" : "s"}, ${unetCalls} UNet calls`;
   rows.push({ what: edited, seconds: digits(seconds), n: 1, ...memory(stopAll()) });
-  const usual = resolveOptions(model).steps;
+  const { steps: usual, guidanceInterval } = resolveOptions(model);
   if (flags.preset === undefined && taken < usual) {
-    const calls = (unetCalls / taken) * usual;
+    const guides = guidesWithin(guidanceInterval, usual);
+    // Three terms where there is guidance, one where there is none.
+    const calls = Array.from({ length: usual }, (_, i) => (guides(i) ? 3 : 1)).reduce((a, b) => a + b, 0);
     const of = (what: string) => warm.get(what)!;
     const sum = of("encode") + 2 * of("text") + calls * of("UNet, one call") + of("decode");
     rows.push({ what: `edit of ${usual} steps, ${calls} UNet calls (sum of parts)`, seconds: digits(sum) });

@@ -3,7 +3,7 @@
  * `npm run bench:presets -- [--only presets,samplers,guidance,reuse] [--limit 100] [--threads N] [--out out/presets] [--json] [--write]`
  * runs the settings of benchmarks/presets/settings.ts on the first `limit` held-out edits of picturebook, whose truth is exact.
  * What is measured is kept in --out and not measured again. --write puts the numbers into docs/results/presets.json and the
- * tables into docs/results/speed-presets.md.
+ * tables into docs/results/speed-presets.md; of what --only leaves out, those from before stay.
  *
  * `npm run bench:presets -- --full-size 256 [--runs 3]`: the cost of a pass with reused deep features on a full-size UNet.
  */
@@ -77,10 +77,15 @@ function write(
     model: "picturebook",
     fingerprint,
   };
-  const rounded = JSON.stringify({ ...about, shallowShare, groups: results }, (_, value) =>
+  const file = join(docs, "presets.json");
+  // Groups that were not measured now stay as they are.
+  const kept: typeof results = JSON.parse(readFileSync(file, "utf8")).groups;
+  const all = kept.map((group) => results.find(({ name }) => name === group.name) ?? group);
+  const added = results.filter(({ name }) => !kept.some((group) => group.name === name));
+  const rounded = JSON.stringify({ ...about, shallowShare, groups: [...all, ...added] }, (_, value) =>
     typeof value === "number" ? Number(value.toPrecision(4)) : value,
   );
-  writeFileSync(join(docs, "presets.json"), `${rounded}\n`);
+  writeFileSync(file, `${rounded}\n`);
   const page = join(docs, "speed-presets.md");
   let text = readFileSync(page, "utf8");
   for (const { name, results: group } of results) {

@@ -26,11 +26,18 @@ export interface Network {
   readonly once?: boolean;
 }
 
+interface Held {
+  readonly session: Session;
+  readonly weights: PlacedWeights;
+  /** Whether it runs once for a picture, and needs much for that. */
+  readonly frugal: boolean;
+}
+
 export class SessionCache {
   readonly #engine: Engine;
   readonly #memory: MemoryMode;
   /** By network and size, the most recently used last. */
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Map<string, Held>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(engine: Engine, memory: MemoryMode) {
@@ -48,15 +55,19 @@ export class SessionCache {
   ): Promise<Record<string, Tensor>> {
     const turn = this.#last.then(async () => {
       throwIfAborted(signal);
-      const session = await this.#session(network, size, build);
+      const held = await this.#held(network, size, build);
+      // A picture's encoder and decoder do not run in turns: what the decoder keeps would stand beside what the encoder needs.
+      if (held.frugal) {
+        await this.#release((other) => other !== held && other.weights === held.weights);
+      }
       throwIfAborted(signal);
-      return session.run(feeds);
+      return held.session.run(feeds);
     });
     this.#last = turn.catch(() => {});
     return turn;
   }
 
-  async #session(network: Network, size: string, build: (dialect: Dialect) => Graph): Promise<Session> {
+  async #held(network: Network, size: string, build: (dialect: Dialect) => Graph): Promise<Held> {
     const key = `${network.name}@${size}`;
     const known = this.#sessions.get(key);
     if (known) {
@@ -67,13 +78,15 @@ export class SessionCache {
     await this.#makeRoom(network);
     const plain = this.#engine.wantsPlain ? build("plain").encode() : undefined;
     const graph = build("fused");
+    const frugal = network.once === true && graph.peakBytes > KEPT_BYTES;
     const session = await this.#engine.createSession(graph.encode(), {
       ...(await this.#options(network)),
-      frugal: network.once && graph.peakBytes > KEPT_BYTES,
+      frugal,
       plain,
     });
-    this.#sessions.set(key, session);
-    return session;
+    const held = { session, weights: network.weights, frugal };
+    this.#sessions.set(key, held);
+    return held;
   }
 
   async #makeRoom({ name, hot }: Network): Promise<void> {
@@ -85,10 +98,14 @@ export class SessionCache {
       this.#memory === "low"
         ? keys.filter((key) => same.includes(key) || key.split(/[/@]/)[0] !== own)
         : same.slice(0, Math.max(0, same.length + 1 - (hot ? SIZES.hot : SIZES.other)));
-    for (const key of old) {
-      const session = this.#sessions.get(key)!;
+    await this.#release((_, key) => old.includes(key));
+  }
+
+  async #release(which: (held: Held, key: string) => boolean): Promise<void> {
+    for (const [key, held] of [...this.#sessions]) {
+      if (!which(held, key)) continue;
       this.#sessions.delete(key);
-      await session.release();
+      await held.session.release();
     }
   }
 
