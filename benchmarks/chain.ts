@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util";
 import { median } from "../src/bench/picture-metrics.ts";
 import { loadModel, type NodeDevice, openSession, readPicture } from "../src/index.ts";
-import { record } from "./record.ts";
+import { digits, record } from "./record.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -60,7 +60,8 @@ const result = {
   megabytesLastQuarter: of(last, "megabytes"),
   outsideNetworks: 1 - of(rows, "networks") / of(rows, "seconds"),
 };
-if (flags.json) console.log(JSON.stringify({ ...result, rows, record: record("chain", [result]) }));
+const short = Object.fromEntries(Object.entries(result).map(([name, value]) => [name, digits(value)]));
+if (flags.json) console.log(JSON.stringify({ ...result, rows, record: record("chain", [short]) }));
 else {
   console.log(`${edits} edits of one picture, each from the result of the one before`);
   console.log(

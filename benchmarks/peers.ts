@@ -100,8 +100,10 @@ async function main(name: string): Promise<void> {
     const what = `edit, ${nativeSize} px, ${steps} steps, guidance ${textGuidance} and ${imageGuidance}`;
     await measureEdits(what, await items(nativeSize), { steps, textGuidance, imageGuidance });
   }
-  if (measures.includes("defaults"))
-    await measureEdits(`edit, ${nativeSize} px, own defaults`, await items(nativeSize), "defaults");
+  if (measures.includes("defaults")) {
+    const how = flags.preset === undefined ? "own defaults" : `own defaults, emilie's preset ${flags.preset}`;
+    await measureEdits(`edit, ${nativeSize} px, ${how}`, await items(nativeSize), "defaults");
+  }
 
   for (const peer of peers)
     rows.push({ what: "all of it", peer: peer.name, peakAnonymousGB: digits((await peer.stop()) / 1e9) });
