@@ -2,7 +2,7 @@
 
 import { standalone } from "../src/bench/report/figures.node.ts";
 import { type BarGroup, bars } from "./bars.ts";
-import { type BenchRecord, describeMachine } from "./record.ts";
+import { type BenchRecord, describeMachine, type Row } from "./record.ts";
 import { markdownRows } from "./table.ts";
 
 /** A drawing for the block of its record. */
@@ -66,7 +66,8 @@ export function speedFigures(records: readonly BenchRecord[]): SpeedFigure[] {
       { of: "edit", name: "edit", title: "One edit, picture to picture" },
     ].flatMap(({ of, name, title }) => {
       const own = peers.filter((one) => keyOf(one) === key);
-      const groups = own.flatMap((one) => groupsOf(one, of));
+      const looks = [...new Set(own.flatMap(({ rows }) => rows.map(({ peer }) => peer)))];
+      const groups = own.flatMap((one) => groupsOf(one, of, looks));
       if (groups.length === 0) return [];
       const subject = own[0]!.subject ?? "";
       const file = ["speed", name, subject].filter(Boolean).join("-");
@@ -80,18 +81,21 @@ export function speedFigures(records: readonly BenchRecord[]): SpeedFigure[] {
 }
 
 /** Rows whose `what` begins so, by what they say. A peer has the same colour in every group. */
-function groupsOf({ rows }: BenchRecord, beginning: string): BarGroup[] {
+function groupsOf(
+  { rows }: BenchRecord,
+  beginning: string,
+  looks: readonly (Row[string] | undefined)[],
+): BarGroup[] {
   const own = rows.filter(
     ({ what, seconds }) => String(what).startsWith(beginning) && typeof seconds === "number",
   );
-  const looks = [...new Set(own.map(({ peer }) => peer))];
   return [...new Set(own.map(({ what }) => String(what)))].map((title) => ({
     title,
     bars: own
       .filter(({ what }) => what === title)
       .map(({ peer, seconds, ratio }, i) => ({
         name: String(peer),
-        look: looks.indexOf(peer!),
+        look: looks.indexOf(peer),
         value: Number(seconds),
         text: i === 0 ? `${seconds} s` : `${seconds} s, ×${ratio}`,
       })),
