@@ -5,6 +5,7 @@
  */
 import { expectShape, fail, type Graph, MICROSOFT, type Site, type Value } from "./graph.ts";
 import { add, concat, gemm, mul, reshape, silu } from "./ops.ts";
+import { TRANSFORMS } from "./winograd.ts";
 
 /** silu(x · scale + shift), with a scale and a shift for each channel, [c]. */
 export interface Activation {
@@ -32,14 +33,7 @@ interface Filtering {
 
 /** F(4×4): 36 products for 16 results, each of which would be nine. */
 const FOUR: Filtering = {
-  b: [
-    [4, 0, -5, 0, 1, 0],
-    [0, -4, -4, 1, 1, 0],
-    [0, 4, -4, -1, 1, 0],
-    [0, -2, -1, 2, 1, 0],
-    [0, 2, -1, -2, 1, 0],
-    [0, 4, 0, -5, 0, 1],
-  ],
+  ...TRANSFORMS[4],
   g: [
     [1 / 4, 0, 0],
     [-1 / 6, -1 / 6, -1 / 6],
@@ -47,12 +41,6 @@ const FOUR: Filtering = {
     [1 / 24, 1 / 12, 1 / 6],
     [1 / 24, -1 / 12, 1 / 6],
     [0, 0, 1],
-  ],
-  a: [
-    [1, 1, 1, 1, 1, 0],
-    [0, 1, -1, 2, -2, 0],
-    [0, 1, 1, 4, 4, 0],
-    [0, 1, -1, 8, -8, 1],
   ],
   step: 4,
 };

@@ -7,7 +7,7 @@ import { fail, type Site, type Value } from "./graph.ts";
 import { concat, gemm, reshape } from "./ops.ts";
 
 /** Bᵀ, which transforms a tile from both sides, and Aᵀ, which takes the products back; column 1 of Aᵀ is all ones. */
-const TRANSFORMS = {
+export const TRANSFORMS = {
   2: {
     b: [
       [1, 0, -1, 0],
