@@ -3,6 +3,7 @@
  * Winograd's convolution wants them. What a tensor becomes is told by its name in the side file, so a file tells what is in it.
  */
 import { sizeOf } from "../tensor/tensor.ts";
+import { kronecker, WINOGRAD } from "../tensor/winograd.ts";
 
 /**
  * How a network computes. "fp32": as the checkpoint was written. "fp32-fast": the same numbers by Winograd's convolution,
@@ -92,23 +93,8 @@ function quantised(weight: Float32Array, out: number, width: number): [Int8Array
   return [values, scales];
 }
 
-/** Winograd's G [side, 3] for outputs of 2×2 and 4×4 at a time (Lavin and Gray, arXiv 1509.09308). */
-const FILTERS = {
-  winograd2: [
-    [1, 0, 0],
-    [1 / 2, 1 / 2, 1 / 2],
-    [1 / 2, -1 / 2, 1 / 2],
-    [0, 0, 1],
-  ],
-  winograd4: [
-    [1 / 4, 0, 0],
-    [-1 / 6, -1 / 6, -1 / 6],
-    [-1 / 6, 1 / 6, -1 / 6],
-    [1 / 24, 1 / 12, 1 / 6],
-    [1 / 24, -1 / 12, 1 / 6],
-    [0, 0, 1],
-  ],
-} as const;
+/** What winograd2 and winograd4 transform a kernel with. */
+const FILTERS = { winograd2: WINOGRAD[2].g, winograd4: WINOGRAD[4].g } as const;
 
 /** G·g·Gᵀ of every 3×3 kernel → side² matrices [in, out], summed in double precision. */
 function winograd(
@@ -118,7 +104,7 @@ function winograd(
   g: readonly (readonly number[])[],
 ): Float32Array[] {
   const side = g.length;
-  const matrix = Float64Array.from(g.flatMap((a) => g.flatMap((b) => a.flatMap((x) => b.map((y) => x * y)))));
+  const matrix = Float64Array.from(kronecker(g));
   const result = Array.from({ length: side * side }, () => new Float32Array(width * out));
   const kernel = new Float64Array(9);
   for (let first = 0; first < out; first += BLOCK) {

@@ -3,9 +3,9 @@
  * numbers stay in the processor's cache. What comes before it, a norm's last step and SiLU, and what is added after it go
  * through the same bands. Weights are transformed as the graph runs: beside that many pixels it costs nothing, and no copy is kept.
  */
+import { kronecker, WINOGRAD } from "../tensor/winograd.ts";
 import { expectShape, fail, type Graph, MICROSOFT, type Site, type Value } from "./graph.ts";
 import { add, concat, gemm, mul, reshape, silu } from "./ops.ts";
-import { TRANSFORMS } from "./winograd.ts";
 
 /** silu(x · scale + shift), with a scale and a shift for each channel, [c]. */
 export interface Activation {
@@ -32,18 +32,7 @@ interface Filtering {
 }
 
 /** F(4×4): 36 products for 16 results, each of which would be nine. */
-const FOUR: Filtering = {
-  ...TRANSFORMS[4],
-  g: [
-    [1 / 4, 0, 0],
-    [-1 / 6, -1 / 6, -1 / 6],
-    [-1 / 6, 1 / 6, -1 / 6],
-    [1 / 24, 1 / 12, 1 / 6],
-    [1 / 24, -1 / 12, 1 / 6],
-    [0, 0, 1],
-  ],
-  step: 4,
-};
+const FOUR: Filtering = { ...WINOGRAD[4], step: 4 };
 
 /**
  * The two results of a pixel p that was doubled, between neighbours o and q, by three products instead of six:
@@ -138,7 +127,7 @@ function band(
   const edges = { above: from - first, rows: last - first, columns: w };
   const places = `${rows},${columns} of ${Object.values(edges)} by ${b.length}`;
   const seen = pick(at, pixels, places, [products * tiles], () => seenBy(rows, columns, filtering, edges));
-  const turned = gemm(at, kronecker(at, b), reshape(at, seen, [products, tiles * c]));
+  const turned = gemm(at, square(at, b), reshape(at, seen, [products, tiles * c]));
   const multiplied = at.graph.add(at, {
     op: "FusedMatMul",
     domain: MICROSOFT,
@@ -149,7 +138,7 @@ function band(
   });
   const flat = reshape(at, multiplied, [products, tiles * out]);
   const bias = biases.shape[1] === tiles * out ? biases : columnsOf(at, biases, tiles * out);
-  const back = reshape(at, gemm(at, kronecker(at, a), flat, { bias }), [n * n * tiles, out]);
+  const back = reshape(at, gemm(at, square(at, a), flat, { bias }), [n * n * tiles, out]);
   const grow = n / step;
   const size = [grow * (to - from), grow * w] as const;
   return pick(at, back, `${size} from ${rows},${columns} of ${n}`, size, () =>
@@ -200,7 +189,7 @@ function laidOut(
 /** G·g·Gᵀ of every 3×3 kernel: weight [out, c, 3, 3] → [products, out, c] */
 function transformed(at: Site, weight: Value, g: Filtering["g"]): Value {
   const [out = 0, c = 0] = weight.shape;
-  const matrix = kronecker(at, g);
+  const matrix = square(at, g);
   const all = gemm(at, matrix, reshape(at, weight, [out * c, 9]), { transB: true });
   return reshape(at, all, [g.length ** 2, out, c]);
 }
@@ -233,10 +222,9 @@ function shared(at: Site, name: string, make: () => Value): Value {
   return value;
 }
 
-/** m ⊗ m: m·X·mᵀ of all matrices X at once, each a column. */
-function kronecker(at: Site, m: readonly (readonly number[])[]): Value {
-  return shared(at, `square of ${m.join(";")}`, () => {
-    const values = m.flatMap((p) => m.flatMap((q) => p.flatMap((u) => q.map((v) => u * v))));
-    return at.graph.constant(values, [m.length ** 2, m[0]!.length ** 2]);
-  });
+/** m ⊗ m, for m·X·mᵀ. */
+function square(at: Site, m: readonly (readonly number[])[]): Value {
+  return shared(at, `square of ${m.join(";")}`, () =>
+    at.graph.constant(kronecker(m), [m.length ** 2, m[0]!.length ** 2]),
+  );
 }

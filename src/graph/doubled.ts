@@ -1,4 +1,5 @@
 /** A 3×3 convolution of a picture that was doubled in size, every pixel four times: four of 2×2 on the picture itself, with 4/9 of the products. */
+import { kronecker } from "../tensor/winograd.ts";
 import { expectShape, fail, type Site, type Value } from "./graph.ts";
 import { concat, conv2d, gemm, reshape } from "./ops.ts";
 
@@ -24,8 +25,8 @@ export function conv2dOfDoubled(at: Site, x: Value, weight: Value, bias: Value):
   const kernels = reshape(at, weight, [out * c, 9]);
   const phases = TAPS.flatMap((rows, y) =>
     TAPS.map((columns, x0) => {
-      const sums = rows.flatMap((p) => columns.flatMap((q) => p.flatMap((u) => q.map((v) => u * v))));
-      const summed = gemm(at, kernels, at.graph.constant(sums, [4, 9]), { transB: true });
+      const sums = at.graph.constant(kronecker(rows, columns), [4, 9]);
+      const summed = gemm(at, kernels, sums, { transB: true });
       const padding = [1 - y, 1 - x0, y, x0] as const;
       return conv2d(at, x, reshape(at, summed, [out, c, 2, 2]), bias, { padding });
     }),

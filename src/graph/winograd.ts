@@ -3,47 +3,16 @@
  * tile becomes a matrix of 4×4 or 6×6 numbers, and there a 3×3 kernel is one product instead of nine. Of n×n results at a time,
  * F(n×n): n = 2 has 2.25 times fewer products than the plain convolution, n = 4 four times.
  */
+import { kronecker, WINOGRAD } from "../tensor/winograd.ts";
 import { fail, type Site, type Value } from "./graph.ts";
 import { concat, gemm, reshape } from "./ops.ts";
-
-/** Bᵀ, which transforms a tile from both sides, and Aᵀ, which takes the products back; column 1 of Aᵀ is all ones. */
-export const TRANSFORMS = {
-  2: {
-    b: [
-      [1, 0, -1, 0],
-      [0, 1, 1, 0],
-      [0, -1, 1, 0],
-      [0, 1, 0, -1],
-    ],
-    a: [
-      [1, 1, 1, 0],
-      [0, 1, -1, -1],
-    ],
-  },
-  4: {
-    b: [
-      [4, 0, -5, 0, 1, 0],
-      [0, -4, -4, 1, 1, 0],
-      [0, 4, -4, -1, 1, 0],
-      [0, -2, -1, 2, 1, 0],
-      [0, 2, -1, -2, 1, 0],
-      [0, 4, 0, -5, 0, 1],
-    ],
-    a: [
-      [1, 1, 1, 1, 1, 0],
-      [0, 1, -1, 2, -2, 0],
-      [0, 1, 1, 4, 4, 0],
-      [0, 1, -1, 8, -8, 1],
-    ],
-  },
-} as const;
 
 /**
  * A convolution 3×3 that keeps the size: x [b, h, w, c] → [b, h, w, out]. `weights` are those of derived.ts, a matrix [c, out] for
  * each of the (n + 2)² products; bias [out].
  */
 export function winograd(at: Site, x: Value, weights: readonly Value[], bias: Value, n: 2 | 4): Value {
-  const { a, b } = TRANSFORMS[n];
+  const { a, b } = WINOGRAD[n];
   const side = b.length;
   const [batch = 0, h = 0, w = 0, c = 0] = x.shape;
   const out = weights[0]?.shape[1] ?? 0;
@@ -51,7 +20,7 @@ export function winograd(at: Site, x: Value, weights: readonly Value[], bias: Va
   const [rows, columns] = [Math.ceil(h / n), Math.ceil(w / n)];
   const tiles = batch * rows * columns;
   const seen = concat(at, tilePixels(at, x, rows, columns, n), 0);
-  const turned = gemm(at, kronecker(at, b), reshape(at, seen, [side ** 2, tiles * c]));
+  const turned = gemm(at, square(at, b), reshape(at, seen, [side ** 2, tiles * c]));
   // Split copies a row in a fifth of the time that a Slice takes for it.
   const transformed = at.graph.addAll(at, {
     op: "Split",
@@ -65,7 +34,7 @@ export function winograd(at: Site, x: Value, weights: readonly Value[], bias: Va
     const product = gemm(at, tile, weight, { bias: i === side + 1 ? bias : null });
     return reshape(at, product, [1, tiles * out]);
   });
-  const back = gemm(at, kronecker(at, a), concat(at, products, 0));
+  const back = gemm(at, square(at, a), concat(at, products, 0));
   const shape = [n, n, batch, rows, columns, out];
   const order = [2, 3, 0, 4, 1, 5];
   const laid = at.graph.add(at, {
@@ -106,10 +75,9 @@ function tilePixels(at: Site, x: Value, rows: number, columns: number, n: number
   );
 }
 
-/** m ⊗ m: m·X·mᵀ of all matrices X at once, each a column. */
-function kronecker(at: Site, m: readonly (readonly number[])[]): Value {
-  const values = m.flatMap((p) => m.flatMap((q) => p.flatMap((u) => q.map((v) => u * v))));
-  return at.graph.constant(values, [m.length ** 2, m[0]!.length ** 2]);
+/** m ⊗ m, for m·X·mᵀ. */
+function square(at: Site, m: readonly (readonly number[])[]): Value {
+  return at.graph.constant(kronecker(m), [m.length ** 2, m[0]!.length ** 2]);
 }
 
 /** The upper left of x [b, h', w', c] */
