@@ -40,12 +40,9 @@ function block(
 ): Value {
   const { heads, onlyCrossAttention, keysFrom = Number.POSITIVE_INFINITY } = options;
   const n1 = layerNorm(s.at("norm1"), x, LAYER_NORM_EPS);
-  const seen = size[0] * size[1] >= keysFrom ? everySecondPixel(s, n1, size) : n1;
-  const x1 = add(
-    s,
-    x,
-    attend(s.at("attn1"), n1, onlyCrossAttention ? text : seen, heads, !onlyCrossAttention),
-  );
+  const seen = () => (size[0] * size[1] >= keysFrom ? everySecondPixel(s, n1, size) : n1);
+  const context = onlyCrossAttention ? text : seen();
+  const x1 = add(s, x, attend(s.at("attn1"), n1, context, heads, !onlyCrossAttention));
   const n2 = layerNorm(s.at("norm2"), x1, LAYER_NORM_EPS);
   const x2 = add(s, x1, attend(s.at("attn2"), n2, text, heads, false));
   return inPieces(s, x2, (rows) => {
