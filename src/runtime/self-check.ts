@@ -37,6 +37,23 @@ export interface Candidate {
   readonly options: InferenceSession.SessionOptions;
 }
 
+/** All the trials of a card, with these options, against the processor with those: in fp32, and with `half` in fp16 too. */
+export async function checkCard(
+  ort: Ort,
+  half: boolean,
+  card: InferenceSession.SessionOptions,
+  processor: InferenceSession.SessionOptions,
+): Promise<void> {
+  // In fp16 the text encoder and the autoencoder are fp32 all the same.
+  for (const float of half ? (["float32", "float16"] as const) : (["float32"] as const)) {
+    await selfCheck(
+      ort,
+      { dialect: "plain", float, options: card },
+      { dialect: "fused", options: processor },
+    );
+  }
+}
+
 /** Throws "runtime.failed" where `card` is further from `processor` than rounding explains. */
 export async function selfCheck(ort: Ort, card: Candidate, processor: Candidate): Promise<void> {
   const expected = await run(ort, processor);

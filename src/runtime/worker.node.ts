@@ -6,7 +6,7 @@ import { requireCard, requireCardFile, requireHalf } from "./card.node.ts";
 import type { SessionOptions } from "./engine.ts";
 import type { NodeWorkerSettings } from "./node.ts";
 import { END, type RequestMessage } from "./protocol.ts";
-import { IN_SINGLE, selfCheck } from "./self-check.ts";
+import { checkCard, IN_SINGLE } from "./self-check.ts";
 import { type Backend, type Ort, serve } from "./serve.ts";
 
 const { threads, device, half } = workerData as NodeWorkerSettings;
@@ -86,14 +86,7 @@ function cardOrNot(): Backend {
     async load() {
       requireCardFile();
       const ort = await webgpu.load();
-      // In fp16 the text encoder and the autoencoder are fp32 all the same.
-      for (const float of half ? (["float32", "float16"] as const) : (["float32"] as const)) {
-        await selfCheck(
-          ort,
-          { dialect: "plain", float, options: sessionOptions("webgpu") },
-          { dialect: "fused", options: sessionOptions("cpu") },
-        );
-      }
+      await checkCard(ort, half, sessionOptions("webgpu"), sessionOptions("cpu"));
       return ort;
     },
   };

@@ -2,7 +2,7 @@
 import { EmilieError } from "../errors.ts";
 import type { SessionOptions } from "./engine.ts";
 import type { RequestMessage } from "./protocol.ts";
-import { IN_SINGLE, NO_HALF, selfCheck } from "./self-check.ts";
+import { checkCard, IN_SINGLE, NO_HALF } from "./self-check.ts";
 import { type Backend, type Ort, serve } from "./serve.ts";
 
 /** The first message; all others are requests. */
@@ -80,14 +80,7 @@ function cardOrNot(settings: WebWorkerSettings): Backend {
     ...webgpu,
     async load() {
       const ort = await webgpu.load();
-      // In fp16 the text encoder and the autoencoder are fp32 all the same.
-      for (const float of settings.half ? (["float32", "float16"] as const) : (["float32"] as const)) {
-        await selfCheck(
-          ort,
-          { dialect: "plain", float, options: sessionOptions("webgpu") },
-          { dialect: "fused", options: sessionOptions("wasm") },
-        );
-      }
+      await checkCard(ort, settings.half, sessionOptions("webgpu"), sessionOptions("wasm"));
       return ort;
     },
   };
