@@ -48,7 +48,9 @@ export async function readFolder(source: CheckpointSource, precision: Precision 
     const config = await readClipTextConfig(source, `text_encoder${suffix}`);
     texts.push({
       config,
-      tokenizer: await readTokenizer(source, `tokenizer${suffix}`, config.max_position_embeddings),
+      tokenizer: await readTokenizer(source, `tokenizer${suffix}`, config.max_position_embeddings, {
+        vocabulary: config.vocab_size,
+      }),
       table: await openWeights(source, `text_encoder${suffix}`, "model"),
     });
   }
