@@ -53,25 +53,8 @@ export function pooledWidth(unet: UNetConfig): number {
   return unet.projection_class_embeddings_input_dim! - TIME_IDS * unet.addition_time_embed_dim!;
 }
 
-/** What a UNet with other inputs than an editor's was trained for. */
-function trainedFor({ in_channels, out_channels }: UNetConfig, latent: number): string {
-  if (out_channels !== latent) return "Its output is not one of the VAE's latents";
-  if (in_channels === latent) return "A text-to-image checkpoint has no input for the picture";
-  if (in_channels === 2 * latent + 1) return "An inpainting checkpoint fills holes and reads no instruction";
-  if (in_channels === latent + 1) return "A depth-to-image checkpoint takes a depth map, not a picture";
-  return "Its input is not a latent beside the picture's";
-}
-
 function checkTogether(id: string, { unet, vae, texts }: Layout): void {
   const refuse = (message: string) => new EmilieError("checkpoint.unsupported", `${id}${message}`);
-  const latent = vae.latent_channels;
-  if (unet.in_channels !== 2 * latent || unet.out_channels !== latent) {
-    throw refuse(
-      ` cannot edit: its UNet has in_channels ${unet.in_channels} and out_channels ${unet.out_channels}, ` +
-        `where an InstructPix2Pix UNet of a VAE with ${latent} latent channels has ${2 * latent} and ${latent}. ` +
-        `${trainedFor(unet, latent)}; use an instruction checkpoint, such as timbrooks/instruct-pix2pix.`,
-    );
-  }
   for (const [part, { block_out_channels, norm_num_groups: groups }] of Object.entries({ unet, vae })) {
     const odd = block_out_channels.find((channels) => channels % groups !== 0);
     if (odd === undefined) continue;
