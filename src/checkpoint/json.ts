@@ -21,9 +21,19 @@ export function parseJson(text: string, path: string, id: string): unknown {
   try {
     return JSON.parse(strict);
   } catch (cause) {
-    const utf16 = text.slice(0, 64).includes("\0") ? ": it was saved as UTF-16; save it as UTF-8" : "";
-    throw new EmilieError("checkpoint.malformed", `${where} is not JSON${utf16}.`, { cause });
+    throw new EmilieError("checkpoint.malformed", `${where} is not JSON${insteadOfJson(text)}.`, { cause });
   }
+}
+
+/** What else lies in published folders under the name of a JSON file. */
+function insteadOfJson(text: string): string {
+  if (text.startsWith("version https://git-lfs")) {
+    return ", but a pointer of Git LFS: fetch the files themselves (git lfs pull)";
+  }
+  if (/^\s*<(!doctype|html)/i.test(text)) return ", but a web page";
+  if (/^<{7} /m.test(text)) return ": it has the marks of a merge that was not finished (<<<<<<<)";
+  if (text.slice(0, 64).includes("\0")) return ": it was saved as UTF-16; save it as UTF-8";
+  return text.trim() === "" ? ": it is empty" : "";
 }
 
 /** Throws "checkpoint.malformed" where a file is larger than what it is can be. `bytes` is its size. */

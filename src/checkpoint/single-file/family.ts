@@ -47,15 +47,16 @@ export function singleFamily(path: string, unet: Refs, { encoders, marks }: Sing
   if (marks.has("edm_vpred.sigma_max")) {
     throw refuse('the tensor "edm_vpred.sigma_max" marks CosXL, which has two text encoders; here is one.');
   }
+  // Converted 2.x checkpoints exist with 1×1 convolutions, so how the UNet projects is asked last.
   const linear = projectsLinearly(unet);
   const signs: [SingleFamily | undefined, string][] = [
-    [linear ? "sd2" : "sd1", `its UNet projects with ${linear ? "matrices" : "1×1 convolutions"}`],
     [encoders[0].openClip ? "sd2" : undefined, "its text encoder has OpenCLIP's names"],
     [WIDTHS[width], `its text encoder is ${width} wide`],
+    [linear ? "sd2" : undefined, "its UNet projects with matrices"],
   ];
   const said = signs.filter(([family]) => family !== undefined);
-  const [family] = said[0]!;
-  if (said.every(([one]) => one === family)) return family!;
+  const family = said[0]?.[0] ?? "sd1";
+  if (said.every(([one]) => one === family)) return family;
   throw refuse(
     `its family cannot be told: ${said.map(([one, sign]) => `${sign} (${FAMILY_NAMES[one!]})`).join(", ")}.`,
   );

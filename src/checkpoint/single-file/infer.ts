@@ -4,6 +4,7 @@
  * ASSUMED; the file NAME.emilie.json beside NAME.safetensors may say otherwise.
  */
 import { EmilieError } from "../../errors.ts";
+import type { SingleFamily } from "./family.ts";
 import { countOf, type Refs } from "./names.ts";
 
 type Json = Record<string, unknown>;
@@ -47,7 +48,13 @@ export function channelsOf(refs: Refs, file: string): { in_channels: number; out
   );
 }
 
-export function inferUNet(refs: Refs, file: string, pooledWidth: number | null): Json {
+/** `family` tells how many heads there are; `pooledWidth` is the width of SDXL's pooled text, or null. */
+export function inferUNet(
+  refs: Refs,
+  file: string,
+  pooledWidth: number | null,
+  family: SingleFamily = pooledWidth === null ? (projectsLinearly(refs) ? "sd2" : "sd1") : "sdxl",
+): Json {
   const shape = (name: string) => shapeOf(refs, file, name);
   const n = countOf(refs, /^down_blocks\.(\d+)\./);
   const levels = Array.from({ length: n }, (_, i) => {
@@ -81,7 +88,7 @@ export function inferUNet(refs: Refs, file: string, pooledWidth: number | null):
     cross_attention_dim: shape(attention)[1],
     use_linear_projection: linear,
     attention_head_dim: levels.map(({ channels }) =>
-      linear ? Math.max(1, Math.floor(channels / HEAD_WIDTH)) : SD1_HEADS,
+      family === "sd1" ? SD1_HEADS : Math.max(1, Math.floor(channels / HEAD_WIDTH)),
     ),
     ...(added === undefined || pooledWidth === null
       ? {}

@@ -49,7 +49,7 @@ export async function readSingleFile(source: CheckpointSource, single: SingleFil
   checkEditable(source.id, channelsOf(unetRefs, path), Number(inferred.latent_channels));
   const texts = await readTexts(source, single, parts, family, settings, { table, where });
   const pooled = family === "sdxl" ? texts.at(-1)!.config.projection_dim : null;
-  const unet = { ...inferUNet(unetRefs, path, pooled), ...settings.unet };
+  const unet = { ...inferUNet(unetRefs, path, pooled, family), ...settings.unet };
   const vae = { ...inferred, ...settings.vae };
   const { scheduler, notes } = await readScheduler(source, parts, family, settings);
   const { defaults, nativeSize } = settings;
