@@ -55,19 +55,18 @@ export function pooledWidth(unet: UNetConfig): number {
 
 function checkTogether(id: string, { unet, vae, texts }: Layout): void {
   const refuse = (message: string) => new EmilieError("checkpoint.unsupported", `${id}${message}`);
-  const latent = vae.latent_channels;
-  if (unet.in_channels !== 2 * latent || unet.out_channels !== latent) {
+  for (const [part, { block_out_channels, norm_num_groups: groups }] of Object.entries({ unet, vae })) {
+    const odd = block_out_channels.find((channels) => channels % groups !== 0);
+    if (odd === undefined) continue;
     throw refuse(
-      ` cannot edit: unet/config.json has in_channels ${unet.in_channels} and out_channels ${unet.out_channels}, ` +
-        `where an InstructPix2Pix UNet of a VAE with ${latent} latent channels has ${2 * latent} and ${latent}. ` +
-        "A text-to-image checkpoint has no input for the picture; use an instruction checkpoint.",
+      `: ${odd} channels of its ${part} ("block_out_channels") cannot be split into ${groups} groups ("norm_num_groups").`,
     );
   }
   const width = texts.reduce((sum, { config }) => sum + config.hidden_size, 0);
   const wrong = unet.levels.find((level) => level.crossAttentionDim !== width);
   if (wrong) {
     throw refuse(
-      `: unet/config.json has "cross_attention_dim" ${wrong.crossAttentionDim}, but the text encoder's ` +
+      `: its UNet has "cross_attention_dim" ${wrong.crossAttentionDim}, but the text encoder's ` +
         `"hidden_size" is ${texts.map(({ config }) => config.hidden_size).join(" + ")}.`,
     );
   }

@@ -3,6 +3,7 @@
  * diffusers and transformers have for the same tensors. Every tensor stays where it is in the file; three of OpenCLIP's
  * fused ones become three by offset, and a 1×1 convolution of the VAE's attention is read as the matrix it is.
  */
+import { EmilieError } from "../../errors.ts";
 import type { WeightRef } from "../weights.ts";
 
 /** Tensors by name, as they lie in the file. */
@@ -184,10 +185,19 @@ export function openClipNames(refs: Refs): Refs {
   return result;
 }
 
-/** One more than the highest number that the pattern finds. */
+/** Blocks, layers and levels of one kind in any network that is read here; their numbers in names are counted through. */
+const MOST_NUMBERED = 256;
+
+/** One more than the highest number that the pattern finds. Throws "checkpoint.malformed" where it is no number of a block. */
 export function countOf(refs: Refs, pattern: RegExp): number {
   return [...refs.keys()].reduce((count, name) => {
     const found = pattern.exec(name);
-    return found ? Math.max(count, Number(found[1]) + 1) : count;
+    if (!found) return count;
+    const number = Number(found[1]);
+    if (number < MOST_NUMBERED) return Math.max(count, number + 1);
+    throw new EmilieError(
+      "checkpoint.malformed",
+      `The tensor "${name.slice(0, 120)}" is numbered ${number}; networks have fewer than ${MOST_NUMBERED} of anything.`,
+    );
   }, 0);
 }
