@@ -20,7 +20,7 @@ import { DiskHealth } from "./disk-health.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EventLog } from "./events.ts";
 import { isLoopback } from "./guard.ts";
-import { DEFAULT_PORT, SERVER_LIMITS, type ServerLimits, Slots } from "./limits.ts";
+import { DEFAULT_PORT, SERVER_LIMITS, type ServerLimits, Slots, TOKEN } from "./limits.ts";
 import { listen, shut } from "./listen.ts";
 import { Metrics } from "./metrics.ts";
 import type { Parts } from "./parts.ts";
@@ -85,7 +85,7 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
   const { host = "127.0.0.1", port = DEFAULT_PORT, log = () => {} } = options;
   const data = options.data === undefined ? dataFolder() : options.data && resolve(options.data);
   const token = options.token ?? (isLoopback(host) ? null : randomBytes(24).toString("base64url"));
-  if (token !== null && !/^[\x21-\x7e]{8,200}$/.test(token)) {
+  if (token !== null && !TOKEN.test(token)) {
     throw new EmilieError("option.invalid", "a token has 8 to 200 visible ASCII characters and no spaces");
   }
   const closing: (() => unknown)[] = [];

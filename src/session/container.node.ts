@@ -22,8 +22,9 @@ export function readContainer(path: string): Promise<Container> {
 
 /** As {@link readContainer}, of a file's bytes; `name` is what messages call it. Throws session.malformed, session.version. */
 export function readContainerBytes(bytes: Uint8Array, name: string): Promise<Container> {
-  // In a buffer of its own: pieces are seen as floats.
-  const read = async (offset: number, length: number) => bytes.slice(offset, offset + length);
+  // In a buffer of its own, which a Buffer's slice() is not: pieces are seen as floats.
+  const read = async (offset: number, length: number) =>
+    new Uint8Array(bytes.subarray(offset, offset + length));
   return readContainerFrom({ size: bytes.length, read }, name);
 }
 

@@ -4,7 +4,7 @@
  * Where that cannot be looked up (another container, another machine, a system without /proc), the holder's heartbeat decides.
  */
 import { randomBytes } from "node:crypto";
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { type FileHandle, link, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -12,6 +12,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive } from "../checkpoint/is-alive.node.ts";
 import type { EmilieError } from "../errors.ts";
 
+/** The key of locks that earlier versions made, which had none. */
+const OLD = "";
 const HEARTBEAT_MS = 1000;
 /** A holder that cannot be looked up counts as gone when it has not been heard of for this long. */
 export const SILENT_MS = 5000;
@@ -84,23 +86,25 @@ function lives(holder: Holder): boolean | null {
     // Of this very process, but not of this thread: threads can be ended.
     return pid === own.pid ? null : true;
   }
-  return space === null && host === own.host && !isAlive(pid) ? false : null;
+  if (space !== null || host !== own.host) return null;
+  return !isAlive(pid) || (holder.key === OLD && isStranger(pid)) ? false : null;
+}
+
+/** Whether it is surely no emilie: ourselves, or what is no Node.js. */
+function isStranger(pid: number): boolean {
+  if (pid === own.pid) return true;
+  try {
+    return readlinkSync(`/proc/${pid}/exe`) !== realpathSync(process.execPath);
+  } catch {
+    return false;
+  }
 }
 
 /** Null for what is no lock. */
 function parseHolder(text: string): Holder | null {
-  // As earlier versions wrote it. With our own number it is that of a process before us, as the first of a container is.
-  const [, pid, host] = /^(\d+) (\S+)$/.exec(text) ?? [];
-  if (host !== undefined) {
-    return {
-      pid: Number(pid) === own.pid ? -1 : Number(pid),
-      host,
-      start: null,
-      space: null,
-      since: 0,
-      key: "",
-    };
-  }
+  // As earlier versions wrote it, without what tells a process from a later one of the same number.
+  const [, pid, host = own.host] = /^(\d+)(?: (\S+))?$/.exec(text) ?? [];
+  if (pid !== undefined) return { pid: Number(pid), host, start: null, space: null, since: 0, key: OLD };
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && "key" in value ? (value as Holder) : null;
