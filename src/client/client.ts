@@ -57,7 +57,9 @@ export class EmilieClient {
   }
 
   info = (options?: RequestOptions) => this.#get<ServerInfo>("/info", options);
-  health = (options?: RequestOptions) => this.#requests.json<Health>("GET", "/health", undefined, options);
+  /** Also where the server cannot do what it is asked to: then it says why in `problems`. */
+  health = (options?: RequestOptions) =>
+    this.#requests.json<Health>("GET", "/health", undefined, { ...options, answers: [503] });
   examples = (options?: RequestOptions) => this.#get<Example[]>("/examples", options);
   exampleUrl = (name: string) => this.#url(`/examples/${encodeURIComponent(name)}`);
 

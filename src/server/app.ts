@@ -24,7 +24,7 @@ export interface AppOptions extends Omit<GuardOptions, "requestsPerSecond" | "bu
 }
 
 export function createApp(parts: Parts, { studio, log, ...options }: AppOptions): OpenAPIHono {
-  const { metrics, limits, queue } = parts;
+  const { metrics, limits, queue, disk } = parts;
   const app = new OpenAPIHono();
 
   app.use(async (c, next) => {
@@ -38,6 +38,7 @@ export function createApp(parts: Parts, { studio, log, ...options }: AppOptions)
   app.use(guard({ ...options, requestsPerSecond: limits.requestsPerSecond, burst: limits.burst }));
 
   app.onError(async (error, c) => {
+    disk.note(error);
     const answer = describeError(error, metrics);
     const full = isEmilieError(error) && error.code === "queue.full";
     // When about a tenth of what waits is done, somebody else's turn has come.

@@ -8,8 +8,8 @@ import type { Picture } from "../images/picture.ts";
 import { loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { locked, writeAtomically } from "./atomic.node.ts";
-import { readContainer, readRevision } from "./container.node.ts";
-import { packContainer } from "./container.ts";
+import { readContainer, readContainerBytes, readRevision } from "./container.node.ts";
+import { type Container, packContainer } from "./container.ts";
 import { type FileEditOptions, type FileNode, FileTreeNode, readMasks } from "./file-node.node.ts";
 import { packSession, type Unpacked, unpackSession } from "./pack.node.ts";
 import { describeMask } from "./recipe.ts";
@@ -122,6 +122,29 @@ export interface LoadSessionOptions {
 export async function loadSession(path: string, options: LoadSessionOptions = {}): Promise<StoredSession> {
   const target = await realpath(path).catch(() => resolve(path));
   const container = await readContainer(target);
+  const session = await restore(container, path, options);
+  session.knows(target, container.revision);
+  return session;
+}
+
+/**
+ * Opens a saved session from its file's bytes; `name` is what messages call it.
+ *
+ * @throws EmilieError as {@link loadSession}
+ */
+export async function readSession(
+  bytes: Uint8Array,
+  name: string,
+  options: LoadSessionOptions = {},
+): Promise<StoredSession> {
+  return restore(await readContainerBytes(bytes, name), name, options);
+}
+
+async function restore(
+  container: Container,
+  path: string,
+  options: LoadSessionOptions,
+): Promise<StoredSession> {
   const stored = await unpackSession(container, path);
   const { manifest, masks } = stored;
   const { width, height } = manifest.picture;
@@ -134,7 +157,6 @@ export async function loadSession(path: string, options: LoadSessionOptions = {}
   try {
     const session = restoreSession(StoredSession, stored, model, original, path);
     session.warnings = damageOf(container.notes, stored);
-    session.knows(target, container.revision);
     return session;
   } catch (error) {
     if (!options.model) await model.dispose();

@@ -77,8 +77,13 @@ export type CallEvent =
 export type ToWorker =
   | { readonly kind: "call"; readonly id: number; readonly method: Method; readonly params: unknown }
   | { readonly kind: "cancel" | "keep"; readonly id: number }
-  /** null: the session is gone. */
-  | { readonly kind: "session"; readonly id: number; readonly bytes: Uint8Array | null };
+  /** No bytes: the session is gone, or cannot be read, which the error says. */
+  | {
+      readonly kind: "session";
+      readonly id: number;
+      readonly bytes: Uint8Array | null;
+      readonly error?: { readonly code: string; readonly message: string };
+    };
 
 export type FromWorker =
   | { readonly kind: "ready" }
