@@ -10,6 +10,7 @@ export type ErrorCode =
   | "image.unreadable"
   | "image.too-large"
   | "mask.invalid"
+  | "mask.ambiguous" // a mask that could be meant in more than one way; the message says what to write for each
   | "option.invalid"
   | "edit.too-large" // more of a picture at once than the model can do: a mask is missing, or too large
   | "dataset.invalid" // a benchmark's dataset is not as its layout says; which item and turn

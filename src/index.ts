@@ -14,6 +14,13 @@ export {
   maskFromBox,
   maskFromPicture,
 } from "./images/mask.ts";
+export {
+  type MaskAnswer,
+  type MaskChannel,
+  type MaskPictureOptions,
+  maskOfPicture,
+  type ReadMask,
+} from "./images/mask-question.ts";
 export type { MaskSources } from "./images/mask-spec.ts";
 export type { Size } from "./images/model-image.ts";
 export { readMask } from "./images/read-mask.node.ts";

@@ -8,7 +8,10 @@ import { EmilieError, isEmilieError } from "../errors.ts";
 import { isLossy, readPicture, type WriteOptions, writePicture } from "../images/codec.node.ts";
 import { compareInsideOutside } from "../images/difference.ts";
 import { type Mask, maskFromPicture } from "../images/mask.ts";
+import { parseMaskSpec } from "../images/mask-spec.ts";
+import type { Size } from "../images/model-image.ts";
 import { type Picture, samePicture } from "../images/picture.ts";
+import { readMask } from "../images/read-mask.node.ts";
 import { loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
@@ -62,7 +65,11 @@ export function addReplay(program: Command, context: Context): void {
     .argument("<file>", "a saved session (.emilie), or a picture that emilie wrote")
     .option("--verify", "only compare: write nothing, even where something that was lost could be put back")
     .option("--image <file>", "the original picture, where it is not in the session or beside the file")
-    .option("--mask <file>", "a mask that the file does not hold; repeatable", collect)
+    .option(
+      "--mask <mask>",
+      "a mask that the file does not hold, as emilie edit takes it; repeatable",
+      collect,
+    )
     .option(
       "--model <model>",
       "where the checkpoint lies (default: as the session says; a picture says only its name)",
@@ -83,7 +90,7 @@ async function replaySession(file: string, flags: Flags, output: Output): Promis
   const { model, device, precision } = flags;
   const session = await continueSession(file, { model, device, precision }, output, {
     original: flags.image,
-    masks: await readMasks(flags),
+    masks: await readMasks(flags, (await readContainer(file)).manifest.picture),
   });
   try {
     const damaged = session.warnings.length > 0;
@@ -131,7 +138,7 @@ async function replaySession(file: string, flags: Flags, output: Output): Promis
 async function replayPicture(file: string, flags: Flags, output: Output): Promise<void> {
   const path = await readPath(await readBytes(file), basename(file));
   const original = await readPicture(flags.image ?? besideOf(file, path));
-  const masks = await readMasks(flags);
+  const masks = await readMasks(flags, original);
   const expected = await readPicture(file);
   const model = await modelOf(file, path, flags);
   try {
@@ -226,9 +233,19 @@ function besideOf(file: string, { original }: PicturePath): string {
   );
 }
 
-async function readMasks({ mask = [] }: Flags): Promise<Mask[]> {
+/** Masks are recognised by their hashes, so a file is offered in both ways in which an edit may have read it. */
+async function readMasks({ mask = [] }: Flags, size: Size): Promise<Mask[]> {
   const masks: Mask[] = [];
-  for (const file of mask) masks.push(maskFromPicture(await readPicture(file)));
+  for (const words of mask) {
+    const { kind, channel, name } = parseMaskSpec(words);
+    if (kind === "file" && channel === "auto") masks.push(maskFromPicture(await readPicture(name)));
+    try {
+      const read = await readMask(words, size);
+      if (read !== "auto") masks.push(read);
+    } catch (error) {
+      if (!isEmilieError(error) || error.code !== "mask.ambiguous") throw error;
+    }
+  }
   return masks;
 }
 
