@@ -5,7 +5,14 @@ export type { PullProgress } from "./checkpoint/hub/progress.ts";
 export { type PulledModel, type PullOptions, pullModel } from "./checkpoint/hub/pull.node.ts";
 export type { Variant } from "./checkpoint/hub/select.ts";
 export * from "./common.ts";
-export { type ReadOptions, readPicture, type WriteOptions, writePicture } from "./images/codec.node.ts";
+export {
+  type PictureFile,
+  type ReadOptions,
+  readPicture,
+  readPictureFile,
+  type WriteOptions,
+  writePicture,
+} from "./images/codec.node.ts";
 export {
   type Box,
   invertMask,

@@ -3,7 +3,7 @@
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
 import type { Precision } from "../checkpoint/derived.ts";
-import { readPicture } from "../images/codec.node.ts";
+import { readPictureFile } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
 import { type EditOptions, resolveOptions } from "../method/options.ts";
@@ -275,9 +275,11 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
 
 /** The picture and the masks are read before the model: what is wrong with them is said at once. */
 async function planFromPicture(image: string, edits: Edits, flags: Flags, output: Output): Promise<Plan> {
-  const picture = await readPicture(image, { onWarning: (message) => output.warn(message) });
+  const { picture, notes } = await readPictureFile(image);
+  for (const note of notes) output.warn(note);
   const steps = await readySteps(edits, picture, output);
   const { session, file } = await beginSession(picture, flags, output);
+  session.notes = notes;
   return { session, start: session.root, steps, file, firstNumber: 1 };
 }
 
