@@ -37,6 +37,7 @@ export type ErrorCode =
   | "job.interrupted" // the worker or the server ended twice while the job ran
   | "aborted"
   | "disposed"
+  | "io.exists" // a file is there that was not written for this session, and is left as it is
   | "io.failed";
 
 /** What this package throws: `code` for programs, `message` for people. {@link isEmilieError} recognises it everywhere. */

@@ -1,11 +1,11 @@
 /** `emilie replay`: a session, or the way to one picture, computed again and compared bit for bit. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
 import type { Precision } from "../checkpoint/derived.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
-import { isLossy, readPicture, type WriteOptions, writePicture } from "../images/codec.node.ts";
+import { isLossy, readPicture, type WriteOptions } from "../images/codec.node.ts";
 import { compareInsideOutside } from "../images/difference.ts";
 import { type Mask, maskFromPicture } from "../images/mask.ts";
 import { parseMaskSpec } from "../images/mask-spec.ts";
@@ -15,15 +15,16 @@ import { readMask } from "../images/read-mask.node.ts";
 import { loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
+import { pictureId } from "../session/original.ts";
 import { type PicturePath, pngMetadata, readPath } from "../session/picture-path.node.ts";
 import { replayPath } from "../session/replay-path.node.ts";
 import type { Verification } from "../session/verify.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
+import { pictureFile, writeOwn } from "./files.ts";
 import { deviceOption, precisionOption } from "./model-options.ts";
 import type { Output } from "./output.ts";
 import { continueSession, isSessionFile } from "./session-file.ts";
-import { slug } from "./steps.ts";
 
 const EXAMPLES = `
 Examples:
@@ -127,6 +128,7 @@ async function replaySession(file: string, flags: Flags, output: Output): Promis
         node.instruction || "original",
         await node.render(),
         await pngMetadata(session, node),
+        output,
       );
     }
     finish(rows, { file, model: modelFacts(session.model) }, output);
@@ -137,7 +139,7 @@ async function replaySession(file: string, flags: Flags, output: Output): Promis
 
 async function replayPicture(file: string, flags: Flags, output: Output): Promise<void> {
   const path = await readPath(await readBytes(file), basename(file));
-  const original = await readPicture(flags.image ?? besideOf(file, path));
+  const original = flags.image ? await readPicture(flags.image) : await besideOf(file, path);
   const masks = await readMasks(flags, original);
   const expected = await readPicture(file);
   const model = await modelOf(file, path, flags);
@@ -156,7 +158,8 @@ async function replayPicture(file: string, flags: Flags, output: Output): Promis
     const { node } = steps.at(-1)!;
     const picture = await node.render();
     if (flags.out !== undefined) {
-      await write(flags.out, steps.length, node.instruction, picture, await pngMetadata(session, node));
+      const metadata = await pngMetadata(session, node);
+      await write(flags.out, steps.length, node.instruction, picture, metadata, output);
     }
     const compared = compareFiles(picture, expected, isLossy(file));
     output.say(`\n${compared.words}`);
@@ -223,9 +226,15 @@ async function modelBeside(file: string, fingerprint: string): Promise<string | 
   }
 }
 
-function besideOf(file: string, { original }: PicturePath): string {
-  const beside = join(dirname(file), "00-original.png");
-  if (existsSync(beside)) return beside;
+/** The original that was written beside the picture, recognised by its pixels: another picture's may have the usual name. */
+async function besideOf(file: string, { original }: PicturePath): Promise<Picture> {
+  const folder = dirname(file);
+  const names = await readdir(folder).catch(() => []);
+  const candidates = names.filter((name) => /^00-original(-\d+)?\.png$/.test(name)).sort();
+  for (const name of candidates) {
+    const picture = await readPicture(join(folder, name));
+    if ((await pictureId(picture)) === original.id) return picture;
+  }
   throw new EmilieError(
     "image.unreadable",
     `The edits of ${basename(file)} started from a picture of ${original.width}×${original.height} pixels (id ${original.id}), ` +
@@ -281,9 +290,10 @@ async function write(
   name: string,
   picture: Picture,
   metadata: WriteOptions,
+  output: Output,
 ): Promise<void> {
   await makeFolder(out);
-  await writePicture(picture, join(out, `${String(number).padStart(2, "0")}-${slug(name)}.png`), metadata);
+  await writeOwn(picture, join(out, pictureFile(number, name)), metadata, output);
 }
 
 async function readBytes(file: string): Promise<Uint8Array> {

@@ -6,6 +6,8 @@ export interface Evidence {
   readonly alpha: "opaque" | "transparent" | "shape";
   /** The brightness of what is visible, 0 to 255. */
   readonly brightness: { readonly lowest: number; readonly highest: number };
+  /** Of one colour and opacity everywhere. */
+  readonly uniform: boolean;
   /** More than a trace of colour in what is visible. */
   readonly colours: boolean;
   /** Greys all over that change from pixel to pixel, as in a photograph and not in a gradient. */
@@ -43,6 +45,7 @@ export function lookAt({ width, height, data }: Picture): Evidence {
   return {
     alpha: share === 1 ? "opaque" : visible === 0 ? "transparent" : "shape",
     brightness: visible === 0 ? { lowest: 0, highest: 0 } : { lowest, highest },
+    uniform: data.every((value, i) => value === data[i % 4]),
     colours: coloured > 0.002 * visible || coloured > 0.05 * lit,
     texture: isTextured(grey, width, height),
     open: lit,

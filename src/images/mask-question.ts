@@ -71,7 +71,7 @@ function uniform(level: number, invert: boolean, called: string): string[] {
 function byAlpha(picture: Picture, options: MaskPictureOptions): ReadMask {
   const { called = "The mask" } = options;
   const seen = lookAt(picture);
-  if (seen.alpha === "opaque" && seen.brightness.lowest !== seen.brightness.highest) {
+  if (seen.alpha === "opaque" && !seen.uniform) {
     throw ambiguous(
       `${called} has no transparent part, so its alpha says nothing of a place`,
       [
@@ -89,14 +89,14 @@ function byBrightness(picture: Picture, options: MaskPictureOptions): ReadMask {
   const mask = maskFromPicture(picture);
   if (channel === "white") return { mask, warnings: [] };
   if (channel === "stretch") return { mask: stretched(mask), warnings: [] };
-  if (original && samePicture(picture, original)) {
+  const seen = lookAt(picture);
+  if (original && !seen.uniform && samePicture(picture, original)) {
     throw ambiguous(
       `${called} is the picture itself, which says nothing of a place`,
       [[{ channel: "white", invert: false }, "the bright parts of it may change"]],
       options,
     );
   }
-  const seen = lookAt(picture);
   const question = questionOf(seen, called);
   if (question) {
     const [what, choices] = question;
@@ -109,7 +109,7 @@ function byBrightness(picture: Picture, options: MaskPictureOptions): ReadMask {
   }
   const read = cleaned(mask, called, "white", "black");
   const highest = read.mask.data.reduce((most, m) => Math.max(most, m), 0);
-  if (highest > 0 && highest < 0.75 && seen.brightness.lowest !== seen.brightness.highest) {
+  if (highest > 0 && highest < 0.75 && !seen.uniform) {
     const level = Math.round(255 * highest);
     read.warnings.push(
       `${called} is nowhere brighter than level ${level} of 255, so at most ${(100 * highest).toFixed(0)} % of the edit is done` +
