@@ -17,6 +17,7 @@ import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
 import { pictureId } from "../session/original.ts";
 import { type PicturePath, pngMetadata, readPath } from "../session/picture-path.node.ts";
+import { onOneLine } from "../session/printable.ts";
 import { replayPath } from "../session/replay-path.node.ts";
 import type { Verification } from "../session/verify.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
@@ -268,7 +269,7 @@ function sayRows(rows: readonly Row[], output: Output): void {
   };
   for (const row of rows) {
     const good = row.result === "same" || row.result === "restored";
-    output.say(`${good ? "✓" : "✗"} ${row.id}  ${row.instruction}: ${words[row.result](row)}`);
+    output.say(`${good ? "✓" : "✗"} ${row.id}  ${onOneLine(row.instruction)}: ${words[row.result](row)}`);
   }
 }
 
@@ -277,7 +278,7 @@ function finish(rows: readonly Row[], facts: Record<string, unknown>, output: Ou
   const reproduced = bad.length === 0 && same;
   output.document({ ...facts, reproduced, nodes: rows, warnings: output.warnings });
   if (reproduced) return;
-  const names = bad.map(({ id, instruction }) => `${id} (${instruction})`).join(", ");
+  const names = bad.map(({ id, instruction }) => `${id} (${onOneLine(instruction)})`).join(", ");
   throw new Unsuccessful(
     `Not reproduced: ${names || "the picture"}. Another processor, runtime or number of threads rounds otherwise.`,
     EXIT.failed,

@@ -7,6 +7,7 @@ import type { Picture } from "../images/picture.ts";
 import { readPngText } from "../images/png-text.ts";
 import { type Frame, strip, thumbnail } from "../images/strip.ts";
 import { pngMetadata } from "../session/picture-path.node.ts";
+import { onOneLine } from "../session/printable.ts";
 import { checkStarts, type ReadyStep, startOf } from "../session/run-script.ts";
 import { ORIGINAL } from "../session/script.ts";
 import type { Node, Session } from "../session/session.ts";
@@ -161,7 +162,7 @@ async function showPicture(picture: Picture, { output, preview = "off" }: RunOpt
 function sayStep(output: Output, index: number, report: StepReport, goesOn: boolean): void {
   const { inside, outside } = report.change;
   const branch = goesOn ? "" : `  (from ${report.from})`;
-  output.say(`${String(index + 1).padStart(2)}  ${report.instruction}${branch}`);
+  output.say(`${String(index + 1).padStart(2)}  ${onOneLine(report.instruction + branch)}`);
   if (report.mask) {
     const where = report.mask === "auto" ? "inside the model's own mask" : "inside the mask";
     output.say(`      ${where.padEnd(16)} ${sayDifference(inside)}`);
