@@ -3,7 +3,8 @@
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
 import type { Precision } from "../checkpoint/derived.ts";
-import { readPicture } from "../images/codec.node.ts";
+import { readPictureFile } from "../images/codec.node.ts";
+import type { Picture } from "../images/picture.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
 import { type EditOptions, resolveOptions } from "../method/options.ts";
 import { PRESETS } from "../method/presets.ts";
@@ -43,8 +44,10 @@ Examples:
 
 Each instruction starts from the result of the one before. The results have the size of your picture; where a mask is
 black, they are your own pixels. With one instruction, the N= of a mask may be left out. A mask is one of
-  FILE                      a picture, white = edit; grey is soft; another size is scaled, which is said
-  alpha:FILE                its alpha, opaque = edit
+  FILE                      a picture, white = edit; grey is soft; another size is scaled, which is said; what cannot be meant
+                            (a photograph, a picture with a hole) is refused, with what to write instead:
+  alpha:FILE                its alpha, opaque = edit; invert:alpha:FILE transparent = edit
+  white:FILE stretch:FILE   its brightness exactly as it is; its brightness from darkest to brightest
   auto                      the model judges where the instruction belongs
   box:x,y,width,height      in pixels of the picture; also ellipse:x,y,rx,ry and poly:x1,y1,x2,y2,x3,y3,…
   invert:MASK  soft:PX:MASK the other way round; with a soft border of PX pixels inside
@@ -272,9 +275,11 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
 
 /** The picture and the masks are read before the model: what is wrong with them is said at once. */
 async function planFromPicture(image: string, edits: Edits, flags: Flags, output: Output): Promise<Plan> {
-  const picture = await readPicture(image, { onWarning: (message) => output.warn(message) });
+  const { picture, notes } = await readPictureFile(image);
+  for (const note of notes) output.warn(note);
   const steps = await readySteps(edits, picture, output);
   const { session, file } = await beginSession(picture, flags, output);
+  session.notes = notes;
   return { session, start: session.root, steps, file, firstNumber: 1 };
 }
 
@@ -292,13 +297,13 @@ async function planFromSession(image: string, edits: Edits, flags: Flags, output
 
 async function readySteps(
   { script, called, folder }: Edits,
-  size: { readonly width: number; readonly height: number },
+  picture: Picture,
   output: Output,
   session?: Session,
 ): Promise<Step[]> {
   const steps: Step[] = [];
   for (const step of planScript(script, called)) {
-    steps.push(await readyStep(step, size, maskSources(folder, output, session?.masks)));
+    steps.push(await readyStep(step, picture, maskSources(folder, output, session?.masks)));
   }
   return steps;
 }

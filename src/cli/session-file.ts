@@ -10,6 +10,7 @@ import { readContainer } from "../session/container.node.ts";
 import { nodesMeant } from "../session/find-node.ts";
 import { openSession } from "../session/open.node.ts";
 import { type OpenOptions, workedAt, workingSide } from "../session/original.ts";
+import { onOneLine } from "../session/printable.ts";
 import type { Node } from "../session/session.ts";
 import { pictureId } from "../session/session.ts";
 import { type LoadSessionOptions, loadSession, type StoredSession } from "../session/store.node.ts";
@@ -127,7 +128,7 @@ export async function saveNode(
 ): Promise<void> {
   const { warnings } = await session.drift(node);
   await session.save(file, { onChange: "merge" });
-  for (const warning of warnings) output.warn(`${node.instruction}: ${warning}`);
+  for (const warning of warnings) output.warn(`${onOneLine(node.instruction)}: ${warning}`);
 }
 
 /** The node that a person means: "original", a name, or the beginning of an id. */

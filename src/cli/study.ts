@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import { EmilieError } from "../errors.ts";
+import { printable } from "../session/printable.ts";
 import { type Analysis, analyse, type Rate, type Voters } from "../study/analyse.ts";
 import { readStudy, updateStudy, writeStudy } from "../study/file.node.ts";
 import { makeStudy, type StudyOptions } from "../study/make.node.ts";
@@ -82,7 +83,7 @@ export function addStudy(program: Command, context: Context): void {
         if (flags.csv && output.json) throw new UsageError("--csv and --json are two forms; choose one.");
         const rows = rowsOf(await readStudy(file));
         output.document(rows);
-        output.raw(csvOf(rows));
+        output.raw(printable(csvOf(rows)));
       }),
     );
   study

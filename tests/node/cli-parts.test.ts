@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readDemoScript } from "../../src/cli/demo-script.ts";
+import { slug } from "../../src/cli/files.ts";
 import { checkMaskSpec, maskSources, parseMaskOption } from "../../src/cli/masks.ts";
 import { control, guidance, sampler, seed, steps } from "../../src/cli/options.ts";
 import { formatLarge, formatSeconds, Output } from "../../src/cli/output.ts";
-import { slug } from "../../src/cli/steps.ts";
 import { writePicture } from "../../src/images/codec.node.ts";
+import { maskFromBox, pictureFromMask } from "../../src/images/mask.ts";
 import { makeMask, parseMaskSpec } from "../../src/images/mask-spec.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 
@@ -94,7 +95,21 @@ describe("what is said", () => {
   it("names files after instructions", () => {
     expect(slug("Paint the roof blue!")).toBe("paint-the-roof-blue");
     expect(slug("../../etc/passwd")).toBe("etc-passwd");
-    expect(slug("ändere das Café")).toBe("andere-das-cafe");
+    // Letters keep their marks, however they came.
+    expect(slug("ändere das Café".normalize("NFD"))).toBe("ändere-das-café".normalize("NFC"));
+    expect(slug("Сделай зиму ёлкой")).toBe("сделай-зиму-ёлкой");
+    expect(slug("इसे सर्दी बनाओ")).toBe("इसे-सर्दी-बनाओ");
+    expect(slug("اجعلها شتاءً")).toBe("اجعلها-شتاءً");
+    expect(slug("add 👩‍🚀 & 🇫🇷!")).toBe("add-👩‍🚀-🇫🇷");
+    // What turns the direction of a line round, or steers a terminal, is no part of a name.
+    expect(slug("\u202egnp.exe\u0007 \x1b[31mred")).toBe("gnp-exe-31mred");
+    expect(slug("CON")).toBe("con-edit");
+    expect(slug("\ud800x")).toBe("x");
+    for (const letter of ["一", "👩‍👩‍👧‍👦", "é", "क्षि"]) {
+      const name = slug(letter.repeat(100));
+      expect(Buffer.byteLength(name), letter).toBeLessThanOrEqual(120);
+      expect(name, "whole letters only").toBe(letter.repeat(name.length / letter.length));
+    }
     expect(slug("把天空变成红色")).toBe("把天空变成红色");
     expect(slug("?!")).toBe("edit");
     expect(slug(`${"a".repeat(39)} b`).length).toBeLessThanOrEqual(40);
@@ -144,9 +159,10 @@ describe("masks on the command line", () => {
 
   it("are pictures, shapes or auto; other sizes and other aspects are told", async () => {
     const picture = blankPicture(60, 40);
-    const file = async (name: string, width: number, height: number, level: number) => {
+    const file = async (name: string, width: number, height: number) => {
       const path = join(folder, name);
-      await writePicture(blankPicture(width, height, [level, level, level, 255]), path);
+      const half = maskFromBox(width, height, { x: 0, y: 0, width: width / 2, height });
+      await writePicture(pictureFromMask(half), path);
       return path;
     };
     const read = async (value: string) => {
@@ -158,11 +174,9 @@ describe("masks on the command line", () => {
     const box = await read("box:10,5,20,8");
     expect(box.mask).toMatchObject({ width: 60, height: 40 });
     expect((box.mask as { data: Float32Array }).data.reduce((sum, m) => sum + m, 0)).toBe(160);
-    expect((await read(await file("same.png", 60, 40, 255))).warnings).toEqual([]);
-    expect((await read(await file("half.png", 30, 20, 255))).warnings).toEqual([
-      expect.stringMatching(/scaled/),
-    ]);
-    expect((await read(await file("tall.png", 40, 60, 255))).warnings).toEqual([
+    expect((await read(await file("same.png", 60, 40))).warnings).toEqual([]);
+    expect((await read(await file("half.png", 30, 20))).warnings).toEqual([expect.stringMatching(/scaled/)]);
+    expect((await read(await file("tall.png", 40, 50))).warnings).toEqual([
       expect.stringMatching(/stretched/),
     ]);
     // A name is looked for beside the script.
