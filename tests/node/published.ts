@@ -22,13 +22,14 @@ export interface PublishedFolder {
   readonly verdicts: Readonly<Record<string, string>>;
 }
 
-/** As many pieces as CLIP has, of which only the special ones are CLIP's. */
 const CLIP_SIZE = 49408;
-const pieces: Record<string, number> = { "!": 0 };
-for (let id = 1; id < CLIP_SIZE - 2; id++) pieces[`piece${id}`] = id;
-pieces["<|startoftext|>"] = CLIP_SIZE - 2;
-pieces["<|endoftext|>"] = CLIP_SIZE - 1;
-const VOCABULARY = JSON.stringify(pieces);
+/** Of CLIP's pieces the special ones alone, with their ids. */
+const VOCABULARY = JSON.stringify({
+  "!": 0,
+  "a</w>": 320,
+  "<|startoftext|>": CLIP_SIZE - 2,
+  "<|endoftext|>": CLIP_SIZE - 1,
+});
 
 function sourceOf({ source: id, files }: PublishedFolder): CheckpointSource {
   const texts = new Map<string, string>();
