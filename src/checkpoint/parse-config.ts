@@ -56,8 +56,14 @@ export function parseConfig<T extends z.ZodType>(json: unknown, path: string, sc
   const keys = withoutNotes(asObject(json, path), schema);
   const result = schema.safeParse(keys);
   if (result.success) return result.data;
-  const problems = result.error.issues.slice(0, SHOWN).flatMap((issue) => describe(issue, keys));
-  throw new EmilieError("checkpoint.unsupported", `${path}: ${problems.join("; ")}.`);
+  // One sentence a key: a list may have something wrong in every entry.
+  const problems = new Set(
+    result.error.issues.slice(0, SHOWN * SHOWN).flatMap((issue) => describe(issue, keys)),
+  );
+  throw new EmilieError(
+    "checkpoint.unsupported",
+    `${path}: ${[...problems].slice(0, SHOWN + 1).join("; ")}.`,
+  );
 }
 
 /** `json` as an object; throws "checkpoint.malformed" where it is none. */

@@ -101,7 +101,7 @@ const modelSchema = z.looseObject({
     .array(z.looseObject({ id: z.int().nonnegative() }))
     .max(MOST_ADDED)
     .nullish(),
-  model: z.looseObject({ vocab: z.unknown(), merges: z.unknown() }),
+  model: z.looseObject({ vocab: z.unknown(), merges: z.unknown().optional() }),
 });
 
 /** Reads the tokenizer in `folder`. Throws "checkpoint.missing" or "checkpoint.malformed" naming file and key. */
