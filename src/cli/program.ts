@@ -89,5 +89,21 @@ async function buildProgram(context: Context, streams: Streams, verb = ""): Prom
     });
   const asked = Object.hasOwn(VERBS, verb) ? [VERBS[verb]!] : Object.values(VERBS);
   for (const add of await Promise.all(asked.map((load) => load()))) add(program, context);
+  refuseRepeats(program);
   return program;
+}
+
+/** An option with one value that is said twice means one of the two, and which is not known. */
+function refuseRepeats(command: Command): void {
+  for (const option of command.options) {
+    const single = (option.required || option.optional) && !option.variadic;
+    // What may be said several times says so in its help.
+    if (!single || /\brepeatable\b/.test(option.description)) continue;
+    let said = false;
+    command.on(`option:${option.name()}`, () => {
+      if (said) command.error(`error: option '${option.flags}' is given twice; it has one value`);
+      said = true;
+    });
+  }
+  for (const inner of command.commands) refuseRepeats(inner);
 }

@@ -1,5 +1,4 @@
 /** `emilie replay`: a session, or the way to one picture, computed again and compared bit for bit. */
-import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
@@ -12,9 +11,10 @@ import { parseMaskSpec } from "../images/mask-spec.ts";
 import type { Size } from "../images/model-image.ts";
 import { type Picture, samePicture } from "../images/picture.ts";
 import { readMask } from "../images/read-mask.node.ts";
-import { loadModel, type NodeDevice } from "../models/load.node.ts";
+import { type LoraOption, loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
+import { loadModelOf } from "../session/model-source.node.ts";
 import { pictureId } from "../session/original.ts";
 import { type PicturePath, pngMetadata, readPath } from "../session/picture-path.node.ts";
 import { onOneLine } from "../session/printable.ts";
@@ -23,7 +23,8 @@ import type { Verification } from "../session/verify.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { pictureFile, writeOwn } from "./files.ts";
-import { deviceOption, precisionOption } from "./model-options.ts";
+import { deviceOption, loraOption, precisionOption, tokenizerOption } from "./model-options.ts";
+import { collect } from "./options.ts";
 import type { Output } from "./output.ts";
 import { continueSession, isSessionFile } from "./session-file.ts";
 
@@ -46,6 +47,8 @@ interface Flags {
   readonly image?: string;
   readonly mask?: readonly string[];
   readonly model?: string;
+  readonly lora?: readonly LoraOption[];
+  readonly tokenizer?: string;
   readonly device?: NodeDevice;
   readonly precision?: Precision;
   readonly out?: string;
@@ -76,6 +79,8 @@ export function addReplay(program: Command, context: Context): void {
       "--model <model>",
       "where the checkpoint lies (default: as the session says; a picture says only its name)",
     )
+    .addOption(loraOption())
+    .addOption(tokenizerOption())
     .addOption(deviceOption())
     .addOption(precisionOption())
     .option("--out <folder>", "also write the pictures that were computed")
@@ -89,8 +94,8 @@ export function addReplay(program: Command, context: Context): void {
 }
 
 async function replaySession(file: string, flags: Flags, output: Output): Promise<void> {
-  const { model, device, precision } = flags;
-  const session = await continueSession(file, { model, device, precision }, output, {
+  const { model, lora, tokenizer, device, precision } = flags;
+  const session = await continueSession(file, { model, lora, tokenizer, device, precision }, output, {
     original: flags.image,
     masks: await readMasks(flags, (await readContainer(file)).manifest.picture),
   });
@@ -199,32 +204,38 @@ function compareFiles(picture: Picture, expected: Picture, lossy: boolean) {
 
 /** A picture tells no folders; where its model lies is said by --model, or by the session that was saved beside it. */
 async function modelOf(file: string, { model }: PicturePath, flags: Flags): Promise<EditModel> {
-  const { device, precision } = flags;
-  if (flags.model !== undefined) return loadModel(flags.model, { device, precision });
-  const beside = await modelBeside(file, model.fingerprint);
+  const { device, precision, lora, tokenizer } = flags;
+  const how = { device, precision, lora, tokenizer };
+  if (flags.model !== undefined) return loadModel(flags.model, how);
+  const beside = await sessionBeside(file, model.fingerprint);
+  if (beside) return loadModelOf(beside.manifest, beside.path, { precision }, { device });
   try {
-    return await loadModel(beside ?? model.id, { device, precision });
+    return await loadModel(model.id, how);
   } catch (cause) {
     if (!isEmilieError(cause) || cause.code !== "checkpoint.missing") throw cause;
     throw new EmilieError(
       "checkpoint.missing",
       `${basename(file)} was made with ${model.id} (fingerprint ${model.fingerprint.slice(0, 12)}), and no model is found by that ` +
-        "name. Say where it lies with --model.",
+        "name. Say where it lies with --model (and --lora).",
       { cause },
     );
   }
 }
 
-async function modelBeside(file: string, fingerprint: string): Promise<string | undefined> {
-  const session = join(dirname(file), "session.emilie");
-  if (!existsSync(session)) return undefined;
-  try {
-    const { model } = (await readContainer(session)).manifest;
-    return model.fingerprint === fingerprint ? model.id : undefined;
-  } catch (error) {
-    if (isEmilieError(error)) return undefined;
-    throw error;
+/** A session in the picture's folder that was made with a model of this fingerprint. */
+async function sessionBeside(file: string, fingerprint: string) {
+  const folder = dirname(file);
+  const names = await readdir(folder).catch((): string[] => []);
+  for (const name of names.filter((one) => /^session(-\d+)?\.emilie$/.test(one)).sort()) {
+    const path = join(folder, name);
+    try {
+      const { manifest } = await readContainer(path);
+      if (manifest.model.fingerprint === fingerprint) return { manifest, path };
+    } catch (error) {
+      if (!isEmilieError(error)) throw error;
+    }
   }
+  return undefined;
 }
 
 /** The original that was written beside the picture, recognised by its pixels: another picture's may have the usual name. */
@@ -304,8 +315,4 @@ async function readBytes(file: string): Promise<Uint8Array> {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EmilieError("image.unreadable", `${file} cannot be read: ${reason}`, { cause });
   }
-}
-
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
 }

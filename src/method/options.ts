@@ -2,6 +2,7 @@
 import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../models/model.ts";
 import { type SamplerName, type StepListener, samplers } from "../samplers/index.ts";
+import { MAX_SEED } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { CONTROLS, type Control } from "./gradient-control.ts";
 import { checkPreset, type PresetName, presetOf } from "./presets.ts";
@@ -134,7 +135,7 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
   expect(sampler in samplers, `the sampler must be one of ${Object.keys(samplers).join(", ")}`, sampler);
   const whole = typeof seed === "bigint" || Number.isSafeInteger(seed);
   expect(
-    whole && seed >= 0 && BigInt(seed) < 2n ** 64n,
+    whole && seed >= 0 && BigInt(seed) <= MAX_SEED,
     "the seed must be a whole number from 0 to 2⁶⁴ − 1",
     seed,
   );

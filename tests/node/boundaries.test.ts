@@ -64,6 +64,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "onnxruntime-node": ["runtime"],
   "onnxruntime-web": ["runtime"],
   sharp: ["images"],
+  "any-ascii": ["images"],
   commander: ["cli"],
   yaml: ["session"],
   zod: ["checkpoint", "session", "server", "cli", "mcp", "bench", "study"],

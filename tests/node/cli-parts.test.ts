@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readDemoScript } from "../../src/cli/demo-script.ts";
 import { slug } from "../../src/cli/files.ts";
-import { checkMaskSpec, maskSources, parseMaskOption } from "../../src/cli/masks.ts";
+import { checkMaskSpec, maskSources, parseNumbered } from "../../src/cli/masks.ts";
 import { control, guidance, sampler, seed, steps } from "../../src/cli/options.ts";
 import { formatLarge, formatSeconds, Output } from "../../src/cli/output.ts";
 import { writePicture } from "../../src/images/codec.node.ts";
@@ -121,6 +121,9 @@ describe("values on the command line", () => {
 
   it("are numbers in a range, or names from a list", () => {
     expect(values.seed("7")).toBe(7);
+    // Seeds have 64 bits; a number would round the larger ones.
+    expect(values.seed("9007199254740993")).toBe(9007199254740993n);
+    expect(values.seed("18446744073709551615")).toBe(2n ** 64n - 1n);
     expect(values.steps("20")).toBe(20);
     expect(values.guidance("1.25")).toBe(1.25);
     expect(values.sampler("ddim")).toBe("ddim");
@@ -132,6 +135,8 @@ describe("values on the command line", () => {
     ["seed", "1.5", /whole number/],
     ["seed", "1e30", /whole number/],
     ["seed", "99999999999999999999", /whole number/],
+    ["seed", "18446744073709551616", /to 18446744073709551615/],
+    ["guidance", "0x10", /from 0 to 100/],
     ["steps", "0", /from 1 to 1000/],
     ["steps", "NaN", /from 1 to 1000/],
     ["steps", "", /from 1 to 1000/],
@@ -148,13 +153,13 @@ describe("values on the command line", () => {
 
 describe("masks on the command line", () => {
   it("say which edit they are for; with one edit they need not", () => {
-    expect(parseMaskOption("2=roof.png", 3)).toEqual({ edit: 2, value: "roof.png" });
-    expect(parseMaskOption("1=a=b.png", 1)).toEqual({ edit: 1, value: "a=b.png" });
-    expect(parseMaskOption("auto", 1)).toEqual({ edit: 1, value: "auto" });
-    expect(() => parseMaskOption("roof.png", 2)).toThrow(/say which edit/);
-    for (const wrong of ["0=a.png", "4=a.png"])
-      expect(() => parseMaskOption(wrong, 3)).toThrow(/there is no edit/);
-    expect(() => parseMaskOption("1=", 1)).toThrow(/expected N=FILE/);
+    const parse = (text: string, edits: number) => parseNumbered(text, "--mask", edits, "N=FILE");
+    expect(parse("2=roof.png", 3)).toEqual({ edit: 2, value: "roof.png" });
+    expect(parse("1=a=b.png", 1)).toEqual({ edit: 1, value: "a=b.png" });
+    expect(parse("auto", 1)).toEqual({ edit: 1, value: "auto" });
+    expect(() => parse("roof.png", 2)).toThrow(/say which edit/);
+    for (const wrong of ["0=a.png", "4=a.png"]) expect(() => parse(wrong, 3)).toThrow(/there is no edit/);
+    expect(() => parse("1=", 1)).toThrow(/expected N=FILE/);
   });
 
   it("are pictures, shapes or auto; other sizes and other aspects are told", async () => {
