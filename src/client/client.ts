@@ -45,7 +45,7 @@ export interface HistoryOptions {
 }
 
 /** What a job's progress, previews and finished nodes are told to. */
-export interface JobListener extends RequestOptions {
+export interface JobListener extends RequestOptions, Pick<EventsOptions, "onConnection"> {
   readonly onEvent?: (event: ServerEvent) => void;
 }
 
@@ -186,10 +186,18 @@ export class EmilieClient {
   /** Ends the running edit with the current preview as its result. */
   keepPreview = (id: string) => this.#send<JobInfo>("POST", `/jobs/${id}/keep`);
 
-  /** Waits for the end of a job. @throws EmilieError with the code it failed with; "aborted" where it was cancelled */
-  async finished(id: string, { signal, onEvent }: JobListener = {}): Promise<JobInfo> {
+  /**
+   * Waits for the end of a job and returns it as it ended: `state` is "done", "failed" (with `error`) or "cancelled". A lost connection is made again;
+   * `onConnection` says when.
+   */
+  async finished(id: string, { signal, onEvent, onConnection }: JobListener = {}): Promise<JobInfo> {
     const isEnd = (event: ServerEvent) => event.type === "job" && event.job.finished !== null;
-    for await (const event of follow(this.#requests, `${API}/jobs/${id}/events`, { signal }, isEnd)) {
+    for await (const event of follow(
+      this.#requests,
+      `${API}/jobs/${id}/events`,
+      { signal, onConnection },
+      isEnd,
+    )) {
       onEvent?.(event);
     }
     return this.job(id);
