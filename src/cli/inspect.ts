@@ -55,7 +55,7 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const folder = checkpointFolder(base);
   const source = openCheckpoint(base, flags);
   const checkpoint = await readCheckpoint(source);
-  const { additions } = await matchLoras(loras.map(openLora), checkpoint);
+  const { additions, notes } = await matchLoras(loras.map(openLora), checkpoint);
   const touched = [...additions.values()].reduce((sum, { size }) => sum + size, 0);
   const facts = { ...describeCheckpoint(checkpoint), loras: loras.length, merged: touched };
   if (flags.weights) await checkAll(source, checkpoint, output);
@@ -69,7 +69,7 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   output.say(
     `  pictures ${facts.factor} times as large as their latents (${facts.latentChannels} channels, scaling factor ${facts.scalingFactor})`,
   );
-  for (const note of facts.notes) output.say(`  ${note}`);
+  for (const note of [...facts.notes, ...notes]) output.say(`  ${note}`);
   if (loras.length > 0) output.say(`  LoRA: ${touched} weights are merged when it is loaded.`);
   if (flags.weights) output.say("  All weights are finite numbers.");
   output.say();
