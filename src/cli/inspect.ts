@@ -11,7 +11,7 @@ import { matchLoras } from "../models/loras.ts";
 import { checkpointFolder, openCheckpoint, openLora, parseModelName } from "../models/open.node.ts";
 import { buildUNet } from "../models/unet.ts";
 import { workingBytes } from "../models/vae.ts";
-import { defaultSampler } from "../samplers/config.ts";
+import { defaultSampler } from "../samplers/index.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
 import { tokenizerOption } from "./model-options.ts";
