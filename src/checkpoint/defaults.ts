@@ -8,8 +8,8 @@ export const defaultsSchema = z.strictObject({
     .strictObject({
       steps: count.optional(),
       sampler: z.string().optional(),
-      textGuidance: z.number().optional(),
-      imageGuidance: z.number().optional(),
+      textGuidance: z.number().min(-100).max(100).optional(),
+      imageGuidance: z.number().min(1).max(100).optional(),
       gate: z.number().min(0).optional(),
     })
     .default({}),
