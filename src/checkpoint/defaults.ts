@@ -10,8 +10,8 @@ export const defaultsSchema = z.strictObject({
     .strictObject({
       steps: few(1000).optional(),
       sampler: z.string().optional(),
-      textGuidance: guidance.optional(),
-      imageGuidance: guidance.optional(),
+      textGuidance: z.number().min(-100).max(100).optional(),
+      imageGuidance: z.number().min(1).max(100).optional(),
       gate: z.number().min(0).optional(),
     })
     .default({}),

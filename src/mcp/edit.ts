@@ -3,6 +3,7 @@ import { z } from "zod";
 import { compareInsideOutside } from "../images/difference.ts";
 import { maskFromBox } from "../images/mask.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
+import { GUIDANCE_RANGES } from "../method/options.ts";
 import { PRESETS } from "../method/presets.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { FileEditOptions, FileNode } from "../session/file-node.node.ts";
@@ -45,7 +46,12 @@ const settings = {
   steps: z.int().min(1).max(1000).optional().describe("More is finer and slower. Default: the preset's."),
   sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
   textGuidance: z.number().min(0).max(100).optional().describe("How strongly the instruction pulls."),
-  imageGuidance: z.number().min(0).max(100).optional().describe("How strongly the picture holds."),
+  imageGuidance: z
+    .number()
+    .min(GUIDANCE_RANGES.image[0])
+    .max(GUIDANCE_RANGES.image[1])
+    .optional()
+    .describe("How strongly the picture holds."),
   strength: z
     .number()
     .min(0)

@@ -31,9 +31,15 @@ export interface EditOptions {
   readonly steps?: number;
   /** Default: the preset's. */
   readonly sampler?: SamplerName;
-  /** s_T. Default: the checkpoint's own, else 7.5. */
+  /**
+   * s_T, from −100 to 100: 1 is the instruction without guidance, 0 none of it, and below 0 it is pushed away from. Default: the
+   * checkpoint's own, else 7.5. At 1 and below diffusers leaves out the picture's guidance as well; here s_I still acts.
+   */
   readonly textGuidance?: number;
-  /** s_I. Default: the checkpoint's own, else 1.5. */
+  /**
+   * s_I, from 1 (the picture as the model takes it) to 100. Default: the checkpoint's own, else 1.5. Less is refused: diffusers then
+   * leaves out guidance altogether, which is `textGuidance: 1, imageGuidance: 1` here.
+   */
   readonly imageGuidance?: number;
   /**
    * Where in the schedule guidance acts, as shares of it: 0 is its noisy end, 1 its clean one, and a step is guided where its
@@ -86,6 +92,12 @@ const DEFAULTS = {
   window: "off" as WindowOption,
 } as const;
 
+/** What the two guidance weights may be, for every door that takes them. */
+export const GUIDANCE_RANGES = { text: [-100, 100], image: [1, 100] } as const;
+
+const within = (value: number, [least, most]: readonly [number, number]): boolean =>
+  value >= least && value <= most;
+
 /** All options of an edit with the checkpoint's defaults filled in and checked: what a recipe records. */
 export function resolveOptions(model: EditModel, { preset = "balanced", ...options }: EditOptions = {}) {
   checkPreset(preset);
@@ -116,8 +128,17 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
     `stopAfter must be a whole number from 1 to the ${steps} steps`,
     stopAfter,
   );
-  expect(Number.isFinite(textGuidance), "the text guidance must be a finite number", textGuidance);
-  expect(Number.isFinite(imageGuidance), "the image guidance must be a finite number", imageGuidance);
+  const { text, image } = GUIDANCE_RANGES;
+  expect(
+    within(textGuidance, text),
+    `the text guidance must be a number from ${text[0]} to ${text[1]}`,
+    textGuidance,
+  );
+  expect(
+    within(imageGuidance, image),
+    `the image guidance must be a number from ${image[0]} to ${image[1]} (for an edit without guidance set both to 1)`,
+    imageGuidance,
+  );
   const [from, to] = guidanceInterval;
   expect(
     guidanceInterval.length === 2 && from >= 0 && from <= to && to <= 1,

@@ -6,6 +6,7 @@ import { readSingleFile } from "../checkpoint/single-file/layout.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
+import { checkDefaults } from "../samplers/index.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "./autoencoder-kl.ts";
 import { buildClipText } from "./clip-text.ts";
 import { type Family, familyOf } from "./family.ts";
@@ -30,7 +31,14 @@ export async function readCheckpoint(
     ? readSingleFile(source, source.single)
     : readFolder(source, precision));
   checkTogether(source.id, layout);
-  const checkpoint = { ...layout, family: familyOf(layout), tokens: layout.texts[0]!.tokenizer.length };
+  // Its own edit is tried here, before weights are placed.
+  const notes = [...layout.notes, ...checkDefaults(layout.scheduler, layout.own.defaults)];
+  const checkpoint = {
+    ...layout,
+    notes,
+    family: familyOf(layout),
+    tokens: layout.texts[0]!.tokenizer.length,
+  };
   buildSmallest(checkpoint);
   return checkpoint;
 }

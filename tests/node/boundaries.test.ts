@@ -15,7 +15,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   graph: ["tensor"],
   checkpoint: ["tensor"],
   runtime: ["contract", "tensor", "graph"],
-  models: ["contract", "tensor", "graph", "checkpoint", "runtime"],
+  // Whether a checkpoint's schedule can be sampled is tried when it is loaded.
+  models: ["contract", "tensor", "graph", "checkpoint", "runtime", "samplers"],
   // What a prediction is, the contract says.
   samplers: ["contract", "tensor"],
   method: ["contract", "tensor", "samplers"],

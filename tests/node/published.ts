@@ -7,8 +7,7 @@ import { type CheckpointSource, missingFile, readJson } from "../../src/checkpoi
 import { readTokenizer } from "../../src/checkpoint/tokenizer.ts";
 import { readTokenizerFiles } from "../../src/checkpoint/tokenizer-files.ts";
 import { isEmilieError } from "../../src/errors.ts";
-import { defaultSampler } from "../../src/samplers/config.ts";
-import { createSchedule } from "../../src/samplers/schedule.ts";
+import { createSchedule, defaultSampler } from "../../src/samplers/schedule.ts";
 
 export interface PublishedFolder {
   /** The repository that a copy was read from. */

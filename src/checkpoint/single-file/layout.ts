@@ -18,18 +18,28 @@ import { singleTokenizer } from "./tokenizer.ts";
 /** The VAEs of the families were trained to these (diffusers' configurations of the same checkpoints). */
 const SCALING = { sd1: 0.18215, sd2: 0.18215, sdxl: 0.13025 } as const;
 
-const BETAS = {
+/**
+ * scheduler_config.json as the family's folders are published with it: timbrooks/instruct-pix2pix's, which trainers of SD 2.x editors took over,
+ * and SDXL's. It is what diffusers' from_single_file takes too. Only SDXL's says how timesteps are spaced; elsewhere each sampler has its
+ * class's own default.
+ */
+const PUBLISHED = {
   beta_start: 0.00085,
   beta_end: 0.012,
   beta_schedule: "scaled_linear",
+  clip_sample: false,
+  interpolation_type: "linear",
   num_train_timesteps: 1000,
-};
-const DISCRETE = {
-  ...BETAS,
-  steps_offset: 1,
-  timestep_spacing: "leading",
   prediction_type: "epsilon",
+  set_alpha_to_one: false,
+  skip_prk_steps: true,
+  steps_offset: 1,
 };
+const SCHEDULERS = {
+  sd1: { _class_name: "EulerAncestralDiscreteScheduler", ...PUBLISHED },
+  sd2: { _class_name: "EulerAncestralDiscreteScheduler", ...PUBLISHED },
+  sdxl: { _class_name: "EulerDiscreteScheduler", ...PUBLISHED, timestep_spacing: "leading" },
+} as const;
 
 export async function readSingleFile(source: CheckpointSource, single: SingleFile): Promise<Layout> {
   const path = single.file;
@@ -136,8 +146,7 @@ async function readScheduler(
     /^stable-diffusion-v2-768-v\b/.test(architecture);
   const ztsnr = parts.marks.has("ztsnr");
   const scheduler = {
-    _class_name: family === "sdxl" ? "EulerDiscreteScheduler" : "EulerAncestralDiscreteScheduler",
-    ...DISCRETE,
+    ...SCHEDULERS[family],
     ...(predictsV ? { prediction_type: "v_prediction" } : {}),
     ...(ztsnr ? { rescale_betas_zero_snr: true, timestep_spacing: "trailing" } : {}),
     ...given,

@@ -1,6 +1,7 @@
 /** What is asked of the model, and what became of it. */
 import { z } from "@hono/zod-openapi";
 import { CONTROLS } from "../../method/gradient-control.ts";
+import { GUIDANCE_RANGES } from "../../method/options.ts";
 import { PRESETS } from "../../method/presets.ts";
 import { samplerNames } from "../../samplers/index.ts";
 import { instruction, jobId, maskId, nodeId, sessionId, time } from "./common.ts";
@@ -79,8 +80,8 @@ const settings = {
   }),
   steps: z.int().min(1).max(1000).optional(),
   sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
-  textGuidance: z.number().min(-100).max(100).optional(),
-  imageGuidance: z.number().min(-100).max(100).optional(),
+  textGuidance: z.number().min(GUIDANCE_RANGES.text[0]).max(GUIDANCE_RANGES.text[1]).optional(),
+  imageGuidance: z.number().min(GUIDANCE_RANGES.image[0]).max(GUIDANCE_RANGES.image[1]).optional(),
   guidanceInterval: z
     .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
     .optional()
