@@ -96,8 +96,10 @@ it(`the server, ${SERVER} times`, async () => {
     const here = new Set((await client.session(session)).nodes.map(({ id }) => id));
     expect([...nodes].filter((id) => !here.has(id))).toEqual([]);
     const request = { instruction: "make it winter", steps: 2, previews: 0, from: [...here][0]! };
+    const stop = new AbortController();
     const watch = (async () => {
-      for await (const event of client.events({})) if (event.type === "node") nodes.add(event.node.id);
+      for await (const event of client.events({ signal: stop.signal }))
+        if (event.type === "node") nodes.add(event.node.id);
     })().catch(() => {});
     const timer = sleep(kill === SERVER ? 0 : 100 + 3000 * random()).then(
       () => kill < SERVER && server.process.kill("SIGKILL"),
@@ -118,6 +120,7 @@ it(`the server, ${SERVER} times`, async () => {
       server.process.kill("SIGTERM");
       expect(await ended).toBe(0);
     } else await ended;
+    stop.abort();
     await watch;
   }
 }, 36_000_000);
