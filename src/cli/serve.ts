@@ -109,7 +109,7 @@ async function serve(flags: Flags, openPage: boolean, output: Output): Promise<v
   output.say("Ctrl-C stops it; sessions are kept.");
   if (openPage) openInBrowser(page);
   await new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });
   await server.close();
 }

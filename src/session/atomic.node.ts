@@ -95,7 +95,7 @@ export async function writeAtomically(
       await handle.close();
     }
     if ((await locks.get(path)?.isHeld()) === false) throw new LockLost();
-    await rename(temporary, path).catch((error: unknown) => checkNotRenamed(temporary, error));
+    await rename(temporary, path).catch((error: unknown) => unlessGone(temporary, error));
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
     throw error instanceof LockLost ? error : new WriteFailed(path, error, bytes);
@@ -103,9 +103,9 @@ export async function writeAtomically(
   await syncFolder(dirname(path));
 }
 
-/** A rename may report an error and yet have happened, as over a network: then the temporary name is gone. */
-async function checkNotRenamed(temporary: string, error: unknown): Promise<void> {
-  const gone = await stat(temporary).then(
+/** What reports an error may yet have happened, as over a network: then the old name is gone. */
+async function unlessGone(path: string, error: unknown): Promise<void> {
+  const gone = await stat(path).then(
     () => false,
     ({ code }: NodeJS.ErrnoException) => code === "ENOENT",
   );
@@ -115,7 +115,7 @@ async function checkNotRenamed(temporary: string, error: unknown): Promise<void>
 /** Removes a file, for good; one that is not there is no error. @throws WriteFailed */
 export async function removeFile(path: string): Promise<void> {
   try {
-    await rm(path, { force: true });
+    await rm(path, { force: true }).catch((error: unknown) => unlessGone(path, error));
   } catch (error) {
     throw new WriteFailed(path, error, 0);
   }

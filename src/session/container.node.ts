@@ -63,6 +63,7 @@ async function withFile<T>(path: string, use: (source: ByteSource) => Promise<T>
     const reason = (error as NodeJS.ErrnoException).code === "ENOENT" ? "there is none" : String(error);
     throw new EmilieError("io.failed", `The session ${path} cannot be read: ${reason}.`, { cause: error });
   } finally {
-    await handle?.close();
+    // What was read has been read.
+    await handle?.close().catch(() => {});
   }
 }

@@ -154,26 +154,37 @@ async function take(
 ): Promise<{ handle: FileHandle | null; now: number }> {
   const draft = partOf(file, key);
   const handle = await open(draft, "wx", 0o600);
+  let isOurs = false;
   try {
     await handle.write(text, 0);
     const { mtimeMs: now } = await handle.stat();
-    try {
-      await link(draft, file);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      // Somebody has it, or has just tidied up our draft.
-      if (code !== "EEXIST" && code !== "ENOENT") return { handle: await takeUnlinked(file, text), now };
-      await handle.close();
-      return { handle: null, now };
-    }
-    return { handle, now };
-  } catch (error) {
-    await handle.close().catch(() => {});
-    throw error;
+    const failure = await link(draft, file).then(
+      () => null,
+      (error: NodeJS.ErrnoException) => error,
+    );
+    if (failure && NO_LINKS.has(failure.code ?? "")) return { handle: await takeUnlinked(file, text), now };
+    // What reports an error may have been done all the same.
+    isOurs = !failure || (await readFile(file, "utf8").catch(() => "")) === text;
+    // Somebody has it, or has just tidied up our draft.
+    if (!isOurs && failure?.code !== "EEXIST" && failure?.code !== "ENOENT") throw failure;
+    return { handle: isOurs ? handle : null, now };
   } finally {
+    if (!isOurs) await handle.close().catch(() => {});
     await rm(draft, { force: true }).catch(() => {});
   }
 }
+
+/** What file systems answer that have no hard links. */
+const NO_LINKS = new Set([
+  "EPERM",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EMLINK",
+  "EXDEV",
+  "EINVAL",
+  "UNKNOWN",
+]);
 
 /** Where a file system has no links: here a kill can leave a lock without a name, for which the heartbeat stands in. */
 async function takeUnlinked(file: string, text: string): Promise<FileHandle | null> {
