@@ -1,7 +1,7 @@
 /** Errors as answers: a status, and the shape that the caller's API has for them. */
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { isEmilieError } from "../errors.ts";
+import { EmilieError, type ErrorCode, isEmilieError } from "../errors.ts";
 import type { Metrics } from "./metrics.ts";
 
 const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
@@ -28,6 +28,17 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
 /** A request without its token, or with a wrong one. */
 export class Unauthorized extends Error {}
 
+/** An error whose status its code does not say. */
+export class RequestError extends EmilieError {
+  constructor(
+    readonly status: ContentfulStatusCode,
+    code: ErrorCode,
+    message: string,
+  ) {
+    super(code, message);
+  }
+}
+
 export interface ErrorAnswer {
   readonly status: ContentfulStatusCode;
   readonly code: string;
@@ -36,6 +47,8 @@ export interface ErrorAnswer {
 
 export function describeError(error: unknown, metrics: Metrics): ErrorAnswer {
   if (error instanceof Unauthorized) return { status: 401, code: "server.denied", message: error.message };
+  if (error instanceof RequestError)
+    return { status: error.status, code: error.code, message: error.message };
   if (isEmilieError(error))
     return { status: STATUS[error.code] ?? 400, code: error.code, message: error.message };
   metrics.problem(error);

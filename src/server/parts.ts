@@ -3,6 +3,7 @@ import type { Catalog } from "./catalog.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EventLog } from "./events.ts";
 import type { ServerLimits, Slots } from "./limits.ts";
+import type { Links } from "./links.ts";
 import type { Metrics } from "./metrics.ts";
 import type { JobQueue } from "./queue/queue.ts";
 import type { SessionStore } from "./store/store.ts";
@@ -19,6 +20,7 @@ export interface Parts {
   readonly limits: ServerLimits;
   /** Calls to the worker that do not wait in the queue. */
   readonly calls: Slots;
+  readonly links: Links;
   readonly version: string;
   readonly token: string | null;
 }

@@ -32,6 +32,7 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
       path: "/health",
       tag: "Server",
       summary: "Whether it works; needs no token",
+      anyQuery: true,
       answer: healthSchema,
     },
     async (c) => {
@@ -52,6 +53,7 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
       path: "/metrics",
       tag: "Server",
       summary: "Figures for Prometheus",
+      anyQuery: true,
       answer: ["text/plain"],
     },
     async (c) => {
