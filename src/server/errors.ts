@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { EmilieError, type ErrorCode, isEmilieError } from "../errors.ts";
+import { InputError, type InputProblem } from "../input/input-error.ts";
 import type { Metrics } from "./metrics.ts";
 
 const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
@@ -43,10 +44,22 @@ export interface ErrorAnswer {
   readonly status: ContentfulStatusCode;
   readonly code: string;
   readonly message: string;
+  /** Which name in the request is wrong, and how; absent where it is none of them. */
+  readonly input?: InputError;
 }
+
+/** How a name in a request is wrong, in OpenAI's words. */
+const INPUT_CODES: Readonly<Record<InputProblem, string>> = {
+  unknown: "unknown_parameter",
+  repeated: "duplicate_parameter",
+  missing: "missing_required_parameter",
+  invalid: "invalid_value",
+};
 
 export function describeError(error: unknown, metrics: Metrics): ErrorAnswer {
   if (error instanceof Unauthorized) return { status: 401, code: "server.denied", message: error.message };
+  if (error instanceof InputError)
+    return { status: 400, code: error.code, message: error.message, input: error };
   if (error instanceof RequestError)
     return { status: error.status, code: error.code, message: error.message };
   if (isEmilieError(error))
@@ -60,7 +73,8 @@ export function describeError(error: unknown, metrics: Metrics): ErrorAnswer {
 }
 
 /** Everything below /v1 speaks as OpenAI does. */
-export function answerError(c: Context, { status, code, message }: ErrorAnswer, retryAfter = 1): Response {
+export function answerError(c: Context, answer: ErrorAnswer, retryAfter = 1): Response {
+  const { status, code, message, input } = answer;
   if (status === 401) c.header("www-authenticate", "Bearer");
   if (status === 429) c.header("retry-after", `${Math.max(1, Math.ceil(retryAfter))}`);
   if (!c.req.path.startsWith("/v1/")) return c.json({ error: { code, message } }, status);
@@ -72,5 +86,7 @@ export function answerError(c: Context, { status, code, message }: ErrorAnswer, 
         : status >= 500
           ? "server_error"
           : "invalid_request_error";
-  return c.json({ error: { message, type, param: null, code } }, status);
+  const param = input?.param || null;
+  const openaiCode = input ? param && INPUT_CODES[input.problem] : code;
+  return c.json({ error: { message, type, param, code: openaiCode } }, status);
 }

@@ -25,19 +25,6 @@ export class ParameterError extends EmilieError {
   }
 }
 
-const CODES = {
-  unknown: "unknown_parameter",
-  repeated: "duplicate_parameter",
-  missing: "missing_required_parameter",
-  invalid: "invalid_value",
-} as const;
-
-/** What all doors say of a request, as OpenAI says it. */
-export function asParameterError({ param, problem, message }: InputError): ParameterError {
-  const text = problem === "missing" ? `Missing required parameter: '${param}'. ${message}` : message;
-  return new ParameterError(param, text, param === "" ? null : CODES[problem]);
-}
-
 const whole = (low: number, high: number) => z.int().min(low).max(high);
 const size = z
   .string()

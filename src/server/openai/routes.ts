@@ -4,7 +4,6 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { coverPicture } from "../../images/encode.node.ts";
-import { InputError } from "../../input/input-error.ts";
 import { describeError } from "../errors.ts";
 import type { Parts } from "../parts.ts";
 import type { Job } from "../queue/queue.ts";
@@ -12,13 +11,7 @@ import { fileField } from "../routes/form.ts";
 import { route } from "../routes/route.ts";
 import { warningsOf } from "../view.ts";
 import { addLinks, linkOf } from "./link.ts";
-import {
-  asParameterError,
-  type OpenAIRequest,
-  ParameterError,
-  parametersSchema,
-  readRequest,
-} from "./request.ts";
+import { type OpenAIRequest, ParameterError, parametersSchema, readRequest } from "./request.ts";
 import { beginEdit, type Edit, finish, reshape, resultPicture, type Shape, shapeOf } from "./run.ts";
 
 const tag = "OpenAI";
@@ -60,7 +53,6 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
           ? streamed(c, request, edit, shape)
           : await whole(c, request, edit, shape);
       } catch (error) {
-        if (error instanceof InputError) return parameterError(c, asParameterError(error));
         if (error instanceof ParameterError) return parameterError(c, error);
         throw error;
       }
