@@ -47,7 +47,8 @@ export function guard(options: GuardOptions): MiddlewareHandler {
       // A person opens the page by an address with the token in it; from then on a cookie has it.
       if (given !== undefined && c.req.method === "GET" && c.req.path === "/" && same(given, options.token)) {
         setCookie(c, COOKIE, given, { httpOnly: true, sameSite: "Strict", path: "/" });
-        return c.redirect("/", 303);
+        // Relative, since a proxy may have the server below a path of its own.
+        return c.redirect("./", 303);
       }
       checkToken(c, options.token, isForeign);
     }

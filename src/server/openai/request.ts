@@ -6,7 +6,6 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { EmilieError } from "../../errors.ts";
 import { pictureFromText } from "../../input/data-url.ts";
-import type { InputError } from "../../input/input-error.ts";
 import { sortByName } from "../../input/names.ts";
 import { readInput } from "../../input/read-input.ts";
 import { readJsonValue } from "../routes/body.ts";
@@ -120,6 +119,14 @@ async function fromForm(c: Context, limit: number): Promise<Raw> {
 }
 
 async function fromJson(c: Context, limit: number): Promise<Raw> {
+  const type = c.req.header("content-type") ?? "";
+  if (/^application\/x-www-form-urlencoded\b/i.test(type.trim())) {
+    throw new ParameterError(
+      "",
+      "Send a form as multipart/form-data, or JSON; a picture does not fit into an URL.",
+      null,
+    );
+  }
   const value = await readJsonValue(c, limit);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new ParameterError("", "The request's body is neither a form nor a JSON object.", null);
@@ -144,10 +151,13 @@ const REFERENCE = {
   aliases: { url: "image_url", base64: "b64_json" },
 };
 
+/** { "image_url": { "url": … } } */
+const MAX_REFERENCE_DEPTH = 2;
+
 /** Only pictures that come with the request: the server fetches nothing. */
-function decode(value: unknown, param: string): Uint8Array {
+function decode(value: unknown, param: string, depth = 0): Uint8Array {
   if (typeof value === "string") return pictureFromText(value, param);
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+  if (typeof value === "object" && value !== null && !Array.isArray(value) && depth < MAX_REFERENCE_DEPTH) {
     const sorted = sortByName<unknown>(Object.entries(value), REFERENCE, `'${param}'`);
     if (sorted.has("file_id")) {
       throw new ParameterError(
@@ -157,7 +167,7 @@ function decode(value: unknown, param: string): Uint8Array {
     }
     const [url] = sorted.get("image_url") ?? [];
     const [base64] = sorted.get("b64_json") ?? [];
-    if ((url === undefined) !== (base64 === undefined)) return decode(url ?? base64, param);
+    if ((url === undefined) !== (base64 === undefined)) return decode(url ?? base64, param, depth + 1);
   }
   throw new ParameterError(
     param,
