@@ -39,7 +39,7 @@ export function guard(options: GuardOptions): MiddlewareHandler {
     rate(addressOf(c));
     checkHost(c, options);
     // A link is its own key, and its route looks at it.
-    if (isLink(c)) return next();
+    if (isLink(c)) return isPreflight(c) ? answerPreflight(c) : next();
     const isForeign = checkOrigin(c, options);
     if (isForeign && isPreflight(c)) return answerPreflight(c);
     if (options.token !== null && c.req.path !== "/health") {

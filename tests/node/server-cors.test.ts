@@ -54,6 +54,9 @@ describe("the headers", () => {
       expect(headers.get("access-control-allow-credentials")).toBeNull();
       expect(headers.get("vary")).toContain("Origin");
     }
+    // A link is for whoever has it.
+    const link = await preflight(named, "/v1/pictures/0/0", "http://elsewhere.example");
+    expect([link.status, link.headers.get("access-control-allow-origin")]).toEqual([204, "*"]);
     for (const origin of ["http://evil.example", "https://app.example", "http://app.example:81", "null"]) {
       const { status, headers } = await preflight(named, "/v1/images/edits", origin);
       expect([status, headers.get("access-control-allow-origin")], origin).toEqual([403, null]);

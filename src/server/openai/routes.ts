@@ -12,7 +12,16 @@ import { route } from "../routes/route.ts";
 import { warningsOf } from "../view.ts";
 import { addLinks, linkOf } from "./link.ts";
 import { type OpenAIRequest, ParameterError, parametersSchema, readRequest } from "./request.ts";
-import { beginEdit, type Edit, finish, reshape, resultPicture, type Shape, shapeOf } from "./run.ts";
+import {
+  beginEdit,
+  type Edit,
+  finish,
+  keepForLinks,
+  reshape,
+  resultPicture,
+  type Shape,
+  shapeOf,
+} from "./run.ts";
 
 const tag = "OpenAI";
 /** Nothing is counted, nothing is billed. */
@@ -65,8 +74,13 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
     edit: Edit,
     shape: Shape,
   ): Promise<Response> {
+    let isLinked = false;
     try {
       const job = await finish(parts, edit, c.req.raw.signal);
+      if (parameters.response_format === "url") {
+        await keepForLinks(parts, edit);
+        isLinked = true;
+      }
       const data = job.nodes.map(async (node) => {
         if (parameters.response_format === "url") return { url: linkOf(parts, c, edit.session, node, shape) };
         return { b64_json: base64(await resultPicture(parts, edit.session, node, shape)) };
@@ -84,7 +98,7 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
         emilie: extension(edit, job),
       });
     } finally {
-      await edit.dispose();
+      if (!isLinked) await edit.dispose();
     }
   }
 

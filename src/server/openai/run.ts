@@ -13,6 +13,8 @@ import type { SessionRecord } from "../store/store.ts";
 import { pathOf } from "../store/tree.ts";
 import { type OpenAIRequest, ParameterError } from "./request.ts";
 
+/** A session whose edit was never answered, since the server was stopped. Long enough for any edit that waits for others. */
+const UNANSWERED_LIFETIME_MS = 24 * 60 * 60 * 1000;
 /** What programs that know only OpenAI call their model. They get the one that is selected. */
 const OPENAI_NAMES = /^(gpt-image|chatgpt-image|dall-e)/;
 
@@ -29,17 +31,19 @@ export interface Edit {
   readonly session: string;
   /** The first variation's; the others count on from it. */
   readonly seed: bigint;
+  /** Whether nobody asked for the session. It is gone when the answer is, or when its links have had their time. */
+  readonly temporary: boolean;
   /** Deletes the session, where nobody is to keep it. */
   readonly dispose: () => Promise<void>;
 }
 
 export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenAIRequest): Promise<Edit> {
   const { store, queue, dispatcher } = parts;
-  const { prompt, n, stream, partial_images: partial, steps, response_format: format } = parameters;
+  const { prompt, n, stream, partial_images: partial, steps } = parameters;
   const { session, temporary, warnings } = await sessionFor();
   const { id } = session.info;
   const dispose = async () => {
-    if (temporary && format !== "url") await deleteSession(parts, id);
+    if (temporary) await deleteSession(parts, id);
   };
   try {
     const from = parameters.from ?? session.manifest.head;
@@ -60,7 +64,7 @@ export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenA
     };
     const job = await queue.add(id, work);
     dispatcher.wake();
-    return { job, session: id, seed, dispose };
+    return { job, session: id, seed, dispose, temporary };
   } catch (error) {
     await dispose();
     throw error;
@@ -78,8 +82,7 @@ export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenA
       picture: image!,
       name: "",
       model: await modelFor(parts, parameters.model),
-      // One that nobody asked for is gone when the answer is, or when its links have had their time.
-      lifetime: temporary ? LINK_LIFETIME_MS : undefined,
+      lifetime: temporary ? UNANSWERED_LIFETIME_MS : undefined,
     });
     return { session: created, temporary, warnings: created.warnings };
   }
@@ -102,6 +105,14 @@ export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenA
     }
     return keepMask(store, info.id, upload);
   }
+}
+
+/** A link is good for its time from the answer on, however long the edit took. */
+export async function keepForLinks({ store }: Parts, { session, temporary }: Edit): Promise<void> {
+  if (!temporary) return;
+  await store.change(session, (draft) => {
+    draft.info = { ...draft.info, expires: Date.now() + LINK_LIFETIME_MS };
+  });
 }
 
 interface OpenedSession {
