@@ -46,6 +46,7 @@ interface Flags {
   readonly tokenFile?: string;
   readonly allowHost?: string[];
   readonly allowOrigin?: string[];
+  readonly publicUrl?: string;
   readonly workerMemory?: number;
   readonly quiet?: boolean;
   readonly json?: boolean;
@@ -83,18 +84,21 @@ function serverCommand(program: Command, verb: string, description: string): Com
     )
     .option("--token <token>", "the token itself, for all to see in the list of processes")
     .option("--allow-host <name...>", "further names by which the server may be called, as behind a proxy")
-    .option("--allow-origin <origin...>", "further origins whose pages may use it")
+    .option("--allow-origin <origin...>", 'further origins whose pages may use it ("*": any, with a token)')
+    .option("--public-url <url>", "the address by which it is reached, where a proxy does not say it")
     .option("--worker-memory <MB>", "end an edit that takes more memory than this", megabytes)
     .option("--quiet", "do not write a line for every request");
 }
 
 async function serve(flags: Flags, openPage: boolean, output: Output): Promise<void> {
-  const { port, host, data, model, device, precision, allowHost, allowOrigin, workerMemory, quiet } = flags;
+  const { port, host, data, model, device, precision, allowHost, allowOrigin, publicUrl } = flags;
   const token = readToken(flags, output);
+  const { workerMemory, quiet } = flags;
   const options = {
     ...{ port, host, data, model, device, precision, token },
     allowedHosts: allowHost,
     allowedOrigins: allowOrigin,
+    publicUrl,
     workerMemory: workerMemory && workerMemory * 1e6,
     log: quiet ? undefined : (line: string) => output.note(line),
   };

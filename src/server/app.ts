@@ -3,8 +3,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { EmilieError, isEmilieError } from "../errors.ts";
+import { shareWith } from "./cors.ts";
 import { answerError, describeError } from "./errors.ts";
-import { ALL_HEADERS, type GuardOptions, guard, PAGE_HEADERS } from "./guard.ts";
+import { ALL_HEADERS, type GuardOptions, guard, isLink, PAGE_HEADERS } from "./guard.ts";
 import { addOpenAI } from "./openai/routes.ts";
 import { staticFiles } from "./pages/static.ts";
 import { WELCOME } from "./pages/welcome.ts";
@@ -31,6 +32,7 @@ export function createApp(parts: Parts, { studio, log, ...options }: AppOptions)
     const start = performance.now();
     await next();
     for (const [name, value] of Object.entries(ALL_HEADERS)) c.res.headers.set(name, value);
+    shareWith(c, options.allowedOrigins ?? [], isLink(c));
     metrics.request(c.req.method, c.res.status);
     // The path without its query, which may hold the token.
     log?.(`${c.req.method} ${c.req.path} ${c.res.status} ${Math.round(performance.now() - start)} ms`);

@@ -4,6 +4,7 @@ import type { DiskHealth } from "./disk-health.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EventLog } from "./events.ts";
 import type { ServerLimits, Slots } from "./limits.ts";
+import type { Links } from "./links.ts";
 import type { Metrics } from "./metrics.ts";
 import type { JobQueue } from "./queue/queue.ts";
 import type { Retry } from "./retry.ts";
@@ -23,6 +24,7 @@ export interface Parts {
   readonly limits: ServerLimits;
   /** Calls to the worker that do not wait in the queue. */
   readonly calls: Slots;
+  readonly links: Links;
   readonly version: string;
   readonly token: string | null;
 }

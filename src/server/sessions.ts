@@ -19,17 +19,20 @@ export interface NewSession {
   readonly lifetime?: number;
 }
 
+/** A session, and what its picture's file holds that the picture does not: further frames, more bits, inks. */
+export type OpenedRecord = SessionRecord & { readonly warnings: readonly string[] };
+
 export function newId(): string {
   return randomBytes(8).toString("hex");
 }
 
-export async function createSession(parts: Parts, given: NewSession): Promise<SessionRecord> {
+export async function createSession(parts: Parts, given: NewSession): Promise<OpenedRecord> {
   const { store, worker, catalog, limits, calls } = parts;
   const model = given.model ?? catalog.selected;
   const load = await catalog.resolve(model);
   const id = newId();
   const { picture, workingSize } = given;
-  const { manifest, pieces, png } = await calls.run(() =>
+  const { manifest, pieces, png, warnings } = await calls.run(() =>
     worker.call("open", { session: id, model: load, picture, workingSize, maxPixels: limits.pixels }),
   );
   await catalog.tellLoaded(model);
@@ -48,7 +51,7 @@ export async function createSession(parts: Parts, given: NewSession): Promise<Se
   await keepPicture(parts, id, manifest.head, png);
   const record = await store.read(id);
   if (expires === null) tellSession(parts, record);
-  return record;
+  return { ...record, warnings };
 }
 
 /** A session from the bytes of an .emilie file. @throws EmilieError "session.malformed", "session.damaged", "session.model" */

@@ -16,11 +16,13 @@ import { reasonOf } from "../session/atomic.node.ts";
 import { acquire, type Lock } from "../session/lock.node.ts";
 import { createApp } from "./app.ts";
 import { Catalog, type ListModels } from "./catalog.ts";
+import { checkOrigins } from "./cors.ts";
 import { DiskHealth } from "./disk-health.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EventLog } from "./events.ts";
 import { isLoopback } from "./guard.ts";
 import { DEFAULT_PORT, SERVER_LIMITS, type ServerLimits, Slots, TOKEN } from "./limits.ts";
+import { Links } from "./links.ts";
 import { listen, shut } from "./listen.ts";
 import { Metrics } from "./metrics.ts";
 import type { Parts } from "./parts.ts";
@@ -53,7 +55,10 @@ export interface ServerOptions {
   /** The studio's folder. Default: the package's own, where it was built. */
   readonly studio?: string;
   readonly allowedHosts?: readonly string[];
+  /** Origins whose pages may use it, as "https://app.example"; "*" (any) needs a token. */
   readonly allowedOrigins?: readonly string[];
+  /** By what address it is reached, as behind a proxy. Default: as requests and X-Forwarded-* headers say. */
+  readonly publicUrl?: string;
   readonly limits?: Partial<ServerLimits>;
   readonly queue?: Partial<QueueLimits>;
   /** The inference process is ended, and its job failed, when it takes more resident memory, in bytes. */
@@ -146,11 +151,14 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
       dispatcher,
       limits,
       calls,
+      links: await Links.open(data, options.publicUrl),
       version,
       token,
     };
     const studio = options.studio ?? join(packageRoot(), "dist", "studio");
-    const { allowedHosts, allowedOrigins } = options;
+    const allowedHosts = [...(options.allowedHosts ?? [])];
+    if (options.publicUrl !== undefined) allowedHosts.push(new URL(options.publicUrl).hostname);
+    const allowedOrigins = checkOrigins(options.allowedOrigins, token);
     const app = createApp(parts, { host, token, allowedHosts, allowedOrigins, studio, log });
     const server = createAdaptorServer({ fetch: app.fetch }) as Server;
     // An upload over a slow line may take minutes; headers may not.

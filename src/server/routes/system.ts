@@ -42,6 +42,7 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
       tag: "Server",
       summary: "Whether it works; needs no token",
       description: "Status 503 and `degraded` while it cannot do what it is asked to; `problems` says why.",
+      anyQuery: true,
       answer: healthSchema,
     },
     async (c) => {
@@ -65,6 +66,7 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
       path: "/metrics",
       tag: "Server",
       summary: "Figures for Prometheus",
+      anyQuery: true,
       answer: ["text/plain"],
     },
     async (c) => {

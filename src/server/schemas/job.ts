@@ -4,7 +4,7 @@ import { CONTROLS } from "../../method/gradient-control.ts";
 import { GUIDANCE_RANGES } from "../../method/options.ts";
 import { PRESETS } from "../../method/presets.ts";
 import { samplerNames } from "../../samplers/index.ts";
-import { instruction, jobId, maskId, nodeId, sessionId, time } from "./common.ts";
+import { instruction, jobId, maskId, nodeId, sessionId, time, warnings } from "./common.ts";
 
 const box = z.strictObject({
   x: z.int().min(0),
@@ -199,9 +199,7 @@ export const jobSchema = z
       description: "Relevance: the grey map, and the mask above the threshold, both to be fetched as masks",
     }),
     kept: z.boolean().openapi({ description: "Ended early, with the preview as the result" }),
-    remarks: z.array(z.string()).openapi({
-      description: "What was noticed about the request and is no error, as a mask where nothing may change",
-    }),
+    warnings,
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
   })
   .openapi("Job");

@@ -59,9 +59,11 @@ async function call(method: Method, params: unknown, watch: Watch): Promise<unkn
     async function open(params: Params<"open">): Promise<Result<"open">> {
       const { session: id, picture, workingSize, maxPixels } = params;
       await checkPictureSize(picture, maxPixels);
-      const session = await openSession(loaded, await readPicture(picture), { workingSize });
+      const warnings: string[] = [];
+      const onWarning = (message: string) => void warnings.push(message);
+      const session = await openSession(loaded, await readPicture(picture, { onWarning }), { workingSize });
       cache.add(id, session);
-      return { ...(await packSession(session)), png: await encodePng(session.original) };
+      return { ...(await packSession(session)), png: await encodePng(session.original), warnings };
     }
   });
 }

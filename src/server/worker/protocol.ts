@@ -19,7 +19,7 @@ export interface Calls {
   load: { params: { model: string }; result: { fingerprint: string } };
   open: {
     params: Subject & { picture: Uint8Array; workingSize?: number | "own"; maxPixels: number };
-    result: { manifest: Manifest; pieces: PieceData[]; png: Uint8Array };
+    result: { manifest: Manifest; pieces: PieceData[]; png: Uint8Array; warnings: string[] };
   };
   edit: { params: Subject & { work: EditWork; masks: Masks }; result: Record<string, never> };
   replay: {

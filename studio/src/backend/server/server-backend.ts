@@ -201,8 +201,8 @@ export class ServerBackend implements Backend {
     call: Call,
     place?: { readonly parent: Picture; readonly masks: readonly Mask[] },
   ): Promise<SessionView> {
-    const { remarks } = await this.#finish(job, call, place);
-    for (const remark of remarks) call.onRemark?.(remark);
+    const { warnings } = await this.#finish(job, call, place);
+    for (const remark of warnings) call.onRemark?.(remark);
     return this.resume(id);
   }
 
