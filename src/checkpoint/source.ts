@@ -3,6 +3,8 @@
  * to the checkpoint's root and use "/" ("unet/config.json").
  */
 import { EmilieError } from "../errors.ts";
+import { CHECKPOINT_JSON } from "../limits.ts";
+import { outsideStrings, parseJson } from "../parse-json.ts";
 
 export interface SingleFile {
   /** Its name. */
@@ -32,18 +34,15 @@ export interface CheckpointSource {
 
 export async function readJson(source: CheckpointSource, path: string): Promise<unknown> {
   const text = await source.readText(path);
-  try {
-    return JSON.parse(asStrictJson(text));
-  } catch (cause) {
-    throw new EmilieError("checkpoint.malformed", `${path} of ${source.id} is not JSON.`, { cause });
-  }
+  return parseJson(asStrictJson(text), CHECKPOINT_JSON, (what, cause) => {
+    return new EmilieError("checkpoint.malformed", `${path} of ${source.id} ${what}.`, { cause });
+  });
 }
 
 /** Python writes numbers that JSON does not have (DPM-Solver's "lambda_min_clipped": -Infinity); strings are left alone. */
 function asStrictJson(text: string): string {
-  return text.replace(/"(?:\\.|[^"\\])*"|(-?)Infinity\b|NaN\b/g, (token, sign) =>
-    token.startsWith('"') ? token : token === "NaN" ? "null" : `${sign}1e999`,
-  );
+  if (!/Infinity|NaN/.test(text)) return text;
+  return outsideStrings(text, (part) => part.replace(/\bInfinity\b/g, "1e999").replace(/\bNaN\b/g, "null"));
 }
 
 export function missingFile(id: string, path: string, cause?: unknown): EmilieError {

@@ -71,7 +71,7 @@ export function parseMaskSpec(text: string): MaskSpec {
 }
 
 const coordinate = (text: string): number =>
-  /^\s*[+-]?(\d+\.?\d*|\.\d+)\s*$/.test(text) ? Number(text) : Number.NaN;
+  /^\s*[+-]?(\d+(?:\.\d*)?|\.\d+)\s*$/.test(text) ? Number(text) : Number.NaN;
 
 /** Where the masks that words name come from. */
 export interface MaskSources {

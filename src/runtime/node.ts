@@ -7,6 +7,7 @@ import { EmilieError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import { fromSource, packageRoot } from "./package-root.node.ts";
 import { type AnswerMessage, END } from "./protocol.ts";
+import { quietRuntime } from "./quiet.node.ts";
 import { type Port, RemoteEngine } from "./remote.ts";
 
 /** Where networks are to run on Node. */
@@ -39,6 +40,7 @@ export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
   }
   const workerData: NodeWorkerSettings = { threads, device, half };
   const file = fromSource ? "src/runtime/worker.source.mjs" : "dist/worker.mjs";
+  quietRuntime();
   const worker = new Worker(join(packageRoot(), file), { workerData });
   return new RemoteEngine(workerPort(worker), device !== "cpu");
 }

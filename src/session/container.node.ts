@@ -1,7 +1,8 @@
 /** Session files on a disk. */
 import { createHash } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { EmilieError } from "../errors.ts";
+import { openFile } from "../open-file.node.ts";
 import { type ByteSource, type Container, readContainerFrom, readManifest } from "./container.ts";
 import { sha256 } from "./recipe.ts";
 
@@ -46,13 +47,13 @@ async function readAll(handle: FileHandle, offset: number, length: number): Prom
 async function withFile<T>(path: string, use: (source: ByteSource) => Promise<T>): Promise<T> {
   let handle: FileHandle | undefined;
   try {
-    const file = await open(path, "r");
+    const { handle: file, size } = await openFile(path);
     handle = file;
-    const { size } = await file.stat();
     return await use({ size, read: (offset, length) => readAll(file, offset, length) });
   } catch (error) {
     if (error instanceof EmilieError) throw error;
-    const reason = (error as NodeJS.ErrnoException).code === "ENOENT" ? "there is none" : String(error);
+    const reason =
+      (error as NodeJS.ErrnoException).code === "ENOENT" ? "there is none" : (error as Error).message;
     throw new EmilieError("io.failed", `The session ${path} cannot be read: ${reason}.`, { cause: error });
   } finally {
     await handle?.close();

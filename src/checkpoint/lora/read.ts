@@ -4,6 +4,8 @@
  * .lora.down. and .processor.to_q_lora.down. of older versions). Only headers and alphas are read here.
  */
 import { EmilieError } from "../../errors.ts";
+import { CHECKPOINT_JSON } from "../../limits.ts";
+import { parseJson } from "../../parse-json.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
 import { readFloat32 } from "../convert.ts";
 import { readSafetensorsHeader } from "../safetensors.ts";
@@ -137,14 +139,9 @@ function metadataAlphas(
 ): ReadonlyMap<string, number> {
   const text = metadata.lora_adapter_metadata;
   if (text === undefined) return new Map();
-  let json: Record<string, unknown>;
-  try {
-    json = JSON.parse(text) as Record<string, unknown>;
-  } catch (cause) {
-    throw new EmilieError("checkpoint.malformed", `${path}: its lora_adapter_metadata is not JSON.`, {
-      cause,
-    });
-  }
+  const json = parseJson(text, CHECKPOINT_JSON, (what, cause) => {
+    return new EmilieError("checkpoint.malformed", `${path}: its lora_adapter_metadata ${what}.`, { cause });
+  }) as Record<string, unknown>;
   const alphas = new Map<string, number>();
   for (const [key, value] of Object.entries(json ?? {})) {
     const [network = "", setting] = key.split(".");
