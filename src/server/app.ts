@@ -15,6 +15,7 @@ import { addNodes } from "./routes/nodes.ts";
 import { addPictures } from "./routes/pictures.ts";
 import { addSessions } from "./routes/sessions.ts";
 import { addSystem } from "./routes/system.ts";
+import { countUploads } from "./uploads.ts";
 
 export interface AppOptions extends Omit<GuardOptions, "requestsPerSecond" | "burst"> {
   /** The studio's files. */
@@ -36,6 +37,7 @@ export function createApp(parts: Parts, { studio, log, ...options }: AppOptions)
     log?.(`${c.req.method} ${c.req.path} ${c.res.status} ${Math.round(performance.now() - start)} ms`);
   });
   app.use(guard({ ...options, requestsPerSecond: limits.requestsPerSecond, burst: limits.burst }));
+  app.use(countUploads(limits.uploadsAtOnce));
 
   app.onError(async (error, c) => {
     const answer = describeError(error, metrics);

@@ -1,6 +1,6 @@
 /** From a request to a piece of work: names resolved, masks stored, so that it can be done at any later time. */
 import { EmilieError } from "../errors.ts";
-import { keepBox, keepMask, maskFromUpload, maskOfNode, readMaskPiece } from "./mask-files.ts";
+import { keepMask, maskOfNode, readMaskPiece } from "./mask-files.ts";
 import type { Parts } from "./parts.ts";
 import type {
   EditWork,
@@ -122,14 +122,14 @@ async function resolveMask(
     await readMaskPiece(store, session, mask.id);
     return { id: mask.id };
   }
-  if ("box" in mask) return { id: (await keepBox(store, session, mask.box)).id };
+  if ("box" in mask) return { id: (await keepMask(parts, session, { box: mask.box })).id };
   if ("node" in mask) {
     const { manifest } = await store.read(session);
     const place = await maskOfNode(store, session, findNode(manifest, mask.node));
-    return place && { id: (await keepMask(store, session, place)).id };
+    return place && { id: (await keepMask(parts, session, place)).id };
   }
   const bytes = uploads.get(mask.part);
-  if (bytes) return { id: (await keepMask(store, session, await maskFromUpload(bytes))).id };
+  if (bytes) return { id: (await keepMask(parts, session, { upload: bytes })).id };
   throw new EmilieError(
     "option.invalid",
     `the request names the part "${mask.part}", which it does not have`,

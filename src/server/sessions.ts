@@ -1,12 +1,7 @@
 /** Sessions come and go: opened on a picture, brought in from a file, deleted with their jobs. */
 import { randomBytes } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { EmilieError, isEmilieError } from "../errors.ts";
-import { readContainer } from "../session/container.node.ts";
-import { unpackSession } from "../session/pack.node.ts";
-import { damageOf } from "../session/store.node.ts";
+import { EmilieError } from "../errors.ts";
+import { readContainerFrom } from "../session/container.ts";
 import type { Parts } from "./parts.ts";
 import type { SessionRecord } from "./store/store.ts";
 import { findNode } from "./store/tree.ts";
@@ -56,41 +51,31 @@ export async function createSession(parts: Parts, given: NewSession): Promise<Se
 
 /** A session from the bytes of an .emilie file. @throws EmilieError "session.malformed", "session.damaged", "session.model" */
 export async function importSession(parts: Parts, bytes: Uint8Array, name: string): Promise<SessionRecord> {
-  const file = join(tmpdir(), `emilie-import-${newId()}.emilie`);
-  try {
-    await writeFile(file, bytes, { mode: 0o600 });
-    const container = await readContainer(file);
-    const called = "The file";
-    const unpacked = await unpackSession(container, called);
-    const [damage] = damageOf(container.notes, unpacked);
-    if (damage) {
-      const advice = "Repair it first with emilie replay --verify.";
-      throw new EmilieError("session.damaged", `The file is damaged: ${damage.message} ${advice}`);
-    }
-    const { manifest } = container;
-    const model = await modelOf(parts, manifest.model);
-    const now = Date.now();
-    const info = {
-      id: newId(),
-      name: name || "Imported",
-      created: now,
-      modified: now,
-      model,
-      towards: {},
-      expires: null,
-    };
-    const pieces = manifest.pieces.map((entry) => ({ ...entry, bytes: container.pieces.get(entry.name)! }));
-    await parts.store.create({ info, manifest }, pieces);
-    const record = await parts.store.read(info.id);
-    tellSession(parts, record);
-    return record;
-  } catch (error) {
-    // Where it lay for a moment is nobody's business.
-    if (!isEmilieError(error)) throw error;
-    throw new EmilieError(error.code, error.message.replaceAll(file, "The file"));
-  } finally {
-    await rm(file, { force: true });
+  const { worker, calls, limits } = parts;
+  const { damage } = await calls.run(() => worker.call("check", { file: bytes, maxPixels: limits.pixels }));
+  if (damage) {
+    const advice = "Repair it first with emilie replay --verify.";
+    throw new EmilieError("session.damaged", `The file is damaged: ${damage} ${advice}`);
   }
+  const read = async (offset: number, length: number) => bytes.slice(offset, offset + length);
+  const container = await readContainerFrom({ size: bytes.length, read }, "The file");
+  const { manifest } = container;
+  const model = await modelOf(parts, manifest.model);
+  const now = Date.now();
+  const info = {
+    id: newId(),
+    name: name || "Imported",
+    created: now,
+    modified: now,
+    model,
+    towards: {},
+    expires: null,
+  };
+  const pieces = manifest.pieces.map((entry) => ({ ...entry, bytes: container.pieces.get(entry.name)! }));
+  await parts.store.create({ info, manifest }, pieces);
+  const record = await parts.store.read(info.id);
+  tellSession(parts, record);
+  return record;
 }
 
 /** The model of that fingerprint: the one of that name, or the one that is selected. Names in files are never loaded. */

@@ -5,7 +5,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { EmilieError } from "../../errors.ts";
-import { isForm, readBytes, readForm } from "../routes/body.ts";
+import { isForm, parseJson, readBytes, readForm } from "../routes/body.ts";
 import { nodeId, seedSchema, sessionId } from "../schemas/index.ts";
 
 /** An error about one parameter, in OpenAI's words. */
@@ -99,9 +99,9 @@ async function fromJson(c: Context, limit: number): Promise<Raw> {
   try {
     values = z
       .record(z.string(), z.unknown())
-      .parse(JSON.parse(new TextDecoder().decode(await readBytes(c, limit))));
+      .parse(parseJson(new TextDecoder().decode(await readBytes(c, limit))));
   } catch (error) {
-    if (error instanceof EmilieError) throw error;
+    if (error instanceof EmilieError && error.code !== "option.invalid") throw error;
     throw new ParameterError("", "The request's body is neither a form nor a JSON object.", null);
   }
   const { image, images = image === undefined ? [] : image, mask, ...rest } = values;

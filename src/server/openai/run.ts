@@ -1,7 +1,7 @@
 /** An edit for OpenAI's API: a session of its own, or one that is named; one job; its pictures as they were asked for. */
 import { EmilieError, type ErrorCode } from "../../errors.ts";
 import { convertPicture, coverPicture } from "../../images/encode.node.ts";
-import { keepMask, maskFromUpload } from "../mask-files.ts";
+import { keepMask } from "../mask-files.ts";
 import type { Parts } from "../parts.ts";
 import type { Job } from "../queue/queue.ts";
 import type { EditWork } from "../queue/work.ts";
@@ -71,20 +71,20 @@ export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenA
 
   /** Transparent = edit. */
   async function keepOpenAIMask(bytes: Uint8Array, { info, manifest }: SessionRecord): Promise<string> {
-    const given = await maskFromUpload(bytes, { channel: "alpha" });
+    const { id, given, coverage } = await keepMask(parts, info.id, { upload: bytes, channel: "alpha" });
     const { width, height } = manifest.picture;
     if (given.width !== width || given.height !== height) {
       const sizes = `${given.width}x${given.height}, the image ${width}x${height}`;
       throw new ParameterError("mask", `The mask must have the image's size, got ${sizes}.`, "invalid_mask");
     }
-    if (given.data.every((value) => value === 0)) {
+    if (coverage === 0) {
       throw new ParameterError(
         "mask",
         "The mask has no transparent pixels, so nothing could be edited.",
         "invalid_mask",
       );
     }
-    return (await keepMask(store, info.id, given)).id;
+    return id;
   }
 }
 

@@ -2,6 +2,8 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { EmilieError } from "../../errors.ts";
+import { REQUEST_JSON } from "../../limits.ts";
+import { parseJson as parseWithin } from "../../parse-json.ts";
 import { check } from "./route.ts";
 
 /** How the document describes a file in a form. */
@@ -70,11 +72,9 @@ export async function readJson<S extends z.ZodType>(
 }
 
 export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new EmilieError("option.invalid", "The request's body is not JSON.");
-  }
+  return parseWithin(text, REQUEST_JSON, (what) => {
+    return new EmilieError("option.invalid", `The request's body ${what}.`);
+  });
 }
 
 /** Of several parts with one name the last counts, except where `name[]` asks for all: those get a number each. */

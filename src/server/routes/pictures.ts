@@ -4,7 +4,7 @@ import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { EmilieError } from "../../errors.ts";
 import { animate, convertPicture, SHOWN_FORMATS } from "../../images/encode.node.ts";
-import { keepMask, maskFromUpload, maskOfNode, maskPng, readMask } from "../mask-files.ts";
+import { keepMask, maskOfNode, maskPng, readMaskPiece } from "../mask-files.ts";
 import type { Parts } from "../parts.ts";
 import * as s from "../schemas/index.ts";
 import { pictureOf } from "../sessions.ts";
@@ -74,7 +74,9 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       const { manifest } = await store.read(params.session);
       const mask = await maskOfNode(store, params.session, findNode(manifest, params.node));
       if (!mask) throw new EmilieError("server.missing", "That edit was allowed everywhere: it has no mask.");
-      return once(c, "image/png", ["mask", params.node], undefined, () => maskPng(mask));
+      return once(c, "image/png", ["mask", params.node], undefined, () =>
+        maskPng(parts, params.session, mask),
+      );
     },
   );
 
@@ -96,8 +98,12 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       const bytes = isForm(c)
         ? requireFile(await readForm(c, limits.uploadBytes), "mask").bytes
         : await readBytes(c, limits.uploadBytes);
-      const mask = await maskFromUpload(bytes, { channel, invert: isOn(invert) });
-      return c.json(await keepMask(store, params.session, mask), 201);
+      const { given: _, ...mask } = await keepMask(parts, params.session, {
+        upload: bytes,
+        channel,
+        invert: isOn(invert),
+      });
+      return c.json(mask, 201);
     },
   );
 
@@ -112,8 +118,9 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       answer: ["image/png"],
     },
     async (c, { params }) => {
-      const mask = await readMask(store, params.session, params.mask);
-      return once(c, "image/png", [params.mask], undefined, () => maskPng(mask));
+      const piece = await readMaskPiece(store, params.session, params.mask);
+      const source = { pieces: [piece] };
+      return once(c, "image/png", [params.mask], undefined, () => maskPng(parts, params.session, source));
     },
   );
 

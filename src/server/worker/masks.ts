@@ -1,10 +1,21 @@
 /** Masks as they travel: the same pieces that a session file keeps. */
 import { EmilieError } from "../../errors.ts";
-import { readPicture } from "../../images/codec.node.ts";
-import { type Mask, maskFromPicture } from "../../images/mask.ts";
+import { encodePng, readPicture } from "../../images/codec.node.ts";
+import { checkPictureSize } from "../../images/encode.node.ts";
+import {
+  checkMask,
+  invertMask,
+  type Mask,
+  maskFromAlpha,
+  maskFromBox,
+  maskFromPicture,
+  pictureFromMask,
+  resizeMask,
+} from "../../images/mask.ts";
 import { maskPiece } from "../../session/pack.node.ts";
 import { describeMask } from "../../session/recipe.ts";
-import type { MaskData, PieceData } from "./protocol.ts";
+import { unionOf } from "../../session/run.ts";
+import type { MaskData, Params, PieceData, Result } from "./protocol.ts";
 
 export async function maskFromPiece({
   type,
@@ -20,6 +31,40 @@ export async function maskFromPiece({
 export async function pieceOfMask(mask: Mask): Promise<MaskData> {
   const { sha256 } = await describeMask(mask);
   return { id: sha256, piece: await maskPiece(sha256, mask) };
+}
+
+/** A mask at the picture's size. A picture of one is looked at by its header before it is decoded. */
+export async function makeMask({
+  source,
+  width,
+  height,
+  maxPixels,
+  show,
+}: Params<"mask">): Promise<Result<"mask">> {
+  const mask = await maskFrom();
+  checkMask(mask);
+  const fitted = resizeMask(mask, width, height);
+  let sum = 0;
+  for (const value of fitted.data) sum += value;
+  return {
+    ...(await pieceOfMask(fitted)),
+    given: { width: mask.width, height: mask.height },
+    coverage: sum / fitted.data.length,
+    ...(show ? { png: await encodePng(pictureFromMask(fitted)) } : {}),
+  };
+
+  async function maskFrom(): Promise<Mask> {
+    if ("box" in source) return maskFromBox(width, height, source.box);
+    if ("pieces" in source) return unionOf(await Promise.all(source.pieces.map(maskFromPiece)))!;
+    const { upload, channel = "luma", invert = false } = source;
+    await checkPictureSize(upload, maxPixels);
+    const picture = await readPicture(upload);
+    // By alpha it is what is transparent that may change; turned in the bytes, so that 8 bits stay 8 bits.
+    if (channel === "alpha")
+      for (let i = 3; i < picture.data.length; i += 4) picture.data[i] = 255 - picture.data[i]!;
+    const mask = channel === "luma" ? maskFromPicture(picture) : maskFromAlpha(picture);
+    return invert ? invertMask(mask) : mask;
+  }
 }
 
 /** All masks that a piece of work names. */
