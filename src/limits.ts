@@ -36,7 +36,10 @@ export const PICTURE_PATH_JSON: JsonLimits = { length: 16 * MB, depth: DEPTH, va
 /** What is sent to a server: numbers and words, and for OpenAI's API pictures as base64, which are one value. */
 export const REQUEST_JSON: JsonLimits = { length: 96 * MB, depth: DEPTH, values: 100_000 };
 
-/** Results and studies of the benchmark, and indices of datasets. */
+/** A dataset's index. */
+export const DATASET_JSON: JsonLimits = { length: 64 * MB, depth: DEPTH, values: 4_000_000 };
+
+/** Results and studies of the benchmark. */
 export const BENCH_JSON: JsonLimits = { length: 256 * MB, depth: DEPTH, values: 20_000_000 };
 
 /** Edit scripts: ten thousand steps, which is as many as a session has nodes, in a hundred letters each. */
@@ -61,3 +64,8 @@ export const MAX_PICTURE_SIDE = 65_535;
 export const MAX_PNG_CHUNKS = 100_000;
 /** Corners of a polygon times the rows that it spans: a second's work. */
 export const MAX_POLYGON_WORK = 200_000_000;
+
+/** Characters of an instruction: longer than any text encoder reads by far, and short enough to be tokenised at once. */
+export const MAX_TEXT = 100_000;
+/** Ten times what anybody has found use for; beyond it the numbers of a network's input overflow, and every later edit's with them. */
+export const MAX_GUIDANCE = 1000;

@@ -1,16 +1,22 @@
 /** `emilie replay`: a session, or the way to one picture, computed again and compared bit for bit. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
 import type { Precision } from "../checkpoint/derived.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
-import { isLossy, readPicture, type WriteOptions, writePicture } from "../images/codec.node.ts";
+import {
+  isLossy,
+  MAX_PICTURE_BYTES,
+  readPicture,
+  type WriteOptions,
+  writePicture,
+} from "../images/codec.node.ts";
 import { compareInsideOutside } from "../images/difference.ts";
 import { type Mask, maskFromPicture } from "../images/mask.ts";
 import { type Picture, samePicture } from "../images/picture.ts";
 import { loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
+import { readFileWithin } from "../open-file.node.ts";
 import { readContainer } from "../session/container.node.ts";
 import { type PicturePath, pngMetadata, readPath } from "../session/picture-path.node.ts";
 import { replayPath } from "../session/replay-path.node.ts";
@@ -271,7 +277,7 @@ async function write(
 
 async function readBytes(file: string): Promise<Uint8Array> {
   try {
-    return await readFile(file);
+    return await readFileWithin(file, MAX_PICTURE_BYTES);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EmilieError("image.unreadable", `${file} cannot be read: ${reason}`, { cause });

@@ -51,7 +51,8 @@ export function parseMaskSpec(text: string): MaskSpec {
   const [, word = "", value = ""] = /^(box|ellipse|poly|sha256|file):(.*)$/s.exec(rest) ?? [];
   const kind = (word || (rest === "auto" ? "auto" : "file")) as MaskSpec["kind"];
   const name = word ? value : rest;
-  const wrong = (what: string) => new EmilieError("option.invalid", `The mask ${text}: ${what}.`);
+  const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  const wrong = (what: string) => new EmilieError("option.invalid", `The mask ${shown}: ${what}.`);
   if (name === "")
     throw wrong(rest.startsWith("soft:") ? "expected soft:PIXELS:MASK" : "its name is missing");
   if (!Number.isFinite(spec.soft) || spec.soft > 10_000) throw wrong("a soft border has 0 to 10000 pixels");

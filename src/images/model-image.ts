@@ -3,6 +3,7 @@
  * can halve). Rounding follows diffusers' VaeImageProcessor, so the same latent gives the same bytes.
  */
 import { EmilieError } from "../errors.ts";
+import { MAX_PICTURE_SIDE } from "../limits.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import type { Box } from "./mask.ts";
 import { cropPicture, isOpaque, type Picture } from "./picture.ts";
@@ -29,6 +30,12 @@ export function workingSize(width: number, height: number, nativeSize: number, m
         `A working size needs positive whole numbers, got a ${width}×${height} picture, native size ${nativeSize}, multiple ${multiple}.`,
       );
     }
+  }
+  if (nativeSize > MAX_PICTURE_SIDE) {
+    throw new EmilieError(
+      "option.invalid",
+      `A working size has at most ${MAX_PICTURE_SIDE} pixels, got ${nativeSize}.`,
+    );
   }
   const longer = Math.max(1, Math.round(nativeSize / multiple)) * multiple;
   const side = (length: number) =>

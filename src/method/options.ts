@@ -1,5 +1,6 @@
 /** What an edit can be told, with its defaults, checked: everything of method/edit.ts that is not the method. */
 import { EmilieError } from "../errors.ts";
+import { MAX_GUIDANCE, MAX_TEXT } from "../limits.ts";
 import type { EditModel } from "../models/model.ts";
 import { type SamplerName, type StepEvent, samplers } from "../samplers/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -120,8 +121,14 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
     `stopAfter must be a whole number from 1 to the ${steps} steps`,
     stopAfter,
   );
-  expect(Number.isFinite(textGuidance), "the text guidance must be a finite number", textGuidance);
-  expect(Number.isFinite(imageGuidance), "the image guidance must be a finite number", imageGuidance);
+  const guides = (value: number) => Math.abs(value) <= MAX_GUIDANCE;
+  expect(guides(textGuidance), `the text guidance must be a number up to ±${MAX_GUIDANCE}`, textGuidance);
+  expect(guides(imageGuidance), `the image guidance must be a number up to ±${MAX_GUIDANCE}`, imageGuidance);
+  expect(
+    resolved.base.length <= MAX_TEXT,
+    `the base must have at most ${MAX_TEXT} characters`,
+    `${resolved.base.length}`,
+  );
   const [from, to] = guidanceInterval;
   expect(
     guidanceInterval.length === 2 && from >= 0 && from <= to && to <= 1,
@@ -136,7 +143,11 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
   expect(CONTROLS.includes(control as Control), `the control must be one of ${CONTROLS.join(", ")}`, control);
   expect(strength >= 0 && strength <= 1, "the strength must be a number from 0 to 1", strength);
   expect(gate >= 0 && Number.isFinite(gate), "the gate must be a number from 0 up", gate);
-  expect(sampler in samplers, `the sampler must be one of ${Object.keys(samplers).join(", ")}`, sampler);
+  expect(
+    Object.hasOwn(samplers, sampler),
+    `the sampler must be one of ${Object.keys(samplers).join(", ")}`,
+    sampler,
+  );
   const whole = typeof seed === "bigint" || Number.isSafeInteger(seed);
   expect(
     whole && seed >= 0 && BigInt(seed) < 2n ** 64n,

@@ -2,11 +2,11 @@
 import { EmilieError } from "../errors.ts";
 import { isEmptyMask } from "../images/mask.ts";
 import type { Size } from "../images/model-image.ts";
+import { MAX_GUIDANCE, MAX_TEXT } from "../limits.ts";
 import type { EditModel } from "../models/model.ts";
 import type { PlacedRegion } from "./run.ts";
 
-/** Longer than any text encoder reads by far, and short enough to be tokenised at once. */
-export const MAX_INSTRUCTION_LENGTH = 100_000;
+export const MAX_INSTRUCTION_LENGTH = MAX_TEXT;
 /** Every mask is kept at the size of the picture, so this many regions in one pass are more than memory bears. */
 export const MAX_REGIONS = 256;
 
@@ -25,8 +25,8 @@ export function checkEdit(regions: readonly PlacedRegion[]): void {
     if (instruction.length > MAX_INSTRUCTION_LENGTH) {
       refuse(`an instruction has at most ${MAX_INSTRUCTION_LENGTH} characters, got ${instruction.length}`);
     }
-    if (weight !== undefined && !Number.isFinite(weight)) {
-      refuse(`the weight of ${short(instruction)} must be a finite number, got ${weight}`);
+    if (weight !== undefined && !(Math.abs(weight) <= MAX_GUIDANCE)) {
+      refuse(`the weight of ${short(instruction)} must be a number up to ±${MAX_GUIDANCE}, got ${weight}`);
     }
   }
 }

@@ -161,6 +161,14 @@ async function originalOf(stored: Unpacked, options: LoadSessionOptions, path: s
 }
 
 async function loadModelOf({ manifest }: Unpacked, path: string, device?: NodeDevice): Promise<EditModel> {
+  // On Windows such a name is another machine's folder, and looking there tells it who asks.
+  if (/^[\\/]{2}/.test(manifest.model.id)) {
+    throw new EmilieError(
+      "session.model",
+      `${path} names a model on another machine, ${manifest.model.id.slice(0, 200)}, which is not looked for. Give it: ` +
+        "loadSession(path, { model }), or --model on the command line.",
+    );
+  }
   try {
     return await loadModel(manifest.model.id, { device });
   } catch (cause) {
