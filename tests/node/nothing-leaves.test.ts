@@ -9,7 +9,6 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 vi.setConfig({ testTimeout: 300_000 });
@@ -111,17 +110,23 @@ describe("an edit leaves nothing behind but its files, and calls nobody", () => 
       ...["src/cli/main.ts", "edit", "examples/cottage.png", "make it winter"],
       ...["--model", CHECKPOINT, "--steps", "1", "--out", out],
     ],
+    "library in a thread of the user's": (out: string) => [
+      "tests/node/quiet-thread.mjs",
+      CHECKPOINT,
+      out,
+      SECONDS,
+    ],
     doctor: () => ["src/cli/main.ts", "doctor"],
   };
   for (const [name, door] of Object.entries(doors)) {
     it(`by the ${name}`, async () => {
       const [script] = door("");
-      const { home, trace, out } = await watch(name.replace(" ", "-"), script!, (to) => door(to).slice(1));
+      const { home, trace, out } = await watch(name.replace(/\W/g, "-"), script!, (to) => door(to).slice(1));
       expect(home.filter((file) => !/^\/(?:\.cache|Library\/Caches|local)\/emilie\//.test(file))).toEqual([]);
       if (!trace) return;
       // It has seen what is there to see.
       if (name !== "doctor") expect(trace.join("\n")).toContain(`${out}/`);
-      const at = join(folder, `${name.replace(" ", "-")}-home`);
+      const at = join(folder, `${name.replace(/\W/g, "-")}-home`);
       const cache = join(at, ".cache");
       // The doctor tries whether the home can be written to.
       const places = [out, join(cache, "emilie"), `${cache}",`, join(at, ".emilie-")];
@@ -138,27 +143,5 @@ describe("an edit leaves nothing behind but its files, and calls nobody", () => 
     const { written } = strangers(trace!, [join(folder, "loud-out")]);
     // A version that no longer writes would make the test above say nothing: then this line says so.
     expect(home.length + written.length).toBeGreaterThan(0);
-  });
-});
-
-describe("in a worker thread of the user's program", () => {
-  it("the process is asked to turn telemetry off, since a worker cannot", async () => {
-    const code = `
-      process.on("warning", ({ code }) => require("node:worker_threads").parentPort.postMessage(code));
-      import(${JSON.stringify(import.meta.resolve("tsx/esm/api"))})
-        .then(({ register }) => register())
-        .then(() => import(${JSON.stringify(new URL("../../src/runtime/quiet.node.ts", import.meta.url).href)}))
-        .then(({ quietRuntime }) => quietRuntime());`;
-    const heard = (env: NodeJS.ProcessEnv) =>
-      new Promise<string | null>((done, fail) => {
-        const worker = new Worker(code, { eval: true, env });
-        worker
-          .once("message", done)
-          .once("exit", () => done(null))
-          .once("error", fail);
-      });
-    const { ORT_DISABLE_TELEMETRY: _, ...env } = process.env;
-    expect(await heard(env)).toBe("EMILIE_TELEMETRY");
-    expect(await heard({ ...env, ORT_DISABLE_TELEMETRY: "1" })).toBe(null);
   });
 });
