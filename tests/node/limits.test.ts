@@ -141,7 +141,7 @@ describe("numbers that nobody means", () => {
     expect(model.calls.unet).toBe(calls);
     expect(session.nodes.size).toBe(1);
     await expect(openSession(model, blankPicture(40, 32), { workingSize: 1e9 })).rejects.toThrow(
-      /at most 65535/,
+      /at most 64 megapixels are worked at/,
     );
   });
 });
@@ -164,6 +164,16 @@ describe("a session file", () => {
     const opened = await loadSession(at("deep.emilie"), { model });
     expect(opened.nodes.size).toBe(4000);
     expect((await opened.head.render()).data).toEqual(session.original.data);
+  });
+
+  it("that says a working size far above its picture's is refused: every mask would be brought to it", async () => {
+    const session = await openSession(model, blankPicture(200, 160), { workingSize: "own" });
+    const { manifest, pieces } = await packSession(session);
+    const { parts } = await packContainer({ ...manifest, workingSize: 65_536 }, pieces);
+    await writeFile(at("vast.emilie"), parts);
+    await expect(loadSession(at("vast.emilie"), { model })).rejects.toThrow(
+      /at most 64 megapixels are worked at/,
+    );
   });
 
   it("with a mask of another size than its picture is refused by the mask's header", async () => {

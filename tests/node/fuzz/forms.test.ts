@@ -44,7 +44,7 @@ describe("what is sent to a server", () => {
     picture = new Uint8Array(await readFile(COTTAGE));
     mask = new Uint8Array(await readFile(ROOF));
     session = (await fixture.client.createSession(new File([picture.slice()], "a.png"))).id;
-  });
+  }, FUZZ_TIMEOUT);
   afterAll(() => fixture.close());
 
   /** By node:http: fetch would put right what is to be wrong. */

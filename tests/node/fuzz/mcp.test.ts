@@ -61,7 +61,7 @@ describe("what an assistant sends", () => {
     });
     stdin.write('{"jsonrpc":"2.0","method":"notifications/initialized"}\n');
     await ask("tools/call", { name: "open", arguments: { path: "cottage.png" } });
-  }, 120_000);
+  }, FUZZ_TIMEOUT);
   afterAll(async () => {
     stdin.end();
     await served;
