@@ -7,7 +7,9 @@ import { expect } from "vitest";
 import { isEmilieError } from "../../../src/errors.ts";
 import { Damage } from "./mutate.ts";
 
-const FULL = process.env.EMILIE_FUZZ === "1";
+/** "1" for all cases; a larger number for so many of each suite. */
+const MOST = Number(process.env.EMILIE_FUZZ ?? 0);
+const FULL = MOST > 0;
 const SEED = Number(process.env.EMILIE_FUZZ_SEED ?? 20261129);
 /** A single case, to look at: its number. */
 const ONLY = process.env.EMILIE_FUZZ_CASE;
@@ -30,7 +32,10 @@ export interface Suite {
 }
 
 export async function fuzz({ name, cases, share, run, resident = 0 }: Suite): Promise<void> {
-  const [from, to] = ONLY === undefined ? [0, FULL ? cases : share] : [Number(ONLY), Number(ONLY) + 1];
+  const [from, to] =
+    ONLY === undefined
+      ? [0, FULL ? Math.min(cases, MOST === 1 ? cases : MOST) : share]
+      : [Number(ONLY), Number(ONLY) + 1];
   const untyped: string[] = [];
   const slow: string[] = [];
   let [refused, slowest, peak] = [0, 0, 0];
