@@ -56,7 +56,14 @@ describe("what is sent to a server", () => {
   ): Promise<{ status: number; text: string }> {
     return new Promise((done, fail) => {
       const headers = { "content-type": type, "content-length": body.length };
-      const out = request(`${fixture.server.url}${path}`, { method, headers }, (answer) => {
+      const to = {
+        host: "127.0.0.1",
+        port: fixture.server.port,
+        path: path.replace(/^\/*/, "/"),
+        method,
+        headers,
+      };
+      const out = request(to, (answer) => {
         let said = "";
         // An accepted stream of events goes on; its beginning is answer enough.
         answer.setEncoding("utf8").on("data", (chunk) => {
