@@ -3,6 +3,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
+import { BENCH_JSON } from "../limits.ts";
+import { readFileWithin } from "../open-file.node.ts";
+import { parseJson } from "../parse-json.ts";
 import { writeAtomically } from "../session/atomic.node.ts";
 import type { BenchResults } from "./types.ts";
 
@@ -88,7 +91,8 @@ export async function readResults(folder: string): Promise<BenchResults> {
   const path = join(folder, "results.json");
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(path, "utf8"));
+    const bytes = await readFileWithin(path, BENCH_JSON.length);
+    json = parseJson(bytes.toString("utf8"), BENCH_JSON, (what, cause) => new Error(`it ${what}`, { cause }));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EmilieError("io.failed", `${path} cannot be read: ${reason}`, { cause });

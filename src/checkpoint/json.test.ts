@@ -20,7 +20,7 @@ it.each([
   ['{\0"\0a\0"\0', /UTF-16/],
   ["", /it is empty/],
   ['{"a": 1,}', /is not JSON\.$/],
-  [`${'{"a":'.repeat(100)}1${"}".repeat(100)}`, /nests more than 64/],
+  [`${'{"a":'.repeat(100)}1${"}".repeat(100)}`, /nests deeper than 64/],
 ])("says what lies there instead: %j", (text, message) => {
   expect(() => parse(text)).toThrow(
     expect.objectContaining({ code: "checkpoint.malformed", message: expect.stringMatching(message) }),

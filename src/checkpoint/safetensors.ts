@@ -3,15 +3,13 @@
  * tensors' bytes. A header comes from strangers, so everything it claims is checked before it is used.
  */
 import { EmilieError } from "../errors.ts";
+import { MAX_TENSORS, SAFETENSORS_HEADER } from "../limits.ts";
+import { parseJson } from "../parse-json.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { CheckpointSource } from "./source.ts";
 
-/** The reference implementation's own limit. Larger headers would only exhaust memory while JSON is parsed. */
-export const MAX_HEADER_BYTES = 100_000_000;
 /** No known network has tensors of more than five axes; a header with hundreds is an attack on whoever multiplies them. */
 export const MAX_RANK = 8;
-/** The largest public checkpoints have some ten thousand tensors in a file. */
-export const MAX_TENSORS = 1_000_000;
 
 const BYTES = {
   BOOL: 1,
@@ -58,7 +56,9 @@ export async function readSafetensorsHeader(
   if (fileSize < 8) throw malformed(path, `it has ${fileSize} bytes, too few to be a safetensors file`);
   const prefix = await source.read(path, 0, 8);
   const length = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER_BYTES)) throw malformed(path, `its header claims ${length} bytes`);
+  if (length > BigInt(SAFETENSORS_HEADER.length)) {
+    throw malformed(path, `its header claims ${length} bytes; at most ${SAFETENSORS_HEADER.length} are read`);
+  }
   if (8 + Number(length) > fileSize) {
     throw malformed(
       path,
@@ -79,22 +79,28 @@ export function parseSafetensorsHeader(
   const dataStart = 8 + header.length;
   const tensors = new Map<string, StoredTensor>();
   let metadata: Record<string, string> = {};
-  for (const [name, entry] of Object.entries(json)) {
+  const entries = Object.entries(json);
+  if (entries.length > MAX_TENSORS + 1) {
+    throw malformed(path, `it lists ${entries.length} tensors; at most ${MAX_TENSORS} are read`);
+  }
+  for (const [name, entry] of entries) {
     if (name === "__metadata__") metadata = parseMetadata(entry, path);
     else tensors.set(name, parseTensor(name, entry, dataStart, path));
   }
-  if (tensors.size > MAX_TENSORS) throw malformed(path, `it lists ${tensors.size} tensors`);
   checkLayout(tensors, dataStart, fileSize, path);
   return { tensors, metadata };
 }
 
 function parseObject(header: Uint8Array, path: string): Record<string, unknown> {
-  let json: unknown;
+  let text: string;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(header));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(header);
   } catch (cause) {
     throw malformed(path, "its header is not JSON", cause);
   }
+  const json = parseJson(text, SAFETENSORS_HEADER, (what, cause) =>
+    malformed(path, `its header ${what}`, cause),
+  );
   if (!isObject(json)) throw malformed(path, "its header is not a JSON object");
   return json;
 }

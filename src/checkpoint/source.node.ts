@@ -1,7 +1,9 @@
 /** A checkpoint in a folder. Symbolic links (a hub cache's snapshots) are followed. */
-import { open, readdir, readFile, realpath, stat } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { EmilieError } from "../errors.ts";
+import { VOCABULARY_JSON } from "../limits.ts";
+import { openFile, readFileWithin } from "../open-file.node.ts";
 import { type CheckpointSource, missingFile } from "./source.ts";
 
 export function folderSource(folder: string, id = folder): CheckpointSource {
@@ -12,7 +14,8 @@ export function folderSource(folder: string, id = folder): CheckpointSource {
     } catch (cause) {
       if (cause instanceof EmilieError) throw cause;
       if (isMissing(cause)) throw missingFile(id, path, cause);
-      throw new EmilieError("io.failed", `${at(path)} could not be read.`, { cause });
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new EmilieError("io.failed", `${at(path)} could not be read: ${reason}.`, { cause });
     }
   };
   return {
@@ -23,7 +26,8 @@ export function folderSource(folder: string, id = folder): CheckpointSource {
         () => false,
       ),
     size: (path) => found(path, async (file) => (await stat(file)).size),
-    readText: (path) => found(path, (file) => readFile(file, "utf8")),
+    readText: (path) =>
+      found(path, async (file) => (await readFileWithin(file, VOCABULARY_JSON.length)).toString("utf8")),
     read: (path, offset, length) => found(path, (file) => readPart(file, offset, length)),
     list: (path) => readdir(at(path)).catch(() => []),
     location: (path) => found(path, (file) => realpath(file)),
@@ -42,7 +46,7 @@ export function fileSource(
 }
 
 async function readPart(file: string, offset: number, length: number): Promise<Uint8Array> {
-  const handle = await open(file, "r");
+  const { handle } = await openFile(file);
   try {
     const bytes = new Uint8Array(length);
     let done = 0;

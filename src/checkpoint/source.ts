@@ -3,7 +3,8 @@
  * to the checkpoint's root and use "/" ("unet/config.json").
  */
 import { EmilieError } from "../errors.ts";
-import { CONFIG_BYTES, checkFileSize, parseJson } from "./json.ts";
+import { CONFIG_JSON, type JsonLimits } from "../limits.ts";
+import { checkFileSize, parseJson } from "./json.ts";
 
 export interface SingleFile {
   /** Its name. */
@@ -31,13 +32,13 @@ export interface CheckpointSource {
   stamp?(path: string): Promise<string>;
 }
 
-/** Reads a JSON file. Throws "checkpoint.malformed" where it is none, or has more than `limit` bytes (default 2 MiB). */
+/** Reads a JSON file. Throws "checkpoint.malformed" where it is none, or goes beyond `limits` (default: a configuration's). */
 export async function readJson(
   source: CheckpointSource,
   path: string,
-  limit: number = CONFIG_BYTES,
+  limits: JsonLimits = CONFIG_JSON,
 ): Promise<unknown> {
-  return parseJson(await readLimited(source, path, limit), path, source.id);
+  return parseJson(await readLimited(source, path, limits.length), path, source.id, limits);
 }
 
 /** Reads a text of at most `limit` bytes; looks at the size first. Throws "checkpoint.malformed" where it has more. */

@@ -1,5 +1,6 @@
 /** A checkpoint behind a web address, read piece by piece where the server allows ranges. */
 import { EmilieError } from "../errors.ts";
+import { VOCABULARY_JSON } from "../limits.ts";
 import { type CheckpointSource, missingFile } from "./source.ts";
 
 /**
@@ -67,6 +68,13 @@ export function webSource(base: string, id = base, fetchFile: typeof fetch = fet
     async readText(path) {
       const response = await request(path, {});
       if (!response) throw missingFile(id, path);
+      const claimed = Number(response.headers.get("content-length") ?? 0);
+      if (claimed > VOCABULARY_JSON.length) {
+        throw new EmilieError(
+          "checkpoint.malformed",
+          `${address(path)} has ${claimed} bytes; at most ${VOCABULARY_JSON.length} are read.`,
+        );
+      }
       return response.text();
     },
     async read(path, offset, length) {

@@ -11,7 +11,7 @@
  */
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
-import { VOCABULARY_BYTES } from "./json.ts";
+import { VOCABULARY_JSON } from "../limits.ts";
 import { asObject, show } from "./parse-config.ts";
 import { type CheckpointSource, readJson, readLimited } from "./source.ts";
 
@@ -112,7 +112,7 @@ export async function readTokenizerFiles(
 ): Promise<TokenizerFiles> {
   const path = (name: string) => (folder === "." ? name : `${folder}/${name}`);
   const optional = async (name: string): Promise<unknown> =>
-    (await source.exists(path(name))) ? readJson(source, path(name), VOCABULARY_BYTES) : undefined;
+    (await source.exists(path(name))) ? readJson(source, path(name), VOCABULARY_JSON) : undefined;
 
   const config = checked(
     await optional("tokenizer_config.json"),
@@ -301,11 +301,8 @@ function piecesOf(json: unknown, path: string, lacking: string): Pieces {
 }
 
 async function readPieces(source: CheckpointSource, path: (name: string) => string): Promise<Pieces> {
-  const vocab = vocabularyOf(
-    await readJson(source, path("vocab.json"), VOCABULARY_BYTES),
-    path("vocab.json"),
-  );
-  const lines = (await readLimited(source, path("merges.txt"), VOCABULARY_BYTES)).split(/\r?\n/);
+  const vocab = vocabularyOf(await readJson(source, path("vocab.json"), VOCABULARY_JSON), path("vocab.json"));
+  const lines = (await readLimited(source, path("merges.txt"), VOCABULARY_JSON.length)).split(/\r?\n/);
   const merges = lines.filter((line) => line !== "" && !/^\uFEFF?#version/.test(line));
   return { vocab, merges: mergesOf(merges, vocab, path("merges.txt")) };
 }

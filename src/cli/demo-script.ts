@@ -1,8 +1,10 @@
 /** examples/demo.json: a picture, edits that may branch, and the pictures that should come out. */
-import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
+import { REQUEST_JSON, SCRIPT } from "../limits.ts";
+import { readFileWithin } from "../open-file.node.ts";
+import { parseJson } from "../parse-json.ts";
 import {
   issueOf,
   ORIGINAL,
@@ -52,7 +54,7 @@ export async function readDemoScript(path: string): Promise<DemoScript> {
 function parse(path: string, text: string): z.output<typeof scriptSchema> {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text, REQUEST_JSON, (what) => new Error(what));
   } catch (error) {
     throw wrong(path, `it is not JSON (${error instanceof Error ? error.message : error})`);
   }
@@ -64,7 +66,7 @@ function parse(path: string, text: string): z.output<typeof scriptSchema> {
 
 async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, "utf8");
+    return (await readFileWithin(path, SCRIPT.bytes)).toString("utf8");
   } catch (error) {
     throw new EmilieError("io.failed", `The demo's script ${path} cannot be read.`, { cause: error });
   }

@@ -1,10 +1,10 @@
 /** `emilie replay`: a session, or the way to one picture, computed again and compared bit for bit. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
 import type { Precision } from "../checkpoint/derived.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
-import { isLossy, readPicture, type WriteOptions } from "../images/codec.node.ts";
+import { isLossy, MAX_PICTURE_BYTES, readPicture, type WriteOptions } from "../images/codec.node.ts";
 import { compareInsideOutside } from "../images/difference.ts";
 import { type Mask, maskFromPicture } from "../images/mask.ts";
 import { parseMaskSpec } from "../images/mask-spec.ts";
@@ -13,8 +13,9 @@ import { type Picture, samePicture } from "../images/picture.ts";
 import { readMask } from "../images/read-mask.node.ts";
 import { type LoraOption, loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
+import { readFileWithin } from "../open-file.node.ts";
 import { readContainer } from "../session/container.node.ts";
-import { loadModelOf } from "../session/model-source.node.ts";
+import { loadModelOf, refuseFar } from "../session/model-source.node.ts";
 import { pictureId } from "../session/original.ts";
 import { type PicturePath, pngMetadata, readPath } from "../session/picture-path.node.ts";
 import { onOneLine } from "../session/printable.ts";
@@ -209,6 +210,7 @@ async function modelOf(file: string, { model }: PicturePath, flags: Flags): Prom
   if (flags.model !== undefined) return loadModel(flags.model, how);
   const beside = await sessionBeside(file, model.fingerprint);
   if (beside) return loadModelOf(beside.manifest, beside.path, { precision }, { device });
+  refuseFar(model.id, basename(file));
   try {
     return await loadModel(model.id, how);
   } catch (cause) {
@@ -310,7 +312,7 @@ async function write(
 
 async function readBytes(file: string): Promise<Uint8Array> {
   try {
-    return await readFile(file);
+    return await readFileWithin(file, MAX_PICTURE_BYTES);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EmilieError("image.unreadable", `${file} cannot be read: ${reason}`, { cause });

@@ -133,7 +133,7 @@ export class EmilieClient {
   uploadMask(
     session: string,
     mask: Blob,
-    { signal, ...query }: RequestOptions & { channel?: "luma" | "alpha"; invert?: boolean } = {},
+    { signal, ...query }: RequestOptions & { channel?: "luma" | "stretch" | "alpha"; invert?: boolean } = {},
   ): Promise<MaskInfo> {
     const form = formOf("mask", mask, "mask.png", {});
     return this.#requests.json("POST", `${API}/sessions/${session}/masks`, form, { query, signal });

@@ -1,17 +1,17 @@
 /** Picture files in Node, through sharp: PNG, JPEG, WebP, AVIF, TIFF and the first frame of a GIF. */
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import type { Sharp } from "sharp";
 import { EmilieError } from "../errors.ts";
+import { openFile } from "../open-file.node.ts";
 import { factsOf, levelsOf } from "./file-notes.node.ts";
 import { checkPixelCount, isOpaque, isTransparent, MAX_PICTURE_PIXELS, type Picture } from "./picture.ts";
 import { writePngText } from "./png-text.ts";
 import { sharp } from "./sharp.node.ts";
+import { checkSignature } from "./signature.ts";
 import { XMP_KEYWORD } from "./xmp.ts";
 
-/** sharp's names for what is read. SVG is not among them: it is a program that may ask for other files. */
-const READABLE = ["png", "jpeg", "webp", "heif", "tiff", "gif"];
 /** The largest picture with 16 bits in four channels, not compressed, and a little for the rest of the file. */
 export const MAX_PICTURE_BYTES = 8 * MAX_PICTURE_PIXELS + 64_000_000;
 
@@ -48,13 +48,8 @@ export async function readPictureFile(source: string | URL | Uint8Array): Promis
   const name = source instanceof Uint8Array ? "The picture" : basename(source.toString());
   const bytes = source instanceof Uint8Array ? source : await readBytes(source);
   try {
+    checkSignature(bytes, name);
     const facts = await sharp(bytes, { limitInputPixels: false, failOn: "error" }).metadata();
-    if (!READABLE.includes(facts.format)) {
-      throw new EmilieError(
-        "image.unreadable",
-        `${name} is ${facts.format}. Use PNG, JPEG, WebP, AVIF or TIFF.`,
-      );
-    }
     checkPixelCount(facts.width, facts.height, name);
     const { notes, gamma } = factsOf(facts, bytes, name);
     const { data, info } = await sharp(bytes, { limitInputPixels: MAX_PICTURE_PIXELS, failOn: "error" })
@@ -128,6 +123,7 @@ export async function encodePng(
 
 /** The XMP packet of a picture file's bytes, if it has one. Throws image.unreadable. */
 export async function readXmp(bytes: Uint8Array, name = "The picture"): Promise<string | undefined> {
+  checkSignature(bytes, name);
   try {
     const { xmp } = await sharp(bytes, { limitInputPixels: false }).metadata();
     return xmp?.toString("utf8");
@@ -244,8 +240,8 @@ function rawInput(picture: Picture): Sharp {
 async function readBytes(path: string | URL): Promise<Uint8Array> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path, "r");
-    const { size } = await handle.stat();
+    const { handle: file, size } = await openFile(path);
+    handle = file;
     if (size > MAX_PICTURE_BYTES) {
       throw new EmilieError(
         "image.too-large",

@@ -3,6 +3,7 @@ import { EmilieError } from "../errors.ts";
 import { encodeAs, readXmp } from "./codec.node.ts";
 import { isOpaque, type Picture } from "./picture.ts";
 import { sharp } from "./sharp.node.ts";
+import { checkSignature } from "./signature.ts";
 
 export const SHOWN_FORMATS = ["png", "jpeg", "webp", "avif"] as const;
 export type ShownFormat = (typeof SHOWN_FORMATS)[number];
@@ -90,6 +91,7 @@ export async function animate(
 
 /** Throws image.too-large for a picture of more than `limit` pixels, having read its header only. */
 export async function checkPictureSize(bytes: Uint8Array, limit: number): Promise<void> {
+  checkSignature(bytes, "The picture");
   const { width, height } = await sharp(bytes, { limitInputPixels: false })
     .metadata()
     .catch(() => ({ width: 0, height: 0 })); // readPicture will say what is wrong with it

@@ -61,7 +61,8 @@ export function parseMaskSpec(text: string): MaskSpec {
   const [, word = "", value = ""] = /^(box|ellipse|poly|sha256|file):(.*)$/s.exec(rest) ?? [];
   const kind = (word || (rest === "auto" ? "auto" : "file")) as MaskSpec["kind"];
   const name = word ? value : rest;
-  const wrong = (what: string) => new EmilieError("option.invalid", `The mask ${text}: ${what}.`);
+  const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  const wrong = (what: string) => new EmilieError("option.invalid", `The mask ${shown}: ${what}.`);
   if (name === "")
     throw wrong(rest.startsWith("soft:") ? "expected soft:PIXELS:MASK" : "its name is missing");
   if (!Number.isFinite(spec.soft) || spec.soft > 10_000) throw wrong("a soft border has 0 to 10000 pixels");
@@ -85,7 +86,7 @@ export function parseMaskSpec(text: string): MaskSpec {
 }
 
 const coordinate = (text: string): number =>
-  /^\s*[+-]?(\d+\.?\d*|\.\d+)\s*$/.test(text) ? Number(text) : Number.NaN;
+  /^\s*[+-]?(\d+(?:\.\d*)?|\.\d+)\s*$/.test(text) ? Number(text) : Number.NaN;
 
 /** Where the masks that words name come from. */
 export interface MaskSources {
@@ -116,8 +117,8 @@ export async function makeMask(
   return eightBits(spec.soft > 0 ? feather(sided, spec.soft) : sided);
 }
 
-/** A mask in words is one of 8 bits, so that a PNG holds it exactly: in a session, in a picture's recipe, in a file. */
-function eightBits(mask: Mask): Mask {
+/** A mask in words, or from a picture, is one of 8 bits, so that a PNG holds it exactly: in a session, in a picture's recipe, in a file. */
+export function eightBits(mask: Mask): Mask {
   return { ...mask, data: mask.data.map((m) => Math.floor(m * 255 + 0.5) / 255) };
 }
 

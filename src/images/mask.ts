@@ -31,11 +31,9 @@ export function maskFromPicture(picture: Picture): Mask {
 
 /** The mask that a picture's alpha makes: opaque = edit, transparent = keep. Colours do not matter. */
 export function maskFromAlpha({ width, height, data }: Picture): Mask {
-  return {
-    width,
-    height,
-    data: Float32Array.from({ length: width * height }, (_, i) => data[4 * i + 3]! / 255),
-  };
+  const mask = new Float32Array(width * height);
+  for (let i = 0; i < mask.length; i++) mask[i] = data[4 * i + 3]! / 255;
+  return { width, height, data: mask };
 }
 
 /** Edits what the mask keeps, and keeps what it edits. */
@@ -45,11 +43,13 @@ export function invertMask(mask: Mask): Mask {
 
 /** The mask as a picture, white = edit; the way back of {@link maskFromPicture} to 8 bits. */
 export function pictureFromMask(mask: Mask): Picture {
-  const data = new Uint8ClampedArray(mask.data.length * 4);
-  mask.data.forEach((value, i) => {
-    data.fill(value * 255, 4 * i, 4 * i + 3);
-    data[4 * i + 3] = 255;
-  });
+  const data = new Uint8ClampedArray(mask.data.length * 4).fill(255);
+  for (let i = 0; i < mask.data.length; i++) {
+    const value = mask.data[i]! * 255;
+    data[4 * i] = value;
+    data[4 * i + 1] = value;
+    data[4 * i + 2] = value;
+  }
   return { width: mask.width, height: mask.height, data };
 }
 

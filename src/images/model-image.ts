@@ -5,7 +5,7 @@
 import { EmilieError } from "../errors.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import type { Box } from "./mask.ts";
-import { cropPicture, isOpaque, type Picture } from "./picture.ts";
+import { cropPicture, isOpaque, MAX_PICTURE_PIXELS, type Picture } from "./picture.ts";
 import { type ResizePart, resizePart, resizePlanes } from "./resize.ts";
 
 /** In pixels. */
@@ -33,7 +33,16 @@ export function workingSize(width: number, height: number, nativeSize: number, m
   const longer = Math.max(1, Math.round(nativeSize / multiple)) * multiple;
   const side = (length: number) =>
     Math.max(1, Math.round((longer * length) / Math.max(width, height) / multiple)) * multiple;
-  return { width: side(width), height: side(height) };
+  const size = { width: side(width), height: side(height) };
+  // Every mask of an edit is brought to this size. Rounding to the multiple may add a little to the largest picture's own.
+  if (size.width * size.height > 1.05 * MAX_PICTURE_PIXELS) {
+    throw new EmilieError(
+      "option.invalid",
+      `A working size of ${nativeSize} makes ${size.width}×${size.height} pixels of this picture; at most ` +
+        `${MAX_PICTURE_PIXELS / 1e6} megapixels are worked at. Choose a smaller one.`,
+    );
+  }
+  return size;
 }
 
 /**

@@ -2,12 +2,14 @@
 import { EmilieError } from "../errors.ts";
 import type { Size } from "./model-image.ts";
 import { sharp } from "./sharp.node.ts";
+import { checkSignature } from "./signature.ts";
 
 /**
  * Width and height as `readPicture` will give them, upright as its EXIF says. `name` is for the message.
  * @throws EmilieError image.unreadable for anything that is not PNG, JPEG or WebP
  */
 export async function readPictureSize(bytes: Uint8Array, name: string): Promise<Size> {
+  checkSignature(bytes, name);
   const facts = await sharp(bytes, { limitInputPixels: false })
     .metadata()
     .catch(() => null);

@@ -1,5 +1,6 @@
 /** A picture as people see it: 8-bit sRGB with straight alpha, the same in Node and in the browser. */
 import { EmilieError } from "../errors.ts";
+import { MAX_PICTURE_SIDE } from "../limits.ts";
 import type { Box } from "./mask.ts";
 
 /** Pixels in memory. */
@@ -63,8 +64,14 @@ export function isTransparent(picture: Picture): boolean {
   return true;
 }
 
-/** Throws image.too-large for more than {@link MAX_PICTURE_PIXELS}, before anything that big is decoded. */
+/** Throws image.too-large for more than {@link MAX_PICTURE_PIXELS}, or a side that no camera has, before anything is decoded. */
 export function checkPixelCount(width: number, height: number, name: string): void {
+  if (Math.max(width, height) > MAX_PICTURE_SIDE) {
+    throw new EmilieError(
+      "image.too-large",
+      `${name} has ${width}×${height} pixels; a side may have at most ${MAX_PICTURE_SIDE}. Cut or scale it first.`,
+    );
+  }
   if (width * height > MAX_PICTURE_PIXELS) {
     const limit = MAX_PICTURE_PIXELS / 1e6;
     const given = ((width * height) / 1e6).toFixed(1);

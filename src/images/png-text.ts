@@ -3,8 +3,12 @@
  * The pixels are not touched: chunks are only inserted or taken out, so a recipe travels with the picture it made.
  */
 import { EmilieError } from "../errors.ts";
+import { MAX_PNG_CHUNKS, PICTURE_PATH_JSON } from "../limits.ts";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+/** Letters, as PNG has it. */
+const MAX_KEYWORD = 79;
 
 interface Chunk {
   readonly type: string;
@@ -35,8 +39,11 @@ export function writePngText(
  * Throws image.unreadable when the bytes are not a whole PNG.
  */
 export function readPngText(png: Uint8Array): Record<string, string> {
-  const found: Record<string, string> = {};
+  // Without a prototype: "__proto__" is a keyword like any other.
+  const found: Record<string, string> = Object.create(null);
   for (const chunk of pngChunks(png)) {
+    // What is read from a picture's text is recipes; a text of more than those may have stays closed.
+    if (chunk.body.length > PICTURE_PATH_JSON.length) continue;
     const keyword = textKeyword(chunk);
     if (keyword === undefined) continue;
     const rest = chunk.body.subarray(keyword.length + 1);
@@ -78,6 +85,8 @@ export function pngChunks(png: Uint8Array): Chunk[] {
         "The PNG file ends before its last chunk; it may be cut off.",
       );
     }
+    if (chunks.length >= MAX_PNG_CHUNKS)
+      throw new EmilieError("image.unreadable", `The PNG file has more than ${MAX_PNG_CHUNKS} chunks.`);
     const type = latin1(png.subarray(at + 4, at + 8));
     chunks.push({ type, body: png.subarray(at + 8, end - 4), bytes: png.subarray(at, end) });
     at = end;
@@ -87,7 +96,7 @@ export function pngChunks(png: Uint8Array): Chunk[] {
 
 function textKeyword(chunk: Chunk): string | undefined {
   if (chunk.type !== "tEXt" && chunk.type !== "iTXt") return undefined;
-  const end = chunk.body.indexOf(0);
+  const end = chunk.body.subarray(0, MAX_KEYWORD + 1).indexOf(0);
   return end < 0 ? undefined : latin1(chunk.body.subarray(0, end));
 }
 
@@ -118,7 +127,11 @@ function crc32(bytes: Uint8Array): number {
 }
 
 function latin1(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  // In pieces: a call takes only so many arguments.
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192)
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return text;
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

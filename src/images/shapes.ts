@@ -1,5 +1,6 @@
 /** Masks drawn as shapes, in pixels of the picture from the upper left corner. A pixel is in where its centre is. */
 import { EmilieError } from "../errors.ts";
+import { MAX_POLYGON_WORK } from "../limits.ts";
 import type { Mask } from "./mask.ts";
 
 /** In pixels of the picture, from the upper left corner. */
@@ -23,6 +24,12 @@ export function maskFromPolygon(width: number, height: number, corners: readonly
   const heights = corners.map(([, y]) => y);
   const top = Math.max(0, Math.floor(Math.min(...heights)));
   const bottom = Math.min(height, Math.ceil(Math.max(...heights)));
+  if ((bottom - top) * corners.length > MAX_POLYGON_WORK) {
+    throw new EmilieError(
+      "mask.invalid",
+      `A polygon of ${corners.length} corners over ${bottom - top} rows is too much; draw it with fewer corners, or give a picture.`,
+    );
+  }
   for (let y = top; y < bottom; y++) {
     const crossings = crossingsAt(corners, y + 0.5);
     for (let i = 0; i + 1 < crossings.length; i += 2) {

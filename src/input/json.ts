@@ -1,14 +1,13 @@
-/** JSON from outside: as JSON.parse reads it, but a key that an object has twice is refused, rather than the first one lost. */
+/** What requests say as JSON: within limits, and a key that an object has twice is refused, rather than the first one lost. */
+import { REQUEST_JSON } from "../limits.ts";
+import { endOfString, parseJson as parseWithin } from "../parse-json.ts";
 import { InputError, quote } from "./input-error.ts";
 
-/** @throws InputError where the text is no JSON, or an object in it has a key twice */
+/** @throws InputError where the text is no JSON, goes beyond REQUEST_JSON, or an object in it has a key twice */
 export function parseJson(text: string, where = "the request's body"): unknown {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new InputError("", "invalid", `${where[0]!.toUpperCase()}${where.slice(1)} is not JSON.`);
-  }
+  const value = parseWithin(text, REQUEST_JSON, (what) => {
+    return new InputError("", "invalid", `${where[0]!.toUpperCase()}${where.slice(1)} ${what}.`);
+  });
   const twice = repeatedKey(text);
   if (twice === undefined) return value;
   const message = `A JSON object has the key ${quote(twice)} twice. Give it once: it is not clear which one is meant.`;
@@ -37,19 +36,6 @@ function repeatedKey(json: string): string | undefined {
 }
 
 const NO_KEYS = new Set<string>();
-
-/** Where the string that begins at `start` has its closing quote. */
-function endOfString(json: string, start: number): number {
-  let end = json.indexOf('"', start + 1);
-  let backslash = json.indexOf("\\", start + 1);
-  while (backslash >= 0 && backslash < end) {
-    // What follows a backslash is no quote; it may be the one that was found.
-    const next = backslash + 2;
-    if (end < next) end = json.indexOf('"', next);
-    backslash = json.indexOf("\\", next);
-  }
-  return end;
-}
 
 function isColonNext(json: string, from: number): boolean {
   let at = from;

@@ -8,6 +8,7 @@ import { compare } from "./compare.ts";
 import { branch, edit } from "./edit.ts";
 import { exportFile } from "./export.ts";
 import { history } from "./history.ts";
+import { boundedLines } from "./lines.ts";
 import { open } from "./open.ts";
 import { Roots } from "./roots.ts";
 import { register } from "./tool.ts";
@@ -42,7 +43,7 @@ export async function serveMcp(options: McpOptions): Promise<void> {
     stdin.once("close", resolve);
   });
   const handle = serveStdio(() => createServer(version, workspace), {
-    transport: new StdioServerTransport(stdin, stdout),
+    transport: new StdioServerTransport(boundedLines(stdin, stdout), stdout),
     onerror: onError,
   });
   try {

@@ -1,5 +1,6 @@
 /** What an edit can be told, with its defaults, checked: everything of method/edit.ts that is not the method. */
 import { EmilieError } from "../errors.ts";
+import { MAX_TEXT } from "../limits.ts";
 import type { EditModel } from "../models/model.ts";
 import { type SamplerName, type StepListener, samplers } from "../samplers/index.ts";
 import { MAX_SEED } from "../tensor/noise.ts";
@@ -139,6 +140,11 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
     `the image guidance must be a number from ${image[0]} to ${image[1]} (for an edit without guidance set both to 1)`,
     imageGuidance,
   );
+  expect(
+    resolved.base.length <= MAX_TEXT,
+    `the base must have at most ${MAX_TEXT} characters`,
+    `${resolved.base.length}`,
+  );
   const [from, to] = guidanceInterval;
   expect(
     guidanceInterval.length === 2 && from >= 0 && from <= to && to <= 1,
@@ -153,7 +159,11 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
   expect(CONTROLS.includes(control as Control), `the control must be one of ${CONTROLS.join(", ")}`, control);
   expect(strength >= 0 && strength <= 1, "the strength must be a number from 0 to 1", strength);
   expect(gate >= 0 && Number.isFinite(gate), "the gate must be a number from 0 up", gate);
-  expect(sampler in samplers, `the sampler must be one of ${Object.keys(samplers).join(", ")}`, sampler);
+  expect(
+    Object.hasOwn(samplers, sampler),
+    `the sampler must be one of ${Object.keys(samplers).join(", ")}`,
+    sampler,
+  );
   const whole = typeof seed === "bigint" || Number.isSafeInteger(seed);
   expect(
     whole && seed >= 0 && BigInt(seed) <= MAX_SEED,

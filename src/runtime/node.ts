@@ -1,12 +1,14 @@
-/** The engine on Node: onnxruntime-node in a worker_thread. */
+/** The engine on Node: onnxruntime-node in a worker_thread, or in a process where this is one already. */
+import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
+import { isMainThread, Worker } from "node:worker_threads";
 import { EmilieError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import { fromSource, packageRoot } from "./package-root.node.ts";
 import { type AnswerMessage, END } from "./protocol.ts";
+import { QUIET, quietRuntime } from "./quiet.node.ts";
 import { type Port, RemoteEngine } from "./remote.ts";
 
 /** Where networks are to run on Node. */
@@ -39,8 +41,50 @@ export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
   }
   const workerData: NodeWorkerSettings = { threads, device, half };
   const file = fromSource ? "src/runtime/worker.source.mjs" : "dist/worker.mjs";
-  const worker = new Worker(join(packageRoot(), file), { workerData });
-  return new RemoteEngine(workerPort(worker), device !== "cpu");
+  const path = join(packageRoot(), file);
+  return new RemoteEngine(isMainThread ? startThread() : startProcess(), device !== "cpu");
+
+  function startThread(): Port {
+    quietRuntime();
+    return workerPort(new Worker(path, { workerData }));
+  }
+  /** A thread of the user's program cannot turn telemetry off for its process, and can for another. */
+  function startProcess(): Port {
+    const env = { ...process.env, ...QUIET };
+    return childPort(
+      fork(path, [JSON.stringify(workerData)], { serialization: "advanced", execArgv: [], env }),
+    );
+  }
+}
+
+/** A process as an engine's port. It keeps this thread alive only while it has something to answer. */
+function childPort(child: ChildProcess): Port {
+  let ending = false;
+  const hold = (held: boolean) => {
+    for (const one of [child, child.channel]) held ? one?.ref() : one?.unref();
+  };
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  return {
+    // A process that has just ended takes no message; its "exit" fails the call.
+    post: (message) => void child.send(message, () => {}),
+    onAnswer: (listener) => {
+      child.on("message", (answer) => listener(answer as AnswerMessage));
+      hold(false);
+    },
+    onFailure: (listener) => {
+      child.on("error", listener);
+      child.on("exit", (code) => listener(`it exited with code ${code}`));
+    },
+    busy: (busy) => {
+      if (!ending) hold(busy);
+    },
+    terminate: () => {
+      ending = true;
+      hold(true);
+      child.send(END, () => {});
+      return exited;
+    },
+  };
 }
 
 /** A worker_thread as an engine's port. It keeps the process alive only while it has something to answer. */

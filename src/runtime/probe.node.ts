@@ -1,4 +1,5 @@
 /** Whether ONNX Runtime is there, which one, and what it can compute on. */
+import { quietRuntime } from "./quiet.node.ts";
 
 export interface RuntimeFacts {
   /** Null where it could not be loaded; then `problem` says why. */
@@ -9,6 +10,7 @@ export interface RuntimeFacts {
 }
 
 export async function probeRuntime(): Promise<RuntimeFacts> {
+  quietRuntime();
   try {
     const ort = await import("onnxruntime-node");
     return {

@@ -9,8 +9,10 @@ import { END, type RequestMessage } from "./protocol.ts";
 import { checkCard, IN_SINGLE } from "./self-check.ts";
 import { type Backend, type Ort, serve } from "./serve.ts";
 
-const { threads, device, half } = workerData as NodeWorkerSettings;
-const port = parentPort!;
+/** Started as a thread, or as a process (see node.ts). */
+const { threads, device, half } = (
+  parentPort ? workerData : JSON.parse(process.argv[2]!)
+) as NodeWorkerSettings;
 
 type Provider = "cpu" | "webgpu" | "cuda";
 
@@ -97,8 +99,13 @@ function backends(): readonly Backend[] {
   return device === "auto" ? [cardOrNot(), cpu] : [named(device)];
 }
 
-const answer = serve(backends(), (message) => port.postMessage(message));
-port.on("message", (message: RequestMessage | typeof END) => {
+const answer = serve(backends(), (message) => {
+  if (parentPort) parentPort.postMessage(message);
+  else process.send!(message, undefined, undefined, () => {});
+});
+(parentPort ?? process).on("message", (message: RequestMessage | typeof END) => {
   if (message === END) process.exit();
   answer(message);
 });
+// Whoever started this process is gone.
+process.on("disconnect", () => process.exit());

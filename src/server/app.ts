@@ -16,6 +16,7 @@ import { addNodes } from "./routes/nodes.ts";
 import { addPictures } from "./routes/pictures.ts";
 import { addSessions } from "./routes/sessions.ts";
 import { addSystem } from "./routes/system.ts";
+import { countUploads } from "./uploads.ts";
 
 export interface AppOptions extends Omit<GuardOptions, "requestsPerSecond" | "burst"> {
   /** The studio's files. */
@@ -38,6 +39,7 @@ export function createApp(parts: Parts, { studio, log, ...options }: AppOptions)
     log?.(`${c.req.method} ${c.req.path} ${c.res.status} ${Math.round(performance.now() - start)} ms`);
   });
   app.use(guard({ ...options, requestsPerSecond: limits.requestsPerSecond, burst: limits.burst }));
+  app.use(countUploads(limits.uploadsAtOnce));
 
   app.onError(async (error, c) => {
     disk.note(error);

@@ -4,7 +4,9 @@ export interface ServerLimits {
   readonly uploadBytes: number;
   /** Of a session file. */
   readonly importBytes: number;
-  /** Of a picture, before it is decoded. */
+  /** Of the bodies of all requests that are not answered yet. */
+  readonly uploadsAtOnce: number;
+  /** Of a picture or a mask, before it is decoded. */
   readonly pixels: number;
   /** Requests a second from one address, on average, and at once. */
   readonly requestsPerSecond: number;
@@ -16,6 +18,7 @@ export interface ServerLimits {
 export const SERVER_LIMITS: ServerLimits = {
   uploadBytes: 64 * 2 ** 20,
   importBytes: 512 * 2 ** 20,
+  uploadsAtOnce: 1024 * 2 ** 20,
   pixels: 40_000_000,
   requestsPerSecond: 100,
   burst: 400,

@@ -1,20 +1,11 @@
 /** Masks in the store: pieces of the session file where an edit has used them, files beside it where none has yet. */
 import { EmilieError } from "../errors.ts";
-import { encodePng, readPicture } from "../images/codec.node.ts";
-import {
-  checkMask,
-  type Mask,
-  maskFromBox,
-  maskFromPicture,
-  pictureFromMask,
-  resizeMask,
-} from "../images/mask.ts";
+import type { Size } from "../images/model-image.ts";
 import { hashOf } from "../session/container.node.ts";
-import { unionOf } from "../session/run.ts";
 import type { StoredNode } from "../session/schema.ts";
+import type { Parts } from "./parts.ts";
 import type { SessionStore } from "./store/store.ts";
-import { maskFromPiece, pieceOfMask } from "./worker/masks.ts";
-import type { PieceData } from "./worker/protocol.ts";
+import type { MaskSource, PieceData } from "./worker/protocol.ts";
 
 export async function writeMaskPiece(
   store: SessionStore,
@@ -43,72 +34,55 @@ export async function readMaskPiece(store: SessionStore, session: string, id: st
   );
 }
 
-export async function readMask(store: SessionStore, session: string, id: string): Promise<Mask> {
-  return maskFromPiece(await readMaskPiece(store, session, id));
-}
-
 export interface NewMask {
   readonly id: string;
   readonly width: number;
   readonly height: number;
+  /** As it was given. */
+  readonly given: Size;
   readonly resized: boolean;
   readonly coverage: number;
   /** What there is to say of it, and is no error. */
   readonly warnings: readonly string[];
 }
 
-/** Keeps a mask at the picture's size. */
+/**
+ * Makes a mask at the picture's size, in the inference process (decoding and scaling take seconds), and keeps it. `check` may
+ * refuse it before it is kept.
+ */
 export async function keepMask(
-  store: SessionStore,
+  parts: Parts,
   session: string,
-  { mask, warnings }: UploadedMask,
+  source: MaskSource,
+  check?: (made: NewMask) => void,
 ): Promise<NewMask> {
-  checkMask(mask);
+  const { store, worker, calls, limits } = parts;
   const { width, height } = (await store.read(session)).manifest.picture;
-  const fitted = resizeMask(mask, width, height);
-  const { id, piece } = await pieceOfMask(fitted);
-  await writeMaskPiece(store, session, id, piece);
-  const sum = fitted.data.reduce((total, value) => total + value, 0);
-  const resized = fitted !== mask;
-  const sizes = `${mask.width}×${mask.height}, the picture ${width}×${height}`;
+  const { id, piece, given, coverage, warnings } = await calls.run(() =>
+    worker.call("mask", { source, width, height, maxPixels: limits.pixels }),
+  );
+  const resized = given.width !== width || given.height !== height;
+  const sizes = `${given.width}×${given.height}, the picture ${width}×${height}`;
   const scaled = resized
     ? [`The mask has another size than the picture (${sizes}); it is scaled to fit.`]
     : [];
-  const coverage = sum / fitted.data.length;
-  return { id, width, height, resized, coverage, warnings: [...warnings, ...scaled] };
+  const made = { id, width, height, given, resized, coverage, warnings: [...warnings, ...scaled] };
+  check?.(made);
+  await writeMaskPiece(store, session, id, piece);
+  return made;
 }
 
-export async function keepBox(
-  store: SessionStore,
-  session: string,
-  box: { x: number; y: number; width: number; height: number },
-): Promise<NewMask> {
+/** A mask for the eye, white = edit. */
+export async function maskPng(parts: Parts, session: string, source: MaskSource): Promise<Uint8Array> {
+  const { store, worker, calls, limits } = parts;
   const { width, height } = (await store.read(session)).manifest.picture;
-  return keepMask(store, session, { mask: maskFromBox(width, height, box), warnings: [] });
-}
-
-/** A mask from outside, and what there is to say of its file. */
-export interface UploadedMask {
-  readonly mask: Mask;
-  readonly warnings: readonly string[];
-}
-
-/** White = edit; with "alpha" it is what is transparent that may change, as in OpenAI's API. */
-export async function maskFromUpload(
-  bytes: Uint8Array,
-  { channel = "luma", invert = false }: { channel?: "luma" | "alpha"; invert?: boolean } = {},
-): Promise<UploadedMask> {
-  const warnings: string[] = [];
-  const picture = await readPicture(bytes, { onWarning: (message) => void warnings.push(message) });
-  const mask = channel === "luma" ? maskFromPicture(picture) : maskFromAlpha(picture);
-  return { mask: invert ? { ...mask, data: mask.data.map((value) => 1 - value) } : mask, warnings };
-}
-
-function maskFromAlpha({ width, height, data }: Awaited<ReturnType<typeof readPicture>>): Mask {
-  const mask = Float32Array.from({ length: width * height }, (_, i) =>
-    Math.fround((255 - data[4 * i + 3]!) / 255),
+  // A single mask of 8 bits is kept as that picture.
+  if ("pieces" in source && source.pieces.length === 1 && source.pieces[0]!.type === "U8")
+    return source.pieces[0]!.bytes;
+  const { png } = await calls.run(() =>
+    worker.call("mask", { source, width, height, maxPixels: limits.pixels, show: true }),
   );
-  return { width, height, data: mask };
+  return png!;
 }
 
 /** Where a node's edit was allowed to happen; null: everywhere. */
@@ -116,14 +90,8 @@ export async function maskOfNode(
   store: SessionStore,
   session: string,
   node: StoredNode,
-): Promise<Mask | null> {
+): Promise<MaskSource | null> {
   const ids = node.recipe?.regions.map(({ mask }) => mask?.sha256) ?? [undefined];
-  const masks = await Promise.all(
-    ids.map((id) => (id === undefined ? undefined : readMask(store, session, id))),
-  );
-  return unionOf(masks) ?? null;
-}
-
-export function maskPng(mask: Mask): Promise<Uint8Array> {
-  return encodePng(pictureFromMask(mask));
+  if (ids.includes(undefined)) return null;
+  return { pieces: await Promise.all(ids.map((id) => readMaskPiece(store, session, id!))) };
 }

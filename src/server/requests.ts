@@ -1,13 +1,6 @@
 /** From a request to a piece of work: names resolved, masks stored, so that it can be done at any later time. */
 import { EmilieError } from "../errors.ts";
-import {
-  keepBox,
-  keepMask,
-  maskFromUpload,
-  maskOfNode,
-  readMaskPiece,
-  type UploadedMask,
-} from "./mask-files.ts";
+import { keepMask, maskOfNode, readMaskPiece } from "./mask-files.ts";
 import type { Parts } from "./parts.ts";
 import type {
   EditWork,
@@ -19,6 +12,7 @@ import type {
 } from "./queue/work.ts";
 import type { EditRequest, MaskRef, RelevanceRequest, ReplayRequest } from "./schemas/index.ts";
 import { descendants, findNode } from "./store/tree.ts";
+import type { MaskSource } from "./worker/protocol.ts";
 
 /** Parts of a multipart request by their names. */
 export type UploadedParts = ReadonlyMap<string, Uint8Array>;
@@ -128,8 +122,8 @@ interface MaskResolver {
 function maskResolver(parts: Parts, session: string, uploads: UploadedParts): MaskResolver {
   const { store } = parts;
   const warnings: string[] = [];
-  const keep = async (given: UploadedMask): Promise<WorkMask> => {
-    const kept = await keepMask(store, session, given);
+  const keep = async (source: MaskSource): Promise<WorkMask> => {
+    const kept = await keepMask(parts, session, source);
     warnings.push(...kept.warnings);
     return { id: kept.id };
   };
@@ -141,17 +135,15 @@ function maskResolver(parts: Parts, session: string, uploads: UploadedParts): Ma
       await readMaskPiece(store, session, mask.id);
       return { id: mask.id };
     }
-    if ("box" in mask) return { id: (await keepBox(store, session, mask.box)).id };
+    if ("box" in mask) return keep({ box: mask.box });
     if ("node" in mask) {
       const { manifest } = await store.read(session);
       const place = await maskOfNode(store, session, findNode(manifest, mask.node));
-      return place && keep({ mask: place, warnings: [] });
+      return place && keep(place);
     }
-    const bytes = uploads.get(mask.part);
-    if (bytes) return keep(await maskFromUpload(bytes));
-    throw new EmilieError(
-      "option.invalid",
-      `the request names the part "${mask.part}", which it does not have`,
-    );
+    const { part, ...reading } = mask;
+    const upload = uploads.get(part);
+    if (upload) return keep({ upload, ...reading });
+    throw new EmilieError("option.invalid", `the request names the part "${part}", which it does not have`);
   }
 }

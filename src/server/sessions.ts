@@ -2,8 +2,6 @@
 import { randomBytes } from "node:crypto";
 import { EmilieError } from "../errors.ts";
 import { readContainerBytes } from "../session/container.node.ts";
-import { unpackSession } from "../session/pack.node.ts";
-import { damageOf } from "../session/store.node.ts";
 import type { Parts } from "./parts.ts";
 import type { SessionRecord } from "./store/store.ts";
 import { findNode } from "./store/tree.ts";
@@ -56,13 +54,13 @@ export async function createSession(parts: Parts, given: NewSession): Promise<Op
 
 /** A session from the bytes of an .emilie file. @throws EmilieError "session.malformed", "session.damaged", "session.model" */
 export async function importSession(parts: Parts, bytes: Uint8Array, name: string): Promise<SessionRecord> {
-  const container = await readContainerBytes(bytes, "The file");
-  const unpacked = await unpackSession(container, "The file");
-  const [damage] = damageOf(container.notes, unpacked);
+  const { worker, calls, limits } = parts;
+  const { damage } = await calls.run(() => worker.call("check", { file: bytes, maxPixels: limits.pixels }));
   if (damage) {
     const advice = "Repair it first with emilie replay --verify.";
-    throw new EmilieError("session.damaged", `The file is damaged: ${damage.message} ${advice}`);
+    throw new EmilieError("session.damaged", `The file is damaged: ${damage} ${advice}`);
   }
+  const container = await readContainerBytes(bytes, "The file");
   const { manifest } = container;
   const model = await modelOf(parts, manifest.model);
   const now = Date.now();

@@ -2,11 +2,12 @@
 import { EmilieError } from "../errors.ts";
 import { isEmptyMask } from "../images/mask.ts";
 import type { Size } from "../images/model-image.ts";
+import { MAX_TEXT } from "../limits.ts";
+import { GUIDANCE_RANGES } from "../method/options.ts";
 import type { EditModel } from "../models/model.ts";
 import type { PlacedRegion } from "./run.ts";
 
-/** Longer than any text encoder reads by far, and short enough to be tokenised at once. */
-export const MAX_INSTRUCTION_LENGTH = 100_000;
+export const MAX_INSTRUCTION_LENGTH = MAX_TEXT;
 /** Every mask is kept at the size of the picture, so this many regions in one pass are more than memory bears. */
 export const MAX_REGIONS = 256;
 
@@ -18,6 +19,8 @@ export function checkEdit(regions: readonly PlacedRegion[]): void {
   if (regions.length > MAX_REGIONS) {
     refuse(`an edit has at most ${MAX_REGIONS} regions, got ${regions.length}`);
   }
+  // In its place a region's weight stands.
+  const [least, most] = GUIDANCE_RANGES.text;
   for (const { instruction, weight } of regions) {
     if (instruction.trim() === "") {
       refuse('an instruction says what should change, as in "make it winter"; got an empty one');
@@ -25,8 +28,10 @@ export function checkEdit(regions: readonly PlacedRegion[]): void {
     if (instruction.length > MAX_INSTRUCTION_LENGTH) {
       refuse(`an instruction has at most ${MAX_INSTRUCTION_LENGTH} characters, got ${instruction.length}`);
     }
-    if (weight !== undefined && !Number.isFinite(weight)) {
-      refuse(`the weight of ${short(instruction)} must be a finite number, got ${weight}`);
+    if (weight !== undefined && !(weight >= least && weight <= most)) {
+      refuse(
+        `the weight of ${short(instruction)} must be a number from ${least} to ${most}, as the text guidance, got ${weight}`,
+      );
     }
   }
 }

@@ -1,7 +1,8 @@
 /** Session files on a disk. */
 import { createHash } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { EmilieError } from "../errors.ts";
+import { openFile } from "../open-file.node.ts";
 import { type ByteSource, type Container, readContainerFrom, readManifest } from "./container.ts";
 import { sha256 } from "./recipe.ts";
 
@@ -22,10 +23,15 @@ export function readContainer(path: string): Promise<Container> {
 
 /** As {@link readContainer}, of a file's bytes; `name` is what messages call it. Throws session.malformed, session.version. */
 export function readContainerBytes(bytes: Uint8Array, name: string): Promise<Container> {
-  // In a buffer of its own, which a Buffer's slice() is not: pieces are seen as floats.
-  const read = async (offset: number, length: number) =>
-    new Uint8Array(bytes.subarray(offset, offset + length));
-  return readContainerFrom({ size: bytes.length, read }, name);
+  return readContainerFrom(sourceOfBytes(bytes), name);
+}
+
+export function sourceOfBytes(bytes: Uint8Array): ByteSource {
+  return {
+    size: bytes.length,
+    // In a buffer of its own, which a Buffer's slice() is not: pieces are seen as floats.
+    read: async (offset, length) => new Uint8Array(bytes.subarray(offset, offset + length)),
+  };
 }
 
 /** The revision of the session file at `path`; null where there is none, "unreadable" where it is not a session. */
@@ -54,13 +60,13 @@ async function readAll(handle: FileHandle, offset: number, length: number): Prom
 async function withFile<T>(path: string, use: (source: ByteSource) => Promise<T>): Promise<T> {
   let handle: FileHandle | undefined;
   try {
-    const file = await open(path, "r");
+    const { handle: file, size } = await openFile(path);
     handle = file;
-    const { size } = await file.stat();
     return await use({ size, read: (offset, length) => readAll(file, offset, length) });
   } catch (error) {
     if (error instanceof EmilieError) throw error;
-    const reason = (error as NodeJS.ErrnoException).code === "ENOENT" ? "there is none" : String(error);
+    const reason =
+      (error as NodeJS.ErrnoException).code === "ENOENT" ? "there is none" : (error as Error).message;
     throw new EmilieError("io.failed", `The session ${path} cannot be read: ${reason}.`, { cause: error });
   } finally {
     // What was read has been read.

@@ -10,16 +10,19 @@
  */
 import { safetensorsHeader } from "../checkpoint/safetensors.ts";
 import { MAX_PICTURE_PIXELS } from "../images/picture.ts";
+import { type JsonLimits, SESSION_JSON } from "../limits.ts";
+import { parseJson } from "../parse-json.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import { sha256 } from "./recipe.ts";
 import { type Manifest, malformed, type PieceEntry, parseManifest } from "./schema.ts";
 
-/** Some 6 kB a node; JSON beyond this would only exhaust memory. */
-export const MAX_MANIFEST_BYTES = 100_000_000;
 /** The largest picture as fp32 mask or incompressible RGBA PNG, and a little for the PNG's own structure. */
 export const MAX_PIECE_BYTES = 4 * MAX_PICTURE_PIXELS + 4_000_000;
 /** An open session holds all of its pieces in memory. */
 export const MAX_SESSION_BYTES = 8 * 2 ** 30;
+
+/** The manifest stands in the header as a JSON string, whose escapes take up to twice its room; pieces are listed beside it. */
+const HEADER_JSON: JsonLimits = { ...SESSION_JSON, length: 2 * SESSION_JSON.length };
 
 const encoder = new TextEncoder();
 const MARK = "emilie.1";
@@ -138,13 +141,13 @@ async function readHeader(source: ByteSource): Promise<string | null> {
   const prefix = await readAt(source, 0, 8);
   if (!prefix) return null;
   const length = uint64(prefix, 0);
-  // The manifest stands in the header as a JSON string, whose escapes take up to twice its room.
-  if (length > BigInt(2 * MAX_MANIFEST_BYTES)) return null;
+  if (length > BigInt(HEADER_JSON.length)) return null;
   const bytes = await readAt(source, 8, Number(length));
   if (!bytes) return null;
   try {
-    const metadata: unknown = JSON.parse(text(bytes))?.__metadata__;
-    const { "emilie.session": json, "emilie.sha256": hash } = metadata as Record<string, unknown>;
+    const header = parseJson(text(bytes), HEADER_JSON, (what) => new Error(what));
+    const { __metadata__: metadata } = header as { __metadata__: Record<string, unknown> };
+    const { "emilie.session": json, "emilie.sha256": hash } = metadata;
     return typeof json === "string" && (await sha256(json)) === hash ? json : null;
   } catch {
     return null;
@@ -155,7 +158,7 @@ async function readTail(source: ByteSource): Promise<string | null> {
   const end = await readAt(source, source.size - TAIL_END, TAIL_END);
   if (!end || text(end.subarray(SHA_LENGTH + 8)) !== MARK) return null;
   const length = uint64(end, SHA_LENGTH);
-  if (length > BigInt(MAX_MANIFEST_BYTES)) return null;
+  if (length > BigInt(SESSION_JSON.length)) return null;
   const copy = await readAt(source, source.size - TAIL_END - Number(length), Number(length));
   return copy && (await sha256(copy)) === text(end.subarray(0, SHA_LENGTH)) ? text(copy) : null;
 }

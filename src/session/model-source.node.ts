@@ -3,7 +3,7 @@
  * from any folder, and after it has been moved together with its model. Sessions of versions 1 to 3 have one name of them all.
  */
 import { existsSync } from "node:fs";
-import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
+import { dirname, isAbsolute, parse, relative, resolve, sep } from "node:path";
 import { EmilieError, isEmilieError } from "../errors.ts";
 import { type LoadOptions, loadModel, type ModelParts, partsOfModel } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
@@ -11,6 +11,30 @@ import { parseModelName } from "../models/open.node.ts";
 import type { Manifest, ModelSource } from "./schema.ts";
 
 type Place = ModelSource["base"];
+
+const SHARE = /^[\\/]{2}/;
+
+/**
+ * On Windows such a name is another machine's folder, and looking there tells it who asks. A session that was opened from a shared
+ * folder may name what lies in the same one.
+ */
+function isFar(name: string, file: string): boolean {
+  const { root } = parse(resolve(file));
+  return SHARE.test(name) && !(SHARE.test(root) && parse(name).root === root);
+}
+
+/**
+ * For names of models that files say, whoever wrote them.
+ * @throws EmilieError session.model for a folder of another machine
+ */
+export function refuseFar(name: string, file: string): void {
+  if (!isFar(name, file)) return;
+  throw new EmilieError(
+    "session.model",
+    `${file} names a model on another machine, ${name.slice(0, 200)}, which is not looked for. Give it: ` +
+      "loadSession(path, { model }), or --model on the command line (and --lora, where it is a LoRA).",
+  );
+}
 
 /** What a session's file says of where its model was loaded from; undefined for a model that loadModel did not load. */
 export function sourceOf(model: EditModel, file: string): ModelSource | undefined {
@@ -36,11 +60,12 @@ export function sourceOf(model: EditModel, file: string): ModelSource | undefine
 
 /** The parts of a session's model, found from where its file lies now; what is not found keeps its name. */
 export function partsFor({ source, model }: Pick<Manifest, "source" | "model">, file: string): ModelParts {
-  if (!source) return olderParts(model.id, file);
+  const isThere = (name: string): boolean => !isFar(name, file) && existsSync(name);
+  if (!source) return olderParts(model.id, file, isThere);
   const found = ({ name, beside }: Place): string => {
-    if (beside === undefined || existsSync(name)) return name;
-    const moved = resolve(dirname(file), beside);
-    return existsSync(moved) ? moved : name;
+    if (beside === undefined || isThere(name)) return name;
+    const moved = SHARE.test(beside) ? beside : resolve(dirname(file), beside);
+    return isThere(moved) ? moved : name;
   };
   const { base, loras, precision, tokenizer } = source;
   return {
@@ -56,15 +81,15 @@ export function partsFor({ source, model }: Pick<Manifest, "source" | "model">, 
  * The one name of an older session. Relative paths in it were relative to the folder that emilie ran in: mostly the one that the
  * session's own folder is in.
  */
-function olderParts(id: string, file: string): ModelParts {
+function olderParts(id: string, file: string, isThere: (name: string) => boolean): ModelParts {
   const { base, loras, precision } = parseModelName(id);
   const folders = [".", dirname(file), resolve(dirname(file), "..")];
   const found = (name: string): string =>
-    folders.map((folder) => resolve(folder, name)).find((path) => existsSync(path)) ?? name;
+    SHARE.test(name) ? name : (folders.map((folder) => resolve(folder, name)).find(isThere) ?? name);
   return {
     id,
     // A name of the hub, or of what ships, is no path.
-    base: existsSync(base) ? base : found(base),
+    base: isThere(base) ? base : found(base),
     loras: loras.map((lora) => ({ ...lora, file: found(lora.file) })),
     ...(precision ? { precision } : {}),
   };
@@ -72,7 +97,7 @@ function olderParts(id: string, file: string): ModelParts {
 
 /**
  * Loads the model of a session's file. Parts that are given stand in place of the session's own.
- * @throws EmilieError session.model naming what is missing, and where it was looked for
+ * @throws EmilieError session.model naming what is missing, and where it was looked for; for a name on another machine too
  */
 export async function loadModelOf(
   manifest: Pick<Manifest, "source" | "model">,
@@ -80,7 +105,11 @@ export async function loadModelOf(
   given: Partial<ModelParts> = {},
   options: Pick<LoadOptions, "device"> = {},
 ): Promise<EditModel> {
-  const parts = { ...partsFor(manifest, file), ...defined(given) };
+  const own = partsFor(manifest, file);
+  if (given.base === undefined) refuseFar(own.base, file);
+  if (given.loras === undefined) for (const lora of own.loras) refuseFar(lora.file, file);
+  if (given.tokenizer === undefined) refuseFar(own.tokenizer ?? "", file);
+  const parts = { ...own, ...defined(given) };
   const asIts = given.base === undefined && given.loras === undefined && given.precision === undefined;
   try {
     return await loadModel({ ...parts, id: asIts ? parts.id : undefined }, options);

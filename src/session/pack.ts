@@ -3,7 +3,7 @@ import type { Difference } from "../images/difference.ts";
 import { type Mask, maskFromPicture, pictureFromMask } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Container, Piece } from "./container.ts";
+import { type Container, MAX_SESSION_BYTES, type Piece } from "./container.ts";
 import type { Drift } from "./drift.ts";
 import { bytesOf, nodeId, sha256 } from "./recipe.ts";
 import { FORMAT, type Manifest, malformed, type StoredDrift, type StoredNode, VERSION } from "./schema.ts";
@@ -125,14 +125,22 @@ export async function unpackSession(
   await checkTree(manifest, path);
   const latents = new Map<string, Tensor>();
   const masks = new Map<string, Mask>();
+  const { width, height } = manifest.picture;
+  let pixels = 0;
   let original: Picture | undefined;
   for (const { name, shape } of manifest.pieces) {
     const bytes = pieces.get(name);
     if (!bytes) continue;
     const [kind, hash = ""] = name.replace(/\.png$/, "").split("/");
-    if (name === "original.png") original = await decode(bytes, name, path, codec);
-    else if (kind === "latent") latents.set(hash, { data: floats(bytes, name, path), shape });
+    if (name === "original.png") {
+      checkPngSize(bytes, manifest.picture, name, path);
+      original = await decode(bytes, name, path, codec);
+    } else if (kind === "latent") latents.set(hash, { data: floats(bytes, name, path), shape });
     else if (kind === "mask") {
+      if (name.endsWith(".png")) checkPngSize(bytes, manifest.picture, name, path);
+      pixels += width * height;
+      if (4 * pixels > MAX_SESSION_BYTES)
+        throw malformed(path, `its masks take more than ${MAX_SESSION_BYTES} bytes`);
       const mask = name.endsWith(".png")
         ? maskFromPicture(await decode(bytes, name, path, codec))
         : { width: shape[1] ?? 0, height: shape[0] ?? 0, data: floats(bytes, name, path) };
@@ -141,7 +149,6 @@ export async function unpackSession(
       masks.set(hash, mask);
     } else throw malformed(path, `it holds ${JSON.stringify(name)}, which no session has`);
   }
-  const { width, height } = manifest.picture;
   if (original) {
     const same = original.width === width && original.height === height;
     if (!same || (await pictureId(original)) !== manifest.nodes[0]!.id) {
@@ -171,6 +178,18 @@ async function checkTree({ nodes, head }: Manifest, path: string): Promise<void>
     seen.add(id);
   }
   if (!seen.has(head)) throw malformed(path, `its head ${head} is not in its tree`);
+}
+
+/** A PNG has its size at a fixed place: a small file that would decode into a large picture is refused by it. */
+function checkPngSize(
+  png: Uint8Array,
+  { width, height }: Manifest["picture"],
+  name: string,
+  path: string,
+): void {
+  const header = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  if (png.length >= 24 && header.getUint32(16) === width && header.getUint32(20) === height) return;
+  throw malformed(path, `${name} is no PNG of ${width}×${height} pixels`);
 }
 
 async function decode(bytes: Uint8Array, name: string, path: string, codec: PngCodec): Promise<Picture> {

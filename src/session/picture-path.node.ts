@@ -4,7 +4,9 @@ import { EmilieError } from "../errors.ts";
 import { encodePng, readPicture, readXmp, type WriteOptions } from "../images/codec.node.ts";
 import { readPngText } from "../images/png-text.ts";
 import { readXmpValue } from "../images/xmp.ts";
+import { PICTURE_PATH_JSON } from "../limits.ts";
 import { publicModelName } from "../models/open.node.ts";
+import { parseJson } from "../parse-json.ts";
 import {
   type Describer,
   describePicture as describeWith,
@@ -17,9 +19,6 @@ import type { Session } from "./session.ts";
 import type { Node } from "./tree-node.ts";
 
 export type { PicturePath } from "./describe-picture.ts";
-
-/** No path of real edits comes near; the text is parsed as JSON. */
-export const MAX_PATH_TEXT = 50_000_000;
 
 const here: Describer = {
   codec: { encodePng, readPicture },
@@ -58,15 +57,16 @@ export async function readPath(bytes: Uint8Array, name: string): Promise<Picture
       "it carries no recipes. Pictures that emilie wrote do, unless another program has saved them since or they were too many",
     );
   }
-  if (text !== undefined && text.length > MAX_PATH_TEXT)
-    throw wrong(`its recipes take ${text.length} characters`);
   try {
-    return pathSchema.parse(JSON.parse(text ?? unpack(packed!)));
+    const json = text ?? unpack(packed!);
+    return pathSchema.parse(parseJson(json, PICTURE_PATH_JSON, (what, cause) => new Error(what, { cause })));
   } catch (cause) {
-    throw wrong("its recipes are damaged or of another version of emilie", cause);
+    throw wrong("its recipes are damaged, too many, or of another version of emilie", cause);
   }
 }
 
 function unpack(packed: string): string {
-  return inflateSync(Buffer.from(packed, "base64"), { maxOutputLength: MAX_PATH_TEXT }).toString("utf8");
+  return inflateSync(Buffer.from(packed, "base64"), { maxOutputLength: PICTURE_PATH_JSON.length }).toString(
+    "utf8",
+  );
 }

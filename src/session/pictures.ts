@@ -48,6 +48,8 @@ export class Pictures {
 
   async #render(node: TreeNode, options?: CallOptions): Promise<Picture> {
     const { model, original, large } = this.#source;
+    // A node asks its parent for its picture, and that one its own: each on a stack of its own, however deep the tree is.
+    await null;
     if (!node.changed) return node.parent!.render(options);
     if (large) return large.renderNode(node, await node.parent!.render(options), options);
     const mask = placeOf(node, original.width, original.height);

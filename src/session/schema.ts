@@ -6,6 +6,8 @@ import { z } from "zod";
 import { PRECISIONS } from "../checkpoint/derived.ts";
 import { EmilieError } from "../errors.ts";
 import { MAX_PICTURE_PIXELS } from "../images/picture.ts";
+import { SESSION_JSON } from "../limits.ts";
+import { parseJson } from "../parse-json.ts";
 import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -148,12 +150,9 @@ export type PieceEntry = z.output<typeof pieceSchema>;
 
 /** Throws session.version for another version of the format, session.malformed naming what is wrong. */
 export function parseManifest(json: string, path: string): Manifest {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (cause) {
-    throw malformed(path, "its description is not JSON", cause);
-  }
+  const value = parseJson(json, SESSION_JSON, (what, cause) =>
+    malformed(path, `its description ${what}`, cause),
+  );
   const head = z.object({ format: z.literal(FORMAT), version: z.int() }).safeParse(value);
   if (!head.success) throw malformed(path, "its description is of something else");
   if (!VERSIONS.some((version) => version === head.data.version)) {

@@ -1,20 +1,19 @@
 /** Edit scripts as files, JSON or YAML; what is wrong in one is said with its line. */
-import { open } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isNode, LineCounter, parseDocument, stringify } from "yaml";
+import { isNode, stringify } from "yaml";
 import { EmilieError } from "../errors.ts";
 import { readPicture } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
+import { SCRIPT } from "../limits.ts";
+import { readFileWithin } from "../open-file.node.ts";
 import type { EditScript } from "./edit-script.ts";
 import { printable, printableJson } from "./printable.ts";
+import { readYaml, YamlError, type YamlText } from "./read-yaml.ts";
 import { type RunScriptOptions, runScript as run } from "./run-script.ts";
 import { planScript, type ScriptIssue, scriptIssue, wrongScript } from "./script.ts";
 import type { Session } from "./session.ts";
 import type { Node } from "./tree-node.ts";
-
-/** Ten thousand steps of ordinary length; a larger file is no script. */
-export const MAX_SCRIPT_BYTES = 10_000_000;
 
 /**
  * Reads an edit script (.json, .yaml, .yml; JSON is YAML too).
@@ -27,31 +26,16 @@ export async function readScript(path: string | URL): Promise<EditScript> {
 
 /** The script in a text; `called` is its name in messages. Throws option.invalid naming line, key and place. */
 export function parseScript(text: string, called = "The edit script"): EditScript {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  const lineAt = (offset: number | undefined) =>
-    offset === undefined ? undefined : lines.linePos(offset).line;
-  const [problem] = document.errors;
-  if (problem) {
-    const [what] = problem.message.split("\n");
-    throw wrongScript(
-      called,
-      { path: [], message: `it is not YAML or JSON (${what})` },
-      lineAt(problem.pos[0]),
-    );
-  }
+  const wrong = (message: string, line?: number) => wrongScript(called, { path: [], message }, line);
+  const { document, lineAt } = read(text, wrong);
   let value: unknown;
   try {
-    // Aliases are followed at most a hundred times, so that a small file cannot unfold into a large one.
-    value = document.toJS({ maxAliasCount: 100 });
+    value = document.toJS({ maxAliasCount: SCRIPT.aliases });
   } catch (cause) {
-    throw wrongScript(called, {
-      path: [],
-      message: `it unfolds into too much (${(cause as Error).message})`,
-    });
+    throw wrong(`it unfolds into too much (${(cause as Error).message})`);
   }
   const issue = scriptIssue(value);
-  if (issue) throw wrongScript(called, issue, lineAt(offsetOf(document, issue)));
+  if (issue) throw wrongScript(called, issue, lineAt(offsetOf(document, issue) ?? 0));
   planScript(value, called);
   return value as EditScript;
 }
@@ -69,8 +53,17 @@ export function formatScript(script: EditScript): string {
   return printableJson(stringify(script, { lineWidth: 0, ...quoted }));
 }
 
+function read(text: string, wrong: (message: string, line?: number) => EmilieError): YamlText {
+  try {
+    return readYaml(text);
+  } catch (error) {
+    if (error instanceof YamlError) throw wrong(error.message, error.line);
+    throw error;
+  }
+}
+
 /** Where an issue stands: at its value, or where that has no place of its own, at what holds it. */
-function offsetOf(document: ReturnType<typeof parseDocument>, { path }: ScriptIssue): number | undefined {
+function offsetOf(document: YamlText["document"], { path }: ScriptIssue): number | undefined {
   for (let length = path.length; length > 0; length--) {
     const node = document.getIn(path.slice(0, length), true);
     if (isNode(node) && node.range) return node.range[0];
@@ -100,15 +93,7 @@ export function readBeside(folder: string, name: string): Promise<Picture> {
 
 async function readText(path: string | URL): Promise<string> {
   try {
-    const handle = await open(path, "r");
-    try {
-      const { size } = await handle.stat();
-      if (size > MAX_SCRIPT_BYTES)
-        throw new Error(`it has ${size} bytes, and at most ${MAX_SCRIPT_BYTES} are read`);
-      return await handle.readFile("utf8");
-    } finally {
-      await handle.close();
-    }
+    return (await readFileWithin(path, SCRIPT.bytes)).toString("utf8");
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EmilieError("io.failed", `The edit script ${path.toString()} cannot be read: ${reason}`, {

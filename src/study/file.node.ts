@@ -1,27 +1,22 @@
 /** A study's file: read whole, checked, changed under a lock, and written so that a reader has the old one or the new one. */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { EmilieError } from "../errors.ts";
+import { MAX_PICTURE_BYTES } from "../images/codec.node.ts";
+import { BENCH_JSON } from "../limits.ts";
+import { readFileWithin } from "../open-file.node.ts";
+import { parseJson } from "../parse-json.ts";
 import { locked, writeAtomically } from "../session/atomic.node.ts";
 import { type Study, studySchema } from "./study.ts";
 
-const MAX_BYTES = 256 * 2 ** 20;
-
 /** @throws EmilieError study.invalid */
 export async function readStudy(path: string): Promise<Study> {
-  const bytes = await readFile(path).catch((cause: Error) => {
+  const bytes = await readFileWithin(path, BENCH_JSON.length).catch((cause: Error) => {
     throw new EmilieError("study.invalid", `The study ${path} cannot be read: ${cause.message}`, { cause });
   });
   const invalid = (what: string, cause?: unknown) =>
     new EmilieError("study.invalid", `${path} is not a study of emilie, version 1: ${what}`, { cause });
-  if (bytes.length > MAX_BYTES) throw invalid(`it has ${bytes.length} bytes`);
-  let json: unknown;
-  try {
-    json = JSON.parse(bytes.toString("utf8"));
-  } catch (cause) {
-    throw invalid((cause as Error).message, cause);
-  }
+  const json = parseJson(bytes.toString("utf8"), BENCH_JSON, (what, cause) => invalid(`it ${what}`, cause));
   const parsed = studySchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
@@ -54,7 +49,7 @@ export async function readStudyPicture(
   { path, sha256 }: { path: string; sha256: string },
 ): Promise<Uint8Array> {
   const file = resolve(dirname(studyPath), path);
-  const bytes = await readFile(file).catch((cause: Error) => {
+  const bytes = await readFileWithin(file, MAX_PICTURE_BYTES).catch((cause: Error) => {
     throw new EmilieError("study.invalid", `A picture of the study is gone: ${cause.message}`, { cause });
   });
   if (createHash("sha256").update(bytes).digest("hex") === sha256) return bytes;

@@ -1,12 +1,12 @@
 /** A study from two runs of the benchmark, or from two methods of one. */
 import { createHash, randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
 import { openDataset } from "../bench/datasets/index.node.ts";
 import type { BenchItem } from "../bench/types.ts";
 import { EmilieError } from "../errors.ts";
-import { readPicture } from "../images/codec.node.ts";
+import { MAX_PICTURE_BYTES, readPicture } from "../images/codec.node.ts";
 import { compareInsideOutside } from "../images/difference.ts";
+import { readFileWithin } from "../open-file.node.ts";
 import { generator, shuffled } from "./plan.ts";
 import { datasetOf, methodOf, pictureOf, type Run, type RunRow, readRun } from "./runs.node.ts";
 import type { Pair, Study } from "./study.ts";
@@ -115,7 +115,7 @@ async function pairOf(
   { a, b, base }: { a: Run; b: Run; base: string },
 ): Promise<Pair | null> {
   const read = async (path: string) => {
-    const bytes = await readFile(path).catch((cause: Error) => {
+    const bytes = await readFileWithin(path, MAX_PICTURE_BYTES).catch((cause: Error) => {
       throw new EmilieError("study.invalid", `A picture of the runs cannot be read: ${cause.message}`, {
         cause,
       });

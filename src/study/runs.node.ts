@@ -1,9 +1,11 @@
 /** What a study needs of a run of the benchmark: its pictures by method, item, seed and turn. */
-import { readFile } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { z } from "zod";
 import type { ResultRow } from "../bench/types.ts";
 import { EmilieError } from "../errors.ts";
+import { BENCH_JSON } from "../limits.ts";
+import { readFileWithin } from "../open-file.node.ts";
+import { parseJson } from "../parse-json.ts";
 
 export type RunRow = Pick<
   ResultRow,
@@ -43,7 +45,8 @@ export async function readRun(folder: string): Promise<Run> {
   const path = join(folder, "results.json");
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(path, "utf8"));
+    const bytes = await readFileWithin(path, BENCH_JSON.length);
+    json = parseJson(bytes.toString("utf8"), BENCH_JSON, (what, cause) => new Error(`it ${what}`, { cause }));
   } catch (cause) {
     throw new EmilieError(
       "study.invalid",

@@ -167,8 +167,8 @@ describe("mistakes in a script", () => {
 
   it("a file that is missing or far too large is said", async () => {
     await expect(readScript(at("nowhere.yaml"))).rejects.toMatchObject({ code: "io.failed" });
-    await writeFile(at("large.yaml"), Buffer.alloc(10_000_001, 32));
-    await expect(readScript(at("large.yaml"))).rejects.toThrow(/at most 10000000/);
+    await writeFile(at("large.yaml"), Buffer.alloc(2 ** 20 + 1, 32));
+    await expect(readScript(at("large.yaml"))).rejects.toThrow(/at most 1048576/);
   });
 
   it("masks that cannot be made, and auto for a region, are said before any edit", async () => {

@@ -1,11 +1,12 @@
 /** Looks at every file that a dataset names: it is there, it is a picture, it has the right size. And hashes them all. */
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { relative } from "node:path";
 import { sha256 } from "../../checkpoint/hash.ts";
 import { EmilieError } from "../../errors.ts";
 import { MAX_PICTURE_BYTES } from "../../images/codec.node.ts";
 import type { Size } from "../../images/model-image.ts";
 import { readPictureSize } from "../../images/picture-size.node.ts";
+import { readFileWithin } from "../../open-file.node.ts";
 import type { BenchDataset } from "../types.ts";
 import { type Draft, place, wrong } from "./draft.ts";
 import { maskFile } from "./mask.node.ts";
@@ -70,7 +71,7 @@ async function facts(path: string, name: string, where: string): Promise<FileFac
   });
   if (size > MAX_PICTURE_BYTES) throw wrong(where, `${name} has ${size} bytes, more than any picture needs.`);
   try {
-    const bytes = new Uint8Array(await readFile(path));
+    const bytes = new Uint8Array(await readFileWithin(path, MAX_PICTURE_BYTES));
     return { ...(await readPictureSize(bytes, name)), hash: await sha256([bytes]) };
   } catch (cause) {
     const reason = cause instanceof EmilieError ? cause.message : `${name} cannot be read: ${cause}`;

@@ -1,36 +1,25 @@
 /** JSON and text of a dataset's index, bounded, and held to a schema whose complaints name the item and the turn. */
-import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import type { z } from "zod";
+import { DATASET_JSON } from "../../limits.ts";
+import { readFileWithin } from "../../open-file.node.ts";
+import { parseJson } from "../../parse-json.ts";
 import { wrong } from "./draft.ts";
-
-/** An index of more is no index. */
-const MAX_BYTES = 64 * 2 ** 20;
 
 export async function readText(path: string): Promise<string> {
   const name = basename(path);
-  const handle = await open(path, "r").catch((cause: Error) => {
+  const bytes = await readFileWithin(path, DATASET_JSON.length).catch((cause: Error) => {
     throw wrong(name, `cannot be read: ${cause.message}`, { cause });
   });
-  try {
-    const { size } = await handle.stat();
-    if (size > MAX_BYTES) throw wrong(name, `has ${size} bytes; at most ${MAX_BYTES} are read.`);
-    const text = await handle.readFile("utf8");
-    return text.replace(/^\uFEFF/, "");
-  } finally {
-    await handle.close();
-  }
+  return bytes.toString("utf8").replace(/^\uFEFF/, "");
 }
 
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   const name = basename(path);
   const text = await readText(path);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw wrong(name, `is not JSON (${(cause as Error).message}).`, { cause });
-  }
+  const value = parseJson(text, DATASET_JSON, (what, cause) => {
+    return wrong(name, `${what}${cause ? ` (${(cause as Error).message})` : ""}.`, { cause });
+  });
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;

@@ -1,18 +1,17 @@
 /** Reading results.json, in full or compact. */
-import { readFile } from "node:fs/promises";
 import { EmilieError } from "../../errors.ts";
+import { BENCH_JSON } from "../../limits.ts";
+import { readFileWithin } from "../../open-file.node.ts";
+import { parseJson } from "../../parse-json.ts";
 import type { BenchResults } from "../types.ts";
 import { type CompactResults, expandResults } from "./compact.ts";
-
-/** The largest file of results that is read: a run of a hundred thousand edits takes about a tenth. */
-const MAX_BYTES = 1_000_000_000;
 
 /**
  * Results from a file that `emilie bench` or benchmarks/compact-results.ts wrote. Throws option.invalid for anything else,
  * and io.failed where the file cannot be read.
  */
 export async function readResultsFile(path: string): Promise<BenchResults> {
-  const text = await readFile(path).catch((cause: Error) => {
+  const text = await readFileWithin(path, BENCH_JSON.length).catch((cause: Error) => {
     throw new EmilieError("io.failed", `${path} cannot be read: ${cause.message}`, { cause });
   });
   const refuse = (reason: string, cause?: unknown) =>
@@ -21,13 +20,7 @@ export async function readResultsFile(path: string): Promise<BenchResults> {
       `${path} is not a results.json of emilie bench: ${reason}. Give the results.json in the folder that bench wrote.`,
       { cause },
     );
-  if (text.length > MAX_BYTES) throw refuse(`it has ${text.length} bytes`);
-  let found: unknown;
-  try {
-    found = JSON.parse(text.toString("utf8"));
-  } catch (cause) {
-    throw refuse("it is not JSON", cause);
-  }
+  const found = parseJson(text.toString("utf8"), BENCH_JSON, (what, cause) => refuse(`it ${what}`, cause));
   const results = found as Partial<BenchResults> &
     Partial<Pick<CompactResults, "layout" | "series" | "sessions">>;
   if (typeof found !== "object" || found === null || !Array.isArray(results.methods)) {

@@ -3,6 +3,8 @@
  * settings under its name, or one adapter's without), or in adapter_config.json where peft did.
  */
 import { EmilieError } from "../../errors.ts";
+import { CONFIG_JSON } from "../../limits.ts";
+import { parseJson } from "../../parse-json.ts";
 import { type CheckpointSource, readJson } from "../source.ts";
 
 /** Of one network. */
@@ -50,11 +52,9 @@ export function alphaOf({ alpha, alphas }: AdapterSettings, module: string): num
 }
 
 function parse(path: string, text: string): Json {
-  try {
-    return JSON.parse(text) as Json;
-  } catch (cause) {
-    throw new EmilieError("checkpoint.malformed", `${path}: its ${METADATA} is not JSON.`, { cause });
-  }
+  return parseJson(text, CONFIG_JSON, (what, cause) => {
+    return new EmilieError("checkpoint.malformed", `${path}: its ${METADATA} ${what}.`, { cause });
+  }) as Json;
 }
 
 function settingsOf(json: Json, where: string): Settings {

@@ -1,9 +1,9 @@
 /** An edit for OpenAI's API: a session of its own, or one that is named; one job; its pictures as they were asked for. */
-import { EmilieError, type ErrorCode } from "../../errors.ts";
+import { EmilieError, type ErrorCode, isEmilieError } from "../../errors.ts";
 import { convertPicture, coverPicture } from "../../images/encode.node.ts";
 import type { PresetName } from "../../method/presets.ts";
 import { LINK_LIFETIME_MS } from "../links.ts";
-import { keepMask, maskFromUpload, type NewMask } from "../mask-files.ts";
+import { keepMask, type NewMask } from "../mask-files.ts";
 import type { Parts } from "../parts.ts";
 import type { Job } from "../queue/queue.ts";
 import type { EditWork } from "../queue/work.ts";
@@ -88,22 +88,22 @@ export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenA
   }
 
   /** Transparent = edit. */
-  async function keepOpenAIMask(bytes: Uint8Array, { info, manifest }: SessionRecord): Promise<NewMask> {
-    const upload = await maskFromUpload(bytes, { channel: "alpha" });
-    const given = upload.mask;
-    const { width, height } = manifest.picture;
-    if (given.width !== width || given.height !== height) {
-      const sizes = `${given.width}x${given.height}, the image ${width}x${height}`;
-      throw new ParameterError("mask", `The mask must have the image's size, got ${sizes}.`, "invalid_mask");
+  async function keepOpenAIMask(upload: Uint8Array, { info }: SessionRecord): Promise<NewMask> {
+    const nothing =
+      "The mask has no transparent pixels, so nothing could be edited. What is transparent may change.";
+    const wrong = (message: string) => new ParameterError("mask", message, "invalid_mask");
+    try {
+      return await keepMask(parts, info.id, { upload, channel: "alpha" }, (made) => {
+        const { given, width, height, resized, coverage } = made;
+        const sizes = `${given.width}x${given.height}, the image ${width}x${height}`;
+        if (resized) throw wrong(`The mask must have the image's size, got ${sizes}.`);
+        if (coverage === 0) throw wrong(nothing);
+      });
+    } catch (error) {
+      // A picture without alpha: here it is never read by its brightness.
+      if (isEmilieError(error) && error.code === "mask.ambiguous") throw wrong(nothing);
+      throw error;
     }
-    if (given.data.every((value) => value === 0)) {
-      throw new ParameterError(
-        "mask",
-        "The mask has no transparent pixels, so nothing could be edited.",
-        "invalid_mask",
-      );
-    }
-    return keepMask(store, info.id, upload);
   }
 }
 

@@ -5,9 +5,8 @@ import type { Context } from "hono";
 import { EmilieError } from "../../errors.ts";
 import { animate, convertPicture, SHOWN_FORMATS } from "../../images/encode.node.ts";
 import { pictureFromText } from "../../input/data-url.ts";
-import { InputError } from "../../input/input-error.ts";
 import { sortByName } from "../../input/names.ts";
-import { keepMask, maskFromUpload, maskOfNode, maskPng, readMask } from "../mask-files.ts";
+import { keepMask, maskOfNode, maskPng, readMaskPiece } from "../mask-files.ts";
 import type { Parts } from "../parts.ts";
 import * as s from "../schemas/index.ts";
 import { pictureOf } from "../sessions.ts";
@@ -21,8 +20,7 @@ const session = z.object({ session: s.sessionId });
 const node = session.extend({ node: s.nodeId });
 const width = z.int().min(8).max(16384).optional();
 const flag = z.boolean().optional();
-const maskQuery = z.object({ channel: z.enum(["luma", "alpha"]).optional(), invert: flag });
-const maskBody = maskQuery.extend({ mask: z.string().openapi({ description: "A data: URL" }) });
+const maskBody = s.maskReading.extend({ mask: z.string().openapi({ description: "A data: URL" }) });
 /** A hundred pictures of a small session take a few megabytes. */
 const MAX_FRAMES = 100;
 const MAX_FRAME_PIXELS = 60_000_000;
@@ -77,7 +75,9 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       const { manifest } = await store.read(params.session);
       const mask = await maskOfNode(store, params.session, findNode(manifest, params.node));
       if (!mask) throw new EmilieError("server.missing", "That edit was allowed everywhere: it has no mask.");
-      return cached(c, "image/png", ["mask", params.node], undefined, () => maskPng(mask));
+      return cached(c, "image/png", ["mask", params.node], undefined, () =>
+        maskPng(parts, params.session, mask),
+      );
     },
   );
 
@@ -89,9 +89,9 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       tag: "Masks",
       summary: "Upload a mask: white = edit; with channel=alpha transparent = edit",
       params: session,
-      query: maskQuery,
+      query: s.maskReading,
       body: {
-        "multipart/form-data": maskQuery.extend({ mask: fileField }),
+        "multipart/form-data": s.maskReading.extend({ mask: fileField }),
         "application/json": maskBody,
         "image/png": fileField,
       },
@@ -99,24 +99,22 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       answer: s.maskSchema,
     },
     async (c, { params, query }) => {
-      const { bytes, ...reading } = await readMaskBody(c, query);
-      const mask = await maskFromUpload(bytes, reading);
-      return c.json(await keepMask(store, params.session, mask), 201);
+      const source = await readMaskBody(c, query);
+      const { given: _, ...mask } = await keepMask(parts, params.session, source);
+      return c.json(mask, 201);
     },
   );
 
-  async function readMaskBody(c: Context, query: z.output<typeof maskQuery>) {
+  async function readMaskBody(c: Context, query: z.output<typeof s.maskReading>) {
     if (isForm(c)) {
-      const form = await readForm(c, { files: ["mask"], fields: maskQuery }, limits.uploadBytes);
-      return { bytes: uploadOf(requireFile(form, "mask")), ...once(query, form.values) };
+      const form = await readForm(c, { files: ["mask"], fields: s.maskReading }, limits.uploadBytes);
+      return { upload: uploadOf(requireFile(form, "mask")), ...once(query, form.values) };
     }
     if (isJson(c)) {
       const { mask, ...values } = await readJson(c, maskBody, limits.uploadBytes);
-      return { bytes: pictureFromText(mask, "mask"), ...once(query, values) };
+      return { upload: pictureFromText(mask, "mask"), ...once(query, values) };
     }
-    const bytes = await readBytes(c, limits.uploadBytes);
-    if (bytes.length > 0) return { bytes, ...query };
-    throw new InputError("mask", "missing", "The mask is empty: 0 bytes arrived.");
+    return { upload: await readBytes(c, limits.uploadBytes), ...query };
   }
 
   route(
@@ -130,8 +128,9 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       answer: ["image/png"],
     },
     async (c, { params }) => {
-      const mask = await readMask(store, params.session, params.mask);
-      return cached(c, "image/png", [params.mask], undefined, () => maskPng(mask));
+      const piece = await readMaskPiece(store, params.session, params.mask);
+      const source = { pieces: [piece] };
+      return cached(c, "image/png", [params.mask], undefined, () => maskPng(parts, params.session, source));
     },
   );
 
@@ -240,6 +239,6 @@ async function cached(
 /** How a mask is to be read may be said in the address or in the body, and not in both. */
 function once<V extends object>(query: V, body: V): V {
   const entries = [...Object.entries(query), ...Object.entries(body)];
-  const sorted = sortByName(entries, { known: Object.keys(maskQuery.shape) }, "the request");
+  const sorted = sortByName(entries, { known: Object.keys(s.maskReading.shape) }, "the request");
   return Object.fromEntries([...sorted].map(([name, [value]]) => [name, value])) as V;
 }

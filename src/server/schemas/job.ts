@@ -4,6 +4,7 @@ import { CONTROLS } from "../../method/gradient-control.ts";
 import { GUIDANCE_RANGES } from "../../method/options.ts";
 import { PRESETS } from "../../method/presets.ts";
 import { samplerNames } from "../../samplers/index.ts";
+import { MASK_CHANNELS } from "../worker/protocol.ts";
 import { instruction, jobId, maskId, nodeId, sessionId, time, warnings } from "./common.ts";
 
 const box = z.strictObject({
@@ -36,6 +37,19 @@ export const autoMaskSchema = z
   })
   .openapi("AutoMask");
 
+/** How a mask's picture is read. */
+export const maskReading = z.object({
+  channel: z
+    .enum(MASK_CHANNELS)
+    .optional()
+    .openapi({
+      description:
+        "Default: white = edit, and what cannot be meant so is refused with a question. luma: its brightness exactly as it is; " +
+        "stretch: its brightness, darkest to brightest; alpha: transparent = edit",
+    }),
+  invert: z.boolean().optional().openapi({ description: "Edits what would be kept" }),
+});
+
 /** Where an edit may happen. */
 const placedMask = [
   z.strictObject({ id: maskId }).openapi({ description: "A mask that was uploaded, or that a recipe names" }),
@@ -43,7 +57,7 @@ const placedMask = [
     .strictObject({ node: nodeId })
     .openapi({ description: "Wherever that node's edit was allowed to happen" }),
   z.strictObject({ box }).openapi({ description: "A box in the picture's pixels" }),
-  z.strictObject({ part: z.string().regex(/^[\w.-]{1,60}$/) }).openapi({
+  z.strictObject({ part: z.string().regex(/^[\w.-]{1,60}$/), ...maskReading.shape }).openapi({
     description:
       "In a multipart request: the name of the part that holds the mask as a picture, white = edit",
   }),
@@ -61,7 +75,7 @@ export const seedSchema = z
 const region = z.strictObject({
   instruction,
   mask: placeSchema.optional(),
-  weight: z.number().min(-100).max(100).optional(),
+  weight: z.number().min(GUIDANCE_RANGES.text[0]).max(GUIDANCE_RANGES.text[1]).optional(),
 });
 
 /** How an edit is done; what is left out is the checkpoint's own. */

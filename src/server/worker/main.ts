@@ -5,8 +5,10 @@ import { checkPictureSize } from "../../images/encode.node.ts";
 import type { NodeDevice } from "../../models/load.node.ts";
 import { openSession } from "../../session/open.node.ts";
 import { packSession } from "../../session/pack.node.ts";
+import { checkSession } from "./check-session.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { compare, difference, findRelevance, render } from "./look.ts";
+import { makeMask } from "./masks.ts";
 import { ModelSlot } from "./model-slot.ts";
 import type { Watch } from "./previews.ts";
 import type { FromWorker, Method, Params, Result, ToWorker } from "./protocol.ts";
@@ -35,6 +37,8 @@ const cache = new SessionCache((session) => {
 const slot = new ModelSlot(process.argv[2] as NodeDevice | undefined, () => cache.clear());
 
 async function call(method: Method, params: unknown, watch: Watch): Promise<unknown> {
+  if (method === "mask") return makeMask(params as Params<"mask">);
+  if (method === "check") return checkSession(params as Params<"check">);
   const { model } = params as { model: string };
   return slot.use<unknown>(model, (loaded) => {
     if (watch.signal.aborted) throw new EmilieError("aborted", "the job was cancelled before its first step");

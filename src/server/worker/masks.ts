@@ -1,10 +1,21 @@
 /** Masks as they travel: the same pieces that a session file keeps. */
 import { EmilieError } from "../../errors.ts";
-import { readPicture } from "../../images/codec.node.ts";
-import { type Mask, maskFromPicture } from "../../images/mask.ts";
+import { encodePng, readPicture, readPictureFile } from "../../images/codec.node.ts";
+import { checkPictureSize } from "../../images/encode.node.ts";
+import {
+  checkMask,
+  type Mask,
+  maskFromBox,
+  maskFromPicture,
+  pictureFromMask,
+  resizeMask,
+} from "../../images/mask.ts";
+import { type MaskAnswer, maskOfPicture, type ReadMask } from "../../images/mask-question.ts";
+import { eightBits } from "../../images/mask-spec.ts";
 import { maskPiece } from "../../session/pack.node.ts";
 import { describeMask } from "../../session/recipe.ts";
-import type { MaskData, PieceData } from "./protocol.ts";
+import { unionOf } from "../../session/run.ts";
+import type { MaskData, MaskReading, Params, PieceData, Result } from "./protocol.ts";
 
 export async function maskFromPiece({
   type,
@@ -20,6 +31,56 @@ export async function maskFromPiece({
 export async function pieceOfMask(mask: Mask): Promise<MaskData> {
   const { sha256 } = await describeMask(mask);
   return { id: sha256, piece: await maskPiece(sha256, mask) };
+}
+
+/** A mask at the picture's size. A picture of one is looked at by its header before it is decoded. */
+export async function makeMask({
+  source,
+  width,
+  height,
+  maxPixels,
+  show,
+}: Params<"mask">): Promise<Result<"mask">> {
+  const { mask, warnings } = await maskFrom();
+  checkMask(mask);
+  const fitted = resizeMask(mask, width, height);
+  let sum = 0;
+  for (const value of fitted.data) sum += value;
+  return {
+    ...(await pieceOfMask(fitted)),
+    given: { width: mask.width, height: mask.height },
+    coverage: sum / fitted.data.length,
+    warnings,
+    ...(show ? { png: await encodePng(pictureFromMask(fitted)) } : {}),
+  };
+
+  async function maskFrom(): Promise<ReadMask> {
+    if ("box" in source) return { mask: maskFromBox(width, height, source.box), warnings: [] };
+    if ("pieces" in source) {
+      const masks = await Promise.all(source.pieces.map(maskFromPiece));
+      return { mask: unionOf(masks)!, warnings: [] };
+    }
+    await checkPictureSize(source.upload, maxPixels);
+    return readUpload(source.upload, source);
+  }
+}
+
+/** As every picture that is given as a mask: what it could mean in two ways is asked. */
+async function readUpload(bytes: Uint8Array, { channel, invert = false }: MaskReading): Promise<ReadMask> {
+  const { picture, notes } = await readPictureFile(bytes);
+  const { mask, warnings } = maskOfPicture(picture, {
+    channel: channel === "luma" ? "white" : channel,
+    invert: channel === "alpha" ? !invert : invert,
+    word: readingOf,
+  });
+  // A picture's levels, inverted ones too, are levels of 8 bits.
+  return { mask: eightBits(mask), warnings: [...notes, ...warnings] };
+}
+
+/** An answer to a question about a mask, as the API says it; by alpha, its own sense is that transparent = edit. */
+function readingOf({ channel, invert }: MaskAnswer): string {
+  const name = channel === "white" ? "luma" : channel;
+  return `channel=${name}${(channel === "alpha") !== invert ? " with invert=true" : ""}`;
 }
 
 /** All masks that a piece of work names. */

@@ -2,6 +2,8 @@
  * What the server and its inference process say to each other. The process keeps nothing that would be lost with it: it is
  * told what to do, asks for sessions it does not know, and hands back nodes as they are finished.
  */
+import type { Box } from "../../images/mask.ts";
+import type { Size } from "../../images/model-image.ts";
 import type { Manifest, PieceEntry, StoredNode } from "../../session/schema.ts";
 import type { EditWork, RelevanceWork, ReplayWork } from "../queue/work.ts";
 
@@ -14,6 +16,23 @@ export interface Subject {
 export type PieceData = PieceEntry & { readonly bytes: Uint8Array };
 /** The masks that a piece of work names, by their ids. */
 export type Masks = Readonly<Record<string, PieceData>>;
+
+/**
+ * What of an uploaded picture is the mask: its brightness exactly as it is, its brightness from darkest to brightest, or its alpha
+ * (transparent = edit, as in OpenAI's API).
+ */
+export const MASK_CHANNELS = ["luma", "stretch", "alpha"] as const;
+export interface MaskReading {
+  /** Default: white = edit, and what cannot be meant so is asked about. */
+  readonly channel?: (typeof MASK_CHANNELS)[number];
+  readonly invert?: boolean;
+}
+
+/** What a mask is made of: a picture, a box, or others together. */
+export type MaskSource =
+  | ({ readonly upload: Uint8Array } & MaskReading)
+  | { readonly box: Box }
+  | { readonly pieces: readonly PieceData[] };
 
 export interface Calls {
   load: { params: { model: string }; result: { fingerprint: string } };
@@ -34,6 +53,22 @@ export interface Calls {
   compare: {
     params: Subject & { a: string; b: string };
     result: { inside: Numbers; outside: Numbers };
+  };
+  /** Needs no model. `show`: its picture too. */
+  mask: {
+    params: {
+      source: MaskSource;
+      width: number;
+      height: number;
+      maxPixels: number;
+      show?: boolean;
+    };
+    result: MaskData & { given: Size; coverage: number; warnings: string[]; png?: Uint8Array };
+  };
+  /** Whether a session file is whole. Needs no model. @throws EmilieError "session.malformed", "image.too-large" */
+  check: {
+    params: { file: Uint8Array; maxPixels: number };
+    result: { damage: string | null };
   };
   difference: { params: Subject & { a: string; b: string; gain: number }; result: { png: Uint8Array } };
 }
