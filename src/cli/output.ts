@@ -13,6 +13,9 @@ export interface Streams {
   readonly stderr: Stream;
 }
 
+/** Between two lines of something that takes long. */
+const STEADY_MS = 1000;
+
 export class Output {
   /** Everything warned about, for the JSON document. */
   readonly warnings: string[] = [];
@@ -20,6 +23,7 @@ export class Output {
   documented = false;
   #progressShown = false;
   #lastQuarter = -1;
+  #lastSteady = Number.NEGATIVE_INFINITY;
 
   constructor(
     readonly json: boolean,
@@ -77,6 +81,18 @@ export class Output {
     if (quarter === this.#lastQuarter && done > 1) return;
     this.#lastQuarter = quarter;
     if (quarter > 0) this.streams.stderr.write(`${text}\n`);
+  }
+
+  /** As progressLine, but elsewhere than on a terminal a line every second or two: for what nobody should take for a standstill. */
+  steadyLine(text: string, done: number, total: number): void {
+    if (this.streams.stderr.isTTY) {
+      this.progressLine(text, done, total);
+      return;
+    }
+    const now = performance.now();
+    if (now - this.#lastSteady < STEADY_MS) return;
+    this.#lastSteady = now;
+    this.streams.stderr.write(`${text}\n`);
   }
 
   /** The one document of --json. */

@@ -9,7 +9,7 @@ import { isLossy, readPicture, type WriteOptions, writePicture } from "../images
 import { compareInsideOutside } from "../images/difference.ts";
 import { type Mask, maskFromPicture } from "../images/mask.ts";
 import { type Picture, samePicture } from "../images/picture.ts";
-import { loadModel, type NodeDevice } from "../models/load.node.ts";
+import type { NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
 import { type PicturePath, pngMetadata, readPath } from "../session/picture-path.node.ts";
@@ -17,6 +17,7 @@ import { replayPath } from "../session/replay-path.node.ts";
 import type { Verification } from "../session/verify.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
+import { loadTold } from "./load.ts";
 import { deviceOption, precisionOption } from "./model-options.ts";
 import type { Output } from "./output.ts";
 import { continueSession, isSessionFile } from "./session-file.ts";
@@ -133,7 +134,7 @@ async function replayPicture(file: string, flags: Flags, output: Output): Promis
   const original = await readPicture(flags.image ?? besideOf(file, path));
   const masks = await readMasks(flags);
   const expected = await readPicture(file);
-  const model = await modelOf(file, path, flags);
+  const model = await modelOf(file, path, flags, output);
   try {
     const { session, steps } = await stoppable(output, (signal) =>
       replayPath(model, original, path, masks, { signal }),
@@ -187,12 +188,17 @@ function compareFiles(picture: Picture, expected: Picture, lossy: boolean) {
 }
 
 /** A picture tells no folders; where its model lies is said by --model, or by the session that was saved beside it. */
-async function modelOf(file: string, { model }: PicturePath, flags: Flags): Promise<EditModel> {
+async function modelOf(
+  file: string,
+  { model }: PicturePath,
+  flags: Flags,
+  output: Output,
+): Promise<EditModel> {
   const { device, precision } = flags;
-  if (flags.model !== undefined) return loadModel(flags.model, { device, precision });
+  if (flags.model !== undefined) return loadTold(flags.model, { device, precision }, output);
   const beside = await modelBeside(file, model.fingerprint);
   try {
-    return await loadModel(beside ?? model.id, { device, precision });
+    return await loadTold(beside ?? model.id, { device, precision }, output);
   } catch (cause) {
     if (!isEmilieError(cause) || cause.code !== "checkpoint.missing") throw cause;
     throw new EmilieError(

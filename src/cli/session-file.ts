@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Precision } from "../checkpoint/derived.ts";
 import { isEmilieError } from "../errors.ts";
 import type { Picture } from "../images/picture.ts";
-import { type LoraOption, loadModel, type NodeDevice } from "../models/load.node.ts";
+import type { LoraOption, NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
 import { nodesMeant } from "../session/find-node.ts";
@@ -14,6 +14,7 @@ import type { Node } from "../session/session.ts";
 import { pictureId } from "../session/session.ts";
 import { type LoadSessionOptions, loadSession, type StoredSession } from "../session/store.node.ts";
 import { UsageError } from "./errors.ts";
+import { loadTold, told } from "./load.ts";
 import type { Output } from "./output.ts";
 
 export function isSessionFile(path: string): boolean {
@@ -42,9 +43,11 @@ export async function continueSession(
     );
   }
   const how = { lora, tokenizer, device, precision };
-  const given = model === undefined ? undefined : await loadModel(model, how);
+  const given = model === undefined ? undefined : await loadTold(model, how, output);
   try {
-    const session = await loadSession(file, { ...options, model: given, device });
+    const load = (watch: LoadSessionOptions) =>
+      loadSession(file, { ...options, ...watch, model: given, device });
+    const session = await (given ? load({}) : told(output, load));
     for (const { message } of session.warnings) output.warn(message);
     return session;
   } catch (error) {
@@ -63,7 +66,8 @@ export async function beginSession(
   output: Output,
 ): Promise<{ session: StoredSession; file: string }> {
   const { lora, tokenizer, device, precision } = flags;
-  const model = await loadModel(flags.model ?? "picturebook", { lora, tokenizer, device, precision });
+  const how = { lora, tokenizer, device, precision };
+  const model = await loadTold(flags.model ?? "picturebook", how, output);
   try {
     const asked = { picture, model, workingSize: flags.workingSize };
     const file = flags.session ?? (await freeFile(flags.out, asked, output));

@@ -70,6 +70,7 @@ export class Graph {
   readonly #shared = new Map<string, Value>();
   readonly #bytes = new Map<string, number>();
   #flops = 0;
+  #last: Value | undefined;
 
   constructor(
     readonly name: string,
@@ -102,6 +103,11 @@ export class Graph {
 
   get inputs(): readonly Pick<Value, "name" | "shape">[] {
     return this.#inputs;
+  }
+
+  /** The first result of the op that was added last; undefined where there is none yet. */
+  get last(): Value | undefined {
+    return this.#last;
   }
 
   get nodeCount(): number {
@@ -179,6 +185,7 @@ export class Graph {
     });
     for (const { name, shape, type } of values) this.#bytes.set(name, sizeOf(shape) * BYTES_OF[type]);
     this.#flops += spec.flops ?? 0;
+    this.#last = values[0];
     return values;
   }
 

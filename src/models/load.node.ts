@@ -1,6 +1,7 @@
 /** Loading a model on Node: from a folder, the package itself, or the cache that `emilie pull` fills. */
 
 import type { Precision } from "../checkpoint/derived.ts";
+import type { LoadProgress } from "../checkpoint/load-progress.ts";
 import { cacheFolder, mappedStorage } from "../checkpoint/storage.node.ts";
 import { EmilieError } from "../errors.ts";
 import { createNodeEngine, type NodeDevice } from "../runtime/node.ts";
@@ -36,10 +37,17 @@ export interface LoadOptions {
    * checkpoint and kept in the cache folder.
    */
   readonly precision?: Precision;
-  /** Folder for fp32 copies of half-precision weights, and for weights of other precisions; default $EMILIE_CACHE or the system's cache folder. */
+  /** Folder for what is made of weights: those of other precisions, and fp32 copies of a half-precision UNet; default $EMILIE_CACHE or the system's cache folder. */
   readonly cache?: string;
   /** For a single file without a tokenizer beside it: a folder that has one, or the name of a pulled model. */
   readonly tokenizer?: string;
+  /**
+   * Called when weights are made for this load: before, with what, how large and about how long, and then several times a second. Most
+   * loads make nothing, and say nothing.
+   */
+  readonly onProgress?: (progress: LoadProgress) => void;
+  /** Stops making them, with code "aborted"; what is there is kept, and the next load goes on from it. */
+  readonly signal?: AbortSignal;
   /** LoRA files (kohya's or diffusers' naming) to merge into the weights, each with how much of it; default weight 1. */
   readonly lora?: readonly LoraOption[];
 }
@@ -48,7 +56,8 @@ export interface LoadOptions {
  * Loads an editing checkpoint: `name` is a folder in the layout of diffusers, a single .safetensors file in the naming of
  * the original programs, "picturebook", or the name of a model that was pulled from the hub ("owner/name",
  * "owner/name@revision"), each also with LoRAs and a precision ("picturebook + style.safetensors=0.8 in int8"); nothing is ever downloaded here.
- * Throws EmilieError: "checkpoint.missing", ".malformed", ".unsupported" or ".unsafe" where the checkpoint cannot be used;
+ * Throws EmilieError: "checkpoint.missing", ".malformed", ".unsupported" or ".unsafe" where the checkpoint cannot be used,
+ * "io.failed" where there is no room for weights that have to be made, "aborted" by the signal;
  * the runtime itself ("runtime.missing") is only needed by the first call of the model.
  */
 export async function loadModel(name: string, options: LoadOptions = {}): Promise<EditModel> {
@@ -63,13 +72,22 @@ export async function loadModel(name: string, options: LoadOptions = {}): Promis
     device: options.device,
     half: precision === "fp16",
   });
+  const { onProgress, signal } = options;
   try {
-    return await createEditModel(source, engine, {
-      storage: mappedStorage(options.cache ?? cacheFolder()),
+    const model = await createEditModel(source, engine, {
+      storage: mappedStorage(options.cache ?? cacheFolder(), {
+        onProgress,
+        signal,
+        // On a graphics card, weights that are cast would take the place of both.
+        halves: (options.device ?? "cpu") === "cpu" ? "cast" : "copy",
+      }),
       memory: options.memory,
       precision,
       loras,
     });
+    if (!signal?.aborted) return model;
+    await model.dispose();
+    throw new EmilieError("aborted", `Loading ${name} was stopped.`, { cause: signal.reason });
   } catch (error) {
     await engine.dispose();
     throw error;
@@ -94,6 +112,7 @@ export function checkDevice(precision: Precision, device: NodeDevice = "cpu"): v
   }
 }
 
+export type { LoadProgress } from "../checkpoint/load-progress.ts";
 export { NODE_DEVICES, type NodeDevice } from "../runtime/node.ts";
 export type { LoraOption } from "./open.node.ts";
 export { checkpointFolder, SHIPPED, shippedFolder } from "./open.node.ts";

@@ -1,11 +1,11 @@
 /** Sessions that are left and come back to: `session.save(path)` and `loadSession(path)`, one .emilie file. */
 import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
-import { EmilieError } from "../errors.ts";
+import { EmilieError, isEmilieError } from "../errors.ts";
 import { readPicture } from "../images/codec.node.ts";
 import { type Mask, resizeMask } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
-import { loadModel, type NodeDevice } from "../models/load.node.ts";
+import { type LoadOptions, loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { locked, writeAtomically } from "./atomic.node.ts";
 import { readContainer, readRevision } from "./container.node.ts";
@@ -101,7 +101,7 @@ export class StoredSession extends Session<FileNode> {
 }
 
 /** What a session's file may lack. */
-export interface LoadSessionOptions {
+export interface LoadSessionOptions extends Pick<LoadOptions, "onProgress" | "signal"> {
   /** Default: the model that the session was made with, loaded by its name. */
   readonly model?: EditModel;
   /** Where that runs; see loadModel. Nothing to a `model` that is given. Default "cpu". */
@@ -130,7 +130,7 @@ export async function loadSession(path: string, options: LoadSessionOptions = {}
     masks.set((await describeMask(fitted)).sha256, fitted);
   }
   const original = await originalOf(stored, options, path);
-  const model = options.model ?? (await loadModelOf(stored, path, options.device));
+  const model = options.model ?? (await loadModelOf(stored, path, options));
   try {
     const session = restoreSession(StoredSession, stored, model, original, path);
     session.warnings = damageOf(container.notes, stored);
@@ -160,10 +160,15 @@ async function originalOf(stored: Unpacked, options: LoadSessionOptions, path: s
   throw new EmilieError("option.invalid", `The picture given is not the original that ${path} starts from.`);
 }
 
-async function loadModelOf({ manifest }: Unpacked, path: string, device?: NodeDevice): Promise<EditModel> {
+async function loadModelOf(
+  { manifest }: Unpacked,
+  path: string,
+  { device, onProgress, signal }: LoadSessionOptions,
+): Promise<EditModel> {
   try {
-    return await loadModel(manifest.model.id, { device });
+    return await loadModel(manifest.model.id, { device, onProgress, signal });
   } catch (cause) {
+    if (isEmilieError(cause) && cause.code === "aborted") throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EmilieError(
       "session.model",

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { EmilieError, type ErrorCode } from "../../errors.ts";
 import type { NodeDevice } from "../../models/load.node.ts";
 import { fromSource, packageRoot } from "../../runtime/package-root.node.ts";
+import type { Loading } from "../schemas/index.ts";
 import type { CallEvent, FromWorker, Method, Params, Result, ToWorker } from "./protocol.ts";
 
 export class WorkerEnded extends EmilieError {}
@@ -19,6 +20,8 @@ export interface WorkerOptions {
   readonly memoryLimit?: number;
   /** Where its models run. Default "cpu". */
   readonly device?: NodeDevice;
+  /** Called with what the process makes of a model before it runs, and with null when that is over. */
+  readonly onLoading?: (model: string, loading: Loading | null) => void;
   /** Called when the process has ended on its own. */
   readonly onEnd?: (reason: string) => void;
 }
@@ -148,6 +151,9 @@ export class WorkerProcess {
     switch (message.kind) {
       case "ready":
         this.#ready = true;
+        return;
+      case "loading":
+        this.#options.onLoading?.(message.model, message.loading);
         return;
       case "memory":
         // While it computes it cannot report; where the system tells us, its own word is not needed.
