@@ -12,6 +12,7 @@ import type { Precision } from "./derived.ts";
 import { readPipeline } from "./pipeline.ts";
 import { type CheckpointSource, readJson } from "./source.ts";
 import { readTokenizer, type Tokenizer } from "./tokenizer.ts";
+import { requireOffered } from "./variants.ts";
 import { openWeights, type WeightTable } from "./weights.ts";
 
 export interface TextPart {
@@ -41,18 +42,12 @@ export interface Layout {
 
 /** `precision` is what the UNet is to compute in: for fp16 its files in half precision are taken where there are both. */
 export async function readFolder(source: CheckpointSource, precision: Precision = "fp32"): Promise<Layout> {
-  const { xl, emptyIsZero, cosxl } = await readPipeline(source);
-  const [unet, vae] = await Promise.all([readUNetConfig(source), readVaeConfig(source)]);
+  const { texts: parts, ...configs } = await readConfigs(source);
   const texts: TextPart[] = [];
-  for (const suffix of xl ? ["", "_2"] : [""]) {
-    const config = await readClipTextConfig(source, `text_encoder${suffix}`);
-    texts.push({
-      config,
-      tokenizer: await readTokenizer(source, `tokenizer${suffix}`, config.max_position_embeddings),
-      table: await openWeights(source, `text_encoder${suffix}`, "model"),
-    });
+  for (const [i, part] of parts.entries()) {
+    const table = await openWeights(source, `text_encoder${i === 0 ? "" : `_${i + 1}`}`, "model");
+    texts.push({ ...part, table });
   }
-  const scheduler = (await readJson(source, "scheduler/scheduler_config.json")) as Record<string, unknown>;
   const tables = {
     unet: await openWeights(
       source,
@@ -62,6 +57,22 @@ export async function readFolder(source: CheckpointSource, precision: Precision 
     ),
     vae: await openWeights(source, "vae", "diffusion_pytorch_model"),
   };
+  const all = [tables.unet, tables.vae, ...texts.map(({ table }) => table)];
+  requireOffered(source.id, source.variant, new Set(all.flatMap(({ variant }) => variant ?? [])));
+  return { ...configs, texts, tables, notes: [], variant: "" };
+}
+
+/** What a folder's small files say, before there are weights. Throws "checkpoint.*" where it is nothing that can be used. */
+export async function readConfigs(source: CheckpointSource) {
+  const { xl, emptyIsZero, cosxl } = await readPipeline(source);
+  const [unet, vae] = await Promise.all([readUNetConfig(source), readVaeConfig(source)]);
+  const texts: Omit<TextPart, "table">[] = [];
+  for (const suffix of xl ? ["", "_2"] : [""]) {
+    const config = await readClipTextConfig(source, `text_encoder${suffix}`);
+    const tokenizer = await readTokenizer(source, `tokenizer${suffix}`, config.max_position_embeddings);
+    texts.push({ config, tokenizer });
+  }
+  const scheduler = (await readJson(source, "scheduler/scheduler_config.json")) as Record<string, unknown>;
   const own = await readDefaults(source);
-  return { unet, vae, texts, scheduler, tables, emptyIsZero, cosxl, own, notes: [], variant: "" };
+  return { unet, vae, texts, scheduler, emptyIsZero, cosxl, own };
 }

@@ -30,7 +30,7 @@ export interface SideTensor {
 /** Tensors that are made together, of one of the checkpoint's. */
 export interface SidePart {
   readonly tensors: readonly SideTensor[];
-  /** How long that takes on a common processor. */
+  /** How long that takes on a common processor, without writing it. */
   readonly seconds: number;
   /**
    * The bytes of the tensors, in their order. While there are none yet, a number says how much of the work is done, from 0 to
@@ -173,6 +173,11 @@ function headerOf({ parts, model }: SideFile): Uint8Array {
 
 const bytesOf = ({ tensors }: SidePart) => tensors.reduce((sum, one) => sum + bytesOfTensor(one), 0);
 
+/** A common disk takes 100 MB a second, once its cache is full. */
+const secondsToWrite = (bytes: number) => bytes / 1e8;
+const secondsFor = (parts: readonly SidePart[]) =>
+  parts.reduce((sum, part) => sum + part.seconds + secondsToWrite(bytesOf(part)), 0);
+
 const BYTES: Partial<Record<StoredType, number>> = { F32: 4, F16: 2, I8: 1 };
 
 export function bytesOfTensor({ type, shape }: Pick<SideTensor, "type" | "shape">): number {
@@ -181,7 +186,7 @@ export function bytesOfTensor({ type, shape }: Pick<SideTensor, "type" | "shape"
 
 function sizeOfFile(file: SideFile): { totalBytes: number; seconds: number } {
   const totalBytes = file.parts.reduce((sum, part) => sum + bytesOf(part), headerOf(file).length);
-  return { totalBytes, seconds: file.parts.reduce((sum, part) => sum + part.seconds, 0) };
+  return { totalBytes, seconds: secondsFor(file.parts) };
 }
 
 /** Bytes after which what was written is brought to the disk, so that the end has little left to wait for. */
@@ -202,7 +207,7 @@ async function writeAll(
     const { next, position } = await whereToGoOn(partial, file);
     await requireRoom(folder, file.what, totalBytes, totalBytes - position);
     const rest = file.parts.slice(next);
-    const seconds = rest.reduce((sum, part) => sum + part.seconds, 0);
+    const seconds = secondsFor(rest);
     meter = new LoadMeter(watch, {
       ...{ what: file.what, folder, done: position, total: totalBytes, seconds },
       ...(reason === undefined ? {} : { reason }),
@@ -220,7 +225,7 @@ async function writeAll(
         }
         await write(partial, values, at);
         at += values.byteLength;
-        await meter.add(values.byteLength, 0);
+        await meter.add(values.byteLength, secondsToWrite(values.byteLength));
         if (at - synced < SYNC_BYTES) continue;
         synced = at;
         await handle.datasync();

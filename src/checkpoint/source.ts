@@ -3,6 +3,8 @@
  * to the checkpoint's root and use "/" ("unet/config.json").
  */
 import { EmilieError } from "../errors.ts";
+import { refuseStandIn } from "./stand-in.ts";
+import type { Variant } from "./variants.ts";
 
 export interface SingleFile {
   /** Its name. */
@@ -24,14 +26,23 @@ export interface CheckpointSource {
   list?(folder: string): Promise<readonly string[]>;
   /** The absolute real path of a file, where weights can be mapped into memory by path. */
   location?(path: string): Promise<string>;
+  /** Which of its weights are meant where there are several ("fp16"); else full precision comes first. */
+  readonly variant?: Variant;
   /** Where the checkpoint is one file and no folder: paths are relative to the folder that it lies in. */
   readonly single?: SingleFile;
   /** A stamp that changes when the file does, for caches of converted weights. */
   stamp?(path: string): Promise<string>;
 }
 
-export async function readJson(source: CheckpointSource, path: string): Promise<unknown> {
+/** A file's text. Throws where it is a pointer or a page in the place of what should be there. */
+export async function readPlain(source: CheckpointSource, path: string): Promise<string> {
   const text = await source.readText(path);
+  refuseStandIn(`${path} of ${source.id}`, text);
+  return text;
+}
+
+export async function readJson(source: CheckpointSource, path: string): Promise<unknown> {
+  const text = await readPlain(source, path);
   try {
     return JSON.parse(asStrictJson(text));
   } catch (cause) {

@@ -5,7 +5,7 @@
 import { Tokenizer as Bpe } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
-import { type CheckpointSource, readJson } from "./source.ts";
+import { type CheckpointSource, readJson, readPlain } from "./source.ts";
 
 export interface Tokenizer {
   /** Length of every result. */
@@ -106,7 +106,7 @@ async function readModel(source: CheckpointSource, folder: string, settings: Set
   if (!vocab.success) {
     throw new EmilieError("checkpoint.malformed", `${folder}/vocab.json is not a map from tokens to ids.`);
   }
-  const lines = (await source.readText(`${folder}/merges.txt`)).split(/\r?\n/);
+  const lines = (await readPlain(source, `${folder}/merges.txt`)).split(/\r?\n/);
   const merges = lines.filter((line, i) => line !== "" && !(i === 0 && line.startsWith("#version")));
   return clipTokenizer(vocab.data, merges, settings);
 }

@@ -2,7 +2,7 @@
 import { Tokenizer as Pieces } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
-import { type CheckpointSource, readJson } from "./source.ts";
+import { type CheckpointSource, readJson, readPlain } from "./source.ts";
 import { addedTokens } from "./tokenizer.ts";
 
 export interface WordPiece {
@@ -96,7 +96,7 @@ async function readModel(
       `${source.id} has no tokenizer: expected tokenizer.json or vocab.txt.`,
     );
   }
-  const lines = (await source.readText("vocab.txt")).split(/\r?\n/);
+  const lines = (await readPlain(source, "vocab.txt")).split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
   return bertTokenizer(Object.fromEntries(lines.map((line, i) => [line, i])), settings);
 }

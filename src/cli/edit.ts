@@ -18,7 +18,14 @@ import type { StoredSession } from "../session/store.node.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
 import { checkMaskSpec, maskSources, parseMaskOption } from "./masks.ts";
-import { deviceOption, loraOption, precisionOption, sayDevice, tokenizerOption } from "./model-options.ts";
+import {
+  deviceOption,
+  loraOption,
+  precisionOption,
+  sayDevice,
+  tokenizerOption,
+  variantOption,
+} from "./model-options.ts";
 import * as values from "./options.ts";
 import type { Output } from "./output.ts";
 import { type Preview, previewOption } from "./preview.ts";
@@ -103,6 +110,7 @@ export function addEdit(program: Command, context: Context): void {
         "(default: picturebook, or the session's)",
     )
     .addOption(loraOption())
+    .addOption(variantOption())
     .addOption(tokenizerOption())
     .addOption(deviceOption())
     .addOption(precisionOption())

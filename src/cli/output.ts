@@ -24,6 +24,7 @@ export class Output {
   #progressShown = false;
   #lastQuarter = -1;
   #lastSteady = Number.NEGATIVE_INFINITY;
+  #lastText = "";
 
   constructor(
     readonly json: boolean,
@@ -90,8 +91,9 @@ export class Output {
       return;
     }
     const now = performance.now();
-    if (now - this.#lastSteady < STEADY_MS) return;
-    this.#lastSteady = now;
+    const ended = done >= total && text !== this.#lastText;
+    if (now - this.#lastSteady < STEADY_MS && !ended) return;
+    [this.#lastSteady, this.#lastText] = [now, text];
     this.streams.stderr.write(`${text}\n`);
   }
 

@@ -25,6 +25,7 @@ interface ModelFlags {
   readonly model?: string;
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
+  readonly variant?: string;
   readonly device?: NodeDevice;
   readonly precision?: Precision;
 }
@@ -36,13 +37,13 @@ export async function continueSession(
   output: Output,
   options: LoadSessionOptions = {},
 ): Promise<StoredSession> {
-  const { model, lora, tokenizer, device, precision } = flags;
-  if (model === undefined && (lora ?? tokenizer ?? precision) !== undefined) {
+  const { model, lora, tokenizer, variant, device, precision } = flags;
+  if (model === undefined && (lora ?? tokenizer ?? variant ?? precision) !== undefined) {
     throw new UsageError(
-      "--lora, --tokenizer and --precision belong to a --model; without one, the session's own is used.",
+      "--lora, --variant, --tokenizer and --precision belong to a --model; without one, the session's own is used.",
     );
   }
-  const how = { lora, tokenizer, device, precision };
+  const how = { lora, tokenizer, variant, device, precision };
   const given = model === undefined ? undefined : await loadTold(model, how, output);
   try {
     const load = (watch: LoadSessionOptions) =>
@@ -65,8 +66,8 @@ export async function beginSession(
   flags: ModelFlags & Pick<OpenOptions, "workingSize"> & { readonly session?: string; readonly out: string },
   output: Output,
 ): Promise<{ session: StoredSession; file: string }> {
-  const { lora, tokenizer, device, precision } = flags;
-  const how = { lora, tokenizer, device, precision };
+  const { lora, tokenizer, variant, device, precision } = flags;
+  const how = { lora, tokenizer, variant, device, precision };
   const model = await loadTold(flags.model ?? "picturebook", how, output);
   try {
     const asked = { picture, model, workingSize: flags.workingSize };

@@ -3,6 +3,7 @@
 import type { Precision } from "../checkpoint/derived.ts";
 import type { LoadProgress } from "../checkpoint/load-progress.ts";
 import { cacheFolder, mappedStorage } from "../checkpoint/storage.node.ts";
+import type { Variant } from "../checkpoint/variants.ts";
 import { EmilieError } from "../errors.ts";
 import { createNodeEngine, type NodeDevice } from "../runtime/node.ts";
 import { createEditModel } from "./editor.ts";
@@ -11,6 +12,7 @@ import {
   checkPrecision,
   formatModelName,
   type LoraOption,
+  nameVariant,
   openCheckpoint,
   openLora,
   parseModelName,
@@ -39,6 +41,8 @@ export interface LoadOptions {
   readonly precision?: Precision;
   /** Folder for what is made of weights: those of other precisions, and fp32 copies of a half-precision UNet; default $EMILIE_CACHE or the system's cache folder. */
   readonly cache?: string;
+  /** Which weights, where a folder has several: "full", "fp16", "bf16", "non_ema" …; as in the name "owner/name:fp16". Default: full precision first. */
+  readonly variant?: Variant;
   /** For a single file without a tokenizer beside it: a folder that has one, or the name of a pulled model. */
   readonly tokenizer?: string;
   /**
@@ -55,7 +59,7 @@ export interface LoadOptions {
 /**
  * Loads an editing checkpoint: `name` is a folder in the layout of diffusers, a single .safetensors file in the naming of
  * the original programs, "picturebook", or the name of a model that was pulled from the hub ("owner/name",
- * "owner/name@revision"), each also with LoRAs and a precision ("picturebook + style.safetensors=0.8 in int8"); nothing is ever downloaded here.
+ * "owner/name@revision", with ":fp16" for a variant of its weights), each also with LoRAs and a precision ("picturebook + style.safetensors=0.8 in int8"); nothing is ever downloaded here.
  * Throws EmilieError: "checkpoint.missing", ".malformed", ".unsupported" or ".unsafe" where the checkpoint cannot be used,
  * "io.failed" where there is no room for weights that have to be made, "aborted" by the signal;
  * the runtime itself ("runtime.missing") is only needed by the first call of the model.
@@ -63,7 +67,8 @@ export interface LoadOptions {
 export async function loadModel(name: string, options: LoadOptions = {}): Promise<EditModel> {
   const given = parseModelName(name);
   const precision = checkPrecision(options.precision ?? given.precision ?? "fp32");
-  const model = { base: given.base, loras: [...given.loras, ...(options.lora ?? [])], precision };
+  const base = nameVariant(given.base, options.variant);
+  const model = { base, loras: [...given.loras, ...(options.lora ?? [])], precision };
   checkDevice(precision, options.device);
   const source = { ...openCheckpoint(model.base, options), id: formatModelName(model) };
   const loras = model.loras.map(openLora);

@@ -25,6 +25,11 @@ export interface Partial {
   readonly size: number;
 }
 
+/** Bytes that the next download of a blob begins with; 0 where there are none. */
+export async function partialBytes(blob: string): Promise<number> {
+  return (await abandoned(blob).catch(() => []))[0]?.size ?? 0;
+}
+
 /** Takes over what an earlier download of this blob has left, or starts a new file. `size` is the whole blob's. */
 export async function openPartial(blob: string, size: number): Promise<Partial> {
   const mine = `${blob}.${MACHINE}-${process.pid}-${randomBytes(4).toString("hex")}${SUFFIX}`;

@@ -1,0 +1,45 @@
+/** Whether the configurations of a checkpoint's networks fit together, which can be told before there are weights. */
+import { EmilieError } from "../errors.ts";
+import { TIME_IDS, type UNetConfig } from "./configs.ts";
+import type { Layout, TextPart } from "./layout.ts";
+
+/** Width of SDXL's pooled text; 0 for families without. */
+export function pooledWidth(unet: UNetConfig): number {
+  if (unet.addition_embed_type === null) return 0;
+  return unet.projection_class_embeddings_input_dim! - TIME_IDS * unet.addition_time_embed_dim!;
+}
+
+type Configs = Pick<Layout, "unet" | "vae"> & {
+  readonly texts: readonly Pick<TextPart, "config" | "tokenizer">[];
+};
+
+/** Throws "checkpoint.unsupported" where the networks of `id` do not fit together, or cannot edit. */
+export function checkTogether(id: string, { unet, vae, texts }: Configs): void {
+  const refuse = (message: string) => new EmilieError("checkpoint.unsupported", `${id}${message}`);
+  const latent = vae.latent_channels;
+  if (unet.in_channels !== 2 * latent || unet.out_channels !== latent) {
+    throw refuse(
+      ` cannot edit: unet/config.json has in_channels ${unet.in_channels} and out_channels ${unet.out_channels}, ` +
+        `where an InstructPix2Pix UNet of a VAE with ${latent} latent channels has ${2 * latent} and ${latent}. ` +
+        "A text-to-image checkpoint has no input for the picture; use an instruction checkpoint.",
+    );
+  }
+  const width = texts.reduce((sum, { config }) => sum + config.hidden_size, 0);
+  const wrong = unet.levels.find((level) => level.crossAttentionDim !== width);
+  if (wrong) {
+    throw refuse(
+      `: unet/config.json has "cross_attention_dim" ${wrong.crossAttentionDim}, but the text encoder's ` +
+        `"hidden_size" is ${texts.map(({ config }) => config.hidden_size).join(" + ")}.`,
+    );
+  }
+  const lengths = texts.map(({ tokenizer }) => tokenizer.length);
+  if (new Set(lengths).size > 1)
+    throw refuse(`: its tokenizers make texts of ${lengths.join(" and ")} tokens.`);
+  const [pooled, wanted] = [texts[1]?.config.projection_dim ?? 0, pooledWidth(unet)];
+  if (pooled !== wanted) {
+    throw refuse(
+      `: its UNet's added conditioning ("addition_embed_type" ${unet.addition_embed_type}) wants a pooled text of width ` +
+        `${wanted}, but its text encoders give one of width ${pooled}.`,
+    );
+  }
+}
