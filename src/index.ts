@@ -2,7 +2,7 @@
 
 export type { Precision } from "./checkpoint/derived.ts";
 export type { PullProgress } from "./checkpoint/hub/progress.ts";
-export { type PulledModel, type PullOptions, pullModel } from "./checkpoint/hub/pull.node.ts";
+export { type PulledModel, type PullOptions, type PullPlan, pullModel } from "./checkpoint/hub/pull.node.ts";
 export type { Variant } from "./checkpoint/hub/select.ts";
 export * from "./common.ts";
 export { type ReadOptions, readPicture, type WriteOptions, writePicture } from "./images/codec.node.ts";

@@ -59,15 +59,11 @@ export async function readSafetensorsHeader(
   if (fileSize < 8) throw malformed(path, `it has ${fileSize} bytes, too few to be a safetensors file`);
   const prefix = await source.read(path, 0, 8);
   const length = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER_BYTES)) {
+  if (length > BigInt(Math.min(MAX_HEADER_BYTES, fileSize - 8))) {
     refuseStandIn(`${path} of ${source.id}`, await source.read(path, 0, Math.min(fileSize, BEGINNING_BYTES)));
-    throw malformed(path, `its header claims ${length} bytes`);
-  }
-  if (8 + Number(length) > fileSize) {
-    throw malformed(
-      path,
-      `its header claims ${length} bytes, but the file has ${fileSize}. Is the file whole?`,
-    );
+    const than =
+      length > BigInt(MAX_HEADER_BYTES) ? "" : `, but the file has ${fileSize}. Is the file whole?`;
+    throw malformed(path, `its header claims ${length} bytes${than}`);
   }
   const bytes = await source.read(path, 8, Number(length));
   return { ...parseSafetensorsHeader(bytes, fileSize, path), bytes };

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { LoadProgress } from "./load-progress.ts";
-import { clearSideFiles, listSideFiles, type SideFile, sideFile } from "./side-file.node.ts";
+import { type SideFile, sideFile } from "./side-file.node.ts";
+import { clearSideFiles, listSideFiles } from "./side-list.node.ts";
 
 const NAME = `unet-${"0".repeat(32)}.int8.safetensors`;
 const VALUES = 1000;
@@ -55,7 +56,7 @@ it("goes on from where it was stopped, to the same bytes", async () => {
   });
   expect(first.at(-1)).toBe(6);
   expect(names()).toEqual([`${NAME}.paused.partial`]);
-  expect(await listSideFiles(cache)).toMatchObject([{ kind: "int8", partial: "stopped" }]);
+  expect(await listSideFiles(cache)).toMatchObject([{ kind: "int8", state: "stopped", model: "tiny/model" }]);
 
   const second: number[] = [];
   const told: LoadProgress[] = [];
@@ -106,7 +107,7 @@ describe("what a killed process has left", () => {
     );
     expect(during).toMatchObject([[], [expect.stringMatching(/\.partial$/)]]);
     writeFileSync(join(cache, `${NAME}.${GONE}-2.partial`), "part");
-    expect((await clearSideFiles(cache)).map(({ partial }) => partial).sort()).toEqual([false, "stopped"]);
+    expect((await clearSideFiles(cache)).map(({ state }) => state).sort()).toEqual(["stopped", "whole"]);
     expect(names()).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@
  * It is written under a name of its own and renamed, so that one that is there is whole; one that is not is made again. What a
  * process that was stopped has left is gone on with.
  */
-import { mkdir, mkdtemp, readdir, rm, stat, statfs } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { EmilieError, isEmilieError } from "../errors.ts";
@@ -12,7 +12,6 @@ import { readSafetensorsHeader, type StoredType, safetensorsHeader } from "./saf
 import {
   discardPartial,
   finishPartial,
-  listPartials,
   type OpenPartial,
   type PartialFile,
   pausePartial,
@@ -49,7 +48,7 @@ export interface SideFile {
 }
 
 /** Where a side file says what it was made from. */
-const MODEL = "emilie.model";
+export const MODEL = "emilie.model";
 
 export interface PlacedSideFile {
   /** With absolute paths as locations. */
@@ -307,44 +306,3 @@ function noRoom(folder: string, what: string, total: number, free = "", cause?: 
 const gigabytes = (bytes: number) =>
   bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
-
-/** What the cache holds of a model: an fp32 copy ("f32"), or the weights of a precision. */
-export interface CachedFile {
-  readonly file: string;
-  readonly bytes: number;
-  /** Null where the file is damaged, or from a version that did not write it. */
-  readonly model: string | null;
-  readonly kind: string;
-  /** Whether it is only a part, which the next load goes on from; "writing" where a process is at it now. */
-  readonly partial: false | "stopped" | "writing";
-}
-
-const FILE = /^.+-[0-9a-f]{32}\.(f32|fp32-fast|int8|fp16)\.safetensors$/;
-const PARTIAL = /-[0-9a-f]{32}\.(f32|fp32-fast|int8|fp16)\.safetensors\.[\w-]+\.partial$/;
-
-/** The files that sideFile() has made in a folder, by name, and those that it has begun. */
-export async function listSideFiles(cache: string): Promise<CachedFile[]> {
-  const names = await readdir(cache).catch(() => []);
-  const files: CachedFile[] = [];
-  for (const name of names.sort()) {
-    const kind = FILE.exec(name)?.[1];
-    if (!kind) continue;
-    const header = await readSafetensorsHeader(folderSource(cache), name).catch(() => null);
-    const file = join(cache, name);
-    const bytes = (await stat(file).catch(() => null))?.size; // somebody may be deleting
-    if (bytes !== undefined)
-      files.push({ file, bytes, model: header?.metadata[MODEL] ?? null, kind, partial: false });
-  }
-  for (const { file, bytes, busy } of await listPartials(cache)) {
-    const kind = PARTIAL.exec(file)?.[1];
-    if (kind) files.push({ file, bytes, model: null, kind, partial: busy ? "writing" : "stopped" });
-  }
-  return files;
-}
-
-/** Deletes them, but not what a process is writing. They are made again where they are needed. */
-export async function clearSideFiles(cache: string): Promise<CachedFile[]> {
-  const files = (await listSideFiles(cache)).filter(({ partial }) => partial !== "writing");
-  for (const { file } of files) await rm(file, { force: true });
-  return files;
-}

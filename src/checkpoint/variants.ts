@@ -67,6 +67,13 @@ export function chooseVariant(
 ): Variant | undefined {
   const order = asked === undefined ? PREFERENCE[prefer] : [asked, ...PREFERENCE[prefer]];
   const others = [...sets.keys()];
+  // Networks without a named variant come as they are; "full" is a word for what every network may lack, and is then not there.
+  if (asked === "full" && others.length > 0 && !sets.has(asked)) {
+    throw new EmilieError(
+      "option.invalid",
+      `${where} has no weights in full precision; it has ${others.sort().join(", ")}.`,
+    );
+  }
   const chosen = order.find((name) => sets.has(name)) ?? (others.length === 1 ? others[0] : undefined);
   if (chosen === undefined) {
     if (others.length === 0) return undefined;

@@ -18,6 +18,7 @@ import {
 } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { EmilieError, isEmilieError } from "../../errors.ts";
+import { listAbandoned } from "./partial.node.ts";
 import { COMMIT, formatRepoId, type RepoId } from "./repo-id.ts";
 import { type Selection, selectFiles, type Variant } from "./select.ts";
 
@@ -220,6 +221,18 @@ export async function folderBytes(folder: string, ending = ""): Promise<number> 
     if (found?.isFile()) sum += found.size;
   }
   return sum;
+}
+
+/** Deletes what downloads have left that nobody goes on with now. Returns the bytes. The next pull begins these files anew. */
+export async function clearUnfinished(cache: string): Promise<number> {
+  let bytes = 0;
+  for (const { folder } of await listCache(cache)) {
+    for (const { path, size } of await listAbandoned(join(folder, "blobs")).catch(() => [])) {
+      await rm(path, { force: true });
+      bytes += size;
+    }
+  }
+  return bytes;
 }
 
 /** Deletes a repository from the cache, all its revisions. Throws "checkpoint.missing" where it is not there. */

@@ -8,8 +8,11 @@ import { chooseVariant, requireOffered, type Variant, weightSets } from "../vari
 
 export { VARIANT_NAME, type Variant } from "../variants.ts";
 
+/** What the files of a UNet's weights begin with. */
+export const UNET_WEIGHTS = "diffusion_pytorch_model";
+
 const NETWORKS: Readonly<Record<string, string>> = {
-  unet: "diffusion_pytorch_model",
+  unet: UNET_WEIGHTS,
   vae: "diffusion_pytorch_model",
   text_encoder: "model",
   text_encoder_2: "model",
