@@ -3,8 +3,6 @@ import { z } from "zod";
 import { few, readConfig } from "./parse-config.ts";
 import type { CheckpointSource } from "./source.ts";
 
-const guidance = z.number().min(-1000).max(1000);
-
 export const defaultsSchema = z.strictObject({
   defaults: z
     .strictObject({

@@ -5,6 +5,7 @@
 import { EmilieError } from "../errors.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { CheckpointSource } from "./source.ts";
+import { BEGINNING_BYTES, refuseStandIn } from "./stand-in.ts";
 
 /** The reference implementation's own limit. Larger headers would only exhaust memory while JSON is parsed. */
 export const MAX_HEADER_BYTES = 100_000_000;
@@ -58,12 +59,11 @@ export async function readSafetensorsHeader(
   if (fileSize < 8) throw malformed(path, `it has ${fileSize} bytes, too few to be a safetensors file`);
   const prefix = await source.read(path, 0, 8);
   const length = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER_BYTES)) throw malformed(path, `its header claims ${length} bytes`);
-  if (8 + Number(length) > fileSize) {
-    throw malformed(
-      path,
-      `its header claims ${length} bytes, but the file has ${fileSize}. Is the file whole?`,
-    );
+  if (length > BigInt(Math.min(MAX_HEADER_BYTES, fileSize - 8))) {
+    refuseStandIn(`${path} of ${source.id}`, await source.read(path, 0, Math.min(fileSize, BEGINNING_BYTES)));
+    const than =
+      length > BigInt(MAX_HEADER_BYTES) ? "" : `, but the file has ${fileSize}. Is the file whole?`;
+    throw malformed(path, `its header claims ${length} bytes${than}`);
   }
   const bytes = await source.read(path, 8, Number(length));
   return { ...parseSafetensorsHeader(bytes, fileSize, path), bytes };

@@ -1,5 +1,3 @@
-/** The samplers by name. */
-import { EmilieError } from "../errors.ts";
 import { dpmSolver } from "./dpm-solver.ts";
 import { ddim, ddpm, euler, eulerAncestral } from "./steps.ts";
 import type { Sampler, SamplerName } from "./types.ts";

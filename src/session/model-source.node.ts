@@ -7,7 +7,7 @@ import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { EmilieError, isEmilieError } from "../errors.ts";
 import { type LoadOptions, loadModel, type ModelParts, partsOfModel } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
-import { parseModelName } from "../models/open.node.ts";
+import { parseModelName, splitVariant } from "../models/open.node.ts";
 import type { Manifest, ModelSource } from "./schema.ts";
 
 type Place = ModelSource["base"];
@@ -38,9 +38,9 @@ export function sourceOf(model: EditModel, file: string): ModelSource | undefine
 export function partsFor({ source, model }: Pick<Manifest, "source" | "model">, file: string): ModelParts {
   if (!source) return olderParts(model.id, file);
   const found = ({ name, beside }: Place): string => {
-    if (beside === undefined || existsSync(name)) return name;
+    if (beside === undefined || isThere(name)) return name;
     const moved = resolve(dirname(file), beside);
-    return existsSync(moved) ? moved : name;
+    return isThere(moved) ? moved : name;
   };
   const { base, loras, precision, tokenizer } = source;
   return {
@@ -52,6 +52,9 @@ export function partsFor({ source, model }: Pick<Manifest, "source" | "model">, 
   };
 }
 
+/** A variant at the end of a folder's name is no part of its path. */
+const isThere = (path: string): boolean => existsSync(splitVariant(path).name);
+
 /**
  * The one name of an older session. Relative paths in it were relative to the folder that emilie ran in: mostly the one that the
  * session's own folder is in.
@@ -60,11 +63,11 @@ function olderParts(id: string, file: string): ModelParts {
   const { base, loras, precision } = parseModelName(id);
   const folders = [".", dirname(file), resolve(dirname(file), "..")];
   const found = (name: string): string =>
-    folders.map((folder) => resolve(folder, name)).find((path) => existsSync(path)) ?? name;
+    folders.map((folder) => resolve(folder, name)).find(isThere) ?? name;
   return {
     id,
     // A name of the hub, or of what ships, is no path.
-    base: existsSync(base) ? base : found(base),
+    base: isThere(base) ? base : found(base),
     loras: loras.map((lora) => ({ ...lora, file: found(lora.file) })),
     ...(precision ? { precision } : {}),
   };
@@ -72,20 +75,20 @@ function olderParts(id: string, file: string): ModelParts {
 
 /**
  * Loads the model of a session's file. Parts that are given stand in place of the session's own.
- * @throws EmilieError session.model naming what is missing, and where it was looked for
+ * @throws EmilieError session.model naming what is missing, and where it was looked for; aborted by the signal
  */
 export async function loadModelOf(
   manifest: Pick<Manifest, "source" | "model">,
   file: string,
   given: Partial<ModelParts> = {},
-  options: Pick<LoadOptions, "device"> = {},
+  { device, onProgress, signal }: Pick<LoadOptions, "device" | "onProgress" | "signal"> = {},
 ): Promise<EditModel> {
   const parts = { ...partsFor(manifest, file), ...defined(given) };
   const asIts = given.base === undefined && given.loras === undefined && given.precision === undefined;
   try {
-    return await loadModel({ ...parts, id: asIts ? parts.id : undefined }, options);
+    return await loadModel({ ...parts, id: asIts ? parts.id : undefined }, { device, onProgress, signal });
   } catch (cause) {
-    if (!isEmilieError(cause) || given.base !== undefined) throw cause;
+    if (!isEmilieError(cause) || cause.code === "aborted" || given.base !== undefined) throw cause;
     const { id, fingerprint } = manifest.model;
     throw new EmilieError(
       "session.model",
