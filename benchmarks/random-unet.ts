@@ -27,6 +27,12 @@ export const config: UNetConfig = parseUNetConfig(CONFIG);
 export const makeRandomUNet = (): Promise<number> =>
   writeRandomWeights(join(folder, "unet", "diffusion_pytorch_model.safetensors"), tensors(config));
 
+/** The same in half precision, as most are published: 1.7 GB. */
+export const halfFolder = join(tmpdir(), "emilie-bench-unet-2-f16");
+
+export const makeHalfUNet = (): Promise<number> =>
+  writeRandomWeights(join(halfFolder, "unet", "diffusion_pytorch_model.safetensors"), tensors(config), "F16");
+
 export const removeRandomUNet = () => rm(folder, { recursive: true, force: true });
 
 /** Names and shapes of a UNet's tensors, as its graph asks for them. */

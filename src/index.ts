@@ -2,7 +2,7 @@
 
 export type { Precision } from "./checkpoint/derived.ts";
 export type { PullProgress } from "./checkpoint/hub/progress.ts";
-export { type PulledModel, type PullOptions, pullModel } from "./checkpoint/hub/pull.node.ts";
+export { type PulledModel, type PullOptions, type PullPlan, pullModel } from "./checkpoint/hub/pull.node.ts";
 export type { Variant } from "./checkpoint/hub/select.ts";
 export * from "./common.ts";
 export {
@@ -32,7 +32,13 @@ export type { MaskSources } from "./images/mask-spec.ts";
 export type { Size } from "./images/model-image.ts";
 export { readMask } from "./images/read-mask.node.ts";
 export { type Frame, type StripOptions, strip } from "./images/strip.ts";
-export { type LoadOptions, type LoraOption, loadModel, type NodeDevice } from "./models/load.node.ts";
+export {
+  type LoadOptions,
+  type LoadProgress,
+  type LoraOption,
+  loadModel,
+  type NodeDevice,
+} from "./models/load.node.ts";
 export { type ExportOptions, exportPicture } from "./session/export.node.ts";
 export type { FileEditOptions, FileNode, MaskSource } from "./session/file-node.node.ts";
 export { openSession } from "./session/open.node.ts";

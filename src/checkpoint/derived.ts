@@ -52,7 +52,21 @@ export function specsOf({ kind, from, shape, rows }: Derivation): readonly Deriv
 }
 
 /** The values of specsOf(derivation), from the tensor's. */
-export function derive(derivation: Derivation, weight: Float32Array): readonly (Int8Array | Float32Array)[] {
+export function derive(derivation: Derivation, weight: Float32Array): DerivedValues {
+  const steps = deriveInSteps(derivation, weight);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+export type DerivedValues = readonly (Int8Array | Float32Array)[];
+
+/** derive(), giving way after a few outputs at a time with how many of all are done, from 0 to 1. */
+export function deriveInSteps(
+  derivation: Derivation,
+  weight: Float32Array,
+): Generator<number, DerivedValues, undefined> {
   const [all = 0] = derivation.shape;
   const [from, to] = derivation.rows ?? [0, all];
   const depth = weight.length / all;
@@ -62,24 +76,31 @@ export function derive(derivation: Derivation, weight: Float32Array): readonly (
   return winograd(part, to - from, width, FILTERS[derivation.kind]);
 }
 
+/** Nanoseconds a weight on a common processor, for saying how long it will take before anything has been done. */
+export const NANOSECONDS_PER_WEIGHT = { int8: 30, winograd2: 40, winograd4: 80 } as const;
+
 const BLOCK = 32;
 
 /** Each output has its own scale, by which its largest weight becomes ±127. Rows are ordered as (ky, kx, in). */
-function quantised(weight: Float32Array, out: number, width: number): [Int8Array, Float32Array] {
+function* quantised(
+  weight: Float32Array,
+  out: number,
+  width: number,
+): Generator<number, [Int8Array, Float32Array], undefined> {
   const depth = weight.length / out;
   const kernel = depth / width;
   const values = new Int8Array(weight.length);
   const scales = new Float32Array(out);
   const inverse = new Float64Array(out);
-  for (let o = 0; o < out; o++) {
-    let largest = 0;
-    for (let i = o * depth; i < (o + 1) * depth; i++) largest = Math.max(largest, Math.abs(weight[i]!));
-    scales[o] = largest / 127 || 1; // an output of zeros alone has no scale; any will do
-    inverse[o] = 1 / scales[o]!;
-  }
   // A few outputs at a time: reads and writes both stay in order.
   for (let first = 0; first < out; first += BLOCK) {
     const last = Math.min(out, first + BLOCK);
+    for (let o = first; o < last; o++) {
+      let largest = 0;
+      for (let i = o * depth; i < (o + 1) * depth; i++) largest = Math.max(largest, Math.abs(weight[i]!));
+      scales[o] = largest / 127 || 1; // an output of zeros alone has no scale; any will do
+      inverse[o] = 1 / scales[o]!;
+    }
     for (let k = 0; k < kernel; k++) {
       for (let c = 0; c < width; c++) {
         const row = (k * width + c) * out;
@@ -89,6 +110,7 @@ function quantised(weight: Float32Array, out: number, width: number): [Int8Array
         }
       }
     }
+    yield last / out;
   }
   return [values, scales];
 }
@@ -96,13 +118,16 @@ function quantised(weight: Float32Array, out: number, width: number): [Int8Array
 /** What winograd2 and winograd4 transform a kernel with. */
 const FILTERS = { winograd2: WINOGRAD[2].g, winograd4: WINOGRAD[4].g } as const;
 
+/** Inputs after which it gives way: 36 products of 32 outputs each take a while. */
+const PACE = 64;
+
 /** G·g·Gᵀ of every 3×3 kernel → side² matrices [in, out], summed in double precision. */
-function winograd(
+function* winograd(
   weight: Float32Array,
   out: number,
   width: number,
   g: readonly (readonly number[])[],
-): Float32Array[] {
+): Generator<number, Float32Array[], undefined> {
   const side = g.length;
   const matrix = Float64Array.from(kronecker(g));
   const result = Array.from({ length: side * side }, () => new Float32Array(width * out));
@@ -119,6 +144,7 @@ function winograd(
           result[p]![c * out + o] = sum;
         }
       }
+      if (c % PACE === PACE - 1) yield (first + ((last - first) * (c + 1)) / width) / out;
     }
   }
   return result;

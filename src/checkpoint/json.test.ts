@@ -11,11 +11,6 @@ it("reads a byte order mark, and the numbers that Python writes", () => {
 });
 
 it.each([
-  [
-    "version https://git-lfs.github.com/spec/v1\noid sha256:30eb\nsize 1680\n",
-    /pointer of Git LFS.*git lfs pull/,
-  ],
-  ["<!DOCTYPE html><html>", /a web page/],
   ['{\n<<<<<<< HEAD\n"a": 1\n=======\n"a": 2\n>>>>>>> b\n}', /merge that was not finished/],
   ['{\0"\0a\0"\0', /UTF-16/],
   ["", /it is empty/],

@@ -18,12 +18,8 @@ export function parseJson(text: string, path: string, id: string, limits: JsonLi
   });
 }
 
-/** What else lies in published folders under the name of a JSON file. */
+/** What keeps a published file from being JSON. What lies in the place of any file, JSON or not, stand-in.ts says. */
 function insteadOfJson(text: string): string {
-  if (text.startsWith("version https://git-lfs")) {
-    return ", but a pointer of Git LFS: fetch the files themselves (git lfs pull)";
-  }
-  if (/^\s*<(!doctype|html)/i.test(text)) return ", but a web page";
   if (/^<{7} /m.test(text)) return ": it has the marks of a merge that was not finished (<<<<<<<)";
   if (text.slice(0, 64).includes("\0")) return ": it was saved as UTF-16; save it as UTF-8";
   return text.trim() === "" ? ": it is empty" : "";

@@ -14,6 +14,7 @@ import { readPipeline } from "./pipeline.ts";
 import { readSchedulerConfig, type SchedulerConfig } from "./scheduler-config.ts";
 import type { CheckpointSource } from "./source.ts";
 import { readTokenizer, type Tokenizer } from "./tokenizer.ts";
+import { requireOffered } from "./variants.ts";
 import { openWeights, type WeightTable } from "./weights.ts";
 
 export interface TextPart {
@@ -43,21 +44,12 @@ export interface Layout {
 
 /** `precision` is what the UNet is to compute in: for fp16 its files in half precision are taken where there are both. */
 export async function readFolder(source: CheckpointSource, precision: Precision = "fp32"): Promise<Layout> {
-  const { xl, emptyIsZero, cosxl } = await readPipeline(source);
-  const [unet, vae] = await Promise.all([readUNetConfig(source), readVaeConfig(source)]);
-  checkEditable(source.id, unet, vae.latent_channels);
+  const { texts: parts, ...configs } = await readConfigs(source);
   const texts: TextPart[] = [];
-  for (const suffix of xl ? ["", "_2"] : [""]) {
-    const config = await readClipTextConfig(source, `text_encoder${suffix}`);
-    texts.push({
-      config,
-      tokenizer: await readTokenizer(source, `tokenizer${suffix}`, config.max_position_embeddings, {
-        vocabulary: config.vocab_size,
-      }),
-      table: await openWeights(source, `text_encoder${suffix}`, "model"),
-    });
+  for (const [i, part] of parts.entries()) {
+    const table = await openWeights(source, `text_encoder${i === 0 ? "" : `_${i + 1}`}`, "model");
+    texts.push({ ...part, table });
   }
-  const scheduler = await readSchedulerConfig(source);
   const tables = {
     unet: await openWeights(
       source,
@@ -67,6 +59,25 @@ export async function readFolder(source: CheckpointSource, precision: Precision 
     ),
     vae: await openWeights(source, "vae", "diffusion_pytorch_model"),
   };
+  const all = [tables.unet, tables.vae, ...texts.map(({ table }) => table)];
+  requireOffered(source.id, source.variant, new Set(all.flatMap(({ variant }) => variant ?? [])));
+  return { ...configs, texts, tables, notes: [], variant: "" };
+}
+
+/** What a folder's small files say, before there are weights. Throws "checkpoint.*" where it cannot edit, or is nothing that can be used. */
+export async function readConfigs(source: CheckpointSource) {
+  const { xl, emptyIsZero, cosxl } = await readPipeline(source);
+  const [unet, vae] = await Promise.all([readUNetConfig(source), readVaeConfig(source)]);
+  checkEditable(source.id, unet, vae.latent_channels);
+  const texts: Omit<TextPart, "table">[] = [];
+  for (const suffix of xl ? ["", "_2"] : [""]) {
+    const config = await readClipTextConfig(source, `text_encoder${suffix}`);
+    const tokenizer = await readTokenizer(source, `tokenizer${suffix}`, config.max_position_embeddings, {
+      vocabulary: config.vocab_size,
+    });
+    texts.push({ config, tokenizer });
+  }
+  const scheduler = await readSchedulerConfig(source);
   const own = await readDefaults(source);
-  return { unet, vae, texts, scheduler, tables, emptyIsZero, cosxl, own, notes: [], variant: "" };
+  return { unet, vae, texts, scheduler, emptyIsZero, cosxl, own };
 }

@@ -7,6 +7,7 @@ import { MAX_TENSORS, SAFETENSORS_HEADER } from "../limits.ts";
 import { parseJson } from "../parse-json.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { CheckpointSource } from "./source.ts";
+import { BEGINNING_BYTES, refuseStandIn } from "./stand-in.ts";
 
 /** No known network has tensors of more than five axes; a header with hundreds is an attack on whoever multiplies them. */
 export const MAX_RANK = 8;
@@ -56,14 +57,14 @@ export async function readSafetensorsHeader(
   if (fileSize < 8) throw malformed(path, `it has ${fileSize} bytes, too few to be a safetensors file`);
   const prefix = await source.read(path, 0, 8);
   const length = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(SAFETENSORS_HEADER.length)) {
-    throw malformed(path, `its header claims ${length} bytes; at most ${SAFETENSORS_HEADER.length} are read`);
-  }
-  if (8 + Number(length) > fileSize) {
-    throw malformed(
-      path,
-      `its header claims ${length} bytes, but the file has ${fileSize}. Is the file whole?`,
-    );
+  const most = SAFETENSORS_HEADER.length;
+  if (length > BigInt(Math.min(most, fileSize - 8))) {
+    refuseStandIn(`${path} of ${source.id}`, await source.read(path, 0, Math.min(fileSize, BEGINNING_BYTES)));
+    const than =
+      length > BigInt(most)
+        ? `; at most ${most} are read`
+        : `, but the file has ${fileSize}. Is the file whole?`;
+    throw malformed(path, `its header claims ${length} bytes${than}`);
   }
   const bytes = await source.read(path, 8, Number(length));
   return { ...parseSafetensorsHeader(bytes, fileSize, path), bytes };

@@ -5,6 +5,8 @@
 import { EmilieError } from "../errors.ts";
 import { CONFIG_JSON, type JsonLimits } from "../limits.ts";
 import { checkFileSize, parseJson } from "./json.ts";
+import { refuseStandIn } from "./stand-in.ts";
+import type { Variant } from "./variants.ts";
 
 export interface SingleFile {
   /** Its name. */
@@ -26,6 +28,8 @@ export interface CheckpointSource {
   list?(folder: string): Promise<readonly string[]>;
   /** The absolute real path of a file, where weights can be mapped into memory by path. */
   location?(path: string): Promise<string>;
+  /** Which of its weights are meant where there are several ("fp16"); else full precision comes first. */
+  readonly variant?: Variant;
   /** Where the checkpoint is one file and no folder: paths are relative to the folder that it lies in. */
   readonly single?: SingleFile;
   /** A stamp that changes when the file does, for caches of converted weights. */
@@ -41,10 +45,15 @@ export async function readJson(
   return parseJson(await readLimited(source, path, limits.length), path, source.id, limits);
 }
 
-/** Reads a text of at most `limit` bytes; looks at the size first. Throws "checkpoint.malformed" where it has more. */
+/**
+ * Reads a text of at most `limit` bytes; looks at the size first. Throws "checkpoint.malformed" where it has more, or where a pointer or
+ * a page lies in its place.
+ */
 export async function readLimited(source: CheckpointSource, path: string, limit: number): Promise<string> {
   checkFileSize(path, source.id, await source.size(path), limit);
-  return source.readText(path);
+  const text = await source.readText(path);
+  refuseStandIn(`${path} of ${source.id}`, text);
+  return text;
 }
 
 export function missingFile(id: string, path: string, cause?: unknown): EmilieError {

@@ -1,7 +1,18 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import type { LoadProgress, LoadWatch } from "./load-progress.ts";
 import { safetensorsHeader, writeSafetensors } from "./safetensors.ts";
 import { folderSource } from "./source.node.ts";
 import { cacheFolder, mappedStorage } from "./storage.node.ts";
@@ -17,9 +28,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-async function place(folder = cache): Promise<PlacedWeights> {
+async function place(folder = cache, watch: LoadWatch = {}): Promise<PlacedWeights> {
   const source = folderSource(root);
-  return mappedStorage(folder).place(source, await openWeights(source, "unet", "model"));
+  return mappedStorage(folder, watch).place(source, await openWeights(source, "unet", "model"));
 }
 
 /** Two fp16 tensors: a = [1, -2], b = [[0.5]] or what is given. */
@@ -59,14 +70,54 @@ it("makes one fp32 copy of half-precision weights and uses it again", async () =
   expect(statSync(join(cache, name!)).ino).toBe(made.ino);
 });
 
-it("makes the copy again when the checkpoint changed or the copy is damaged", async () => {
+it("leaves half precision where it lies for a network that seldom runs", async () => {
+  writeHalves();
+  const source = folderSource(root);
+  const table = await openWeights(source, "unet", "model");
+  const placed = await mappedStorage(cache).place(source, table, undefined, undefined, false);
+  expect(placed.tensors.get("b")).toMatchObject({ type: "F16", offset: table.tensors.get("b")!.offset });
+  expect(existsSync(cache)).toBe(false);
+});
+
+it("makes the copy again when the checkpoint changed", async () => {
   writeHalves();
   await place();
   writeHalves(0x4000);
   utimesSync(join(root, "unet/model.safetensors"), 1e9, 1e9);
   expect(await values(await place(), "b")).toEqual([2]);
-  for (const name of readdirSync(cache)) writeFileSync(join(cache, name), "damaged");
-  expect(await values(await place(), "b")).toEqual([2]);
+});
+
+it.each(["damaged", "cut"])("says that a copy is %s, and makes it again", async (how) => {
+  writeHalves();
+  await place();
+  const file = join(cache, readdirSync(cache)[0]!);
+  if (how === "cut") truncateSync(file, statSync(file).size - 1);
+  else writeFileSync(file, "damaged");
+  const told: LoadProgress[] = [];
+  expect(await values(await place(cache, { onProgress: (one) => told.push(one) }), "b")).toEqual([0.5]);
+  expect(told[0]).toMatchObject({
+    stage: "start",
+    reason: expect.stringMatching(/^what was kept is damaged/),
+  });
+  expect(readdirSync(cache)).toHaveLength(1);
+});
+
+it("says what is made before, and how much of it on the way to the end", async () => {
+  writeHalves();
+  const told: LoadProgress[] = [];
+  await place(cache, {
+    onProgress(one) {
+      if (one.stage === "start")
+        expect(readdirSync(cache).every((name) => name.endsWith(".partial"))).toBe(true);
+      told.push(one);
+    },
+  });
+  const size = statSync(join(cache, readdirSync(cache)[0]!)).size;
+  expect(told[0]).toMatchObject({ stage: "start", folder: cache, totalBytes: size });
+  expect(told[0]!.what).toContain("fp32 copy");
+  expect(told.at(-1)).toMatchObject({ stage: "done", bytes: size, secondsLeft: 0 });
+  const bytes = told.map((one) => one.bytes);
+  expect(bytes).toEqual([...bytes].sort((a, b) => a - b));
 });
 
 it("uses a temporary folder where the cache cannot be written, and removes it", async () => {

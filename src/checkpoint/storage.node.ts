@@ -1,14 +1,22 @@
 /**
- * Weights that ONNX Runtime maps into memory: fp32 files where they lie (for fp16, fp16 files); others, and what the faster
+ * Weights that ONNX Runtime maps into memory: where they lie, or, where they are in another precision and it pays, and for what the faster
  * precisions derive from any, through a side file that is made once and kept in the cache folder ($EMILIE_CACHE, or the system's place).
  */
 import { homedir } from "node:os";
 import { join, parse, relative } from "node:path";
-import { readFloat32, readWhole, toFloat16 } from "./convert.ts";
-import { type DerivedSpec, derive, specsOf } from "./derived.ts";
+import { sizeOf } from "../tensor/tensor.ts";
+import { readFloat32, toFloat16 } from "./convert.ts";
+import {
+  type Derivation,
+  type DerivedSpec,
+  deriveInSteps,
+  NANOSECONDS_PER_WEIGHT,
+  specsOf,
+} from "./derived.ts";
 import { sha256 } from "./hash.ts";
+import type { LoadWatch } from "./load-progress.ts";
 import { withMergedFile } from "./lora/merged.node.ts";
-import { type SideFile, sideFile } from "./side-file.node.ts";
+import { freeBytes, type SideFile, type SidePart, sideFile } from "./side-file.node.ts";
 import { type CheckpointSource, missingFile } from "./source.ts";
 import {
   type Needs,
@@ -18,14 +26,24 @@ import {
   plainType,
   type WeightStorage,
 } from "./storage.ts";
-import type { WeightTable } from "./weights.ts";
+import type { WeightRef, WeightTable } from "./weights.ts";
+
+export interface StorageOptions extends LoadWatch {
+  /**
+   * How fp16 and bf16 weights reach a network that computes in fp32. "cast": from where they lie, each cast when it is its turn,
+   * which a processor does well; but what runs often, and is small enough, reads a copy ("copy"). Default "cast".
+   */
+  readonly halves?: "cast" | "copy";
+}
 
 /** `cache` is the folder for what is made once; by default cacheFolder(). */
-export function mappedStorage(cache = cacheFolder()): WeightStorage {
+export function mappedStorage(cache = cacheFolder(), options: StorageOptions = {}): WeightStorage {
   return {
-    async place(source, table, additions, needs) {
-      const placed = await withoutLoras(source, table, cache, needs);
-      return additions ? withMergedFile(placed, source, table, additions, cache, needs) : placed;
+    async place(source, table, additions, needs, often = true) {
+      const placed = await withoutLoras(source, table, { cache, options, often, needs });
+      return additions
+        ? withMergedFile(placed, source, table, additions, { cache, needs, watch: options })
+        : placed;
     },
   };
 }
@@ -38,52 +56,81 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(homedir(), ".cache", "emilie");
 }
 
+/**
+ * fp32 copies of networks up to this size are made; larger ones are cast at every run, which costs them little beside the rest of it.
+ * The UNet of SD 1.x takes 3.4 GB, SDXL's 10.3 GB.
+ */
+const MAX_COPY_BYTES = 4 * 2 ** 30;
+
+interface Placing {
+  readonly cache: string;
+  readonly options: StorageOptions;
+  readonly often: boolean;
+  readonly needs: Needs | undefined;
+}
+
 async function withoutLoras(
   source: CheckpointSource,
   table: WeightTable,
-  cache: string,
-  needs?: Needs,
+  placing: Placing,
 ): Promise<PlacedWeights> {
-  const type = plainType(needs);
-  const whole = [...table.tensors.values()].every((t) => t.type === type);
+  const { cache, options, needs } = placing;
   const used = [...table.tensors].filter(([name]) => !needs || needs.plain.has(name));
-  const copies: readonly DerivedSpec[] = whole
-    ? []
-    : used.map(([name, { shape }]) => ({ name, type, shape }));
+  const copies = (await castInPlace(used, placing)) ? [] : copiesOf(used, plainType(needs));
   const specs = needs?.derived.flatMap(specsOf) ?? [];
   const side =
     copies.length + specs.length > 0
-      ? await sideFile(cache, await derivedFile(source, table, copies, needs))
+      ? await sideFile(cache, await derivedFile(source, table, copies, needs), options)
       : { tensors: new Map<string, PlacedTensor>(), release: async () => {} };
-  const inPlace = whole ? await whereTheyLie(source, table, type) : new Map<string, PlacedTensor>();
+  const copied = new Set(copies.map(({ name }) => name));
+  const inPlace = await whereTheyLie(
+    source,
+    table,
+    used.filter(([name]) => !copied.has(name)),
+  );
   // What is only derived from is known by its shape, and lies nowhere.
   const tensors = [...table.tensors].map(([name, { shape }]): [string, PlacedTensor] => [
     name,
-    (whole ? (needs && !needs.plain.has(name) ? null : inPlace.get(name)) : side.tensors.get(name)) ?? {
-      shape,
-      location: "",
-      offset: 0,
-    },
+    side.tensors.get(name) ?? inPlace.get(name) ?? { shape, location: "", offset: 0 },
   ]);
   const derived = specs.map(({ name }): [string, PlacedTensor] => [name, side.tensors.get(name)!]);
   return placed(table, new Map(tensors), new Map(derived), side.release, needs);
 }
 
+type Named = readonly [name: string, ref: WeightRef];
+
+function copiesOf(used: readonly Named[], type: "F32" | "F16"): readonly DerivedSpec[] {
+  return used.filter(([, ref]) => ref.type !== type).map(([name, { shape }]) => ({ name, type, shape }));
+}
+
+/** Whether half-precision weights of a network that computes in fp32 stay where they are. */
+async function castInPlace(
+  used: readonly Named[],
+  { cache, options, often, needs }: Placing,
+): Promise<boolean> {
+  const { halves = "cast" } = options;
+  // What is derived is a file anyway, and what is beside that is small.
+  if (halves === "copy" || needs) return false;
+  if (!used.every(([, { type }]) => type === "F32" || type === "F16" || type === "BF16")) return false;
+  const bytes = copiesOf(used, "F32").reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+  return !often || bytes > MAX_COPY_BYTES || bytes > (await freeBytes(cache));
+}
+
 async function whereTheyLie(
   source: CheckpointSource,
   table: WeightTable,
-  type: "F32" | "F16",
+  used: readonly Named[],
 ): Promise<ReadonlyMap<string, PlacedTensor>> {
   const paths = new Map<string, string>();
-  for (const { path } of table.files) {
+  for (const { path } of used.length > 0 ? table.files : []) {
     const file = await source.location?.(path);
     if (!file) throw missingFile(source.id, path);
     paths.set(path, file);
   }
   return new Map(
-    [...table.tensors].map(([name, t]) => [
+    used.map(([name, { type, shape, file, offset }]) => [
       name,
-      placedAs(type, { shape: t.shape, location: paths.get(t.file)!, offset: t.offset }),
+      placedAs(type as "F32" | "F16" | "BF16", { shape, location: paths.get(file)!, offset }),
     ]),
   );
 }
@@ -135,18 +182,54 @@ async function derivedFile(
   return {
     name: `${table.folder}-${key.slice(0, 32)}.${suffix}.safetensors`,
     model: source.id,
-    what: `The ${needs ? `${suffix} weights` : "fp32 copy"} of ${source.id}'s ${table.folder}`,
-    tensors: [...copies, ...specs],
+    what: `the ${needs ? `${suffix} weights` : "fp32 copy"} of ${source.id}'s ${table.folder}`,
+    parts: [
+      ...copies.map((copy) => copyPart(source, copy, table.tensors.get(copy.name)!)),
+      ...derived.map((derivation) => derivedPart(source, derivation, table.tensors.get(derivation.from)!)),
+    ],
+  };
+}
+
+/** Nanoseconds to read and convert a weight on a common processor. */
+const NANOSECONDS_TO_READ = 8;
+
+const secondsFor = (shape: readonly number[], nanoseconds: number) => (sizeOf(shape) * nanoseconds) / 1e9;
+
+function copyPart(source: CheckpointSource, copy: DerivedSpec, ref: WeightRef): SidePart {
+  const { name, type, shape } = copy;
+  return {
+    tensors: [copy],
+    seconds: secondsFor(shape, NANOSECONDS_TO_READ),
     async *values() {
-      for (const { name, type } of copies) {
-        for await (const values of readFloat32(source, name, table.tensors.get(name)!)) {
-          yield type === "F16" ? toFloat16(name, values) : values;
-        }
+      let done = 0;
+      for await (const values of readFloat32(source, name, ref)) {
+        yield type === "F16" ? toFloat16(name, values) : values;
+        done += values.length;
+        yield done / sizeOf(shape);
       }
-      for (const derivation of derived) {
-        const { from } = derivation;
-        yield* derive(derivation, await readWhole(source, from, table.tensors.get(from)!));
+    },
+  };
+}
+
+function derivedPart(source: CheckpointSource, derivation: Derivation, ref: WeightRef): SidePart {
+  const { from, shape, kind } = derivation;
+  const nanoseconds = NANOSECONDS_TO_READ + NANOSECONDS_PER_WEIGHT[kind];
+  const read = NANOSECONDS_TO_READ / nanoseconds;
+  return {
+    tensors: specsOf(derivation),
+    seconds: secondsFor(shape, nanoseconds),
+    async *values() {
+      const weight = new Float32Array(sizeOf(shape));
+      let position = 0;
+      for await (const part of readFloat32(source, from, ref)) {
+        weight.set(part, position);
+        position += part.length;
+        yield (read * position) / weight.length;
       }
+      const steps = deriveInSteps(derivation, weight);
+      let step = steps.next();
+      for (; !step.done; step = steps.next()) yield read + (1 - read) * step.value;
+      yield* step.value;
     },
   };
 }

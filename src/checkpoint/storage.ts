@@ -10,8 +10,8 @@ import type { WeightTable } from "./weights.ts";
 /** A tensor at a location that the runtime resolves. */
 export interface PlacedTensor {
   readonly shape: readonly number[];
-  /** Half precision; default fp32. */
-  readonly type?: "F16";
+  /** Half precision; default fp32. A network that computes in fp32 casts it when it is its turn. */
+  readonly type?: "F16" | "BF16";
   readonly location: string;
   readonly offset: number;
 }
@@ -52,17 +52,21 @@ export function plainType(needs?: Needs): "F32" | "F16" {
 }
 
 /** A tensor as it is placed. */
-export function placedAs(type: "F32" | "F16", tensor: Omit<PlacedTensor, "type">): PlacedTensor {
-  return type === "F16" ? { ...tensor, type } : tensor;
+export function placedAs(type: "F32" | "F16" | "BF16", tensor: Omit<PlacedTensor, "type">): PlacedTensor {
+  return type === "F32" ? tensor : { ...tensor, type };
 }
 
 export interface WeightStorage {
-  /** With `additions`, those tensors are placed with LoRA merged in; with `needs`, what they ask for is placed too. */
+  /**
+   * With `additions`, those tensors are placed with LoRA merged in; with `needs`, what they ask for is placed too. `often` says that
+   * the network runs hundreds of times, so that what makes a run faster is worth its place on the disk. Default true.
+   */
   place(
     source: CheckpointSource,
     table: WeightTable,
     additions?: TableAdditions,
     needs?: Needs,
+    often?: boolean,
   ): Promise<PlacedWeights>;
 }
 

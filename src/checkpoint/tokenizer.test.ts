@@ -103,7 +103,7 @@ describe("files that are not what they claim to be", () => {
     ["vocab.json", '{"a": "0"}', /the id of "a" is "0"/],
     ["vocab.json", `${"[".repeat(1e5)}${"]".repeat(1e5)}`, /nests more than 64/],
     ["vocab.json", `"${'\\"'.repeat(1e5)}`, /is not JSON/],
-    ["vocab.json", "version https://git-lfs.github.com/spec/v1\noid sha256:0", /pointer of Git LFS/],
+    ["vocab.json", "version https://git-lfs.github.com/spec/v1\noid sha256:0", /Git LFS pointer/],
     ["merges.txt", "c a t\n", /merges\.txt: merge 1 is "c a t"; expected two pieces/],
     ["merges.txt", "c a\nz z\n", /merge 2 is "z z", but the vocabulary has no "z"/],
     ["merges.txt", "c a\n".repeat(600_000), /has 600000 merges/],

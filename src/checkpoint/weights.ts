@@ -6,6 +6,14 @@ import { z } from "zod";
 import { EmilieError } from "../errors.ts";
 import { readSafetensorsHeader, type StoredTensor } from "./safetensors.ts";
 import { type CheckpointSource, missingFile, readJson } from "./source.ts";
+import {
+  chooseVariant,
+  PREFERENCE,
+  type Variant,
+  type WeightSet,
+  weightIndices,
+  weightSets,
+} from "./variants.ts";
 
 export interface WeightRef extends StoredTensor {
   /** Path in the checkpoint. */
@@ -22,12 +30,12 @@ export interface WeightTable {
   readonly folder: string;
   /** What the tensors are "of" in messages, where not of the folder. */
   readonly origin?: string;
+  /** Which of several sets of weights it is, where files are named for that. */
+  readonly variant?: Variant;
   readonly files: readonly WeightFile[];
   readonly tensors: ReadonlyMap<string, WeightRef>;
 }
 
-/** What a file's name says of its precision, in the order in which it is looked for. */
-const VARIANTS = { full: ["", "fp16", "bf16"], half: ["fp16", "", "bf16"] };
 const PICKLES = /\.(bin|ckpt|pt|pth|pickle|pkl)$/;
 
 /** Buffers that old versions saved along; they hold 0, 1, 2, … and are no weights. */
@@ -48,7 +56,7 @@ export async function openWeights(
   base: string,
   prefer: "full" | "half" = "full",
 ): Promise<WeightTable> {
-  const paths = await findFiles(source, folder, base, VARIANTS[prefer]);
+  const { paths, variant } = await findFiles(source, folder, base, prefer);
   const files: WeightFile[] = [];
   const tensors = new Map<string, WeightRef>();
   for (const path of paths) {
@@ -63,21 +71,36 @@ export async function openWeights(
       tensors.set(name, { ...tensor, file: path });
     }
   }
-  return { folder, files, tensors };
+  return { folder, variant, files, tensors };
+}
+
+interface Found {
+  readonly paths: readonly string[];
+  readonly variant: Variant;
 }
 
 async function findFiles(
   source: CheckpointSource,
   folder: string,
   base: string,
-  variants: readonly string[],
-): Promise<string[]> {
-  for (const variant of variants) {
-    const suffix = variant && `.${variant}`;
+  prefer: "full" | "half",
+): Promise<Found> {
+  const { variant: asked } = source;
+  if (source.list) {
+    const sets = await setsIn(source, folder, base);
+    const variant = chooseVariant(sets, `${folder} of ${source.id}`, asked, prefer);
+    if (variant !== undefined) {
+      const [first = ""] = sets.get(variant)!.files;
+      const path = `${folder}/${first}`;
+      return { paths: first.endsWith(".json") ? await shards(source, folder, path) : [path], variant };
+    }
+  }
+  for (const variant of source.list ? [] : [...(asked ? [asked] : []), ...PREFERENCE[prefer]]) {
+    const suffix = variant === "full" ? "" : `.${variant}`;
     const single = `${folder}/${base}${suffix}.safetensors`;
-    if (await source.exists(single)) return [single];
+    if (await source.exists(single)) return { paths: [single], variant };
     const index = `${folder}/${base}.safetensors.index${suffix}.json`;
-    if (await source.exists(index)) return shards(source, folder, index);
+    if (await source.exists(index)) return { paths: await shards(source, folder, index), variant };
   }
   const names = (await source.list?.(folder)) ?? [];
   const pickle = names.find((name) => PICKLES.test(name));
@@ -90,6 +113,34 @@ async function findFiles(
     );
   }
   throw missingFile(source.id, `${folder}/${base}.safetensors`);
+}
+
+/** The sets of weights in a folder. Their parts are those that an index names, whatever they are called. */
+async function setsIn(
+  source: CheckpointSource,
+  folder: string,
+  base: string,
+): Promise<Map<Variant, WeightSet>> {
+  // A link whose blob was removed is listed, and is no file.
+  const isThere = (name: string) => source.exists(`${folder}/${name}`);
+  const listed = (await source.list!(folder)).filter((name) =>
+    /\.safetensors(\.index\b.*\.json)?$/.test(name),
+  );
+  const there = await Promise.all(listed.map(isThere));
+  const names = listed.filter((_, i) => there[i]);
+  const sets = weightSets(names, base);
+  for (const [variant, index] of weightIndices(names, base)) {
+    if (sets.get(variant)?.files[0]?.endsWith(".safetensors")) continue;
+    const parts = await shards(source, folder, `${folder}/${index}`).catch(() => null);
+    // What is wrong with an index is said where it is the one to be used.
+    if (parts === null) sets.set(variant, { files: [index], lacking: 0 });
+    else {
+      const present = await Promise.all(parts.map((path) => source.exists(path)));
+      const lacking = present.filter((one) => !one).length;
+      if (lacking < parts.length) sets.set(variant, { files: [index], lacking });
+    }
+  }
+  return sets;
 }
 
 async function shards(source: CheckpointSource, folder: string, index: string): Promise<string[]> {

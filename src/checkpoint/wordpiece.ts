@@ -2,7 +2,8 @@
 import { Tokenizer as Pieces } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
-import { type CheckpointSource, readJson } from "./source.ts";
+import { VOCABULARY_BYTES } from "./json.ts";
+import { type CheckpointSource, readJson, readLimited } from "./source.ts";
 import { addedTokens } from "./tokenizer.ts";
 
 export interface WordPiece {
@@ -96,7 +97,7 @@ async function readModel(
       `${source.id} has no tokenizer: expected tokenizer.json or vocab.txt.`,
     );
   }
-  const lines = (await source.readText("vocab.txt")).split(/\r?\n/);
+  const lines = (await readLimited(source, "vocab.txt", VOCABULARY_BYTES)).split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
   return bertTokenizer(Object.fromEntries(lines.map((line, i) => [line, i])), settings);
 }

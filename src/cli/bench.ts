@@ -15,10 +15,11 @@ import type { Aggregate, BenchDataset, BenchMethod, Scorer, SettingsMode } from 
 import type { Precision } from "../checkpoint/derived.ts";
 import { isEmilieError } from "../errors.ts";
 import { resolveOptions } from "../method/options.ts";
-import { loadModel, type NodeDevice } from "../models/load.node.ts";
+import type { NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { type Context, makeFolder, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
+import { loadTold } from "./load.ts";
 import { deviceOption, precisionOption } from "./model-options.ts";
 import * as values from "./options.ts";
 import { formatCount, formatSeconds, type Output } from "./output.ts";
@@ -125,7 +126,7 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
   }
   const seeds = Array.from({ length: flags.seeds ?? experiment?.seeds ?? 1 }, (_, i) => i);
   const scorers = await openScorers(flags.scorers ?? []);
-  const model = await loadModel(flags.model, { device: flags.device, precision: flags.precision });
+  const model = await loadTold(flags.model, { device: flags.device, precision: flags.precision }, output);
   try {
     await sayReplaced(flags, experiment?.name ?? null, model, output);
     if (experiment) output.say(`${experiment.question}\n`);

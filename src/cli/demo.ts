@@ -6,13 +6,14 @@ import type { Precision } from "../checkpoint/derived.ts";
 import { readPicture } from "../images/codec.node.ts";
 import { compareInsideOutside } from "../images/difference.ts";
 import type { Picture } from "../images/picture.ts";
-import { loadModel, type NodeDevice } from "../models/load.node.ts";
+import type { NodeDevice } from "../models/load.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
 import { readyStep } from "../session/run-script.ts";
 import { openSession } from "../session/session.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { type DemoScript, readDemoScript } from "./demo-script.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
+import { loadTold } from "./load.ts";
 import { maskSources } from "./masks.ts";
 import { deviceOption, precisionOption } from "./model-options.ts";
 import { formatSeconds, type Output } from "./output.ts";
@@ -59,7 +60,7 @@ async function demo(path: string | undefined, flags: Flags, output: Output): Pro
   const steps: Step[] = [];
   const sources = maskSources(script.folder, output);
   for (const step of script.steps) steps.push(await readyStep(step, picture, sources));
-  const model = await loadModel(script.model, { device: flags.device, precision: flags.precision });
+  const model = await loadTold(script.model, { device: flags.device, precision: flags.precision }, output);
   try {
     const session = await openSession(model, picture);
     output.say(`${basename(script.image)}, ${picture.width}×${picture.height}, edited by ${model.id}`);

@@ -21,7 +21,14 @@ import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
 import { checkMaskSpec, maskSources, numbered } from "./masks.ts";
-import { deviceOption, loraOption, precisionOption, sayDevice, tokenizerOption } from "./model-options.ts";
+import {
+  deviceOption,
+  loraOption,
+  precisionOption,
+  sayDevice,
+  tokenizerOption,
+  variantOption,
+} from "./model-options.ts";
 import * as values from "./options.ts";
 import type { Output } from "./output.ts";
 import { type Preview, previewOption } from "./preview.ts";
@@ -111,6 +118,7 @@ export function addEdit(program: Command, context: Context): void {
         "(default: picturebook, or the session's)",
     )
     .addOption(loraOption())
+    .addOption(variantOption())
     .addOption(tokenizerOption())
     .addOption(deviceOption())
     .addOption(precisionOption())

@@ -10,12 +10,18 @@ import { type Checkpoint, readCheckpoint } from "../models/checkpoint.ts";
 import { familyName, trainedSize } from "../models/describe.ts";
 import { checkWeights } from "../models/finite.ts";
 import { matchLoras } from "../models/loras.ts";
-import { checkpointFolder, openCheckpoint, openLora, parseModelName } from "../models/open.node.ts";
+import {
+  checkpointFolder,
+  nameVariant,
+  openCheckpoint,
+  openLora,
+  parseModelName,
+} from "../models/open.node.ts";
 import { buildUNet } from "../models/unet.ts";
 import { workingBytes } from "../models/vae.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
-import { tokenizerOption } from "./model-options.ts";
+import { tokenizerOption, variantOption } from "./model-options.ts";
 import { formatLarge, type Output } from "./output.ts";
 import { sayTable } from "./table.ts";
 
@@ -31,6 +37,7 @@ Only headers and configurations are read, so that it takes no longer for a check
 interface Flags {
   readonly json?: boolean;
   readonly tokenizer?: string;
+  readonly variant?: string;
   readonly weights?: boolean;
 }
 
@@ -42,6 +49,7 @@ export function addInspect(program: Command, context: Context): void {
       "<checkpoint>",
       "a checkpoint that ships with emilie, a pulled OWNER/NAME, a folder, or a .safetensors file",
     )
+    .addOption(variantOption())
     .addOption(tokenizerOption())
     .option("--weights", "read every weight too, and say whether all are finite numbers")
     .option("--json", "print one JSON document on stdout and nothing else")
@@ -52,7 +60,8 @@ export function addInspect(program: Command, context: Context): void {
 }
 
 async function inspect(name: string, flags: Flags, output: Output): Promise<void> {
-  const { base, loras } = parseModelName(name);
+  const { base: given, loras } = parseModelName(name);
+  const base = nameVariant(given, flags.variant);
   const folder = checkpointFolder(base);
   const source = openCheckpoint(base, flags);
   const checkpoint = await readCheckpoint(source);
@@ -199,7 +208,7 @@ function costs({ unet, vae, tokens, tables }: Checkpoint, size: number, calls: n
   };
 }
 
-function network(name: string, { tensors, files }: WeightTable) {
+function network(name: string, { tensors, files, variant }: WeightTable) {
   const all = [...tensors.values()];
   return {
     name,
@@ -207,5 +216,6 @@ function network(name: string, { tensors, files }: WeightTable) {
     types: [...new Set(all.map(({ type }) => type))].sort(),
     storedBytes: all.reduce((sum, { length }) => sum + length, 0),
     files: files.map(({ path }) => path),
+    variant: variant ?? null,
   };
 }

@@ -30,6 +30,14 @@ export function precisionOption(): Option {
   ).choices(PRECISIONS);
 }
 
+/** --variant NAME, for every verb that takes a model. */
+export function variantOption(): Option {
+  return new Option(
+    "--variant <name>",
+    "which weights, where a folder has several: full, fp16, bf16, non_ema, … as in OWNER/NAME:fp16 (default: full, and half where that is all there is)",
+  );
+}
+
 /** --tokenizer FOLDER, for single files. */
 export function tokenizerOption(): Option {
   return new Option(

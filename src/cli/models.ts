@@ -1,14 +1,15 @@
 /** `emilie models`: what is on disk and what each can do; `emilie models rm` deletes. */
 import { basename } from "node:path";
 import type { Command } from "commander";
-import { listCache, removeRepo } from "../checkpoint/hub/cache.node.ts";
+import { clearUnfinished, listCache, removeRepo } from "../checkpoint/hub/cache.node.ts";
 import { MAIN, parseRepoId } from "../checkpoint/hub/repo-id.ts";
 import { hubCache } from "../checkpoint/hub/settings.node.ts";
-import { clearSideFiles, listSideFiles } from "../checkpoint/side-file.node.ts";
+import { type CachedFile, clearSideFiles, listSideFiles } from "../checkpoint/side-list.node.ts";
 import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { EmilieError } from "../errors.ts";
 import { listModels } from "../models/list.node.ts";
 import { SHIPPED } from "../models/load.node.ts";
+import { parseModelName } from "../models/open.node.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
 import { formatLarge, type Output } from "./output.ts";
@@ -46,35 +47,64 @@ export function addModels(program: Command, context: Context): void {
   models
     .command("clear")
     .description("delete what was made from models and kept: fp32 copies, weights of other precisions")
+    .option("--downloads", "delete unfinished downloads as well, which the next pull would go on with")
     .option("--json", "print one JSON document on stdout and nothing else")
-    .action((_, command: Command) =>
-      context.run(command.optsWithGlobals<{ json?: boolean }>().json ?? false, clear),
-    );
+    .action((_, command: Command) => {
+      const { json = false, downloads = false } = command.optsWithGlobals<{
+        json?: boolean;
+        downloads?: boolean;
+      }>();
+      return context.run(json, (output) => clear(downloads, output));
+    });
 }
 
-async function clear(output: Output): Promise<void> {
+async function clear(downloads: boolean, output: Output): Promise<void> {
   const folder = cacheFolder();
   const deleted = await clearSideFiles(folder);
   const bytes = deleted.reduce((sum, file) => sum + file.bytes, 0);
-  output.document({ deleted: deleted.map(({ file }) => file), folder, bytes });
+  const unfinished = downloads ? await clearUnfinished(hubCache()) : 0;
+  const kept = (await listSideFiles(folder)).map(({ file }) => file);
+  const files = deleted.map(({ file }) => file);
+  output.document({ deleted: files, folder, bytes, inUse: kept, unfinishedBytes: unfinished });
   output.say(
     `Deleted ${deleted.length} files of converted weights from ${folder} (${formatLarge(bytes, "B")}).`,
   );
+  for (const file of kept) output.say(`A process is using ${file}; it was left.`);
+  if (downloads) output.say(`Deleted ${formatLarge(unfinished, "B")} of unfinished downloads.`);
 }
+
+/** Bytes by what was made of a model, whole or not: {"int8": 1071000000}. */
+function madeOf(id: string, files: readonly CachedFile[]): Record<string, number> {
+  const made: Record<string, number> = {};
+  for (const { model, kind, bytes, state } of files) {
+    if (model === null || parseModelName(model).base !== id) continue;
+    const key = state === "whole" ? kind : `${kind} (begun)`;
+    made[key] = (made[key] ?? 0) + bytes;
+  }
+  return made;
+}
+
+const called = (kind: string) => (kind.startsWith("f32") ? kind.replace("f32", "fp32 copy") : kind);
+
+const STATES = { whole: "", stopped: ", begun and not finished", used: ", in use" };
 
 async function show(output: Output): Promise<void> {
   const list = await listModels();
   const converted = { folder: cacheFolder(), files: await listSideFiles(cacheFolder()) };
-  output.document({ ...list, converted });
+  const models = list.models.map((model) => ({ ...model, made: madeOf(model.id, converted.files) }));
+  output.document({ ...list, models, converted });
   sayTable(
     output,
     [
-      ["model", "what it is", "pictures", "on disk"],
-      ...list.models.map((model) => [
+      ["model", "what it is", "pictures", "on disk", "made of it"],
+      ...models.map((model) => [
         model.id,
         model.family ?? "cannot be used",
         model.nativeSize === null ? "" : `${model.nativeSize} px`,
         formatLarge(model.bytes, "B"),
+        Object.entries(model.made)
+          .map(([kind, bytes]) => `${called(kind)} ${formatLarge(bytes, "B")}`)
+          .join(", "),
       ]),
     ],
     [0, 1],
@@ -86,12 +116,15 @@ async function show(output: Output): Promise<void> {
   output.say(
     `\nCache: ${folder}, ${formatLarge(bytes, "B")}${others > 0 ? `, with ${others} other repositories` : ""}`,
   );
+  for (const one of list.cache.unfinished) {
+    output.say(`  ${formatLarge(one.bytes, "B")} of ${one.repo} in downloads that were not finished`);
+  }
   const made = converted.files.reduce((sum, file) => sum + file.bytes, 0);
   output.say(`Made from models: ${converted.folder}, ${formatLarge(made, "B")}`);
-  for (const { file, model, kind, bytes } of converted.files) {
+  for (const { file, model, kind, bytes, state } of converted.files) {
     const of = model === null ? "" : ` of ${model}`;
     output.say(
-      `  ${formatLarge(bytes, "B")}  ${basename(file).split("-")[0]}${of}, ${kind === "f32" ? "fp32 copy" : kind}`,
+      `  ${formatLarge(bytes, "B")}  ${basename(file).split("-")[0]}${of}, ${called(kind)}${STATES[state]}`,
     );
   }
 }

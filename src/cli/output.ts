@@ -16,6 +16,9 @@ export interface Streams {
   readonly stderr: Stream;
 }
 
+/** Between two lines of something that takes long. */
+const STEADY_MS = 1000;
+
 export class Output {
   /** Everything warned about, for the JSON document. */
   readonly warnings: string[] = [];
@@ -23,6 +26,8 @@ export class Output {
   documented = false;
   #progressShown = false;
   #lastQuarter = -1;
+  #lastSteady = Number.NEGATIVE_INFINITY;
+  #lastText = "";
 
   constructor(
     readonly json: boolean,
@@ -81,6 +86,19 @@ export class Output {
     if (quarter === this.#lastQuarter && done > 1) return;
     this.#lastQuarter = quarter;
     if (quarter > 0) this.streams.stderr.write(`${text}\n`);
+  }
+
+  /** As progressLine, but elsewhere than on a terminal a line every second or two: for what nobody should take for a standstill. */
+  steadyLine(text: string, done: number, total: number): void {
+    if (this.streams.stderr.isTTY) {
+      this.progressLine(text, done, total);
+      return;
+    }
+    const now = performance.now();
+    const ended = done >= total && text !== this.#lastText;
+    if (now - this.#lastSteady < STEADY_MS && !ended) return;
+    [this.#lastSteady, this.#lastText] = [now, text];
+    this.streams.stderr.write(`${text}\n`);
   }
 
   /** The one document of --json. */

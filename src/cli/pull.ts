@@ -28,7 +28,10 @@ export function addPull(program: Command, context: Context): void {
   program
     .command("pull")
     .description("download a model from the Hugging Face hub")
-    .argument("<model>", "OWNER/NAME, or OWNER/NAME@REVISION for a branch, a tag, a pull request or a commit")
+    .argument(
+      "<model>",
+      "OWNER/NAME, or OWNER/NAME@REVISION for a branch, a tag, a pull request or a commit; :VARIANT at its end is --variant",
+    )
     .option("--variant <name>", "full, fp16, bf16, … (default: full, and half where that is all there is)")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
@@ -44,11 +47,16 @@ async function pull(model: string, variant: string | undefined, output: Output):
     pullModel(model, {
       variant,
       signal,
+      onPlan: ({ files, bytes, bytesToFetch, folder, variants }) => {
+        const rest = bytesToFetch < bytes ? `, ${formatLarge(bytesToFetch, "B")} of them not there yet` : "";
+        const which = [...new Set(Object.values(variants))].join(", ");
+        output.note(`${model}: ${files} files (${which}), ${formatLarge(bytes, "B")}${rest} → ${folder}`);
+      },
       onProgress: ({ bytes, totalBytes, bytesPerSecond, secondsLeft }) => {
         const size = `${formatLarge(bytes, "B")} of ${formatLarge(totalBytes, "B")}`;
         const speed = bytesPerSecond > 0 ? `, ${formatLarge(bytesPerSecond, "B")}/s` : "";
         const left = secondsLeft ? `, ${formatSeconds(secondsLeft)} left` : "";
-        output.progressLine(`${model}: ${size}${speed}${left}`, bytes, totalBytes);
+        output.steadyLine(`${model}: ${size}${speed}${left}`, bytes, totalBytes);
       },
     });
   const pulled = await stoppable(output, run, note).catch((error: unknown) => {

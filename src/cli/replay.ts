@@ -11,7 +11,7 @@ import { parseMaskSpec } from "../images/mask-spec.ts";
 import type { Size } from "../images/model-image.ts";
 import { type Picture, samePicture } from "../images/picture.ts";
 import { readMask } from "../images/read-mask.node.ts";
-import { type LoraOption, loadModel, type NodeDevice } from "../models/load.node.ts";
+import type { LoraOption, NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { readFileWithin } from "../open-file.node.ts";
 import { readContainer } from "../session/container.node.ts";
@@ -24,6 +24,7 @@ import type { Verification } from "../session/verify.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { pictureFile, writeOwn } from "./files.ts";
+import { loadTold, told } from "./load.ts";
 import { deviceOption, loraOption, precisionOption, tokenizerOption } from "./model-options.ts";
 import { collect } from "./options.ts";
 import type { Output } from "./output.ts";
@@ -149,7 +150,7 @@ async function replayPicture(file: string, flags: Flags, output: Output): Promis
   const original = flags.image ? await readPicture(flags.image) : await besideOf(file, path);
   const masks = await readMasks(flags, original);
   const expected = await readPicture(file);
-  const model = await modelOf(file, path, flags);
+  const model = await modelOf(file, path, flags, output);
   try {
     const { session, steps } = await stoppable(output, (signal) =>
       replayPath(model, original, path, masks, { signal }),
@@ -204,15 +205,23 @@ function compareFiles(picture: Picture, expected: Picture, lossy: boolean) {
 }
 
 /** A picture tells no folders; where its model lies is said by --model, or by the session that was saved beside it. */
-async function modelOf(file: string, { model }: PicturePath, flags: Flags): Promise<EditModel> {
+async function modelOf(
+  file: string,
+  { model }: PicturePath,
+  flags: Flags,
+  output: Output,
+): Promise<EditModel> {
   const { device, precision, lora, tokenizer } = flags;
   const how = { device, precision, lora, tokenizer };
-  if (flags.model !== undefined) return loadModel(flags.model, how);
+  if (flags.model !== undefined) return loadTold(flags.model, how, output);
   const beside = await sessionBeside(file, model.fingerprint);
-  if (beside) return loadModelOf(beside.manifest, beside.path, { precision }, { device });
+  if (beside) {
+    const { manifest, path } = beside;
+    return told(output, (watch) => loadModelOf(manifest, path, { precision }, { device, ...watch }));
+  }
   refuseFar(model.id, basename(file));
   try {
-    return await loadModel(model.id, how);
+    return await loadTold(model.id, how, output);
   } catch (cause) {
     if (!isEmilieError(cause) || cause.code !== "checkpoint.missing") throw cause;
     throw new EmilieError(

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { Precision } from "../checkpoint/derived.ts";
 import { isEmilieError } from "../errors.ts";
 import type { Picture } from "../images/picture.ts";
-import { type LoraOption, loadModel, type NodeDevice } from "../models/load.node.ts";
+import type { LoraOption, NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
-import { parseModelName } from "../models/open.node.ts";
+import { nameVariant, parseModelName } from "../models/open.node.ts";
 import { readContainer } from "../session/container.node.ts";
 import { nodesMeant } from "../session/find-node.ts";
 import { loadModelOf } from "../session/model-source.node.ts";
@@ -17,6 +17,7 @@ import type { Node } from "../session/session.ts";
 import { pictureId } from "../session/session.ts";
 import { type LoadSessionOptions, loadSession, type StoredSession } from "../session/store.node.ts";
 import { UsageError } from "./errors.ts";
+import { loadTold, told } from "./load.ts";
 import type { Output } from "./output.ts";
 
 export function isSessionFile(path: string): boolean {
@@ -27,6 +28,7 @@ interface ModelFlags {
   readonly model?: string;
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
+  readonly variant?: string;
   readonly device?: NodeDevice;
   readonly precision?: Precision;
 }
@@ -38,15 +40,17 @@ export async function continueSession(
   output: Output,
   options: LoadSessionOptions = {},
 ): Promise<StoredSession> {
-  const { model, lora, tokenizer, device, precision } = flags;
-  if (model === undefined && (lora ?? tokenizer ?? precision) !== undefined) {
+  const { model, lora, tokenizer, variant, device, precision } = flags;
+  if (model === undefined && (lora ?? tokenizer ?? variant ?? precision) !== undefined) {
     throw new UsageError(
-      "--lora, --tokenizer and --precision belong to a --model; without one, the session's own is used.",
+      "--lora, --variant, --tokenizer and --precision belong to a --model; without one, the session's own is used.",
     );
   }
-  const given = model === undefined ? undefined : await givenModel(file, { ...flags, model });
+  const given = model === undefined ? undefined : await givenModel(file, { ...flags, model }, output);
   try {
-    const session = await loadSession(file, { ...options, model: given, device });
+    const load = (watch: LoadSessionOptions) =>
+      loadSession(file, { ...options, ...watch, model: given, device });
+    const session = await (given ? load({}) : told(output, load));
     for (const { message } of session.warnings) output.warn(message);
     return session;
   } catch (error) {
@@ -58,17 +62,19 @@ export async function continueSession(
 /** --model in place of the session's own, which has the same LoRAs and precision where no others are named: it must be the same model. */
 async function givenModel(
   file: string,
-  { model, lora, tokenizer, device, precision }: ModelFlags & { readonly model: string },
+  { model, lora, tokenizer, variant, device, precision }: ModelFlags & { readonly model: string },
+  output: Output,
 ): Promise<EditModel> {
   const named = parseModelName(model);
   const loras = [...named.loras, ...(lora ?? [])];
   const given = {
-    base: named.base,
+    base: nameVariant(named.base, variant),
     loras: loras.length > 0 ? loras : undefined,
     precision: precision ?? named.precision,
     tokenizer,
   };
-  return loadModelOf((await readContainer(file)).manifest, file, given, { device });
+  const { manifest } = await readContainer(file);
+  return told(output, (watch) => loadModelOf(manifest, file, given, { device, ...watch }));
 }
 
 /**
@@ -80,8 +86,9 @@ export async function beginSession(
   flags: ModelFlags & Pick<OpenOptions, "workingSize"> & { readonly session?: string; readonly out: string },
   output: Output,
 ): Promise<{ session: StoredSession; file: string }> {
-  const { lora, tokenizer, device, precision } = flags;
-  const model = await loadModel(flags.model ?? "picturebook", { lora, tokenizer, device, precision });
+  const { lora, tokenizer, variant, device, precision } = flags;
+  const how = { lora, tokenizer, variant, device, precision };
+  const model = await loadTold(flags.model ?? "picturebook", how, output);
   try {
     const asked = { picture, model, workingSize: flags.workingSize };
     const file = flags.session ?? (await freeFile(flags.out, asked, output));

@@ -70,6 +70,7 @@ export class Graph {
   readonly #shared = new Map<string, Value>();
   readonly #results = new Map<string, Value>();
   #flops = 0;
+  #last: Value | undefined;
 
   constructor(
     readonly name: string,
@@ -107,6 +108,11 @@ export class Graph {
 
   get outputs(): readonly Pick<Value, "name" | "shape">[] {
     return this.#outputs;
+  }
+
+  /** The first result of the op that was added last; undefined where there is none yet. */
+  get last(): Value | undefined {
+    return this.#last;
   }
 
   get nodeCount(): number {
@@ -184,6 +190,7 @@ export class Graph {
     });
     for (const value of values) this.#results.set(value.name, value);
     this.#flops += spec.flops ?? 0;
+    this.#last = values[0];
     return values;
   }
 

@@ -5,7 +5,8 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
 export type FloatType = "float32" | "float16";
-export type ElementType = FloatType | "int32" | "int64" | "uint8" | "int8";
+/** "bfloat16" is for weights alone, which are cast before anything is computed with them. */
+export type ElementType = FloatType | "bfloat16" | "int32" | "int64" | "uint8" | "int8";
 
 /** TensorProto.DataType */
 export const DATA_TYPE: Readonly<Record<ElementType, number>> = {
@@ -15,11 +16,13 @@ export const DATA_TYPE: Readonly<Record<ElementType, number>> = {
   int32: 6,
   int64: 7,
   float16: 10,
+  bfloat16: 16,
 };
 /** Bytes of one value. */
 export const BYTES_OF: Readonly<Record<ElementType, number>> = {
   float32: 4,
   float16: 2,
+  bfloat16: 2,
   uint8: 1,
   int8: 1,
   int32: 4,

@@ -1,7 +1,6 @@
 /**
  * Numbers that are none. A broken weight is not looked for beforehand, which would mean to read gigabytes twice: it shows in
- * the first result, and only then are the weights gone through, to name it. Half-precision files are converted anyway, and
- * checked on the way.
+ * the first result, and only then are the weights gone through, to name it. What is converted beforehand is checked on the way.
  */
 import { readFloat32 } from "../checkpoint/convert.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";

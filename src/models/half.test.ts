@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { safetensorsHeader } from "../checkpoint/safetensors.ts";
-import { listSideFiles } from "../checkpoint/side-file.node.ts";
+import { listSideFiles } from "../checkpoint/side-list.node.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { mappedStorage } from "../checkpoint/storage.node.ts";
 import type { Needs, PlacedWeights, WeightStorage } from "../checkpoint/storage.ts";

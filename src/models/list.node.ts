@@ -1,14 +1,17 @@
 /** The models on this machine and what each can do, without loading one. */
+import { readdirSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { listCache, snapshotFiles } from "../checkpoint/hub/cache.node.ts";
+import { UNET_WEIGHTS } from "../checkpoint/hub/select.ts";
 import { hubCache } from "../checkpoint/hub/settings.node.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
+import { type Variant, weightSets } from "../checkpoint/variants.ts";
 import { isEmilieError } from "../errors.ts";
 import { readCheckpoint } from "./checkpoint.ts";
 import { familyName, trainedSize } from "./describe.ts";
 import { imageModels, revisionName } from "./names.node.ts";
-import { SHIPPED, shippedFolder } from "./open.node.ts";
+import { nameVariant, SHIPPED, shippedFolder } from "./open.node.ts";
 
 export interface ModelFacts {
   /** What --model takes. */
@@ -34,6 +37,8 @@ export interface ModelList {
     readonly bytes: number;
     /** Repositories that are no image models. */
     readonly others: number;
+    /** Repositories with downloads that were not finished, and their bytes so far. */
+    readonly unfinished: readonly { readonly repo: string; readonly bytes: number }[];
   };
 }
 
@@ -47,29 +52,47 @@ export async function listModels(cache = hubCache()): Promise<ModelList> {
     const editors = imageModels(repo);
     if (editors.length === 0) others++;
     for (const revision of editors) {
-      models.push(
-        await describeModel(revisionName(repo, revision), "cache", revision.folder, revision.commit),
-      );
+      const name = revisionName(repo, revision);
+      for (const variant of variantsIn(revision.folder, name)) {
+        models.push(await describeModel(name, "cache", revision.folder, revision.commit, variant));
+      }
     }
   }
   const bytes = repos.reduce((sum, repo) => sum + repo.bytes, 0);
-  return { models, cache: { folder: cache, bytes, others } };
+  const unfinished = repos
+    .filter((repo) => repo.unfinishedBytes > 0)
+    .map(({ repo, unfinishedBytes }) => ({ repo, bytes: unfinishedBytes }));
+  return { models, cache: { folder: cache, bytes, others, unfinished } };
+}
+
+/** The variants of a snapshot's UNet, beside the one that its plain name means: undefined. */
+function variantsIn(folder: string, id: string): (Variant | undefined)[] {
+  try {
+    const taken = snapshotFiles(folder, id).variants.unet;
+    const sets = weightSets(readdirSync(join(folder, "unet")), UNET_WEIGHTS);
+    const whole = [...sets].filter(([name, { lacking }]) => lacking === 0 && name !== taken);
+    return [undefined, ...whole.map(([name]) => name).sort()];
+  } catch {
+    return [undefined]; // describeModel says what is wrong
+  }
 }
 
 async function describeModel(
-  id: string,
+  name: string,
   from: ModelFacts["from"],
   folder: string,
   commit: string | null,
+  variant?: Variant,
 ): Promise<ModelFacts> {
+  const id = nameVariant(name, variant);
   const base = { id, from, folder, commit };
   const unusable = { family: null, nativeSize: null, edits: null };
   try {
-    const { small, weights } = snapshotFiles(folder, id);
+    const { small, weights } = snapshotFiles(folder, id, variant);
     const sizes = await Promise.all([...small, ...weights].map((path) => stat(join(folder, path))));
     const bytes = sizes.reduce((sum, { size }) => sum + size, 0);
     try {
-      const source = folderSource(folder, id);
+      const source = { ...folderSource(folder, id), variant };
       const checkpoint = await readCheckpoint(source);
       const nativeSize = trainedSize(checkpoint);
       const edits = checkpoint.own.about ?? "pictures of the kind it was trained on, by instructions";

@@ -3,7 +3,9 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Precision } from "../checkpoint/derived.ts";
+import type { LoadProgress } from "../checkpoint/load-progress.ts";
 import { cacheFolder, mappedStorage } from "../checkpoint/storage.node.ts";
+import type { Variant } from "../checkpoint/variants.ts";
 import { EmilieError } from "../errors.ts";
 import { createNodeEngine, type NodeDevice } from "../runtime/node.ts";
 import { createEditModel } from "./editor.ts";
@@ -14,9 +16,11 @@ import {
   formatModelName,
   type LoraOption,
   type ModelName,
+  nameVariant,
   openCheckpoint,
   openLora,
   parseModelName,
+  splitVariant,
 } from "./open.node.ts";
 import type { MemoryMode } from "./session-cache.ts";
 
@@ -40,10 +44,19 @@ export interface LoadOptions {
    * checkpoint and kept in the cache folder.
    */
   readonly precision?: Precision;
-  /** Folder for fp32 copies of half-precision weights, and for weights of other precisions; default $EMILIE_CACHE or the system's cache folder. */
+  /** Folder for what is made of weights: those of other precisions, and fp32 copies of a half-precision UNet; default $EMILIE_CACHE or the system's cache folder. */
   readonly cache?: string;
+  /** Which weights, where a folder has several: "full", "fp16", "bf16", "non_ema" …; as in the name "owner/name:fp16". Default: full precision first. */
+  readonly variant?: Variant;
   /** For a single file without a tokenizer beside it: a folder that has one, or the name of a pulled model. */
   readonly tokenizer?: string;
+  /**
+   * Called when weights are made for this load: before, with what, how large and about how long, and then several times a second. Most
+   * loads make nothing, and say nothing.
+   */
+  readonly onProgress?: (progress: LoadProgress) => void;
+  /** Stops making them, with code "aborted"; what is there is kept, and the next load goes on from it. */
+  readonly signal?: AbortSignal;
   /** LoRA files (kohya's or diffusers' naming) to merge into the weights, each with how much of it; default weight 1. */
   readonly lora?: readonly LoraOption[];
 }
@@ -51,16 +64,18 @@ export interface LoadOptions {
 /**
  * Loads an editing checkpoint: `name` is a folder in the layout of diffusers, a single .safetensors file in the naming of
  * the original programs, "picturebook", or the name of a model that was pulled from the hub ("owner/name",
- * "owner/name@revision"), each also with LoRAs and a precision ("picturebook + style.safetensors=0.8 in int8"), or these parts by
- * themselves; nothing is ever downloaded here.
- * Throws EmilieError: "checkpoint.missing", ".malformed", ".unsupported" or ".unsafe" where the checkpoint cannot be used;
+ * "owner/name@revision", with ":fp16" for a variant of its weights), each also with LoRAs and a precision ("picturebook + style.safetensors=0.8
+ * in int8"), or these parts by themselves; nothing is ever downloaded here.
+ * Throws EmilieError: "checkpoint.missing", ".malformed", ".unsupported" or ".unsafe" where the checkpoint cannot be used,
+ * "io.failed" where there is no room for weights that have to be made, "aborted" by the signal;
  * the runtime itself ("runtime.missing") is only needed by the first call of the model.
  */
 export async function loadModel(name: string | ModelParts, options: LoadOptions = {}): Promise<EditModel> {
   const given: ModelParts = typeof name === "string" ? parseModelName(name) : name;
   const precision = checkPrecision(options.precision ?? given.precision ?? "fp32");
   const tokenizer = options.tokenizer ?? given.tokenizer;
-  const model = { base: given.base, loras: [...given.loras, ...(options.lora ?? [])], precision };
+  const base = nameVariant(given.base, options.variant);
+  const model = { base, loras: [...given.loras, ...(options.lora ?? [])], precision };
   checkDevice(precision, options.device);
   const source = { ...openCheckpoint(model.base, { tokenizer }), id: given.id ?? formatModelName(model) };
   const loras = model.loras.map(openLora);
@@ -69,13 +84,23 @@ export async function loadModel(name: string | ModelParts, options: LoadOptions 
     device: options.device,
     half: precision === "fp16",
   });
+  const { onProgress, signal } = options;
   try {
     const loaded = await createEditModel(source, engine, {
-      storage: mappedStorage(options.cache ?? cacheFolder()),
+      storage: mappedStorage(options.cache ?? cacheFolder(), {
+        onProgress,
+        signal,
+        // On a graphics card, weights that are cast would take the place of both.
+        halves: (options.device ?? "cpu") === "cpu" ? "cast" : "copy",
+      }),
       memory: options.memory,
       precision,
       loras,
     });
+    if (signal?.aborted) {
+      await loaded.dispose();
+      throw new EmilieError("aborted", `Loading ${source.id} was stopped.`, { cause: signal.reason });
+    }
     parts.set(loaded, partsOf(model, tokenizer));
     return loaded;
   } catch (error) {
@@ -111,7 +136,8 @@ function partsOf({ base, loras, precision }: ModelName, tokenizer?: string): Mod
 
 /** Whether a name is found on this disk by its path, and not by what ships or was pulled. */
 function isLocal(name: string): boolean {
-  return existsSync(name) && checkpointFolder(name) === resolve(name);
+  const path = splitVariant(name).name;
+  return existsSync(path) && checkpointFolder(path) === resolve(path);
 }
 
 /** Throws "option.invalid" where a device cannot compute in a precision. */
@@ -132,6 +158,7 @@ export function checkDevice(precision: Precision, device: NodeDevice = "cpu"): v
   }
 }
 
+export type { LoadProgress } from "../checkpoint/load-progress.ts";
 export { NODE_DEVICES, type NodeDevice } from "../runtime/node.ts";
 export type { LoraOption } from "./open.node.ts";
 export { checkpointFolder, SHIPPED, shippedFolder } from "./open.node.ts";

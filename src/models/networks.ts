@@ -29,7 +29,8 @@ export async function placeAll(
   try {
     for (const table of [tables.unet, tables.vae, ...texts.map((text) => text.table)]) {
       const own = table === tables.unet ? needs : undefined;
-      placed.push(await storage.place(source, table, additions.get(table), own));
+      const often = table === tables.unet;
+      placed.push(await storage.place(source, table, additions.get(table), own, often));
     }
   } catch (error) {
     for (const weights of placed) await weights.release();

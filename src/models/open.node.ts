@@ -1,5 +1,5 @@
 /** Finding a checkpoint by the name that the user gave it. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { PRECISIONS, type Precision } from "../checkpoint/derived.ts";
 import { cachedModel } from "../checkpoint/hub/cache.node.ts";
@@ -9,6 +9,7 @@ import { cachedTokenizers } from "../checkpoint/hub/tokenizers.node.ts";
 import type { LoraFile } from "../checkpoint/lora/read.ts";
 import { fileSource, folderSource } from "../checkpoint/source.node.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
+import { VARIANT_NAME, type Variant } from "../checkpoint/variants.ts";
 import { EmilieError } from "../errors.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
 
@@ -35,6 +36,32 @@ export interface LoraOption {
 }
 
 const PLUS = " + ";
+
+/** At the end of a folder's or a pulled model's name. A drive's letter is no name. */
+const VARIANT = /^(..+):([a-z0-9_]{1,32})$/i;
+
+/** A checkpoint's name without the variant of its weights ("owner/name:fp16"), and the variant. */
+export function splitVariant(base: string): { readonly name: string; readonly variant?: Variant } {
+  const [, name, variant] = existsSync(base) ? [] : (VARIANT.exec(base) ?? []);
+  return name === undefined || variant === undefined ? { name: base } : { name, variant };
+}
+
+/** The name of a checkpoint in a variant; as it is where there is none. Throws "option.invalid" where it names another. */
+export function nameVariant(base: string, variant: Variant | undefined): string {
+  const { name, variant: named } = splitVariant(base);
+  if (variant === undefined || variant === named) return base;
+  if (!VARIANT_NAME.test(variant)) {
+    throw new EmilieError(
+      "option.invalid",
+      `"variant" is ${JSON.stringify(variant)}; expected full, fp16, bf16, ….`,
+    );
+  }
+  if (named === undefined) return `${name}:${variant}`;
+  throw new EmilieError(
+    "option.invalid",
+    `${base} names the variant ${named}, and ${variant} is asked for; say one of them.`,
+  );
+}
 
 const IN_PRECISION = new RegExp(` in (${PRECISIONS.join("|")})$`);
 
@@ -82,8 +109,10 @@ export function publicModelName(name: string): string {
   const mode = existsSync(name) ? "" : (IN_PRECISION.exec(name)?.[0] ?? "");
   const whole = name.slice(0, name.length - mode.length);
   const [base = "", ...files] = existsSync(whole) ? [whole] : whole.split(PLUS);
-  const isPath = existsSync(base) || parseRepoId(base) === null || /\.safetensors$/i.test(base);
-  return [isPath ? lastPart(base) : base, ...files.map(lastPart)].join(PLUS) + mode;
+  const { name: plain, variant } = splitVariant(base);
+  const isPath = existsSync(plain) || parseRepoId(plain) === null || /\.safetensors$/i.test(plain);
+  const first = isPath ? lastPart(plain) : plain;
+  return [variant ? `${first}:${variant}` : first, ...files.map(lastPart)].join(PLUS) + mode;
 }
 
 const lastPart = (path: string) => basename(path.replaceAll("\\", "/"));
@@ -106,12 +135,16 @@ export function openCheckpoint(
   options: { readonly tokenizer?: string } = {},
 ): CheckpointSource {
   const path = checkpointFolder(name);
+  const { variant } = splitVariant(name);
   if (!statSync(path).isFile()) {
-    if (options.tokenizer === undefined) return folderSource(path, name);
+    if (options.tokenizer === undefined) return { ...folderSource(path, name), variant };
     throw new EmilieError(
       "option.invalid",
       `${name} has a tokenizer of its own; another (${options.tokenizer}) can only be given to a single file.`,
     );
+  }
+  if (variant !== undefined) {
+    throw new EmilieError("option.invalid", `${path} is one file, which has no variants; got ${variant}.`);
   }
   if (options.tokenizer !== undefined) {
     return fileSource(path, name, [folderSource(checkpointFolder(options.tokenizer), options.tokenizer)]);
@@ -122,17 +155,31 @@ export function openCheckpoint(
 }
 
 /** The folder of a checkpoint, or its single file. */
-export function checkpointFolder(name: string): string {
+export function checkpointFolder(model: string): string {
+  const { name, variant } = splitVariant(model);
   const local = isAbsolute(name) ? name : resolve(name);
   if (existsSync(join(local, "model_index.json"))) return local;
   if (SHIPPED.includes(name)) return shippedFolder(name);
+  requireSnapshot(local, name);
   if (existsSync(local)) return checkedFile(local, name);
   const id = parseRepoId(name);
-  if (id && !/\.safetensors$/i.test(name)) return cachedModel(hubCache(), id);
+  if (id && !/\.safetensors$/i.test(name)) return cachedModel(hubCache(), id, variant);
   throw new EmilieError(
     "checkpoint.missing",
     `There is no checkpoint ${JSON.stringify(name)}: expected a folder in the layout of diffusers, a .safetensors file, the ` +
       `name of a model on the hub (OWNER/NAME), or one of ${SHIPPED.join(", ")}.`,
+  );
+}
+
+/** The folder of a whole repository in the hub's cache has no model in it, but folders that have. */
+function requireSnapshot(path: string, name: string): void {
+  const folder = join(path, "snapshots");
+  if (!existsSync(folder)) return;
+  const found = readdirSync(folder).map((commit) => join(name, "snapshots", commit));
+  throw new EmilieError(
+    "checkpoint.missing",
+    `${name} is a repository of the hub's cache; its models lie in ${found.join(", ") || "no snapshot: it is empty"}. Name one of them, or the ` +
+      "model as OWNER/NAME.",
   );
 }
 

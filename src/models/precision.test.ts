@@ -13,7 +13,7 @@ import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Precision } from "../checkpoint/derived.ts";
 import { writeSafetensors } from "../checkpoint/safetensors.ts";
-import { listSideFiles } from "../checkpoint/side-file.node.ts";
+import { listSideFiles } from "../checkpoint/side-list.node.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { mappedStorage } from "../checkpoint/storage.node.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";

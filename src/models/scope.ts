@@ -6,9 +6,9 @@
 import { type Derivation, type Precision, specsOf } from "../checkpoint/derived.ts";
 import type { PlacedTensor, PlacedWeights } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
+import { castWeight } from "../graph/cast-weight.ts";
 import type { Graph, Site, Value } from "../graph/graph.ts";
 import { BYTES_OF, type FloatType } from "../graph/onnx.ts";
-import { cast } from "../graph/ops.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 
 export interface ParameterUse {
@@ -17,6 +17,8 @@ export interface ParameterUse {
   /** Values to skip from the tensor's beginning. */
   readonly skip?: number;
 }
+
+const ELEMENT_OF = { F32: "float32", F16: "float16", BF16: "bfloat16" } as const;
 
 export class WeightReader {
   readonly #used = new Set<string>();
@@ -63,11 +65,11 @@ export class WeightReader {
     this.#plain.add(name);
     const at = this.#stored(name, shape);
     const dims = use.as ?? shape;
-    const type = at.type === "F16" ? "float16" : "float32";
+    const type = ELEMENT_OF[at.type ?? "F32"];
     const offset = at.offset + BYTES_OF[type] * (use.skip ?? 0);
     const length = BYTES_OF[type] * sizeOf(dims);
     const value = graph.external({ location: at.location, offset, length }, dims, type);
-    return cast({ graph, path: name }, value, this.floatOf(graph));
+    return castWeight({ graph, path: name }, value, this.floatOf(graph));
   }
 
   /** Which of `kinds` was made of a tensor; undefined where nothing was made yet. */

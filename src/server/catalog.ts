@@ -11,7 +11,7 @@ import { EmilieError, isEmilieError } from "../errors.ts";
 import { formatModelName } from "../models/open.node.ts";
 import { abilitiesOf, KNOWN_MODELS } from "./abilities.ts";
 import type { EventLog } from "./events.ts";
-import type { ModelInfo, ModelList, Pull } from "./schemas/index.ts";
+import type { Loading, ModelInfo, ModelList, Pull } from "./schemas/index.ts";
 
 /** What is known of a model on the disk: `emilie models` lists the same. */
 export interface ListedModel {
@@ -45,6 +45,8 @@ export class Catalog {
   #selected: string;
   /** What the worker holds. */
   loaded: string | null = null;
+  /** What it is making, by what loadModel takes. */
+  #loading: { load: string; state: Loading } | null = null;
 
   /** `model` is the user's own choice, and the one place where a folder may be named. */
   constructor(listModels: ListModels, events: EventLog, model = "picturebook", precision?: Precision) {
@@ -80,7 +82,7 @@ export class Catalog {
     const entries = await this.#entries();
     const found = entries.find((entry) => entry.id === id);
     if (found && found.problem === null) {
-      return formatModelName({ base: found.load, loras: [], precision: this.#precision });
+      return this.#loadName(found);
     }
     if (found)
       throw new EmilieError("checkpoint.unsupported", `The model ${id} cannot be used: ${found.problem}`);
@@ -89,6 +91,10 @@ export class Catalog {
       "server.missing",
       `The model ${JSON.stringify(id.slice(0, 120))} is not here; there are ${names.join(", ")}. Others can be pulled.`,
     );
+  }
+
+  #loadName({ load }: Entry): string {
+    return formatModelName({ base: load, loras: [], precision: this.#precision });
   }
 
   async select(id: string): Promise<void> {
@@ -101,6 +107,14 @@ export class Catalog {
     if (this.loaded === id) return;
     this.loaded = id;
     await this.#tell(id);
+  }
+
+  /** What the worker makes of a model before it runs, as it goes on; null where that is over. `load` is what loadModel was given. */
+  async tellLoading(load: string, state: Loading | null): Promise<void> {
+    const entries = await this.#entries();
+    const entry = entries.find((one) => this.#loadName(one) === load);
+    this.#loading = state && { load, state };
+    if (entry) await this.#tell(entry.id);
   }
 
   /** Begins to fetch a model from the hub, or goes on with it. @throws EmilieError "option.invalid" */
@@ -157,15 +171,14 @@ export class Catalog {
     return (await this.list()).models.find((model) => model.id === id) ?? this.#missing(id);
   }
 
-  #view(
-    { id, from, family, nativeSize, bytes, problem, defaults }: Entry,
-    pull: Pull | null = null,
-  ): ModelInfo {
+  #view(entry: Entry, pull: Pull | null = null): ModelInfo {
+    const { id, from, family, nativeSize, bytes, problem, defaults } = entry;
+    const loading = this.#loading?.load === this.#loadName(entry) ? this.#loading.state : null;
     const pulling = pull !== null && pull.error === null;
     const usable = problem === null ? (id === this.#selected ? "selected" : "available") : "unusable";
     const { description, suggestions } = abilitiesOf(id, family);
     return {
-      ...{ id, from, family, nativeSize, bytes, problem, pull, defaults, description },
+      ...{ id, from, family, nativeSize, bytes, problem, pull, loading, defaults, description },
       state: pulling ? "pulling" : usable,
       loaded: this.loaded === id,
       suggestions: [...suggestions],
@@ -176,7 +189,17 @@ export class Catalog {
     const known = KNOWN_MODELS.find((one) => one.id === id);
     const { description, suggestions } = abilitiesOf(id, known?.family ?? null);
     return {
-      ...{ id, from: "hub", bytes: null, defaults: {}, problem: null, loaded: false, pull, description },
+      ...{
+        id,
+        from: "hub",
+        bytes: null,
+        defaults: {},
+        problem: null,
+        loaded: false,
+        pull,
+        loading: null,
+        description,
+      },
       state: pull !== null && pull.error === null ? "pulling" : "missing",
       family: known?.family ?? null,
       nativeSize: known?.nativeSize ?? null,

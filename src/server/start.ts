@@ -119,13 +119,23 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
     const catalog = new Catalog(listModels, events, options.model, options.precision);
     await catalog.resolve(catalog.selected);
     closing.unshift(() => catalog.dispose());
+    let making: string | null = null;
     const worker = new WorkerProcess({
       session: (id) => retry.until(() => readSession(store, id), { tries: 5 }),
       memoryLimit: options.workerMemory,
       silence: options.workerSilence,
       device: options.device,
+      onLoading: (model, loading) => {
+        if (loading && making !== model) {
+          const size = `${(loading.totalBytes / 1e9).toFixed(1)} GB`;
+          log(`Making ${loading.what}, once: ${size}, about ${Math.ceil(loading.secondsLeft)} s.`);
+        }
+        making = loading ? model : null;
+        void catalog.tellLoading(model, loading).catch((error) => metrics.problem(error));
+      },
       onEnd: (reason) => {
         catalog.loaded = null;
+        if (making !== null) void catalog.tellLoading(making, null);
         log(`! The inference process ended: ${reason}. It is started again with the next job.`);
       },
     });

@@ -7,7 +7,7 @@ import { dirname, isAbsolute, parse, relative, resolve, sep } from "node:path";
 import { EmilieError, isEmilieError } from "../errors.ts";
 import { type LoadOptions, loadModel, type ModelParts, partsOfModel } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
-import { parseModelName } from "../models/open.node.ts";
+import { parseModelName, splitVariant } from "../models/open.node.ts";
 import type { Manifest, ModelSource } from "./schema.ts";
 
 type Place = ModelSource["base"];
@@ -77,6 +77,9 @@ export function partsFor({ source, model }: Pick<Manifest, "source" | "model">, 
   };
 }
 
+/** A variant at the end of a folder's name is no part of its path. */
+const isThere = (path: string): boolean => existsSync(splitVariant(path).name);
+
 /**
  * The one name of an older session. Relative paths in it were relative to the folder that emilie ran in: mostly the one that the
  * session's own folder is in.
@@ -97,13 +100,13 @@ function olderParts(id: string, file: string, isThere: (name: string) => boolean
 
 /**
  * Loads the model of a session's file. Parts that are given stand in place of the session's own.
- * @throws EmilieError session.model naming what is missing, and where it was looked for; for a name on another machine too
+ * @throws EmilieError session.model naming what is missing, and where it was looked for; for a name on another machine too; aborted by the signal
  */
 export async function loadModelOf(
   manifest: Pick<Manifest, "source" | "model">,
   file: string,
   given: Partial<ModelParts> = {},
-  options: Pick<LoadOptions, "device"> = {},
+  { device, onProgress, signal }: Pick<LoadOptions, "device" | "onProgress" | "signal"> = {},
 ): Promise<EditModel> {
   const own = partsFor(manifest, file);
   if (given.base === undefined) refuseFar(own.base, file);
@@ -112,9 +115,9 @@ export async function loadModelOf(
   const parts = { ...own, ...defined(given) };
   const asIts = given.base === undefined && given.loras === undefined && given.precision === undefined;
   try {
-    return await loadModel({ ...parts, id: asIts ? parts.id : undefined }, options);
+    return await loadModel({ ...parts, id: asIts ? parts.id : undefined }, { device, onProgress, signal });
   } catch (cause) {
-    if (!isEmilieError(cause) || given.base !== undefined) throw cause;
+    if (!isEmilieError(cause) || cause.code === "aborted" || given.base !== undefined) throw cause;
     const { id, fingerprint } = manifest.model;
     throw new EmilieError(
       "session.model",

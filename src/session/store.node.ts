@@ -5,7 +5,7 @@ import { EmilieError } from "../errors.ts";
 import { readPicture } from "../images/codec.node.ts";
 import { type Mask, resizeMask } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
-import type { NodeDevice } from "../models/load.node.ts";
+import type { LoadOptions, NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { locked, writeAtomically } from "./atomic.node.ts";
 import { readContainer, readContainerBytes, readRevision } from "./container.node.ts";
@@ -108,7 +108,7 @@ export class StoredSession extends Session<FileNode> {
 }
 
 /** What a session's file may lack. */
-export interface LoadSessionOptions {
+export interface LoadSessionOptions extends Pick<LoadOptions, "onProgress" | "signal"> {
   /** Default: the model that the session was made with, loaded by its name. */
   readonly model?: EditModel;
   /** Where that runs; see loadModel. Nothing to a `model` that is given. Default "cpu". */
@@ -162,7 +162,7 @@ async function restore(
     masks.set((await describeMask(fitted)).sha256, fitted);
   }
   const original = await originalOf(stored, options, path);
-  const model = options.model ?? (await loadModelOf(manifest, target, {}, { device: options.device }));
+  const model = options.model ?? (await loadModelOf(manifest, target, {}, options));
   try {
     const session = restoreSession(StoredSession, stored, model, original, path);
     session.warnings = damageOf(container.notes, stored);

@@ -37,7 +37,7 @@ describe("emilie pull and models", () => {
   it("download, list, inspect and delete a model by its name", async () => {
     const empty = await json("models");
     expect(empty.models.map((model: { id: string }) => model.id)).toEqual(["picturebook"]);
-    expect(empty.cache).toEqual({ folder: join(home, "hub"), bytes: 0, others: 0 });
+    expect(empty.cache).toEqual({ folder: join(home, "hub"), bytes: 0, others: 0, unfinished: [] });
 
     const pulled = await emilie("pull", id);
     expect(pulled).toMatchObject({

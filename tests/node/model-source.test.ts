@@ -1,11 +1,13 @@
 /** A session finds its model from any folder: its parts are stored by themselves, not as one name to be taken apart. */
-import { cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import type { LoadProgress } from "../../src/checkpoint/load-progress.ts";
 import { writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 import { packContainer, readContainer } from "../../src/session/container.node.ts";
+import { readSession } from "../../src/session/store.node.ts";
 import { emilie } from "./command-line.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;
@@ -118,5 +120,67 @@ describe("a session made with relative paths", () => {
     process.chdir(at("elsewhere"));
     const { code, stderr } = await replay("../work/old/session.emilie");
     expect(code, stderr).toBe(0);
+  });
+});
+
+describe("a session whose model is a part of what its folder has", () => {
+  it("finds the variant of the weights, after both have moved too", async () => {
+    process.chdir(at("work"));
+    await cp("plain", "both", { recursive: true });
+    const weights = (variant: string) => `both/unet/diffusion_pytorch_model${variant}.safetensors`;
+    await cp(weights(""), weights(".non_ema"));
+    await rename(weights(""), weights(".ema"));
+    const how = ["--model", "both", "--variant", "ema", "--steps", "1", "--out", "averaged"];
+    const made = await emilie("edit", "photo.png", "make it red", ...how);
+    expect(made.code, made.stderr).toBe(0);
+    const { source } = (await readContainer("averaged/session.emilie")).manifest;
+    expect(source?.base).toEqual({ name: at("work/both:ema"), beside: "../both:ema" });
+
+    await rename(at("work"), at("moved"));
+    process.chdir(at("elsewhere"));
+    const session = at("moved/averaged/session.emilie");
+    const runs = [
+      [session],
+      [at("moved/averaged/01-make-it-red.png")],
+      [session, "--model", at("moved/both:ema")],
+    ];
+    for (const args of runs) {
+      const { code, stderr } = await replay(...args);
+      expect(code, stderr).toBe(0);
+    }
+    const twice = ["--model", at("moved/both:ema"), "--variant", "non_ema"];
+    const contrary = await emilie("edit", session, "make it blue", ...twice, "--out", at("contrary"));
+    expect(contrary.stderr).toMatch(/names the variant ema, and non_ema is asked for/);
+    const plain = await replay(session, "--model", at("moved/both"));
+    expect(plain).toMatchObject({ code: 1, stderr: expect.stringMatching(/variants ema, non_ema/) });
+    await rename(at("moved"), at("work"));
+  });
+
+  it("is told what is made of it as it opens, and stopped", async () => {
+    process.chdir(at("work"));
+    const how = ["--model", "plain", "--precision", "int8", "--steps", "1", "--out", "rounded"];
+    const made = await emilie("edit", "photo.png", "make it red", ...how);
+    expect(made.code, made.stderr).toBe(0);
+    vi.stubEnv("EMILIE_CACHE", at("cache"));
+    try {
+      const bytes = await readFile("rounded/session.emilie");
+      const stop = new AbortController();
+      const stopped = { signal: stop.signal, onProgress: () => stop.abort() };
+      await expect(readSession(bytes, "rounded/session.emilie", stopped)).rejects.toMatchObject({
+        code: "aborted",
+      });
+      const told: LoadProgress[] = [];
+      const onProgress = (progress: LoadProgress) => void told.push(progress);
+      await (await readSession(bytes, "rounded/session.emilie", { onProgress })).model.dispose();
+      expect(told[0]).toMatchObject({ stage: "start", what: expect.stringMatching(/int8.*unet/) });
+      expect(told.at(-1)!.stage).toBe("done");
+
+      await rm(at("cache"), { recursive: true });
+      const { code, stderr } = await replay("rounded/01-make-it-red.png");
+      expect(code, stderr).toBe(0);
+      expect(stderr).toMatch(/Making the int8 weights of .*, once/);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 });

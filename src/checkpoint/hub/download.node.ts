@@ -38,7 +38,7 @@ export async function downloadBlob(file: HubFile, blob: string, options: Downloa
 async function attempt(file: HubFile, blob: string, options: DownloadOptions): Promise<"done" | "wrong"> {
   const partial = await openPartial(blob, file.size);
   try {
-    await checkSpace(blob, file.size - partial.size);
+    await checkSpace(dirname(blob), file.size - partial.size);
     const download = new Download(file, partial, options);
     await download.readBeginning();
     if (!(await download.run())) {
@@ -160,12 +160,13 @@ async function write({ handle }: Partial, bytes: Uint8Array, position: number): 
   }
 }
 
-async function checkSpace(blob: string, needed: number): Promise<void> {
-  const disk = await statfs(dirname(blob)).catch(() => null); // some file systems do not say
+/** Throws "io.failed" where a folder has no room for `needed` bytes more. */
+export async function checkSpace(folder: string, needed: number): Promise<void> {
+  const disk = await statfs(folder).catch(() => null); // some file systems do not say
   if (!disk || disk.bavail * disk.bsize >= needed) return;
   throw new EmilieError(
     "io.failed",
-    `${dirname(blob)} has ${disk.bavail * disk.bsize} bytes left, and ${needed} more are needed. Make room, or set ` +
+    `${folder} has ${disk.bavail * disk.bsize} bytes left, and ${needed} more are needed. Make room, or set ` +
       "HF_HOME to a folder on a larger disk.",
   );
 }

@@ -25,6 +25,11 @@ export interface Partial {
   readonly size: number;
 }
 
+/** Bytes that the next download of a blob begins with; 0 where there are none. */
+export async function partialBytes(blob: string): Promise<number> {
+  return (await abandoned(blob).catch(() => []))[0]?.size ?? 0;
+}
+
 /** Takes over what an earlier download of this blob has left, or starts a new file. `size` is the whole blob's. */
 export async function openPartial(blob: string, size: number): Promise<Partial> {
   const mine = `${blob}.${MACHINE}-${process.pid}-${randomBytes(4).toString("hex")}${SUFFIX}`;
@@ -73,14 +78,18 @@ export async function finish({ path, handle }: Partial, blob: string): Promise<v
 
 /** Partial files of the blob that nobody writes, the largest first. */
 async function abandoned(blob: string): Promise<{ path: string; size: number }[]> {
-  const folder = dirname(blob);
+  return listAbandoned(dirname(blob), `${basename(blob)}.`);
+}
+
+/** Partial files in a folder of blobs that nobody writes, the largest first. */
+export async function listAbandoned(folder: string, start = ""): Promise<{ path: string; size: number }[]> {
   const found: { path: string; size: number }[] = [];
   for (const name of await readdir(folder)) {
-    if (!name.startsWith(`${basename(blob)}.`) || !name.endsWith(SUFFIX)) continue;
+    if (!name.startsWith(start) || !name.endsWith(SUFFIX)) continue;
     const path = join(folder, name);
     const info = await stat(path).catch(() => null);
     if (!info) continue;
-    const owner = name.slice(basename(blob).length + 1, -SUFFIX.length);
+    const owner = name.slice(name.indexOf(".") + 1, -SUFFIX.length);
     const [machine, process] = owner.split("-");
     const free =
       owner === NOBODY ||

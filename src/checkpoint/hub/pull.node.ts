@@ -2,7 +2,8 @@
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { EmilieError } from "../../errors.ts";
-import { readPipeline } from "../pipeline.ts";
+import { checkTogether } from "../check-together.ts";
+import { readConfigs } from "../layout.ts";
 import { folderSource } from "../source.node.ts";
 import { readJson } from "../source.ts";
 import {
@@ -15,8 +16,9 @@ import {
   snapshotProblem,
   writeRef,
 } from "./cache.node.ts";
-import { downloadBlob } from "./download.node.ts";
+import { checkSpace, downloadBlob } from "./download.node.ts";
 import { type HubFile, listRevision } from "./listing.node.ts";
+import { partialBytes } from "./partial.node.ts";
 import { ProgressMeter, type PullProgress } from "./progress.ts";
 import { formatRepoId, type RepoId, requireRepoId } from "./repo-id.ts";
 import { aborted, type Hub } from "./request.node.ts";
@@ -40,6 +42,8 @@ export interface PullOptions {
   readonly variant?: Variant;
   /** Stops with code "aborted"; what has arrived is kept, and the next pull goes on from there. */
   readonly signal?: AbortSignal;
+  /** Called once, before anything is fetched. */
+  readonly onPlan?: (plan: PullPlan) => void;
   /** Called up to ten times a second. */
   readonly onProgress?: (progress: PullProgress) => void;
   /** The cache's folder; default HF_HUB_CACHE, or HF_HOME/hub, or ~/.cache/huggingface/hub. */
@@ -50,6 +54,18 @@ export interface PullOptions {
   readonly token?: string;
   /** Milliseconds before a lost connection is tried again, doubled from try to try. Default 1000. */
   readonly retryDelay?: number;
+}
+
+/** What is going to be pulled. */
+export interface PullPlan {
+  readonly files: number;
+  /** Of all files together, and of those that are not there yet. */
+  readonly bytes: number;
+  readonly bytesToFetch: number;
+  /** Where they come to lie. */
+  readonly folder: string;
+  /** By network, the variant that was chosen. */
+  readonly variants: Readonly<Record<string, Variant>>;
 }
 
 /** A model that is whole on the disk. */
@@ -88,8 +104,8 @@ const MAX_SMALL_BYTES = 32 * 2 ** 20;
  * "hub.corrupt", "checkpoint.missing", "checkpoint.unsafe", "checkpoint.unsupported", "io.failed" or "aborted".
  */
 export async function pullModel(id: string, options: PullOptions = {}): Promise<PulledModel> {
-  const repoId = requireRepoId(id);
-  const { variant, signal, retryDelay = 1000 } = options;
+  const { repoId, variant } = parsePull(id, options.variant);
+  const { signal, retryDelay = 1000 } = options;
   if (variant !== undefined && !VARIANT_NAME.test(variant)) {
     throw new EmilieError(
       "option.invalid",
@@ -98,7 +114,7 @@ export async function pullModel(id: string, options: PullOptions = {}): Promise<
   }
   if (signal?.aborted) throw aborted();
   const cache = options.cache ?? hubCache();
-  if (hubOffline()) return offline(repoId, cache);
+  if (hubOffline()) return offline(repoId, cache, variant);
   const hub: Hub = {
     endpoint: hubEndpoint(process.env, options.endpoint),
     token: options.token === undefined ? (hubToken()?.token ?? null) : checkToken(options.token, "options"),
@@ -113,6 +129,19 @@ export async function pullModel(id: string, options: PullOptions = {}): Promise<
   const bytes = checkLimits(name, small, weights);
 
   const folder = snapshotFolder(cache, repoId.repo, commit);
+  const present = await Promise.all([...small, ...weights].map(({ path }) => sizeOnDisk(join(folder, path))));
+  const there = [...small, ...weights].reduce(
+    (sum, { size }, i) => sum + (present[i] === size ? size : 0),
+    0,
+  );
+  const { variants } = selection;
+  options.onPlan?.({
+    files: small.length + weights.length,
+    bytes,
+    bytesToFetch: bytes - there,
+    folder,
+    variants,
+  });
   const meter = new ProgressMeter(bytes, options.onProgress ?? (() => {}));
   let downloadedBytes = 0;
   const fetchAll = (group: readonly HubFile[]) =>
@@ -130,10 +159,49 @@ export async function pullModel(id: string, options: PullOptions = {}): Promise<
     });
   await fetchAll(small);
   await (scorer ? checkScorer : checkEditor)(folder, name);
+  await requireRoom(cache, weights, folder, repoFolder(cache, repoId.repo));
   await fetchAll(weights);
   // Last, so that a revision's name never leads to half a model.
   await writable(cache, () => writeRef(cache, repoId, commit));
-  return { id: name, commit, folder, bytes, downloadedBytes, ...describe(selection) };
+  return {
+    id: scorer ? name : inVariant(name, variant),
+    commit,
+    folder,
+    bytes,
+    downloadedBytes,
+    ...describe(selection),
+  };
+}
+
+/** "owner/name:fp16" says the variant too. */
+function parsePull(id: string, asked: Variant | undefined): { repoId: RepoId; variant: Variant | undefined } {
+  const [name = "", named, ...rest] = id.split(":");
+  if (named === undefined || rest.length > 0) return { repoId: requireRepoId(id), variant: asked };
+  if (asked === undefined || asked === named) return { repoId: requireRepoId(name), variant: named };
+  throw new EmilieError(
+    "option.invalid",
+    `${id} names the variant ${named}, and ${asked} is asked for; say one of them.`,
+  );
+}
+
+/** What loads these weights and no others. */
+function inVariant(name: string, variant: Variant | undefined): string {
+  return variant === undefined || variant === "full" ? name : `${name}:${variant}`;
+}
+
+/** All that is to come together, before the first of it: each file for itself would fit until the last. */
+async function requireRoom(
+  cache: string,
+  weights: readonly HubFile[],
+  folder: string,
+  repo: string,
+): Promise<void> {
+  let needed = 0;
+  for (const { path, size, etag } of weights) {
+    const here = (await sizeOnDisk(join(folder, path))) ?? (await sizeOnDisk(join(repo, "blobs", etag)));
+    if (here !== size) needed += size - Math.min(size, await partialBytes(join(repo, "blobs", etag)));
+  }
+  await checkSpace(cache, needed);
 }
 
 function describe({ small, weights, variants }: Selection) {
@@ -141,20 +209,27 @@ function describe({ small, weights, variants }: Selection) {
 }
 
 /** What is in the cache already, where nothing may be asked of the hub. */
-async function offline(id: RepoId, cache: string): Promise<PulledModel> {
+async function offline(id: RepoId, cache: string, variant?: Variant): Promise<PulledModel> {
   const name = formatRepoId(id);
   const folder = findSnapshot(cache, id);
-  if (!folder || snapshotProblem(folder, name)) {
+  if (!folder || snapshotProblem(folder, name, variant)) {
     throw new EmilieError(
       "hub.offline",
       `HF_HUB_OFFLINE is set, and ${cache} has ${folder ? "only a part" : "nothing"} of ${name}. ` +
         "Unset it to download the model.",
     );
   }
-  const found = describe(snapshotFiles(folder, name));
+  const found = describe(snapshotFiles(folder, name, variant));
   const sizes = await Promise.all(found.files.map((path) => sizeOnDisk(join(folder, path))));
   const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
-  return { id: name, commit: basename(folder), folder, bytes, downloadedBytes: 0, ...found };
+  return {
+    id: inVariant(name, variant),
+    commit: basename(folder),
+    folder,
+    bytes,
+    downloadedBytes: 0,
+    ...found,
+  };
 }
 
 function checkLimits(name: string, small: readonly HubFile[], weights: readonly HubFile[]): number {
@@ -172,20 +247,10 @@ function checkLimits(name: string, small: readonly HubFile[], weights: readonly 
   throw new EmilieError("hub.malformed", `${name} is no model that could run here: ${problem}.`);
 }
 
-const channelsSchema = z.looseObject({ in_channels: z.number(), out_channels: z.number() });
-
 /** Gigabytes are not fetched for a checkpoint that will be refused when it is loaded. */
 async function checkEditor(folder: string, name: string): Promise<void> {
   const source = folderSource(folder, name);
-  await readPipeline(source);
-  const channels = channelsSchema.safeParse(await readJson(source, "unet/config.json")).data;
-  if (!channels || channels.in_channels >= 2 * channels.out_channels) return;
-  throw new EmilieError(
-    "checkpoint.unsupported",
-    `${name} cannot edit: its UNet has ${channels.in_channels} input channels and ${channels.out_channels} output ` +
-      "channels, so it has no input for the picture (a text-to-image checkpoint). Use an instruction checkpoint such as " +
-      "timbrooks/instruct-pix2pix.",
-  );
+  checkTogether(name, await readConfigs(source));
 }
 
 /** As transformers calls the networks that `emilie bench --scorers` takes. */

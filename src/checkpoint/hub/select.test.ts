@@ -72,7 +72,9 @@ describe("the files that an editor needs", () => {
     expect(weights).toEqual([...unet.slice(1), "vae/diffusion_pytorch_model.safetensors", ...text.slice(1)]);
     expect(small).toEqual(expect.arrayContaining([unet[0], text[0]]));
     const clean = [...base, ...unet.slice(0, 2), ...text].filter((path) => !/\.bin$/.test(path));
-    expect(() => selectFiles(id, clean)).toThrow(/no file unet\/diffusion_pytorch_model\.safetensors/);
+    expect(() => selectFiles(id, clean)).toThrow(
+      /unet of \S+ lacks 1 of the parts that diffusion_pytorch_model\.safetensors\.index\.fp16\.json names/,
+    );
   });
 
   it.each([

@@ -4,17 +4,15 @@
  * Names follow diffusers' and transformers' save_pretrained().
  */
 import { EmilieError } from "../../errors.ts";
+import { chooseVariant, requireOffered, type Variant, weightSets } from "../variants.ts";
 
-/** "full" is fp32 or whatever has no suffix; others are the suffix itself (fp16, bf16, non_ema …). */
-export type Variant = "full" | (string & {});
+export { VARIANT_NAME, type Variant } from "../variants.ts";
 
-/** In the order in which the loader looks for them (weights.ts). */
-const PREFERENCE: readonly Variant[] = ["full", "fp16", "bf16"];
-
-export const VARIANT_NAME = /^[a-z0-9_]{1,32}$/i;
+/** What the files of a UNet's weights begin with. */
+export const UNET_WEIGHTS = "diffusion_pytorch_model";
 
 const NETWORKS: Readonly<Record<string, string>> = {
-  unet: "diffusion_pytorch_model",
+  unet: UNET_WEIGHTS,
   vae: "diffusion_pytorch_model",
   text_encoder: "model",
   text_encoder_2: "model",
@@ -75,21 +73,15 @@ export function selectFiles(id: string, paths: readonly string[], variant?: Vari
     if (names.length === 0 && !REQUIRED_NETWORKS.includes(folder)) continue;
     const sets = weightSets(names, base);
     for (const name of sets.keys()) offered.add(name);
-    const order = variant === undefined ? PREFERENCE : [variant, ...PREFERENCE];
-    const chosen = order.find((name) => sets.has(name));
+    const chosen = chooseVariant(sets, `${folder} of ${id}`, variant);
     if (chosen === undefined) throw noWeights(id, folder, base, names);
     variants[folder] = chosen;
-    for (const name of sets.get(chosen)!) {
+    for (const name of sets.get(chosen)!.files) {
       const path = `${folder}/${name}`;
       (name.endsWith(".json") ? small : weights).push(path);
     }
   }
-  if (variant !== undefined && !Object.values(variants).includes(variant)) {
-    throw new EmilieError(
-      "option.invalid",
-      `${id} has no weights of the variant "${variant}"; it has ${[...offered].sort().join(", ")}.`,
-    );
-  }
+  requireOffered(id, variant, offered);
   return { small, weights, variants };
 }
 
@@ -112,8 +104,7 @@ export function selectScorer(id: string, paths: readonly string[], variant?: Var
     paths.filter((path) => !path.includes("/")),
     "model",
   );
-  const order = variant === undefined ? PREFERENCE : [variant];
-  const chosen = order.find((name) => sets.has(name));
+  const chosen = variant === undefined || sets.has(variant) ? chooseVariant(sets, id, variant) : undefined;
   if (chosen === undefined) {
     const pickle = paths.find((path) => PICKLE.test(path));
     if (pickle !== undefined && sets.size === 0) throw onlyPickles(id, pickle, "transformers: model");
@@ -122,39 +113,13 @@ export function selectScorer(id: string, paths: readonly string[], variant?: Var
       `${id} has no weights ${variant === undefined ? "model.safetensors" : `of the variant "${variant}"`}, or not all their parts.`,
     );
   }
-  const files = sets.get(chosen)!;
+  const { files } = sets.get(chosen)!;
   const isWeights = (path: string) => path.endsWith(".safetensors");
   return {
     small: [...paths.filter((path) => SCORER_SMALL.has(path)), ...files.filter((path) => !isWeights(path))],
     weights: files.filter(isWeights),
     variants: { model: chosen },
   };
-}
-
-/** The complete sets of safetensors files in one folder, by variant: one file, or an index and its parts. */
-function weightSets(names: readonly string[], base: string): Map<Variant, string[]> {
-  const sets = new Map<Variant, string[]>();
-  for (const name of names) {
-    const single = matchRest(name, base, /^(?:\.(\w+))?\.safetensors$/);
-    if (single) sets.set(single[1] ?? "full", [name]);
-  }
-  for (const name of names) {
-    const index = matchRest(name, base, /^\.safetensors\.index(?:\.(\w+))?\.json$/);
-    const variant = index?.[1] ?? "full";
-    if (!index || sets.has(variant)) continue;
-    const parts = names.flatMap((part) => {
-      const found = matchRest(part, base, /^(?:\.(\w+))?-(\d{5})-of-(\d{5})(?:\.(\w+))?\.safetensors$/);
-      return found && (found[1] ?? found[4] ?? "full") === variant ? [{ part, of: Number(found[3]) }] : [];
-    });
-    if (parts.length > 0 && parts.every(({ of }) => of === parts.length)) {
-      sets.set(variant, [name, ...parts.map(({ part }) => part)]);
-    }
-  }
-  return sets;
-}
-
-function matchRest(name: string, base: string, rest: RegExp): RegExpExecArray | null {
-  return name.startsWith(base) ? rest.exec(name.slice(base.length)) : null;
 }
 
 function notDiffusers(id: string, paths: readonly string[]): EmilieError {

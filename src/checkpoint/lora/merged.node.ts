@@ -7,10 +7,13 @@ import { mkdir, mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, parse, relative } from "node:path";
 import { EmilieError } from "../../errors.ts";
+import { sizeOf } from "../../tensor/tensor.ts";
 import { toFloat16 } from "../convert.ts";
 import { type DerivedSpec, derive, specsOf } from "../derived.ts";
 import { isAlive } from "../is-alive.node.ts";
+import { LoadMeter, type LoadWatch } from "../load-progress.ts";
 import { safetensorsHeader } from "../safetensors.ts";
+import { bytesOfTensor, requireRoom } from "../side-file.node.ts";
 import type { CheckpointSource } from "../source.ts";
 import { type Needs, type PlacedWeights, placedAs, plainType } from "../storage.ts";
 import type { WeightTable } from "../weights.ts";
@@ -19,14 +22,22 @@ import type { TableAdditions } from "./targets.ts";
 
 const PREFIX = "merged-";
 
+export interface MergeOptions {
+  readonly cache: string;
+  readonly needs?: Needs;
+  readonly watch: LoadWatch;
+}
+
+/** Nanoseconds a weight, most of them for the products of a LoRA of rank 16 or so. */
+const NANOSECONDS_TO_MERGE = 60;
+
 /** The weights with `additions` merged in. Throws "checkpoint.malformed" where the sum is no number, "io.failed". */
 export async function withMergedFile(
   placed: PlacedWeights,
   source: CheckpointSource,
   table: WeightTable,
   additions: TableAdditions,
-  cache: string,
-  needs?: Needs,
+  { cache, needs, watch }: MergeOptions,
 ): Promise<PlacedWeights> {
   const folder = await freshFolder(cache);
   const release = async () => {
@@ -49,8 +60,16 @@ export async function withMergedFile(
     const location = relative(placed.root ?? parse(path).root, path);
     const tensors = new Map(placed.tensors);
     const all = new Map(placed.derived);
+    const sizes = parts.map(({ name }) => sizeOf(table.tensors.get(name)!.shape));
+    const seconds = (i: number) => (sizes[i]! * NANOSECONDS_TO_MERGE) / 1e9;
+    const total = specs.flat().reduce((sum, spec) => sum + bytesOfTensor(spec), header.length);
+    const what = `${source.id}'s ${table.folder} with LoRA merged, for this process`;
+    await requireRoom(folder, what, total, total);
+    const expected = sizes.reduce((sum, _, i) => sum + seconds(i), 0);
+    const meter = new LoadMeter(watch, { what, folder, done: header.length, total, seconds: expected });
     const handle = await open(path, "wx", 0o600);
     try {
+      meter.begin();
       await handle.write(header);
       let offset = header.length;
       for (const [i, { name, plain, derived }] of parts.entries()) {
@@ -64,9 +83,13 @@ export async function withMergedFile(
           if (spec.name === name) tensors.set(name, placedAs(type, at));
           else all.set(spec.name, at);
           offset += byteLength;
+          await meter.add(byteLength, 0);
         }
+        await meter.add(0, seconds(i));
       }
+      meter.end();
     } finally {
+      meter.stop();
       await handle.close();
     }
     const files = [...placed.files, { location }];

@@ -11,6 +11,15 @@ export const pullSchema = z
   })
   .openapi("Pull");
 
+export const loadingSchema = z
+  .object({
+    what: z.string().openapi({ description: "What is made of the model's weights, once" }),
+    bytes: z.number(),
+    totalBytes: z.number().openapi({ description: "Its size on disk" }),
+    secondsLeft: z.number(),
+  })
+  .openapi("Loading");
+
 export const modelSchema = z
   .object({
     id: z.string().openapi({ example: "picturebook" }),
@@ -35,6 +44,9 @@ export const modelSchema = z
     suggestions: z.array(z.string()).openapi({ description: "Instructions that work with it" }),
     problem: z.string().nullable().openapi({ description: "Why it cannot be used" }),
     pull: pullSchema.nullable(),
+    loading: loadingSchema
+      .nullable()
+      .openapi({ description: "What the worker is making before it can run the model for the first time" }),
   })
   .openapi("Model");
 
@@ -78,6 +90,7 @@ export const healthSchema = z
   .openapi("Health");
 
 export type Pull = z.output<typeof pullSchema>;
+export type Loading = z.output<typeof loadingSchema>;
 export type ModelInfo = z.output<typeof modelSchema>;
 export type ModelList = z.output<typeof modelListSchema>;
 export type ServerInfo = z.output<typeof serverInfoSchema>;

@@ -2,9 +2,11 @@
 import { EmilieError, type ErrorCode, isEmilieError } from "../../errors.ts";
 import { encodePng, readPicture } from "../../images/codec.node.ts";
 import { checkPictureSize } from "../../images/encode.node.ts";
-import type { NodeDevice } from "../../models/load.node.ts";
+import type { LoadProgress, NodeDevice } from "../../models/load.node.ts";
+import type { EditModel } from "../../models/model.ts";
 import { openSession } from "../../session/open.node.ts";
 import { packSession } from "../../session/pack.node.ts";
+import type { Loading } from "../schemas/index.ts";
 import { checkSession } from "./check-session.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { compare, difference, findRelevance, render } from "./look.ts";
@@ -34,13 +36,23 @@ const cache = new SessionCache((session) => {
     );
   });
 });
-const slot = new ModelSlot(process.argv[2] as NodeDevice | undefined, () => cache.clear());
+const slot = new ModelSlot(
+  process.argv[2] as NodeDevice | undefined,
+  () => cache.clear(),
+  (model, progress) => send({ kind: "loading", model, loading: progress && loadingOf(progress) }),
+);
+
+function loadingOf({ what, bytes, totalBytes, secondsLeft }: LoadProgress): Loading {
+  return { what, bytes, totalBytes, secondsLeft };
+}
 
 async function call(method: Method, params: unknown, watch: Watch): Promise<unknown> {
   if (method === "mask") return makeMask(params as Params<"mask">);
   if (method === "check") return checkSession(params as Params<"check">);
   const { model } = params as { model: string };
-  return slot.use<unknown>(model, (loaded) => {
+  return slot.use<unknown>(model, work, watch.signal);
+
+  function work(loaded: EditModel): Promise<unknown> {
     if (watch.signal.aborted) throw new EmilieError("aborted", "the job was cancelled before its first step");
     switch (method) {
       case "load":
@@ -60,6 +72,7 @@ async function call(method: Method, params: unknown, watch: Watch): Promise<unkn
       case "difference":
         return difference(loaded, cache, params as Params<"difference">);
     }
+
     async function open(params: Params<"open">): Promise<Result<"open">> {
       const { session: id, picture, workingSize, maxPixels } = params;
       await checkPictureSize(picture, maxPixels);
@@ -69,7 +82,7 @@ async function call(method: Method, params: unknown, watch: Watch): Promise<unkn
       cache.add(id, session);
       return { ...(await packSession(session)), png: await encodePng(session.original), warnings };
     }
-  });
+  }
 }
 
 async function answer(id: number, method: Method, params: unknown): Promise<void> {

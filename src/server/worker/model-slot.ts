@@ -1,5 +1,5 @@
 /** The one model in memory. Users of the same model share it; who wants another waits until nobody uses this one. */
-import { loadModel, type NodeDevice } from "../../models/load.node.ts";
+import { type LoadProgress, loadModel, type NodeDevice } from "../../models/load.node.ts";
 import type { EditModel } from "../../models/model.ts";
 
 export class ModelSlot {
@@ -11,15 +11,25 @@ export class ModelSlot {
   #left: (() => void) | null = null;
   readonly #device: NodeDevice | undefined;
   readonly #onChange: () => void;
+  readonly #onLoading: (model: string, progress: LoadProgress | null) => void;
 
-  /** `onChange` is called before a model is replaced, when nobody uses it. */
-  constructor(device: NodeDevice | undefined, onChange: () => void) {
+  /**
+   * `onChange` is called before a model is replaced, when nobody uses it; `onLoading` with what is made of a model before it can be used,
+   * and with null when that is over.
+   */
+  constructor(
+    device: NodeDevice | undefined,
+    onChange: () => void,
+    onLoading: (model: string, progress: LoadProgress | null) => void,
+  ) {
     this.#device = device;
     this.#onChange = onChange;
+    this.#onLoading = onLoading;
   }
 
-  async use<T>(name: string, action: (model: EditModel) => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(() => this.#enter(name));
+  /** `signal` stops the making of weights, where this use is what they are made for. */
+  async use<T>(name: string, action: (model: EditModel) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const turn = this.#turn.then(() => this.#enter(name, signal));
     this.#turn = turn.catch(() => {});
     const model = await turn;
     try {
@@ -29,7 +39,7 @@ export class ModelSlot {
     }
   }
 
-  async #enter(name: string): Promise<EditModel> {
+  async #enter(name: string, signal?: AbortSignal): Promise<EditModel> {
     if (this.#model && this.#name !== name) {
       if (this.#users > 0) await new Promise<void>((resolve) => (this.#left = resolve));
       this.#left = null;
@@ -38,9 +48,22 @@ export class ModelSlot {
       this.#model = null;
       await old.dispose();
     }
-    this.#model ??= await loadModel(name, { device: this.#device });
+    this.#model ??= await this.#load(name, signal);
     this.#name = name;
     this.#users++;
     return this.#model;
+  }
+
+  async #load(name: string, signal?: AbortSignal): Promise<EditModel> {
+    let making = false;
+    const onProgress = (progress: LoadProgress) => {
+      making = true;
+      this.#onLoading(name, progress);
+    };
+    try {
+      return await loadModel(name, { device: this.#device, onProgress, signal });
+    } finally {
+      if (making) this.#onLoading(name, null);
+    }
   }
 }

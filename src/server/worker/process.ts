@@ -9,6 +9,7 @@ import { EmilieError, type ErrorCode, isEmilieError } from "../../errors.ts";
 import type { NodeDevice } from "../../models/load.node.ts";
 import { fromSource, packageRoot } from "../../runtime/package-root.node.ts";
 import { reasonOf } from "../../session/atomic.node.ts";
+import type { Loading } from "../schemas/index.ts";
 import { HEARTBEAT_FD } from "./heartbeat.ts";
 import type { CallEvent, FromWorker, Method, Params, Result, ToWorker } from "./protocol.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -24,6 +25,8 @@ export interface WorkerOptions {
   readonly device?: NodeDevice;
   /** How long it may stand still before it is ended, in milliseconds. Default: ten seconds. */
   readonly silence?: number;
+  /** Called with what the process makes of a model before it runs, and with null when that is over. */
+  readonly onLoading?: (model: string, loading: Loading | null) => void;
   /** Called when the process has ended on its own. */
   readonly onEnd?: (reason: string) => void;
 }
@@ -197,6 +200,9 @@ export class WorkerProcess {
       case "ready":
         this.#ready = true;
         this.#failedStarts = 0;
+        return;
+      case "loading":
+        this.#options.onLoading?.(message.model, message.loading);
         return;
       case "memory":
         // While it computes it cannot report; where the system tells us, its own word is not needed.

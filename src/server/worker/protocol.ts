@@ -6,6 +6,7 @@ import type { Box } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
 import type { Manifest, PieceEntry, StoredNode } from "../../session/schema.ts";
 import type { EditWork, RelevanceWork, ReplayWork } from "../queue/work.ts";
+import type { Loading } from "../schemas/index.ts";
 
 /** A session and the model it is edited by, as loadModel takes it. */
 export interface Subject {
@@ -122,6 +123,8 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly kind: "ready" }
+  /** What is made of a model before it runs; null where that is over. */
+  | { readonly kind: "loading"; readonly model: string; readonly loading: Loading | null }
   | { readonly kind: "memory"; readonly bytes: number }
   | { readonly kind: "event"; readonly id: number; readonly event: CallEvent }
   | { readonly kind: "result"; readonly id: number; readonly result: unknown }

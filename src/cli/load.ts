@@ -1,0 +1,50 @@
+/** Loading a model on the command line: what is made on the way is said beforehand, shown, and may be stopped. */
+import type { LoadProgress } from "../checkpoint/load-progress.ts";
+import { isEmilieError } from "../errors.ts";
+import { type LoadOptions, loadModel } from "../models/load.node.ts";
+import type { EditModel } from "../models/model.ts";
+import { stoppable } from "./context.ts";
+import { EXIT, Unsuccessful } from "./errors.ts";
+import { formatLarge, formatSeconds, type Output } from "./output.ts";
+
+/** loadModel() with its progress on stderr. Stopped, it ends the verb as Ctrl-C does everywhere. */
+export function loadTold(name: string, options: LoadOptions, output: Output): Promise<EditModel> {
+  return told(output, (watch) => loadModel(name, { ...options, ...watch }));
+}
+
+/** Runs what loads a model, with what it takes for that. */
+export async function told<T>(
+  output: Output,
+  load: (watch: Pick<LoadOptions, "onProgress" | "signal">) => Promise<T>,
+): Promise<T> {
+  const onProgress = sayLoad(output);
+  const note = "Stopping. What is there is kept. Press Ctrl-C again to leave at once.";
+  try {
+    return await stoppable(output, (signal) => load({ onProgress, signal }), note);
+  } catch (error) {
+    if (isEmilieError(error) && error.code === "aborted") throw new Unsuccessful(error.message, EXIT.stopped);
+    throw error;
+  }
+}
+
+function sayLoad(output: Output): (progress: LoadProgress) => void {
+  let waiting = false;
+  return ({ stage, what, folder, bytes, totalBytes, secondsLeft, reason }) => {
+    const size = formatLarge(totalBytes, "B");
+    const about = formatSeconds(Math.max(1, Math.round(secondsLeft)));
+    if (stage === "start") {
+      if (reason !== undefined) output.note(`${what}: ${reason}. It is made again.`);
+      const there = bytes > totalBytes / 1000 ? ` Going on from ${formatLarge(bytes, "B")}.` : "";
+      output.note(
+        `Making ${what}, once: ${size} in ${folder}, about ${about}. Ctrl-C stops it; the next run goes on from there.${there}`,
+      );
+    }
+    if (stage === "waiting" && !waiting) {
+      waiting = true;
+      output.note(`Another process is making ${what} (${size}). Waiting for it; Ctrl-C stops waiting.`);
+    }
+    if (stage === "done") output.note(`Made ${what}.`);
+    else
+      output.steadyLine(`${what}: ${formatLarge(bytes, "B")} of ${size}, ${about} left`, bytes, totalBytes);
+  };
+}
