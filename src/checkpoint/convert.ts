@@ -37,7 +37,7 @@ export async function* readFloat32(
   for (let done = 0; done < ref.length; done += CHUNK) {
     const bytes = await source.read(ref.file, ref.offset + done, Math.min(CHUNK, ref.length - done));
     const values = toFloat32(type, bytes);
-    const bad = values.findIndex((v) => !Number.isFinite(v));
+    const bad = firstNotFinite(values);
     if (bad >= 0) {
       throw new EmilieError(
         "checkpoint.malformed",
@@ -47,6 +47,14 @@ export async function* readFloat32(
     }
     yield values;
   }
+}
+
+/** The place of the first value that is no finite number, or -1. */
+function firstNotFinite(values: Float32Array): number {
+  // A difference from itself is 0 for finite numbers alone; summed, it is looked at once.
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! - values[i]!;
+  return sum === 0 ? -1 : values.findIndex((v) => !Number.isFinite(v));
 }
 
 /**

@@ -2,17 +2,23 @@
  * Sessions by graph and picture size: a session is made for one size, so a change of size makes another, and the
  * oldest goes. Runs are strictly one after the other, so that a session is never released while it is in use.
  */
-import type { PlacedWeights } from "../checkpoint/storage.ts";
+import type { PlacedTensor, PlacedWeights } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
 import type { Dialect, Graph } from "../graph/graph.ts";
 import type { Engine, Feeds, Session, SessionOptions } from "../runtime/engine.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 
 /** Sizes for which the UNet stays ready: a picture and a crop of it, say. The rest runs too rarely to keep more than one. */
 const SIZES = { hot: 2, other: 1 };
 
 /** So much memory a network may keep that will not run again soon. A VAE's encoder at 512 px would keep ten times that beside the UNet. */
 const KEPT_BYTES = 64 << 20;
+
+/**
+ * So large may the weights of a network be that waits while the one that runs hundreds of times has its turn. SDXL's text encoders have 3.3 GB,
+ * which would stay in memory beside the UNet for the next instruction; to map them again takes a moment.
+ */
+const WAITING_BYTES = 1e9;
 
 /** "low": one network in memory at a time, its weights in their files alone. */
 export type MemoryMode = "normal" | "low";
@@ -29,6 +35,7 @@ export interface Network {
 interface Held {
   readonly session: Session;
   readonly weights: PlacedWeights;
+  readonly hot: boolean;
   /** Whether it runs once for a picture, and needs much for that. */
   readonly frugal: boolean;
 }
@@ -55,6 +62,9 @@ export class SessionCache {
   ): Promise<Record<string, Tensor>> {
     const turn = this.#last.then(async () => {
       throwIfAborted(signal);
+      if (network.hot) {
+        await this.#release((other) => !other.hot && mappedBytes(other.weights) > WAITING_BYTES);
+      }
       const held = await this.#held(network, size, build);
       // A picture's encoder and decoder do not run in turns: what the decoder keeps would stand beside what the encoder needs.
       if (held.frugal) {
@@ -84,7 +94,7 @@ export class SessionCache {
       frugal,
       plain,
     });
-    const held = { session, weights: network.weights, frugal };
+    const held = { session, weights: network.weights, hot: network.hot, frugal };
     this.#sessions.set(key, held);
     return held;
   }
@@ -116,6 +126,14 @@ export class SessionCache {
     );
     return { files, root: weights.root, prepack: fast };
   }
+}
+
+/** Of what is mapped; weights that the runtime was given as bytes would have to be read again. */
+function mappedBytes({ tensors, derived, files }: PlacedWeights): number {
+  if (files.some(({ load }) => load)) return 0;
+  const bytes = ({ shape, type }: PlacedTensor) => sizeOf(shape) * (type === "F16" ? 2 : 4);
+  const placed = [...tensors.values(), ...(derived?.values() ?? [])].filter(({ location }) => location);
+  return placed.reduce((sum, tensor) => sum + bytes(tensor), 0);
 }
 
 export function throwIfAborted(signal?: AbortSignal): void {

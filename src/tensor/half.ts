@@ -21,7 +21,10 @@ function halves(): Float32Array {
 /** fp16 → fp32, exactly. */
 export function fromHalf(bits: Uint16Array): Float32Array {
   const values = halves();
-  return Float32Array.from(bits, (b) => values[b]!);
+  const result = new Float32Array(bits.length);
+  // A loop: Float32Array.from with a function takes forty times as long, and SDXL has 2.6 billion of them.
+  for (let i = 0; i < bits.length; i++) result[i] = values[bits[i]!]!;
+  return result;
 }
 
 /** fp32 → the nearest fp16, to even where two are as near. Too large becomes infinite, too small (below 2⁻²⁵) zero. */
