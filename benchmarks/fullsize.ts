@@ -22,7 +22,7 @@ import { layOutFolder, layOutSingleFile } from "../tests/support/full-checkpoint
 import { anonymousBytesOf, residentBytesOf, watchMemory } from "./memory.ts";
 import { sizes, usage, whole } from "./options.ts";
 import { writeRandom } from "./random-weights.ts";
-import { type BenchRecord, describeMachine, digits, type Row, record } from "./record.ts";
+import { type BenchRecord, commandLine, describeMachine, digits, type Row, record } from "./record.ts";
 import { markdownRows, printRows } from "./table.ts";
 
 const FAMILIES = { sd1: "SD 1.x", sdxl: "SDXL" } as const;
@@ -54,7 +54,12 @@ const runs = ["first", "again"].slice(0, whole("runs", flags.runs));
 const scratch = flags.scratch ?? (await mkdtemp(join(tmpdir(), "emilie-fullsize-")));
 try {
   const rows = await measure();
-  const result = record("fullsize", rows, { subject: `${family} ${form} ${precision} ${size}` });
+  // Where the scratch folder lies changes nothing.
+  const { scratch: _, keep: __, write: ___, json: ____, ...said } = flags;
+  const words = Object.entries(said).flatMap(([name, value]) => [`--${name}`, value]);
+  const command = commandLine("fullsize", [...words, "--write"]);
+  const subject = `${family} ${form} ${precision} ${size}`;
+  const result = { ...record("fullsize", rows, { subject }), command };
   if (flags.json) console.log(JSON.stringify(result, null, 2));
   else printRows(result);
   if (flags.write) keepResult(result);
