@@ -54,6 +54,19 @@ async function run(cache: SessionCache, one: Network): Promise<void> {
 
 const unet = network("unet", true, 2e9);
 
+it("a large UNet does not wait while a large picture goes through the VAE, and a small one does", async () => {
+  const vae = { ...network("text", false, 84e6), alone: true };
+  const { cache, events } = watched();
+  for (const one of [unet, vae, unet]) await run(cache, one);
+  expect(events).toEqual(["+unet", "-unet", "+text", "+unet"]);
+  const small = watched();
+  const int8 = network("unet", true, 0);
+  const derived = new Map([["weight.int8", { shape: [900e6], location: "file", offset: 0 }]]);
+  const rounded = { ...int8, weights: { ...int8.weights, derived } };
+  for (const one of [rounded, vae, rounded]) await run(small.cache, one);
+  expect(small.events).toEqual(["+unet", "+text"]);
+});
+
 describe("while the UNet runs", () => {
   it("a large text encoder is not kept, and is there again for the next text", async () => {
     const { cache, events } = watched();

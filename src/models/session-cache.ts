@@ -15,8 +15,8 @@ const SIZES = { hot: 2, other: 1 };
 const KEPT_BYTES = 64 << 20;
 
 /**
- * So large may the weights of a network be that waits while the one that runs hundreds of times has its turn. SDXL's text encoders have 3.3 GB,
- * which would stay in memory beside the UNet for the next instruction; to map them again takes a moment.
+ * So large may the weights of a network be that waits while another needs much memory. SDXL's text encoders have 3.3 GB, which would stay
+ * beside the UNet for the next instruction, and the UNet in int8 has 3.7 GB, which would stay beside a large picture's VAE.
  */
 const WAITING_BYTES = 1e9;
 
@@ -28,6 +28,8 @@ export interface Network {
   readonly weights: PlacedWeights;
   /** Whether speed is worth memory: true for the UNet, which runs hundreds of times, false for the rest. */
   readonly hot: boolean;
+  /** Whether it runs on so large a picture that nothing large is to wait beside it. Default: as `hot`. */
+  readonly alone?: boolean;
   /** Whether it mostly runs once for a picture, so that memory for its next run would be kept for nothing. Default false. */
   readonly once?: boolean;
 }
@@ -35,7 +37,6 @@ export interface Network {
 interface Held {
   readonly session: Session;
   readonly weights: PlacedWeights;
-  readonly hot: boolean;
   /** Whether it runs once for a picture, and needs much for that. */
   readonly frugal: boolean;
 }
@@ -62,8 +63,9 @@ export class SessionCache {
   ): Promise<Record<string, Tensor>> {
     const turn = this.#last.then(async () => {
       throwIfAborted(signal);
-      if (network.hot) {
-        await this.#release((other) => !other.hot && mappedBytes(other.weights) > WAITING_BYTES);
+      if (network.alone ?? network.hot) {
+        const waits = ({ weights }: Held) => weights !== network.weights;
+        await this.#release((other) => waits(other) && mappedBytes(other.weights) > WAITING_BYTES);
       }
       const held = await this.#held(network, size, build);
       // A picture's encoder and decoder do not run in turns: what the decoder keeps would stand beside what the encoder needs.
@@ -94,7 +96,7 @@ export class SessionCache {
       frugal,
       plain,
     });
-    const held = { session, weights: network.weights, hot: network.hot, frugal };
+    const held = { session, weights: network.weights, frugal };
     this.#sessions.set(key, held);
     return held;
   }
@@ -131,8 +133,10 @@ export class SessionCache {
 /** Of what is mapped; weights that the runtime was given as bytes would have to be read again. */
 function mappedBytes({ tensors, derived, files }: PlacedWeights): number {
   if (files.some(({ load }) => load)) return 0;
-  const bytes = ({ shape, type }: PlacedTensor) => sizeOf(shape) * (type === "F16" ? 2 : 4);
-  const placed = [...tensors.values(), ...(derived?.values() ?? [])].filter(({ location }) => location);
+  // What is derived tells by its name what it is (derived.ts).
+  const bytes = ([name, { shape, type }]: readonly [string, PlacedTensor]) =>
+    sizeOf(shape) * (name.endsWith(".int8") ? 1 : type === "F16" ? 2 : 4);
+  const placed = [...tensors, ...(derived ?? [])].filter(([, { location }]) => location);
   return placed.reduce((sum, tensor) => sum + bytes(tensor), 0);
 }
 
