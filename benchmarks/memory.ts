@@ -11,19 +11,27 @@ export function anonymousBytes(): number {
 export const mappedBytes = (): number => (process.platform === "linux" ? statusBytes("self", "RssFile") : 0);
 
 /** Anonymous bytes of another process; 0 where it has ended, or where there is no /proc. */
-export function anonymousBytesOf(pid: number): number {
+export const anonymousBytesOf = (pid: number): number => bytesOf(pid, "RssAnon");
+
+/** All bytes of another process that are in memory, with the files that it maps; 0 as above. */
+export const residentBytesOf = (pid: number): number => bytesOf(pid, "VmRSS");
+
+function bytesOf(pid: number, field: Field): number {
   try {
-    return statusBytes(pid, "RssAnon");
+    return statusBytes(pid, field);
   } catch {
     return 0;
   }
 }
 
-function statusBytes(pid: number | "self", field: "RssAnon" | "RssFile"): number {
+type Field = "RssAnon" | "RssFile" | "VmRSS";
+
+function statusBytes(pid: number | "self", field: Field): number {
   const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(
     readFileSync(`/proc/${pid}/status`, "utf8"),
   )?.[1];
-  return 1024 * Number(kilobytes);
+  // A process that is ending has none any more.
+  return 1024 * Number(kilobytes ?? 0);
 }
 
 /** Samples memory until it is stopped, and returns the highest value seen. */

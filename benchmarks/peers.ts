@@ -6,7 +6,7 @@
  * The same work by emilie, by diffusers on PyTorch and by stable-diffusion.cpp: one UNet call ("unet"), a whole edit with the
  * same steps and guidance ("edit"), a whole edit as each does it when nothing is said ("defaults"). Every peer is a process
  * that keeps its model; they take turns, one call each, so that all see the same machine. Ratios are to the first peer, round
- * by round. benchmarks/peers/README.md says how to set the others up; who is not there is left out with the reason.
+ * by round; with --rounds 0 a UNet call is made once, for how far its result is from the first peer's. benchmarks/peers/README.md says how to set the others up; who is not there is left out with the reason.
  */
 import { rmSync } from "node:fs";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
@@ -54,7 +54,7 @@ const { values: flags } = parseArgs({
   },
 });
 const full = flags.model === "full-size";
-const rounds = whole("rounds", flags.rounds) ?? 5;
+const rounds = whole("rounds", flags.rounds, 0) ?? 5;
 const edits = whole("edits", flags.edits) ?? (full ? 2 : 5);
 const limit = whole("limit", flags.limit) ?? 900;
 const measures = (flags.measure ?? (full ? "unet,edit" : MEASURES.join(","))).split(",");
@@ -148,10 +148,10 @@ async function measureUNet(size: number, shapes: Extract<Request, { do: "unet" }
   const request = { do: "unet", folder: work, shapes, timestep: TIMESTEP } as const;
   const what = `UNet call, ${size} px`;
   // The first call makes the session, compiles, fills caches.
-  await takeTurns(`${what}, first`, 1, (peer) => ({ ...request, out: out(peer) }));
+  const first = await takeTurns(`${what}, first`, 1, (peer) => ({ ...request, out: out(peer) }));
   const outputs = await Promise.all(peers.map((peer) => readFile(out(peer)).catch(() => null)));
   const errors = new Map(peers.map((peer, i) => [peer.name, distance(outputs[i]!, outputs[0]!)]));
-  const answers = await takeTurns(what, rounds, () => request);
+  const answers = rounds === 0 ? first : await takeTurns(what, rounds, () => request);
   for (const row of timeRows(what, answers))
     rows.push({ ...row, errorToFirst: errors.get(String(row.peer)) ?? null });
 }

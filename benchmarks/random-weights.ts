@@ -5,16 +5,16 @@ import { dirname } from "node:path";
 import { safetensorsHeader } from "../src/checkpoint/safetensors.ts";
 import { toHalf } from "../src/tensor/half.ts";
 import { sizeOf } from "../src/tensor/tensor.ts";
+import type { StoredShape, WriteTensors } from "../tests/support/full-checkpoint.ts";
+import type { Shapes } from "../tests/support/published.ts";
 
 /**
  * Random values, repeated through the file: 4 MB of noise tell a matrix product as much as 3.4 GB. Every tensor begins at another
- * place in them: ONNX Runtime keeps one copy of equal weights, and real ones are never equal.
+ * place in them: ONNX Runtime keeps one copy of equal weights, and real ones are never equal. A prime number, so that no two rows
+ * of a matrix are the same either.
  */
-const NOISE = 1 << 20;
+const NOISE = 1048573;
 const STRIDE = 7919;
-
-/** Names and shapes of a network's tensors. */
-export type Shapes = ReadonlyMap<string, readonly number[]>;
 
 /** Writes `file` (.safetensors) where it is not there yet. Returns how many parameters it has. */
 export async function writeRandomWeights(
@@ -22,28 +22,46 @@ export async function writeRandomWeights(
   tensors: Shapes,
   type: "F32" | "F16" = "F32",
 ): Promise<number> {
-  const needed = [...tensors];
-  const parameters = needed.reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
-  if (existsSync(file)) return parameters;
+  await writeRandom(
+    file,
+    [...tensors].map(([name, shape]) => ({ name, shape, type })),
+  );
+  return parametersOf(tensors);
+}
+
+export function parametersOf(tensors: Shapes): number {
+  return [...tensors.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
+}
+
+/** The same of any tensors in F32 and F16; what has bytes of its own keeps them, and integers are zeros. */
+export const writeRandom: WriteTensors = async (file, tensors) => {
+  if (existsSync(file)) return;
   await mkdir(dirname(file), { recursive: true });
   // Two benchmarks may begin at once: each writes its own, and the last one to end stays.
   const partial = `${file}.${process.pid}.partial`;
   const handle = await open(partial, "w");
-  await handle.write(safetensorsHeader(needed.map(([name, shape]) => [name, { type, shape }])));
+  await handle.write(safetensorsHeader(tensors.map((tensor) => [tensor.name, tensor])));
   const noise = Float32Array.from({ length: NOISE }, () => 2 * Math.random() - 1);
-  for (const [index, [name, shape]] of needed.entries()) {
-    // Variance 1 / fan-in keeps activations near 1, far from denormals and infinities; norms are left near 1.
-    const scale = name.includes("norm") ? 0.1 : Math.sqrt(3 / Math.max(1, sizeOf(shape.slice(1))));
-    const shift = name.includes("norm") && name.endsWith("weight") ? 1 : 0;
-    const start = (index * STRIDE) % NOISE;
-    const values = noise.map((_, i) => noise[(start + i) % NOISE]! * scale + shift);
-    for (let left = sizeOf(shape); left > 0; left -= NOISE) {
-      const part = values.subarray(0, Math.min(left, NOISE));
-      const { buffer, byteOffset, byteLength } = type === "F16" ? toHalf(part) : part;
-      await handle.write(new Uint8Array(buffer, byteOffset, byteLength));
+  for (const [index, tensor] of tensors.entries()) {
+    const bytes = tensor.bytes ?? randomBytes(tensor, noise, (index * STRIDE) % NOISE);
+    const each = { F32: 4, F16: 2 }[tensor.type as string] ?? 8;
+    for (let left = each * sizeOf(tensor.shape); left > 0; left -= bytes.length) {
+      await handle.write(bytes, 0, Math.min(left, bytes.length));
     }
   }
   await handle.close();
   await rename(partial, file);
-  return parameters;
+};
+
+/** A tensor's values, or as many of them as are repeated. */
+function randomBytes({ name, shape, type }: StoredShape, noise: Float32Array, start: number): Uint8Array {
+  const count = Math.min(sizeOf(shape), NOISE);
+  if (type !== "F32" && type !== "F16") return new Uint8Array(8 * count);
+  // Variance 1 / fan-in keeps activations near 1, far from denormals and infinities; norms are left near 1.
+  const norm = /norm|\.ln_|(in|out)_layers\.0|\.out\.0\./.test(name);
+  const scale = norm ? 0.1 : Math.sqrt(3 / Math.max(1, sizeOf(shape.slice(1))));
+  const shift = norm && name.endsWith("weight") ? 1 : 0;
+  const values = Float32Array.from({ length: count }, (_, i) => noise[(start + i) % NOISE]! * scale + shift);
+  const stored = type === "F16" ? toHalf(values) : values;
+  return new Uint8Array(stored.buffer);
 }

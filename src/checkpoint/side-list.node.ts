@@ -1,8 +1,9 @@
 /** What the cache folder holds that was made of models, whole and begun; and how it is cleared. */
 import { open, readdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { SAFETENSORS_HEADER } from "../limits.ts";
 import { isAlive } from "./is-alive.node.ts";
-import { MAX_HEADER_BYTES, readSafetensorsHeader } from "./safetensors.ts";
+import { readSafetensorsHeader } from "./safetensors.ts";
 import { MODEL } from "./side-file.node.ts";
 import { listPartials } from "./side-partial.node.ts";
 import { folderSource } from "./source.node.ts";
@@ -64,7 +65,7 @@ async function modelOfPart(file: string): Promise<string | null> {
     const prefix = Buffer.alloc(8);
     await handle.read(prefix, 0, 8, 0);
     const length = Number(prefix.readBigUInt64LE());
-    if (length > MAX_HEADER_BYTES) return null;
+    if (length > SAFETENSORS_HEADER.length) return null;
     const header = Buffer.alloc(length);
     await handle.read(header, 0, length, 8);
     return JSON.parse(header.toString("utf8")).__metadata__?.[MODEL] ?? null;

@@ -2,7 +2,7 @@
 import { Tokenizer as Pieces } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
-import { VOCABULARY_BYTES } from "./json.ts";
+import { VOCABULARY_JSON } from "../limits.ts";
 import { type CheckpointSource, readJson, readLimited } from "./source.ts";
 import { addedTokens } from "./tokenizer.ts";
 
@@ -97,7 +97,7 @@ async function readModel(
       `${source.id} has no tokenizer: expected tokenizer.json or vocab.txt.`,
     );
   }
-  const lines = (await readLimited(source, "vocab.txt", VOCABULARY_BYTES)).split(/\r?\n/);
+  const lines = (await readLimited(source, "vocab.txt", VOCABULARY_JSON.length)).split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
   return bertTokenizer(Object.fromEntries(lines.map((line, i) => [line, i])), settings);
 }

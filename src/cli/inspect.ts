@@ -22,6 +22,7 @@ import { workingBytes } from "../models/vae.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
 import { tokenizerOption, variantOption } from "./model-options.ts";
+import * as values from "./options.ts";
 import { formatLarge, type Output } from "./output.ts";
 import { sayTable } from "./table.ts";
 
@@ -30,12 +31,16 @@ Examples:
   $ emilie inspect picturebook
   $ emilie inspect timbrooks/instruct-pix2pix --json
   $ emilie inspect path/to/checkpoint
+  $ emilie inspect path/to/checkpoint --size 768 --size 1024x683
   $ emilie inspect instruct-pix2pix.safetensors --weights
 
 Only headers and configurations are read, so that it takes no longer for a checkpoint of many gigabytes; --weights reads it all.`;
 
+type PictureSize = readonly [width: number, height: number];
+
 interface Flags {
   readonly json?: boolean;
+  readonly size?: readonly PictureSize[];
   readonly tokenizer?: string;
   readonly variant?: string;
   readonly weights?: boolean;
@@ -51,6 +56,11 @@ export function addInspect(program: Command, context: Context): void {
     )
     .addOption(variantOption())
     .addOption(tokenizerOption())
+    .option(
+      "--size <size>",
+      "a picture size to give the costs of, in pixels, as 768 or 1024x683; repeatable (default: half, once and twice what it was trained at)",
+      (text: string, before: readonly PictureSize[] = []) => [...before, values.pictureSize(text)],
+    )
     .option("--weights", "read every weight too, and say whether all are finite numbers")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
@@ -67,7 +77,7 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const checkpoint = await readCheckpoint(source);
   const { additions, notes } = await matchLoras(loras.map(openLora), checkpoint);
   const touched = [...additions.values()].reduce((sum, { size }) => sum + size, 0);
-  const facts = { ...describeCheckpoint(checkpoint), loras: loras.length, merged: touched };
+  const facts = { ...describeCheckpoint(checkpoint, flags.size), loras: loras.length, merged: touched };
   if (flags.weights) await checkAll(source, checkpoint, output);
   output.document({ id: name, folder, ...facts, finite: flags.weights ? true : null });
 
@@ -111,7 +121,7 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   sayTable(output, [
     ["picture", "UNet call", "encode", "decode", "one edit", "working memory"],
     ...facts.sizes.map((s) => [
-      `${s.size} px`,
+      s.width === s.height ? `${s.size} px` : `${s.width} × ${s.height} px`,
       formatLarge(s.flops.unet, "FLOP"),
       formatLarge(s.flops.encode, "FLOP"),
       formatLarge(s.flops.decode, "FLOP"),
@@ -144,17 +154,18 @@ async function checkAll(
   }
 }
 
-function describeCheckpoint(checkpoint: Checkpoint) {
-  const { unet, vae, texts, scheduler, tables, own, family, notes } = checkpoint;
+function describeCheckpoint(checkpoint: Checkpoint, given?: readonly PictureSize[]) {
+  const { vae, texts, scheduler, tables, own, family, notes } = checkpoint;
   const factor = vaeFactor(vae);
-  const stride = factor * 2 ** (unet.levels.length - 1);
   const nativeSize = trainedSize(checkpoint);
   const model = { defaults: own.defaults, schedulerConfig: scheduler };
   const presets = PRESETS.map((preset) => costsOf(model, preset));
   const { calls, sampler, steps, textGuidance, imageGuidance, guidanceInterval } = presets.find(
     ({ preset }) => preset === "balanced",
   ) as PresetCosts;
-  const sizes = [nativeSize / 2, nativeSize, 2 * nativeSize].map((size) => Math.ceil(size / stride) * stride);
+  const wanted = given ?? [nativeSize / 2, nativeSize, 2 * nativeSize].map((side) => [side, side] as const);
+  const whole = (side: number) => Math.ceil(side / factor) * factor;
+  const sizes = wanted.map(([width, height]) => [whole(width), whole(height)] as const);
   return {
     family: familyName(checkpoint),
     conditionIsScaled: family.conditionIsScaled,
@@ -177,22 +188,25 @@ function describeCheckpoint(checkpoint: Checkpoint) {
       ...texts.map(({ table }, i) => network(`text encoder${i === 0 ? "" : ` ${i + 1}`}`, table)),
     ],
     notes,
-    sizes: [...new Set(sizes)].map((size) => costs(checkpoint, size, calls)),
+    sizes: sizes.map((size) => costs(checkpoint, size, calls)),
   };
 }
 
-/** Operations and memory of a square picture. */
-function costs({ unet, vae, tokens, tables }: Checkpoint, size: number, calls: number) {
+/** Operations and memory of a picture. */
+function costs({ unet, vae, tokens, tables }: Checkpoint, [width, height]: PictureSize, calls: number) {
   const factor = vaeFactor(vae);
-  const side = size / factor;
+  const [h, w] = [height / factor, width / factor];
   const graphs = {
-    unet: buildUNet(unet, dryPlacement(tables.unet), { height: side, width: side, tokens, factor }),
-    encode: buildEncoder(vae, dryPlacement(tables.vae), size, size),
-    decode: buildDecoder(vae, dryPlacement(tables.vae), side, side),
+    unet: buildUNet(unet, dryPlacement(tables.unet), { height: h, width: w, tokens, factor }),
+    encode: buildEncoder(vae, dryPlacement(tables.vae), height, width),
+    decode: buildDecoder(vae, dryPlacement(tables.vae), h, w),
   };
   const { unet: call, encode, decode } = graphs;
   return {
-    size,
+    /** The longer side. */
+    size: Math.max(width, height),
+    width,
+    height,
     flops: {
       unet: call.flops,
       encode: encode.flops,
@@ -202,7 +216,7 @@ function costs({ unet, vae, tokens, tables }: Checkpoint, size: number, calls: n
     workingBytes: Math.max(
       call.peakBytes,
       ...(["encode", "decode"] as const).map((what) =>
-        workingBytes(vae, dryPlacement(tables.vae), what, [size, size]),
+        workingBytes(vae, dryPlacement(tables.vae), what, [height, width]),
       ),
     ),
   };

@@ -56,6 +56,20 @@ export const sampler: (text: string) => SamplerName = oneOf(samplerNames);
 export const preset: (text: string) => PresetName = oneOf(PRESETS);
 export const reuse = wholeNumber(1, 1000);
 
+/** "768" or "1024x683", in pixels. */
+export function pictureSize(text: string): readonly [width: number, height: number] {
+  const [, width, height = width] = /^(\d{1,4})(?:[x×](\d{1,4}))?$/.exec(text.trim()) ?? [];
+  const sides = [Number(width), Number(height)] as const;
+  if (width === undefined || sides.some((side) => side < 1 || side > MAX_SIDE)) {
+    throw new InvalidArgumentError(
+      `Expected a size from 1 to ${MAX_SIDE} pixels, as 768, or width x height, as 1024x683.`,
+    );
+  }
+  return sides;
+}
+
+const MAX_SIDE = 4096;
+
 /** "0.2,0.7" */
 export function interval(text: string): [number, number] {
   const [from = Number.NaN, to = Number.NaN, ...rest] = text.split(",").map((part) => decimal(0, 1)(part));

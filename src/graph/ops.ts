@@ -164,7 +164,7 @@ export interface ConvOptions {
   readonly residual?: Value | null;
 }
 
-/** x [1, in, h, w] ∗ weight [out, in, k, k] + bias [out] → [1, out, h', w'] */
+/** x [b, in, h, w] ∗ weight [out, in, k, k] + bias [out] → [b, out, h', w'] */
 export function conv2d(
   at: Site,
   x: Value,
@@ -175,12 +175,12 @@ export function conv2d(
   const { stride = 1, padding = [0, 0, 0, 0], residual = null } = options;
   const [n = 0, c = 0, h = 0, w = 0] = x.shape;
   const [out = 0, cIn = 0, kh = 0, kw = 0] = weight.shape;
-  if (n !== 1 || c !== cIn) fail(at, `a convolution with weight [${weight.shape}] cannot take [${x.shape}]`);
+  if (c !== cIn) fail(at, `a convolution with weight [${weight.shape}] cannot take [${x.shape}]`);
   if (bias) expectShape(at, "the convolution's bias", bias, [out]);
   const [top, left, bottom, right] = padding;
   const h2 = Math.floor((h + top + bottom - kh) / stride) + 1;
   const w2 = Math.floor((w + left + right - kw) / stride) + 1;
-  const shape = [1, out, h2, w2];
+  const shape = [n, out, h2, w2];
   if (residual) expectShape(at, "the convolution's residual", residual, shape);
   if (residual && at.graph.dialect === "plain") {
     return add(at, conv2d(at, x, weight, bias, { stride, padding }), residual);
@@ -195,7 +195,7 @@ export function conv2d(
       strides: { ints: [stride, stride] },
       pads: { ints: padding },
     },
-    flops: 2 * h2 * w2 * out * c * kh * kw,
+    flops: 2 * n * h2 * w2 * out * c * kh * kw,
   });
 }
 

@@ -276,7 +276,7 @@ class DiffusersEditModel implements EditModel {
   /** Stages that are to be alone in memory go by one name, so that each takes the place of the one before. */
   #vae(network: CheckedNetwork, options: CallOptions): RunGraph {
     return (key, build, feeds, alone) =>
-      this.#run(alone ? { ...network, name: "vae" } : network, key, build, feeds, options);
+      this.#run(alone ? { ...network, name: "vae", alone } : network, key, build, feeds, options);
   }
 
   async #run(

@@ -2,17 +2,23 @@
  * Sessions by graph and picture size: a session is made for one size, so a change of size makes another, and the
  * oldest goes. Runs are strictly one after the other, so that a session is never released while it is in use.
  */
-import type { PlacedWeights } from "../checkpoint/storage.ts";
+import type { PlacedTensor, PlacedWeights } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
 import type { Dialect, Graph } from "../graph/graph.ts";
 import type { Engine, Feeds, Session, SessionOptions } from "../runtime/engine.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 
 /** Sizes for which the UNet stays ready: a picture and a crop of it, say. The rest runs too rarely to keep more than one. */
 const SIZES = { hot: 2, other: 1 };
 
 /** So much memory a network may keep that will not run again soon. A VAE's encoder at 512 px would keep ten times that beside the UNet. */
 const KEPT_BYTES = 64 << 20;
+
+/**
+ * So large may the weights of a network be that waits while another needs much memory. SDXL's text encoders have 3.3 GB, which would stay
+ * beside the UNet for the next instruction, and the UNet in int8 has 3.7 GB, which would stay beside a large picture's VAE.
+ */
+const WAITING_BYTES = 1e9;
 
 /** "low": one network in memory at a time, its weights in their files alone. */
 export type MemoryMode = "normal" | "low";
@@ -22,6 +28,8 @@ export interface Network {
   readonly weights: PlacedWeights;
   /** Whether speed is worth memory: true for the UNet, which runs hundreds of times, false for the rest. */
   readonly hot: boolean;
+  /** Whether it runs on so large a picture that nothing large is to wait beside it. Default: as `hot`. */
+  readonly alone?: boolean;
   /** Whether it mostly runs once for a picture, so that memory for its next run would be kept for nothing. Default false. */
   readonly once?: boolean;
 }
@@ -55,6 +63,10 @@ export class SessionCache {
   ): Promise<Record<string, Tensor>> {
     const turn = this.#last.then(async () => {
       throwIfAborted(signal);
+      if (network.alone ?? network.hot) {
+        const waits = ({ weights }: Held) => weights !== network.weights;
+        await this.#release((other) => waits(other) && mappedBytes(other.weights) > WAITING_BYTES);
+      }
       const held = await this.#held(network, size, build);
       // A picture's encoder and decoder do not run in turns: what the decoder keeps would stand beside what the encoder needs.
       if (held.frugal) {
@@ -116,6 +128,16 @@ export class SessionCache {
     );
     return { files, root: weights.root, prepack: fast };
   }
+}
+
+/** Of what is mapped; weights that the runtime was given as bytes would have to be read again. */
+function mappedBytes({ tensors, derived, files }: PlacedWeights): number {
+  if (files.some(({ load }) => load)) return 0;
+  // What is derived tells by its name what it is (derived.ts).
+  const bytes = ([name, { shape, type }]: readonly [string, PlacedTensor]) =>
+    sizeOf(shape) * (name.endsWith(".int8") ? 1 : type === "F16" ? 2 : 4);
+  const placed = [...tensors, ...(derived ?? [])].filter(([, { location }]) => location);
+  return placed.reduce((sum, tensor) => sum + bytes(tensor), 0);
 }
 
 export function throwIfAborted(signal?: AbortSignal): void {

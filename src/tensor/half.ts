@@ -22,6 +22,7 @@ function halves(): Float32Array {
 export function fromHalf(bits: Uint16Array): Float32Array {
   const values = halves();
   const result = new Float32Array(bits.length);
+  // A loop: Float32Array.from with a function takes forty times as long, and SDXL has 2.6 billion of them.
   for (let i = 0; i < bits.length; i++) result[i] = values[bits[i]!]!;
   return result;
 }

@@ -148,8 +148,10 @@ const BETAS = {
 
 const ONE_TEXT = {
   _class_name: "StableDiffusionInstructPix2PixPipeline",
-  feature_extractor: ["transformers", "CLIPImageProcessor"],
-  safety_checker: ["stable_diffusion", "StableDiffusionSafetyChecker"],
+  // No editor's: left out, so that diffusers opens these folders too.
+  feature_extractor: [null, null],
+  safety_checker: [null, null],
+  requires_safety_checker: false,
   scheduler: ["diffusers", "EulerAncestralDiscreteScheduler"],
   text_encoder: ["transformers", "CLIPTextModel"],
   tokenizer: ["transformers", "CLIPTokenizer"],

@@ -50,11 +50,12 @@ async function call(method: Method, params: unknown, watch: Watch): Promise<unkn
   if (method === "mask") return makeMask(params as Params<"mask">);
   if (method === "check") return checkSession(params as Params<"check">);
   const { model } = params as { model: string };
+  const asked: Exclude<Method, "mask" | "check"> = method;
   return slot.use<unknown>(model, work, watch.signal);
 
   function work(loaded: EditModel): Promise<unknown> {
     if (watch.signal.aborted) throw new EmilieError("aborted", "the job was cancelled before its first step");
-    switch (method) {
+    switch (asked) {
       case "load":
         return Promise.resolve({ fingerprint: loaded.fingerprint } satisfies Result<"load">);
       case "open":
