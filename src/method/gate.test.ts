@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Tensor } from "../tensor/tensor.ts";
-import { differing, moved } from "./gate.ts";
+import { changeMask, differenceMask } from "./gate.ts";
 
 /** One channel of 3 × 5, far from zeros by the given values. */
 const far = (...rows: readonly number[][]): Tensor => ({
@@ -17,25 +17,25 @@ describe("what has moved", () => {
       [0.05, 0.05, 0.25, 0.05, 0.05],
       [0.15, 0.05, 0.05, 0.05, 0.15],
     );
-    expect([...moved(x, zeros(x), 0.1).data]).toEqual([0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+    expect([...changeMask(x, zeros(x), 0.1).data]).toEqual([0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
   });
 
   it("reaches along a chain, and not over a gap", () => {
     const x = far([-0.3, 0.15, -0.12, 0.08, 0.15]);
-    expect([...moved(x, zeros(x), 0.1).data]).toEqual([1, 1, 1, 0, 0]);
+    expect([...changeMask(x, zeros(x), 0.1).data]).toEqual([1, 1, 1, 0, 0]);
   });
 
   it("is nothing where nothing is certain", () => {
     const x = far([0.19, 0.19, 0.19, 0.19]);
-    expect([...moved(x, zeros(x), 0.1).data]).toEqual([0, 0, 0, 0]);
+    expect([...changeMask(x, zeros(x), 0.1).data]).toEqual([0, 0, 0, 0]);
   });
 
   it("is measured over the channels together", () => {
     const x: Tensor = { data: Float32Array.of(0.3, 0, 0.4, 0.1), shape: [2, 1, 2] };
     // √((0.3² + 0.4²) / 2) = 0.354 and √(0.1² / 2) = 0.071
-    expect([...moved(x, zeros(x), 0.17).data]).toEqual([1, 0]);
-    expect([...moved(x, zeros(x), 0.18).data]).toEqual([0, 0]);
-    expect([...moved(x, zeros(x), 0.07).data]).toEqual([1, 1]);
+    expect([...changeMask(x, zeros(x), 0.17).data]).toEqual([1, 0]);
+    expect([...changeMask(x, zeros(x), 0.18).data]).toEqual([0, 0]);
+    expect([...changeMask(x, zeros(x), 0.07).data]).toEqual([1, 1]);
   });
 
   it("holds more the lower the gate, all that is certain and nothing below it", () => {
@@ -43,8 +43,8 @@ describe("what has moved", () => {
     fc.assert(
       fc.property(values, fc.double({ min: 0.01, max: 0.4, noNaN: true }), (data, gate) => {
         const x: Tensor = { data: Float32Array.from(data), shape: [1, 3, 4] };
-        const place = moved(x, zeros(x), gate);
-        const lower = moved(x, zeros(x), gate / 2);
+        const place = changeMask(x, zeros(x), gate);
+        const lower = changeMask(x, zeros(x), gate / 2);
         x.data.forEach((value, i) => {
           if (Math.abs(value) > 2 * gate) expect(place.data[i]).toBe(1);
           if (Math.abs(value) <= gate) expect(place.data[i]).toBe(0);
@@ -58,5 +58,5 @@ describe("what has moved", () => {
 it("latents differ where any channel does", () => {
   const a: Tensor = { data: Float32Array.of(1, 2, 3, 4, 5, 6), shape: [2, 1, 3] };
   const b: Tensor = { data: Float32Array.of(1, 2, 3, 4, 5.000001, 6), shape: [2, 1, 3] };
-  expect([...differing(a, b).data]).toEqual([0, 1, 0]);
+  expect([...differenceMask(a, b).data]).toEqual([0, 1, 0]);
 });

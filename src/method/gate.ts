@@ -7,7 +7,10 @@
  * Two thresholds, as in Canny's edge detector (1986): what moved by more than twice the gate is a change, and so is what
  * touches a change and moved by more than the gate. Noise alone rarely reaches the first.
  */
+import type { EditModel } from "../models/model.ts";
+import { blend } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { toScaled } from "./latent-iteration.ts";
 
 /** What moved by more than so many gates is a change by itself. */
 const CERTAIN = 2;
@@ -20,7 +23,7 @@ const CERTAIN = 2;
  * @param gate root mean square over the channels; greater than 0
  * @returns [1, h, w]
  */
-export function moved(z0: Tensor, source: Tensor, gate: number): Tensor {
+export function changeMask(z0: Tensor, source: Tensor, gate: number): Tensor {
   const [, h, w] = z0.shape as [number, number, number];
   const far = distances(z0, source);
   const place = new Float32Array(h * w);
@@ -55,7 +58,13 @@ function distances(a: Tensor, b: Tensor): Float64Array {
 }
 
 /** Where two latents [channels, h, w] differ at all: 1 there, 0 elsewhere, [1, h, w]. */
-export function differing(a: Tensor, b: Tensor): Tensor {
+export function differenceMask(a: Tensor, b: Tensor): Tensor {
   const [, h, w] = a.shape as [number, number, number];
   return { data: Float32Array.from(distances(a, b), (distance) => (distance > 0 ? 1 : 0)), shape: [1, h, w] };
+}
+
+/** `next` with what hardly moved taken from c, both conditions; undefined where nothing moved. */
+export function gated(model: EditModel, next: Tensor, c: Tensor, gate: number): Tensor | undefined {
+  const place = changeMask(toScaled(model, next), toScaled(model, c), gate);
+  return place.data.some((value) => value > 0) ? blend(place, next, c) : undefined;
 }

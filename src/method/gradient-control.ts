@@ -6,7 +6,7 @@
  */
 import { timeOf } from "../samplers/edm.ts";
 import type { Denoise } from "../samplers/types.ts";
-import { blend, scale } from "../tensor/ops.ts";
+import { blend, largest, scale } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
@@ -34,7 +34,7 @@ export const endsOnSource = (control: Control): boolean =>
  * @param source ẑ [channels, h, w], the parent's latent in scaled units
  * @param trainSteps T, what the schedule's timesteps count up to
  */
-export function controlled(
+export function withGradientControl(
   denoise: Denoise,
   control: Control,
   m: Tensor,
@@ -58,4 +58,18 @@ export function controlled(
     case "direction":
       return denoise;
   }
+}
+
+/** strength·m, where no mask is 1 everywhere; the mask as it is at full strength. */
+export function strengthMask(m: Tensor | undefined, strength: number, c: Tensor): Tensor | undefined {
+  if (strength === 1) return m;
+  const [, h, w] = c.shape as [number, number, number];
+  const data = m ? m.data.map((value) => strength * value) : new Float32Array(h * w).fill(strength);
+  return { data, shape: [1, h, w] };
+}
+
+/** m = max_r m_r; absent where a region is global. */
+export function union(regions: readonly { readonly mask?: Tensor }[]): Tensor | undefined {
+  if (regions.some((r) => !r.mask)) return undefined;
+  return largest(regions.map((r) => r.mask!));
 }

@@ -15,6 +15,8 @@ import type { EditModel, TextEncoding, UNetInput } from "../models/model.ts";
 import { modelInput, toDenoised } from "../samplers/denoiser.ts";
 import type { Denoise } from "../samplers/types.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { masksDirection } from "./gradient-control.ts";
+import type { Region, ResolvedOptions } from "./options.ts";
 import { crop, paste, type WindowedSteps } from "./window.ts";
 
 /** One text direction: how strongly, towards what, and where. */
@@ -57,6 +59,25 @@ export function guidesWithin(
   steps: number,
 ): (step: number) => boolean {
   return (step) => from <= (step + 0.5) / steps && (step + 0.5) / steps <= to;
+}
+
+/**
+ * With one region the mask acts later, on x̂₀; with several each direction needs its own. Strength acts once: on x̂₀ too, but for
+ * the control that leaves x̂₀ alone.
+ */
+export function directionsOf(
+  regions: readonly Region[],
+  texts: readonly TextEncoding[],
+  { control, strength, textGuidance }: ResolvedOptions,
+): Direction[] {
+  const local = masksDirection(control) || regions.length > 1;
+  const pull = control === "direction" ? strength : 1;
+  return regions.map((r, i) => ({
+    text: texts[i]!,
+    weight: pull * (r.weight ?? textGuidance),
+    unguided: pull,
+    mask: local ? r.mask : undefined,
+  }));
 }
 
 /** One UNet term with its weight: a number, or a number for each latent pixel. */
@@ -145,7 +166,7 @@ function reusing({ model, signal, reuse = 1, windowed }: Guidance): Call {
 }
 
 /** The guided model as a denoiser: x at a level → x̂₀. One is made for each run of a sampler. */
-export function guided(guidance: Guidance): Denoise {
+export function withGuidance(guidance: Guidance): Denoise {
   const { model, guides } = guidance;
   const inputs = inputsOf(guidance);
   const [inside, outside] = [guidance, withoutGuidance(guidance)].map((g) => termsOf(g, inputs));

@@ -1,7 +1,7 @@
 /** What an edit can be told, with its defaults, checked: everything of method/edit.ts that is not the method. */
 import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../models/model.ts";
-import { type SamplerName, type StepEvent, samplers } from "../samplers/index.ts";
+import { type SamplerName, type StepListener, samplers } from "../samplers/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { CONTROLS, type Control } from "./gradient-control.ts";
 import { checkPreset, type PresetName, presetOf } from "./presets.ts";
@@ -73,11 +73,6 @@ export interface EditOptions {
   /** Hears of every step. */
   readonly onStep?: StepListener;
 }
-
-/** Hears of every step, and is awaited. "keep" ends the edit there as `stopAfter` does: what the preview shows is the result. */
-export type StepListener =
-  | ((event: StepEvent) => void | Promise<void>)
-  | ((event: StepEvent) => "keep" | undefined | Promise<"keep" | undefined>);
 
 const DEFAULTS = {
   seed: 0,
@@ -152,12 +147,16 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
   return { ...resolved, control: control as Control, sampler: sampler as SamplerName, window };
 }
 
+export type ResolvedOptions = ReturnType<typeof resolveOptions>;
+
 function defined<T extends object>(options: T): Partial<T> {
   return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as Partial<T>;
 }
 
 /** Masks are checked once, here; a mask of ones is no mask, so that both take the same path bit for bit. */
 export function checkRegions(regions: readonly Region[], c: Tensor): Region[] {
+  if (regions.length === 0)
+    throw new EmilieError("option.invalid", "an edit needs at least one instruction, got none");
   const [, h, w] = c.shape;
   const checked = regions.map((region) => {
     const { instruction, mask } = region;
@@ -178,3 +177,5 @@ export function checkRegions(regions: readonly Region[], c: Tensor): Region[] {
   });
   return checked.filter(({ mask }) => !mask || mask.data.some((m) => m > 0));
 }
+
+export type { StepListener } from "../samplers/index.ts";

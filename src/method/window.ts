@@ -11,6 +11,9 @@
 import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { endsOnSource, union } from "./gradient-control.ts";
+import { toScaled } from "./latent-iteration.ts";
+import type { Region, ResolvedOptions } from "./options.ts";
 
 /** A part of the latent grid, in latent pixels; x and y from the upper left corner. */
 export interface Window {
@@ -156,4 +159,35 @@ export function paste(whole: Tensor, part: Tensor, window: Window | undefined): 
     data.set(part.data.subarray(row * width, (row + 1) * width), to);
   }
   return { data, shape: whole.shape };
+}
+
+/** What an edit sees of the latent: all of it, or a window around its masks. */
+export interface View {
+  readonly c: Tensor;
+  readonly regions: readonly Region[];
+  /** Which steps see the whole all the same, where the window is the UNet's alone. */
+  readonly windowed?: WindowedSteps;
+  /** A latent of the view, for who looks at steps: laid over the source. */
+  readonly shown: (part: Tensor) => Tensor;
+  readonly paste: (whole: Tensor, part: Tensor) => Tensor;
+}
+
+export function viewOf(
+  model: EditModel,
+  regions: readonly Region[],
+  { control, window: size, steps }: ResolvedOptions,
+  parent: Tensor,
+): View {
+  const masks = size !== "off" && endsOnSource(control) ? union(regions) : undefined;
+  const around = masks && windowOf(masks, size as ResolvedWindow, model.stride / model.factor);
+  const share = size === "off" ? 0 : (size.whole ?? 0);
+  const window = share > 0 ? undefined : around;
+  const source = window && toScaled(model, parent);
+  return {
+    c: crop(parent, window),
+    regions: regions.map((r) => ({ ...r, mask: r.mask && crop(r.mask, window) })),
+    windowed: share > 0 ? windowedSteps(around, share, steps) : undefined,
+    shown: (part) => (source ? paste(source, part, window) : part),
+    paste: (whole, part) => paste(whole, part, window),
+  };
 }

@@ -1,10 +1,6 @@
 /** The samplers by name. */
 import { EmilieError } from "../errors.ts";
-import { ddim } from "./ddim.ts";
-import { ddpm } from "./ddpm.ts";
-import { dpmSolver } from "./dpm-solver.ts";
-import { euler } from "./euler.ts";
-import { eulerAncestral } from "./euler-ancestral.ts";
+import { ddim, ddpm, dpmSolver, euler, eulerAncestral } from "./steps.ts";
 import type { Sampler, SamplerName } from "./types.ts";
 import { unipc } from "./unipc.ts";
 

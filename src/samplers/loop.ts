@@ -1,29 +1,35 @@
-/** What all samplers share: one call of the denoiser a level, one event a step. */
+/** What all samplers share: the loop over the levels, one event a step, and ending early. */
+import type { NoiseSource } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Denoise, NoiseLevel, Schedule, StepEvent } from "./types.ts";
+import type { Denoise, NoiseLevel, Sampler, Schedule } from "./types.ts";
 
-/** x and x̂₀ at `level` → x at `arrival`. */
-export type Advance = (
+/** x and x̂₀ at `level` → x at `arrival`. Nothing that it is given is changed. */
+export type Step = (
   x: Tensor,
   denoised: Tensor,
   level: NoiseLevel,
   arrival: NoiseLevel,
   step: number,
-) => Tensor;
+) => Tensor | Promise<Tensor>;
 
-export async function walk(
-  denoise: Denoise,
-  start: Tensor,
-  schedule: Schedule,
-  advance: Advance,
-  onStep?: (event: StepEvent) => void | Promise<void>,
-): Promise<Tensor> {
-  let x = start;
-  const steps = schedule.levels.length;
-  for (const [step, level] of schedule.levels.entries()) {
-    const denoised = await denoise(x, level, step);
-    x = advance(x, denoised, level, schedule.arrivals[step]!, step);
-    await onStep?.({ step, steps, level, x, denoised });
-  }
-  return x;
+/**
+ * A sampler from its step.
+ *
+ * @param make called once a run, with the schedule's options, where noise is drawn from, the number of the last step, and the denoiser for
+ *   steps that call it again; what a multistep solver remembers lives in its closure
+ */
+export function sampler(
+  make: (options: Schedule["options"], noise: NoiseSource, last: number, denoise: Denoise) => Step,
+): Sampler {
+  return async (denoise, start, { levels, arrivals, options }, noise, onStep) => {
+    const advance = make(options, noise, levels.length - 1, denoise);
+    let x = start;
+    for (const [step, level] of levels.entries()) {
+      const denoised = await denoise(x, level, step);
+      x = await advance(x, denoised, level, arrivals[step]!, step);
+      const answer = await onStep?.({ step, steps: levels.length, level, x, denoised });
+      if (answer === "keep" && step + 1 < levels.length) return denoised;
+    }
+    return x;
+  };
 }

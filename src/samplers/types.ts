@@ -89,6 +89,11 @@ export interface StepEvent {
   readonly denoised: Tensor;
 }
 
+/** Hears of every step, and is awaited; "keep" ends the run there, with x̂₀ as the result. */
+export type StepListener =
+  | ((event: StepEvent) => void | Promise<void>)
+  | ((event: StepEvent) => "keep" | undefined | Promise<"keep" | undefined>);
+
 /**
  * Takes x from schedule.levels[0] to the last arrival. Pure: no argument is changed, state between steps is local.
  * `denoise` is called once for each level, in order; whatever it throws ends the run. `onStep` is awaited.
@@ -98,5 +103,5 @@ export type Sampler = (
   x: Tensor,
   schedule: Schedule,
   noise: NoiseSource,
-  onStep?: (event: StepEvent) => void | Promise<void>,
+  onStep?: StepListener,
 ) => Promise<Tensor>;

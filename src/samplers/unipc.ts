@@ -5,9 +5,9 @@
  */
 import { combine } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { halfLogSnr } from "./dpm-solver.ts";
-import { walk } from "./loop.ts";
-import type { NoiseLevel, Sampler } from "./types.ts";
+import { sampler } from "./loop.ts";
+import { halfLogSnr } from "./steps.ts";
+import type { NoiseLevel } from "./types.ts";
 
 interface Point {
   readonly denoised: Tensor;
@@ -24,24 +24,16 @@ interface Step {
 }
 
 /** Draws no noise. */
-export const unipc: Sampler = (denoise, x, schedule, _noise, onStep) => {
-  const { order: highest = 2, firstOrderLast, uncorrected = [] } = schedule.options;
-  const end = schedule.levels.length - 1;
+export const unipc = sampler(({ order: highest = 2, firstOrderLast, uncorrected = [] }, _, end) => {
   let last: Step | undefined;
-  return walk(
-    denoise,
-    x,
-    schedule,
-    (predicted, denoised, level, arrival, step) => {
-      const x = last && !uncorrected.includes(step - 1) ? correct(last, denoised) : predicted;
-      const points = [{ denoised, lambda: halfLogSnr(level) }, ...(last?.points.slice(0, 1) ?? [])];
-      const order = highest === 1 || points.length < 2 || (firstOrderLast && step === end) ? 1 : 2;
-      last = { x, level, arrival, order, points };
-      return predict(last);
-    },
-    onStep,
-  );
-};
+  return (predicted, denoised, level, arrival, step) => {
+    const x = last && !uncorrected.includes(step - 1) ? correct(last, denoised) : predicted;
+    const points = [{ denoised, lambda: halfLogSnr(level) }, ...(last?.points.slice(0, 1) ?? [])];
+    const order = highest === 1 || points.length < 2 || (firstOrderLast && step === end) ? 1 : 2;
+    last = { x, level, arrival, order, points };
+    return predict(last);
+  };
+});
 
 /** The first-order terms, which predictor and corrector share, and the weight of the differences. */
 function base({ x, level, arrival, points }: Step) {

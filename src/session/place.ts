@@ -1,6 +1,6 @@
 /** Where a node's picture is its own, and not its parent's. */
 import { type Mask, resizeMask } from "../images/mask.ts";
-import { differing } from "../method/gate.ts";
+import { differenceMask } from "../method/gate.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "./tree-node.ts";
 
@@ -11,7 +11,7 @@ import type { Node } from "./tree-node.ts";
 export function placeOf(node: Node, width: number, height: number): Mask | undefined {
   const { mask, recipe, parent } = node;
   if (!recipe?.gate || !parent) return mask;
-  const place = placeOfCells(differing(node.latent, parent.latent), width, height);
+  const place = placeOfCells(differenceMask(node.latent, parent.latent), width, height);
   return mask ? { ...place, data: place.data.map((value, i) => Math.min(value, mask.data[i]!)) } : place;
 }
 

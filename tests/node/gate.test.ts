@@ -7,7 +7,7 @@ import { readPicture } from "../../src/images/codec.node.ts";
 import { maskFromBox } from "../../src/images/mask.ts";
 import { samePicture } from "../../src/images/picture.ts";
 import { edit } from "../../src/method/edit.ts";
-import { differing, moved } from "../../src/method/gate.ts";
+import { changeMask, differenceMask } from "../../src/method/gate.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import type { EditModel } from "../../src/models/model.ts";
 import { openSession } from "../../src/session/open.node.ts";
@@ -63,7 +63,7 @@ describe("the method", () => {
   it("gives the edit where it passed, and the parent bit for bit where it did not", async () => {
     const plain = (await run({})).c;
     const gated = (await run({ gate: halfWay(plain, c) })).c;
-    const place = differing(gated, c);
+    const place = differenceMask(gated, c);
     const passed = place.data.filter((value) => value === 1).length;
     expect(passed).toBeGreaterThan(0);
     expect(passed).toBeLessThan(20);
@@ -76,8 +76,8 @@ describe("the method", () => {
     const { c: half } = await run({ strength: 0.5 });
     const gate = 2 * halfWay(half, c);
     const { c: gated } = await run({ strength: 0.5, gate });
-    const place = moved(half, c, (gate * 0.5) / model.scalingFactor);
-    expect([...differing(gated, c).data]).toEqual([...place.data]);
+    const place = changeMask(half, c, (gate * 0.5) / model.scalingFactor);
+    expect([...differenceMask(gated, c).data]).toEqual([...place.data]);
     expect(place.data).toContain(1);
     expect(place.data).toContain(0);
   });
@@ -97,7 +97,7 @@ describe("a session", () => {
     const node = await session.edit("make it red", { ...few, gate, mask, from: session.root });
     const result = await node.render();
     expect(node.recipe!.gate).toBe(gate);
-    const place = differing(node.latent, session.root.latent);
+    const place = differenceMask(node.latent, session.root.latent);
     expect(place.data).toContain(1);
     expect(place.data).toContain(0);
     const [, h, w] = place.shape as [number, number, number];

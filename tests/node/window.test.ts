@@ -8,7 +8,7 @@ import { maskFromBox } from "../../src/images/mask.ts";
 import type { Picture } from "../../src/images/picture.ts";
 import { edit } from "../../src/method/edit.ts";
 import { CONTROLS, endsOnSource } from "../../src/method/gradient-control.ts";
-import { guided } from "../../src/method/guidance.ts";
+import { withGuidance } from "../../src/method/guidance.ts";
 import { toScaled } from "../../src/method/latent-iteration.ts";
 import { crop, windowOf } from "../../src/method/window.ts";
 import { loadModel } from "../../src/models/load.node.ts";
@@ -171,7 +171,7 @@ describe("an edit with steps on the whole picture", () => {
       directions: [{ text, weight: 5 }],
     };
     const answers = async (more: object) => {
-      const denoise = guided({ ...guidance, ...more });
+      const denoise = withGuidance({ ...guidance, ...more });
       const x = createNoise(1).randn(c.shape);
       const all: Tensor[] = [];
       for (const [step, level] of schedule.levels.entries()) all.push(await denoise(x, level, step));

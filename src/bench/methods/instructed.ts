@@ -3,7 +3,7 @@
  * InstructPix2Pix checkpoint, whose text is the instruction and whose condition is the picture as it stands.
  */
 
-import { guided } from "../../method/guidance.ts";
+import { withGuidance } from "../../method/guidance.ts";
 import { resolveOptions } from "../../method/options.ts";
 import type { EditModel } from "../../models/model.ts";
 import type { Denoise } from "../../samplers/index.ts";
@@ -28,7 +28,7 @@ export async function instructed(
 ): Promise<Denoise> {
   const [nullText, text] = await Promise.all(["", instruction].map((t) => model.encodeText(t, { signal })));
   const directions = [{ text: text!, weight: textGuidance }];
-  return guided({
+  return withGuidance({
     model,
     c,
     nullText: nullText!,
@@ -42,5 +42,5 @@ export async function instructed(
 /** ε(∅, c): the picture as it is, without any guidance. */
 export async function uninstructed(model: EditModel, c: Tensor, signal?: AbortSignal): Promise<Denoise> {
   const nullText = await model.encodeText("", { signal });
-  return guided({ model, c, nullText, baseText: nullText, directions: [], imageGuidance: 1, signal });
+  return withGuidance({ model, c, nullText, baseText: nullText, directions: [], imageGuidance: 1, signal });
 }
