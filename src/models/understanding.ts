@@ -11,7 +11,7 @@ import type { Understanding } from "./model.ts";
 export type ReadText = (text: string) => Promise<Float32Array>;
 
 /** Where an instruction for several edits may be cut. */
-const JOINTS = /\s*(?:[,;.&+]|\b(?:and|then|also|plus|while|but|after that|as well as)\b)[\s,]*/gi;
+const JOINTS = /[,;.&+]|\b(?:and|then|also|plus|while|but|after that|as well as)\b/gi;
 const MAX_FRAGMENTS = 6;
 const MAX_NEAREST = 3;
 
@@ -85,13 +85,24 @@ function judge(
   return edits - unsupported > config.threshold ? "understood" : "unsupported";
 }
 
+/** Where the joining words stand, [start, end); ", and then" is one joint. */
+function jointsOf(text: string): [number, number][] {
+  const joints: [number, number][] = [];
+  for (const { 0: word, index } of text.matchAll(JOINTS)) {
+    const last = joints.at(-1);
+    if (last && text.slice(last[1], index).trim() === "") last[1] = index + word.length;
+    else joints.push([index, index + word.length]);
+  }
+  return joints;
+}
+
 /** The parts of an instruction for several edits: the cut at joining words whose pieces are all understood and likeliest. */
 async function split(
   head: UnderstandingHead,
   read: ReadText,
   instruction: string,
 ): Promise<string[] | undefined> {
-  const cuts = [...instruction.matchAll(JOINTS)].slice(0, MAX_FRAGMENTS - 1);
+  const cuts = jointsOf(instruction).slice(0, MAX_FRAGMENTS - 1);
   const score = new Map<string, number>();
   const scoreOf = async (text: string) => {
     const known = score.get(text);
@@ -105,10 +116,10 @@ async function split(
   for (let chosen = 1; chosen < 1 << cuts.length; chosen++) {
     const parts: string[] = [];
     let from = 0;
-    for (const [i, cut] of cuts.entries()) {
+    for (const [i, [start, end]] of cuts.entries()) {
       if (!(chosen & (1 << i))) continue;
-      parts.push(instruction.slice(from, cut.index).trim());
-      from = cut.index + cut[0].length;
+      parts.push(instruction.slice(from, start).trim());
+      from = end;
     }
     parts.push(instruction.slice(from).trim());
     if (parts.some((part) => part === "")) continue;

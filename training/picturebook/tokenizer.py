@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from words_corpus import Corpus
 
-SIZE, LENGTH = 4096, 48
+SIZE, LENGTH = 4096, 32
 PATTERN = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[a-z]+|[0-9]|[^\sa-z0-9]+")
 
 

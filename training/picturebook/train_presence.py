@@ -116,7 +116,7 @@ def pictures(n, first):
 
 def main():
     a = argparse.ArgumentParser()
-    a.add_argument("--pictures", type=int, default=16000)
+    a.add_argument("--pictures", type=int, default=9000)
     a.add_argument("--hidden", type=int, default=128)
     a.add_argument("--epochs", type=int, default=30)
     a.add_argument("--noise", type=float, default=0.25, help="of the latents' own standard deviation")
@@ -124,7 +124,7 @@ def main():
     args = a.parse_args()
     torch.manual_seed(0)
     latents, labels = pictures(args.pictures, 3_000_000)
-    held, truth = pictures(1500, 3_900_000)
+    held, truth = pictures(1000, 3_900_000)
     x, y = torch.from_numpy(latents).float().flatten(1), torch.from_numpy(labels)
     sizes = [len(v) for v in ATTRIBUTES.values()]
     net = torch.nn.Sequential(torch.nn.Linear(x.shape[1], args.hidden), torch.nn.ReLU(), torch.nn.Linear(args.hidden, sum(sizes)))

@@ -27,7 +27,7 @@ from tokenizer import LENGTH
 from words_corpus import COL, FIELDS, KINDS, OPTIONS, SIDES, TREES, VEHICLES, Corpus
 from words_corpus import label as label_of
 
-TEXT = dict(hidden_size=192, intermediate_size=768, num_hidden_layers=4, num_attention_heads=4, max_position_embeddings=LENGTH, hidden_act="quick_gelu", projection_dim=192)
+TEXT = dict(hidden_size=192, intermediate_size=768, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=LENGTH, hidden_act="quick_gelu", projection_dim=192)
 SPLIT = [len(KINDS), 1 + len(COL), 1 + len(SIDES), 1 + len(TREES), 1 + len(VEHICLES)]
 STATES = 16
 
@@ -127,7 +127,7 @@ def main():
     a.add_argument("--out", type=Path, default=OUT)
     a.add_argument("--steps", type=int, default=3000)
     a.add_argument("--batch", type=int, default=96)
-    a.add_argument("--states", type=int, default=4, help="recorded features an instruction is compared at")
+    a.add_argument("--states", type=int, default=2, help="recorded features an instruction is compared at")
     a.add_argument("--lr", type=float, default=1.2e-3)
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--name", default="words")
@@ -166,7 +166,7 @@ def main():
             hidden = text(ids).last_hidden_state
             apart = 0.0
             for i, m in enumerate(teacher.layers):
-                x = torch.stack([bank[k][i][p] for k, p in zip(keys, picks)]).float()
+                x = torch.stack([bank[k][i][p].float() for k, p in zip(keys, picks)])
                 aim = torch.stack([aims[k][i][p] for k, p in zip(keys, picks)])
                 apart = apart + (attend(m, x, hidden).float() - aim).square().mean() / spread[i]
         last = (ids == tokenizer.eos_token_id).int().argmax(1)
