@@ -10,6 +10,7 @@ export type ErrorCode =
   | "image.unreadable"
   | "image.too-large"
   | "mask.invalid"
+  | "mask.ambiguous" // a mask that could be meant in more than one way; the message says what to write for each
   | "option.invalid"
   | "edit.too-large" // more of a picture at once than the model can do: a mask is missing, or too large
   | "dataset.invalid" // a benchmark's dataset is not as its layout says; which item and turn
@@ -36,6 +37,7 @@ export type ErrorCode =
   | "job.interrupted" // the worker or the server ended twice while the job ran
   | "aborted"
   | "disposed"
+  | "io.exists" // a file is there that was not written for this session, and is left as it is
   | "io.failed";
 
 /** What this package throws: `code` for programs, `message` for people. {@link isEmilieError} recognises it everywhere. */

@@ -5,7 +5,14 @@ export type { PullProgress } from "./checkpoint/hub/progress.ts";
 export { type PulledModel, type PullOptions, pullModel } from "./checkpoint/hub/pull.node.ts";
 export type { Variant } from "./checkpoint/hub/select.ts";
 export * from "./common.ts";
-export { type ReadOptions, readPicture, type WriteOptions, writePicture } from "./images/codec.node.ts";
+export {
+  type PictureFile,
+  type ReadOptions,
+  readPicture,
+  readPictureFile,
+  type WriteOptions,
+  writePicture,
+} from "./images/codec.node.ts";
 export {
   type Box,
   invertMask,
@@ -14,6 +21,13 @@ export {
   maskFromBox,
   maskFromPicture,
 } from "./images/mask.ts";
+export {
+  type MaskAnswer,
+  type MaskChannel,
+  type MaskPictureOptions,
+  maskOfPicture,
+  type ReadMask,
+} from "./images/mask-question.ts";
 export type { MaskSources } from "./images/mask-spec.ts";
 export type { Size } from "./images/model-image.ts";
 export { readMask } from "./images/read-mask.node.ts";

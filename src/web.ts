@@ -11,6 +11,13 @@ export {
   pictureFromMask,
   resizeMask,
 } from "./images/mask.ts";
+export {
+  type MaskAnswer,
+  type MaskChannel,
+  type MaskPictureOptions,
+  maskOfPicture,
+  type ReadMask,
+} from "./images/mask-question.ts";
 export { fromModelImage, type Size, toModelImage } from "./images/model-image.ts";
 export { loadModel, type WebLoadOptions } from "./models/load.web.ts";
 export { type PngFileOptions, pngFile, withRecipes } from "./session/export.web.ts";

@@ -1,5 +1,5 @@
 /** results.json, checked when it is written and when it is read, and results.csv. */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
@@ -94,6 +94,33 @@ export async function readResults(folder: string): Promise<BenchResults> {
     throw new EmilieError("io.failed", `${path} cannot be read: ${reason}`, { cause });
   }
   return parseResults(json, path);
+}
+
+/**
+ * Throws io.exists where a folder has files under the names of a run's that are not of a run: before anything is computed. What a run
+ * wrote is replaced by the next one.
+ */
+export async function checkResultsFolder(folder: string): Promise<void> {
+  const text = await readFile(join(folder, "results.json"), "utf8").catch((error) =>
+    error.code === "ENOENT" ? null : "",
+  );
+  if (text !== null && isRun(text)) return;
+  const names = await readdir(folder).catch((): string[] => []);
+  const taken = ["results.json", "results.csv", "report.html"].filter((name) => names.includes(name));
+  if (taken.length === 0) return;
+  throw new EmilieError(
+    "io.exists",
+    `${folder} has ${taken.join(", ")}, which emilie bench did not write; nothing is changed there. Choose another --out.`,
+  );
+}
+
+function isRun(text: string): boolean {
+  try {
+    const run = JSON.parse(text);
+    return Array.isArray(run.rows) && Array.isArray(run.aggregates) && typeof run.dataset?.hash === "string";
+  } catch {
+    return false;
+  }
 }
 
 /** Writes both files into an existing folder. */

@@ -7,7 +7,7 @@ import { BenchCache, type CachedTurn } from "./cache.node.ts";
 import { type Chain, cachedChain, computeChain, makeChain } from "./chain.node.ts";
 import type { Experiment } from "./experiments/experiment.ts";
 import { BenchFiles } from "./files.node.ts";
-import { writeResults } from "./results.node.ts";
+import { checkResultsFolder, writeResults } from "./results.node.ts";
 import { scoreChain } from "./score.node.ts";
 import { standardAggregates } from "./standard-aggregates.ts";
 import type {
@@ -63,10 +63,12 @@ export interface BenchRun {
  * Runs a benchmark and writes results.json and results.csv. A second run computes nothing, an interrupted one goes on: at
  * most the chain that was under way is computed again from its start.
  *
- * @throws EmilieError aborted; image.unreadable and option.invalid for the dataset's pictures; io.failed; what a method throws
+ * @throws EmilieError aborted; image.unreadable and option.invalid for the dataset's pictures; io.failed;
+ * io.exists, before anything is computed, where `out` has files of somebody else under a run's names; what a method throws
  */
 export async function runBench(plan: BenchPlan): Promise<BenchRun> {
   const { model, dataset, methods, seeds, mode, scorers = [], out, signal } = plan;
+  await checkResultsFolder(out);
   const items = dataset.items.map((item) => ({ ...item, turns: item.turns.slice(0, plan.turns) }));
   const [cache, files] = [new BenchCache(out), new BenchFiles()];
   const settings = new Map(methods.map((method) => [method, method.settings(model, mode)]));

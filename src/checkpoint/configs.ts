@@ -1,25 +1,57 @@
 /**
  * The configurations of UNet2DConditionModel, AutoencoderKL (diffusers) and CLIPTextModel (transformers): every key by
- * name, with those libraries' defaults, and of each key the values that are implemented.
+ * name, with those libraries' defaults, and of each key the values that are implemented. Every number has a maximum, so
+ * that nothing is enumerated that no network has; what a number says is then held against the tensors' header.
  */
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
-import { count, inert, only, parseConfig, perBlock, spread } from "./parse-config.ts";
+import {
+  asObject,
+  count,
+  epsilon,
+  few,
+  inert,
+  MOST_BLOCKS,
+  on,
+  only,
+  ownNull,
+  parseConfig,
+  perBlock,
+  spread,
+} from "./parse-config.ts";
 import { type CheckpointSource, readJson } from "./source.ts";
 
 const activation = only("silu", "swish");
-const size = z.union([count, z.tuple([count, count])]);
+/** Pixels of a latent, one number or height and width. */
+const side = few(2 ** 14);
+const size = z.union([side, z.tuple([side, side])]);
+const blocks = z.array(count).nonempty().max(MOST_BLOCKS);
+/** Residual blocks of a level, transformer blocks of an attention, layers of a text encoder. */
+const layers = few(256);
+
+/** What EMAModel.save_pretrained of diffusers leaves in the configuration of averaged weights: how they were averaged. */
+const AVERAGING = {
+  decay: inert,
+  inv_gamma: inert,
+  min_decay: inert,
+  optimization_step: inert,
+  power: inert,
+  update_after_step: inert,
+  use_ema_warmup: inert,
+};
 
 const unetSchema = z.strictObject({
+  ...AVERAGING,
   sample_size: size.nullable().default(null),
   in_channels: count.default(4),
   out_channels: count.default(4),
   center_input_sample: z.boolean().default(false),
-  flip_sin_to_cos: z.boolean().default(true),
+  flip_sin_to_cos: on,
   freq_shift: z.number().default(0),
   down_block_types: z
     .array(z.literal(["CrossAttnDownBlock2D", "DownBlock2D"]))
     .nonempty()
+    .max(MOST_BLOCKS)
     .default(["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]),
   mid_block_type: z
     .literal(["UNetMidBlock2DCrossAttn", "UNetMidBlock2D"])
@@ -28,18 +60,19 @@ const unetSchema = z.strictObject({
   up_block_types: z
     .array(z.literal(["CrossAttnUpBlock2D", "UpBlock2D"]))
     .nonempty()
+    .max(MOST_BLOCKS)
     .default(["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"]),
   only_cross_attention: perBlock(z.boolean()).default(false),
-  block_out_channels: z.array(count).nonempty().default([320, 640, 1280, 1280]),
-  layers_per_block: perBlock(count).default(2),
+  block_out_channels: blocks.default([320, 640, 1280, 1280]),
+  layers_per_block: perBlock(layers).default(2),
   downsample_padding: z.literal([0, 1]).default(1),
   mid_block_scale_factor: only(1),
   dropout: inert,
   act_fn: activation,
-  norm_num_groups: count.default(32),
-  norm_eps: z.number().positive().default(1e-5),
+  norm_num_groups: ownNull(count.default(32)), // diffusers' null leaves the last normalisation out
+  norm_eps: epsilon.default(1e-5),
   cross_attention_dim: perBlock(count).default(1280),
-  transformer_layers_per_block: perBlock(count).default(1),
+  transformer_layers_per_block: perBlock(layers).default(1),
   reverse_transformer_layers_per_block: only(null),
   encoder_hid_dim: only(null),
   encoder_hid_dim_type: only(null),
@@ -109,6 +142,21 @@ export function parseUNetConfig(json: unknown, path = "unet/config.json"): UNetC
     attendsDown: down[i] === "CrossAttnDownBlock2D",
     attendsUp: up[i] === "CrossAttnUpBlock2D",
   }));
+  for (const { channels, heads } of levels) {
+    if (heads > channels) {
+      throw new EmilieError(
+        "checkpoint.malformed",
+        `${path}: a level of ${channels} channels cannot have ${heads} attention heads ("attention_head_dim" holds their number).`,
+      );
+    }
+  }
+  const waves = Math.floor(levels[0]!.channels / 2);
+  if (config.freq_shift >= waves) {
+    throw new EmilieError(
+      "checkpoint.malformed",
+      `${path}: "freq_shift" is ${config.freq_shift}; a timestep has only ${waves} frequencies.`,
+    );
+  }
   return { ...config, levels };
 }
 
@@ -128,24 +176,33 @@ function checkAdded(config: z.output<typeof unetSchema>, path: string): void {
 export const TIME_IDS = 6;
 
 const vaeSchema = z.strictObject({
+  ...AVERAGING,
   in_channels: only(3),
   out_channels: only(3),
-  down_block_types: z.array(z.literal("DownEncoderBlock2D")).nonempty().default(["DownEncoderBlock2D"]),
-  up_block_types: z.array(z.literal("UpDecoderBlock2D")).nonempty().default(["UpDecoderBlock2D"]),
-  block_out_channels: z.array(count).nonempty().default([64]),
-  layers_per_block: count.default(1),
+  down_block_types: z
+    .array(z.literal("DownEncoderBlock2D"))
+    .nonempty()
+    .max(MOST_BLOCKS)
+    .default(["DownEncoderBlock2D"]),
+  up_block_types: z
+    .array(z.literal("UpDecoderBlock2D"))
+    .nonempty()
+    .max(MOST_BLOCKS)
+    .default(["UpDecoderBlock2D"]),
+  block_out_channels: blocks.default([64]),
+  layers_per_block: layers.default(1),
   act_fn: activation,
   latent_channels: count.default(4),
   norm_num_groups: count.default(32),
   sample_size: inert, // only tiled decoding looks at it
-  scaling_factor: z.number().positive().default(0.18215),
+  scaling_factor: z.number().min(1e-6).max(1e6).default(0.18215),
   shift_factor: only(null, 0),
   latents_mean: only(null),
   latents_std: only(null),
-  force_upcast: z.boolean().default(true), // everything is computed in fp32
-  use_quant_conv: z.boolean().default(true),
-  use_post_quant_conv: z.boolean().default(true),
-  mid_block_add_attention: z.boolean().default(true),
+  force_upcast: on, // everything is computed in fp32
+  use_quant_conv: on,
+  use_post_quant_conv: on,
+  mid_block_add_attention: on,
 });
 
 export type VaeConfig = z.output<typeof vaeSchema>;
@@ -163,11 +220,11 @@ const textSchema = z.strictObject({
   vocab_size: count.default(49408),
   hidden_size: count.default(512),
   intermediate_size: count.default(2048),
-  num_hidden_layers: count.default(12),
+  num_hidden_layers: layers.default(12),
   num_attention_heads: count.default(8),
-  max_position_embeddings: count.default(77),
+  max_position_embeddings: few(2 ** 16).default(77),
   hidden_act: z.literal(["quick_gelu", "gelu"]).default("quick_gelu"),
-  layer_norm_eps: z.number().positive().default(1e-5),
+  layer_norm_eps: epsilon.default(1e-5),
   use_attention_mask: only(false), // diffusers would mask padding; SD 1.x and 2.x do not
   // Token ids matter to the pooled output and to the tokenizer, which has its own configuration.
   bos_token_id: inert,
@@ -175,6 +232,8 @@ const textSchema = z.strictObject({
   pad_token_id: inert,
   projection_dim: count.nullable().default(512), // of the pooled output, where there is one
   architectures: inert,
+  gradient_checkpointing: inert,
+  use_cache: inert,
   dropout: inert,
   attention_dropout: inert,
   initializer_factor: inert,
@@ -210,7 +269,7 @@ export function ownKeys(json: unknown): unknown {
 }
 
 export function parseClipTextConfig(json: unknown, path = "text_encoder/config.json"): ClipTextConfig {
-  const config = parseConfig(ownKeys(json), path, textSchema);
+  const config = parseConfig(ownKeys(textPart(json, path)), path, textSchema);
   if (config.hidden_size % config.num_attention_heads !== 0) {
     throw new EmilieError(
       "checkpoint.malformed",
@@ -218,6 +277,12 @@ export function parseClipTextConfig(json: unknown, path = "text_encoder/config.j
     );
   }
   return config;
+}
+
+/** The configuration of a whole CLIPModel is read for its text encoder, as transformers does. */
+function textPart(json: unknown, path: string): unknown {
+  const { model_type, text_config } = asObject(json, path);
+  return model_type === "clip" && text_config ? text_config : json;
 }
 
 export const readUNetConfig = async (source: CheckpointSource): Promise<UNetConfig> =>

@@ -9,8 +9,10 @@ import {
 } from "./configs.ts";
 import { type EmilieDefaults, readDefaults } from "./defaults.ts";
 import type { Precision } from "./derived.ts";
+import { checkEditable } from "./editable.ts";
 import { readPipeline } from "./pipeline.ts";
-import { type CheckpointSource, readJson } from "./source.ts";
+import { readSchedulerConfig, type SchedulerConfig } from "./scheduler-config.ts";
+import type { CheckpointSource } from "./source.ts";
 import { readTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { openWeights, type WeightTable } from "./weights.ts";
 
@@ -26,7 +28,7 @@ export interface Layout {
   /** One text encoder, or SDXL's two. */
   readonly texts: readonly TextPart[];
   /** scheduler_config.json */
-  readonly scheduler: Readonly<Record<string, unknown>>;
+  readonly scheduler: SchedulerConfig;
   readonly tables: Readonly<Record<"unet" | "vae", WeightTable>>;
   /** Whether the encoding of "" is zeros (SDXL's force_zeros_for_empty_prompt). */
   readonly emptyIsZero: boolean;
@@ -43,16 +45,19 @@ export interface Layout {
 export async function readFolder(source: CheckpointSource, precision: Precision = "fp32"): Promise<Layout> {
   const { xl, emptyIsZero, cosxl } = await readPipeline(source);
   const [unet, vae] = await Promise.all([readUNetConfig(source), readVaeConfig(source)]);
+  checkEditable(source.id, unet, vae.latent_channels);
   const texts: TextPart[] = [];
   for (const suffix of xl ? ["", "_2"] : [""]) {
     const config = await readClipTextConfig(source, `text_encoder${suffix}`);
     texts.push({
       config,
-      tokenizer: await readTokenizer(source, `tokenizer${suffix}`, config.max_position_embeddings),
+      tokenizer: await readTokenizer(source, `tokenizer${suffix}`, config.max_position_embeddings, {
+        vocabulary: config.vocab_size,
+      }),
       table: await openWeights(source, `text_encoder${suffix}`, "model"),
     });
   }
-  const scheduler = (await readJson(source, "scheduler/scheduler_config.json")) as Record<string, unknown>;
+  const scheduler = await readSchedulerConfig(source);
   const tables = {
     unet: await openWeights(
       source,

@@ -1,7 +1,7 @@
 /** preprocessor_config.json of transformers (or its part of processor_config.json): what is done to a picture before a network looks at it. */
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
-import { count, inert, only, parseConfig } from "./parse-config.ts";
+import { few, inert, only, parseConfig } from "./parse-config.ts";
 import { type CheckpointSource, readJson } from "./source.ts";
 
 export interface Sides {
@@ -37,16 +37,18 @@ export interface PreprocessorDefaults {
 /** As Pillow numbers them. */
 const FILTERS = { 1: "lanczos", 2: "linear", 3: "cubic" } as const;
 
-const sides = z.strictObject({ height: count, width: count });
+/** Pixels of a side. */
+const side = few(2 ** 12);
+const sides = z.strictObject({ height: side, width: side });
 const channels = z.array(z.number()).length(3);
 const notes = (...keys: string[]) => Object.fromEntries(keys.map((key) => [key, inert]));
 
 const schema = z.strictObject({
   do_resize: z.boolean().default(true),
-  size: z.union([count, z.strictObject({ shortest_edge: count }), sides]).optional(),
+  size: z.union([side, z.strictObject({ shortest_edge: side }), sides]).optional(),
   resample: z.literal([1, 2, 3]).optional(),
   do_center_crop: z.boolean().optional(),
-  crop_size: z.union([count, sides]).optional(),
+  crop_size: z.union([side, sides]).optional(),
   do_rescale: z.boolean().default(true),
   rescale_factor: z
     .number()
@@ -73,7 +75,7 @@ export async function readPreprocessor(
   defaults: PreprocessorDefaults,
 ): Promise<Preprocessor> {
   const { path, settings } = await readSettings(source);
-  const json = parseConfig(settings, path, z.preprocess(withoutNulls, schema));
+  const json = parseConfig(settings, path, schema);
   const { mean, std } = defaults;
   const size = json.size ?? defaults.size;
   const resize = json.do_resize ? sizeOf(size, defaults.shorter) : null;
@@ -109,11 +111,6 @@ async function readSettings(source: CheckpointSource): Promise<{ path: string; s
     "checkpoint.missing",
     `${source.id} has no ${ALONE}, which says how large a picture the network takes and in which colours.`,
   );
-}
-
-/** A null is what transformers writes for "not set". */
-function withoutNulls(json: unknown): unknown {
-  return Object.fromEntries(Object.entries(json as object).filter(([, value]) => value !== null));
 }
 
 function sizeOf(size: number | { shortest_edge: number } | Sides, shorter: boolean): Preprocessor["resize"] {

@@ -3,6 +3,7 @@
  * to the checkpoint's root and use "/" ("unet/config.json").
  */
 import { EmilieError } from "../errors.ts";
+import { CONFIG_BYTES, checkFileSize, parseJson } from "./json.ts";
 
 export interface SingleFile {
   /** Its name. */
@@ -30,20 +31,19 @@ export interface CheckpointSource {
   stamp?(path: string): Promise<string>;
 }
 
-export async function readJson(source: CheckpointSource, path: string): Promise<unknown> {
-  const text = await source.readText(path);
-  try {
-    return JSON.parse(asStrictJson(text));
-  } catch (cause) {
-    throw new EmilieError("checkpoint.malformed", `${path} of ${source.id} is not JSON.`, { cause });
-  }
+/** Reads a JSON file. Throws "checkpoint.malformed" where it is none, or has more than `limit` bytes (default 2 MiB). */
+export async function readJson(
+  source: CheckpointSource,
+  path: string,
+  limit: number = CONFIG_BYTES,
+): Promise<unknown> {
+  return parseJson(await readLimited(source, path, limit), path, source.id);
 }
 
-/** Python writes numbers that JSON does not have (DPM-Solver's "lambda_min_clipped": -Infinity); strings are left alone. */
-function asStrictJson(text: string): string {
-  return text.replace(/"(?:\\.|[^"\\])*"|(-?)Infinity\b|NaN\b/g, (token, sign) =>
-    token.startsWith('"') ? token : token === "NaN" ? "null" : `${sign}1e999`,
-  );
+/** Reads a text of at most `limit` bytes; looks at the size first. Throws "checkpoint.malformed" where it has more. */
+export async function readLimited(source: CheckpointSource, path: string, limit: number): Promise<string> {
+  checkFileSize(path, source.id, await source.size(path), limit);
+  return source.readText(path);
 }
 
 export function missingFile(id: string, path: string, cause?: unknown): EmilieError {

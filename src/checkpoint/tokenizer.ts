@@ -1,16 +1,17 @@
 /**
- * CLIP's byte-pair tokenizer as transformers' CLIPTokenizer configures it: NFC, white space squeezed, lower case, words
- * ending in "</w>", and a fixed length with the checkpoint's own padding token.
+ * CLIP's byte-pair tokenizer as transformers' CLIPTokenizer configures it, whatever a tokenizer.json says of it: NFC, white
+ * space squeezed, lower case, words ending in "</w>", and a fixed length with the checkpoint's own padding token.
  */
 import { Tokenizer as Bpe } from "@huggingface/tokenizers";
-import { z } from "zod";
 import { EmilieError } from "../errors.ts";
-import { type CheckpointSource, readJson } from "./source.ts";
+import { show } from "./parse-config.ts";
+import type { CheckpointSource } from "./source.ts";
+import { readTokenizerFiles, type TokenizerFiles } from "./tokenizer-files.ts";
 
 export interface Tokenizer {
   /** Length of every result. */
   readonly length: number;
-  /** Tokens that there are. */
+  /** Tokens that there are, added ones among them. */
   readonly size: number;
   /** The id of the token that ends a text. */
   readonly end: number;
@@ -20,95 +21,61 @@ export interface Tokenizer {
   count(text: string): number;
 }
 
-const END = "<|endoftext|>";
 const SPLIT = String.raw`<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`;
 
-/** A token is written as its text, or as an object with the text in "content". */
-const tokenText = z.union([z.string(), z.looseObject({ content: z.string() }).transform((t) => t.content)]);
-
-const settingsSchema = z.looseObject({
-  bos_token: tokenText.default("<|startoftext|>"),
-  eos_token: tokenText.default(END),
-  pad_token: tokenText.default(END),
-  unk_token: tokenText.default(END),
-  model_max_length: z.number().default(77),
-});
-
-type Settings = z.output<typeof settingsSchema>;
-
-const modelSchema = z.looseObject({ model: z.looseObject({ vocab: z.record(z.string(), z.int()) }) });
-
 /**
- * Reads `folder`/tokenizer.json, or vocab.json and merges.txt. `limit` is the text encoder's number of positions, `pad` the
- * padding token, where the folder's own is another checkpoint's.
+ * Reads the tokenizer in `folder` (see tokenizer-files.ts for which file counts). `limit` is the text encoder's number of
+ * positions, `vocabulary` the number of its embeddings (default: of the tokens that the files write down), `pad` the padding token, where the folder's own is another
+ * checkpoint's. Throws "checkpoint.missing", or "checkpoint.malformed" where a file is not what it claims to be or has a
+ * token that the text encoder does not have.
  */
 export async function readTokenizer(
   source: CheckpointSource,
   folder: string,
   limit: number,
-  { pad: padding }: { readonly pad?: string } = {},
+  { pad: padding, vocabulary }: { readonly pad?: string; readonly vocabulary?: number } = {},
 ): Promise<Tokenizer> {
-  const own = await readSettings(source, folder);
-  const settings = padding === undefined ? own : { ...own, pad_token: padding };
-  const json = await readModel(source, folder, settings);
-  const bpe = new Bpe(json, {});
-  const vocab = bpe.get_vocab(true);
-  const id = (token: string): number => {
-    const found = vocab.get(token);
-    if (found === undefined) {
-      throw new EmilieError("checkpoint.malformed", `${folder}: the vocabulary has no token "${token}".`);
-    }
-    return found;
-  };
-  const [start, end, pad] = [id(settings.bos_token), id(settings.eos_token), id(settings.pad_token)];
+  const files = await readTokenizerFiles(source, folder, padding);
+  const ids = new Map(Object.entries(files.vocab));
+  const beyond = files.added.filter(({ content }) => !ids.has(content));
+  for (const { content, id } of files.added) ids.set(content, id);
+  checkVocabulary(ids, vocabulary ?? files.written, folder);
+  const [start, end, pad, unknown] = [files.bos, files.eos, files.pad, files.unk].map(
+    (token) => ids.get(token)!,
+  );
   // transformers writes a number of 30 digits where there is no limit.
-  const length = Math.min(settings.model_max_length, limit);
+  const length = Math.floor(Math.min(files.maxLength, limit));
+  if (length < 3)
+    throw new EmilieError("checkpoint.malformed", `${folder}: texts of ${length} tokens say nothing.`);
+  const bpe = new Bpe(clipTokenizer(files), {});
   // JavaScript lower-cases a final Σ to ς; transformers takes each character on its own.
-  const tokens = (text: string) => bpe.encode(text.replaceAll("Σ", "σ"), { add_special_tokens: false }).ids;
+  const tokens = (text: string): number[] => {
+    const { ids } = bpe.encode(text.replaceAll("Σ", "σ"), { add_special_tokens: false });
+    return ids.map((id: number | undefined) => id ?? unknown!);
+  };
   return {
     length,
-    size: vocab.size,
-    end,
+    size: Object.keys(files.vocab).length + beyond.length,
+    end: end!,
     encode(text) {
-      const result = new Int32Array(length).fill(pad);
-      result.set([start, ...tokens(text).slice(0, length - 2), end]);
+      const result = new Int32Array(length).fill(pad!);
+      result.set([start!, ...tokens(text).slice(0, length - 2), end!]);
       return result;
     },
     count: (text) => tokens(text).length,
   };
 }
 
-async function readSettings(source: CheckpointSource, folder: string): Promise<Settings> {
-  const merged: Record<string, unknown> = {};
-  for (const name of ["special_tokens_map.json", "tokenizer_config.json"]) {
-    const path = `${folder}/${name}`;
-    if (await source.exists(path)) Object.assign(merged, await readJson(source, path));
+/** Every id must have an embedding: a greater one would be another checkpoint's tokenizer, or one that was added to. */
+function checkVocabulary(ids: ReadonlyMap<string, number>, vocabulary: number, folder: string): void {
+  for (const [token, id] of ids) {
+    if (id < vocabulary) continue;
+    throw new EmilieError(
+      "checkpoint.malformed",
+      `${folder}: the token ${show(token)} has the id ${id}, but the text encoder has ${vocabulary} embeddings ("vocab_size"). ` +
+        "Tokenizer and text encoder belong to different checkpoints, or a token was added to one of them alone.",
+    );
   }
-  // A null is what transformers writes for "not set".
-  const given = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null));
-  const parsed = settingsSchema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  throw new EmilieError(
-    "checkpoint.malformed",
-    `${folder}/tokenizer_config.json: ${parsed.error.issues.map((i) => `${i.path.join(".")}: ${i.message}`)}`,
-  );
-}
-
-/** The contents of a tokenizer.json: the checkpoint's own, or one made of vocab.json and merges.txt. */
-async function readModel(source: CheckpointSource, folder: string, settings: Settings): Promise<object> {
-  const whole = `${folder}/tokenizer.json`;
-  if (await source.exists(whole)) {
-    const json = await readJson(source, whole);
-    if (modelSchema.safeParse(json).success) return json as object;
-    throw new EmilieError("checkpoint.malformed", `${whole} has no model with a vocabulary.`);
-  }
-  const vocab = z.record(z.string(), z.int()).safeParse(await readJson(source, `${folder}/vocab.json`));
-  if (!vocab.success) {
-    throw new EmilieError("checkpoint.malformed", `${folder}/vocab.json is not a map from tokens to ids.`);
-  }
-  const lines = (await source.readText(`${folder}/merges.txt`)).split(/\r?\n/);
-  const merges = lines.filter((line, i) => line !== "" && !(i === 0 && line.startsWith("#version")));
-  return clipTokenizer(vocab.data, merges, settings);
 }
 
 /** The special tokens that the vocabulary has, as tokenizer.json lists them: never split, never lower-cased. */
@@ -126,12 +93,10 @@ export function addedTokens(special: readonly string[], vocab: Readonly<Record<s
     }));
 }
 
-function clipTokenizer(vocab: Record<string, number>, merges: string[], settings: Settings): object {
-  // The padding token counts: SD 2.x pads with "!", which then is no punctuation inside a text either.
-  const special = [...new Set([settings.bos_token, settings.eos_token, settings.pad_token])];
+function clipTokenizer({ vocab, merges, added, unk }: TokenizerFiles): object {
   return {
     version: "1.0",
-    added_tokens: addedTokens(special, vocab),
+    added_tokens: added,
     normalizer: {
       type: "Sequence",
       normalizers: [
@@ -152,7 +117,7 @@ function clipTokenizer(vocab: Record<string, number>, merges: string[], settings
     model: {
       type: "BPE",
       dropout: null,
-      unk_token: settings.unk_token,
+      unk_token: unk,
       continuing_subword_prefix: "",
       end_of_word_suffix: "</w>",
       fuse_unk: false,

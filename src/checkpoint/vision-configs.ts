@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
 import { type ClipTextConfig, ownKeys, parseClipTextConfig } from "./configs.ts";
-import { count, inert, only, parseConfig } from "./parse-config.ts";
+import { count, epsilon, few, inert, only, parseConfig } from "./parse-config.ts";
 
 /** Keys of training and of the writing library, in every part of every configuration. */
 const NOTES = {
@@ -35,7 +35,7 @@ export interface VisionConfig {
 const towerKeys = {
   ...NOTES,
   hidden_size: count.default(768),
-  num_hidden_layers: count.default(12),
+  num_hidden_layers: few(256).default(12),
   num_attention_heads: count.default(12),
   num_channels: only(3),
 };
@@ -44,10 +44,10 @@ const clipVisionSchema = z.strictObject({
   ...towerKeys,
   model_type: only("clip_vision_model"),
   intermediate_size: count.default(3072),
-  image_size: count.default(224),
-  patch_size: count.default(32),
+  image_size: few(2 ** 12).default(224),
+  patch_size: few(2 ** 10).default(32),
   hidden_act: activation.default("quick_gelu"),
-  layer_norm_eps: z.number().positive().default(1e-5),
+  layer_norm_eps: epsilon.default(1e-5),
   projection_dim: inert, // CLIPModel's own is what counts
   attention_dropout: inert,
   dropout: inert,
@@ -57,10 +57,10 @@ const blipVisionSchema = z.strictObject({
   ...towerKeys,
   model_type: only("blip_vision_model"),
   intermediate_size: count.default(3072),
-  image_size: count.default(384),
-  patch_size: count.default(16),
+  image_size: few(2 ** 12).default(384),
+  patch_size: few(2 ** 10).default(16),
   hidden_act: activation.default("gelu"),
-  layer_norm_eps: z.number().positive().default(1e-5),
+  layer_norm_eps: epsilon.default(1e-5),
   projection_dim: inert,
   attention_dropout: inert,
   dropout: inert,
@@ -73,11 +73,11 @@ const blipTextSchema = z.strictObject({
   hidden_size: count.default(768),
   encoder_hidden_size: inert, // always the vision tower's
   intermediate_size: count.default(3072),
-  num_hidden_layers: count.default(12),
+  num_hidden_layers: few(256).default(12),
   num_attention_heads: count.default(8),
-  max_position_embeddings: count.default(512),
+  max_position_embeddings: few(2 ** 16).default(512),
   hidden_act: activation.default("gelu"),
-  layer_norm_eps: z.number().positive().default(1e-12),
+  layer_norm_eps: epsilon.default(1e-12),
   projection_dim: inert,
   hidden_dropout_prob: inert,
   attention_probs_dropout_prob: inert,
@@ -115,7 +115,7 @@ const blipSchema = z.strictObject({
 
 const vitKeys = {
   ...towerKeys,
-  image_size: count.default(224),
+  image_size: few(2 ** 12).default(224),
   hidden_act: activation.default("gelu"),
   qkv_bias: z.boolean().default(true),
   hidden_dropout_prob: inert,
@@ -126,8 +126,8 @@ const vitSchema = z.strictObject({
   ...vitKeys,
   model_type: only("vit"),
   intermediate_size: count.default(3072),
-  patch_size: count.default(16),
-  layer_norm_eps: z.number().positive().default(1e-12),
+  patch_size: few(2 ** 10).default(16),
+  layer_norm_eps: epsilon.default(1e-12),
   // Of heads that are not used here.
   encoder_stride: inert,
   pooler_act: inert,
@@ -137,9 +137,9 @@ const vitSchema = z.strictObject({
 const dinov2Schema = z.strictObject({
   ...vitKeys,
   model_type: only("dinov2"),
-  mlp_ratio: z.number().positive().default(4),
-  patch_size: count.default(14),
-  layer_norm_eps: z.number().positive().default(1e-6),
+  mlp_ratio: z.number().positive().max(64).default(4),
+  patch_size: few(2 ** 10).default(14),
+  layer_norm_eps: epsilon.default(1e-6),
   use_swiglu_ffn: only(false),
   layerscale_value: inert, // what the scales were before training
   drop_path_rate: inert,

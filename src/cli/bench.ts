@@ -8,6 +8,7 @@ import { openDataset } from "../bench/datasets/index.node.ts";
 import { EXPERIMENTS } from "../bench/experiments/index.ts";
 import { METHODS } from "../bench/methods/index.ts";
 import { writeReport } from "../bench/report/index.node.ts";
+import { checkResultsFolder } from "../bench/results.node.ts";
 import { type BenchProgress, type BenchRun, runBench } from "../bench/run.node.ts";
 import { openScorer } from "../bench/scorers/index.node.ts";
 import type { Aggregate, BenchDataset, BenchMethod, Scorer, SettingsMode } from "../bench/types.ts";
@@ -110,6 +111,7 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
   const names = flags.methods ?? experiment?.methods ?? ["emilie", "image-iteration"];
   const methods = [...new Set(names)].map((name) => named(name, METHODS, "method")!);
   const whole = partsOf(await openDataset(flags.dataset), flags.parts);
+  await checkResultsFolder(flags.out);
   await makeFolder(flags.out);
   const dataset: BenchDataset = {
     ...whole,
@@ -221,12 +223,8 @@ function settingsMode(model: EditModel, sameSteps: true | number | undefined): S
 async function sayReplaced(flags: Flags, experiment: string | null, model: EditModel, output: Output) {
   const file = join(flags.out, "results.json");
   if (!existsSync(file)) return;
-  try {
-    const before = JSON.parse(await readFile(file, "utf8"));
-    if (before.experiment === experiment && before.model?.fingerprint === model.fingerprint) return;
-  } catch {
-    // What is no results.json is replaced too.
-  }
+  const before = JSON.parse(await readFile(file, "utf8"));
+  if (before.experiment === experiment && before.model?.fingerprint === model.fingerprint) return;
   output.note(`Results of another run in ${flags.out} are replaced; its pictures stay in the cache.`);
 }
 

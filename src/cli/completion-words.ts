@@ -32,6 +32,7 @@ const BY_NAME: Readonly<Record<string, Takes>> = {
   model: "model",
   "run-a": "folder",
   "run-b": "folder",
+  mask: "file",
   "N=MASK": "file",
   script: "file",
   session: "file",

@@ -3,11 +3,13 @@
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
 import type { Precision } from "../checkpoint/derived.ts";
-import { readPicture } from "../images/codec.node.ts";
+import { readPictureFile } from "../images/codec.node.ts";
+import type { Picture } from "../images/picture.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
 import { type EditOptions, resolveOptions } from "../method/options.ts";
 import { PRESETS } from "../method/presets.ts";
 import type { LoraOption, NodeDevice } from "../models/load.node.ts";
+import type { EditModel } from "../models/model.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { EditScript } from "../session/edit-script.ts";
 import { readyStep } from "../session/run-script.ts";
@@ -15,9 +17,10 @@ import { planScript } from "../session/script.ts";
 import { readScript } from "../session/script-file.node.ts";
 import type { Node, Session } from "../session/session.ts";
 import type { StoredSession } from "../session/store.node.ts";
+import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
-import { checkMaskSpec, maskSources, parseMaskOption } from "./masks.ts";
+import { checkMaskSpec, maskSources, numbered } from "./masks.ts";
 import { deviceOption, loraOption, precisionOption, sayDevice, tokenizerOption } from "./model-options.ts";
 import * as values from "./options.ts";
 import type { Output } from "./output.ts";
@@ -31,6 +34,7 @@ Examples:
   $ emilie edit photo.jpg "make it winter" "paint the roof blue" --mask 2=roof.png
   $ emilie edit photo.jpg "add a balloon" --mask box:40,20,200,160 --seed 7 --out balloon
   $ emilie edit photo.jpg "make the car red" --mask auto --json
+  $ emilie edit photo.jpg "make it winter" "add a car" --weight 2=5 --avoid "1=fog and rain"
   $ emilie edit photo.jpg "make the lake frozen" --mask soft:12:poly:0,300,400,280,400,420,0,420 --strength 0.7
   $ emilie edit large.jpg "make the door red" --mask box:2400,1800,300,500 --working-size own
   $ emilie edit photo.jpg "make it winter" --preset draft
@@ -43,8 +47,10 @@ Examples:
 
 Each instruction starts from the result of the one before. The results have the size of your picture; where a mask is
 black, they are your own pixels. With one instruction, the N= of a mask may be left out. A mask is one of
-  FILE                      a picture, white = edit; grey is soft; another size is scaled, which is said
-  alpha:FILE                its alpha, opaque = edit
+  FILE                      a picture, white = edit; grey is soft; another size is scaled, which is said; what cannot be meant
+                            (a photograph, a picture with a hole) is refused, with what to write instead:
+  alpha:FILE                its alpha, opaque = edit; invert:alpha:FILE transparent = edit
+  white:FILE stretch:FILE   its brightness exactly as it is; its brightness from darkest to brightest
   auto                      the model judges where the instruction belongs
   box:x,y,width,height      in pixels of the picture; also ellipse:x,y,rx,ry and poly:x1,y1,x2,y2,x3,y3,…
   invert:MASK  soft:PX:MASK the other way round; with a soft border of PX pixels inside
@@ -80,7 +86,9 @@ interface Flags
   readonly tokenizer?: string;
   readonly device?: NodeDevice;
   readonly precision?: Precision;
-  readonly seed?: number;
+  readonly seed?: number | bigint;
+  readonly weight?: readonly string[];
+  readonly avoid?: readonly string[];
   readonly out: string;
   readonly session?: string;
   readonly workingSize?: number | "own";
@@ -96,7 +104,7 @@ export function addEdit(program: Command, context: Context): void {
     .argument("<image>", "PNG, JPEG, WebP, AVIF or TIFF, any size and aspect; or a saved session (.emilie)")
     .argument("[instruction...]", 'what should change, as in "make it winter"; or none with --script')
     .option("--script <file>", "edits as a file, .yaml or .json (see below)")
-    .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", collect)
+    .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", values.collect)
     .option(
       "--model <model>",
       "a checkpoint that ships with emilie, a pulled OWNER/NAME, a folder in the diffusers layout, or a .safetensors file " +
@@ -119,6 +127,16 @@ export function addEdit(program: Command, context: Context): void {
     .option("--steps <steps>", `how many steps an edit takes; more is finer and slower ${OWN}`, values.steps)
     .option("--sampler <name>", `how they are taken: ${samplerNames.join(", ")} ${OWN}`, values.sampler)
     .option("--text-guidance <s>", `how strongly the instruction pulls ${OWN}`, values.guidance)
+    .option(
+      "--weight <N=s>",
+      "the text guidance of edit N alone; a negative one pushes away from its instruction; repeatable",
+      values.collect,
+    )
+    .option(
+      "--avoid <N=text>",
+      "what edit N is pushed away from, as strongly as it is pulled to its instruction (a negative prompt); repeatable",
+      values.collect,
+    )
     .option("--image-guidance <s>", `how strongly the picture holds ${OWN}`, values.guidance)
     .option(
       "--guidance-interval <from,to>",
@@ -167,11 +185,12 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
     throw new UsageError("--working-size is for a picture: a saved session keeps the size it was opened at.");
   }
   const script = await readEdits(instructions, flags);
-  const { session, start, steps, file, firstNumber } = isSessionFile(image)
+  const { session, start, file, firstNumber, ...planned } = isSessionFile(image)
     ? await planFromSession(image, script, flags, output)
     : await planFromPicture(image, script, flags, output);
   const { model, original } = session;
   try {
+    const steps = withAvoided(planned.steps, script.avoided, model);
     const used = resolveOptions(model, steps[0]!.options);
     output.say(
       `${basename(image)}, ${original.width}×${original.height}, edited by ${session.modelFacts.id}`,
@@ -234,6 +253,40 @@ interface Edits {
   /** What messages call it, and what the names of masks are relative to. */
   readonly called: string;
   readonly folder: string;
+  /** By the edit's number: what it is to be pushed away from. */
+  readonly avoided?: ReadonlyMap<number, string>;
+}
+
+/** A seed as a script has it. */
+function seedOf(seed: bigint): number | string {
+  if (seed > MAX_SEED)
+    throw new UsageError(
+      `--seed: the seeds of the edits after the first count on, to ${seed}; ${SEED_RANGE} is allowed.`,
+    );
+  return seed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(seed) : String(seed);
+}
+
+function weightOf(text: string): number {
+  try {
+    return values.weight(text);
+  } catch (error) {
+    throw new UsageError(`--weight ${text}: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Each edit's push away from something: a region at the edit's own place, with its text guidance negated, so that
+ * ε(y,c) − ε(∅,c) becomes ε(y,c) − ε(avoided,c), as a negative prompt has it.
+ */
+function withAvoided(steps: readonly Step[], avoided: Edits["avoided"], model: EditModel): Step[] {
+  return steps.map((step, i) => {
+    const instruction = avoided?.get(i + 1);
+    if (instruction === undefined) return step;
+    const { textGuidance } = resolveOptions(model, step.options);
+    const mask = step.mask === "auto" ? undefined : step.mask;
+    const region = { instruction, mask, weight: -textGuidance };
+    return { ...step, options: { ...step.options, regions: [...(step.options.regions ?? []), region] } };
+  });
 }
 
 /** The script of --script, or one made of the instructions and their masks. */
@@ -243,10 +296,14 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
   const { guidanceInterval, reuse } = flags;
   const pulled = { textGuidance, imageGuidance, guidanceInterval };
   const settings = { preset, seed, steps, sampler, strength, gate, ...pulled, reuse, control, window };
-  const defaults = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+  const said = { ...settings, seed: seed === undefined ? undefined : seedOf(BigInt(seed)) };
+  const defaults = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
   if (flags.script !== undefined) {
-    if (instructions.length > 0 || flags.mask)
-      throw new UsageError("With --script, instructions and masks stand in the script, not beside it.");
+    if (instructions.length > 0 || flags.mask || flags.weight || flags.avoid)
+      throw new UsageError(
+        "With --script, instructions, masks and weights stand in the script, not beside it: textGuidance of a step, and regions with a " +
+          "negative weight for what is to be avoided.",
+      );
     const script = await readScript(flags.script);
     const merged = { ...script, defaults: { ...script.defaults, ...defaults } };
     return { script: merged, called: basename(flags.script), folder: dirname(flags.script) };
@@ -254,27 +311,39 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
   if (instructions.length === 0)
     throw new UsageError("Say what should change: an instruction, or --script FILE.");
   if (instructions.some((text) => text.trim() === "")) throw new UsageError("An instruction is empty.");
-  const masks = new Map<number, string>();
-  for (const option of flags.mask ?? []) {
-    const { edit, value } = parseMaskOption(option, instructions.length);
-    checkMaskSpec(value);
-    if (masks.has(edit)) throw new UsageError(`Edit ${edit} has two masks: ${masks.get(edit)} and ${value}.`);
-    masks.set(edit, value);
+  const edits = instructions.length;
+  const masks = numbered(
+    flags.mask,
+    "--mask",
+    edits,
+    "N=FILE, N=auto, N=box:x,y,width,height, N=ellipse:… or N=poly:…",
+  );
+  for (const value of masks.values()) checkMaskSpec(value);
+  const weights = numbered(flags.weight, "--weight", edits, "N=NUMBER");
+  const avoided = numbered(flags.avoid, "--avoid", edits, "N=TEXT");
+  for (const edit of avoided.keys()) {
+    if (masks.get(edit) !== "auto") continue;
+    throw new UsageError(
+      `--avoid ${edit}=…: what is avoided needs the place of its edit, and --mask ${edit}=auto is not known before. Name a mask.`,
+    );
   }
   const plan = instructions.map((instruction, i) => ({
     instruction,
     mask: masks.get(i + 1),
+    ...(weights.has(i + 1) ? { textGuidance: weightOf(weights.get(i + 1)!) } : {}),
     // The same noise at every turn makes errors add up (docs/decisions/0041-seeds.md).
-    ...(seed === undefined ? {} : { seed: seed + i }),
+    ...(seed === undefined ? {} : { seed: seedOf(BigInt(seed) + BigInt(i)) }),
   }));
-  return { script: { defaults, steps: plan }, called: "The command line", folder: "." };
+  return { script: { defaults, steps: plan }, called: "The command line", folder: ".", avoided };
 }
 
 /** The picture and the masks are read before the model: what is wrong with them is said at once. */
 async function planFromPicture(image: string, edits: Edits, flags: Flags, output: Output): Promise<Plan> {
-  const picture = await readPicture(image, { onWarning: (message) => output.warn(message) });
+  const { picture, notes } = await readPictureFile(image);
+  for (const note of notes) output.warn(note);
   const steps = await readySteps(edits, picture, output);
   const { session, file } = await beginSession(picture, flags, output);
+  session.notes = notes;
   return { session, start: session.root, steps, file, firstNumber: 1 };
 }
 
@@ -292,17 +361,13 @@ async function planFromSession(image: string, edits: Edits, flags: Flags, output
 
 async function readySteps(
   { script, called, folder }: Edits,
-  size: { readonly width: number; readonly height: number },
+  picture: Picture,
   output: Output,
   session?: Session,
 ): Promise<Step[]> {
   const steps: Step[] = [];
   for (const step of planScript(script, called)) {
-    steps.push(await readyStep(step, size, maskSources(folder, output, session?.masks)));
+    steps.push(await readyStep(step, picture, maskSources(folder, output, session?.masks)));
   }
   return steps;
-}
-
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
 }

@@ -24,6 +24,7 @@ interface Flags {
   readonly node?: string;
   readonly quality?: number;
   readonly recipe: boolean;
+  readonly force?: boolean;
   readonly model?: string;
   readonly device?: NodeDevice;
   readonly json?: boolean;
@@ -37,6 +38,10 @@ export function addExport(program: Command, context: Context): void {
     .argument("<picture>", "where it goes; the extension names the format")
     .option("--node <node>", "the id or name of the node, or original (default: the head)")
     .option("--quality <1-100>", "for JPEG and WebP (default: 92) and AVIF (default: 80)", values.quality)
+    .option(
+      "--force",
+      "replace a file that is there, whatever it is (default: only an edit of the same picture)",
+    )
     .option("--no-recipe", "leave instructions, seeds and masks out of the file")
     .option("--model <model>", "where the checkpoint lies (default: where it was)")
     .addOption(deviceOption())
@@ -55,7 +60,12 @@ async function exportNode(file: string, picture: string, flags: Flags, output: O
   try {
     const nodes = session.nodes.values();
     const node = flags.node === undefined ? session.head : findNode(nodes, flags.node, "--node");
-    const warnings = await exportPicture(session, picture, { node, quality, recipe });
+    const warnings = await exportPicture(session, picture, {
+      node,
+      quality,
+      recipe,
+      overwrite: flags.force,
+    });
     for (const warning of warnings) output.warn(warning);
     const { width, height } = session.original;
     output.say(`${node.instruction || "original"} (${node.id}), ${width}×${height} → ${picture}`);

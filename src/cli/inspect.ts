@@ -3,6 +3,8 @@ import type { Command } from "commander";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
+import { costsOf, type PresetCosts } from "../method/costs.ts";
+import { PRESETS } from "../method/presets.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "../models/autoencoder-kl.ts";
 import { type Checkpoint, readCheckpoint } from "../models/checkpoint.ts";
 import { familyName, trainedSize } from "../models/describe.ts";
@@ -11,7 +13,6 @@ import { matchLoras } from "../models/loras.ts";
 import { checkpointFolder, openCheckpoint, openLora, parseModelName } from "../models/open.node.ts";
 import { buildUNet } from "../models/unet.ts";
 import { workingBytes } from "../models/vae.ts";
-import { defaultSampler } from "../samplers/config.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
 import { tokenizerOption } from "./model-options.ts";
@@ -55,7 +56,7 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const folder = checkpointFolder(base);
   const source = openCheckpoint(base, flags);
   const checkpoint = await readCheckpoint(source);
-  const { additions } = await matchLoras(loras.map(openLora), checkpoint);
+  const { additions, notes } = await matchLoras(loras.map(openLora), checkpoint);
   const touched = [...additions.values()].reduce((sum, { size }) => sum + size, 0);
   const facts = { ...describeCheckpoint(checkpoint), loras: loras.length, merged: touched };
   if (flags.weights) await checkAll(source, checkpoint, output);
@@ -66,10 +67,24 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   output.say(
     `  ${facts.prediction} prediction, ${facts.steps} steps of ${facts.sampler} by default, trained at about ${facts.nativeSize} px`,
   );
+  output.say();
+  sayTable(output, [
+    ["preset", "steps", "sampler", "text guidance", "image guidance", "guided in", "UNet calls"],
+    ...facts.presets.map((p) => [
+      p.preset === "balanced" ? "balanced (the default)" : p.preset,
+      String(p.steps),
+      p.sampler,
+      String(p.textGuidance),
+      String(p.imageGuidance),
+      p.guidanceInterval.join(" to "),
+      String(p.calls),
+    ]),
+  ]);
+  output.say();
   output.say(
     `  pictures ${facts.factor} times as large as their latents (${facts.latentChannels} channels, scaling factor ${facts.scalingFactor})`,
   );
-  for (const note of facts.notes) output.say(`  ${note}`);
+  for (const note of [...facts.notes, ...notes]) output.say(`  ${note}`);
   if (loras.length > 0) output.say(`  LoRA: ${touched} weights are merged when it is loaded.`);
   if (flags.weights) output.say("  All weights are finite numbers.");
   output.say();
@@ -96,7 +111,7 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
     ]),
   ]);
   output.say(
-    `\nOne edit: ${facts.steps} steps of three UNet calls, and one decoding. Working memory: the largest sum of`,
+    `\nOne edit: the ${facts.calls} UNet calls of a plain edit by default, and one decoding. Working memory: the largest sum of`,
   );
   output.say("intermediate results, beside the weights, which are read from where they lie.");
 }
@@ -125,14 +140,23 @@ function describeCheckpoint(checkpoint: Checkpoint) {
   const factor = vaeFactor(vae);
   const stride = factor * 2 ** (unet.levels.length - 1);
   const nativeSize = trainedSize(checkpoint);
-  const steps = own.defaults.steps ?? 20;
+  const model = { defaults: own.defaults, schedulerConfig: scheduler };
+  const presets = PRESETS.map((preset) => costsOf(model, preset));
+  const { calls, sampler, steps, textGuidance, imageGuidance, guidanceInterval } = presets.find(
+    ({ preset }) => preset === "balanced",
+  ) as PresetCosts;
   const sizes = [nativeSize / 2, nativeSize, 2 * nativeSize].map((size) => Math.ceil(size / stride) * stride);
   return {
     family: familyName(checkpoint),
     conditionIsScaled: family.conditionIsScaled,
     prediction: String(scheduler.prediction_type ?? "epsilon"),
-    sampler: own.defaults.sampler ?? defaultSampler(scheduler),
+    sampler,
     steps,
+    textGuidance,
+    imageGuidance,
+    guidanceInterval,
+    calls,
+    presets,
     nativeSize,
     factor,
     latentChannels: vae.latent_channels,
@@ -144,12 +168,12 @@ function describeCheckpoint(checkpoint: Checkpoint) {
       ...texts.map(({ table }, i) => network(`text encoder${i === 0 ? "" : ` ${i + 1}`}`, table)),
     ],
     notes,
-    sizes: [...new Set(sizes)].map((size) => costs(checkpoint, size, steps)),
+    sizes: [...new Set(sizes)].map((size) => costs(checkpoint, size, calls)),
   };
 }
 
 /** Operations and memory of a square picture. */
-function costs({ unet, vae, tokens, tables }: Checkpoint, size: number, steps: number) {
+function costs({ unet, vae, tokens, tables }: Checkpoint, size: number, calls: number) {
   const factor = vaeFactor(vae);
   const side = size / factor;
   const graphs = {
@@ -164,7 +188,7 @@ function costs({ unet, vae, tokens, tables }: Checkpoint, size: number, steps: n
       unet: call.flops,
       encode: encode.flops,
       decode: decode.flops,
-      edit: 3 * steps * call.flops + decode.flops,
+      edit: calls * call.flops + decode.flops,
     },
     workingBytes: Math.max(
       call.peakBytes,

@@ -5,23 +5,42 @@ import { readBeside } from "../session/script-file.node.ts";
 import { UsageError } from "./errors.ts";
 import type { Output } from "./output.ts";
 
-/** Splits "2=FILE" and gives back which edit it is for. With a single edit the number may be left out. */
-export function parseMaskOption(text: string, edits: number): { edit: number; value: string } {
+/** Splits "2=VALUE" and gives back which edit it is for. With a single edit the number may be left out. */
+export function parseNumbered(
+  text: string,
+  flag: string,
+  edits: number,
+  expected: string,
+): { edit: number; value: string } {
   const [, number, value] = /^(\d+)=(.*)$/s.exec(text) ?? [undefined, undefined, text];
   if (number === undefined && edits > 1) {
     throw new UsageError(
-      `--mask ${text}: say which edit it is for, as in --mask 1=${text} (there are ${edits} edits).`,
+      `${flag} ${text}: say which edit it is for, as in ${flag} 1=${text} (there are ${edits} edits).`,
     );
   }
   const edit = Number(number ?? 1);
   if (edit < 1 || edit > edits) {
-    throw new UsageError(`--mask ${text}: there is no edit ${edit}; edits are numbered from 1 to ${edits}.`);
+    throw new UsageError(`${flag} ${text}: there is no edit ${edit}; edits are numbered from 1 to ${edits}.`);
   }
-  if (!value)
-    throw new UsageError(
-      `--mask ${text}: expected N=FILE, N=auto, N=box:x,y,width,height, N=ellipse:… or N=poly:…`,
-    );
+  if (!value?.trim()) throw new UsageError(`${flag} ${text}: expected ${expected}`);
   return { edit, value };
+}
+
+/** What a flag says of each edit, by its number; each at most once. */
+export function numbered(
+  given: readonly string[] | undefined,
+  flag: string,
+  edits: number,
+  expected: string,
+): Map<number, string> {
+  const found = new Map<number, string>();
+  for (const text of given ?? []) {
+    const { edit, value } = parseNumbered(text, flag, edits, expected);
+    if (found.has(edit))
+      throw new UsageError(`Edit ${edit} has two of ${flag}: ${found.get(edit)} and ${value}.`);
+    found.set(edit, value);
+  }
+  return found;
 }
 
 /** Where the masks of steps come from: files beside `folder`, and masks that a session holds. */

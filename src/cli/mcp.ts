@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { NodeDevice } from "../models/load.node.ts";
 import type { Context } from "./context.ts";
 import { deviceOption } from "./model-options.ts";
+import { collect } from "./options.ts";
 
 const HELP = `
 Examples:
@@ -42,8 +43,4 @@ export function addMcp(program: Command, context: Context): void {
         });
       }),
     );
-}
-
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
 }

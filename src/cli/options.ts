@@ -5,6 +5,7 @@ import { PRESETS, type PresetName } from "../method/presets.ts";
 import type { WindowOption } from "../method/window.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { SamplerName } from "../samplers/types.ts";
+import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 
 function wholeNumber(lowest: number, highest: number): (text: string) => number {
   return (text) => {
@@ -18,7 +19,7 @@ function wholeNumber(lowest: number, highest: number): (text: string) => number 
 
 function decimal(lowest: number, highest: number): (text: string) => number {
   return (text) => {
-    const value = text.trim() === "" ? Number.NaN : Number(text);
+    const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : Number.NaN;
     if (!(value >= lowest && value <= highest)) {
       throw new InvalidArgumentError(`Expected a number from ${lowest} to ${highest}.`);
     }
@@ -34,11 +35,21 @@ function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
   };
 }
 
-export const seed = wholeNumber(0, Number.MAX_SAFE_INTEGER);
+/** A seed of 64 bits: a bigint where a number would not hold it exactly. */
+export function seed(text: string): number | bigint {
+  const value = /^\d{1,20}$/.test(text.trim()) ? BigInt(text.trim()) : -1n;
+  if (value < 0n || value > MAX_SEED) throw new InvalidArgumentError(`Expected ${SEED_RANGE}.`);
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+}
+
+/** What draws by chance here and is no noise of a picture. */
+export const shuffleSeed = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 export const steps = wholeNumber(1, 1000);
 export const positive = wholeNumber(1, 1_000_000);
 export const quality = wholeNumber(1, 100);
 export const guidance = decimal(0, 100);
+/** Of one edit; a negative one pushes away from its instruction. */
+export const weight = decimal(-100, 100);
 export const strength = decimal(0, 1);
 export const gate = decimal(0, 100);
 export const sampler: (text: string) => SamplerName = oneOf(samplerNames);
@@ -83,4 +94,9 @@ export function portNumber(text: string): number {
   const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(value <= 65535)) throw new InvalidArgumentError("Expected a port from 0 to 65535.");
   return value;
+}
+
+/** What may be said several times; its help says that it is repeatable. */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
 }

@@ -1,7 +1,10 @@
 /**
  * What the command line says and where: the report on stdout, progress and warnings on stderr, and with --json exactly
- * one document on stdout and nothing else.
+ * one document on stdout and nothing else. Every text goes through printable.ts on its way out, so that no instruction of a
+ * stranger's session steers the terminal.
  */
+import { onOneLine, printable, printableJson } from "../session/printable.ts";
+
 export interface Stream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
@@ -30,7 +33,7 @@ export class Output {
   say(line = ""): void {
     if (this.json) return;
     this.#clearProgress();
-    this.streams.stdout.write(`${line}\n`);
+    this.streams.stdout.write(`${printable(line)}\n`);
   }
 
   /** Whether a person looks at the report. */
@@ -38,7 +41,7 @@ export class Output {
     return !this.json && this.streams.stdout.isTTY === true;
   }
 
-  /** Escape sequences among the report, as they are; silent with --json. */
+  /** Escape sequences of ours among the report, as they are; silent with --json. */
   raw(text: string): void {
     this.#clearProgress();
     if (!this.json) this.streams.stdout.write(text);
@@ -52,7 +55,7 @@ export class Output {
   /** A line on stderr. */
   note(line: string): void {
     this.#clearProgress();
-    this.streams.stderr.write(`${line}\n`);
+    this.streams.stderr.write(`${printable(line)}\n`);
   }
 
   /**
@@ -65,7 +68,8 @@ export class Output {
   }
 
   /** The same with words of its own; `done` of `total` in any unit. */
-  progressLine(text: string, done: number, total: number): void {
+  progressLine(line: string, done: number, total: number): void {
+    const text = onOneLine(line);
     if (this.streams.stderr.isTTY) {
       const width = Math.max(20, (this.streams.stderr.columns ?? 80) - 1);
       const bar = "█".repeat(Math.round((12 * done) / total)).padEnd(12, "░");
@@ -83,7 +87,7 @@ export class Output {
   document(value: unknown): void {
     this.#clearProgress();
     this.documented = true;
-    if (this.json) this.streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    if (this.json) this.streams.stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`);
   }
 
   #clearProgress(): void {

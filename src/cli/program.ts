@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { packageRoot } from "../runtime/package-root.node.ts";
+import { printable } from "../session/printable.ts";
 import type { Context } from "./context.ts";
 import { describe, EXIT, errorDocument, exitCode, UsageError } from "./errors.ts";
 import { Output, type Streams } from "./output.ts";
@@ -64,7 +65,7 @@ export async function runCommandLine(args: readonly string[], streams: Streams =
   } catch (error) {
     code = exitCode(error);
     // Commander has already said what it did not understand, but not to a program.
-    if (!(error instanceof CommanderError)) streams.stderr.write(`${describe(error)}\n`);
+    if (!(error instanceof CommanderError)) streams.stderr.write(`${printable(describe(error))}\n`);
     if (code !== EXIT.done && args.includes("--json"))
       new Output(true, streams).document(errorDocument(error));
   }
@@ -84,9 +85,25 @@ async function buildProgram(context: Context, streams: Streams, verb = ""): Prom
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void streams.stdout.write(text),
-      writeErr: (text) => void streams.stderr.write(text),
+      writeErr: (text) => void streams.stderr.write(printable(text)),
     });
   const asked = Object.hasOwn(VERBS, verb) ? [VERBS[verb]!] : Object.values(VERBS);
   for (const add of await Promise.all(asked.map((load) => load()))) add(program, context);
+  refuseRepeats(program);
   return program;
+}
+
+/** An option with one value that is said twice means one of the two, and which is not known. */
+function refuseRepeats(command: Command): void {
+  for (const option of command.options) {
+    const single = (option.required || option.optional) && !option.variadic;
+    // What may be said several times says so in its help.
+    if (!single || /\brepeatable\b/.test(option.description)) continue;
+    let said = false;
+    command.on(`option:${option.name()}`, () => {
+      if (said) command.error(`error: option '${option.flags}' is given twice; it has one value`);
+      said = true;
+    });
+  }
+  for (const inner of command.commands) refuseRepeats(inner);
 }

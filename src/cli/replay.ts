@@ -1,26 +1,32 @@
 /** `emilie replay`: a session, or the way to one picture, computed again and compared bit for bit. */
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
 import type { Precision } from "../checkpoint/derived.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
-import { isLossy, readPicture, type WriteOptions, writePicture } from "../images/codec.node.ts";
+import { isLossy, readPicture, type WriteOptions } from "../images/codec.node.ts";
 import { compareInsideOutside } from "../images/difference.ts";
 import { type Mask, maskFromPicture } from "../images/mask.ts";
+import { parseMaskSpec } from "../images/mask-spec.ts";
+import type { Size } from "../images/model-image.ts";
 import { type Picture, samePicture } from "../images/picture.ts";
-import { loadModel, type NodeDevice } from "../models/load.node.ts";
+import { readMask } from "../images/read-mask.node.ts";
+import { type LoraOption, loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { readContainer } from "../session/container.node.ts";
+import { loadModelOf } from "../session/model-source.node.ts";
+import { pictureId } from "../session/original.ts";
 import { type PicturePath, pngMetadata, readPath } from "../session/picture-path.node.ts";
+import { onOneLine } from "../session/printable.ts";
 import { replayPath } from "../session/replay-path.node.ts";
 import type { Verification } from "../session/verify.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
-import { deviceOption, precisionOption } from "./model-options.ts";
+import { pictureFile, writeOwn } from "./files.ts";
+import { deviceOption, loraOption, precisionOption, tokenizerOption } from "./model-options.ts";
+import { collect } from "./options.ts";
 import type { Output } from "./output.ts";
 import { continueSession, isSessionFile } from "./session-file.ts";
-import { slug } from "./steps.ts";
 
 const EXAMPLES = `
 Examples:
@@ -41,6 +47,8 @@ interface Flags {
   readonly image?: string;
   readonly mask?: readonly string[];
   readonly model?: string;
+  readonly lora?: readonly LoraOption[];
+  readonly tokenizer?: string;
   readonly device?: NodeDevice;
   readonly precision?: Precision;
   readonly out?: string;
@@ -62,11 +70,17 @@ export function addReplay(program: Command, context: Context): void {
     .argument("<file>", "a saved session (.emilie), or a picture that emilie wrote")
     .option("--verify", "only compare: write nothing, even where something that was lost could be put back")
     .option("--image <file>", "the original picture, where it is not in the session or beside the file")
-    .option("--mask <file>", "a mask that the file does not hold; repeatable", collect)
+    .option(
+      "--mask <mask>",
+      "a mask that the file does not hold, as emilie edit takes it; repeatable",
+      collect,
+    )
     .option(
       "--model <model>",
       "where the checkpoint lies (default: as the session says; a picture says only its name)",
     )
+    .addOption(loraOption())
+    .addOption(tokenizerOption())
     .addOption(deviceOption())
     .addOption(precisionOption())
     .option("--out <folder>", "also write the pictures that were computed")
@@ -80,10 +94,10 @@ export function addReplay(program: Command, context: Context): void {
 }
 
 async function replaySession(file: string, flags: Flags, output: Output): Promise<void> {
-  const { model, device, precision } = flags;
-  const session = await continueSession(file, { model, device, precision }, output, {
+  const { model, lora, tokenizer, device, precision } = flags;
+  const session = await continueSession(file, { model, lora, tokenizer, device, precision }, output, {
     original: flags.image,
-    masks: await readMasks(flags),
+    masks: await readMasks(flags, (await readContainer(file)).manifest.picture),
   });
   try {
     const damaged = session.warnings.length > 0;
@@ -120,6 +134,7 @@ async function replaySession(file: string, flags: Flags, output: Output): Promis
         node.instruction || "original",
         await node.render(),
         await pngMetadata(session, node),
+        output,
       );
     }
     finish(rows, { file, model: modelFacts(session.model) }, output);
@@ -130,8 +145,8 @@ async function replaySession(file: string, flags: Flags, output: Output): Promis
 
 async function replayPicture(file: string, flags: Flags, output: Output): Promise<void> {
   const path = await readPath(await readBytes(file), basename(file));
-  const original = await readPicture(flags.image ?? besideOf(file, path));
-  const masks = await readMasks(flags);
+  const original = flags.image ? await readPicture(flags.image) : await besideOf(file, path);
+  const masks = await readMasks(flags, original);
   const expected = await readPicture(file);
   const model = await modelOf(file, path, flags);
   try {
@@ -149,7 +164,8 @@ async function replayPicture(file: string, flags: Flags, output: Output): Promis
     const { node } = steps.at(-1)!;
     const picture = await node.render();
     if (flags.out !== undefined) {
-      await write(flags.out, steps.length, node.instruction, picture, await pngMetadata(session, node));
+      const metadata = await pngMetadata(session, node);
+      await write(flags.out, steps.length, node.instruction, picture, metadata, output);
     }
     const compared = compareFiles(picture, expected, isLossy(file));
     output.say(`\n${compared.words}`);
@@ -188,37 +204,49 @@ function compareFiles(picture: Picture, expected: Picture, lossy: boolean) {
 
 /** A picture tells no folders; where its model lies is said by --model, or by the session that was saved beside it. */
 async function modelOf(file: string, { model }: PicturePath, flags: Flags): Promise<EditModel> {
-  const { device, precision } = flags;
-  if (flags.model !== undefined) return loadModel(flags.model, { device, precision });
-  const beside = await modelBeside(file, model.fingerprint);
+  const { device, precision, lora, tokenizer } = flags;
+  const how = { device, precision, lora, tokenizer };
+  if (flags.model !== undefined) return loadModel(flags.model, how);
+  const beside = await sessionBeside(file, model.fingerprint);
+  if (beside) return loadModelOf(beside.manifest, beside.path, { precision }, { device });
   try {
-    return await loadModel(beside ?? model.id, { device, precision });
+    return await loadModel(model.id, how);
   } catch (cause) {
     if (!isEmilieError(cause) || cause.code !== "checkpoint.missing") throw cause;
     throw new EmilieError(
       "checkpoint.missing",
       `${basename(file)} was made with ${model.id} (fingerprint ${model.fingerprint.slice(0, 12)}), and no model is found by that ` +
-        "name. Say where it lies with --model.",
+        "name. Say where it lies with --model (and --lora).",
       { cause },
     );
   }
 }
 
-async function modelBeside(file: string, fingerprint: string): Promise<string | undefined> {
-  const session = join(dirname(file), "session.emilie");
-  if (!existsSync(session)) return undefined;
-  try {
-    const { model } = (await readContainer(session)).manifest;
-    return model.fingerprint === fingerprint ? model.id : undefined;
-  } catch (error) {
-    if (isEmilieError(error)) return undefined;
-    throw error;
+/** A session in the picture's folder that was made with a model of this fingerprint. */
+async function sessionBeside(file: string, fingerprint: string) {
+  const folder = dirname(file);
+  const names = await readdir(folder).catch((): string[] => []);
+  for (const name of names.filter((one) => /^session(-\d+)?\.emilie$/.test(one)).sort()) {
+    const path = join(folder, name);
+    try {
+      const { manifest } = await readContainer(path);
+      if (manifest.model.fingerprint === fingerprint) return { manifest, path };
+    } catch (error) {
+      if (!isEmilieError(error)) throw error;
+    }
   }
+  return undefined;
 }
 
-function besideOf(file: string, { original }: PicturePath): string {
-  const beside = join(dirname(file), "00-original.png");
-  if (existsSync(beside)) return beside;
+/** The original that was written beside the picture, recognised by its pixels: another picture's may have the usual name. */
+async function besideOf(file: string, { original }: PicturePath): Promise<Picture> {
+  const folder = dirname(file);
+  const names = await readdir(folder).catch(() => []);
+  const candidates = names.filter((name) => /^00-original(-\d+)?\.png$/.test(name)).sort();
+  for (const name of candidates) {
+    const picture = await readPicture(join(folder, name));
+    if ((await pictureId(picture)) === original.id) return picture;
+  }
   throw new EmilieError(
     "image.unreadable",
     `The edits of ${basename(file)} started from a picture of ${original.width}×${original.height} pixels (id ${original.id}), ` +
@@ -226,9 +254,19 @@ function besideOf(file: string, { original }: PicturePath): string {
   );
 }
 
-async function readMasks({ mask = [] }: Flags): Promise<Mask[]> {
+/** Masks are recognised by their hashes, so a file is offered in both ways in which an edit may have read it. */
+async function readMasks({ mask = [] }: Flags, size: Size): Promise<Mask[]> {
   const masks: Mask[] = [];
-  for (const file of mask) masks.push(maskFromPicture(await readPicture(file)));
+  for (const words of mask) {
+    const { kind, channel, name } = parseMaskSpec(words);
+    if (kind === "file" && channel === "auto") masks.push(maskFromPicture(await readPicture(name)));
+    try {
+      const read = await readMask(words, size);
+      if (read !== "auto") masks.push(read);
+    } catch (error) {
+      if (!isEmilieError(error) || error.code !== "mask.ambiguous") throw error;
+    }
+  }
   return masks;
 }
 
@@ -242,7 +280,7 @@ function sayRows(rows: readonly Row[], output: Output): void {
   };
   for (const row of rows) {
     const good = row.result === "same" || row.result === "restored";
-    output.say(`${good ? "✓" : "✗"} ${row.id}  ${row.instruction}: ${words[row.result](row)}`);
+    output.say(`${good ? "✓" : "✗"} ${row.id}  ${onOneLine(row.instruction)}: ${words[row.result](row)}`);
   }
 }
 
@@ -251,7 +289,7 @@ function finish(rows: readonly Row[], facts: Record<string, unknown>, output: Ou
   const reproduced = bad.length === 0 && same;
   output.document({ ...facts, reproduced, nodes: rows, warnings: output.warnings });
   if (reproduced) return;
-  const names = bad.map(({ id, instruction }) => `${id} (${instruction})`).join(", ");
+  const names = bad.map(({ id, instruction }) => `${id} (${onOneLine(instruction)})`).join(", ");
   throw new Unsuccessful(
     `Not reproduced: ${names || "the picture"}. Another processor, runtime or number of threads rounds otherwise.`,
     EXIT.failed,
@@ -264,9 +302,10 @@ async function write(
   name: string,
   picture: Picture,
   metadata: WriteOptions,
+  output: Output,
 ): Promise<void> {
   await makeFolder(out);
-  await writePicture(picture, join(out, `${String(number).padStart(2, "0")}-${slug(name)}.png`), metadata);
+  await writeOwn(picture, join(out, pictureFile(number, name)), metadata, output);
 }
 
 async function readBytes(file: string): Promise<Uint8Array> {
@@ -276,8 +315,4 @@ async function readBytes(file: string): Promise<Uint8Array> {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EmilieError("image.unreadable", `${file} cannot be read: ${reason}`, { cause });
   }
-}
-
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
 }

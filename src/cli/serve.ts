@@ -1,11 +1,13 @@
 /** `emilie serve` and `emilie studio`: the server, until Ctrl-C. */
 
+import { chmodSync, readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Precision } from "../checkpoint/derived.ts";
 import { listModels } from "../models/list.node.ts";
 import type { NodeDevice } from "../models/load.node.ts";
-import { DEFAULT_PORT } from "../server/limits.ts";
+import { DEFAULT_PORT, TOKEN } from "../server/limits.ts";
 import type { Context } from "./context.ts";
+import { UsageError } from "./errors.ts";
 import { deviceOption, precisionOption } from "./model-options.ts";
 import { openInBrowser } from "./open-browser.ts";
 import { portNumber } from "./options.ts";
@@ -15,7 +17,7 @@ const SERVE_HELP = `
 Examples:
   $ emilie serve
   $ emilie serve --port 8080 --model timbrooks/instruct-pix2pix --precision int8
-  $ emilie serve --host 0.0.0.0 --token "$(openssl rand -hex 16)"
+  $ emilie serve --host 0.0.0.0 --token-file ~/.emilie-token
   $ curl http://127.0.0.1:${DEFAULT_PORT}/v1/images/edits -F image=@photo.png -F prompt="make it winter"
 
 The API is described at /docs and /openapi.json; programs made for OpenAI's image API use /v1 as their base address.`;
@@ -30,6 +32,7 @@ The page and the server behind it are those of emilie serve.`;
 
 const COMMON_HELP = `
 Without --host only this machine can reach the server. Elsewhere every request needs the token, which is printed once.
+It is read from --token-file or $EMILIE_TOKEN; --token shows it to everybody who can list this machine's processes.
 Sessions are kept in --data (default: $EMILIE_DATA, or .emilie in your home) and are there again after a restart.`;
 
 interface Flags {
@@ -40,8 +43,10 @@ interface Flags {
   readonly device?: NodeDevice;
   readonly precision?: Precision;
   readonly token?: string;
+  readonly tokenFile?: string;
   readonly allowHost?: string[];
   readonly allowOrigin?: string[];
+  readonly publicUrl?: string;
   readonly workerMemory?: number;
   readonly quiet?: boolean;
   readonly json?: boolean;
@@ -74,22 +79,26 @@ function serverCommand(program: Command, verb: string, description: string): Com
     .addOption(deviceOption())
     .addOption(precisionOption())
     .option(
-      "--token <token>",
-      "what every request must carry (default: none on this machine, random elsewhere)",
+      "--token-file <file>",
+      "a file with the token that every request must carry (default: $EMILIE_TOKEN, else none on this machine, random elsewhere)",
     )
+    .option("--token <token>", "the token itself, for all to see in the list of processes")
     .option("--allow-host <name...>", "further names by which the server may be called, as behind a proxy")
-    .option("--allow-origin <origin...>", "further origins whose pages may use it")
+    .option("--allow-origin <origin...>", 'further origins whose pages may use it ("*": any, with a token)')
+    .option("--public-url <url>", "the address by which it is reached, where a proxy does not say it")
     .option("--worker-memory <MB>", "end an edit that takes more memory than this", megabytes)
     .option("--quiet", "do not write a line for every request");
 }
 
 async function serve(flags: Flags, openPage: boolean, output: Output): Promise<void> {
-  const { port, host, data, model, device, precision, token, allowHost, allowOrigin, workerMemory, quiet } =
-    flags;
+  const { port, host, data, model, device, precision, allowHost, allowOrigin, publicUrl } = flags;
+  const token = readToken(flags, output);
+  const { workerMemory, quiet } = flags;
   const options = {
     ...{ port, host, data, model, device, precision, token },
     allowedHosts: allowHost,
     allowedOrigins: allowOrigin,
+    publicUrl,
     workerMemory: workerMemory && workerMemory * 1e6,
     log: quiet ? undefined : (line: string) => output.note(line),
   };
@@ -107,6 +116,47 @@ async function serve(flags: Flags, openPage: boolean, output: Output): Promise<v
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });
   await server.close();
+}
+
+/** The token, from where its user has put it. Undefined where that is nowhere. */
+function readToken({ token, tokenFile }: Flags, output: Output): string | undefined {
+  const inEnvironment = process.env.EMILIE_TOKEN || undefined;
+  // No child of ours needs it.
+  delete process.env.EMILIE_TOKEN;
+  if (token !== undefined && tokenFile !== undefined)
+    throw new UsageError("--token and --token-file are two ways to say one thing. Give one of them.");
+  if (token !== undefined) {
+    output.warn(
+      "--token shows the token to everybody who can list this machine's processes. Use --token-file, or EMILIE_TOKEN in the environment.",
+    );
+    return token;
+  }
+  return tokenFile === undefined ? inEnvironment : readTokenFile(tokenFile);
+}
+
+/** A token is one line. The file is closed to others, where it is ours to close. */
+function readTokenFile(file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError(
+      `--token-file ${file} cannot be read: ${(error as Error).message}. Make one with: openssl rand -hex 16 > ${file}`,
+    );
+  }
+  const token = text.trim();
+  // The server says what a token is made of, but not whence it came.
+  if (!TOKEN.test(token)) {
+    throw new UsageError(
+      `--token-file ${file}: expected one line of 8 to 200 visible ASCII characters without spaces, got ${text.length} characters.`,
+    );
+  }
+  try {
+    chmodSync(file, 0o600);
+  } catch {
+    // Another's file, or a secret that was mounted read-only.
+  }
+  return token;
 }
 
 function megabytes(text: string): number {

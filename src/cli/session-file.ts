@@ -6,10 +6,13 @@ import { isEmilieError } from "../errors.ts";
 import type { Picture } from "../images/picture.ts";
 import { type LoraOption, loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
+import { parseModelName } from "../models/open.node.ts";
 import { readContainer } from "../session/container.node.ts";
 import { nodesMeant } from "../session/find-node.ts";
+import { loadModelOf } from "../session/model-source.node.ts";
 import { openSession } from "../session/open.node.ts";
 import { type OpenOptions, workedAt, workingSide } from "../session/original.ts";
+import { onOneLine } from "../session/printable.ts";
 import type { Node } from "../session/session.ts";
 import { pictureId } from "../session/session.ts";
 import { type LoadSessionOptions, loadSession, type StoredSession } from "../session/store.node.ts";
@@ -41,8 +44,7 @@ export async function continueSession(
       "--lora, --tokenizer and --precision belong to a --model; without one, the session's own is used.",
     );
   }
-  const how = { lora, tokenizer, device, precision };
-  const given = model === undefined ? undefined : await loadModel(model, how);
+  const given = model === undefined ? undefined : await givenModel(file, { ...flags, model });
   try {
     const session = await loadSession(file, { ...options, model: given, device });
     for (const { message } of session.warnings) output.warn(message);
@@ -51,6 +53,22 @@ export async function continueSession(
     await given?.dispose();
     throw error;
   }
+}
+
+/** --model in place of the session's own, which has the same LoRAs and precision where no others are named: it must be the same model. */
+async function givenModel(
+  file: string,
+  { model, lora, tokenizer, device, precision }: ModelFlags & { readonly model: string },
+): Promise<EditModel> {
+  const named = parseModelName(model);
+  const loras = [...named.loras, ...(lora ?? [])];
+  const given = {
+    base: named.base,
+    loras: loras.length > 0 ? loras : undefined,
+    precision: precision ?? named.precision,
+    tokenizer,
+  };
+  return loadModelOf((await readContainer(file)).manifest, file, given, { device });
 }
 
 /**
@@ -127,7 +145,7 @@ export async function saveNode(
 ): Promise<void> {
   const { warnings } = await session.drift(node);
   await session.save(file, { onChange: "merge" });
-  for (const warning of warnings) output.warn(`${node.instruction}: ${warning}`);
+  for (const warning of warnings) output.warn(`${onOneLine(node.instruction)}: ${warning}`);
 }
 
 /** The node that a person means: "original", a name, or the beginning of an id. */

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { Mask } from "../images/mask.ts";
 import { readContainer } from "../session/container.node.ts";
 import { type Unpacked, unpackSession } from "../session/pack.node.ts";
+import { onOneLine } from "../session/printable.ts";
 import type { StoredNode } from "../session/schema.ts";
 import { formatScript } from "../session/script-file.node.ts";
 import { scriptOfRecipes } from "../session/script-of.ts";
@@ -43,7 +44,7 @@ async function show(file: string, output: Output): Promise<void> {
   for (const { message } of damageOf(container.notes, stored)) output.warn(message);
   const edits = manifest.nodes.length - 1;
   output.say(
-    `${file}: ${width}×${height}, ${edits} ${edits === 1 ? "edit" : "edits"} by ${manifest.model.id}`,
+    `${file}: ${width}×${height}, ${edits} ${edits === 1 ? "edit" : "edits"} by ${onOneLine(manifest.model.id)}`,
   );
   output.say();
   sayTree(stored, output);
@@ -93,7 +94,7 @@ function sayTree(stored: Unpacked, output: Output): void {
     const called = node.name ? `${node.name}: ` : "";
     const mark = node.id === head ? "  ← head" : "";
     rows.push({
-      left: `${node.id}  ${indent}${branch}${called}${instructionOf(node) || "original"}${mark}`,
+      left: `${node.id}  ${indent}${branch}${onOneLine(called + (instructionOf(node) || "original"))}${mark}`,
       right: facts(node, stored.masks),
     });
     // An only child continues the line below its parent; only branches are moved to the right.

@@ -1,16 +1,22 @@
 /** Runs a list of edits in a session, reports each one, and writes its picture: the common part of `edit` and `demo`. */
 import { join } from "node:path";
 import { isEmilieError } from "../errors.ts";
-import { encodePng, writePicture } from "../images/codec.node.ts";
+import { encodePng } from "../images/codec.node.ts";
 import { compareInsideOutside, type Difference } from "../images/difference.ts";
 import type { Picture } from "../images/picture.ts";
+import { readPngText } from "../images/png-text.ts";
 import { type Frame, strip, thumbnail } from "../images/strip.ts";
 import { pngMetadata } from "../session/picture-path.node.ts";
+import { onOneLine } from "../session/printable.ts";
 import { checkStarts, type ReadyStep, startOf } from "../session/run-script.ts";
 import { ORIGINAL } from "../session/script.ts";
 import type { Node, Session } from "../session/session.ts";
+import { pictureFile, writeOwn } from "./files.ts";
 import { formatCount, formatSeconds, type Output } from "./output.ts";
 import { encodePreview, type Preview, previewProtocol } from "./preview.ts";
+
+/** In a strip's file: the id of the picture whose edits it shows. A later strip of them takes its place. */
+const STRIP_KEYWORD = "emilie-strip";
 
 /** A step as the command line runs it; without `from` it starts where the run starts. */
 export type Step = ReadyStep;
@@ -50,7 +56,8 @@ export interface RunOptions {
   readonly firstNumber?: number;
 }
 
-/** Runs the steps in order. Writes 00-original.png, one picture a step, and strip.png into `out`, which exists. */
+/** Runs the steps in order. Writes 00-original.png, one picture a step, and strip.png into `out`, which exists;
+ * where another file has such a name, it gets a free one. */
 export async function runSteps(
   session: Session,
   steps: readonly Step[],
@@ -74,7 +81,7 @@ export async function runSteps(
   let stopped = false;
   let before = start;
   checkStarts(steps, session);
-  await writePicture(session.original, join(out, "00-original.png"));
+  await writeOwn(session.original, join(out, "00-original.png"), {}, output);
 
   for (const [index, step] of steps.entries()) {
     const from = startOf(step, session, made, start);
@@ -88,8 +95,8 @@ export async function runSteps(
     }
     const picture = await node.render();
     await onPicture?.(step.id, picture, node);
-    const file = join(out, `${String(index + firstNumber).padStart(2, "0")}-${slug(step.instruction)}.png`);
-    await writePicture(picture, file, await pngMetadata(session, node));
+    const named = join(out, pictureFile(index + firstNumber, step.instruction));
+    const file = await writeOwn(picture, named, await pngMetadata(session, node), output);
     const change = compareInsideOutside(await from.render(), picture, node.mask);
     const { seconds, unetCalls } = node.cost;
     const mask = step.mask === "auto" ? "auto" : step.mask ? "given" : null;
@@ -107,9 +114,24 @@ export async function runSteps(
     before = node;
   }
 
-  const stripFile = join(out, "strip.png");
-  await writePicture(strip(frames), stripFile);
+  const mark = { [STRIP_KEYWORD]: session.root.id };
+  const stripFile = await writeOwn(
+    strip(frames),
+    join(out, "strip.png"),
+    { metadata: mark },
+    output,
+    (there) => isStripOf(there, session),
+  );
   return { reports, strip: stripFile, stopped };
+}
+
+function isStripOf(file: Uint8Array, { root }: Session): boolean {
+  try {
+    return readPngText(file)[STRIP_KEYWORD] === root.id;
+  } catch (error) {
+    if (isEmilieError(error)) return false;
+    throw error;
+  }
 }
 
 function runStep(
@@ -140,7 +162,7 @@ async function showPicture(picture: Picture, { output, preview = "off" }: RunOpt
 function sayStep(output: Output, index: number, report: StepReport, goesOn: boolean): void {
   const { inside, outside } = report.change;
   const branch = goesOn ? "" : `  (from ${report.from})`;
-  output.say(`${String(index + 1).padStart(2)}  ${report.instruction}${branch}`);
+  output.say(`${String(index + 1).padStart(2)}  ${onOneLine(report.instruction + branch)}`);
   if (report.mask) {
     const where = report.mask === "auto" ? "inside the model's own mask" : "inside the mask";
     output.say(`      ${where.padEnd(16)} ${sayDifference(inside)}`);
@@ -158,11 +180,4 @@ function sayDifference({ changedPixels, pixels, mae, psnr }: Difference): string
   const share = ((100 * changedPixels) / pixels).toFixed(0);
   const amount = `by ${mae.toFixed(1)} of 255 levels on average, PSNR ${psnr.toFixed(1)} dB`;
   return `${formatCount(changedPixels)} of ${formatCount(pixels)} pixels (${share} %), ${amount}`;
-}
-
-/** An instruction as part of a file name: "Paint the roof blue!" → "paint-the-roof-blue". */
-export function slug(instruction: string): string {
-  const plain = instruction.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-  const words = plain.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "");
-  return words.slice(0, 40).replace(/-+$/, "") || "edit";
 }

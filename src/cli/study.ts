@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import { EmilieError } from "../errors.ts";
+import { printable } from "../session/printable.ts";
 import { type Analysis, analyse, type Rate, type Voters } from "../study/analyse.ts";
 import { readStudy, updateStudy, writeStudy } from "../study/file.node.ts";
 import { makeStudy, type StudyOptions } from "../study/make.node.ts";
@@ -13,7 +14,7 @@ import type { Study } from "../study/study.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
 import { openInBrowser } from "./open-browser.ts";
-import { portNumber, seed } from "./options.ts";
+import { portNumber, shuffleSeed } from "./options.ts";
 import type { Output } from "./output.ts";
 import { sayTable } from "./table.ts";
 
@@ -55,7 +56,7 @@ export function addStudy(program: Command, context: Context): void {
     .option("--limit <n>", "at most so many pairs, drawn by chance", positive)
     .option("--out <file>", "the study's file", "study.json")
     .option("--port <port>", "where the page is; 0 takes any that is free", portNumber, STUDY_PORT)
-    .option("--seed <n>", "of the pairs that are drawn, and of the raters' orders", seed, 0)
+    .option("--seed <n>", "of the pairs that are drawn, and of the raters' orders", shuffleSeed, 0)
     .option("--no-open", "only print the address")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
@@ -82,7 +83,7 @@ export function addStudy(program: Command, context: Context): void {
         if (flags.csv && output.json) throw new UsageError("--csv and --json are two forms; choose one.");
         const rows = rowsOf(await readStudy(file));
         output.document(rows);
-        output.raw(csvOf(rows));
+        output.raw(printable(csvOf(rows)));
       }),
     );
   study

@@ -15,6 +15,7 @@ import type {
   ModelList,
   NewSession,
   Node,
+  OpenedSession,
   RelevanceRequest,
   ReplayRequest,
   ServerEvent,
@@ -45,7 +46,7 @@ export interface HistoryOptions {
 }
 
 /** What a job's progress, previews and finished nodes are told to. */
-export interface JobListener extends RequestOptions {
+export interface JobListener extends RequestOptions, Pick<EventsOptions, "onConnection"> {
   readonly onEvent?: (event: ServerEvent) => void;
 }
 
@@ -57,7 +58,9 @@ export class EmilieClient {
   }
 
   info = (options?: RequestOptions) => this.#get<ServerInfo>("/info", options);
-  health = (options?: RequestOptions) => this.#requests.json<Health>("GET", "/health", undefined, options);
+  /** Also where the server cannot do what it is asked to: then it says why in `problems`. */
+  health = (options?: RequestOptions) =>
+    this.#requests.json<Health>("GET", "/health", undefined, { ...options, answers: [503] });
   examples = (options?: RequestOptions) => this.#get<Example[]>("/examples", options);
   exampleUrl = (name: string) => this.#url(`/examples/${encodeURIComponent(name)}`);
 
@@ -70,28 +73,22 @@ export class EmilieClient {
   redo = (id: string) => this.#send<Session>("POST", `/sessions/${id}/redo`);
   setHead = (id: string, node: string) => this.#send<Session>("PUT", `/sessions/${id}/head`, { node });
 
-  /** Opens a session on a picture file (PNG, JPEG, WebP, AVIF, TIFF), or on an example by its name. */
+  /**
+   * Opens a session on a picture file (PNG, JPEG, WebP, AVIF, TIFF), or on an example by its name. `warnings` in the answer say
+   * what of the file is not edited, as further frames.
+   */
   createSession(
     from: Blob | { readonly example: string },
-    { name, model, workingSize, ...options }: RequestOptions & Omit<NewSession, "example"> = {},
-  ): Promise<Session> {
-    if (!(from instanceof Blob)) {
-      return this.#send("POST", "/sessions", { example: from.example, name, model, workingSize }, options);
-    }
-    const form = new FormData();
-    form.set("picture", from, from instanceof File ? from.name : "picture");
-    if (name !== undefined) form.set("name", name);
-    if (model !== undefined) form.set("model", model);
-    if (workingSize !== undefined) form.set("workingSize", String(workingSize));
-    return this.#send("POST", "/sessions", form, options);
+    { signal, ...given }: RequestOptions & Omit<NewSession, "example"> = {},
+  ): Promise<OpenedSession> {
+    if (!(from instanceof Blob)) return this.#send("POST", "/sessions", { ...from, ...given }, { signal });
+    return this.#send("POST", "/sessions", formOf("picture", from, "picture", given), { signal });
   }
 
   /** Adds the session of an .emilie file. */
-  importSession(file: Blob, { name, ...options }: RequestOptions & { name?: string } = {}): Promise<Session> {
-    const form = new FormData();
-    form.set("session", file, file instanceof File ? file.name : "session.emilie");
-    if (name !== undefined) form.set("name", name);
-    return this.#send("POST", "/sessions/import", form, options);
+  importSession(file: Blob, { signal, ...given }: RequestOptions & { name?: string } = {}): Promise<Session> {
+    const form = formOf("session", file, "session.emilie", given);
+    return this.#send("POST", "/sessions/import", form, { signal });
   }
 
   exportSession = (id: string, options?: RequestOptions) =>
@@ -138,8 +135,7 @@ export class EmilieClient {
     mask: Blob,
     { signal, ...query }: RequestOptions & { channel?: "luma" | "alpha"; invert?: boolean } = {},
   ): Promise<MaskInfo> {
-    const form = new FormData();
-    form.set("mask", mask, "mask.png");
+    const form = formOf("mask", mask, "mask.png", {});
     return this.#requests.json("POST", `${API}/sessions/${session}/masks`, form, { query, signal });
   }
   maskUrl = (session: string, mask: string) => this.#url(`/sessions/${session}/masks/${mask}`);
@@ -184,10 +180,18 @@ export class EmilieClient {
   /** Ends the running edit with the current preview as its result. */
   keepPreview = (id: string) => this.#send<JobInfo>("POST", `/jobs/${id}/keep`);
 
-  /** Waits for the end of a job. @throws EmilieError with the code it failed with; "aborted" where it was cancelled */
-  async finished(id: string, { signal, onEvent }: JobListener = {}): Promise<JobInfo> {
+  /**
+   * Waits for the end of a job and returns it as it ended: `state` is "done", "failed" (with `error`) or "cancelled". A lost connection is made again;
+   * `onConnection` says when.
+   */
+  async finished(id: string, { signal, onEvent, onConnection }: JobListener = {}): Promise<JobInfo> {
     const isEnd = (event: ServerEvent) => event.type === "job" && event.job.finished !== null;
-    for await (const event of follow(this.#requests, `${API}/jobs/${id}/events`, { signal }, isEnd)) {
+    for await (const event of follow(
+      this.#requests,
+      `${API}/jobs/${id}/events`,
+      { signal, onConnection },
+      isEnd,
+    )) {
       onEvent?.(event);
     }
     return this.job(id);
@@ -213,11 +217,19 @@ export class EmilieClient {
     this.#requests.json<T>(method, API + path, body, options);
 }
 
+/** A file and what is said beside it, all of it: what the server does not know it refuses by name. */
+function formOf(part: string, file: Blob, name: string, given: Readonly<Record<string, unknown>>): FormData {
+  const form = new FormData();
+  form.set(part, file, file instanceof File ? file.name : name);
+  for (const [key, value] of Object.entries(given)) if (value != null) form.append(key, String(value));
+  return form;
+}
+
 function withParts(request: object, parts: Readonly<Record<string, Blob>> = {}): unknown {
   const names = Object.keys(parts);
   if (names.length === 0) return request;
   const form = new FormData();
   form.set("request", JSON.stringify(request));
-  for (const name of names) form.set(name, parts[name]!, `${name}.png`);
+  for (const name of names) form.append(name, parts[name]!, `${name}.png`);
   return form;
 }

@@ -16,6 +16,12 @@ export interface RequestOptions {
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
+interface SendOptions {
+  readonly query?: Query;
+  /** Further statuses that are answers, and no errors. */
+  readonly answers?: readonly number[];
+}
+
 export const DEFAULT_PORT = 7860;
 
 export class Requests {
@@ -41,8 +47,8 @@ export class Requests {
   /**
    * @throws EmilieError with the server's own code; "server.unreachable" where nobody answers; "aborted"
    */
-  async send(method: string, path: string, init: RequestInit & { query?: Query } = {}): Promise<Response> {
-    const { query, ...rest } = init;
+  async send(method: string, path: string, init: RequestInit & SendOptions = {}): Promise<Response> {
+    const { query, answers = [], ...rest } = init;
     const headers = new Headers(rest.headers);
     if (this.#token) headers.set("authorization", `Bearer ${this.#token}`);
     let response: Response;
@@ -53,16 +59,11 @@ export class Requests {
       const message = `The emilie server at ${this.baseUrl} does not answer. Is it running (emilie serve)?`;
       throw new EmilieError("server.unreachable", message, { cause });
     }
-    if (response.ok || response.status === 304) return response;
+    if (response.ok || response.status === 304 || answers.includes(response.status)) return response;
     throw await errorOf(response);
   }
 
-  async json<T>(
-    method: string,
-    path: string,
-    body?: unknown,
-    options: RequestOptions & { query?: Query } = {},
-  ) {
+  async json<T>(method: string, path: string, body?: unknown, options: RequestOptions & SendOptions = {}) {
     const init: RequestInit =
       body === undefined
         ? {}

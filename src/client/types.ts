@@ -14,6 +14,7 @@ export type {
   ModelList,
   NewSession,
   Node,
+  OpenedSession,
   Place,
   Progress,
   Pull,

@@ -68,7 +68,7 @@ export class Graph {
   readonly #outputs: ValueProto[] = [];
   readonly #outputNames = new Map<string, string>();
   readonly #shared = new Map<string, Value>();
-  readonly #bytes = new Map<string, number>();
+  readonly #results = new Map<string, Value>();
   #flops = 0;
 
   constructor(
@@ -88,8 +88,9 @@ export class Graph {
    */
   get peakBytes(): number {
     const lastUse = new Map(this.#nodes.flatMap((node, i) => node.inputs.map((name) => [name, i] as const)));
+    const bytesOf = (result?: Value) => (result ? sizeOf(result.shape) * BYTES_OF[result.type] : 0);
     const sizeOfAll = (names: readonly string[]) =>
-      names.reduce((sum, n) => sum + (this.#bytes.get(n) ?? 0), 0);
+      names.reduce((sum, n) => sum + bytesOf(this.#results.get(n)), 0);
     let live = 0;
     let peak = 0;
     this.#nodes.forEach((node, i) => {
@@ -102,6 +103,10 @@ export class Graph {
 
   get inputs(): readonly Pick<Value, "name" | "shape">[] {
     return this.#inputs;
+  }
+
+  get outputs(): readonly Pick<Value, "name" | "shape">[] {
+    return this.#outputs;
   }
 
   get nodeCount(): number {
@@ -177,13 +182,16 @@ export class Graph {
       outputs: values.map(({ name }) => name),
       attributes: spec.attributes ?? {},
     });
-    for (const { name, shape, type } of values) this.#bytes.set(name, sizeOf(shape) * BYTES_OF[type]);
+    for (const value of values) this.#results.set(value.name, value);
     this.#flops += spec.flops ?? 0;
     return values;
   }
 
-  /** The ONNX model, ready for the runtime. */
-  encode(): Uint8Array {
+  /**
+   * The ONNX model, ready for the runtime. With `shapes` it says of every result what it is expected to be, which a runtime that is
+   * strict about shapes compares with its own inference.
+   */
+  encode({ shapes = false }: { readonly shapes?: boolean } = {}): Uint8Array {
     const named = (name: string) => this.#outputNames.get(name) ?? name;
     return encodeModel({
       name: this.name,
@@ -196,6 +204,7 @@ export class Graph {
       initializers: this.#initializers,
       inputs: this.#inputs,
       outputs: this.#outputs,
+      values: shapes ? [...this.#results.values()].filter(({ name }) => !this.#outputNames.has(name)) : [],
     });
   }
 

@@ -73,6 +73,8 @@ export interface ModelProto {
   readonly initializers: readonly InitializerProto[];
   readonly inputs: readonly ValueProto[];
   readonly outputs: readonly ValueProto[];
+  /** Results of nodes whose types and shapes are told beside. */
+  readonly values?: readonly ValueProto[];
 }
 
 export function encodeModel(model: ModelProto): Uint8Array {
@@ -95,6 +97,7 @@ function graph(w: BinaryWriter, model: ModelProto): void {
   for (const i of model.initializers) message(w, 5, () => initializer(w, i));
   for (const v of model.inputs) message(w, 11, () => valueInfo(w, v));
   for (const v of model.outputs) message(w, 12, () => valueInfo(w, v));
+  for (const v of model.values ?? []) message(w, 13, () => valueInfo(w, v));
 }
 
 function node(w: BinaryWriter, n: NodeProto): void {

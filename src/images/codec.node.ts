@@ -2,9 +2,10 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import type { Metadata, Sharp } from "sharp";
+import type { Sharp } from "sharp";
 import { EmilieError } from "../errors.ts";
-import { checkPixelCount, isOpaque, MAX_PICTURE_PIXELS, type Picture } from "./picture.ts";
+import { factsOf, levelsOf } from "./file-notes.node.ts";
+import { checkPixelCount, isOpaque, isTransparent, MAX_PICTURE_PIXELS, type Picture } from "./picture.ts";
 import { writePngText } from "./png-text.ts";
 import { sharp } from "./sharp.node.ts";
 import { XMP_KEYWORD } from "./xmp.ts";
@@ -20,16 +21,30 @@ export interface ReadOptions {
   readonly onWarning?: (message: string) => void;
 }
 
+/** A picture, and what of its file is not in it. */
+export interface PictureFile {
+  readonly picture: Picture;
+  /** In sentences: further frames, bits beyond 8, inks, a gain map, channels that are left out. */
+  readonly notes: readonly string[];
+}
+
 /**
  * Reads a picture file, or the bytes of one: turned upright as its EXIF says, grey made RGB, 16 bits brought to 8,
  * colours converted from the embedded profile to sRGB, alpha kept; of an animation the first frame. The size is taken from
  * the header, and what is too large is refused before it is decoded.
- * Throws image.unreadable (missing, cut off, damaged, not a picture) and image.too-large.
+ * Throws image.unreadable (missing, cut off, damaged, not a picture, samples without a sure meaning) and image.too-large.
  */
 export async function readPicture(
   source: string | URL | Uint8Array,
   options: ReadOptions = {},
 ): Promise<Picture> {
+  const { picture, notes } = await readPictureFile(source);
+  for (const note of notes) options.onWarning?.(note);
+  return picture;
+}
+
+/** As {@link readPicture}, with what is to be said of the file. */
+export async function readPictureFile(source: string | URL | Uint8Array): Promise<PictureFile> {
   const name = source instanceof Uint8Array ? "The picture" : basename(source.toString());
   const bytes = source instanceof Uint8Array ? source : await readBytes(source);
   try {
@@ -41,18 +56,24 @@ export async function readPicture(
       );
     }
     checkPixelCount(facts.width, facts.height, name);
+    const { notes, gamma } = factsOf(facts, bytes, name);
     const { data, info } = await sharp(bytes, { limitInputPixels: MAX_PICTURE_PIXELS, failOn: "error" })
       .autoOrient()
       .toColourspace("srgb")
       .ensureAlpha()
       .raw({ depth: "uchar" })
       .toBuffer({ resolveWithObject: true });
-    remarksOn(facts, name).forEach((remark) => void options.onWarning?.(remark));
-    return {
-      width: info.width,
-      height: info.height,
-      data: new Uint8ClampedArray(data.buffer, data.byteOffset, data.byteLength),
-    };
+    const pixels = new Uint8ClampedArray(data.buffer, data.byteOffset, data.byteLength);
+    if (gamma !== undefined) {
+      const levels = levelsOf(gamma);
+      pixels.forEach((level, i) => {
+        if (i % 4 !== 3) pixels[i] = levels[level]!;
+      });
+    }
+    const picture = { width: info.width, height: info.height, data: pixels };
+    const nothing = facts.hasAlpha && isTransparent(picture);
+    const empty = `${name} is transparent everywhere: nothing of it is seen, and the model sees white.`;
+    return { picture, notes: nothing ? [...notes, empty] : notes };
   } catch (error) {
     if (error instanceof EmilieError) throw error;
     // A sharp that was built with an HEVC decoder reads them; the published one does not.
@@ -60,37 +81,20 @@ export async function readPicture(
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     throw new EmilieError(
       "image.unreadable",
-      `${name} cannot be read as a picture (${reason}). Is the file whole, and is it PNG, JPEG, WebP, AVIF or TIFF?`,
+      `${name} cannot be read as a picture (${reason}). Is the file whole, and is it PNG, JPEG, WebP, AVIF or TIFF?${isTiff(bytes) ? " Of TIFF, grey, RGB, palette and CMYK of 8 or 16 bits are read." : ""}`,
       { cause: error },
     );
   }
-}
-
-/** What of a file is not in the picture that was read from it. */
-function remarksOn({ format, pages = 1, depth, space }: Metadata, name: string): string[] {
-  const remarks: string[] = [];
-  if (pages > 1) {
-    const [what, parts] =
-      format === "gif" || format === "webp"
-        ? ["is an animation", "frames"]
-        : ["holds several pictures", "pages"];
-    remarks.push(`${name} ${what} (${pages} ${parts}); the first one is edited.`);
-  }
-  if (depth !== undefined && depth !== "uchar" && depth !== "char" && format !== "heif") {
-    remarks.push(`${name} has more than 8 bits a channel; it is edited and written with 8.`);
-  }
-  if (space === "cmyk") {
-    remarks.push(
-      `${name} is made for print (CMYK); its colours are converted to sRGB, and the results are RGB.`,
-    );
-  }
-  return remarks;
 }
 
 /** By the brands in its first box: HEIC keeps HEVC video frames, whose codec is not free to ship. */
 function isHeic(bytes: Uint8Array): boolean {
   const start = Buffer.from(bytes.subarray(0, 64)).toString("latin1");
   return start.slice(4, 8) === "ftyp" && /hei[cxms]|hev[cx]/.test(start.slice(8));
+}
+
+function isTiff(bytes: Uint8Array): boolean {
+  return (bytes[0] === 0x49 && bytes[1] === 0x49) || (bytes[0] === 0x4d && bytes[1] === 0x4d);
 }
 
 function heic(name: string, cause: unknown): EmilieError {
@@ -185,7 +189,8 @@ export function checkWritable(path: string, { quality, metadata }: WriteOptions 
 
 /**
  * Writes a picture; the extension of `path` names the format (.png, .jpg, .jpeg, .webp, .avif, .tif, .tiff).
- * The file appears whole or not at all: it is written under another name in the same folder, then renamed.
+ * The file appears whole or not at all: it is written under another name in the same folder, then renamed, and takes the place
+ * of what was there.
  * Throws option.invalid for another extension, a quality where there is none, or text outside PNG; io.failed when the disk
  * refuses.
  */
@@ -194,7 +199,7 @@ export async function writePicture(
   path: string,
   options: WriteOptions = {},
 ): Promise<void> {
-  const bytes = await encode(picture, path, options);
+  const bytes = await encodePicture(picture, path, options);
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString("hex")}.part`);
   try {
     await writeFile(temporary, bytes);
@@ -206,7 +211,12 @@ export async function writePicture(
   }
 }
 
-async function encode(picture: Picture, path: string, options: WriteOptions): Promise<Uint8Array> {
+/** The bytes that {@link writePicture} writes, by the extension of `path`. Throws option.invalid. */
+export async function encodePicture(
+  picture: Picture,
+  path: string,
+  options: WriteOptions = {},
+): Promise<Uint8Array> {
   checkWritable(path, options);
   const format = formatOf(path);
   if (format === "png") return encodePng(picture, options);

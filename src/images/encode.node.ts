@@ -13,15 +13,19 @@ export interface ConvertOptions {
   readonly width?: number;
   /** 1 to 100; not for PNG. */
   readonly quality?: number;
+  /** Whether what is transparent is laid on white. Default: it stays as it is, except in JPEG, which has no alpha. */
+  readonly opaque?: boolean;
 }
 
 /** A PNG in another format or size. At full size what it says of itself in XMP, its recipes among it, goes along. */
 export async function convertPicture(
   png: Uint8Array,
-  { format, width, quality }: ConvertOptions,
+  { format, width, quality, opaque = false }: ConvertOptions,
 ): Promise<Uint8Array> {
-  if (format === "png" && width === undefined) return png;
-  const image = sharp(png, { limitInputPixels: false });
+  const source = sharp(png, { limitInputPixels: false });
+  const flat = opaque && !(await source.stats()).isOpaque;
+  if (format === "png" && width === undefined && !flat) return png;
+  const image = flat ? source.flatten({ background: "#ffffff" }) : source;
   const sized = width === undefined ? image : image.resize({ width, withoutEnlargement: true });
   if (format === "png") return sized.png().toBuffer();
   const xmp = width === undefined ? await readXmp(png) : undefined;

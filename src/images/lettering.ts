@@ -3,6 +3,8 @@
  * also where no font is installed. A hundredth of the type size is the unit: capitals are 70 high, small letters 48.
  */
 
+import anyAscii from "any-ascii";
+
 /** The pen's width in hundredths of the type size. */
 export const PEN = 8;
 
@@ -161,29 +163,41 @@ const SPELLED: Readonly<Record<string, string>> = {
   "’": "'",
 };
 
-const UNKNOWN = "44: 7,0 7,62 37,62 37,0 7,0";
-const cache = new Map<string, Glyph>();
+const cache = new Map<string, readonly Glyph[]>();
 
-/** The glyphs of a line of text, accents set on their letters; a box stands for what cannot be written. */
+/**
+ * The glyphs of a line of text, accents set on their letters. Letters of other scripts are spelled in Latin ones, so that a caption
+ * can be read on every machine, whatever fonts it has: "сделай зиму" is drawn as "sdelay zimu". What is no letter of any script is
+ * left out, and a letter that has no spelling is "?".
+ */
 export function glyphs(text: string): Glyph[] {
   const spelled = Array.from(text, (letter) => SPELLED[letter] ?? (/\s/u.test(letter) ? " " : letter)).join(
     "",
   );
-  const letters = spelled.normalize("NFD").match(/\P{M}\p{M}*/gu) ?? [];
-  return letters.map((letter) => {
+  const letters = spelled.normalize("NFC").match(/\P{M}\p{M}*/gu) ?? [];
+  return letters.flatMap((letter) => {
     const known = cache.get(letter);
     if (known) return known;
-    const glyph = compose(letter);
-    cache.set(letter, glyph);
-    return glyph;
+    const drawn = drawnAs(letter);
+    cache.set(letter, drawn);
+    return drawn;
   });
+}
+
+function drawnAs(letter: string): Glyph[] {
+  const apart = letter.normalize("NFD");
+  const [base] = apart as unknown as [string];
+  if (base in LETTERS) return [compose(apart)];
+  if (/[\p{Cc}\p{Cf}\p{Cs}\p{Z}]/u.test(base)) return [];
+  const latin = Array.from(anyAscii(letter)).filter((one) => one in LETTERS);
+  return (latin.length > 0 ? latin : ["?"]).map(compose);
 }
 
 function compose(letter: string): Glyph {
   const [base, ...marks] = letter as unknown as [string, ...string[]];
   // An accent takes the dot's place.
   const dotless = marks.some((mark) => mark in MARKS) && (base === "i" || base === "j");
-  const glyph = parse(LETTERS[base] ?? UNKNOWN);
+  const glyph = parse(LETTERS[base]!);
   const strokes = dotless ? glyph.strokes.slice(0, 1) : [...glyph.strokes];
   const top = Math.max(48, ...strokes.flat().map(([, y]) => y));
   for (const mark of marks) {

@@ -68,8 +68,9 @@ describe("masks in words", () => {
     expect(await make("auto")).toBe("auto");
     expect(await make("box:2,1,7,5")).toEqual(await make("poly:2,1,9,1,9,6,2,6"));
     expect(sum(await make("ellipse: 6, 4, 1.5, 1.5"))).toBe(4);
-    // White where it is transparent keeps; the alpha alone is the right half.
-    expect(sum(await make("roof.png"))).toBe(0);
+    // White only where it is transparent: what is opaque is black, so the shape is in the alpha alone, and which half of it?
+    await expect(make("roof.png")).rejects.toMatchObject({ code: "mask.ambiguous" });
+    expect(sum(await make("white:roof.png"))).toBe(0);
     expect(await make("alpha:roof.png")).toEqual(maskFromBox(12, 8, { x: 6, y: 0, width: 6, height: 8 }));
     expect(await make("invert:alpha:roof.png")).toEqual(files["roof.png"]);
     expect(await make("alpha:invert:file:roof.png")).toEqual(files["roof.png"]);
@@ -96,6 +97,9 @@ describe("masks in words", () => {
     ["invert:", /name is missing/],
     ["invert:auto", /auto stands alone/],
     ["alpha:box:1,2,3,4", /only a picture file/],
+    ["white:poly:1,1,5,1,5,5", /only a picture file/],
+    ["fit:box:1,2,3,4", /only a picture file/],
+    ["alpha:stretch:roof.png", /two readings/],
     ["soft:99999:box:1,2,3,4", /0 to 10000/],
     ["sha256:12", /64 hex digits/],
   ])("%j is refused, saying what was expected", (text, message) => {
@@ -110,7 +114,10 @@ describe("masks in words", () => {
     );
     const words = fc
       .tuple(
-        fc.array(fc.constantFrom("invert:", "alpha:", "soft:3:", "soft:.:", "soft:"), { maxLength: 3 }),
+        fc.array(
+          fc.constantFrom("invert:", "alpha:", "white:", "stretch:", "fit:", "soft:3:", "soft:.:", "soft:"),
+          { maxLength: 3 },
+        ),
         fc.constantFrom("box:", "poly:", "ellipse:", "file:", "sha256:", ""),
         fc.oneof(
           fc.array(number, { maxLength: 9 }).map((n) => n.join(",")),

@@ -8,14 +8,18 @@
  *   sha256:…                  a mask that the session holds
  *   FILE                      a picture; white = edit, grey is soft, transparent = keep
  *
- * and before any of these but auto, in any order: alpha: (a picture's alpha is the mask, opaque = edit), invert: (edit what
- * would be kept), soft:PX: (rises from 0 at its border to 1 within PX pixels, inside). file: before a name says that it is one.
+ * and before any of these but auto, in any order: invert: (edit what would be kept), soft:PX: (rises from 0 at its border to 1
+ * within PX pixels, inside); before a file also what of it is the mask: alpha: (its opacity, opaque = edit), white: (its
+ * brightness, exactly as it is), stretch: (its brightness, darkest to brightest), and fit: (scaled to the picture, even where its
+ * sides lie the other way round). Without one of these a file that cannot be meant as a mask is answered with a question
+ * (mask-question.ts). file: before a name says that it is one.
  */
 import { EmilieError } from "../errors.ts";
 import { feather } from "./feather.ts";
-import { invertMask, type Mask, maskFromAlpha, maskFromBox, maskFromPicture, resizeMask } from "./mask.ts";
+import { invertMask, isEmptyMask, type Mask, maskFromBox, resizeMask } from "./mask.ts";
+import { type MaskChannel, maskOfPicture } from "./mask-question.ts";
 import type { Size } from "./model-image.ts";
-import { isOpaque, type Picture } from "./picture.ts";
+import type { Picture } from "./picture.ts";
 import { maskFromEllipse, maskFromPolygon, type Point } from "./shapes.ts";
 
 export interface MaskSpec {
@@ -24,8 +28,11 @@ export interface MaskSpec {
   readonly numbers: readonly number[];
   /** The file's name, or the hash. */
   readonly name: string;
-  readonly alpha: boolean;
+  /** What of a file is the mask. */
+  readonly channel: MaskChannel;
   readonly invert: boolean;
+  /** Scaled to the picture even where it lies the other way round. */
+  readonly fit: boolean;
   /** Width of the soft border in pixels of the picture; 0: none. */
   readonly soft: number;
 }
@@ -39,15 +46,18 @@ const SHAPES = {
 
 /** Reads a mask's words. Throws option.invalid, saying what was expected. */
 export function parseMaskSpec(text: string): MaskSpec {
-  const spec = { alpha: false, invert: false, soft: 0 };
+  const spec = { channel: "auto" as MaskChannel, invert: false, fit: false, soft: 0 };
+  const channels: string[] = [];
   let rest = text.trim();
   for (;;) {
-    const [whole, word, width] = /^(?:(alpha|invert):|soft:([\d.]+):)/.exec(rest) ?? [];
+    const [whole, word, width] = /^(?:(alpha|white|stretch|invert|fit):|soft:([\d.]+):)/.exec(rest) ?? [];
     if (whole === undefined) break;
     rest = rest.slice(whole.length);
-    if (word) spec[word as "alpha" | "invert"] = true;
+    if (word === "invert" || word === "fit") spec[word] = true;
+    else if (word) channels.push(word);
     else spec.soft = Number(width);
   }
+  if (channels[0]) spec.channel = channels[0] as MaskChannel;
   const [, word = "", value = ""] = /^(box|ellipse|poly|sha256|file):(.*)$/s.exec(rest) ?? [];
   const kind = (word || (rest === "auto" ? "auto" : "file")) as MaskSpec["kind"];
   const name = word ? value : rest;
@@ -55,7 +65,11 @@ export function parseMaskSpec(text: string): MaskSpec {
   if (name === "")
     throw wrong(rest.startsWith("soft:") ? "expected soft:PIXELS:MASK" : "its name is missing");
   if (!Number.isFinite(spec.soft) || spec.soft > 10_000) throw wrong("a soft border has 0 to 10000 pixels");
-  if (spec.alpha && kind !== "file") throw wrong("only a picture file has an alpha");
+  if (new Set(channels).size > 1)
+    throw wrong(`${channels.join(": and ")}: are two readings of a file; choose one`);
+  if (channels.length > 0 && kind !== "file")
+    throw wrong(`only a picture file has an alpha and levels (${channels[0]}:)`);
+  if (spec.fit && kind !== "file") throw wrong("only a picture file is scaled (fit:)");
   if (kind === "auto" && text.trim() !== "auto") throw wrong("auto stands alone");
   if (kind === "sha256" && !/^[0-9a-f]{64}$/.test(name)) throw wrong("expected 64 hex digits");
   const shape = SHAPES[kind as keyof typeof SHAPES];
@@ -84,15 +98,21 @@ export interface MaskSources {
 }
 
 /**
- * Makes the mask of a specification, at the size of the picture; "auto" is left to the model.
- * Throws mask.invalid, option.invalid (a hash that nobody holds), and what reading the file throws.
+ * Makes the mask of a specification, at the size of the picture; "auto" is left to the model. Given the picture itself as its
+ * size, it notices a mask that is this picture.
+ * Throws mask.invalid, mask.ambiguous (a file that cannot be meant as it is; with what to write instead), option.invalid (a hash
+ * that nobody holds), and what reading the file throws.
  */
-export async function makeMask(spec: MaskSpec, size: Size, sources: MaskSources): Promise<Mask | "auto"> {
+export async function makeMask(
+  spec: MaskSpec,
+  size: Size | Picture,
+  sources: MaskSources,
+): Promise<Mask | "auto"> {
   if (spec.kind === "auto") return "auto";
   const mask = await plainMask(spec, size, sources);
   // A mask that is named by its values keeps them.
   if (spec.kind === "sha256" && !spec.invert && spec.soft === 0) return mask;
-  const sided = spec.invert ? invertMask(mask) : mask;
+  const sided = spec.invert && spec.kind !== "file" ? invertMask(mask) : mask;
   return eightBits(spec.soft > 0 ? feather(sided, spec.soft) : sided);
 }
 
@@ -101,16 +121,17 @@ function eightBits(mask: Mask): Mask {
   return { ...mask, data: mask.data.map((m) => Math.floor(m * 255 + 0.5) / 255) };
 }
 
-async function plainMask(spec: MaskSpec, { width, height }: Size, sources: MaskSources): Promise<Mask> {
+async function plainMask(spec: MaskSpec, size: Size | Picture, sources: MaskSources): Promise<Mask> {
   const { kind, name, numbers } = spec;
+  const { width, height } = size;
   const [a, b, c, d] = numbers as [number, number, number, number];
   switch (kind) {
     case "box":
       return maskFromBox(width, height, { x: a, y: b, width: c, height: d });
     case "ellipse":
-      return maskFromEllipse(width, height, { x: a, y: b, radiusX: c, radiusY: d });
+      return inside(maskFromEllipse(width, height, { x: a, y: b, radiusX: c, radiusY: d }), spec);
     case "poly":
-      return maskFromPolygon(width, height, pairs(numbers));
+      return inside(maskFromPolygon(width, height, pairs(numbers)), spec);
     case "sha256": {
       const held = sources.held?.get(name);
       if (held) return held;
@@ -120,24 +141,54 @@ async function plainMask(spec: MaskSpec, { width, height }: Size, sources: MaskS
       );
     }
     default:
-      return fitted(await fileMask(spec, sources), `The mask ${name}`, width, height, sources);
+      return fileMask(spec, size, sources);
   }
 }
 
-async function fileMask({ name, alpha }: MaskSpec, { readFile, onWarning }: MaskSources): Promise<Mask> {
-  const picture = await readFile(name);
-  if (alpha && isOpaque(picture)) {
-    onWarning?.(`The mask ${name} is opaque everywhere, so its alpha lets everything change.`);
-  }
-  return alpha ? maskFromAlpha(picture) : maskFromPicture(picture);
+/** A shape that covers no pixel is a slip of its coordinates. */
+function inside(mask: Mask, { kind, numbers }: MaskSpec): Mask {
+  if (!isEmptyMask(mask)) return mask;
+  throw new EmilieError(
+    "mask.invalid",
+    `The mask ${kind}:${numbers.join(",")} covers no pixel of the ${mask.width}×${mask.height} picture. Coordinates are pixels from the upper left corner.`,
+  );
 }
 
-function fitted(mask: Mask, called: string, width: number, height: number, { onWarning }: MaskSources): Mask {
+async function fileMask(spec: MaskSpec, size: Size | Picture, sources: MaskSources): Promise<Mask> {
+  const { name, channel, invert, fit, soft } = spec;
+  const { mask, warnings } = maskOfPicture(await sources.readFile(name), {
+    channel,
+    invert,
+    called: `The mask ${name}`,
+    original: "data" in size ? size : undefined,
+    word: (answer) =>
+      `${soft > 0 ? `soft:${soft}:` : ""}${fit ? "fit:" : ""}${answer.invert ? "invert:" : ""}${answer.channel}:${name}`,
+  });
+  for (const warning of warnings) sources.onWarning?.(warning);
+  return fitted(mask, spec, size, sources);
+}
+
+function fitted(
+  mask: Mask,
+  { name, fit }: MaskSpec,
+  { width, height }: Size,
+  { onWarning }: MaskSources,
+): Mask {
   const sizes = `${mask.width}×${mask.height}, the picture ${width}×${height}`;
-  if (Math.abs(Math.log((mask.width * height) / (mask.height * width))) > 0.02) {
-    onWarning?.(`${called} has another aspect than the picture (${sizes}); it is stretched to fit.`);
+  const differ = (a: number, b: number) => Math.abs(Math.log(a / b)) > 0.02;
+  const shape = mask.width / mask.height;
+  if (fit) return resizeMask(mask, width, height);
+  if (differ(shape, width / height) && !differ(shape, height / width)) {
+    throw new EmilieError(
+      "mask.ambiguous",
+      `The mask ${name} lies on its side (${sizes}): was it made before the picture was turned upright? Turn it and save it again, or ` +
+        `write fit:${name} if it is to be stretched as it is.`,
+    );
+  }
+  if (differ(shape, width / height)) {
+    onWarning?.(`The mask ${name} has another aspect than the picture (${sizes}); it is stretched to fit.`);
   } else if (mask.width !== width || mask.height !== height) {
-    onWarning?.(`${called} has another size than the picture (${sizes}); it is scaled to fit.`);
+    onWarning?.(`The mask ${name} has another size than the picture (${sizes}); it is scaled to fit.`);
   }
   return resizeMask(mask, width, height);
 }

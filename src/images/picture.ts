@@ -57,6 +57,12 @@ export function isOpaque(picture: Picture): boolean {
   return true;
 }
 
+/** True where no pixel shows anything. */
+export function isTransparent(picture: Picture): boolean {
+  for (let i = 3; i < picture.data.length; i += 4) if (picture.data[i] !== 0) return false;
+  return true;
+}
+
 /** Throws image.too-large for more than {@link MAX_PICTURE_PIXELS}, before anything that big is decoded. */
 export function checkPixelCount(width: number, height: number, name: string): void {
   if (width * height > MAX_PICTURE_PIXELS) {

@@ -24,7 +24,7 @@ export function writePngText(
 ): Uint8Array<ArrayBuffer> {
   const keywords = Object.keys(entries);
   for (const keyword of keywords) checkKeyword(keyword);
-  const chunks = readChunks(png).filter((chunk) => !keywords.includes(textKeyword(chunk) ?? ""));
+  const chunks = pngChunks(png).filter((chunk) => !keywords.includes(textKeyword(chunk) ?? ""));
   const header = chunks[0]!;
   const added = Object.entries(entries).map(([keyword, text]) => textChunk(keyword, text));
   return concat([Uint8Array.from(SIGNATURE), header.bytes, ...added, ...chunks.slice(1).map((c) => c.bytes)]);
@@ -36,7 +36,7 @@ export function writePngText(
  */
 export function readPngText(png: Uint8Array): Record<string, string> {
   const found: Record<string, string> = {};
-  for (const chunk of readChunks(png)) {
+  for (const chunk of pngChunks(png)) {
     const keyword = textKeyword(chunk);
     if (keyword === undefined) continue;
     const rest = chunk.body.subarray(keyword.length + 1);
@@ -62,7 +62,8 @@ function checkKeyword(keyword: string): void {
   }
 }
 
-function readChunks(png: Uint8Array): Chunk[] {
+/** The chunks of a PNG in their order. Throws image.unreadable when the bytes are not a whole PNG. */
+export function pngChunks(png: Uint8Array): Chunk[] {
   if (!SIGNATURE.every((byte, i) => png[i] === byte)) {
     throw new EmilieError("image.unreadable", "Expected a PNG file, but the bytes do not start like one.");
   }

@@ -2,15 +2,40 @@ import type { ServerContext } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { compareInsideOutside } from "../images/difference.ts";
 import { maskFromBox } from "../images/mask.ts";
+import { parseMaskSpec } from "../images/mask-spec.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
+import { GUIDANCE_RANGES } from "../method/options.ts";
 import { PRESETS } from "../method/presets.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { FileEditOptions, FileNode } from "../session/file-node.node.ts";
+import type { Roots } from "./roots.ts";
 import { type Answer, differenceData, nodeData, sayDifference, sessionInput, type Tool } from "./tool.ts";
 import { nodeOf, type OpenSession, type Workspace } from "./workspace.ts";
 
 /** The longest an assistant has reason to say; text encoders read 77 tokens. */
 const MAX_INSTRUCTION = 1000;
+
+const box = z.strictObject({ x: z.int(), y: z.int(), width: z.int(), height: z.int() });
+const MASK_FORMS =
+  'a box in whole pixels of the original picture ({"x": 40, "y": 30, "width": 48, "height": 40}, or [40, 30, 48, 40]), ' +
+  'a picture file that is white where the picture may change ("roof.png", or {"file": "roof.png"}), or "auto" (the model judges ' +
+  "where the instruction belongs)";
+const maskInput = z
+  .union(
+    [
+      z.literal("auto"),
+      box,
+      z.strictObject({ box: z.union([box, z.tuple([z.int(), z.int(), z.int(), z.int()])]) }),
+      z.tuple([z.int(), z.int(), z.int(), z.int()]),
+      z.strictObject({ file: z.string().trim().min(1) }),
+      z.string().trim().min(1),
+    ],
+    { error: `expected ${MASK_FORMS}` },
+  )
+  .optional()
+  .describe(
+    `Where the picture may change: ${MASK_FORMS}. Outside of it every pixel stays as it is. Default: everywhere.`,
+  );
 
 const settings = {
   instruction: z
@@ -20,17 +45,7 @@ const settings = {
     .max(MAX_INSTRUCTION)
     .describe('What should change, as an order: "make it winter", "paint the roof blue".'),
   session: sessionInput,
-  mask: z
-    .union([
-      z.literal("auto"),
-      z.strictObject({ x: z.int(), y: z.int(), width: z.int(), height: z.int() }),
-      z.strictObject({ file: z.string().min(1) }),
-    ])
-    .optional()
-    .describe(
-      'Where the picture may change: a box in pixels of the original picture, "auto" (the model judges where the instruction belongs), or ' +
-        "a picture file that is white where it may change. Outside of it every pixel stays as it is. Default: everywhere.",
-    ),
+  mask: maskInput,
   seed: z
     .int()
     .min(0)
@@ -45,7 +60,12 @@ const settings = {
   steps: z.int().min(1).max(1000).optional().describe("More is finer and slower. Default: the preset's."),
   sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
   textGuidance: z.number().min(0).max(100).optional().describe("How strongly the instruction pulls."),
-  imageGuidance: z.number().min(0).max(100).optional().describe("How strongly the picture holds."),
+  imageGuidance: z
+    .number()
+    .min(GUIDANCE_RANGES.image[0])
+    .max(GUIDANCE_RANGES.image[1])
+    .optional()
+    .describe("How strongly the picture holds."),
   strength: z
     .number()
     .min(0)
@@ -138,11 +158,24 @@ async function carryOut(
 async function placeOf(
   mask: z.output<typeof editInput>["mask"],
   { session }: OpenSession,
-  workspace: Workspace,
+  { roots }: Workspace,
 ): Promise<FileEditOptions["mask"]> {
-  if (mask === undefined || mask === "auto") return mask;
-  if ("file" in mask) return workspace.roots.existing(mask.file);
-  return maskFromBox(session.original.width, session.original.height, mask);
+  if (mask === undefined) return mask;
+  if (typeof mask === "string") return maskWords(mask, roots);
+  if ("file" in mask) return maskWords(mask.file, roots);
+  const place = "box" in mask ? mask.box : mask;
+  const [x, y, width, height] = Array.isArray(place) ? place : [place.x, place.y, place.width, place.height];
+  const { width: wide, height: high } = session.original;
+  return maskFromBox(wide, high, { x, y, width, height });
+}
+
+/** A mask's words as session.edit takes them, its file looked up within the folders. */
+async function maskWords(given: string, roots: Roots): Promise<string> {
+  if (/^file:\/\//i.test(given)) return `file:${await roots.existing(given)}`;
+  const { kind, name } = parseMaskSpec(given);
+  if (kind !== "file") return given;
+  const before = given.slice(0, given.lastIndexOf(name)).replace(/file:$/, "");
+  return `${before}file:${await roots.existing(name)}`;
 }
 
 /** Tells how far an edit is, where the client has asked for it. */

@@ -41,7 +41,7 @@ export const exportFile: Tool<typeof input> = {
     }
     let warnings: string[] = [];
     if (isSession) await opened.session.save(file, { onChange: overwrite ? "overwrite" : "refuse" });
-    else warnings = await node.save(file);
+    else warnings = await node.save(file, { overwrite });
     const what = isSession ? `the session ${opened.id} with ${opened.session.nodes.size} nodes` : node.id;
     return {
       text: [`Wrote ${what} to ${file}.`, ...warnings].join("\n"),

@@ -21,10 +21,12 @@ export const open: Tool<typeof input> = {
   input,
   async run({ path, ownSize }, workspace, { mcpReq }) {
     const workingSize = ownSize ? "own" : undefined;
-    const opened = await workspace.open(path, { signal: mcpReq.signal, workingSize });
+    const warnings: string[] = [];
+    const onWarning = (message: string) => void warnings.push(message);
+    const opened = await workspace.open(path, { signal: mcpReq.signal, workingSize, onWarning });
     const { session } = opened;
     const { width, height } = session.original;
-    const damage = session.warnings.map(({ message }) => message);
+    warnings.push(...session.warnings.map(({ message }) => message));
     const edits = session.nodes.size - 1;
     const data = {
       ...nodeData(opened, session.head),
@@ -32,12 +34,12 @@ export const open: Tool<typeof input> = {
       height,
       nodes: session.nodes.size,
       model: { id: session.model.id, nativeSize: session.model.nativeSize },
-      warnings: damage,
+      warnings,
     };
     const text = [
       `Session ${opened.id}: ${opened.name}, ${width}×${height}, ${edits} edits so far, at node ${session.head.id}.`,
       `The model is ${session.model.id}, made for pictures of about ${session.model.nativeSize} px.`,
-      ...damage,
+      ...warnings,
     ].join("\n");
     return { text, data, picture: await session.head.render({ signal: mcpReq.signal }) };
   },

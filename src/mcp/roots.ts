@@ -1,6 +1,8 @@
 /** The folders that an assistant may read and write in. Every path of a request goes through here. */
 import { lstat, realpath, stat } from "node:fs/promises";
+import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
 import { EmilieError } from "../errors.ts";
 
 export class Roots {
@@ -31,10 +33,15 @@ export class Roots {
     return this.#named;
   }
 
-  /** A file that exists, with all links resolved. Throws option.invalid outside of the folders, image.unreadable for no file. */
+  /**
+   * A file that exists, with all links resolved; a file:// address and ~ are understood. Throws option.invalid outside of the
+   * folders, image.unreadable for no file.
+   */
   async existing(path: string): Promise<string> {
-    const named = this.#within(path);
-    const real = await realpath(named).catch(() => null);
+    // As it is first: a name may have per cent signs, and file systems differ in how they keep accents.
+    const spellings = new Set([path, unescapePath(path), path.normalize("NFC"), path.normalize("NFD")]);
+    let real: string | null = null;
+    for (const spelling of spellings) real ??= await realpath(this.#within(spelling)).catch(() => null);
     if (real === null) throw new EmilieError("image.unreadable", `There is no file ${path}.`);
     this.#check(real, path);
     // A pipe or a device would be waited for, or read, without end.
@@ -62,7 +69,7 @@ export class Roots {
   /** Before anything is looked up, so that nobody learns what exists elsewhere. */
   #within(path: string): string {
     if (path.includes("\0")) throw this.#outside("A path with a NUL character");
-    const absolute = resolve(this.#named[0]!, path);
+    const absolute = resolve(this.#named[0]!, plainPath(path));
     const inside = [...this.#named, ...this.#real].some((root) => isInside(root, absolute));
     if (!inside) throw this.#outside(path);
     return absolute;
@@ -78,6 +85,26 @@ export class Roots {
       `${path} lies outside of the folders that this server may use (${this.#named.join(", ")}). Choose a file in them; whoever ` +
         "starts the server can allow more with --root.",
     );
+  }
+}
+
+/** A path as programs and people write it. @throws EmilieError option.invalid for a file:// address of another machine */
+function plainPath(path: string): string {
+  if (path === "~" || /^~[/\\]/.test(path)) return join(homedir(), path.slice(1));
+  if (!/^file:/i.test(path)) return path;
+  try {
+    return fileURLToPath(path);
+  } catch (cause) {
+    const message = `${path} is not the address of a file here. Give its path, or file:///PATH.`;
+    throw new EmilieError("option.invalid", message, { cause });
+  }
+}
+
+function unescapePath(path: string): string {
+  try {
+    return /^file:/i.test(path) ? path : decodeURIComponent(path);
+  } catch {
+    return path;
   }
 }
 

@@ -6,6 +6,7 @@ import { encodePng } from "../images/codec.node.ts";
 import type { Difference } from "../images/difference.ts";
 import type { Picture } from "../images/picture.ts";
 import { thumbnail } from "../images/strip.ts";
+import { readInput } from "../input/read-input.ts";
 import type { FileNode } from "../session/file-node.node.ts";
 import type { OpenSession, Workspace } from "./workspace.ts";
 
@@ -49,12 +50,12 @@ export function register<Input extends z.ZodObject>(
     {
       title,
       description,
-      inputSchema: input as z.ZodObject,
+      inputSchema: asTheyCome(input),
       annotations: { title, readOnlyHint: readOnly, openWorldHint: false },
     },
     async (given, context): Promise<CallToolResult> => {
       try {
-        const checked = given as z.output<Input>;
+        const checked = readInput(input, given, "arguments");
         const { text, data, picture } = await workspace.exclusive(context.mcpReq.signal, () =>
           run(checked, workspace, context),
         );
@@ -65,6 +66,14 @@ export function register<Input extends z.ZodObject>(
       }
     },
   );
+}
+
+/** The schema as clients are shown it. Arguments are checked by readInput, which reads them as models write them. */
+function asTheyCome(input: z.ZodObject): z.ZodObject {
+  const standard = input["~standard"];
+  const shown = { vendor: standard.vendor, version: standard.version, jsonSchema: standard.jsonSchema };
+  const validate = (value: unknown) => ({ value });
+  return { "~standard": { ...shown, validate } } as unknown as z.ZodObject;
 }
 
 /** "mask.invalid: A mask box must …": the code first, then what was expected, what was given and what to do. */

@@ -1,6 +1,7 @@
 /** What the tools work on: one model, the sessions that are open, and one thing done at a time. */
 import { basename, extname } from "node:path";
 import { EmilieError } from "../errors.ts";
+import type { ReadOptions } from "../images/codec.node.ts";
 import { loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import type { FileNode } from "../session/file-node.node.ts";
@@ -47,7 +48,7 @@ export class Workspace {
   }
 
   /** Opens a picture, or a saved session (.emilie). The model is loaded by the first one. */
-  async open(path: string, options: OpenOptions = {}): Promise<OpenSession> {
+  async open(path: string, options: OpenOptions & ReadOptions = {}): Promise<OpenSession> {
     if (this.#sessions.size >= MAX_OPEN_SESSIONS) {
       throw new EmilieError(
         "option.invalid",

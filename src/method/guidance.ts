@@ -80,6 +80,37 @@ export function directionsOf(
   }));
 }
 
+/**
+ * UNet calls of a plain edit, one instruction and no mask: its terms in each of the steps, whose number is the schedule's.
+ * Fewer may be needed where a mask leaves nothing to change.
+ */
+export function plannedCalls(
+  settings: {
+    readonly textGuidance: number;
+    readonly imageGuidance: number;
+    readonly guidanceInterval: readonly [number, number];
+  },
+  steps: number,
+): number {
+  const { textGuidance, imageGuidance, guidanceInterval } = settings;
+  const guides = guidesWithin(guidanceInterval, steps);
+  const [guided, plain] = [
+    [textGuidance, imageGuidance],
+    [textGuidance > 0 ? 1 : 0, 1],
+  ].map(([text, image]) => weightsOf([text!], text!, image!).filter((weight) => !vanishes(weight)).length);
+  return Array.from({ length: steps }, (_, i) => (guides(i) ? guided! : plain!)).reduce((a, b) => a + b, 0);
+}
+
+/** The weights of the terms, in the order of inputsOf: each direction's, the base's, nothing's. */
+function weightsOf(
+  own: readonly (number | Float32Array)[],
+  total: number | Float32Array,
+  imageGuidance: number,
+): (number | Float32Array)[] {
+  const base = typeof total === "number" ? imageGuidance - total : total.map((w) => imageGuidance - w);
+  return [...own, base, 1 - imageGuidance];
+}
+
 /** One UNet term with its weight: a number, or a number for each latent pixel. */
 interface Term {
   readonly input: Omit<UNetInput, "z">;
@@ -108,10 +139,8 @@ function inputsOf({ c, nullText, baseText, directions }: Guidance): Term["input"
 /** The terms of ε̂ that have any weight. */
 function termsOf({ c, directions, imageGuidance }: Guidance, inputs: readonly Term["input"][]): Term[] {
   const pixels = c.shape[1]! * c.shape[2]!;
-  const text = totalWeight(directions, pixels);
-  const base = typeof text === "number" ? imageGuidance - text : text.map((w) => imageGuidance - w);
   const own = directions.map(({ weight, mask }) => (mask ? mask.data.map((m) => weight * m) : weight));
-  const weights = [...own, base, 1 - imageGuidance];
+  const weights = weightsOf(own, totalWeight(directions, pixels), imageGuidance);
   return inputs.map((input, k) => ({ input, weight: weights[k]! })).filter(({ weight }) => !vanishes(weight));
 }
 

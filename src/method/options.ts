@@ -2,6 +2,7 @@
 import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../models/model.ts";
 import { type SamplerName, type StepListener, samplers } from "../samplers/index.ts";
+import { MAX_SEED } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { CONTROLS, type Control } from "./gradient-control.ts";
 import { checkPreset, type PresetName, presetOf } from "./presets.ts";
@@ -30,9 +31,15 @@ export interface EditOptions {
   readonly steps?: number;
   /** Default: the preset's. */
   readonly sampler?: SamplerName;
-  /** s_T. Default: the checkpoint's own, else 7.5. */
+  /**
+   * s_T, from −100 to 100: 1 is the instruction without guidance, 0 none of it, and below 0 it is pushed away from. Default: the
+   * checkpoint's own, else 7.5. At 1 and below diffusers leaves out the picture's guidance as well; here s_I still acts.
+   */
   readonly textGuidance?: number;
-  /** s_I. Default: the checkpoint's own, else 1.5. */
+  /**
+   * s_I, from 1 (the picture as the model takes it) to 100. Default: the checkpoint's own, else 1.5. Less is refused: diffusers then
+   * leaves out guidance altogether, which is `textGuidance: 1, imageGuidance: 1` here.
+   */
   readonly imageGuidance?: number;
   /**
    * Where in the schedule guidance acts, as shares of it: 0 is its noisy end, 1 its clean one, and a step is guided where its
@@ -85,6 +92,12 @@ const DEFAULTS = {
   window: "off" as WindowOption,
 } as const;
 
+/** What the two guidance weights may be, for every door that takes them. */
+export const GUIDANCE_RANGES = { text: [-100, 100], image: [1, 100] } as const;
+
+const within = (value: number, [least, most]: readonly [number, number]): boolean =>
+  value >= least && value <= most;
+
 /** All options of an edit with the checkpoint's defaults filled in and checked: what a recipe records. */
 export function resolveOptions(model: EditModel, { preset = "balanced", ...options }: EditOptions = {}) {
   checkPreset(preset);
@@ -115,8 +128,17 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
     `stopAfter must be a whole number from 1 to the ${steps} steps`,
     stopAfter,
   );
-  expect(Number.isFinite(textGuidance), "the text guidance must be a finite number", textGuidance);
-  expect(Number.isFinite(imageGuidance), "the image guidance must be a finite number", imageGuidance);
+  const { text, image } = GUIDANCE_RANGES;
+  expect(
+    within(textGuidance, text),
+    `the text guidance must be a number from ${text[0]} to ${text[1]}`,
+    textGuidance,
+  );
+  expect(
+    within(imageGuidance, image),
+    `the image guidance must be a number from ${image[0]} to ${image[1]} (for an edit without guidance set both to 1)`,
+    imageGuidance,
+  );
   const [from, to] = guidanceInterval;
   expect(
     guidanceInterval.length === 2 && from >= 0 && from <= to && to <= 1,
@@ -134,7 +156,7 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
   expect(sampler in samplers, `the sampler must be one of ${Object.keys(samplers).join(", ")}`, sampler);
   const whole = typeof seed === "bigint" || Number.isSafeInteger(seed);
   expect(
-    whole && seed >= 0 && BigInt(seed) < 2n ** 64n,
+    whole && seed >= 0 && BigInt(seed) <= MAX_SEED,
     "the seed must be a whole number from 0 to 2⁶⁴ − 1",
     seed,
   );

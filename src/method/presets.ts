@@ -4,7 +4,7 @@
  */
 import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../models/model.ts";
-import { createSchedule, defaultSampler, type SamplerName } from "../samplers/index.ts";
+import { defaultSampler, type SamplerName, samplerName, usableSamplers } from "../samplers/index.ts";
 import type { EditOptions } from "./options.ts";
 
 /** "draft" to look, "balanced" (the default), "best" to keep. */
@@ -36,37 +36,46 @@ const SECOND_ORDER: SamplerName = "dpm++2m";
 /** Samplers that are of second order already, whichever the configuration prefers. */
 const AS_GOOD: readonly SamplerName[] = ["dpm++2m", "dpm++2m-karras", "unipc"];
 
-/** The options that a preset stands for with a checkpoint. */
-export function presetOf(
-  model: Pick<EditModel, "defaults" | "schedulerConfig">,
-  preset: PresetName,
-): PresetSettings {
-  const { steps, ...own } = model.defaults;
+/** What the defaults of an edit depend on: a model, or a checkpoint of which nothing was loaded. */
+export type DefaultsOf = Pick<EditModel, "defaults" | "schedulerConfig">;
+
+/**
+ * The options that a preset stands for with a checkpoint: the one place where the defaults of its edits come from.
+ *
+ * @throws EmilieError "checkpoint.unsupported" where its scheduler's configuration can be run by no sampler
+ */
+export function presetOf(model: DefaultsOf, preset: PresetName): PresetSettings {
+  const { steps, sampler, ...own } = model.defaults;
   const guidance = { ...GUIDANCE, ...own };
+  const stated = sampler === undefined ? undefined : samplerName(sampler);
   if (steps !== undefined) {
     const scaled = Math.max(1, Math.round(OF_ITS_OWN_STEPS[preset] * steps));
-    const sampler = (own.sampler ?? defaultSampler(model.schedulerConfig)) as SamplerName;
-    return { ...guidance, sampler, steps: Math.min(scaled, 1000) };
+    const most = preset === "balanced" ? steps : mostSteps(model);
+    return {
+      ...guidance,
+      sampler: stated ?? defaultSampler(model.schedulerConfig),
+      steps: Math.min(scaled, most),
+    };
   }
   const general = GENERAL[preset];
-  const sampler = (own.sampler as SamplerName) ?? samplerOf(model, preset, general.steps);
-  return { ...guidance, ...general, sampler };
+  return {
+    ...guidance,
+    ...general,
+    steps: Math.min(general.steps, mostSteps(model)),
+    sampler: stated ?? samplerOf(model, preset),
+  };
 }
 
-function samplerOf(
-  { schedulerConfig }: Pick<EditModel, "schedulerConfig">,
-  preset: PresetName,
-  steps: number,
-): SamplerName {
+/** A model that was trained on few timesteps has no more steps; half of them are there whatever its spacing. */
+function mostSteps({ schedulerConfig }: DefaultsOf): number {
+  const trained = Number(schedulerConfig.num_train_timesteps ?? 1000);
+  return Math.max(1, Math.min(1000, trained > 200 ? trained - 1 : Math.floor(trained / 2)));
+}
+
+function samplerOf({ schedulerConfig }: DefaultsOf, preset: PresetName): SamplerName {
   const stated = defaultSampler(schedulerConfig);
   if (preset === "best" || AS_GOOD.includes(stated)) return stated;
-  try {
-    createSchedule(schedulerConfig, { sampler: SECOND_ORDER, steps });
-    return SECOND_ORDER;
-  } catch {
-    // The configuration asks for something that is not implemented for it.
-    return stated;
-  }
+  return usableSamplers(schedulerConfig).includes(SECOND_ORDER) ? SECOND_ORDER : stated;
 }
 
 /** Throws option.invalid for another word. */

@@ -6,6 +6,7 @@ import { readSingleFile } from "../checkpoint/single-file/layout.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
+import { checkDefaults } from "../samplers/index.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "./autoencoder-kl.ts";
 import { buildClipText } from "./clip-text.ts";
 import { type Family, familyOf } from "./family.ts";
@@ -30,7 +31,14 @@ export async function readCheckpoint(
     ? readSingleFile(source, source.single)
     : readFolder(source, precision));
   checkTogether(source.id, layout);
-  const checkpoint = { ...layout, family: familyOf(layout), tokens: layout.texts[0]!.tokenizer.length };
+  // Its own edit is tried here, before weights are placed.
+  const notes = [...layout.notes, ...checkDefaults(layout.scheduler, layout.own.defaults)];
+  const checkpoint = {
+    ...layout,
+    notes,
+    family: familyOf(layout),
+    tokens: layout.texts[0]!.tokenizer.length,
+  };
   buildSmallest(checkpoint);
   return checkpoint;
 }
@@ -55,19 +63,18 @@ export function pooledWidth(unet: UNetConfig): number {
 
 function checkTogether(id: string, { unet, vae, texts }: Layout): void {
   const refuse = (message: string) => new EmilieError("checkpoint.unsupported", `${id}${message}`);
-  const latent = vae.latent_channels;
-  if (unet.in_channels !== 2 * latent || unet.out_channels !== latent) {
+  for (const [part, { block_out_channels, norm_num_groups: groups }] of Object.entries({ unet, vae })) {
+    const odd = block_out_channels.find((channels) => channels % groups !== 0);
+    if (odd === undefined) continue;
     throw refuse(
-      ` cannot edit: unet/config.json has in_channels ${unet.in_channels} and out_channels ${unet.out_channels}, ` +
-        `where an InstructPix2Pix UNet of a VAE with ${latent} latent channels has ${2 * latent} and ${latent}. ` +
-        "A text-to-image checkpoint has no input for the picture; use an instruction checkpoint.",
+      `: ${odd} channels of its ${part} ("block_out_channels") cannot be split into ${groups} groups ("norm_num_groups").`,
     );
   }
   const width = texts.reduce((sum, { config }) => sum + config.hidden_size, 0);
   const wrong = unet.levels.find((level) => level.crossAttentionDim !== width);
   if (wrong) {
     throw refuse(
-      `: unet/config.json has "cross_attention_dim" ${wrong.crossAttentionDim}, but the text encoder's ` +
+      `: its UNet has "cross_attention_dim" ${wrong.crossAttentionDim}, but the text encoder's ` +
         `"hidden_size" is ${texts.map(({ config }) => config.hidden_size).join(" + ")}.`,
     );
   }

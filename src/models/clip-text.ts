@@ -28,8 +28,16 @@ export function buildClipText(
   use: TextUse = LAST,
   dialect?: Dialect,
 ): Graph {
-  const g = new Graph("clip_text", dialect);
-  const root = new Scope(g, new WeightReader(weights));
+  const root = new Scope(new Graph("clip_text", dialect), new WeightReader(weights));
+  clipText(root, config, tokens, use);
+  if (!use.pooled) root.reader.skip("text_projection");
+  root.reader.finish();
+  return root.graph;
+}
+
+/** Adds the text encoder to a graph, with its inputs and outputs. */
+export function clipText(root: Scope, config: ClipTextConfig, tokens: number, use: TextUse): void {
+  const g = root.graph;
   // Files written by transformers before version 5 have all but the projection under "text_model.".
   const s = root.has("text_model.final_layer_norm.weight") ? root.at("text_model") : root;
   const { hidden_size: width, num_hidden_layers: layers } = config;
@@ -52,9 +60,6 @@ export function buildClipText(
   } else {
     root.reader.skip(`${last.path}.`, `${final.path}.`);
   }
-  if (!use.pooled) root.reader.skip("text_projection");
-  root.reader.finish();
-  return g;
 }
 
 /** x [1, width] → [1, projection_dim]; OpenCLIP keeps the projection the other way round than transformers. */

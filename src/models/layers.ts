@@ -67,18 +67,23 @@ export function conv2d(s: Scope, x: Value, out: number, options: Conv2dOptions =
   const { channels: c, height: h, width: w } = sizeOfPicture(s, x);
   const shape = [out, c, kernel, kernel];
   const pixels = (h * w) / (rest.stride ?? 1) ** 2;
-  if (given || !unrolls(out, pixels, c * kernel * kernel) || unrolls(out / 2, pixels, c * kernel * kernel)) {
+  if (given || !halves(s, out, pixels, c * kernel * kernel)) {
     return ops.conv2d(s, x, s.parameter("weight", shape), given ?? s.parameter("bias", [out]), padded);
   }
-  const half = out / 2;
-  const halves = [0, 1].map((i) => {
-    const weight = s.parameter("weight", shape, {
-      as: [half, ...shape.slice(1)],
-      skip: (i * sizeOf(shape)) / 2,
-    });
-    return ops.conv2d(s, x, weight, s.parameter("bias", [out], { as: [half], skip: i * half }), padded);
+  // What is added is as large as the whole result, so no half may have it.
+  const { residual, ...each } = padded;
+  const middle = Math.ceil(out / 2);
+  const parts = [
+    [0, middle],
+    [middle, out],
+  ] as const;
+  const filtered = parts.map(([from, to]) => {
+    const as = [to - from, ...shape.slice(1)];
+    const weight = s.parameter("weight", shape, { as, skip: from * sizeOf(shape.slice(1)) });
+    return ops.conv2d(s, x, weight, s.parameter("bias", [out], { as: [to - from], skip: from }), each);
   });
-  return ops.concat(s, halves, 1);
+  const whole = ops.concat(s, filtered, 1);
+  return residual ? ops.add(s, whole, residual) : whole;
 }
 
 type PaddedConv = Conv2dOptions & { readonly kernel: number; readonly padding: ops.Padding };
@@ -141,6 +146,15 @@ const UNROLLED_BYTES = 32 << 20;
  */
 function unrolls(filters: number, pixels: number, depth: number): boolean {
   return filters > pixels && 4 * depth * pixels > UNROLLED_BYTES;
+}
+
+/** Whether a convolution in two halves of its filters is spared the unrolling; on a graphics card there is none. */
+function halves(s: Scope, filters: number, pixels: number, depth: number): boolean {
+  return (
+    s.graph.dialect === "fused" &&
+    unrolls(filters, pixels, depth) &&
+    !unrolls(Math.ceil(filters / 2), pixels, depth)
+  );
 }
 
 /** How a GroupNorm is computed: over what is there (groupNorm), or with the statistics of more than that (norms.ts). */

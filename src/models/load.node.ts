@@ -1,5 +1,7 @@
 /** Loading a model on Node: from a folder, the package itself, or the cache that `emilie pull` fills. */
 
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Precision } from "../checkpoint/derived.ts";
 import { cacheFolder, mappedStorage } from "../checkpoint/storage.node.ts";
 import { EmilieError } from "../errors.ts";
@@ -8,8 +10,10 @@ import { createEditModel } from "./editor.ts";
 import type { EditModel } from "./model.ts";
 import {
   checkPrecision,
+  checkpointFolder,
   formatModelName,
   type LoraOption,
+  type ModelName,
   openCheckpoint,
   openLora,
   parseModelName,
@@ -47,16 +51,18 @@ export interface LoadOptions {
 /**
  * Loads an editing checkpoint: `name` is a folder in the layout of diffusers, a single .safetensors file in the naming of
  * the original programs, "picturebook", or the name of a model that was pulled from the hub ("owner/name",
- * "owner/name@revision"), each also with LoRAs and a precision ("picturebook + style.safetensors=0.8 in int8"); nothing is ever downloaded here.
+ * "owner/name@revision"), each also with LoRAs and a precision ("picturebook + style.safetensors=0.8 in int8"), or these parts by
+ * themselves; nothing is ever downloaded here.
  * Throws EmilieError: "checkpoint.missing", ".malformed", ".unsupported" or ".unsafe" where the checkpoint cannot be used;
  * the runtime itself ("runtime.missing") is only needed by the first call of the model.
  */
-export async function loadModel(name: string, options: LoadOptions = {}): Promise<EditModel> {
-  const given = parseModelName(name);
+export async function loadModel(name: string | ModelParts, options: LoadOptions = {}): Promise<EditModel> {
+  const given: ModelParts = typeof name === "string" ? parseModelName(name) : name;
   const precision = checkPrecision(options.precision ?? given.precision ?? "fp32");
+  const tokenizer = options.tokenizer ?? given.tokenizer;
   const model = { base: given.base, loras: [...given.loras, ...(options.lora ?? [])], precision };
   checkDevice(precision, options.device);
-  const source = { ...openCheckpoint(model.base, options), id: formatModelName(model) };
+  const source = { ...openCheckpoint(model.base, { tokenizer }), id: given.id ?? formatModelName(model) };
   const loras = model.loras.map(openLora);
   const engine = createNodeEngine({
     threads: options.threads,
@@ -64,16 +70,48 @@ export async function loadModel(name: string, options: LoadOptions = {}): Promis
     half: precision === "fp16",
   });
   try {
-    return await createEditModel(source, engine, {
+    const loaded = await createEditModel(source, engine, {
       storage: mappedStorage(options.cache ?? cacheFolder()),
       memory: options.memory,
       precision,
       loras,
     });
+    parts.set(loaded, partsOf(model, tokenizer));
+    return loaded;
   } catch (error) {
     await engine.dispose();
     throw error;
   }
+}
+
+/** A model by what it is made of, each part by itself: a name that joins them cannot always be taken apart again. */
+export interface ModelParts extends ModelName {
+  /** What the model calls itself. Default: the parts joined. */
+  readonly id?: string;
+  /** As LoadOptions has it. */
+  readonly tokenizer?: string;
+}
+
+const parts = new WeakMap<EditModel, ModelParts>();
+
+/** What a model was loaded from, local files by their absolute paths; undefined for one that was made otherwise. */
+export function partsOfModel(model: EditModel): ModelParts | undefined {
+  return parts.get(model);
+}
+
+function partsOf({ base, loras, precision }: ModelName, tokenizer?: string): ModelParts {
+  const file = (name: string) => (isLocal(name) ? resolve(name) : name);
+  return {
+    base: file(base),
+    loras: loras.map(({ file, weight = 1 }) => ({ file: resolve(file), weight })),
+    precision,
+    ...(tokenizer === undefined ? {} : { tokenizer: file(tokenizer) }),
+  };
+}
+
+/** Whether a name is found on this disk by its path, and not by what ships or was pulled. */
+function isLocal(name: string): boolean {
+  return existsSync(name) && checkpointFolder(name) === resolve(name);
 }
 
 /** Throws "option.invalid" where a device cannot compute in a precision. */

@@ -8,6 +8,8 @@ export interface MatchedLoras {
   readonly additions: Additions;
   /** What they add to the model's fingerprint. */
   readonly variants: readonly string[];
+  /** What was taken for granted. */
+  readonly notes: readonly string[];
 }
 
 /** @throws EmilieError "checkpoint.*" where a file is no LoRA, or one for other weights */
@@ -20,5 +22,5 @@ export async function matchLoras(files: readonly LoraFile[], checkpoint: Checkpo
     const own = await fingerprint(source, [{ folder: "", files: [file], tensors: new Map() }]);
     variants.push(`lora ${weight} ${own};`);
   }
-  return { additions, variants };
+  return { additions, variants, notes: loras.flatMap(({ notes }) => notes) };
 }

@@ -57,8 +57,9 @@ export function checkPrecision(value: unknown): Precision {
   );
 }
 
-/** Reads "FILE" or "FILE=0.8". */
+/** Reads "FILE" or "FILE=0.8"; a file that is there under the whole text is that file. */
 export function parseLora(text: string): Required<LoraOption> {
+  if (existsSync(text)) return { file: text, weight: 1 };
   const [, file, number] = /^(.*?)(?:=([^=]*))?$/s.exec(text)!;
   const weight = number === undefined ? 1 : number.trim() === "" ? Number.NaN : Number(number);
   if (file && Number.isFinite(weight)) return { file, weight };

@@ -41,14 +41,23 @@ const DEFAULT_SAMPLERS: Readonly<Record<string, SamplerName>> = {
   DEISMultistepScheduler: "dpm++2m",
   KDPM2AncestralDiscreteScheduler: "euler-ancestral",
   DPMSolverSDEScheduler: "euler-ancestral",
+  SASolverScheduler: "dpm++2m",
+  DDIMParallelScheduler: "ddim",
+  DDPMParallelScheduler: "ddpm",
+  DDIMInverseScheduler: "ddim",
+  DPMSolverMultistepInverseScheduler: "dpm++2m",
+  // Distilled for few steps of their own samplers, but the process and what is predicted are the same.
+  LCMScheduler: "ddim",
+  TCDScheduler: "ddim",
   EDMEulerScheduler: "euler",
   EDMDPMSolverMultistepScheduler: "dpm++2m",
 };
 
 /** Keys that one of these classes has. Any other key must be off (null or false). */
 const KNOWN_KEYS = new Set(
-  `algorithm_type beta_end beta_schedule beta_start clip_sample clip_sample_range disable_corrector
+  `algorithm_type beta_end beta_schedule beta_start clip_sample clip_sample_range corrector_order disable_corrector
   dynamic_thresholding_ratio euler_at_final final_sigmas_type flow_shift interpolation_type lambda_min_clipped
+  original_inference_steps predict_epsilon predictor_order tau_func tensor_format timestep_scaling
   lower_order_final noise_sampler_seed num_train_timesteps predict_x0 prediction_type rescale_betas_zero_snr
   sample_max_value set_alpha_to_one shift_terminal sigma_max sigma_min skip_prk_steps solver_order solver_p solver_type
   steps_offset thresholding time_shift_type timestep_spacing timestep_type trained_betas use_beta_sigmas
@@ -59,14 +68,17 @@ const KNOWN_KEYS = new Set(
 
 const OFF = [false];
 const ABSENT: readonly unknown[] = [null];
-const SIGMAS = { use_exponential_sigmas: OFF, use_beta_sigmas: OFF };
 /** Keys of which only these values are implemented: those of the process itself, and those each class reads. */
-const PROCESS_VALUES = { use_flow_sigmas: OFF, use_dynamic_shifting: OFF, shift_terminal: ABSENT };
+const PROCESS_VALUES = {
+  predict_epsilon: [true], // of 2022, before prediction_type
+  use_flow_sigmas: OFF,
+  use_dynamic_shifting: OFF,
+  shift_terminal: ABSENT,
+};
 const FAMILY_VALUES: Readonly<Record<Family, Readonly<Record<string, readonly unknown[]>>>> = {
   ddim: { thresholding: OFF },
   ddpm: { thresholding: OFF, variance_type: ["fixed_small", "fixed_large"] },
   euler: {
-    ...SIGMAS,
     interpolation_type: ["linear"],
     timestep_type: ["discrete"],
     sigma_min: ABSENT,
@@ -74,16 +86,14 @@ const FAMILY_VALUES: Readonly<Record<Family, Readonly<Record<string, readonly un
   },
   "euler-ancestral": {},
   dpm: {
-    ...SIGMAS,
     thresholding: OFF,
     use_lu_lambdas: OFF,
-    algorithm_type: ["dpmsolver++", "deis"], // diffusers reads DEIS's as dpmsolver++, its solver types as midpoint
-    solver_type: ["midpoint", "logrho", "bh1", "bh2"],
-    solver_order: [2, 1],
+    algorithm_type: ["dpmsolver++", "sde-dpmsolver++", "deis"], // diffusers reads DEIS's as dpmsolver++, its solver types as midpoint
+    solver_type: ["midpoint", "heun", "logrho", "bh1", "bh2"],
+    solver_order: [2, 1, 3],
     variance_type: ["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log"],
   },
   unipc: {
-    ...SIGMAS,
     thresholding: OFF,
     predict_x0: [true],
     solver_p: ABSENT,
@@ -96,11 +106,12 @@ const FAMILY_VALUES: Readonly<Record<Family, Readonly<Record<string, readonly un
 };
 
 /**
- * The sampler that a checkpoint's scheduler configuration asks for, or the nearest one (see DEFAULT_SAMPLERS).
+ * The sampler that a checkpoint's scheduler configuration asks for, or the nearest one (see DEFAULT_SAMPLERS), whether it can do
+ * what the other keys ask for or not.
  *
- * @throws EmilieError "checkpoint.unsupported" for classes of another process (flow matching, consistency models).
+ * @throws EmilieError "checkpoint.unsupported" for classes of another process (flow matching).
  */
-export function defaultSampler(config: SchedulerConfig): SamplerName {
+export function statedSampler(config: SchedulerConfig): SamplerName {
   const name = config._class_name;
   const sampler = typeof name === "string" ? DEFAULT_SAMPLERS[name] : undefined;
   if (sampler === undefined) throw unsupported("_class_name", name, Object.keys(DEFAULT_SAMPLERS));
@@ -114,9 +125,15 @@ export function unsupported(key: string, value: unknown, expected: readonly unkn
   );
 }
 
+/** Of these, diffusers takes one at most. */
+const SPACINGS = ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"];
+
 /** Rejects what the given sampler cannot do. */
 export function checkConfig(config: SchedulerConfig, sampler: SamplerName): void {
-  if (config._class_name !== undefined) defaultSampler(config);
+  if (config._class_name !== undefined) statedSampler(config);
+  if (SPACINGS.filter((key) => config[key] === true).length > 1) {
+    throw unsupported(SPACINGS.join(" and "), true, ["one of them"]);
+  }
   const implemented: Readonly<Record<string, readonly unknown[]>> = {
     ...PROCESS_VALUES,
     ...FAMILY_VALUES[FAMILIES[sampler]],

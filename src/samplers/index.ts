@@ -1,6 +1,7 @@
 /** The samplers by name. */
 import { EmilieError } from "../errors.ts";
-import { ddim, ddpm, dpmSolver, euler, eulerAncestral } from "./steps.ts";
+import { dpmSolver } from "./dpm-solver.ts";
+import { ddim, ddpm, euler, eulerAncestral } from "./steps.ts";
 import type { Sampler, SamplerName } from "./types.ts";
 import { unipc } from "./unipc.ts";
 
@@ -17,21 +18,17 @@ export const samplers: Readonly<Record<SamplerName, Sampler>> = {
 
 export const samplerNames = Object.keys(samplers) as readonly SamplerName[];
 
-/** Reads a sampler's name. @throws EmilieError "option.invalid" listing the names there are. */
-export function samplerName(name: string): SamplerName {
-  const found = samplerNames.find((known) => known === name);
-  if (found) return found;
-  throw new EmilieError(
-    "option.invalid",
-    `There is no sampler "${name}"; there are ${samplerNames.join(", ")}.`,
-  );
-}
-
 export type { SchedulerConfig } from "./config.ts";
-export { defaultSampler } from "./config.ts";
 export { contiguous, invertDdim } from "./ddim-inversion.ts";
 export { modelInput, toDenoised } from "./denoiser.ts";
 export { timeOf } from "./edm.ts";
 export { noised, scheduleFrom, stepwise } from "./partial.ts";
-export { createSchedule, type ScheduleOptions } from "./schedule.ts";
+export {
+  checkDefaults,
+  createSchedule,
+  defaultSampler,
+  type ScheduleOptions,
+  samplerName,
+  usableSamplers,
+} from "./schedule.ts";
 export type * from "./types.ts";

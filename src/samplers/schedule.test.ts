@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { isEmilieError } from "../errors.ts";
-import { createSchedule, defaultSampler, samplerName, samplerNames } from "./index.ts";
+import {
+  checkDefaults,
+  createSchedule,
+  defaultSampler,
+  samplerName,
+  samplerNames,
+  usableSamplers,
+} from "./index.ts";
 import type { SamplerName } from "./types.ts";
 
 /** The scheduler_config.json of the original InstructPix2Pix. */
@@ -107,14 +114,16 @@ describe("createSchedule", () => {
     ["prediction_type", "flow_prediction", "ddim"],
     ["timestep_spacing", "random", "euler"],
     ["use_flow_sigmas", true, "ddim"],
-    ["use_beta_sigmas", true, "euler"],
+    ["rescale_betas_zero_snr", "yes", "euler"],
+    ["predict_epsilon", false, "ddim"],
     ["interpolation_type", "log_linear", "euler"],
     ["sigma_max", 80, "euler"],
     ["final_sigmas_type", "one", "euler"],
     ["variance_type", "learned_range", "ddpm"],
-    ["algorithm_type", "sde-dpmsolver++", "dpm++2m"],
-    ["solver_type", "heun", "dpm++2m"],
-    ["solver_order", 3, "dpm++2m"],
+    ["algorithm_type", "sde-dpmsolver", "dpm++2m"],
+    ["solver_type", "runge-kutta", "dpm++2m"],
+    ["solver_order", 4, "dpm++2m"],
+    ["solver_order", 3, "unipc"],
     ["use_lu_lambdas", true, "dpm++2m-karras"],
     ["solver_type", "bh1", "unipc"],
     ["predict_x0", false, "unipc"],
@@ -135,8 +144,8 @@ describe("createSchedule", () => {
   test("what a sampler does not read cannot hinder it; unknown keys that are off neither", () => {
     const config = {
       ...ORIGINAL,
-      solver_order: 3,
-      algorithm_type: "sde-dpmsolver++",
+      solver_order: 4,
+      algorithm_type: "sde-dpmsolver",
       a_key_of_tomorrow: null,
     };
     expect(createSchedule(config, { sampler: "euler", steps: 5 }).levels).toEqual(
@@ -171,6 +180,8 @@ describe("defaultSampler", () => {
     ["UniPCMultistepScheduler", "unipc"],
     ["PNDMScheduler", "dpm++2m"],
     ["KDPM2AncestralDiscreteScheduler", "euler-ancestral"],
+    ["LCMScheduler", "ddim"],
+    ["TCDScheduler", "ddim"],
   ])("%s → %s", (_class_name, sampler) => {
     expect(defaultSampler({ _class_name })).toBe(sampler);
   });
@@ -180,9 +191,54 @@ describe("defaultSampler", () => {
     expect(defaultSampler(config)).toBe("dpm++2m-karras");
   });
 
-  test.each(["FlowMatchEulerDiscreteScheduler", "LCMScheduler", undefined])("%s is refused", (name) => {
+  test.each(["FlowMatchEulerDiscreteScheduler", undefined])("%s is refused", (name) => {
     expect(failure(() => defaultSampler({ _class_name: name })).message).toContain("_class_name");
   });
+});
+
+describe("a configuration that its own sampler cannot do", () => {
+  const thresholding = { ...ORIGINAL, _class_name: "DDIMScheduler", thresholding: true };
+
+  test("has the nearest that can as its default, and says so", () => {
+    expect(defaultSampler(thresholding)).toBe("euler");
+    expect(checkDefaults(thresholding, {})).toEqual([
+      expect.stringMatching(/thresholding is true.*default sampler is euler, and not ddim/),
+    ]);
+    expect(checkDefaults(ORIGINAL, {})).toEqual([]);
+    const fifth = { ...ORIGINAL, _class_name: "DPMSolverMultistepScheduler", solver_order: 5 };
+    expect(defaultSampler(fifth)).toBe("euler");
+  });
+
+  test("names those that can where another is asked for", () => {
+    const { code, message } = failure(() => createSchedule(thresholding, { sampler: "ddpm", steps: 5 }));
+    expect(code).toBe("checkpoint.unsupported");
+    expect(message).toMatch(
+      /thresholding is true.*the sampler ddpm cannot.*these can: euler, euler-ancestral\./,
+    );
+    expect(failure(() => checkDefaults(thresholding, { sampler: "ddim" })).message).toMatch(
+      /these can: euler/,
+    );
+    for (const sampler of usableSamplers(thresholding)) createSchedule(thresholding, { sampler, steps: 5 });
+  });
+
+  test("is refused at once where no sampler can, or the checkpoint's own words are wrong", () => {
+    const flow = { ...ORIGINAL, use_flow_sigmas: true };
+    expect(usableSamplers(flow)).toEqual([]);
+    expect(failure(() => checkDefaults(flow, {})).message).toContain("use_flow_sigmas");
+    expect(failure(() => createSchedule(flow, { sampler: "euler", steps: 2 })).message).toMatch(
+      /nor can any other/,
+    );
+    expect(failure(() => checkDefaults(ORIGINAL, { sampler: "plms" })).message).toContain("dpm++2m-karras");
+    expect(failure(() => checkDefaults(ORIGINAL, { steps: 5000 })).code).toBe("option.invalid");
+  });
+
+  test.each(["LCMScheduler", "TCDScheduler"])(
+    "%s describes the same process, which every sampler can run",
+    (name) => {
+      const config = { ...ORIGINAL, _class_name: name, original_inference_steps: 50, timestep_scaling: 10 };
+      expect(usableSamplers(config)).toEqual(samplerNames);
+    },
+  );
 });
 
 test("samplerName reads the names there are and lists them otherwise", () => {

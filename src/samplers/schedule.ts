@@ -7,15 +7,15 @@ import { cumulativeAlphas } from "./betas.ts";
 import {
   type ConfigReader,
   checkConfig,
-  defaultSampler,
   FAMILIES,
   type Family,
   reader,
   type SchedulerConfig,
+  statedSampler,
   unsupported,
 } from "./config.ts";
 import { edmSchedule, isEdm } from "./edm.ts";
-import { karrasSigmas, sigmaAt, sigmasOf, timestepOf } from "./sigmas.ts";
+import { type SigmaSpacing, sigmaAt, sigmasOf, spacedSigmas, timestepOf } from "./sigmas.ts";
 import { timestepsOf } from "./timesteps.ts";
 import type { NoiseLevel, SamplerName, SamplerOptions, Schedule } from "./types.ts";
 
@@ -45,6 +45,82 @@ export interface ScheduleOptions {
  */
 export function createSchedule(config: SchedulerConfig, { sampler, steps }: ScheduleOptions): Schedule {
   const name = sampler ?? defaultSampler(config);
+  try {
+    return scheduleFor(config, name, steps);
+  } catch (error) {
+    if (!(error instanceof EmilieError) || error.code !== "checkpoint.unsupported") throw error;
+    const others = usableSamplers(config);
+    const instead =
+      others.length > 0
+        ? `; these can: ${others.join(", ")}.`
+        : ", nor can any other; use another scheduler_config.json.";
+    throw new EmilieError(error.code, `${error.message} So the sampler ${name} cannot run with it${instead}`);
+  }
+}
+
+/** The samplers that can do what a configuration asks of them. */
+export function usableSamplers(config: SchedulerConfig): readonly SamplerName[] {
+  return (Object.keys(FAMILIES) as SamplerName[]).filter((name) => refusalOf(config, name) === null);
+}
+
+function refusalOf(config: SchedulerConfig, name: SamplerName): EmilieError | null {
+  try {
+    scheduleFor(config, name, 2);
+    return null;
+  } catch (error) {
+    if (error instanceof EmilieError && error.code === "checkpoint.unsupported") return error;
+    if (error instanceof EmilieError) return null; // another number of steps may do
+    throw error;
+  }
+}
+
+/** In what order a sampler is looked for where the one that a configuration states cannot do what it asks for. */
+const NEXT_BEST: readonly SamplerName[] = ["dpm++2m", "unipc", "euler", "ddim", "euler-ancestral"];
+
+/**
+ * The sampler of a configuration: what it states, or the nearest that there is and that can do what it asks for.
+ *
+ * @throws EmilieError "checkpoint.unsupported" where no sampler can
+ */
+export function defaultSampler(config: SchedulerConfig): SamplerName {
+  const stated = statedSampler(config);
+  const refusal = refusalOf(config, stated);
+  if (!refusal) return stated;
+  const next = NEXT_BEST.find((name) => refusalOf(config, name) === null);
+  if (!next) throw refusal;
+  return next;
+}
+
+/**
+ * What a checkpoint's own edit needs, tried before anything is computed.
+ *
+ * @param own what the checkpoint says beside its configuration (emilie.json)
+ * @returns what is done otherwise than the configuration says, in sentences
+ * @throws EmilieError "checkpoint.unsupported" or "option.invalid" naming the samplers that work
+ */
+export function checkDefaults(
+  config: SchedulerConfig,
+  own: { readonly sampler?: string; readonly steps?: number },
+): string[] {
+  const sampler = own.sampler === undefined ? defaultSampler(config) : samplerName(own.sampler);
+  const { trainSteps } = createSchedule(config, { sampler, steps: own.steps ?? 1 });
+  if (own.steps !== undefined && own.steps > trainSteps) throw tooManySteps(own.steps, own.steps, trainSteps);
+  if (own.sampler !== undefined) return [];
+  const stated = statedSampler(config);
+  const why = refusalOf(config, stated);
+  return why ? [`${why.message} So its default sampler is ${sampler}, and not ${stated}.`] : [];
+}
+
+/** Reads a sampler's name. @throws EmilieError "option.invalid" listing the names there are. */
+export function samplerName(name: string): SamplerName {
+  if (Object.hasOwn(FAMILIES, name)) return name as SamplerName;
+  throw new EmilieError(
+    "option.invalid",
+    `There is no sampler "${name}"; there are ${Object.keys(FAMILIES).join(", ")}.`,
+  );
+}
+
+function scheduleFor(config: SchedulerConfig, name: SamplerName, steps: number): Schedule {
   if (isEdm(config)) return edmSchedule(config, name, steps);
   checkConfig(config, name);
   const read = reader(config);
@@ -112,11 +188,12 @@ function bySigmas(read: ConfigReader, name: SamplerName, alphaBars: Float32Array
   const beyond = timesteps.find((t, i) => t < 0 || t >= bars.length || t === timesteps[i - 1]);
   if (beyond !== undefined) throw tooManySteps(steps, beyond, bars.length);
   let sigmas = timesteps.map((t) => sigmaAt(train, t));
-  if (usesKarras(read, name)) {
+  const respaced = sigmaSpacing(read, name);
+  if (respaced) {
     // Euler spans the sigmas it would have visited, the others all that the model was trained with.
     const [smallest, largest] = euler ? [sigmas.at(-1)!, sigmas[0]!] : [train[0]!, train.at(-1)!];
-    sigmas = karrasSigmas(smallest, largest, steps);
-    timesteps = sigmas.map((sigma) => wholeTimestep(timestepOf(train, sigma), read, family));
+    sigmas = spacedSigmas(respaced, smallest, largest, steps);
+    timesteps = sigmas.map((sigma) => wholeTimestep(timestepOf(train, sigma), read, family, respaced));
   }
   sigmas = sigmas.map(Math.fround);
   const toLevel = (sigma: number, t: number): NoiseLevel => {
@@ -130,14 +207,19 @@ function bySigmas(read: ConfigReader, name: SamplerName, alphaBars: Float32Array
   return { levels, arrivals: [...levels.slice(1), last], initSigma };
 }
 
-function usesKarras(read: ConfigReader, name: SamplerName): boolean {
-  if (FAMILIES[name] === "dpm") return name === "dpm++2m-karras";
-  return name !== "euler-ancestral" && read.flag("use_karras_sigmas", false);
+/** How sigmas are spaced, where not as the timesteps are. "dpm++2m" and "dpm++2m-karras" say themselves whether it is Karras's. */
+function sigmaSpacing(read: ConfigReader, name: SamplerName): SigmaSpacing | null {
+  const family = FAMILIES[name];
+  if (family === "euler-ancestral") return null;
+  if (family === "dpm" ? name === "dpm++2m-karras" : read.flag("use_karras_sigmas", false)) return "karras";
+  if (read.flag("use_exponential_sigmas", false)) return "exponential";
+  return read.flag("use_beta_sigmas", false) ? "beta" : null;
 }
 
-/** The timestep told to the UNet with Karras sigmas: Euler's is fractional, the multistep solvers' a whole one. */
-function wholeTimestep(t: number, read: ConfigReader, family: Family): number {
+/** The timestep told to the UNet with sigmas spaced on their own: Euler's is fractional, the multistep solvers' a whole one. */
+function wholeTimestep(t: number, read: ConfigReader, family: Family, spacing: SigmaSpacing): number {
   if (family === "euler") return Math.fround(t);
+  if (spacing !== "karras") return Math.trunc(t);
   const cosine = read.choice("beta_schedule", ["linear", "scaled_linear", "squaredcos_cap_v2"], "linear");
   return family === "dpm" && cosine === "squaredcos_cap_v2" ? Math.trunc(t) : Math.round(t);
 }
@@ -178,11 +260,17 @@ function optionsOf(
     case "dpm": {
       const few = read.flag("lower_order_final", true) && steps < FEW_STEPS;
       const firstOrderLast = few || read.flag("euler_at_final", false) || !endsAtSmallest(read);
-      return { order: read.number("solver_order", 2) === 1 ? 1 : 2, firstOrderLast };
+      return {
+        order: read.number("solver_order", 2) as 1 | 2 | 3,
+        firstOrderLast,
+        secondOrderBefore: read.flag("lower_order_final", true) && steps < FEW_STEPS,
+        stochastic: config.algorithm_type === "sde-dpmsolver++",
+        heun: config.solver_type === "heun",
+      };
     }
     case "unipc":
-      if (endsAtSmallest(read) && read.flag("use_karras_sigmas", false)) {
-        throw unsupported("final_sigmas_type", "sigma_min with use_karras_sigmas", ["zero"]); // diffusers: 0 / 0
+      if (endsAtSmallest(read) && sigmaSpacing(read, "unipc")) {
+        throw unsupported("final_sigmas_type", "sigma_min with spaced sigmas", ["zero"]); // diffusers: 0 / 0
       }
       return {
         order: read.number("solver_order", 2) === 1 ? 1 : 2,

@@ -2,8 +2,29 @@
  * Noise levels as sigma / alpha of the variance-exploding view, σ_t = √((1 − ᾱ_t) / ᾱ_t), and the Karras spacing of them
  * (Karras et al., arXiv 2206.00364, equation 5).
  */
+import { betaQuantile } from "./beta-quantile.ts";
+
 const { fround } = Math;
 const RHO = 7;
+/** Both parameters of the beta distribution (Lee et al., arXiv 2407.12173). */
+const BETA = 0.6;
+
+/** How noise levels may be spaced, between two bounds. */
+export type SigmaSpacing = "karras" | "exponential" | "beta";
+
+export function spacedSigmas(
+  spacing: SigmaSpacing,
+  smallest: number,
+  largest: number,
+  steps: number,
+): number[] {
+  if (spacing === "karras") return karrasSigmas(smallest, largest, steps);
+  return Array.from({ length: steps }, (_, i) => {
+    const done = steps > 1 ? i / (steps - 1) : 0;
+    if (spacing === "beta") return smallest + betaQuantile(1 - done, BETA, BETA) * (largest - smallest);
+    return Math.exp(Math.log(largest) + done * (Math.log(smallest) - Math.log(largest)));
+  });
+}
 
 /** σ_t for every training timestep, float32, rising. */
 export function sigmasOf(cumulativeAlphas: Float32Array): Float32Array {

@@ -5,7 +5,6 @@
 import { clamp, combine } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { sampler } from "./loop.ts";
-import type { NoiseLevel } from "./types.ts";
 
 /**
  * DDIM without added noise, eta = 0 (Song et al., arXiv 2010.02502, equation 12; diffusers' DDIMScheduler): keeps the ε that x and x̂₀ imply and moves to the
@@ -73,30 +72,4 @@ export const eulerAncestral = sampler((_, noise) => (x, denoised, { sigma: from 
   const down = Math.sqrt(to ** 2 - up ** 2);
   const kept = down / from;
   return combine([kept, x], [1 - kept, denoised], [up, noise.randn(x.shape)]);
-});
-
-/** λ of a level; +∞ where sigma is 0. */
-export function halfLogSnr({ alpha, sigma }: NoiseLevel): number {
-  return Math.log(alpha) - Math.log(sigma);
-}
-
-/**
- * DPM-Solver++ 2M: second-order multistep in λ = log(alpha/sigma), midpoint form (Lu et al., arXiv 2211.01095, algorithm 2; diffusers'
- * DPMSolverMultistepScheduler). Karras spacing is a matter of the schedule. Draws no noise.
- */
-export const dpmSolver = sampler(({ order, firstOrderLast }, _, last) => {
-  let previous: { denoised: Tensor; lambda: number } | undefined;
-  return (x, denoised, level, arrival, step) => {
-    const lambda = halfLogSnr(level);
-    const kept = arrival.sigma / level.sigma;
-    const weight = arrival.alpha - kept * level.alpha; // alpha·(1 − e^−h), finite also where h is not
-    const before = previous;
-    previous = { denoised, lambda };
-    if (order === 1 || before === undefined || (firstOrderLast && step === last)) {
-      return combine([kept, x], [weight, denoised]);
-    }
-    const ratio = (lambda - before.lambda) / (halfLogSnr(arrival) - lambda);
-    const slope = weight / (2 * ratio); // of half the difference of the last two x̂₀
-    return combine([kept, x], [weight + slope, denoised], [-slope, before.denoised]);
-  };
 });

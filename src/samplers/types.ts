@@ -50,10 +50,16 @@ export interface SamplerOptions {
   readonly clip?: number;
   /** DDPM's variance_type. */
   readonly variance?: "fixed_small" | "fixed_large";
-  /** DPM-Solver++, UniPC: solver_order. */
-  readonly order?: 1 | 2;
+  /** DPM-Solver++ (up to 3), UniPC: solver_order. */
+  readonly order?: 1 | 2 | 3;
   /** DPM-Solver++, UniPC: the last step is of first order. */
   readonly firstOrderLast?: boolean;
+  /** DPM-Solver++ of order 3: the step before the last is of second order. */
+  readonly secondOrderBefore?: boolean;
+  /** DPM-Solver++: the stochastic differential equation instead of the ordinary one ("sde-dpmsolver++"). */
+  readonly stochastic?: boolean;
+  /** DPM-Solver++: solver_type "heun" in the place of "midpoint". */
+  readonly heun?: boolean;
   /** UniPC's disable_corrector: steps whose result is not corrected. */
   readonly uncorrected?: readonly number[];
 }

@@ -5,8 +5,8 @@
  */
 import { combine } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { halfLogSnr } from "./dpm-solver.ts";
 import { sampler } from "./loop.ts";
-import { halfLogSnr } from "./steps.ts";
 import type { NoiseLevel } from "./types.ts";
 
 interface Point {

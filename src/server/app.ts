@@ -3,8 +3,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { EmilieError, isEmilieError } from "../errors.ts";
+import { shareWith } from "./cors.ts";
 import { answerError, describeError } from "./errors.ts";
-import { ALL_HEADERS, type GuardOptions, guard, PAGE_HEADERS } from "./guard.ts";
+import { ALL_HEADERS, type GuardOptions, guard, isLink, PAGE_HEADERS } from "./guard.ts";
 import { addOpenAI } from "./openai/routes.ts";
 import { staticFiles } from "./pages/static.ts";
 import { WELCOME } from "./pages/welcome.ts";
@@ -24,13 +25,14 @@ export interface AppOptions extends Omit<GuardOptions, "requestsPerSecond" | "bu
 }
 
 export function createApp(parts: Parts, { studio, log, ...options }: AppOptions): OpenAPIHono {
-  const { metrics, limits, queue } = parts;
+  const { metrics, limits, queue, disk } = parts;
   const app = new OpenAPIHono();
 
   app.use(async (c, next) => {
     const start = performance.now();
     await next();
     for (const [name, value] of Object.entries(ALL_HEADERS)) c.res.headers.set(name, value);
+    shareWith(c, options.allowedOrigins ?? [], isLink(c));
     metrics.request(c.req.method, c.res.status);
     // The path without its query, which may hold the token.
     log?.(`${c.req.method} ${c.req.path} ${c.res.status} ${Math.round(performance.now() - start)} ms`);
@@ -38,6 +40,7 @@ export function createApp(parts: Parts, { studio, log, ...options }: AppOptions)
   app.use(guard({ ...options, requestsPerSecond: limits.requestsPerSecond, burst: limits.burst }));
 
   app.onError(async (error, c) => {
+    disk.note(error);
     const answer = describeError(error, metrics);
     const full = isEmilieError(error) && error.code === "queue.full";
     // When about a tenth of what waits is done, somebody else's turn has come.

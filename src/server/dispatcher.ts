@@ -1,11 +1,17 @@
-/** Takes jobs from the queue to the worker, one after the other, and brings back what they make. */
+/**
+ * Takes jobs from the queue to the worker, one after the other, and brings back what they make. Where the disk does not take what
+ * has to be written, it is tried until it does: a job that was accepted runs, and what it has made is kept.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
 import { EmilieError, isEmilieError } from "../errors.ts";
 import type { EventLog } from "./events.ts";
 import { readMaskPiece, writeMaskPiece } from "./mask-files.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Job, JobQueue } from "./queue/queue.ts";
 import type { EditWork, ReplayWork } from "./queue/work.ts";
+import type { Retry } from "./retry.ts";
 import type { JobInfo, Progress } from "./schemas/index.ts";
+import { keepPicture } from "./sessions.ts";
 import type { SessionStore } from "./store/store.ts";
 import { addNode, setHead } from "./store/tree.ts";
 import { jobView, nodeView, steps, summaryView } from "./view.ts";
@@ -18,20 +24,28 @@ export interface DispatcherParts {
   readonly worker: WorkerProcess;
   readonly events: EventLog;
   readonly metrics: Metrics;
+  readonly retry: Retry;
   /** What loadModel takes for the name that the catalogue gives a model. */
   readonly resolveModel: (id: string) => Promise<string>;
 }
 
 /** What a worker is called in the queue. This server has one. */
 const WORKER = "local";
+/** After something unexpected, so that what fails at once does not fail without end. */
+const PAUSE_MS = 1000;
+/** How often a job is begun that the machine refuses something it has to read, as a disk does with a bad sector. */
+const READ_TRIES = 5;
 
 export class Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #progress = new Map<string, Progress>();
   #running: { id: string; controller: AbortController; keep: () => void } | null = null;
-  #pumping = false;
+  readonly #cancelled = new Set<string>();
+  #pump: Promise<void> | null = null;
   /** Something has come since the queue was last found empty. */
   #again = false;
+  /** Whether no job is noted as running that nobody runs, as those of a former server. */
+  #recovered = false;
   #stopped = false;
 
   constructor(parts: DispatcherParts) {
@@ -39,29 +53,44 @@ export class Dispatcher {
   }
 
   /** Takes up what a former server has left. */
-  async start(): Promise<void> {
-    await this.#parts.queue.recover();
+  start(): void {
     this.wake();
   }
 
+  /** Takes no more jobs, and no longer waits for the disk. The worker may be ended then; the job it runs is given back. */
   stop(): void {
     this.#stopped = true;
+    this.#parts.retry.stop();
+  }
+
+  /** After stop(), and when the worker has ended: all that can be written has been. */
+  async ended(): Promise<void> {
+    await this.#pump;
   }
 
   wake(): void {
     this.#again = true;
-    if (this.#pumping || this.#stopped) return;
-    this.#pumping = true;
-    void this.#pump().catch((error) => this.#parts.metrics.problem(error));
+    if (this.#pump || this.#stopped) return;
+    this.#pump = this.#work();
   }
 
   /** At once where it waits, after the current step where it runs; what has ended stays as it is. */
   async cancel(id: string): Promise<void> {
-    const job = await this.#parts.queue.get(id);
-    if (this.#running?.id === id) this.#running.controller.abort();
-    // It waits, or was taken and is not yet at work here: then #run finds it ended.
-    else if (job.finished === null)
-      await this.#tell(await this.#parts.queue.finish(id, { state: "cancelled" }));
+    const { queue } = this.#parts;
+    if ((await queue.get(id)).finished !== null) return;
+    if (this.#running?.id === id) return this.#running.controller.abort();
+    // It waits; or it is just being taken, and #run finds it here.
+    this.#cancelled.add(id);
+    try {
+      const job = await queue.withdraw(id);
+      if (job.finished === null && this.#running?.id === id) this.#running.controller.abort();
+      if (job.finished === null) return;
+      this.#cancelled.delete(id);
+      await this.#tell(job);
+    } catch (error) {
+      this.#cancelled.delete(id);
+      throw error;
+    }
   }
 
   /** Ends the running edit with its preview. @throws EmilieError "option.invalid" */
@@ -87,42 +116,59 @@ export class Dispatcher {
     return jobView(job, position, job.finished === null ? (this.#progress.get(job.id) ?? null) : null);
   }
 
-  async #pump(): Promise<void> {
+  async #work(): Promise<void> {
+    const { queue, retry, metrics } = this.#parts;
     while (!this.#stopped) {
-      this.#again = false;
-      const job = await this.#parts.queue.take(WORKER);
-      if (!job) {
-        if (this.#again) continue;
-        break;
+      try {
+        if (!this.#recovered) await retry.until(() => queue.recover());
+        this.#recovered = true;
+        this.#again = false;
+        const job = await retry.until(() => queue.take(WORKER));
+        if (!job) {
+          if (this.#again) continue;
+          this.#pump = null;
+          return;
+        }
+        const start = performance.now();
+        await this.#run(job);
+        metrics.jobSeconds((performance.now() - start) / 1000);
+      } catch (error) {
+        if (this.#stopped) return;
+        metrics.problem(error);
+        // Its job, if it had one, is run by nobody.
+        this.#recovered = false;
+        await sleep(PAUSE_MS);
       }
-      const start = performance.now();
-      await this.#run(job).catch((error) => this.#parts.metrics.problem(error));
-      this.#parts.metrics.jobSeconds((performance.now() - start) / 1000);
     }
-    this.#pumping = false;
   }
 
   async #run(job: Job): Promise<void> {
-    const { queue, metrics } = this.#parts;
+    const { queue, retry, metrics } = this.#parts;
     const controller = new AbortController();
+    const { signal } = controller;
     this.#running = { id: job.id, controller, keep: () => {} };
     try {
       // Taking it takes a while (it is written down), in which it may have been cancelled, and forgotten with its session.
       const now = await queue.get(job.id).catch(() => null);
       if (now === null || now.finished !== null) return;
+      if (this.#cancelled.delete(job.id) || signal.aborted)
+        return await this.#end(job.id, { state: "cancelled" });
       await this.#tell(job);
-      await this.#work(job, controller.signal);
+      // What cannot be read for now is read later; nodes that it has made by then are found, and not made again.
+      await retry.until(() => this.#do(job, signal), { signal, tries: READ_TRIES });
       await this.#end(job.id, { state: "done" });
     } catch (error) {
       const code = isEmilieError(error) ? error.code : "runtime.failed";
       const message = error instanceof Error ? error.message : String(error);
       // Nothing is left to be aborted: who cancels from here on ends the job in the queue.
       this.#running = null;
-      if (this.#stopped) return; // the next server takes it up
-      if (controller.signal.aborted) await this.#end(job.id, { state: "cancelled" });
+      if (this.#stopped) {
+        // The next server takes it up. Where not even this can be written, it counts as an interrupted one.
+        await queue.release(job.id).catch((problem) => metrics.problem(problem));
+      } else if (signal.aborted) await this.#end(job.id, { state: "cancelled" });
       else if (error instanceof WorkerEnded && code !== "runtime.memory") {
         this.#progress.delete(job.id);
-        for (const lost of await queue.recover(WORKER)) {
+        for (const lost of await retry.until(() => queue.recover(WORKER))) {
           if (lost.finished !== null) metrics.job(lost.state);
           await this.#tell(lost);
         }
@@ -132,17 +178,19 @@ export class Dispatcher {
     }
   }
 
-  async #work(job: Job, signal: AbortSignal): Promise<void> {
+  async #do(job: Job, signal: AbortSignal): Promise<void> {
     const { store, queue, worker, resolveModel } = this.#parts;
+    const write = <T>(action: () => Promise<T>) => this.#write(action, signal);
     const { info } = await store.read(job.session);
     const subject = { session: job.session, model: await resolveModel(info.model) };
     const { work } = job;
-    const onEvent = (event: CallEvent) => this.#hear(job, event);
+    const onEvent = (event: CallEvent) => this.#hear(job, event, signal);
     if (work.kind === "relevance") {
       const found = await worker.call("relevance", { ...subject, work }, { signal, onEvent });
       for (const { id, piece } of [found.map, found.mask])
-        await writeMaskPiece(store, job.session, id, piece);
-      await queue.update(job.id, { relevance: { map: found.map.id, mask: found.mask.id } });
+        await write(() => writeMaskPiece(store, job.session, id, piece));
+      const relevance = { map: found.map.id, mask: found.mask.id };
+      await write(() => queue.update(job.id, { relevance }));
       return;
     }
     const masks = await this.#masks(job.session, work);
@@ -154,11 +202,11 @@ export class Dispatcher {
       return;
     }
     const { replaced } = await worker.call("replay", { ...subject, work, masks }, { signal, onEvent });
-    await queue.update(job.id, { replaced });
+    await write(() => queue.update(job.id, { replaced }));
     // The head goes to where it was, on the new branch.
     const { manifest } = await store.read(job.session);
     const head = replaced[manifest.head] ?? replaced[work.from]!;
-    await store.change(job.session, (draft) => setHead(draft, head));
+    await write(() => store.change(job.session, (draft) => setHead(draft, head)));
     await this.#tellSession(job.session);
   }
 
@@ -171,8 +219,14 @@ export class Dispatcher {
     return masks;
   }
 
-  async #hear(job: Job, event: CallEvent): Promise<void> {
+  /** Writes what a job has made, as soon as the disk takes it; a job that is cancelled does not wait for that. */
+  #write<T>(action: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#parts.retry.until(action, { signal });
+  }
+
+  async #hear(job: Job, event: CallEvent, signal: AbortSignal): Promise<void> {
     const { store, queue, events } = this.#parts;
+    const write = <T>(action: () => Promise<T>) => this.#write(action, signal);
     const base = { job: job.id, session: job.session };
     if (event.type === "progress") {
       const { type: _, ...progress } = event;
@@ -183,18 +237,22 @@ export class Dispatcher {
       const { remarks = [] } = await queue.get(job.id);
       // Every variation, and a second attempt, would say the same.
       if (remarks.includes(event.text)) return;
-      await this.#tell(await queue.update(job.id, { remarks: [...remarks, event.text] }));
+      await this.#tell(await write(() => queue.update(job.id, { remarks: [...remarks, event.text] })));
     } else {
       const { node, pieces, png } = event;
       const { work } = job;
-      await store.change(job.session, (draft) => {
-        addNode(draft, node, pieces);
-        if (work.kind === "edit" && work.moveHead) setHead(draft, node.id);
-      });
-      await store.putFile(job.session, "pictures", `${node.id}.png`, png);
+      await write(() =>
+        store.change(job.session, (draft) => {
+          addNode(draft, node, pieces);
+          if (work.kind === "edit" && work.moveHead) setHead(draft, node.id);
+        }),
+      );
+      await keepPicture(this.#parts, job.session, node.id, png);
       const before = await queue.get(job.id);
       const kept = before.kept || (work.kind === "edit" && node.recipe?.stopAfter !== undefined);
-      const told = await queue.update(job.id, { nodes: [...before.nodes, node.id], kept });
+      // A second attempt finds what the first has made.
+      const nodes = [...new Set([...before.nodes, node.id])];
+      const told = await write(() => queue.update(job.id, { nodes, kept }));
       events.emit({ type: "node", session: job.session, job: job.id, node: nodeView(node) });
       await this.#tellSession(job.session);
       await this.#tell(told);
@@ -202,7 +260,7 @@ export class Dispatcher {
   }
 
   async #end(id: string, end: Parameters<JobQueue["finish"]>[1]): Promise<void> {
-    const ended = await this.#parts.queue.finish(id, end);
+    const ended = await this.#write(() => this.#parts.queue.finish(id, end));
     this.#progress.delete(id);
     this.#parts.metrics.job(ended.state);
     await this.#tell(ended);

@@ -1,7 +1,8 @@
 /** Errors as answers: a status, and the shape that the caller's API has for them. */
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { isEmilieError } from "../errors.ts";
+import { EmilieError, type ErrorCode, isEmilieError } from "../errors.ts";
+import { InputError, type InputProblem } from "../input/input-error.ts";
 import type { Metrics } from "./metrics.ts";
 
 const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
@@ -28,14 +29,39 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
 /** A request without its token, or with a wrong one. */
 export class Unauthorized extends Error {}
 
+/** An error whose status its code does not say. */
+export class RequestError extends EmilieError {
+  constructor(
+    readonly status: ContentfulStatusCode,
+    code: ErrorCode,
+    message: string,
+  ) {
+    super(code, message);
+  }
+}
+
 export interface ErrorAnswer {
   readonly status: ContentfulStatusCode;
   readonly code: string;
   readonly message: string;
+  /** Which name in the request is wrong, and how; absent where it is none of them. */
+  readonly input?: InputError;
 }
+
+/** How a name in a request is wrong, in OpenAI's words. */
+const INPUT_CODES: Readonly<Record<InputProblem, string>> = {
+  unknown: "unknown_parameter",
+  repeated: "duplicate_parameter",
+  missing: "missing_required_parameter",
+  invalid: "invalid_value",
+};
 
 export function describeError(error: unknown, metrics: Metrics): ErrorAnswer {
   if (error instanceof Unauthorized) return { status: 401, code: "server.denied", message: error.message };
+  if (error instanceof InputError)
+    return { status: 400, code: error.code, message: error.message, input: error };
+  if (error instanceof RequestError)
+    return { status: error.status, code: error.code, message: error.message };
   if (isEmilieError(error))
     return { status: STATUS[error.code] ?? 400, code: error.code, message: error.message };
   metrics.problem(error);
@@ -47,7 +73,8 @@ export function describeError(error: unknown, metrics: Metrics): ErrorAnswer {
 }
 
 /** Everything below /v1 speaks as OpenAI does. */
-export function answerError(c: Context, { status, code, message }: ErrorAnswer, retryAfter = 1): Response {
+export function answerError(c: Context, answer: ErrorAnswer, retryAfter = 1): Response {
+  const { status, code, message, input } = answer;
   if (status === 401) c.header("www-authenticate", "Bearer");
   if (status === 429) c.header("retry-after", `${Math.max(1, Math.ceil(retryAfter))}`);
   if (!c.req.path.startsWith("/v1/")) return c.json({ error: { code, message } }, status);
@@ -59,5 +86,7 @@ export function answerError(c: Context, { status, code, message }: ErrorAnswer, 
         : status >= 500
           ? "server_error"
           : "invalid_request_error";
-  return c.json({ error: { message, type, param: null, code } }, status);
+  const param = input?.param || null;
+  const openaiCode = input ? param && INPUT_CODES[input.problem] : code;
+  return c.json({ error: { message, type, param, code: openaiCode } }, status);
 }

@@ -7,7 +7,9 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { Context, MiddlewareHandler } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import { EmilieError } from "../errors.ts";
+import { answerPreflight, isAllowed, isPreflight } from "./cors.ts";
 import { Unauthorized } from "./errors.ts";
+import { LINK_PATH } from "./links.ts";
 
 export interface GuardOptions {
   /** What the server is bound to. */
@@ -15,7 +17,7 @@ export interface GuardOptions {
   readonly token: string | null;
   /** Names beside the loopback's and `host` by which it may be called. */
   readonly allowedHosts?: readonly string[];
-  /** Origins beside its own, as "http://localhost:5173". */
+  /** Origins beside its own, as "http://localhost:5173"; "*": any. As checkOrigins gives them. */
   readonly allowedOrigins?: readonly string[];
   readonly requestsPerSecond: number;
   readonly burst: number;
@@ -36,18 +38,26 @@ export function guard(options: GuardOptions): MiddlewareHandler {
   return async (c, next) => {
     rate(addressOf(c));
     checkHost(c, options);
-    checkOrigin(c, options);
+    // A link is its own key, and its route looks at it.
+    if (isLink(c)) return isPreflight(c) ? answerPreflight(c) : next();
+    const isForeign = checkOrigin(c, options);
+    if (isForeign && isPreflight(c)) return answerPreflight(c);
     if (options.token !== null && c.req.path !== "/health") {
       const given = c.req.query("token");
       // A person opens the page by an address with the token in it; from then on a cookie has it.
       if (given !== undefined && c.req.method === "GET" && c.req.path === "/" && same(given, options.token)) {
         setCookie(c, COOKIE, given, { httpOnly: true, sameSite: "Strict", path: "/" });
-        return c.redirect("/", 303);
+        // Relative, since a proxy may have the server below a path of its own.
+        return c.redirect("./", 303);
       }
-      checkToken(c, options.token);
+      checkToken(c, options.token, isForeign);
     }
-    await next();
+    return next();
   };
+}
+
+export function isLink(c: Context): boolean {
+  return c.req.path.startsWith(LINK_PATH);
 }
 
 function checkHost(c: Context, { host, token, allowedHosts = [] }: GuardOptions): void {
@@ -61,12 +71,15 @@ function checkHost(c: Context, { host, token, allowedHosts = [] }: GuardOptions)
   );
 }
 
-function checkOrigin(c: Context, { allowedOrigins = [] }: GuardOptions): void {
+/** Whether a page of another origin asks, which is allowed to. */
+function checkOrigin(c: Context, { allowedOrigins = [] }: GuardOptions): boolean {
   const origin = c.req.header("origin");
   const own = c.req.header("host");
   if (origin !== undefined) {
-    if (allowedOrigins.includes(origin) || origin === `http://${own}` || origin === `https://${own}`) return;
-    throw new EmilieError("server.denied", "Pages of other origins may not use this server.");
+    if (origin === `http://${own}` || origin === `https://${own}`) return false;
+    if (isAllowed(origin, allowedOrigins)) return true;
+    const message = "Pages of other origins may not use this server; --allow-origin names those that may.";
+    throw new EmilieError("server.denied", message);
   }
   // Requests that carry no Origin, as those of <img>: the browser itself says whence they come.
   const site = c.req.header("sec-fetch-site");
@@ -74,11 +87,13 @@ function checkOrigin(c: Context, { allowedOrigins = [] }: GuardOptions): void {
   if (foreign && c.req.header("sec-fetch-mode") !== "navigate") {
     throw new EmilieError("server.denied", "Pages of other origins may not use this server.");
   }
+  return false;
 }
 
-function checkToken(c: Context, token: string): void {
-  const bearer = /^Bearer\s+(.+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
-  const given = bearer ?? getCookie(c, COOKIE);
+/** The cookie is for the server's own pages: another page of this machine could send it without knowing it. */
+function checkToken(c: Context, token: string, isForeign: boolean): void {
+  const bearer = /^Bearer\s+(\S.*)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+  const given = bearer ?? (isForeign ? undefined : getCookie(c, COOKIE));
   if (given !== undefined && same(given, token)) return;
   throw new Unauthorized(
     given === undefined

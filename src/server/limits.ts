@@ -23,6 +23,8 @@ export const SERVER_LIMITS: ServerLimits = {
 };
 
 export const DEFAULT_PORT = 7860;
+/** What a server's token may be. */
+export const TOKEN = /^[\x21-\x7e]{8,200}$/;
 export const MAX_VARIATIONS = 9;
 
 /** Runs at most so many at once; the others wait. */

@@ -53,17 +53,29 @@ export interface NewMask {
   readonly height: number;
   readonly resized: boolean;
   readonly coverage: number;
+  /** What there is to say of it, and is no error. */
+  readonly warnings: readonly string[];
 }
 
 /** Keeps a mask at the picture's size. */
-export async function keepMask(store: SessionStore, session: string, mask: Mask): Promise<NewMask> {
+export async function keepMask(
+  store: SessionStore,
+  session: string,
+  { mask, warnings }: UploadedMask,
+): Promise<NewMask> {
   checkMask(mask);
   const { width, height } = (await store.read(session)).manifest.picture;
   const fitted = resizeMask(mask, width, height);
   const { id, piece } = await pieceOfMask(fitted);
   await writeMaskPiece(store, session, id, piece);
   const sum = fitted.data.reduce((total, value) => total + value, 0);
-  return { id, width, height, resized: fitted !== mask, coverage: sum / fitted.data.length };
+  const resized = fitted !== mask;
+  const sizes = `${mask.width}×${mask.height}, the picture ${width}×${height}`;
+  const scaled = resized
+    ? [`The mask has another size than the picture (${sizes}); it is scaled to fit.`]
+    : [];
+  const coverage = sum / fitted.data.length;
+  return { id, width, height, resized, coverage, warnings: [...warnings, ...scaled] };
 }
 
 export async function keepBox(
@@ -72,17 +84,24 @@ export async function keepBox(
   box: { x: number; y: number; width: number; height: number },
 ): Promise<NewMask> {
   const { width, height } = (await store.read(session)).manifest.picture;
-  return keepMask(store, session, maskFromBox(width, height, box));
+  return keepMask(store, session, { mask: maskFromBox(width, height, box), warnings: [] });
+}
+
+/** A mask from outside, and what there is to say of its file. */
+export interface UploadedMask {
+  readonly mask: Mask;
+  readonly warnings: readonly string[];
 }
 
 /** White = edit; with "alpha" it is what is transparent that may change, as in OpenAI's API. */
 export async function maskFromUpload(
   bytes: Uint8Array,
   { channel = "luma", invert = false }: { channel?: "luma" | "alpha"; invert?: boolean } = {},
-): Promise<Mask> {
-  const picture = await readPicture(bytes);
+): Promise<UploadedMask> {
+  const warnings: string[] = [];
+  const picture = await readPicture(bytes, { onWarning: (message) => void warnings.push(message) });
   const mask = channel === "luma" ? maskFromPicture(picture) : maskFromAlpha(picture);
-  return invert ? { ...mask, data: mask.data.map((value) => 1 - value) } : mask;
+  return { mask: invert ? { ...mask, data: mask.data.map((value) => 1 - value) } : mask, warnings };
 }
 
 function maskFromAlpha({ width, height, data }: Awaited<ReturnType<typeof readPicture>>): Mask {

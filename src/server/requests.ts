@@ -1,6 +1,13 @@
 /** From a request to a piece of work: names resolved, masks stored, so that it can be done at any later time. */
 import { EmilieError } from "../errors.ts";
-import { keepBox, keepMask, maskFromUpload, maskOfNode, readMaskPiece } from "./mask-files.ts";
+import {
+  keepBox,
+  keepMask,
+  maskFromUpload,
+  maskOfNode,
+  readMaskPiece,
+  type UploadedMask,
+} from "./mask-files.ts";
 import type { Parts } from "./parts.ts";
 import type {
   EditWork,
@@ -26,12 +33,14 @@ export async function editWork(
   const { manifest } = await parts.store.read(session);
   const { from = manifest.head, instruction, variations = 1, previews = DEFAULT_PREVIEWS } = request;
   findNode(manifest, from);
+  const resolve = maskResolver(parts, session, uploads);
   return {
     kind: "edit",
     ...{ from, instruction, variations, previews },
-    mask: request.mask ? await resolveMask(parts, session, request.mask, uploads) : null,
-    regions: (await resolveRegions(parts, session, request.regions, uploads)) ?? [],
+    mask: request.mask ? await resolve(request.mask) : null,
+    regions: (await resolveRegions(request.regions, resolve)) ?? [],
     settings: settingsOf(request),
+    warnings: resolve.warnings,
     moveHead: variations === 1,
   };
 }
@@ -48,13 +57,15 @@ export async function replayWork(
     throw new EmilieError("option.invalid", "the original has no recipe to change: choose an edit");
   }
   const { mask } = request;
+  const resolve = maskResolver(parts, session, uploads);
   return {
     kind: "replay",
     from: node,
     instruction: request.instruction,
-    mask: mask ? await resolveMask(parts, session, mask, uploads) : mask,
-    regions: await resolveRegions(parts, session, request.regions, uploads),
+    mask: mask ? await resolve(mask) : mask,
+    regions: await resolveRegions(request.regions, resolve),
     settings: settingsOf(request),
+    warnings: resolve.warnings,
     nodes: descendants(manifest, node),
     previews: request.previews ?? DEFAULT_PREVIEWS,
   };
@@ -96,42 +107,51 @@ function settingsOf(request: ReplayRequest): WorkSettings {
 }
 
 async function resolveRegions(
-  parts: Parts,
-  session: string,
   regions: EditRequest["regions"],
-  uploads: UploadedParts,
+  resolve: MaskResolver,
 ): Promise<WorkRegion[] | undefined> {
   if (!regions) return undefined;
   const resolved: WorkRegion[] = [];
   for (const { instruction, mask, weight } of regions) {
-    const place = mask ? await resolveMask(parts, session, mask, uploads) : null;
+    const place = mask ? await resolve(mask) : null;
     resolved.push({ instruction, weight, mask: place as WorkRegion["mask"] });
   }
   return resolved;
 }
 
-async function resolveMask(
-  parts: Parts,
-  session: string,
-  mask: MaskRef,
-  uploads: UploadedParts,
-): Promise<WorkMask> {
+interface MaskResolver {
+  (mask: MaskRef): Promise<WorkMask>;
+  /** What there was to say of the masks so far. */
+  readonly warnings: string[];
+}
+
+function maskResolver(parts: Parts, session: string, uploads: UploadedParts): MaskResolver {
   const { store } = parts;
-  if ("auto" in mask) return { auto: mask.auto };
-  if ("id" in mask) {
-    await readMaskPiece(store, session, mask.id);
-    return { id: mask.id };
+  const warnings: string[] = [];
+  const keep = async (given: UploadedMask): Promise<WorkMask> => {
+    const kept = await keepMask(store, session, given);
+    warnings.push(...kept.warnings);
+    return { id: kept.id };
+  };
+  return Object.assign(resolve, { warnings });
+
+  async function resolve(mask: MaskRef): Promise<WorkMask> {
+    if ("auto" in mask) return { auto: mask.auto };
+    if ("id" in mask) {
+      await readMaskPiece(store, session, mask.id);
+      return { id: mask.id };
+    }
+    if ("box" in mask) return { id: (await keepBox(store, session, mask.box)).id };
+    if ("node" in mask) {
+      const { manifest } = await store.read(session);
+      const place = await maskOfNode(store, session, findNode(manifest, mask.node));
+      return place && keep({ mask: place, warnings: [] });
+    }
+    const bytes = uploads.get(mask.part);
+    if (bytes) return keep(await maskFromUpload(bytes));
+    throw new EmilieError(
+      "option.invalid",
+      `the request names the part "${mask.part}", which it does not have`,
+    );
   }
-  if ("box" in mask) return { id: (await keepBox(store, session, mask.box)).id };
-  if ("node" in mask) {
-    const { manifest } = await store.read(session);
-    const place = await maskOfNode(store, session, findNode(manifest, mask.node));
-    return place && { id: (await keepMask(store, session, place)).id };
-  }
-  const bytes = uploads.get(mask.part);
-  if (bytes) return { id: (await keepMask(store, session, await maskFromUpload(bytes))).id };
-  throw new EmilieError(
-    "option.invalid",
-    `the request names the part "${mask.part}", which it does not have`,
-  );
 }

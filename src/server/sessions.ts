@@ -1,10 +1,7 @@
 /** Sessions come and go: opened on a picture, brought in from a file, deleted with their jobs. */
 import { randomBytes } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { EmilieError, isEmilieError } from "../errors.ts";
-import { readContainer } from "../session/container.node.ts";
+import { EmilieError } from "../errors.ts";
+import { readContainerBytes } from "../session/container.node.ts";
 import { unpackSession } from "../session/pack.node.ts";
 import { damageOf } from "../session/store.node.ts";
 import type { Parts } from "./parts.ts";
@@ -22,17 +19,20 @@ export interface NewSession {
   readonly lifetime?: number;
 }
 
+/** A session, and what its picture's file holds that the picture does not: further frames, more bits, inks. */
+export type OpenedRecord = SessionRecord & { readonly warnings: readonly string[] };
+
 export function newId(): string {
   return randomBytes(8).toString("hex");
 }
 
-export async function createSession(parts: Parts, given: NewSession): Promise<SessionRecord> {
+export async function createSession(parts: Parts, given: NewSession): Promise<OpenedRecord> {
   const { store, worker, catalog, limits, calls } = parts;
   const model = given.model ?? catalog.selected;
   const load = await catalog.resolve(model);
   const id = newId();
   const { picture, workingSize } = given;
-  const { manifest, pieces, png } = await calls.run(() =>
+  const { manifest, pieces, png, warnings } = await calls.run(() =>
     worker.call("open", { session: id, model: load, picture, workingSize, maxPixels: limits.pixels }),
   );
   await catalog.tellLoaded(model);
@@ -48,49 +48,38 @@ export async function createSession(parts: Parts, given: NewSession): Promise<Se
     expires,
   };
   await store.create({ info, manifest }, pieces);
-  await store.putFile(id, "pictures", `${manifest.head}.png`, png);
+  await keepPicture(parts, id, manifest.head, png);
   const record = await store.read(id);
   if (expires === null) tellSession(parts, record);
-  return record;
+  return { ...record, warnings };
 }
 
 /** A session from the bytes of an .emilie file. @throws EmilieError "session.malformed", "session.damaged", "session.model" */
 export async function importSession(parts: Parts, bytes: Uint8Array, name: string): Promise<SessionRecord> {
-  const file = join(tmpdir(), `emilie-import-${newId()}.emilie`);
-  try {
-    await writeFile(file, bytes, { mode: 0o600 });
-    const container = await readContainer(file);
-    const called = "The file";
-    const unpacked = await unpackSession(container, called);
-    const [damage] = damageOf(container.notes, unpacked);
-    if (damage) {
-      const advice = "Repair it first with emilie replay --verify.";
-      throw new EmilieError("session.damaged", `The file is damaged: ${damage.message} ${advice}`);
-    }
-    const { manifest } = container;
-    const model = await modelOf(parts, manifest.model);
-    const now = Date.now();
-    const info = {
-      id: newId(),
-      name: name || "Imported",
-      created: now,
-      modified: now,
-      model,
-      towards: {},
-      expires: null,
-    };
-    const pieces = manifest.pieces.map((entry) => ({ ...entry, bytes: container.pieces.get(entry.name)! }));
-    await parts.store.create({ info, manifest }, pieces);
-    const record = await parts.store.read(info.id);
-    tellSession(parts, record);
-    return record;
-  } catch (error) {
-    // Where it lay for a moment is nobody's business.
-    if (!isEmilieError(error)) throw error;
-    throw new EmilieError(error.code, error.message.replaceAll(file, "The file"));
-  } finally {
-    await rm(file, { force: true });
+  const container = await readContainerBytes(bytes, "The file");
+  const unpacked = await unpackSession(container, "The file");
+  const [damage] = damageOf(container.notes, unpacked);
+  if (damage) {
+    const advice = "Repair it first with emilie replay --verify.";
+    throw new EmilieError("session.damaged", `The file is damaged: ${damage.message} ${advice}`);
   }
+  const { manifest } = container;
+  const model = await modelOf(parts, manifest.model);
+  const now = Date.now();
+  const info = {
+    id: newId(),
+    name: name || "Imported",
+    created: now,
+    modified: now,
+    model,
+    towards: {},
+    expires: null,
+  };
+  const pieces = manifest.pieces.map((entry) => ({ ...entry, bytes: container.pieces.get(entry.name)! }));
+  await parts.store.create({ info, manifest }, pieces);
+  const record = await parts.store.read(info.id);
+  tellSession(parts, record);
+  return record;
 }
 
 /** The model of that fingerprint: the one of that name, or the one that is selected. Names in files are never loaded. */
@@ -114,11 +103,15 @@ async function modelOf(
 }
 
 export async function deleteSession(parts: Parts, id: string): Promise<void> {
-  const { store, queue, dispatcher, events } = parts;
+  const { store, queue, dispatcher, events, metrics } = parts;
   await store.read(id);
-  for (const job of await queue.list(id)) if (job.finished === null) await dispatcher.cancel(job.id);
-  await queue.forget(id);
+  const jobs = await queue.list(id);
   await store.delete(id);
+  // It is deleted, and its jobs with it: one that stays on the disk finds no session, and ends.
+  for (const job of jobs) {
+    if (job.finished === null) await dispatcher.cancel(job.id).catch((error) => metrics.problem(error));
+  }
+  await queue.forget(id).catch((error) => metrics.problem(error));
   events.emit({ type: "session-deleted", session: id });
 }
 
@@ -138,10 +131,20 @@ export async function pictureOf(parts: Parts, session: string, node: string): Pr
   const { store, worker, catalog, calls } = parts;
   const { info, manifest } = await store.read(session);
   findNode(manifest, node);
-  const kept = await store.file(session, "pictures", `${node}.png`);
+  const kept = await store.file(session, "pictures", `${node}.png`).catch(() => null);
   if (kept) return kept;
   const model = await catalog.resolve(info.model);
   const { png } = await calls.run(() => worker.call("render", { session, model, node }));
-  await store.putFile(session, "pictures", `${node}.png`, png);
+  await keepPicture(parts, session, node, png);
   return png;
+}
+
+/** Keeps a node's picture. It can be made again, so a disk that does not take it is no reason to fail. */
+export async function keepPicture(
+  { store, metrics }: Pick<Parts, "store" | "metrics">,
+  session: string,
+  node: string,
+  png: Uint8Array,
+): Promise<void> {
+  await store.putFile(session, "pictures", `${node}.png`, png).catch((error) => metrics.problem(error));
 }

@@ -2,32 +2,39 @@
 
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir } from "node:fs/promises";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Precision } from "../checkpoint/derived.ts";
-import { isAlive } from "../checkpoint/is-alive.node.ts";
-import { EmilieError } from "../errors.ts";
+import { EmilieError, isEmilieError } from "../errors.ts";
 import type { NodeDevice } from "../models/load.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
+import { reasonOf } from "../session/atomic.node.ts";
+import { acquire, type Lock } from "../session/lock.node.ts";
 import { createApp } from "./app.ts";
 import { Catalog, type ListModels } from "./catalog.ts";
+import { checkOrigins } from "./cors.ts";
+import { DiskHealth } from "./disk-health.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EventLog } from "./events.ts";
 import { isLoopback } from "./guard.ts";
-import { DEFAULT_PORT, SERVER_LIMITS, type ServerLimits, Slots } from "./limits.ts";
+import { DEFAULT_PORT, SERVER_LIMITS, type ServerLimits, Slots, TOKEN } from "./limits.ts";
+import { Links } from "./links.ts";
 import { listen, shut } from "./listen.ts";
 import { Metrics } from "./metrics.ts";
 import type { Parts } from "./parts.ts";
+import { FOLDER_MODE } from "./private-folder.ts";
 import { DiskQueue } from "./queue/disk-queue.ts";
 import { MemoryQueue } from "./queue/memory-queue.ts";
 import type { QueueLimits } from "./queue/queue.ts";
+import { Retry } from "./retry.ts";
 import { deleteExpired } from "./sessions.ts";
 import { DiskStore } from "./store/disk-store.ts";
 import { MemoryStore } from "./store/memory-store.ts";
+import type { SessionStore } from "./store/store.ts";
 import { WorkerProcess } from "./worker/process.ts";
 
 export interface ServerOptions {
@@ -48,11 +55,16 @@ export interface ServerOptions {
   /** The studio's folder. Default: the package's own, where it was built. */
   readonly studio?: string;
   readonly allowedHosts?: readonly string[];
+  /** Origins whose pages may use it, as "https://app.example"; "*" (any) needs a token. */
   readonly allowedOrigins?: readonly string[];
+  /** By what address it is reached, as behind a proxy. Default: as requests and X-Forwarded-* headers say. */
+  readonly publicUrl?: string;
   readonly limits?: Partial<ServerLimits>;
   readonly queue?: Partial<QueueLimits>;
   /** The inference process is ended, and its job failed, when it takes more resident memory, in bytes. */
   readonly workerMemory?: number;
+  /** The inference process is ended, and its job begun once more, when it stands still for this long, in ms. Default 10,000. */
+  readonly workerSilence?: number;
   /** Whether the model is loaded at once, rather than with the first picture. Default true. */
   readonly preload?: boolean;
   readonly log?: (line: string) => void;
@@ -67,7 +79,7 @@ export interface RunningServer {
   /** Of the inference process; undefined where it does not run. */
   readonly workerPid: () => number | undefined;
   readonly peakWorkerMemory: () => number;
-  /** Stops listening and ends the inference process. What waits goes on with the next start. */
+  /** Stops listening and ends the inference process. What waits goes on with the next start, and so does the job that runs. */
   close(): Promise<void>;
 }
 
@@ -78,35 +90,52 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
   const { host = "127.0.0.1", port = DEFAULT_PORT, log = () => {} } = options;
   const data = options.data === undefined ? dataFolder() : options.data && resolve(options.data);
   const token = options.token ?? (isLoopback(host) ? null : randomBytes(24).toString("base64url"));
-  if (token !== null && !/^[\x21-\x7e]{8,200}$/.test(token)) {
+  if (token !== null && !TOKEN.test(token)) {
     throw new EmilieError("option.invalid", "a token has 8 to 200 visible ASCII characters and no spaces");
   }
-  const release = data === null ? async () => {} : await claim(data);
-  const closing: (() => unknown)[] = [release];
+  const closing: (() => unknown)[] = [];
+  const lost = () => {
+    log(`! Another server has taken ${data} over, since this one stood still for too long. It ends here.`);
+    void closeAll(closing);
+  };
+  const lock = data === null ? null : await claim(data, lost);
+  closing.push(() => lock?.release());
   try {
     const metrics = new Metrics((message) => log(`! ${message}`));
-    const store = data === null ? new MemoryStore() : await DiskStore.open(join(data, "sessions"), log);
+    const folders = data === null ? [] : [join(data, "sessions"), join(data, "jobs")];
+    const [sessions, jobs] = folders;
+    const onProblem = (message: string) => log(`! ${message}`);
+    const store = sessions === undefined ? new MemoryStore() : await DiskStore.open(sessions, onProblem);
     const queue =
-      data === null
+      jobs === undefined
         ? new MemoryQueue(options.queue)
-        : await DiskQueue.open(join(data, "jobs"), options.queue);
+        : await DiskQueue.open(jobs, options.queue, onProblem);
+    const disk = new DiskHealth(folders);
+    const retry = new Retry((error) => {
+      disk.note(error);
+      metrics.problem(error);
+    });
     const events = new EventLog();
     const catalog = new Catalog(listModels, events, options.model, options.precision);
     await catalog.resolve(catalog.selected);
     closing.unshift(() => catalog.dispose());
     const worker = new WorkerProcess({
-      session: (id) => store.export(id).catch(() => null),
+      session: (id) => retry.until(() => readSession(store, id), { tries: 5 }),
       memoryLimit: options.workerMemory,
+      silence: options.workerSilence,
       device: options.device,
       onEnd: (reason) => {
         catalog.loaded = null;
         log(`! The inference process ended: ${reason}. It is started again with the next job.`);
       },
     });
-    closing.unshift(() => worker.dispose());
     const resolveModel = (id: string) => catalog.resolve(id);
-    const dispatcher = new Dispatcher({ store, queue, worker, events, metrics, resolveModel });
-    closing.unshift(() => dispatcher.stop());
+    const dispatcher = new Dispatcher({ store, queue, worker, events, metrics, retry, resolveModel });
+    closing.unshift(
+      () => dispatcher.stop(),
+      () => worker.dispose(),
+      () => dispatcher.ended(),
+    );
     const limits = { ...SERVER_LIMITS, ...options.limits };
     const version = packageVersion();
     const calls = new Slots(limits.calls);
@@ -116,15 +145,20 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
       worker,
       events,
       metrics,
+      disk,
+      retry,
       catalog,
       dispatcher,
       limits,
       calls,
+      links: await Links.open(data, options.publicUrl),
       version,
       token,
     };
     const studio = options.studio ?? join(packageRoot(), "dist", "studio");
-    const { allowedHosts, allowedOrigins } = options;
+    const allowedHosts = [...(options.allowedHosts ?? [])];
+    if (options.publicUrl !== undefined) allowedHosts.push(new URL(options.publicUrl).hostname);
+    const allowedOrigins = checkOrigins(options.allowedOrigins, token);
     const app = createApp(parts, { host, token, allowedHosts, allowedOrigins, studio, log });
     const server = createAdaptorServer({ fetch: app.fetch }) as Server;
     // An upload over a slow line may take minutes; headers may not.
@@ -137,8 +171,8 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
     );
     sweep.unref();
     closing.unshift(() => clearInterval(sweep));
-    await dispatcher.start();
-    await deleteExpired(parts);
+    dispatcher.start();
+    await deleteExpired(parts).catch((error) => metrics.problem(error));
     const address = server.address() as AddressInfo;
     const running: RunningServer = {
       url: `http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${address.port}`,
@@ -169,31 +203,35 @@ function dataFolder(): string {
   return process.env.EMILIE_DATA || join(homedir(), ".emilie");
 }
 
-/** One server a folder: two would give one job to two workers. The claim of a process that is gone does not count. */
-async function claim(folder: string): Promise<() => Promise<void>> {
-  await mkdir(folder, { recursive: true }).catch((cause: Error) => {
-    throw new EmilieError("io.failed", `The data folder ${folder} cannot be made: ${cause.message}`, {
-      cause,
-    });
+/** Null where the session is gone. */
+async function readSession(store: SessionStore, id: string): Promise<Uint8Array | null> {
+  return store.export(id).catch((error: unknown) => {
+    if (isEmilieError(error) && error.code === "server.missing") return null;
+    throw error;
   });
-  const file = join(folder, "server.pid");
-  for (;;) {
-    try {
-      const handle = await open(file, "wx");
-      await handle.writeFile(`${process.pid}`);
-      await handle.close();
-      return () => rm(file, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-    const pid = Number(await readFile(file, "utf8").catch(() => ""));
-    if (pid > 0 && pid !== process.pid && isAlive(pid)) {
-      throw new EmilieError(
+}
+
+/** What lies in a data folder, this version's and earlier ones'. */
+const OWN_NAMES = ["sessions", "jobs", "server.pid"];
+
+/** One server a folder: two would give one job to two workers. The claim of a process that is gone does not count. */
+async function claim(folder: string, onLost: () => void): Promise<Lock> {
+  try {
+    await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+    const names = await readdir(folder);
+    // A folder with other things in it is not ours to close; the two that we make in it are.
+    const isOurs = names.every((name) => OWN_NAMES.includes(name) || name.startsWith(".server.pid."));
+    if (isOurs) await chmod(folder, FOLDER_MODE).catch(() => {});
+    const busy = (holder: string) =>
+      new EmilieError(
         "server.busy",
-        `${folder} belongs to another emilie server (process ${pid}). Stop it, or choose --data.`,
+        `${folder} belongs to another emilie server (${holder}). Stop it, or choose --data.`,
       );
-    }
-    await rm(file, { force: true });
+    return await acquire(join(folder, "server.pid"), { wait: 0, busy, onLost });
+  } catch (cause) {
+    if (isEmilieError(cause)) throw cause;
+    const message = `The data folder ${folder} cannot be used: ${reasonOf(cause)}. Choose another with --data.`;
+    throw new EmilieError("io.failed", message, { cause });
   }
 }
 

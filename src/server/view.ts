@@ -51,7 +51,13 @@ export function jobView(job: Job, position: number | null, progress: Progress | 
     replaced: job.replaced ? { ...job.replaced } : null,
     relevance: job.relevance,
     kept: job.kept,
-    remarks: [...(job.remarks ?? [])],
+    warnings: warningsOf(job),
     error: job.error,
   };
+}
+
+/** What was noticed when the request came, and while it was carried out. */
+export function warningsOf({ work, remarks = [] }: Job): string[] {
+  const first = work.kind === "relevance" ? [] : (work.warnings ?? []);
+  return [...new Set([...first, ...remarks])];
 }

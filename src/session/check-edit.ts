@@ -31,13 +31,15 @@ export function checkEdit(regions: readonly PlacedRegion[]): void {
   }
 }
 
-/** What is allowed and may surprise: an instruction that is not read to its end, a mask of another size, one that is black. */
+/** What is allowed and may surprise: an instruction that is not read to its end, or not as other programs read it, a mask of another size, one that is black. */
 export function remarksOn(
   model: Pick<EditModel, "countTokens">,
   regions: readonly PlacedRegion[],
   { width, height }: Size,
 ): string[] {
-  const remarks = regions.flatMap(({ instruction }) => tooLong(model, instruction) ?? []);
+  const remarks = regions.flatMap(({ instruction }) =>
+    [tooLong(model, instruction), weighted(instruction)].filter((remark) => remark !== undefined),
+  );
   for (const { instruction, mask } of regions) {
     if (!mask || (mask.width === width && mask.height === height)) continue;
     const sizes = `${mask.width}×${mask.height}, the picture ${width}×${height}`;
@@ -54,6 +56,30 @@ export function remarksOn(
     remarks.push(`The mask of ${short(instruction)} is all black: ${rest}. White means edit.`);
   }
   return remarks;
+}
+
+/** What other programs read as weights, schedules and LoRAs within a prompt. */
+const SYNTAX = [
+  /\([^()]*:\s*[-+]?\d*\.?\d+\s*\)/, // (word:1.2)
+  /\({2,}[^()]+\){2,}/, // ((word))
+  /\[[^[\]]+\]/, // [word], [from:to:when], [a|b]
+  /\{{2,}[^{}]+\}{2,}/, // {{word}}
+  /<(?:lora|lyco|hypernet|embedding):[^<>]*>/i,
+  /(?:^|\s)embedding:\S/i,
+  /[\p{L}\p{N})](?:\+{2,}|-{2,})(?=\s|$|[,.])/u, // word++
+  /(?:^|\s)BREAK(?=\s|$)/,
+];
+
+function weighted(instruction: string): string | undefined {
+  const found = SYNTAX.map((pattern) => pattern.exec(instruction)?.[0]?.trim()).find(Boolean);
+  if (found === undefined) return undefined;
+  const instead = /^<?(?:lora|lyco|embedding)/i.test(found)
+    ? "A LoRA is given when the model is loaded (--lora)."
+    : "How strongly an instruction pulls is its text guidance; several with weights of their own are regions.";
+  return (
+    `The instruction ${short(instruction)} holds ${short(found)}, which some programs read as a weight or a command; here it is read as these ` +
+    `very letters. ${instead}`
+  );
 }
 
 function tooLong(model: Pick<EditModel, "countTokens">, instruction: string): string | undefined {

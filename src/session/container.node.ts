@@ -20,6 +20,14 @@ export function readContainer(path: string): Promise<Container> {
   return withFile(path, (source) => readContainerFrom(source, path));
 }
 
+/** As {@link readContainer}, of a file's bytes; `name` is what messages call it. Throws session.malformed, session.version. */
+export function readContainerBytes(bytes: Uint8Array, name: string): Promise<Container> {
+  // In a buffer of its own, which a Buffer's slice() is not: pieces are seen as floats.
+  const read = async (offset: number, length: number) =>
+    new Uint8Array(bytes.subarray(offset, offset + length));
+  return readContainerFrom({ size: bytes.length, read }, name);
+}
+
 /** The revision of the session file at `path`; null where there is none, "unreadable" where it is not a session. */
 export async function readRevision(path: string): Promise<string | null> {
   try {
@@ -55,6 +63,7 @@ async function withFile<T>(path: string, use: (source: ByteSource) => Promise<T>
     const reason = (error as NodeJS.ErrnoException).code === "ENOENT" ? "there is none" : String(error);
     throw new EmilieError("io.failed", `The session ${path} cannot be read: ${reason}.`, { cause: error });
   } finally {
-    await handle?.close();
+    // What was read has been read.
+    await handle?.close().catch(() => {});
   }
 }

@@ -39,7 +39,8 @@ export interface FileNode extends Node {
    * The file appears whole or not at all.
    *
    * @returns what the file had no room for, in words; empty for all but long chains outside PNG
-   * @throws EmilieError option.invalid (another extension or quality), io.failed, session.damaged, disposed
+   * @throws EmilieError option.invalid (another extension or quality), io.exists (a file is there that is no edit of this
+   *   session's picture, and `overwrite` is not set), io.failed, session.damaged, disposed
    */
   save(path: string, options?: Omit<ExportOptions, "node">): Promise<string[]>;
 }

@@ -1,12 +1,13 @@
 /** Opens a session on a file as well as on a picture. */
-import { type ReadOptions, readPicture } from "../images/codec.node.ts";
+import { type ReadOptions, readPictureFile } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
 import type { EditModel } from "../models/model.ts";
 import { encodeOriginal, type OpenOptions } from "./session.ts";
 import { StoredSession } from "./store.node.ts";
 
 /**
- * Opens a session on a picture or on a picture file (PNG, JPEG, WebP, AVIF, TIFF; up to 64 megapixels).
+ * Opens a session on a picture or on a picture file (PNG, JPEG, WebP, AVIF, TIFF; up to 64 megapixels). What of the file is not
+ * edited is in `session.notes`, and told to `onWarning`.
  *
  * @throws EmilieError image.unreadable, image.too-large, option.invalid
  */
@@ -16,6 +17,9 @@ export async function openSession(
   options: OpenOptions & ReadOptions = {},
 ): Promise<StoredSession> {
   const isPicture = typeof picture === "object" && "width" in picture;
-  const original = isPicture ? picture : await readPicture(picture, options);
-  return new StoredSession(model, original, ...(await encodeOriginal(model, original, options)));
+  const { picture: original, notes } = isPicture ? { picture, notes: [] } : await readPictureFile(picture);
+  for (const note of notes) options.onWarning?.(note);
+  const session = new StoredSession(model, original, ...(await encodeOriginal(model, original, options)));
+  session.notes = notes;
+  return session;
 }

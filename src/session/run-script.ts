@@ -34,8 +34,12 @@ export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "instruction
   >;
 }
 
-/** Makes a step's masks, at the size of the picture. Throws what makeMask throws. */
-export async function readyStep(step: ScriptStep, size: Size, sources: MaskSources): Promise<ReadyStep> {
+/** Makes a step's masks, at the size of the picture that is edited. Throws what makeMask throws. */
+export async function readyStep(
+  step: ScriptStep,
+  size: Size | Picture,
+  sources: MaskSources,
+): Promise<ReadyStep> {
   const make = (text: string | undefined) =>
     text === undefined ? undefined : makeMask(parseMaskSpec(text), size, sources);
   const regions = [];
@@ -83,11 +87,10 @@ export async function runScript(
   options: RunScriptOptions = {},
 ): Promise<Map<string, Node>> {
   const { readFile = noFiles, signal, onProgress, onNode, onWarning } = options;
-  const { width, height } = session.original;
   const held = new Map([...session.masks, ...(options.masks ?? [])]);
   const steps: ReadyStep[] = [];
   for (const step of planScript(script)) {
-    steps.push(await readyStep(step, { width, height }, { readFile, held, onWarning }));
+    steps.push(await readyStep(step, session.original, { readFile, held, onWarning }));
   }
   const start = options.from ?? session.head;
   const made = new Map<string, Node>();

@@ -3,6 +3,7 @@
  * original) lie in the file. docs/decisions/0006-session-file.md describes the format.
  */
 import { z } from "zod";
+import { PRECISIONS } from "../checkpoint/derived.ts";
 import { EmilieError } from "../errors.ts";
 import { MAX_PICTURE_PIXELS } from "../images/picture.ts";
 import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
@@ -11,10 +12,11 @@ import type { Recipe } from "./recipe.ts";
 export const FORMAT = "emilie-session";
 /**
  * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows,
- * working sizes, gates, and recipes that spare computing.
+ * working sizes, gates, and recipes that spare computing;
+ * version 4 says where the model's parts lie.
  */
-export const VERSION = 3;
-const VERSIONS = [1, 2, VERSION] as const;
+export const VERSION = 4;
+const VERSIONS = [1, 2, 3, VERSION] as const;
 /** Which version a recipe's optional keys came with. */
 const SINCE = {
   strength: 2,
@@ -124,10 +126,22 @@ const pieceSchema = z.strictObject({
   sha256: hash,
 });
 
+/** A file or folder by its absolute path and as seen from the session's file, or a model by its name alone. */
+const placeSchema = z.strictObject({ name: text, beside: text.optional() });
+const sourceSchema = z.strictObject({
+  base: placeSchema,
+  loras: z.array(placeSchema.extend({ weight: z.number() })).max(100),
+  precision: z.enum(PRECISIONS),
+  tokenizer: placeSchema.optional(),
+});
+export type ModelSource = z.output<typeof sourceSchema>;
+
 const manifestSchema = z.strictObject({
   format: z.literal(FORMAT),
   version: z.literal(VERSIONS),
   model: z.strictObject({ id: text, fingerprint: text }),
+  /** What the model was loaded from, each part by itself. Absent in files that no program with a disk has saved. */
+  source: sourceSchema.optional(),
   /** Of the user's picture, which is the piece "original.png". */
   picture: z.strictObject({ width: side, height: side }),
   /** The longer side that the model works at, where it is another than its own choice. */
@@ -164,14 +178,16 @@ export function parseManifest(json: string, path: string): Manifest {
   const result = manifestSchema.safeParse(value);
   if (result.success) {
     const { version, nodes } = result.data;
-    const { workingSize } = result.data;
+    const { workingSize, source } = result.data;
     const placed = workingSize !== undefined || nodes.some(({ window }) => window !== undefined);
     const later =
-      placed && version < 3
-        ? "workingSize"
-        : (Object.keys(SINCE) as (keyof typeof SINCE)[]).find(
-            (key) => SINCE[key] > version && nodes.some(({ recipe }) => recipe?.[key] !== undefined),
-          );
+      source && version < 4
+        ? "source"
+        : placed && version < 3
+          ? "workingSize"
+          : (Object.keys(SINCE) as (keyof typeof SINCE)[]).find(
+              (key) => SINCE[key] > version && nodes.some(({ recipe }) => recipe?.[key] !== undefined),
+            );
     if (!later) return result.data;
     throw malformed(path, `it says version ${version}, which has no "${later}"`);
   }

@@ -7,6 +7,7 @@ import { EmilieError } from "../errors.ts";
 import { readPicture } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
 import type { EditScript } from "./edit-script.ts";
+import { printable, printableJson } from "./printable.ts";
 import { type RunScriptOptions, runScript as run } from "./run-script.ts";
 import { planScript, type ScriptIssue, scriptIssue, wrongScript } from "./script.ts";
 import type { Session } from "./session.ts";
@@ -57,7 +58,15 @@ export function parseScript(text: string, called = "The edit script"): EditScrip
 
 /** The script as YAML, which parseScript reads. */
 export function formatScript(script: EditScript): string {
-  return stringify(script, { lineWidth: 0 });
+  const text = stringify(script, { lineWidth: 0 });
+  if (printable(text) === text) return text;
+  // What steers a terminal is no character of a plain YAML string either: in quotes it can be escaped.
+  const quoted = {
+    defaultStringType: "QUOTE_DOUBLE",
+    defaultKeyType: "PLAIN",
+    doubleQuotedAsJSON: true,
+  } as const;
+  return printableJson(stringify(script, { lineWidth: 0, ...quoted }));
 }
 
 /** Where an issue stands: at its value, or where that has no place of its own, at what holds it. */

@@ -7,7 +7,9 @@ import { EmilieError } from "../errors.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
 import { PRESETS } from "../method/presets.ts";
 import { samplerNames } from "../samplers/index.ts";
+import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
+import { closest } from "./closest.ts";
 import type { EditScript } from "./edit-script.ts";
 
 /** What steps start from that is no step. */
@@ -25,6 +27,7 @@ const MASK =
   "box:x,y,width,height, ellipse:x,y,rx,ry, poly:x1,y1,x2,y2,… (pixels of the picture), or the name of a picture file, white = " +
   "edit; before it alpha:, invert: or soft:PX:.";
 
+const SEED = `a seed is ${SEED_RANGE}; in quotes where it is larger than 2^53 - 1`;
 const share = z.number().min(0).max(1);
 const settings = {
   preset: z
@@ -33,7 +36,16 @@ const settings = {
       "How much is computed: draft to look, balanced (the default), best to keep. Settings beside it beat it.",
     ),
   seed: z
-    .union([z.int().min(0), z.string().regex(/^\d{1,20}$/, "expected a whole number")])
+    .union(
+      [
+        z.int(SEED).min(0, SEED),
+        z
+          .string()
+          .regex(/^\d{1,20}$/, SEED)
+          .refine((digits) => !/^\d{1,20}$/.test(digits) || BigInt(digits) <= MAX_SEED, SEED),
+      ],
+      { error: SEED },
+    )
     .describe(
       "Chooses the noise: a whole number from 0 to 2^64 - 1; as a string where it is larger than 2^53 - 1.",
     ),
@@ -170,15 +182,17 @@ export function issueOf(error: z.ZodError): ScriptIssue {
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0]!;
     const allowed = keysAt(issue.path);
+    const meant = closest(key, allowed ?? []);
     const known = allowed ? `; keys here are ${allowed.join(", ")}` : "";
-    return { path: [...issue.path, key], message: `there is no such key here${known}` };
+    const hint = meant ? `; did you mean "${meant}"` : "";
+    return { path: [...issue.path, key], message: `there is no such key here${hint}${known}` };
   }
   return { path: issue.path, message: issue.message };
 }
 
 /** The keys that stand at a place of a script; undefined elsewhere. */
 function keysAt(path: readonly PropertyKey[]): string[] | undefined {
-  if (path.length === 0) return undefined;
+  if (path.length === 0) return Object.keys(editScriptSchema.shape);
   if (path[0] === "defaults") return Object.keys(settings);
   return Object.keys(path.includes("regions") ? regionSchema.shape : scriptStepSchema.shape);
 }

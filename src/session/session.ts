@@ -77,6 +77,8 @@ export class Session<N extends Node = Node> {
   readonly root: N;
   /** All nodes by id, in the order they were made: the original first, every node after its parent. */
   readonly nodes: Map<string, N> = new Map();
+  /** What of the original's file is not in the original, in sentences (animation, 16 bits, CMYK …); none where it was no file. */
+  notes: readonly string[] = [];
   /** The masks that recipes name, by their SHA-256, at the picture's own size. */
   readonly masks: Map<string, Mask> = new Map();
   /**

@@ -5,16 +5,17 @@ import { EmilieError } from "../errors.ts";
 import { readPicture } from "../images/codec.node.ts";
 import { type Mask, resizeMask } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
-import { loadModel, type NodeDevice } from "../models/load.node.ts";
+import type { NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { locked, writeAtomically } from "./atomic.node.ts";
-import { readContainer, readRevision } from "./container.node.ts";
-import { packContainer } from "./container.ts";
+import { readContainer, readContainerBytes, readRevision } from "./container.node.ts";
+import { type Container, packContainer } from "./container.ts";
 import { type FileEditOptions, type FileNode, FileTreeNode, readMasks } from "./file-node.node.ts";
+import { loadModelOf, sourceOf } from "./model-source.node.ts";
 import { packSession, type Unpacked, unpackSession } from "./pack.node.ts";
 import { describeMask } from "./recipe.ts";
 import { addNode, damageOf, restoreSession, type SessionWarning } from "./restore.ts";
-import { parseManifest } from "./schema.ts";
+import { type ModelSource, parseManifest } from "./schema.ts";
 import { pictureId, Session } from "./session.ts";
 import type { NodeHost, NodeRecord } from "./tree-node.ts";
 
@@ -33,6 +34,11 @@ export interface SaveOptions {
 export class StoredSession extends Session<FileNode> {
   /** What was damaged in the file that this session was loaded from; empty where nothing was. */
   warnings: readonly SessionWarning[] = [];
+  /**
+   * Where the model lay, by the file that this session was loaded from.
+   * @internal
+   */
+  source: ModelSource | undefined;
   /** By real path: what this session knows of the file, to tell when another process has written it. */
   readonly #known = new Map<string, { revision: string; nodes: ReadonlySet<string> }>();
 
@@ -64,7 +70,8 @@ export class StoredSession extends Session<FileNode> {
         if (options.onChange !== "merge") throw changed(path, known === undefined);
         await this.#merge(path, known?.nodes);
       }
-      const { manifest, pieces } = await packSession(this);
+      const { manifest: plain, pieces } = await packSession(this);
+      const manifest = { ...plain, source: sourceOf(this.model, target) ?? this.source };
       const { parts, revision } = await packContainer(manifest, pieces);
       // What could not be read again is not written.
       parseManifest(JSON.stringify(manifest), path);
@@ -122,6 +129,31 @@ export interface LoadSessionOptions {
 export async function loadSession(path: string, options: LoadSessionOptions = {}): Promise<StoredSession> {
   const target = await realpath(path).catch(() => resolve(path));
   const container = await readContainer(target);
+  const session = await restore(container, path, target, options);
+  session.knows(target, container.revision);
+  return session;
+}
+
+/**
+ * Opens a saved session from its file's bytes; `name` is what messages call it.
+ *
+ * @throws EmilieError as {@link loadSession}
+ */
+export async function readSession(
+  bytes: Uint8Array,
+  name: string,
+  options: LoadSessionOptions = {},
+): Promise<StoredSession> {
+  return restore(await readContainerBytes(bytes, name), name, resolve(name), options);
+}
+
+async function restore(
+  container: Container,
+  path: string,
+  /** Where its file lies, or would lie: a model beside it is looked for there. */
+  target: string,
+  options: LoadSessionOptions,
+): Promise<StoredSession> {
   const stored = await unpackSession(container, path);
   const { manifest, masks } = stored;
   const { width, height } = manifest.picture;
@@ -130,11 +162,11 @@ export async function loadSession(path: string, options: LoadSessionOptions = {}
     masks.set((await describeMask(fitted)).sha256, fitted);
   }
   const original = await originalOf(stored, options, path);
-  const model = options.model ?? (await loadModelOf(stored, path, options.device));
+  const model = options.model ?? (await loadModelOf(manifest, target, {}, { device: options.device }));
   try {
     const session = restoreSession(StoredSession, stored, model, original, path);
     session.warnings = damageOf(container.notes, stored);
-    session.knows(target, container.revision);
+    session.source = manifest.source;
     return session;
   } catch (error) {
     if (!options.model) await model.dispose();
@@ -158,20 +190,6 @@ async function originalOf(stored: Unpacked, options: LoadSessionOptions, path: s
       : await readPicture(given as string | URL | Uint8Array);
   if ((await pictureId(picture)) === id) return picture;
   throw new EmilieError("option.invalid", `The picture given is not the original that ${path} starts from.`);
-}
-
-async function loadModelOf({ manifest }: Unpacked, path: string, device?: NodeDevice): Promise<EditModel> {
-  try {
-    return await loadModel(manifest.model.id, { device });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EmilieError(
-      "session.model",
-      `${path} was made with ${manifest.model.id}, which cannot be loaded here: ${reason} If it lies elsewhere, give it: ` +
-        "loadSession(path, { model }), or --model on the command line.",
-      { cause },
-    );
-  }
 }
 
 function changed(path: string, unknown: boolean): EmilieError {

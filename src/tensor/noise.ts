@@ -43,6 +43,11 @@ function createMersenneTwister(seed: number): () => number {
   };
 }
 
+/** The largest seed: torch takes 64 bits. Seeds over 2⁵³ − 1 are bigints, and strings of digits in JSON. */
+export const MAX_SEED = 2n ** 64n - 1n;
+/** The range in words, for messages. */
+export const SEED_RANGE = "a whole number from 0 to 18446744073709551615 (2^64 - 1)";
+
 /** Gaussian noise, number for number what torch.randn draws from a CPU generator of the same seed. */
 export interface NoiseSource {
   /** Independent normals of mean 0 and variance 1. Draws go on where the last one stopped. */

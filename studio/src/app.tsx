@@ -13,13 +13,23 @@ import { Notices } from "./shell/notices.tsx";
 import { Topbar } from "./shell/topbar.tsx";
 import { Broken, Opening } from "./start/opening.tsx";
 import { Start } from "./start/start.tsx";
-import { set, useStudio } from "./state/store.ts";
+import { listenToHistory } from "./state/session.ts";
+import { get, set, useStudio } from "./state/store.ts";
 import { useMedia } from "./ui/media.ts";
 
 export function App() {
   const phase = useStudio((s) => s.phase);
   const dropping = useDrop();
   useEffect(listenToKeys, []);
+  useEffect(listenToHistory, []);
+  useEffect(() => {
+    // Only where this page computes is something lost with it.
+    const ask = (event: BeforeUnloadEvent) => {
+      if (get().backend.kind === "page" && get().job) event.preventDefault();
+    };
+    addEventListener("beforeunload", ask);
+    return () => removeEventListener("beforeunload", ask);
+  }, []);
   useEffect(() => {
     const change = () => set({ online: navigator.onLine });
     addEventListener("online", change);

@@ -4,6 +4,7 @@ import { App } from "./app.tsx";
 import { PageBackend } from "./backend/page/page-backend.ts";
 import { ServerBackend } from "./backend/server/server-backend.ts";
 import { applyTheme } from "./shell/theme.ts";
+import { keepDrafts } from "./state/drafts.ts";
 import { loadPast } from "./state/edit.ts";
 import { start } from "./state/session.ts";
 import { report, set } from "./state/store.ts";
@@ -15,6 +16,7 @@ import "./styles/start.css";
 
 applyTheme();
 loadPast();
+keepDrafts();
 
 const page = __BACKEND__ === "page" ? new PageBackend(new URL("./", location.href).href) : null;
 if (page) page.onTrouble = report;

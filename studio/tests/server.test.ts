@@ -112,14 +112,71 @@ describe("the studio with a server", () => {
     expect(changed.filter(([x, y]) => x < 47 || x > 88 || y < 55 || y > 73)).toEqual([]);
   });
 
-  it("stops on Esc and keeps the tree", async () => {
+  /** Makes the next edits long enough to be interrupted. */
+  const slowly = () =>
+    page.route("**/edits", (route) => {
+      const request = route.request().postDataJSON() as object;
+      return route.continue({ postData: JSON.stringify({ ...request, steps: 900 }) });
+    });
+  const seed = () => page.getByLabel("Seed", { exact: true }).inputValue();
+
+  it("stops on Esc and keeps the tree, the words and the seed", async () => {
     const before = await nodes();
+    await slowly();
     await page.fill("#instruction", "make it night");
+    const asked = await seed();
     await page.press("#instruction", "Enter");
     await page.locator(".edit-button.running").waitFor();
     await page.keyboard.press("Escape");
     await page.locator(".edit-button:not(.running)").waitFor({ timeout: 60_000 });
-    expect((await nodes()).length - before.length).toBeLessThanOrEqual(1);
+    expect(await nodes()).toEqual(before);
+    expect(await page.inputValue("#instruction")).toBe("make it night");
+    expect(await seed()).toBe(asked);
+    expect(await page.locator(".notice").allTextContents()).toEqual([]);
+  });
+
+  it("comes back to a running edit after a reload, with its words and Stop", async () => {
+    const before = await nodes();
+    await page.press("#instruction", "Enter");
+    await page
+      .locator(".edit-button.running")
+      .getByText(/\d+\/900/)
+      .waitFor();
+    await page.reload();
+    await page
+      .locator(".edit-button.running")
+      .getByText(/\d+\/900/)
+      .waitFor();
+    expect(await page.inputValue("#instruction")).toBe("make it night");
+    await page.getByRole("button", { name: /^Stop\./ }).click();
+    await page.locator(".edit-button:not(.running)").waitFor();
+    expect(await nodes()).toEqual(before);
+    expect(await page.inputValue("#instruction")).toBe("make it night");
+    await page.unroute("**/edits");
+    await page.fill("#instruction", "");
+  });
+
+  it("keeps what was typed and painted across a reload, and Back leads to the start", async () => {
+    await page.locator(".stage canvas").press("b");
+    await drag(page, [
+      [0.3, 0.3],
+      [0.5, 0.3],
+    ]);
+    await page.fill("#instruction", "add a red balloon on the left");
+    const places = () => page.locator(".region").first().textContent();
+    const painted = await places();
+    expect(painted).toMatch(/[1-9]\d* %/);
+    await page.reload();
+    await page.locator(".stage canvas").waitFor();
+    await expect.poll(places).toBe(painted);
+    expect(await page.inputValue("#instruction")).toBe("add a red balloon on the left");
+    await page.goBack();
+    await page.getByRole("button", { name: "cottage" }).waitFor();
+    await page.goForward();
+    await page.locator(".stage canvas").waitFor();
+    await expect.poll(places).toBe(painted);
+    await page.getByRole("button", { name: "Clear the mask" }).click();
+    await page.fill("#instruction", "");
   });
 
   it("looks for the place of an instruction", async () => {

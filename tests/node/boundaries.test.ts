@@ -15,14 +15,17 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   graph: ["tensor"],
   checkpoint: ["tensor"],
   runtime: ["contract", "tensor", "graph"],
-  models: ["contract", "tensor", "graph", "checkpoint", "runtime"],
+  // Whether a checkpoint's schedule can be sampled is tried when it is loaded.
+  models: ["contract", "tensor", "graph", "checkpoint", "runtime", "samplers"],
   // What a prediction is, the contract says.
   samplers: ["contract", "tensor"],
   method: ["contract", "tensor", "samplers"],
   images: ["tensor"],
+  // What comes from outside: names, values, pictures as text. One rule for every door.
+  input: [],
   // A saved session is a safetensors file, and loads its model by name (store.node.ts).
   session: ["contract", "tensor", "samplers", "method", "images", "checkpoint", "models"],
-  mcp: ["contract", "samplers", "method", "images", "session", "models"],
+  mcp: ["input", "contract", "samplers", "method", "images", "session", "models"],
   bench: [
     "contract",
     "tensor",
@@ -40,6 +43,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   // The typed client knows the server's messages, as types, and no code of it.
   client: ["server"],
   server: [
+    "input",
     "contract",
     "tensor",
     "samplers",
@@ -64,12 +68,14 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "onnxruntime-node": ["runtime"],
   "onnxruntime-web": ["runtime"],
   sharp: ["images"],
+  "any-ascii": ["images"],
   commander: ["cli"],
   yaml: ["session"],
-  zod: ["checkpoint", "session", "server", "cli", "mcp", "bench", "study"],
+  zod: ["input", "checkpoint", "session", "server", "cli", "mcp", "bench", "study"],
   hono: ["server", "study"],
   "@hono/node-server": ["server", "study"],
   "@hono/zod-openapi": ["server"],
+  "@fastify/busboy": ["server"],
   "@modelcontextprotocol/server": ["mcp"],
   "@bufbuild/protobuf": ["graph"],
   "@huggingface/tokenizers": ["checkpoint"],

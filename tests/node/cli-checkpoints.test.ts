@@ -36,7 +36,9 @@ describe("emilie inspect", () => {
     expect(await json("inspect", single)).toMatchObject({
       conditionIsScaled: false,
       prediction: "epsilon",
-      sampler: "euler-ancestral",
+      sampler: "dpm++2m",
+      steps: 20,
+      calls: 48,
       networks: [{ name: "UNet" }, { name: "VAE" }, { name: "text encoder" }],
     });
     expect(await json("inspect", xl)).toMatchObject({

@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readDemoScript } from "../../src/cli/demo-script.ts";
-import { checkMaskSpec, maskSources, parseMaskOption } from "../../src/cli/masks.ts";
+import { slug } from "../../src/cli/files.ts";
+import { checkMaskSpec, maskSources, parseNumbered } from "../../src/cli/masks.ts";
 import { control, guidance, sampler, seed, steps } from "../../src/cli/options.ts";
 import { formatLarge, formatSeconds, Output } from "../../src/cli/output.ts";
-import { slug } from "../../src/cli/steps.ts";
 import { writePicture } from "../../src/images/codec.node.ts";
+import { maskFromBox, pictureFromMask } from "../../src/images/mask.ts";
 import { makeMask, parseMaskSpec } from "../../src/images/mask-spec.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 
@@ -94,7 +95,21 @@ describe("what is said", () => {
   it("names files after instructions", () => {
     expect(slug("Paint the roof blue!")).toBe("paint-the-roof-blue");
     expect(slug("../../etc/passwd")).toBe("etc-passwd");
-    expect(slug("ändere das Café")).toBe("andere-das-cafe");
+    // Letters keep their marks, however they came.
+    expect(slug("ändere das Café".normalize("NFD"))).toBe("ändere-das-café".normalize("NFC"));
+    expect(slug("Сделай зиму ёлкой")).toBe("сделай-зиму-ёлкой");
+    expect(slug("इसे सर्दी बनाओ")).toBe("इसे-सर्दी-बनाओ");
+    expect(slug("اجعلها شتاءً")).toBe("اجعلها-شتاءً");
+    expect(slug("add 👩‍🚀 & 🇫🇷!")).toBe("add-👩‍🚀-🇫🇷");
+    // What turns the direction of a line round, or steers a terminal, is no part of a name.
+    expect(slug("\u202egnp.exe\u0007 \x1b[31mred")).toBe("gnp-exe-31mred");
+    expect(slug("CON")).toBe("con-edit");
+    expect(slug("\ud800x")).toBe("x");
+    for (const letter of ["一", "👩‍👩‍👧‍👦", "é", "क्षि"]) {
+      const name = slug(letter.repeat(100));
+      expect(Buffer.byteLength(name), letter).toBeLessThanOrEqual(120);
+      expect(name, "whole letters only").toBe(letter.repeat(name.length / letter.length));
+    }
     expect(slug("把天空变成红色")).toBe("把天空变成红色");
     expect(slug("?!")).toBe("edit");
     expect(slug(`${"a".repeat(39)} b`).length).toBeLessThanOrEqual(40);
@@ -106,6 +121,9 @@ describe("values on the command line", () => {
 
   it("are numbers in a range, or names from a list", () => {
     expect(values.seed("7")).toBe(7);
+    // Seeds have 64 bits; a number would round the larger ones.
+    expect(values.seed("9007199254740993")).toBe(9007199254740993n);
+    expect(values.seed("18446744073709551615")).toBe(2n ** 64n - 1n);
     expect(values.steps("20")).toBe(20);
     expect(values.guidance("1.25")).toBe(1.25);
     expect(values.sampler("ddim")).toBe("ddim");
@@ -117,6 +135,8 @@ describe("values on the command line", () => {
     ["seed", "1.5", /whole number/],
     ["seed", "1e30", /whole number/],
     ["seed", "99999999999999999999", /whole number/],
+    ["seed", "18446744073709551616", /to 18446744073709551615/],
+    ["guidance", "0x10", /from 0 to 100/],
     ["steps", "0", /from 1 to 1000/],
     ["steps", "NaN", /from 1 to 1000/],
     ["steps", "", /from 1 to 1000/],
@@ -133,20 +153,21 @@ describe("values on the command line", () => {
 
 describe("masks on the command line", () => {
   it("say which edit they are for; with one edit they need not", () => {
-    expect(parseMaskOption("2=roof.png", 3)).toEqual({ edit: 2, value: "roof.png" });
-    expect(parseMaskOption("1=a=b.png", 1)).toEqual({ edit: 1, value: "a=b.png" });
-    expect(parseMaskOption("auto", 1)).toEqual({ edit: 1, value: "auto" });
-    expect(() => parseMaskOption("roof.png", 2)).toThrow(/say which edit/);
-    for (const wrong of ["0=a.png", "4=a.png"])
-      expect(() => parseMaskOption(wrong, 3)).toThrow(/there is no edit/);
-    expect(() => parseMaskOption("1=", 1)).toThrow(/expected N=FILE/);
+    const parse = (text: string, edits: number) => parseNumbered(text, "--mask", edits, "N=FILE");
+    expect(parse("2=roof.png", 3)).toEqual({ edit: 2, value: "roof.png" });
+    expect(parse("1=a=b.png", 1)).toEqual({ edit: 1, value: "a=b.png" });
+    expect(parse("auto", 1)).toEqual({ edit: 1, value: "auto" });
+    expect(() => parse("roof.png", 2)).toThrow(/say which edit/);
+    for (const wrong of ["0=a.png", "4=a.png"]) expect(() => parse(wrong, 3)).toThrow(/there is no edit/);
+    expect(() => parse("1=", 1)).toThrow(/expected N=FILE/);
   });
 
   it("are pictures, shapes or auto; other sizes and other aspects are told", async () => {
     const picture = blankPicture(60, 40);
-    const file = async (name: string, width: number, height: number, level: number) => {
+    const file = async (name: string, width: number, height: number) => {
       const path = join(folder, name);
-      await writePicture(blankPicture(width, height, [level, level, level, 255]), path);
+      const half = maskFromBox(width, height, { x: 0, y: 0, width: width / 2, height });
+      await writePicture(pictureFromMask(half), path);
       return path;
     };
     const read = async (value: string) => {
@@ -158,11 +179,9 @@ describe("masks on the command line", () => {
     const box = await read("box:10,5,20,8");
     expect(box.mask).toMatchObject({ width: 60, height: 40 });
     expect((box.mask as { data: Float32Array }).data.reduce((sum, m) => sum + m, 0)).toBe(160);
-    expect((await read(await file("same.png", 60, 40, 255))).warnings).toEqual([]);
-    expect((await read(await file("half.png", 30, 20, 255))).warnings).toEqual([
-      expect.stringMatching(/scaled/),
-    ]);
-    expect((await read(await file("tall.png", 40, 60, 255))).warnings).toEqual([
+    expect((await read(await file("same.png", 60, 40))).warnings).toEqual([]);
+    expect((await read(await file("half.png", 30, 20))).warnings).toEqual([expect.stringMatching(/scaled/)]);
+    expect((await read(await file("tall.png", 40, 50))).warnings).toEqual([
       expect.stringMatching(/stretched/),
     ]);
     // A name is looked for beside the script.

@@ -135,7 +135,7 @@ describe("mistakes in a script", () => {
   it.each([
     [
       `${step}    sede: 3\n`,
-      /edits\.yaml, line 3: steps\[0\]\.sede: there is no such key here; keys here are id, from, .*seed/,
+      /edits\.yaml, line 3: steps\[0\]\.sede: there is no such key here; did you mean "seed"; keys here are id, from, .*seed/,
     ],
     [`${step}    strength: 1.5\n`, /line 3: steps\[0\]\.strength: .*1/],
     [`${step}    sampler: plms\n`, /line 3: steps\[0\]\.sampler: .*euler/],

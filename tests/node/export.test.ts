@@ -167,7 +167,10 @@ describe("a mask by its words", () => {
     const onWarning = (message: string) => void warnings.push(message);
     const white = await readMask(at("white.png"), session.original, { onWarning });
     expect(white).toMatchObject({ width, height });
-    expect(warnings).toEqual([expect.stringMatching(/scaled to fit/)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/same everywhere.*as without a mask/),
+      expect.stringMatching(/scaled to fit/),
+    ]);
     const box = (await readMask("invert:box:0,0,72,24", photo)) as Mask;
     expect(box.data.reduce((sum, m) => sum + m, 0)).toBe((width * height) / 2);
     await expect(readMask("nowhere.png", photo)).rejects.toMatchObject({ code: "image.unreadable" });

@@ -5,8 +5,9 @@ import { join, resolve } from "node:path";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { readPicture, writePicture } from "../../src/images/codec.node.ts";
+import { encodePng, readPicture, writePicture } from "../../src/images/codec.node.ts";
 import { compareInsideOutside } from "../../src/images/difference.ts";
+import { animate } from "../../src/images/encode.node.ts";
 import { maskFromBox, pictureFromMask } from "../../src/images/mask.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 import { readPngText } from "../../src/images/png-text.ts";
@@ -214,6 +215,80 @@ describe("the tools", () => {
     // The next request waits for the one before; it would wait long if that went on.
     expect((await call("history")).data).toEqual(before);
     expect(steps.length).toBeLessThan(400);
+  });
+});
+
+describe("arguments", () => {
+  const text = (value: object) => JSON.stringify(value);
+  const box = { x: 40, y: 30, width: 48, height: 40 };
+
+  it("are read as models write them", async () => {
+    await writePicture(pictureFromMask(maskFromBox(128, 128, box)), at("box é.png"));
+    await call("open", { path: "cottage.png", ownSize: "False" });
+    const edit = { instruction: "paint the roof blue", from: "original", steps: 1, seed: 3 };
+    const expected = await call("branch", { ...edit, mask: box });
+    expect(expected.isError, expected.text).toBeFalsy();
+    const file = `file://${encodeURI(at("box é.png"))}`;
+    const same = [
+      { mask: text(box) },
+      { mask: [40, 30, 48, 40] },
+      { mask: "[40, 30, 48, 40]" },
+      { mask: { box } },
+      { mask: "box:40,30,48,40" },
+      { mask: "box é.png" },
+      { mask: "box%20%C3%A9.png" },
+      { mask: "box é.png".normalize("NFD") },
+      { mask: file },
+      { mask: { file } },
+      { mask: text({ file: at("box é.png") }) },
+      { mask: box, seed: "3", steps: " 1 ", preset: null, sampler: "", text_guidance: null, session: null },
+    ];
+    for (const more of same) {
+      const made = await call("branch", { ...edit, ...more });
+      expect(made.data?.node, `${text(more)}: ${made.text}`).toBe(expected.data.node);
+    }
+    const everywhere = await call("branch", { ...edit, mask: null });
+    expect(everywhere.data.node).not.toBe(expected.data.node);
+  });
+
+  it("are refused by name otherwise, with the forms that are understood", async () => {
+    await call("open", { path: "cottage.png" });
+    const cases: [string, Record<string, unknown>, RegExp][] = [
+      ["open", {}, /^option\.invalid: .*arguments, path: is missing/],
+      ["open", { path: "cottage.png", masks: 1 }, /"masks" in the request's arguments is not known/],
+      ["open", { path: "cottage.png", Path: "cottage.png" }, /"path" is more than once/],
+      ["open", { path: "file://elsewhere/cottage.png" }, /is not the address of a file here/],
+      ["open", { path: "~/cottage.png" }, /lies outside of the folders/],
+      ["open", { path: "%2e%2e/secret.png" }, /lies outside of the folders/],
+      ["edit", { instruction: "x", mask_file: "a.png" }, /Did you mean "mask"/],
+      [
+        "edit",
+        { instruction: "x", mask: { x: 40.5, y: 30, width: 48, height: 40 } },
+        /box in whole pixels.*"auto"/,
+      ],
+      ["edit", { instruction: "x", mask: { left: 1, top: 2, width: 3, height: 4 } }, /box in whole pixels/],
+      ["edit", { instruction: "x", mask: 7 }, /box in whole pixels/],
+      ["edit", { instruction: "x", mask: "file:/etc/hostname" }, /lies outside of the folders/],
+      ["edit", { instruction: "x", mask: "alpha:file:../secret.png" }, /lies outside of the folders/],
+      ["edit", { instruction: "x", mask: "alpha:/etc/hostname" }, /lies outside of the folders/],
+      ["edit", { instruction: "x", mask: "none.png" }, /There is no file none\.png/],
+      ["edit", { instruction: "x", steps: "four" }, /arguments, steps: /],
+    ];
+    for (const [tool, given, message] of cases) {
+      const { isError, text: said } = await call(tool, given);
+      expect(isError, said).toBe(true);
+      expect(said).toMatch(message);
+    }
+  });
+
+  it("are answered with what of a picture is not edited", async () => {
+    const frames = await Promise.all([0, 120].map((r) => encodePng(blankPicture(32, 32, [r, 0, 0, 255]))));
+    await writeFile(at("moving.gif"), await animate(frames, { format: "gif", seconds: 1 }));
+    const opened = await call("open", { path: "moving.gif" });
+    const told = /moving\.gif is an animation \(2 frames\); the first one is edited/;
+    expect(opened.text).toMatch(told);
+    expect(opened.data.warnings).toEqual([expect.stringMatching(told)]);
+    await call("close", { session: opened.data.session });
   });
 });
 

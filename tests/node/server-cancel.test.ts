@@ -5,6 +5,7 @@ import { EventLog } from "../../src/server/events.ts";
 import { Metrics } from "../../src/server/metrics.ts";
 import { MemoryQueue } from "../../src/server/queue/memory-queue.ts";
 import type { Job } from "../../src/server/queue/queue.ts";
+import { Retry } from "../../src/server/retry.ts";
 import { MemoryStore } from "../../src/server/store/memory-store.ts";
 import { WorkerProcess } from "../../src/server/worker/process.ts";
 
@@ -37,6 +38,7 @@ async function takenJob() {
     events,
     store: new MemoryStore(),
     metrics: new Metrics((problem) => problems.push(problem)),
+    retry: new Retry((problem) => problems.push(String(problem))),
     resolveModel: async (id) => id,
   });
   const { id } = await queue.add("0".repeat(16), {
@@ -55,9 +57,11 @@ it("a job that was taken and is not yet at work is cancelled, told once, and nev
   const { queue, worker, problems, events, dispatcher, id } = await takenJob();
   const stop = new AbortController();
   const told = events.follow({ job: id }, events.last, stop.signal);
-  expect((await queue.get(id)).state).toBe("running");
-  await dispatcher.cancel(id);
+  // What is not written down yet has not happened.
+  expect((await queue.get(id)).state).toBe("waiting");
+  const cancelled = dispatcher.cancel(id);
   queue.write();
+  await cancelled;
   const first = await told.next();
   expect(first.value!.event).toMatchObject({ type: "job", job: { state: "cancelled" } });
   // The next job shows that the dispatcher has gone past this one. Its session does not exist, so it fails.
@@ -75,9 +79,9 @@ it("a job that was taken and is not yet at work is cancelled, told once, and nev
 
 it("one that is forgotten with its session meanwhile is no problem", async () => {
   const { queue, worker, problems, dispatcher, id } = await takenJob();
-  await dispatcher.cancel(id);
-  await queue.forget("0".repeat(16));
+  const gone = [dispatcher.cancel(id), queue.forget("0".repeat(16))];
   queue.write();
+  await Promise.all(gone);
   const next = await queue.add("1".repeat(16), {
     kind: "relevance",
     from: "0".repeat(12),

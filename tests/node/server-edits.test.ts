@@ -61,17 +61,17 @@ describe("edits", () => {
       .png()
       .toBuffer();
     const parts = { none: new Blob([new Uint8Array(black)]) };
-    const remarks = [expect.stringMatching(/“make it red” is all black: nothing may change/)];
+    const warnings = [expect.stringMatching(/“make it red” is all black: nothing may change/)];
     const nothing = await edit(
       client,
       session.id,
       { instruction: "make it red", mask: { part: "none" }, from: session.root, variations: 2 },
       { parts },
     );
-    expect(nothing).toMatchObject({ state: "done", remarks });
+    expect(nothing).toMatchObject({ state: "done", warnings });
     const again = await client.replay(session.id, nothing.nodes[0]!, { seed: 77, previews: 0 });
-    expect(await client.finished(again.id)).toMatchObject({ state: "done", remarks });
-    expect((await edit(client, session.id, { instruction: "make it dusk" })).remarks).toEqual([]);
+    expect(await client.finished(again.id)).toMatchObject({ state: "done", warnings });
+    expect((await edit(client, session.id, { instruction: "make it dusk" })).warnings).toEqual([]);
   });
 
   it("are made at the picture's own size where its session was opened so, and are refused without a mask", async () => {

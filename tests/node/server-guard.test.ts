@@ -166,7 +166,7 @@ describe("with a token", () => {
 
   it("the printed address gives a page its cookie, and the token leaves the address", async () => {
     const entry = await fetch(`${closed.server.url}/?token=${TOKEN}`, { redirect: "manual" });
-    expect([entry.status, entry.headers.get("location")]).toEqual([303, "/"]);
+    expect([entry.status, entry.headers.get("location")]).toEqual([303, "./"]);
     const cookie = entry.headers.get("set-cookie")!;
     expect(cookie).toMatch(/HttpOnly/i);
     expect(cookie).toMatch(/SameSite=Strict/i);

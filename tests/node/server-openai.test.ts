@@ -25,7 +25,7 @@ interface Extension {
     readonly session: string;
     readonly nodes: string[];
     readonly seeds: string[];
-    readonly remarks: string[];
+    readonly warnings: string[];
   };
 }
 
@@ -133,7 +133,7 @@ describe("images.edit", () => {
       prompt,
       ...quick,
     })) as unknown as Extension;
-    expect(said.emilie.remarks).toEqual([expect.stringMatching(/reads the first \d+/)]);
+    expect(said.emilie.warnings).toEqual([expect.stringMatching(/reads the first \d+/)]);
   });
 
   it("gives links where they are asked for", async () => {

@@ -7,11 +7,12 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { loadModel } from "../../src/models/load.node.ts";
 import type { EditModel } from "../../src/models/model.ts";
 import { loadSession } from "../../src/session/store.node.ts";
+import { killsOf, seededRandom } from "./kills.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const checkpoint = join(root, "tests/fixtures/parity/sd1/checkpoint");
-/** `npm run test:kill` does a hundred. */
-const KILLS = Number(process.env.EMILIE_KILLS ?? 20);
+const KILLS = killsOf("library");
+const random = seededRandom("library");
 
 let model: EditModel;
 let folder: string;
@@ -54,7 +55,7 @@ it(
     const file = join(folder, "killed.emilie");
     const acknowledged = new Set<string>();
     for (let kill = 0; kill < KILLS; kill++) {
-      for (const id of await work(file, 1 + (kill % 3), 40 * Math.random())) acknowledged.add(id);
+      for (const id of await work(file, 1 + (kill % 3), 40 * random())) acknowledged.add(id);
       const session = await loadSession(file, { model });
       expect(session.warnings).toEqual([]);
       expect([...acknowledged].filter((id) => !session.nodes.has(id))).toEqual([]);

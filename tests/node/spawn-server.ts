@@ -4,10 +4,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 const root = new URL("../..", import.meta.url).pathname;
 
 /** Starts `emilie serve` on any free port with its data in `data`; its address, once it listens. */
-export async function spawnServer(data: string): Promise<{ process: ChildProcess; url: string }> {
+export async function spawnServer(
+  data: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ process: ChildProcess; url: string }> {
   const serve = ["src/cli/main.ts", "serve", "--port", "0", "--data", data, "--json", "--quiet"];
   const child = spawn(process.execPath, ["--import", "tsx", ...serve], {
     cwd: root,
+    env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   let text = "";

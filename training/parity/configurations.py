@@ -187,7 +187,7 @@ COMMITTED |= {
         "pad_token": "<|endoftext|>",
         "scheduler": (
             "EulerAncestralDiscreteScheduler",
-            {**SD_BETAS, "prediction_type": "epsilon", "timestep_spacing": "leading", "steps_offset": 1},
+            {**SD_BETAS, "prediction_type": "epsilon", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1},
         ),
         "sizes": [(6, 8), (7, 5)],
         "pictures": [(8, 12), (11, 6)],
@@ -218,7 +218,7 @@ COMMITTED |= {
         "pad_token": "!",
         "scheduler": (
             "EulerAncestralDiscreteScheduler",
-            {**SD_BETAS, "prediction_type": "v_prediction", "timestep_spacing": "leading", "steps_offset": 1},
+            {**SD_BETAS, "prediction_type": "v_prediction", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1},
         ),
         "sizes": [(8, 4), (6, 9)],
         "pictures": [(8, 12), (13, 7)],

@@ -68,6 +68,30 @@ def committed():
         yield "clipped", {**SD, "clip_sample": True, "clip_sample_range": 1.5}, sampler, 6
     yield "alpha-to-one", {**SD, "set_alpha_to_one": True}, "ddim", 6
     yield "fixed-large", {**SD, "variance_type": "fixed_large"}, "ddpm", 6
+    yield from more()
+
+
+def more():
+    """What came later, so that the cases before keep their numbers and seeds."""
+    for sampler in ("dpm++2m", "dpm++2m-karras"):
+        for order in (2, 3):
+            for algorithm in ("dpmsolver++", "sde-dpmsolver++"):
+                for steps in (1, 2, 3, 4, 20):
+                    if (order, algorithm) != (2, "dpmsolver++"):
+                        yield f"order{order}-{algorithm}", {**SD, "solver_order": order, "algorithm_type": algorithm}, sampler, steps
+                yield f"heun{order}-{algorithm}", {**SD, "solver_order": order, "algorithm_type": algorithm, "solver_type": "heun"}, sampler, 8
+        above = {**SD, "final_sigmas_type": "sigma_min", "solver_order": 3}
+        yield "order3-above-zero", above, sampler, 6
+        if sampler == "dpm++2m":  # Karras's last level is the smallest already, where diffusers divides by zero
+            yield "order3-above-zero-full", {**above, "lower_order_final": False}, sampler, 17
+    for spacing in ("exponential", "beta"):
+        for sampler in ("euler", "dpm++2m", "unipc"):
+            for steps in (1, 2, 9):
+                yield spacing, {**SD, f"use_{spacing}_sigmas": True}, sampler, steps
+    distilled = {**SD, "original_inference_steps": 50, "timestep_scaling": 10.0}
+    for name in ("LCMScheduler", "TCDScheduler"):
+        for sampler in ALL:
+            yield name, {**distilled, "_class_name": name}, sampler, 5
 
 
 def drawn(seed: int, count: int = 60):
@@ -96,7 +120,8 @@ def run(config: dict, sampler: str, steps: int, weight: torch.Tensor, seed: int)
     scheduler.set_timesteps(steps)
     generator = torch.Generator("cpu").manual_seed(seed)
     x = torch.randn(SHAPE, generator=generator) * scheduler.init_noise_sigma
-    extra = {"generator": generator} if sampler in ("ddpm", "euler", "euler-ancestral") else {}
+    stochastic = sampler in ("ddpm", "euler", "euler-ancestral") or config.get("algorithm_type") == "sde-dpmsolver++"
+    extra = {"generator": generator} if stochastic else {}
     start, xs, outputs = x, [], []
     for t in scheduler.timesteps:
         out = network(scheduler.scale_model_input(x, t), t, weight)

@@ -18,10 +18,15 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Text for an element's content or a quoted attribute. Characters that XML forbids become a replacement character. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
+
+/**
+ * Text for an element's content or a quoted attribute. Characters that XML forbids, and those that
+ * turn the direction of what follows round, become a replacement character.
+ */
 export function escapeText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  const allowed = text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd");
+  const allowed = text.replace(FORBIDDEN, "\ufffd");
   return allowed.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 

@@ -17,7 +17,8 @@ import { folderSource } from "../source.node.ts";
 import { mappedStorage } from "../storage.node.ts";
 import { fetchedStorage } from "../storage.web.ts";
 import { openWeights } from "../weights.ts";
-import { readLora } from "./read.ts";
+import { type LoraFile, readLora } from "./read.ts";
+import type { Addition } from "./targets.ts";
 
 let root: string;
 beforeEach(() => {
@@ -25,6 +26,9 @@ beforeEach(() => {
   mkdirSync(join(root, "unet"));
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const additionsOf = async (lora: LoraFile): Promise<Addition[]> =>
+  (await readLora(lora)).changes.map((change) => ({ ...change, onto: "plain" }));
 
 const numbers = (length: number) =>
   fc.array(fc.float({ noNaN: true, noDefaultInfinity: true, min: -8, max: 8 }), {
@@ -59,16 +63,16 @@ it("W + w·(alpha/r)·B·A, for matrices and kernels of any size", async () => {
       );
       const key = "lora_unet_x";
       const alpha = { data: Float32Array.of(s.alpha), shape: [] };
-      const lora = { [`${key}.lora_down.weight`]: a, [`${key}.lora_up.weight`]: b, [`${key}.alpha`]: alpha };
-      writeFileSync(join(root, "lora.safetensors"), writeSafetensors(lora));
+      const made = { [`${key}.lora_down.weight`]: a, [`${key}.lora_up.weight`]: b, [`${key}.alpha`]: alpha };
+      writeFileSync(join(root, "lora.safetensors"), writeSafetensors(made));
 
       const source = folderSource(root);
       const table = await openWeights(source, "unet", "model");
-      const { pairs } = await readLora({ source, path: "lora.safetensors", weight: s.weight });
-      const additions = new Map([["x.weight", pairs]]);
+      const lora = { source, path: "lora.safetensors", weight: s.weight };
+      const additions = new Map([["x.weight", await additionsOf(lora)]]);
       const inMemory = await fetchedStorage().place(source, table, additions);
       const { location } = inMemory.tensors.get("x.weight")!;
-      const bytes = await inMemory.files.find((file) => file.location === location)!.load!();
+      const bytes = await inMemory.files.find((one) => one.location === location)!.load!();
       const values = new Float32Array(bytes.slice().buffer);
       const expected = w.data.map((value, i) => {
         const [row, column] = [Math.floor(i / depth), i % depth];
@@ -105,12 +109,12 @@ it("what a killed process has left is removed by the next", async () => {
   const left = join(root, "cache/merged-4194305-abc"); // beyond the largest process id there is
   mkdirSync(left, { recursive: true });
   const source = folderSource(root);
-  const { pairs } = await readLora({ source, path: "lora.safetensors", weight: 1 });
+  const additions = await additionsOf({ source, path: "lora.safetensors", weight: 1 });
   const table = await openWeights(source, "unet", "model");
   const placed = await mappedStorage(join(root, "cache")).place(
     source,
     table,
-    new Map([["x.weight", pairs]]),
+    new Map([["x.weight", additions]]),
   );
   expect(existsSync(left)).toBe(false);
   expect(readdirSync(join(root, "cache"))).toEqual([expect.stringMatching(`^merged-${process.pid}-`)]);

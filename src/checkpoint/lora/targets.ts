@@ -1,70 +1,139 @@
-/** Which weight of a checkpoint a LoRA's module means. kohya writes dots as underscores, and names SDXL's UNet as the original does. */
+/**
+ * Which weight of a checkpoint a LoRA's module means. kohya writes dots as underscores, and names SDXL's UNet as the original does;
+ * diffusers' old names for attention, and files that do not say which network they are for, are found as well.
+ */
 import { EmilieError } from "../../errors.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
 import type { Layout } from "../layout.ts";
 import { originalUNetModules } from "../single-file/names.ts";
 import type { WeightTable } from "../weights.ts";
-import type { Lora, LoraPair } from "./read.ts";
+import { shapesOf } from "./forms.ts";
+import { squashed } from "./keys.ts";
+import type { Change, Lora } from "./read.ts";
 
-/** By tensor: what is added to it. */
-export type TableAdditions = ReadonlyMap<string, readonly LoraPair[]>;
-export type Additions = ReadonlyMap<WeightTable, TableAdditions>;
-
-const squashed = (module: string): string => module.replaceAll(".", "_");
-
-/** The tables that LoRAs speak of. */
-function networks({ tables, texts }: Pick<Layout, "tables" | "texts">): ReadonlyMap<string, WeightTable> {
-  const encoders = texts.map(
-    ({ table }, i) => [i === 0 ? "text_encoder" : `text_encoder_${i + 1}`, table] as const,
-  );
-  return new Map([["unet", tables.unet] as const, ...encoders]);
+/** A change and how it lies on the weight. */
+export interface Addition extends Change {
+  /**
+   * - "plain": row for row;
+   * - "transposed": for OpenCLIP's text_projection, which single files hold transposed;
+   * - "first": made for a UNet without a picture's channels, it changes the first half of the input's.
+   */
+  readonly onto: "plain" | "transposed" | "first";
 }
 
-/** A network's weights by every name that a LoRA may have for them. */
-function namesOf(network: string, table: WeightTable, layout: Pick<Layout, "unet">): Map<string, string> {
-  const original = network === "unet" ? originalUNetModules(layout.unet.levels) : () => null;
+/** By tensor: what is added to it. */
+export type TableAdditions = ReadonlyMap<string, readonly Addition[]>;
+export type Additions = ReadonlyMap<WeightTable, TableAdditions>;
+
+type Describing = Pick<Layout, "tables" | "texts" | "unet">;
+
+/** A network's tensors by every name that a LoRA may have for their modules: ".weight" and ".bias". */
+interface Network {
+  readonly name: string;
+  readonly table: WeightTable;
+  readonly names: ReadonlyMap<string, string>;
+}
+
+function networksOf(layout: Describing): Network[] {
+  const encoders = layout.texts.map(
+    ({ table }, i) => [i === 0 ? "text_encoder" : `text_encoder_${i + 1}`, table] as const,
+  );
+  return [["unet", layout.tables.unet] as const, ...encoders].map(([name, table]) => ({
+    name,
+    table,
+    names: namesOf(name, table, layout),
+  }));
+}
+
+function namesOf(network: string, table: WeightTable, { unet }: Describing): Map<string, string> {
+  const original = network === "unet" ? originalUNetModules(unet.levels) : null;
   const names = new Map<string, string>();
   for (const name of table.tensors.keys()) {
-    if (!name.endsWith(".weight")) continue;
-    const module = name.slice(0, -".weight".length);
-    const bare = module.replace(/^text_model\./, "");
-    const known = network === "unet" ? [module, original(module)] : [bare, `text_model.${bare}`];
-    for (const alias of known) if (alias !== null) names.set(squashed(alias), name);
+    const [, module = name, of = "weight"] = /^(.*)\.(weight|bias)$/.exec(name) ?? [];
+    if (module === name && name !== "text_projection") continue;
+    const aliases = original ? [...unetAliases(module), ...original(module)] : textAliases(module);
+    for (const alias of aliases) names.set(`${squashed(alias)}.${of}`, name);
   }
   return names;
 }
 
+/** diffusers' attention processors had "to_out" for what is now "to_out.0". */
+const unetAliases = (module: string): string[] => [module, module.replace(/\.to_out\.0$/, ".to_out")];
+
+/** With transformers' "text_model." and without, and in the words that diffusers had for the UNet's projections. */
+function textAliases(module: string): string[] {
+  const bare = module.replace(/^text_model\./, "");
+  const old = bare.replace(/\.self_attn\.(q|k|v|out)_proj$/, ".self_attn.to_$1");
+  return [bare, old].flatMap((name) => [name, `text_model.${name}`]);
+}
+
 /** @throws EmilieError "checkpoint.unsupported" naming modules that the checkpoint does not have, or not in that shape. */
-export function findTargets(
-  loras: readonly Lora[],
-  layout: Pick<Layout, "tables" | "texts" | "unet">,
-): Additions {
-  const tables = networks(layout);
-  const additions = new Map<WeightTable, Map<string, LoraPair[]>>();
-  const names = new Map([...tables].map(([network, table]) => [network, namesOf(network, table, layout)]));
-  for (const { pairs, file } of loras) {
+export function findTargets(loras: readonly Lora[], layout: Describing): Additions {
+  const networks = networksOf(layout);
+  const additions = new Map<WeightTable, Map<string, Addition[]>>();
+  for (const { changes, file } of loras) {
     const problems: string[] = [];
-    for (const pair of pairs) {
-      const name = names.get(pair.network)?.get(squashed(pair.module));
-      if (name === undefined) {
-        problems.push(`"${pair.module}" of the ${pair.network} is not in the checkpoint`);
+    for (const change of changes) {
+      const found = findTarget(change, networks);
+      if (typeof found === "string") {
+        problems.push(found);
         continue;
       }
-      const table = tables.get(pair.network)!;
-      const { shape } = table.tensors.get(name)!;
-      const depth = sizeOf(pair.down.shape.slice(1));
-      if (pair.up.shape[0] !== shape[0] || depth !== sizeOf(shape.slice(1))) {
-        problems.push(
-          `"${pair.module}" has the matrices [${pair.down.shape}] and [${pair.up.shape}] for a weight of shape [${shape}]`,
-        );
-        continue;
-      }
-      const ofTable = additions.get(table) ?? new Map<string, LoraPair[]>();
-      additions.set(table, ofTable.set(name, [...(ofTable.get(name) ?? []), pair]));
+      const { table, name, onto } = found;
+      const ofTable = additions.get(table) ?? new Map<string, Addition[]>();
+      additions.set(table, ofTable.set(name, [...(ofTable.get(name) ?? []), { ...change, onto }]));
     }
-    if (problems.length > 0) throw misfit(file.path, problems, pairs.length);
+    if (problems.length > 0) throw misfit(file.path, problems, changes.length);
   }
   return additions;
+}
+
+interface Target {
+  readonly table: WeightTable;
+  readonly name: string;
+  readonly onto: Addition["onto"];
+}
+
+/** The weight that a change means, or what is wrong. */
+function findTarget(change: Change, networks: readonly Network[]): Target | string {
+  const { module, network, of } = change;
+  const key = `${squashed(module)}.${of}`;
+  const named = networks.filter(({ name, names }) => (network ?? name) === name && names.has(key));
+  const what = `"${module}"${of === "bias" ? "'s bias" : ""}`;
+  if (named.length === 0) return `${what} ${network ? `of the ${network} ` : ""}is not in the checkpoint`;
+  const fitting = named.flatMap(({ table, names }): Target[] => {
+    const name = names.get(key)!;
+    const onto = lieOf(change, name, table.tensors.get(name)!.shape);
+    return onto ? [{ table, name, onto }] : [];
+  });
+  if (fitting.length > 1) {
+    return `${what} is in ${named.map(({ name }) => name).join(" and in ")}, and the file does not say which is meant`;
+  }
+  if (fitting[0]) return fitting[0];
+  const { table, names } = named[0]!;
+  return (
+    `${what} has the matrices ${shapesOf(change.parts)} for a ${of} of shape ` +
+    `[${table.tensors.get(names.get(key)!)!.shape}]`
+  );
+}
+
+function lieOf(change: Change, name: string, shape: readonly number[]): Addition["onto"] | null {
+  const { rows, depth, dora, parts } = change;
+  const own = sizeOf(shape.slice(1));
+  if (rows !== shape[0] && name !== "text_projection") return null;
+  const first = name === "conv_in.weight" && own === 2 * depth;
+  const onto =
+    name === "text_projection" && rows === own && depth === shape[0]
+      ? "transposed"
+      : first
+        ? "first"
+        : rows === shape[0] && depth === own
+          ? "plain"
+          : null;
+  if (!dora || onto === null) return onto;
+  // Magnitudes are of the whole row, or of each input.
+  const count = dora.axis === "out" ? rows : (shape[1] ?? 0);
+  return onto === "plain" && sizeOf(parts[dora.part]!.shape) === count ? onto : null;
 }
 
 function misfit(path: string, problems: readonly string[], all: number): EmilieError {

@@ -4,6 +4,7 @@
  * ASSUMED; the file NAME.emilie.json beside NAME.safetensors may say otherwise.
  */
 import { EmilieError } from "../../errors.ts";
+import type { SingleFamily } from "./family.ts";
 import { countOf, type Refs } from "./names.ts";
 
 type Json = Record<string, unknown>;
@@ -30,7 +31,30 @@ function depthOf(refs: Refs, path: string): number {
   return countOf(refs, blocks);
 }
 
-export function inferUNet(refs: Refs, file: string, pooledWidth: number | null): Json {
+/** Whether the UNet's attention takes pixels as rows of a matrix, as SD 2.x and XL do, or through 1×1 convolutions. */
+export function projectsLinearly(refs: Refs): boolean {
+  const found = [...refs].find(([name]) => name.endsWith(".proj_in.weight"));
+  return found?.[1].shape.length === 2;
+}
+
+/** Channels that the UNet takes and gives. */
+export function channelsOf(refs: Refs, file: string): { in_channels: number; out_channels: number } {
+  const [, in_channels] = shapeOf(refs, file, "conv_in.weight");
+  const [out_channels] = shapeOf(refs, file, "conv_out.weight");
+  if (in_channels !== undefined && out_channels !== undefined) return { in_channels, out_channels };
+  throw new EmilieError(
+    "checkpoint.malformed",
+    `${file}: the first or last convolution of its UNet has no channels.`,
+  );
+}
+
+/** `family` tells how many heads there are; `pooledWidth` is the width of SDXL's pooled text, or null. */
+export function inferUNet(
+  refs: Refs,
+  file: string,
+  pooledWidth: number | null,
+  family: SingleFamily = pooledWidth === null ? (projectsLinearly(refs) ? "sd2" : "sd1") : "sdxl",
+): Json {
   const shape = (name: string) => shapeOf(refs, file, name);
   const n = countOf(refs, /^down_blocks\.(\d+)\./);
   const levels = Array.from({ length: n }, (_, i) => {
@@ -49,12 +73,10 @@ export function inferUNet(refs: Refs, file: string, pooledWidth: number | null):
   if (levels.length === 0 || attention === undefined) {
     throw new EmilieError("checkpoint.malformed", `${file}: its UNet has no levels, or none that attends.`);
   }
-  const [, inChannels] = shape("conv_in.weight");
-  const linear = refs.get("mid_block.attentions.0.proj_in.weight")?.shape.length === 2;
+  const linear = projectsLinearly(refs);
   const added = refs.get("add_embedding.linear_1.weight")?.shape[1];
   return {
-    in_channels: inChannels,
-    out_channels: shape("conv_out.weight")[0],
+    ...channelsOf(refs, file),
     sample_size: added === undefined ? 64 : 128,
     block_out_channels: levels.map(({ channels }) => channels),
     layers_per_block: levels.map(({ layers }) => layers),
@@ -66,7 +88,7 @@ export function inferUNet(refs: Refs, file: string, pooledWidth: number | null):
     cross_attention_dim: shape(attention)[1],
     use_linear_projection: linear,
     attention_head_dim: levels.map(({ channels }) =>
-      linear ? Math.max(1, Math.floor(channels / HEAD_WIDTH)) : SD1_HEADS,
+      family === "sd1" ? SD1_HEADS : Math.max(1, Math.floor(channels / HEAD_WIDTH)),
     ),
     ...(added === undefined || pooledWidth === null
       ? {}
@@ -108,6 +130,7 @@ export function inferText(refs: Refs, file: string, act: "quick_gelu" | "gelu"):
     num_attention_heads: Math.max(1, Math.floor(width! / HEAD_WIDTH)),
     max_position_embeddings: shape("embeddings.position_embedding.weight")[0],
     hidden_act: act,
-    projection_dim: refs.get("text_projection")?.shape[1] ?? width,
+    projection_dim:
+      refs.get("text_projection")?.shape[1] ?? refs.get("text_projection.weight")?.shape[0] ?? width,
   };
 }

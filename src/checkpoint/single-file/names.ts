@@ -3,6 +3,7 @@
  * diffusers and transformers have for the same tensors. Every tensor stays where it is in the file; three of OpenCLIP's
  * fused ones become three by offset, and a 1×1 convolution of the VAE's attention is read as the matrix it is.
  */
+import { EmilieError } from "../../errors.ts";
 import type { WeightRef } from "../weights.ts";
 
 /** Tensors by name, as they lie in the file. */
@@ -86,11 +87,14 @@ export function unetNames(refs: Refs): Refs {
   });
 }
 
-/** The other way: a module of diffusers' UNet in the original's naming, by the number of residual blocks of each level. */
+/**
+ * The other way: a module of diffusers' UNet in the original's naming, by the number of residual blocks of each level. An upsampler
+ * has two names, as it comes after an attention or not.
+ */
 export function originalUNetModules(
   levels: readonly { readonly layers: number }[],
-): (module: string) => string | null {
-  // The map above, made for a file that has these blocks and an upsampler behind an attention.
+): (module: string) => readonly string[] {
+  // The map above, made for a file that has these blocks and both kinds of upsampler.
   const names = ["time_embed.0", "out.0"];
   let i = 1;
   levels.forEach(({ layers }, level) => {
@@ -98,22 +102,27 @@ export function originalUNetModules(
     if (level < levels.length - 1) names.push(`input_blocks.${i++}.0.op`);
   });
   i = 0;
+  const upsamplers = new Map<string, string>();
   [...levels].reverse().forEach(({ layers }, level) => {
     for (let j = 0; j <= layers; j++) names.push(`output_blocks.${i++}.0.in_layers.0`);
-    if (level < levels.length - 1) names.push(`output_blocks.${i - 1}.2.conv`);
+    if (level === levels.length - 1) return;
+    names.push(`output_blocks.${i - 1}.2.conv`);
+    upsamplers.set(`up_blocks.${level}.upsamplers.0.conv`, `output_blocks.${i - 1}.1.conv`);
   });
   const ref: WeightRef = { file: "", type: "F32", shape: [], offset: 0, length: 0 };
   const modules = unetModules(new Map(names.map((name) => [`${name}.weight`, ref])));
   const back = new Map([...modules].map(([original, module]) => [module, original]));
   const inside = new Map(Object.entries(RESNET).map(([original, name]) => [name, original]));
   return (module) => {
+    const other = upsamplers.get(module);
     for (let cut = module.length; cut > 0; cut = module.lastIndexOf(".", cut - 1)) {
       const original = back.get(module.slice(0, cut));
       if (original === undefined) continue;
       const rest = module.slice(cut + 1);
-      return rest === "" ? original : `${original}.${inside.get(rest) ?? rest}`;
+      const name = rest === "" ? original : `${original}.${inside.get(rest) ?? rest}`;
+      return other === undefined ? [name] : [name, other];
     }
-    return null;
+    return [];
   };
 }
 
@@ -184,10 +193,19 @@ export function openClipNames(refs: Refs): Refs {
   return result;
 }
 
-/** One more than the highest number that the pattern finds. */
+/** Blocks, layers and levels of one kind in any network that is read here; their numbers in names are counted through. */
+const MOST_NUMBERED = 256;
+
+/** One more than the highest number that the pattern finds. Throws "checkpoint.malformed" where it is no number of a block. */
 export function countOf(refs: Refs, pattern: RegExp): number {
   return [...refs.keys()].reduce((count, name) => {
     const found = pattern.exec(name);
-    return found ? Math.max(count, Number(found[1]) + 1) : count;
+    if (!found) return count;
+    const number = Number(found[1]);
+    if (number < MOST_NUMBERED) return Math.max(count, number + 1);
+    throw new EmilieError(
+      "checkpoint.malformed",
+      `The tensor "${name.slice(0, 120)}" is numbered ${number}; networks have fewer than ${MOST_NUMBERED} of anything.`,
+    );
   }, 0);
 }

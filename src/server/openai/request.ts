@@ -1,11 +1,15 @@
 /**
- * POST /v1/images/edits as OpenAI specifies it, as a form and as JSON, and our extension: `session`, `from` and `seed`.
- * In a form every value is a string.
+ * POST /v1/images/edits as OpenAI specifies it, as a form and as JSON, and our extension: `session`, `from`, `seed` and `steps`.
+ * What would change the picture is done or refused; what could not is heard and has no effect.
  */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { EmilieError } from "../../errors.ts";
-import { isForm, readBytes, readForm } from "../routes/body.ts";
+import { pictureFromText } from "../../input/data-url.ts";
+import { sortByName } from "../../input/names.ts";
+import { readInput } from "../../input/read-input.ts";
+import { readJsonValue } from "../routes/body.ts";
+import { isForm, readForm, uploadOf } from "../routes/form.ts";
 import { nodeId, seedSchema, sessionId } from "../schemas/index.ts";
 
 /** An error about one parameter, in OpenAI's words. */
@@ -20,9 +24,12 @@ export class ParameterError extends EmilieError {
   }
 }
 
-const bool = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
-const whole = (low: number, high: number) => z.coerce.number().int().min(low).max(high);
-const size = z.string().regex(/^(auto|\d{2,4}x\d{2,4})$/, 'expected "auto" or WIDTHxHEIGHT');
+const whole = (low: number, high: number) => z.int().min(low).max(high);
+const size = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .regex(/^(auto|\d{2,4}x\d{2,4})$/, 'expected "auto" or WIDTHxHEIGHT');
 
 export const parametersSchema = z.object({
   prompt: z.string().trim().min(1).max(2000),
@@ -32,11 +39,15 @@ export const parametersSchema = z.object({
   response_format: z.enum(["b64_json", "url"]).nullish(),
   output_format: z.enum(["png", "jpeg", "webp"]).nullish(),
   output_compression: whole(0, 100).nullish(),
-  stream: bool.nullish(),
+  stream: z.boolean().nullish(),
   partial_images: whole(0, 3).nullish(),
+  quality: z.enum(["auto", "standard", "low", "medium", "high", "hd"]).nullish().openapi({
+    description: "low, medium and high (or hd) are the presets draft, balanced and best",
+  }),
+  background: z.enum(["opaque", "auto", "transparent"]).nullish().openapi({
+    description: "opaque: what is transparent lies on white. transparent is refused",
+  }),
   // Heard, and without effect here: the same picture comes out.
-  quality: z.enum(["standard", "low", "medium", "high", "auto"]).nullish(),
-  background: z.enum(["transparent", "opaque", "auto"]).nullish(),
   input_fidelity: z.enum(["high", "low"]).nullish(),
   moderation: z.string().nullish(),
   user: z.string().max(1000).nullish(),
@@ -54,73 +65,112 @@ export interface OpenAIRequest {
   readonly mask: Uint8Array | null;
 }
 
+/** JSON says `images` where forms say `image`. */
+const NAMES = { lists: ["image"], aliases: { images: "image" } };
+
+/** @throws ParameterError, InputError */
 export async function readRequest(c: Context, limit: number): Promise<OpenAIRequest> {
-  const { values, images, mask } = isForm(c) ? await fromForm(c, limit) : await fromJson(c, limit);
-  const result = parametersSchema.safeParse(values);
-  if (!result.success) {
-    const issue = result.error.issues[0]!;
-    const name = String(issue.path[0] ?? "");
-    const missing = !(name in values);
-    throw new ParameterError(
-      name,
-      missing ? `Missing required parameter: '${name}'.` : `Invalid value for '${name}': ${issue.message}.`,
-      missing ? "missing_required_parameter" : "invalid_value",
-    );
-  }
+  const { parameters, images, mask } = isForm(c) ? await fromForm(c, limit) : await fromJson(c, limit);
   if (images.length > 1) {
     throw new ParameterError(
       "image",
       `emilie edits one picture at a time, got ${images.length}. Send one image.`,
     );
   }
-  const isKnown = result.data.session && result.data.session !== "new";
+  const isKnown = parameters.session && parameters.session !== "new";
   if (images.length === 0 && !isKnown) {
     throw new ParameterError("image", "Missing required parameter: 'image'.", "missing_required_parameter");
   }
-  return { parameters: result.data, image: images[0] ?? null, mask };
+  refuseImpossible(parameters);
+  return { parameters, image: images[0] ?? null, mask };
+}
+
+/** What is understood, and cannot be done. */
+function refuseImpossible({ background, stream, ...given }: Parameters): void {
+  const { response_format: answer, output_format: format, output_compression: compression } = given;
+  if (background === "transparent") {
+    throw new ParameterError("background", "A transparent background cannot be made. Use auto or opaque.");
+  }
+  if (stream && answer === "url") {
+    const message = "A stream carries its pictures: response_format url is for answers without stream.";
+    throw new ParameterError("response_format", message);
+  }
+  if ((format ?? "png") === "png" && compression != null && compression < 100) {
+    const message = `PNG loses nothing, so output_compression ${compression} is for jpeg and webp only.`;
+    throw new ParameterError("output_compression", message);
+  }
 }
 
 interface Raw {
-  readonly values: Record<string, unknown>;
+  readonly parameters: Parameters;
   readonly images: Uint8Array[];
   readonly mask: Uint8Array | null;
 }
 
 async function fromForm(c: Context, limit: number): Promise<Raw> {
-  const { fields, files } = await readForm(c, limit);
-  const images = [...files].filter(([name]) => /^image(\[\])?\d*$/.test(name)).map(([, { bytes }]) => bytes);
-  return { values: Object.fromEntries(fields), images, mask: files.get("mask")?.bytes ?? null };
-}
-
-const reference = z.union([z.string(), z.object({ image_url: z.string() })]);
-
-async function fromJson(c: Context, limit: number): Promise<Raw> {
-  let values: Record<string, unknown>;
-  try {
-    values = z
-      .record(z.string(), z.unknown())
-      .parse(JSON.parse(new TextDecoder().decode(await readBytes(c, limit))));
-  } catch (error) {
-    if (error instanceof EmilieError) throw error;
-    throw new ParameterError("", "The request's body is neither a form nor a JSON object.", null);
-  }
-  const { image, images = image === undefined ? [] : image, mask, ...rest } = values;
-  const list = Array.isArray(images) ? images : [images];
+  const spec = { files: ["image", "mask"], fields: parametersSchema, ...NAMES };
+  const { values, files } = await readForm(c, spec, limit);
+  const [mask] = files.get("mask") ?? [];
   return {
-    values: rest,
-    images: list.map((one) => decode(one, "image")),
-    mask: mask === undefined || mask === null ? null : decode(mask, "mask"),
+    parameters: values,
+    images: (files.get("image") ?? []).map((part) => uploadOf(part, "image")),
+    mask: mask ? uploadOf(mask, "mask") : null,
   };
 }
 
+async function fromJson(c: Context, limit: number): Promise<Raw> {
+  const type = c.req.header("content-type") ?? "";
+  if (/^application\/x-www-form-urlencoded\b/i.test(type.trim())) {
+    throw new ParameterError(
+      "",
+      "Send a form as multipart/form-data, or JSON; a picture does not fit into an URL.",
+      null,
+    );
+  }
+  const value = await readJsonValue(c, limit);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new ParameterError("", "The request's body is neither a form nor a JSON object.", null);
+  }
+  const known = [...Object.keys(parametersSchema.shape), "image", "mask"];
+  const sorted = sortByName<unknown>(Object.entries(value), { known, ...NAMES }, "the request");
+  const images = (sorted.get("image") ?? []).flat().filter((image) => image !== null);
+  const [mask = null] = sorted.get("mask") ?? [];
+  sorted.delete("image");
+  sorted.delete("mask");
+  const values = Object.fromEntries([...sorted].map(([name, [one]]) => [name, one]));
+  return {
+    parameters: readInput(parametersSchema, values, "body"),
+    images: images.map((image) => decode(image, "image")),
+    mask: mask === null ? null : decode(Array.isArray(mask) && mask.length === 1 ? mask[0] : mask, "mask"),
+  };
+}
+
+/** As chat messages write pictures, too; what says nothing of the picture itself is let pass. */
+const REFERENCE = {
+  known: ["image_url", "b64_json", "file_id", "type", "detail"],
+  aliases: { url: "image_url", base64: "b64_json" },
+};
+
+/** { "image_url": { "url": … } } */
+const MAX_REFERENCE_DEPTH = 2;
+
 /** Only pictures that come with the request: the server fetches nothing. */
-function decode(value: unknown, param: string): Uint8Array {
-  const parsed = reference.safeParse(value);
-  const url = parsed.success ? (typeof parsed.data === "string" ? parsed.data : parsed.data.image_url) : "";
-  const base64 = /^(?:data:image\/[\w.+-]+;base64,)?([A-Za-z0-9+/\s]+={0,2})\s*$/.exec(url)?.[1];
-  if (base64) return new Uint8Array(Buffer.from(base64, "base64"));
+function decode(value: unknown, param: string, depth = 0): Uint8Array {
+  if (typeof value === "string") return pictureFromText(value, param);
+  if (typeof value === "object" && value !== null && !Array.isArray(value) && depth < MAX_REFERENCE_DEPTH) {
+    const sorted = sortByName<unknown>(Object.entries(value), REFERENCE, `'${param}'`);
+    if (sorted.has("file_id")) {
+      throw new ParameterError(
+        param,
+        `'${param}' names a file_id, and no files are kept here. Send its bytes.`,
+      );
+    }
+    const [url] = sorted.get("image_url") ?? [];
+    const [base64] = sorted.get("b64_json") ?? [];
+    if ((url === undefined) !== (base64 === undefined)) return decode(url ?? base64, param, depth + 1);
+  }
   throw new ParameterError(
     param,
-    `'${param}' must be a data: URL with the picture in base64; addresses and file ids are not followed.`,
+    `'${param}' must be a data: URL with the picture in base64, or { "image_url": that }; leave it out where there is none.`,
   );
 }

@@ -6,10 +6,22 @@ import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { coverPicture } from "../../images/encode.node.ts";
 import { describeError } from "../errors.ts";
 import type { Parts } from "../parts.ts";
-import { fileField } from "../routes/body.ts";
+import type { Job } from "../queue/queue.ts";
+import { fileField } from "../routes/form.ts";
 import { route } from "../routes/route.ts";
+import { warningsOf } from "../view.ts";
+import { addLinks, linkOf } from "./link.ts";
 import { type OpenAIRequest, ParameterError, parametersSchema, readRequest } from "./request.ts";
-import { beginEdit, type Edit, finish, reshape, resultPicture, type Shape, shapeOf } from "./run.ts";
+import {
+  beginEdit,
+  type Edit,
+  finish,
+  keepForLinks,
+  reshape,
+  resultPicture,
+  type Shape,
+  shapeOf,
+} from "./run.ts";
 
 const tag = "OpenAI";
 /** Nothing is counted, nothing is billed. */
@@ -46,7 +58,9 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
         const request = await readRequest(c, limits.uploadBytes);
         const shape = shapeOf(request.parameters);
         const edit = await beginEdit(parts, request);
-        return request.parameters.stream ? streamed(c, edit, shape) : await whole(c, request, edit, shape);
+        return request.parameters.stream
+          ? streamed(c, request, edit, shape)
+          : await whole(c, request, edit, shape);
       } catch (error) {
         if (error instanceof ParameterError) return parameterError(c, error);
         throw error;
@@ -60,31 +74,35 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
     edit: Edit,
     shape: Shape,
   ): Promise<Response> {
+    let isLinked = false;
     try {
-      const { nodes, remarks } = await finish(parts, edit, c.req.raw.signal);
-      const data = nodes.map(async (node) => {
-        if (parameters.response_format === "url") return { url: link(c, edit.session, node, shape) };
+      const job = await finish(parts, edit, c.req.raw.signal);
+      if (parameters.response_format === "url") {
+        await keepForLinks(parts, edit);
+        isLinked = true;
+      }
+      const data = job.nodes.map(async (node) => {
+        if (parameters.response_format === "url") return { url: linkOf(parts, c, edit.session, node, shape) };
         return { b64_json: base64(await resultPicture(parts, edit.session, node, shape)) };
       });
       const output = {
         output_format: shape.format,
         size: await sizeOf(edit.session, shape),
-        quality: "auto",
-        background: "auto",
+        ...saidBack(parameters),
       };
       return c.json({
         created: seconds(),
         data: await Promise.all(data),
         ...output,
         usage: USAGE,
-        emilie: extension(edit, nodes, remarks),
+        emilie: extension(edit, job),
       });
     } finally {
-      await edit.dispose();
+      if (!isLinked) await edit.dispose();
     }
   }
 
-  function streamed(c: Context, edit: Edit, shape: Shape): Response {
+  function streamed(c: Context, { parameters }: OpenAIRequest, edit: Edit, shape: Shape): Response {
     return streamSSE(c, async (out) => {
       const controller = new AbortController();
       out.onAbort(() => controller.abort());
@@ -93,12 +111,11 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
       const common = {
         created_at: seconds(),
         output_format: shape.format,
-        quality: "auto",
-        background: "auto",
+        ...saidBack(parameters),
         size,
       };
       try {
-        const { nodes, remarks } = await finish(parts, edit, controller.signal, async (event) => {
+        const job = await finish(parts, edit, controller.signal, async (event) => {
           if (event.type !== "preview") return;
           const b64_json = base64(await previewPicture(edit.session, event.picture, shape));
           await send(out, {
@@ -108,14 +125,14 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
             ...common,
           });
         });
-        for (const node of nodes) {
+        for (const node of job.nodes) {
           const b64_json = base64(await resultPicture(parts, edit.session, node, shape));
           await send(out, {
             type: "image_edit.completed",
             b64_json,
             ...common,
             usage: USAGE,
-            emilie: extension(edit, nodes, remarks),
+            emilie: extension(edit, job),
           });
         }
       } catch (error) {
@@ -140,12 +157,9 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
     return size ? `${size[0]}x${size[1]}` : `${width}x${height}`;
   }
 
-  function extension(
-    { session, seed, job }: Edit,
-    nodes: readonly string[],
-    remarks: readonly string[] = [],
-  ) {
-    return { session, job: job.id, nodes, seeds: nodes.map((_, i) => `${seed + BigInt(i)}`), remarks };
+  function extension({ session, seed }: Edit, job: Job) {
+    const seeds = job.nodes.map((_, i) => `${seed + BigInt(i)}`);
+    return { session, job: job.id, nodes: job.nodes, seeds, warnings: warningsOf(job) };
   }
 
   const model = z.object({
@@ -175,6 +189,7 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
     },
     async (c) => c.json({ object: "list", data: await entries() }),
   );
+  addLinks(app, parts);
   // Names have slashes, which programs may send as they are.
   app.get("/v1/models/:id{.+}", async (c) => {
     const id = c.req.param("id");
@@ -196,9 +211,9 @@ function send(out: SSEStreamingApi, event: { type: string } & Record<string, unk
   return out.writeSSE({ event: event.type, data: JSON.stringify(event) });
 }
 
-function link(c: Context, session: string, node: string, { format, size }: Shape): string {
-  const query = new URLSearchParams({ format, ...(size ? { width: `${size[0]}` } : {}) });
-  return new URL(`/api/v1/sessions/${session}/nodes/${node}/picture?${query}`, c.req.url).href;
+/** Of the parameters those that OpenAI's answers repeat. */
+function saidBack({ quality, background }: OpenAIRequest["parameters"]) {
+  return { quality: quality ?? "auto", background: background ?? "auto" };
 }
 
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");

@@ -1,7 +1,9 @@
 /** An edit for OpenAI's API: a session of its own, or one that is named; one job; its pictures as they were asked for. */
 import { EmilieError, type ErrorCode } from "../../errors.ts";
 import { convertPicture, coverPicture } from "../../images/encode.node.ts";
-import { keepMask, maskFromUpload } from "../mask-files.ts";
+import type { PresetName } from "../../method/presets.ts";
+import { LINK_LIFETIME_MS } from "../links.ts";
+import { keepMask, maskFromUpload, type NewMask } from "../mask-files.ts";
 import type { Parts } from "../parts.ts";
 import type { Job } from "../queue/queue.ts";
 import type { EditWork } from "../queue/work.ts";
@@ -11,67 +13,84 @@ import type { SessionRecord } from "../store/store.ts";
 import { pathOf } from "../store/tree.ts";
 import { type OpenAIRequest, ParameterError } from "./request.ts";
 
-/** Sessions nobody asked for: gone when the answer is, or when its links have had their time. */
-const LINK_LIFETIME_MS = 60 * 60 * 1000;
+/** A session whose edit was never answered, since the server was stopped. Long enough for any edit that waits for others. */
+const UNANSWERED_LIFETIME_MS = 24 * 60 * 60 * 1000;
 /** What programs that know only OpenAI call their model. They get the one that is selected. */
 const OPENAI_NAMES = /^(gpt-image|chatgpt-image|dall-e)/;
+
+/** How much is computed for what OpenAI calls quality; the others leave it to the model. */
+const PRESET_OF: Partial<Record<NonNullable<OpenAIRequest["parameters"]["quality"]>, PresetName>> = {
+  low: "draft",
+  medium: "balanced",
+  high: "best",
+  hd: "best",
+};
 
 export interface Edit {
   readonly job: Job;
   readonly session: string;
   /** The first variation's; the others count on from it. */
   readonly seed: bigint;
+  /** Whether nobody asked for the session. It is gone when the answer is, or when its links have had their time. */
+  readonly temporary: boolean;
   /** Deletes the session, where nobody is to keep it. */
   readonly dispose: () => Promise<void>;
 }
 
 export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenAIRequest): Promise<Edit> {
   const { store, queue, dispatcher } = parts;
-  const { prompt, n, stream, partial_images: partial, steps, response_format: format } = parameters;
-  const { session, temporary } = await sessionFor();
+  const { prompt, n, stream, partial_images: partial, steps } = parameters;
+  const { session, temporary, warnings } = await sessionFor();
   const { id } = session.info;
   const dispose = async () => {
-    if (temporary && format !== "url") await deleteSession(parts, id);
+    if (temporary) await deleteSession(parts, id);
   };
   try {
     const from = parameters.from ?? session.manifest.head;
     const seed = BigInt(parameters.seed ?? pathOf(session.manifest, from).length - 1);
+    const kept = mask && (await keepOpenAIMask(mask, session));
+    const preset = PRESET_OF[parameters.quality ?? "auto"];
     const work: EditWork = {
       kind: "edit",
       from,
       instruction: prompt,
-      mask: mask && { id: await keepOpenAIMask(mask, session) },
+      mask: kept && { id: kept.id },
       regions: [],
-      settings: { seed: `${seed}`, ...(steps ? { steps } : {}) },
+      settings: { seed: `${seed}`, ...(preset && { preset }), ...(steps && { steps }) },
       variations: n ?? 1,
       previews: stream ? (partial ?? 0) : 0,
       moveHead: (n ?? 1) === 1,
+      warnings: [...warnings, ...(kept?.warnings ?? []), ...warningsOn(parameters)],
     };
     const job = await queue.add(id, work);
     dispatcher.wake();
-    return { job, session: id, seed, dispose };
+    return { job, session: id, seed, dispose, temporary };
   } catch (error) {
     await dispose();
     throw error;
   }
 
-  async function sessionFor(): Promise<{ session: SessionRecord; temporary: boolean }> {
+  async function sessionFor(): Promise<OpenedSession> {
     if (parameters.session && parameters.session !== "new") {
-      return { session: await store.read(parameters.session), temporary: false };
+      const known = await store.read(parameters.session);
+      await refuseOtherModel(parts, parameters.model, known.info.model);
+      const unread = image ? [`The image was not read: the edit goes on from session ${known.info.id}.`] : [];
+      return { session: known, temporary: false, warnings: unread };
     }
     const temporary = parameters.session !== "new";
     const created = await createSession(parts, {
       picture: image!,
       name: "",
       model: await modelFor(parts, parameters.model),
-      lifetime: temporary ? LINK_LIFETIME_MS : undefined,
+      lifetime: temporary ? UNANSWERED_LIFETIME_MS : undefined,
     });
-    return { session: created, temporary };
+    return { session: created, temporary, warnings: created.warnings };
   }
 
   /** Transparent = edit. */
-  async function keepOpenAIMask(bytes: Uint8Array, { info, manifest }: SessionRecord): Promise<string> {
-    const given = await maskFromUpload(bytes, { channel: "alpha" });
+  async function keepOpenAIMask(bytes: Uint8Array, { info, manifest }: SessionRecord): Promise<NewMask> {
+    const upload = await maskFromUpload(bytes, { channel: "alpha" });
+    const given = upload.mask;
     const { width, height } = manifest.picture;
     if (given.width !== width || given.height !== height) {
       const sizes = `${given.width}x${given.height}, the image ${width}x${height}`;
@@ -84,8 +103,36 @@ export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenA
         "invalid_mask",
       );
     }
-    return (await keepMask(store, info.id, given)).id;
+    return keepMask(store, info.id, upload);
   }
+}
+
+/** A link is good for its time from the answer on, however long the edit took. */
+export async function keepForLinks({ store }: Parts, { session, temporary }: Edit): Promise<void> {
+  if (!temporary) return;
+  await store.change(session, (draft) => {
+    draft.info = { ...draft.info, expires: Date.now() + LINK_LIFETIME_MS };
+  });
+}
+
+interface OpenedSession {
+  readonly session: SessionRecord;
+  readonly temporary: boolean;
+  readonly warnings: readonly string[];
+}
+
+function warningsOn({ input_fidelity: fidelity }: OpenAIRequest["parameters"]): string[] {
+  if (fidelity !== "low") return [];
+  return [
+    "input_fidelity has no effect: the picture is always kept where the instruction does not change it.",
+  ];
+}
+
+/** A session belongs to the model that made it. @throws ParameterError */
+async function refuseOtherModel(parts: Parts, name: string | null | undefined, own: string): Promise<void> {
+  const wanted = await modelFor(parts, name);
+  if (wanted === undefined || wanted === own) return;
+  throw new ParameterError("model", `The session was made with ${own}, and cannot be edited with ${wanted}.`);
 }
 
 async function modelFor({ catalog }: Parts, name: string | null | undefined): Promise<string | undefined> {
@@ -130,18 +177,23 @@ export async function finish(
 
 export interface Shape {
   readonly format: "png" | "jpeg" | "webp";
+  /** 1 to 100; undefined: the format's own. */
   readonly quality: number | undefined;
+  /** Whether what is transparent is laid on white. */
+  readonly opaque: boolean;
   /** Null: the picture's own. */
   readonly size: readonly [number, number] | null;
 }
 
-export function shapeOf({ output_format, output_compression, size }: OpenAIRequest["parameters"]): Shape {
+export function shapeOf(given: OpenAIRequest["parameters"]): Shape {
+  const { output_format, output_compression, size, background } = given;
   const sides = size && size !== "auto" ? size.split("x").map(Number) : null;
   if (sides && !sides.every((side) => side >= 16 && side <= 4096)) {
     throw new ParameterError("size", `Invalid value for 'size': sides from 16 to 4096, got ${size}.`);
   }
   return {
     format: output_format ?? "png",
+    opaque: background === "opaque",
     quality: output_compression == null ? undefined : Math.max(1, output_compression),
     size: sides && [sides[0]!, sides[1]!],
   };
@@ -156,6 +208,6 @@ export async function resultPicture(
   return reshape(await pictureOf(parts, session, node), shape);
 }
 
-export async function reshape(png: Uint8Array, { format, quality, size }: Shape): Promise<Uint8Array> {
-  return convertPicture(size ? await coverPicture(png, ...size) : png, { format, quality });
+export async function reshape(png: Uint8Array, { size, ...form }: Shape): Promise<Uint8Array> {
+  return convertPicture(size ? await coverPicture(png, ...size) : png, form);
 }

@@ -1,9 +1,9 @@
 /** The queue with every job in a file of its own, so that a server that is killed goes on where it was. */
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { writeAtomically } from "../../session/atomic.node.ts";
-import { Turns } from "../store/store.ts";
+import { removeFile, writeAtomically } from "../../session/atomic.node.ts";
+import { FILE_MODE, privateFolder } from "../private-folder.ts";
 import { MemoryQueue } from "./memory-queue.ts";
 import type { Job, QueueLimits } from "./queue.ts";
 
@@ -18,16 +18,22 @@ const jobSchema = z.looseObject({
 
 export class DiskQueue extends MemoryQueue {
   readonly #folder: string;
-  readonly #turns = new Turns();
 
   private constructor(folder: string, limits?: Partial<QueueLimits>) {
     super(limits);
     this.#folder = folder;
   }
 
-  /** Call recover() next: what ran when the files were written runs no longer. */
-  static async open(folder: string, limits?: Partial<QueueLimits>): Promise<DiskQueue> {
-    await mkdir(folder, { recursive: true });
+  /**
+   * Call recover() next: what ran when the files were written runs no longer. `onProblem` hears of jobs that cannot be understood;
+   * they are left as they are.
+   */
+  static async open(
+    folder: string,
+    limits?: Partial<QueueLimits>,
+    onProblem: (message: string) => void = () => {},
+  ): Promise<DiskQueue> {
+    await privateFolder(folder);
     const queue = new DiskQueue(folder, limits);
     const names = (await readdir(folder)).filter((file) => /^[0-9a-f]{16}\.json$/.test(file));
     const jobs: Job[] = [];
@@ -35,19 +41,22 @@ export class DiskQueue extends MemoryQueue {
       const text = await readFile(join(folder, file), "utf8");
       const job = jobSchema.safeParse(parse(text));
       if (job.success) jobs.push(job.data as unknown as Job);
+      else onProblem(`The job in ${join(folder, file)} cannot be understood.`);
     }
     for (const job of jobs.sort((a, b) => a.created - b.created)) queue.jobs.set(job.id, job);
     return queue;
   }
 
   protected override persist(job: Job): Promise<void> {
-    return this.#turns.take(job.id, () =>
-      writeAtomically(join(this.#folder, `${job.id}.json`), [Buffer.from(JSON.stringify(job))]),
-    );
+    return writeAtomically(this.#path(job.id), [Buffer.from(JSON.stringify(job))], { mode: FILE_MODE });
   }
 
   protected override erase(id: string): Promise<void> {
-    return this.#turns.take(id, () => rm(join(this.#folder, `${id}.json`), { force: true }));
+    return removeFile(this.#path(id));
+  }
+
+  #path(id: string): string {
+    return join(this.#folder, `${id}.json`);
   }
 }
 

@@ -1,6 +1,12 @@
-/** The queue in memory; the one on the disk is this one with a notebook. */
+/**
+ * The queue in memory; the one on the disk is this one with a notebook.
+ *
+ * Every change goes through #set or #remove, one after the other: it is written down first and counts only then. What could not
+ * be written down has not happened.
+ */
 import { randomBytes } from "node:crypto";
 import { EmilieError } from "../../errors.ts";
+import { Turns } from "../store/turns.ts";
 import {
   type Job,
   type JobChange,
@@ -18,84 +24,96 @@ export class MemoryQueue implements JobQueue {
   /** By session: when one of its jobs was begun last, as a count. */
   readonly #served = new Map<string, number>();
   #clock = 0;
+  readonly #turns = new Turns();
   readonly #limits: QueueLimits;
 
   constructor(limits: Partial<QueueLimits> = {}) {
     this.#limits = { ...QUEUE_LIMITS, ...limits };
   }
 
-  async add(session: string, work: Work): Promise<Job> {
-    const waiting = [...this.jobs.values()].filter(({ state }) => state === "waiting");
-    const own = waiting.filter((job) => job.session === session);
-    const { total, perSession } = this.#limits;
-    if (waiting.length >= total || own.length >= perSession) {
-      const what = waiting.length >= total ? `${total} jobs` : `${perSession} jobs of this session`;
-      throw new EmilieError("queue.full", `${what} are waiting already. Try again when some are done.`);
-    }
-    const job: Job = {
-      id: randomBytes(8).toString("hex"),
-      session,
-      work,
-      state: "waiting",
-      created: this.#now(),
-      started: null,
-      finished: null,
-      attempts: 0,
-      worker: null,
-      nodes: [],
-      replaced: null,
-      relevance: null,
-      kept: false,
-      remarks: [],
-      error: null,
-    };
-    return this.#set(job);
-  }
-
-  async take(worker: string): Promise<Job | null> {
-    const [next] = this.#order();
-    if (!next) return null;
-    this.#served.set(next.session, ++this.#clock);
-    return this.#set({
-      ...next,
-      state: "running",
-      started: Date.now(),
-      attempts: next.attempts + 1,
-      worker,
-      nodes: [],
+  add(session: string, work: Work): Promise<Job> {
+    return this.#turn(async () => {
+      const waiting = [...this.jobs.values()].filter(({ state }) => state === "waiting");
+      const own = waiting.filter((job) => job.session === session);
+      const { total, perSession } = this.#limits;
+      if (waiting.length >= total || own.length >= perSession) {
+        const what = waiting.length >= total ? `${total} jobs` : `${perSession} jobs of this session`;
+        throw new EmilieError("queue.full", `${what} are waiting already. Try again when some are done.`);
+      }
+      return this.#set({
+        id: randomBytes(8).toString("hex"),
+        session,
+        work,
+        state: "waiting",
+        created: this.#now(),
+        started: null,
+        finished: null,
+        attempts: 0,
+        worker: null,
+        nodes: [],
+        replaced: null,
+        relevance: null,
+        kept: false,
+        remarks: [],
+        error: null,
+      });
     });
   }
 
-  async update(id: string, change: JobChange): Promise<Job> {
-    return this.#set({ ...this.#job(id), ...change });
+  take(worker: string): Promise<Job | null> {
+    return this.#turn(async () => {
+      const [next] = this.#order();
+      if (!next) return null;
+      const attempts = next.attempts + 1;
+      const taken = await this.#set({
+        ...next,
+        ...{ state: "running", started: Date.now(), attempts, worker, nodes: [] },
+      });
+      this.#served.set(next.session, ++this.#clock);
+      return taken;
+    });
   }
 
-  async finish(id: string, { state, error = null }: JobEnd): Promise<Job> {
-    const job = this.#job(id);
-    if (job.finished !== null) return job;
-    const ended = await this.#set({ ...job, state, error, worker: null, finished: Date.now() });
-    const finished = [...this.jobs.values()].filter((one) => one.finished !== null);
-    const old = finished.sort((a, b) => a.finished! - b.finished!).slice(0, -this.#limits.finished);
-    for (const one of old) await this.#remove(one.id);
-    return ended;
+  update(id: string, change: JobChange): Promise<Job> {
+    return this.#turn(() => this.#set({ ...this.#job(id), ...change }));
   }
 
-  async recover(worker?: string): Promise<Job[]> {
-    const lost = [...this.jobs.values()].filter(
-      (job) => job.state === "running" && (worker === undefined || job.worker === worker),
-    );
-    const changed: Job[] = [];
-    for (const job of lost) {
-      if (job.attempts < MAX_ATTEMPTS)
-        changed.push(await this.#set({ ...job, state: "waiting", worker: null }));
-      else {
-        const message = `The worker ended ${job.attempts} times while it ran this job. What it had finished is kept.`;
-        changed.push(
-          await this.finish(job.id, { state: "failed", error: { code: "job.interrupted", message } }),
-        );
+  finish(id: string, end: JobEnd): Promise<Job> {
+    return this.#turn(() => this.#finish(id, end));
+  }
+
+  withdraw(id: string): Promise<Job> {
+    return this.#turn(async () => {
+      const job = this.#job(id);
+      return job.state === "waiting" ? this.#finish(id, { state: "cancelled" }) : job;
+    });
+  }
+
+  release(id: string): Promise<Job> {
+    return this.#turn(async () => {
+      const job = this.#job(id);
+      if (job.state !== "running") return job;
+      return this.#set({ ...job, state: "waiting", worker: null, attempts: job.attempts - 1 });
+    });
+  }
+
+  recover(worker?: string): Promise<Job[]> {
+    return this.#turn(async () => {
+      const lost = [...this.jobs.values()].filter(
+        (job) => job.state === "running" && (worker === undefined || job.worker === worker),
+      );
+      const changed: Job[] = [];
+      for (const job of lost) {
+        if (job.attempts < MAX_ATTEMPTS)
+          changed.push(await this.#set({ ...job, state: "waiting", worker: null }));
+        else {
+          const message = `The worker ended ${job.attempts} times while it ran this job. What it had finished is kept.`;
+          const error = { code: "job.interrupted", message };
+          changed.push(await this.#finish(job.id, { state: "failed", error }));
+        }
       }
-    }
-    return changed;
+      return changed;
+    });
   }
 
   async get(id: string): Promise<Job> {
@@ -110,7 +128,6 @@ export class MemoryQueue implements JobQueue {
     return this.#order();
   }
 
-  /** Not to be interrupted: no two may take the same job. */
   #order(): Job[] {
     const bySession = new Map<string, Job[]>();
     for (const job of this.jobs.values()) {
@@ -133,27 +150,42 @@ export class MemoryQueue implements JobQueue {
     return order;
   }
 
-  async forget(session: string): Promise<void> {
-    for (const job of await this.list(session)) {
-      if (job.state === "waiting") await this.finish(job.id, { state: "cancelled" });
-      if (job.state !== "running") await this.#remove(job.id);
-    }
+  forget(session: string): Promise<void> {
+    return this.#turn(async () => {
+      for (const job of this.jobs.values()) {
+        if (job.session === session && job.state !== "running") await this.#remove(job.id);
+      }
+    });
   }
 
-  /** Is called before a change is seen by anybody. */
+  /** Writes a change down, before it is seen by anybody. Where this throws, nothing may have been changed. */
   protected async persist(_job: Job): Promise<void> {}
   protected async erase(_id: string): Promise<void> {}
 
+  #turn<T>(action: () => Promise<T>): Promise<T> {
+    return this.#turns.take("queue", action);
+  }
+
   async #set(job: Job): Promise<Job> {
-    // The new state counts from here on, so that no second take() sees the job while this one is written down.
-    this.jobs.set(job.id, job);
     await this.persist(job);
+    this.jobs.set(job.id, job);
     return job;
   }
 
   async #remove(id: string): Promise<void> {
-    this.jobs.delete(id);
     await this.erase(id);
+    this.jobs.delete(id);
+  }
+
+  async #finish(id: string, { state, error = null }: JobEnd): Promise<Job> {
+    const job = this.#job(id);
+    if (job.finished !== null) return job;
+    const ended = await this.#set({ ...job, state, error, worker: null, finished: Date.now() });
+    const finished = [...this.jobs.values()].filter((one) => one.finished !== null);
+    const old = finished.sort((a, b) => a.finished! - b.finished!).slice(0, -this.#limits.finished);
+    // The job has ended, whether or not an older one can be removed; the next end tries again.
+    for (const one of old) await this.#remove(one.id).catch(() => {});
+    return ended;
   }
 
   /** Later than all before, so that the order of coming is the order of these. */

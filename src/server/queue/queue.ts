@@ -1,6 +1,6 @@
 /**
  * What waits for a worker. Jobs of one session run in the order they came; sessions take turns, so that one with many jobs
- * does not hold up the others. Implementations are held to one contract: tests/node/server-queue.test.ts.
+ * does not hold up the others. What throws has changed nothing. Implementations are held to one contract: tests/node/server-queue.test.ts.
  */
 import type { EditWork, RelevanceWork, ReplayWork } from "./work.ts";
 
@@ -16,7 +16,7 @@ export interface Job {
   readonly created: number;
   readonly started: number | null;
   readonly finished: number | null;
-  /** How often it was begun. */
+  /** How often it was begun, but for the times that it was given back. */
   readonly attempts: number;
   /** Who runs it. */
   readonly worker: string | null;
@@ -57,6 +57,13 @@ export interface JobQueue {
   update(id: string, change: JobChange): Promise<Job>;
   /** Ends a job. One that has ended stays as it is. @throws EmilieError "server.missing" */
   finish(id: string, end: JobEnd): Promise<Job>;
+  /** Cancels a job that waits; others stay as they are. @throws EmilieError "server.missing" */
+  withdraw(id: string): Promise<Job>;
+  /**
+   * Gives back a running job: it waits again, before the others of its session, and this try does not count. One that does not
+   * run stays as it is. @throws EmilieError "server.missing"
+   */
+  release(id: string): Promise<Job>;
   /**
    * A worker is gone: what it ran waits again, before the others of its session, or is failed ("job.interrupted") after
    * its second try. Returns the jobs concerned. Without a name: all workers (the server has started anew).
@@ -68,6 +75,6 @@ export interface JobQueue {
   list(session?: string): Promise<Job[]>;
   /** The waiting jobs in the order in which they will be taken. */
   order(): Promise<Job[]>;
-  /** Forgets all jobs of a session that none runs of; waiting ones are cancelled. */
+  /** Forgets all jobs of a session but the one that runs. */
   forget(session: string): Promise<void>;
 }

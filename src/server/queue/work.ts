@@ -40,6 +40,8 @@ export interface EditWork {
   readonly settings: WorkSettings;
   readonly variations: number;
   readonly previews: number;
+  /** What was noticed about the request when it came. */
+  readonly warnings?: readonly string[];
   /** Whether the head moves to the result. */
   readonly moveHead: boolean;
 }
@@ -56,6 +58,7 @@ export interface ReplayWork {
   /** The step and what follows it, each after its parent. */
   readonly nodes: readonly string[];
   readonly previews: number;
+  readonly warnings?: readonly string[];
 }
 
 export interface RelevanceWork {

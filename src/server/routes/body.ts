@@ -1,112 +1,95 @@
 /** Bodies of requests: read within their limit, whatever their headers claim, and checked. */
-import { z } from "@hono/zod-openapi";
+import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { EmilieError } from "../../errors.ts";
-import { check } from "./route.ts";
-
-/** How the document describes a file in a form. */
-export const fileField = z.any().openapi({ type: "string", format: "binary" });
-
-export interface Form {
-  readonly fields: ReadonlyMap<string, string>;
-  readonly files: ReadonlyMap<string, UploadedFile>;
-}
-export interface UploadedFile {
-  readonly bytes: Uint8Array;
-  readonly name: string;
-}
+import { EmilieError, isEmilieError } from "../../errors.ts";
+import { quote } from "../../input/input-error.ts";
+import { parseJson } from "../../input/json.ts";
+import { readInput } from "../../input/read-input.ts";
+import { RequestError } from "../errors.ts";
 
 /** JSON and short texts have no need of more. */
 const MAX_JSON_BYTES = 4 * 2 ** 20;
-const MAX_PARTS = 64;
 
-export function isForm(c: Context): boolean {
-  return /^multipart\/form-data\b/i.test(c.req.header("content-type") ?? "");
-}
+/** A content-encoding's name, and what undoes it. */
+const ENCODINGS: Readonly<Record<string, "gzip" | "deflate">> = {
+  gzip: "gzip",
+  "x-gzip": "gzip",
+  deflate: "deflate",
+};
 
-/** @throws EmilieError "image.too-large" */
-export async function readBytes(c: Context, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+/** @throws EmilieError "image.too-large", whatever the body is compressed to; RequestError (415), "option.invalid" */
+export async function* readChunks(c: Context, limit: number): AsyncGenerator<Uint8Array> {
   const tooLarge = () =>
     new EmilieError(
       "image.too-large",
       `The request's body may have at most ${Math.floor(limit / 2 ** 20)} MiB.`,
     );
   if (Number(c.req.header("content-length") ?? 0) > limit) throw tooLarge();
-  const parts: Uint8Array[] = [];
+  const stream = plainBody(c);
+  if (!stream) return;
   let size = 0;
-  const reader = c.req.raw.body?.getReader();
-  while (reader) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    size += value.length;
-    if (size > limit) {
-      await reader.cancel();
-      throw tooLarge();
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      size += value.length;
+      if (size > limit) throw tooLarge();
+      yield value;
     }
-    parts.push(value);
+  } catch (cause) {
+    if (isEmilieError(cause)) throw cause;
+    throw new EmilieError(
+      "option.invalid",
+      "The request's body broke off, or is not compressed as it says.",
+      {
+        cause,
+      },
+    );
+  } finally {
+    await reader.cancel().catch(() => {});
   }
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
+function plainBody(c: Context): ReadableStream<Uint8Array> | null {
+  const { body } = c.req.raw;
+  const encoding = (c.req.header("content-encoding") ?? "").trim().toLowerCase();
+  if (!body || encoding === "" || encoding === "identity") return body;
+  const format = ENCODINGS[encoding];
+  if (!format) {
+    const message = `A body may be sent as it is, or with content-encoding gzip or deflate, got ${quote(encoding)}.`;
+    throw new RequestError(415, "option.invalid", message);
+  }
+  return body.pipeThrough(new DecompressionStream(format) as ReadableWritablePair<Uint8Array, Uint8Array>);
+}
+
+/** @throws EmilieError "image.too-large" */
+export async function readBytes(c: Context, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of readChunks(c, limit)) chunks.push(chunk);
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+export function isJson(c: Context): boolean {
+  return /^application\/(\w+\+)?json\b/i.test((c.req.header("content-type") ?? "").trim());
+}
+
+/** @throws EmilieError "option.invalid", naming the first thing that is wrong */
 export async function readJson<S extends z.ZodType>(
   c: Context,
   schema: S,
   limit = MAX_JSON_BYTES,
 ): Promise<z.output<S>> {
-  const type = c.req.header("content-type") ?? "";
-  if (!/^application\/(\w+\+)?json\b/i.test(type)) {
+  if (!isJson(c)) {
     throw new EmilieError(
       "option.invalid",
-      `Expected a body of type application/json, got ${JSON.stringify(type)}.`,
+      `Expected a body of type application/json, got ${JSON.stringify(c.req.header("content-type") ?? "")}.`,
     );
   }
-  return check(schema, parseJson(new TextDecoder().decode(await readBytes(c, limit))), "body");
+  return readInput(schema, await readJsonValue(c, limit), "body");
 }
 
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new EmilieError("option.invalid", "The request's body is not JSON.");
-  }
-}
-
-/** Of several parts with one name the last counts, except where `name[]` asks for all: those get a number each. */
-export async function readForm(c: Context, limit: number): Promise<Form> {
-  const bytes = await readBytes(c, limit);
-  const headers = { "content-type": c.req.header("content-type") ?? "" };
-  let form: FormData;
-  try {
-    form = await new Response(bytes, { headers }).formData();
-  } catch (cause) {
-    throw new EmilieError("option.invalid", "The request's body is not a form that can be read.", { cause });
-  }
-  const fields = new Map<string, string>();
-  const files = new Map<string, UploadedFile>();
-  let count = 0;
-  for (const [name, value] of form) {
-    if (++count > MAX_PARTS)
-      throw new EmilieError("option.invalid", `A form may have at most ${MAX_PARTS} parts.`);
-    if (typeof value === "string") fields.set(name, value);
-    else {
-      const key = name.endsWith("[]") ? `${name}${count}` : name;
-      files.set(key, { bytes: new Uint8Array(await value.arrayBuffer()), name: value.name });
-    }
-  }
-  return { fields, files };
-}
-
-export function requireFile({ files }: Form, name: string): UploadedFile {
-  const file = files.get(name);
-  if (file) return file;
-  throw new EmilieError(
-    "option.invalid",
-    `The form needs a file named "${name}"; it has ${[...files.keys()].join(", ") || "none"}.`,
-  );
+/** @throws InputError where it is no JSON */
+export async function readJsonValue(c: Context, limit: number): Promise<unknown> {
+  return parseJson(new TextDecoder().decode(await readBytes(c, limit)));
 }

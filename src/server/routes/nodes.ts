@@ -1,6 +1,10 @@
 /** /sessions/{session}/nodes: names, deletion, and what is made of a node: edits, replays, relevance. */
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { InputError } from "../../input/input-error.ts";
+import { parseJson } from "../../input/json.ts";
+import { sortByName } from "../../input/names.ts";
+import { readInput } from "../../input/read-input.ts";
 import type { Parts } from "../parts.ts";
 import type { Work } from "../queue/queue.ts";
 import { editWork, relevanceWork, replayWork, type UploadedParts } from "../requests.ts";
@@ -8,13 +12,17 @@ import * as s from "../schemas/index.ts";
 import { tellSession } from "../sessions.ts";
 import { deleteNode, renameNode } from "../store/tree.ts";
 import { nodeView, sessionView } from "../view.ts";
-import { isForm, parseJson, readForm, readJson } from "./body.ts";
-import { check, route } from "./route.ts";
+import { readJson } from "./body.ts";
+import { isForm, readParts, textOf, uploadOf } from "./form.ts";
+import { route } from "./route.ts";
 
 const session = z.object({ session: s.sessionId });
 const node = session.extend({ node: s.nodeId });
 const MULTIPART =
   "Masks may come along: then the JSON is the part `request`, and `{ part: NAME }` names the others.";
+
+const NO_REQUEST =
+  'The form needs a part "request" with the request as JSON; masks beside it are named in it by { part: NAME }.';
 
 export function addNodes(app: OpenAPIHono, parts: Parts): void {
   const { store, queue, dispatcher, limits, events } = parts;
@@ -124,11 +132,22 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
     },
   );
 
-  async function readRequest<S extends z.ZodType>(c: Context, schema: S) {
+  async function readRequest<R extends s.ReplayRequest>(c: Context, schema: z.ZodType<R>) {
     if (!isForm(c)) return { request: await readJson(c, schema), uploads: new Map() as UploadedParts };
-    const { fields, files } = await readForm(c, limits.uploadBytes);
-    const uploads = new Map([...files].map(([name, { bytes }]) => [name, bytes]));
-    return { request: check(schema, parseJson(fields.get("request") ?? ""), "part request"), uploads };
+    const given = (await readParts(c, limits.uploadBytes)).map((part) => [part.name, part] as const);
+    // Which parts there may be, the request itself says.
+    const text = given.find(([name]) => name.trim().toLowerCase() === "request")?.[1];
+    if (!text) throw new InputError("request", "missing", NO_REQUEST);
+    const request = readInput(schema, parseJson(textOf(text), "the form's part request"), "part request");
+    const known = ["request", ...partsNamed(request)];
+    const sorted = sortByName(
+      given,
+      { known },
+      "the form (masks are named in its request, by { part: NAME })",
+    );
+    sorted.delete("request");
+    const uploads = new Map([...sorted].map(([name, [part]]) => [name, uploadOf(part!)] as const));
+    return { request, uploads };
   }
 
   async function enqueue(c: Context, id: string, work: Work): Promise<Response> {
@@ -138,4 +157,10 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
     dispatcher.wake();
     return c.json(view, 202);
   }
+}
+
+/** The names of the parts that a request says its masks are in, wherever it says so. */
+function partsNamed({ mask, regions = [] }: Pick<s.ReplayRequest, "mask" | "regions">): string[] {
+  const masks = [mask, ...regions.map((region) => region.mask)];
+  return masks.flatMap((one) => (one && "part" in one ? [one.part] : []));
 }

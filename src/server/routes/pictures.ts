@@ -4,20 +4,25 @@ import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { EmilieError } from "../../errors.ts";
 import { animate, convertPicture, SHOWN_FORMATS } from "../../images/encode.node.ts";
+import { pictureFromText } from "../../input/data-url.ts";
+import { InputError } from "../../input/input-error.ts";
+import { sortByName } from "../../input/names.ts";
 import { keepMask, maskFromUpload, maskOfNode, maskPng, readMask } from "../mask-files.ts";
 import type { Parts } from "../parts.ts";
 import * as s from "../schemas/index.ts";
 import { pictureOf } from "../sessions.ts";
 import { findNode, pathOf } from "../store/tree.ts";
-import { fileField, isForm, readBytes, readForm, requireFile } from "./body.ts";
+import { isJson, readBytes, readJson } from "./body.ts";
+import { fileField, isForm, readForm, requireFile, uploadOf } from "./form.ts";
 import { route } from "./route.ts";
 import { attachment } from "./sessions.ts";
 
 const session = z.object({ session: s.sessionId });
 const node = session.extend({ node: s.nodeId });
-const width = z.coerce.number().int().min(8).max(16384).optional();
-const flag = z.enum(["true", "false", "1", "0"]).optional();
-const isOn = (value: z.output<typeof flag>) => value === "true" || value === "1";
+const width = z.int().min(8).max(16384).optional();
+const flag = z.boolean().optional();
+const maskQuery = z.object({ channel: z.enum(["luma", "alpha"]).optional(), invert: flag });
+const maskBody = maskQuery.extend({ mask: z.string().openapi({ description: "A data: URL" }) });
 /** A hundred pictures of a small session take a few megabytes. */
 const MAX_FRAMES = 100;
 const MAX_FRAME_PIXELS = 60_000_000;
@@ -29,7 +34,7 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
   const shown = z.object({
     format: z.enum(SHOWN_FORMATS).optional(),
     width,
-    quality: z.coerce.number().int().min(1).max(100).optional(),
+    quality: z.int().min(1).max(100).optional(),
     download: flag,
   });
   route(
@@ -47,10 +52,8 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       const { info, manifest } = await store.read(params.session);
       const { name, recipe } = findNode(manifest, params.node);
       const what = name ?? recipe?.regions[0]?.instruction ?? "original";
-      const file = isOn(download)
-        ? `${info.name} - ${what}.${format === "jpeg" ? "jpg" : format}`
-        : undefined;
-      return once(
+      const file = download ? `${info.name} - ${what}.${format === "jpeg" ? "jpg" : format}` : undefined;
+      return cached(
         c,
         `image/${format}`,
         [params.node, format, query.width, query.quality, file],
@@ -74,11 +77,10 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       const { manifest } = await store.read(params.session);
       const mask = await maskOfNode(store, params.session, findNode(manifest, params.node));
       if (!mask) throw new EmilieError("server.missing", "That edit was allowed everywhere: it has no mask.");
-      return once(c, "image/png", ["mask", params.node], undefined, () => maskPng(mask));
+      return cached(c, "image/png", ["mask", params.node], undefined, () => maskPng(mask));
     },
   );
 
-  const maskQuery = z.object({ channel: z.enum(["luma", "alpha"]).optional(), invert: flag });
   route(
     app,
     {
@@ -88,18 +90,34 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       summary: "Upload a mask: white = edit; with channel=alpha transparent = edit",
       params: session,
       query: maskQuery,
-      body: { "multipart/form-data": z.object({ mask: fileField }), "image/png": fileField },
+      body: {
+        "multipart/form-data": maskQuery.extend({ mask: fileField }),
+        "application/json": maskBody,
+        "image/png": fileField,
+      },
       status: 201,
       answer: s.maskSchema,
     },
-    async (c, { params, query: { channel, invert } }) => {
-      const bytes = isForm(c)
-        ? requireFile(await readForm(c, limits.uploadBytes), "mask").bytes
-        : await readBytes(c, limits.uploadBytes);
-      const mask = await maskFromUpload(bytes, { channel, invert: isOn(invert) });
+    async (c, { params, query }) => {
+      const { bytes, ...reading } = await readMaskBody(c, query);
+      const mask = await maskFromUpload(bytes, reading);
       return c.json(await keepMask(store, params.session, mask), 201);
     },
   );
+
+  async function readMaskBody(c: Context, query: z.output<typeof maskQuery>) {
+    if (isForm(c)) {
+      const form = await readForm(c, { files: ["mask"], fields: maskQuery }, limits.uploadBytes);
+      return { bytes: uploadOf(requireFile(form, "mask")), ...once(query, form.values) };
+    }
+    if (isJson(c)) {
+      const { mask, ...values } = await readJson(c, maskBody, limits.uploadBytes);
+      return { bytes: pictureFromText(mask, "mask"), ...once(query, values) };
+    }
+    const bytes = await readBytes(c, limits.uploadBytes);
+    if (bytes.length > 0) return { bytes, ...query };
+    throw new InputError("mask", "missing", "The mask is empty: 0 bytes arrived.");
+  }
 
   route(
     app,
@@ -113,7 +131,7 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
     },
     async (c, { params }) => {
       const mask = await readMask(store, params.session, params.mask);
-      return once(c, "image/png", [params.mask], undefined, () => maskPng(mask));
+      return cached(c, "image/png", [params.mask], undefined, () => maskPng(mask));
     },
   );
 
@@ -138,7 +156,7 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
     },
   );
 
-  const gained = pair.extend({ gain: z.coerce.number().min(1).max(64).optional() });
+  const gained = pair.extend({ gain: z.number().min(1).max(64).optional() });
   route(
     app,
     {
@@ -152,7 +170,7 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
     },
     async (c, { params, query: { a, b, gain = 4 } }) => {
       const subject = await subjectOf(params.session, [a, b]);
-      return once(c, "image/png", ["difference", a, b, gain], undefined, async () => {
+      return cached(c, "image/png", ["difference", a, b, gain], undefined, async () => {
         return (await calls.run(() => worker.call("difference", { ...subject, a, b, gain }))).png;
       });
     },
@@ -161,7 +179,7 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
   const animated = z.object({
     format: z.enum(["webp", "gif"]).optional(),
     width,
-    seconds: z.coerce.number().min(0.05).max(10).optional(),
+    seconds: z.number().min(0.05).max(10).optional(),
     download: flag,
   });
   route(
@@ -186,8 +204,8 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
           `${path.length} pictures of this size are too much for one animation. Ask for a smaller width.`,
         );
       }
-      const file = isOn(download) ? `${info.name}.${format}` : undefined;
-      return once(c, `image/${format}`, ["history", params.node, wide, seconds, file], file, async () => {
+      const file = download ? `${info.name}.${format}` : undefined;
+      return cached(c, `image/${format}`, ["history", params.node, wide, seconds, file], file, async () => {
         const pngs = await Promise.all(path.map(({ id }) => pictureOf(parts, params.session, id)));
         return animate(pngs, { format, width: wide, seconds });
       });
@@ -205,7 +223,7 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
 }
 
 /** Nodes and masks are named by what they are made of, so what follows from them never changes. */
-async function once(
+async function cached(
   c: Context,
   type: string,
   made: readonly unknown[],
@@ -217,4 +235,11 @@ async function once(
   if (c.req.header("if-none-match")?.split(/,\s*/).includes(etag)) return c.body(null, 304, headers);
   if (file) headers["content-disposition"] = attachment(file);
   return c.body(new Uint8Array(await make()), 200, { ...headers, "content-type": type });
+}
+
+/** How a mask is to be read may be said in the address or in the body, and not in both. */
+function once<V extends object>(query: V, body: V): V {
+  const entries = [...Object.entries(query), ...Object.entries(body)];
+  const sorted = sortByName(entries, { known: Object.keys(maskQuery.shape) }, "the request");
+  return Object.fromEntries([...sorted].map(([name, [value]]) => [name, value])) as V;
 }

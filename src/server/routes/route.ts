@@ -1,7 +1,8 @@
 /** One way to make a route: it is checked, documented in /openapi.json, and answers errors in one shape. */
 import type { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { EmilieError } from "../../errors.ts";
+import { sortByName } from "../../input/names.ts";
+import { readInput } from "../../input/read-input.ts";
 import { errorSchema } from "../schemas/index.ts";
 
 type ObjectSchema = z.ZodObject;
@@ -16,6 +17,8 @@ export interface RouteSpec<P, Q> {
   readonly description?: string;
   readonly params?: P;
   readonly query?: Q;
+  /** Whether other query parameters are let pass, as monitors add them. Default: they are refused. */
+  readonly anyQuery?: boolean;
   /** For the document: content types and what they hold. The handler reads the body with one of body.ts's functions. */
   readonly body?: Readonly<Record<string, z.ZodType>>;
   readonly status?: number;
@@ -36,7 +39,8 @@ export function route<
   spec: RouteSpec<P, Q>,
   handler: (c: Context, input: Input<P, Q>) => Promise<Response> | Response,
 ): void {
-  const { method, path, tag, summary, description, params, query, body, status = 200, answer } = spec;
+  const { method, path, tag, summary, description, params, query, anyQuery, body, answer } = spec;
+  const { status = 200 } = spec;
   app.openAPIRegistry.registerPath({
     ...{ method, path, summary, description, tags: [tag] },
     request: {
@@ -51,20 +55,18 @@ export function route<
   });
   app.on(method, path.replace(/\{(\w+)\}/g, ":$1"), async (c) => {
     const input = {
-      params: params ? check(params, c.req.param(), "path") : {},
-      query: query ? check(query, c.req.query(), "query") : {},
+      params: params ? readInput(params, c.req.param(), "path") : {},
+      query: anyQuery ? {} : readQuery(c, query),
     };
     return handler(c, input as Input<P, Q>);
   });
 }
 
-/** @throws EmilieError "option.invalid" naming the first thing that is wrong */
-export function check<S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  const at = issue.path.length > 0 ? `${where}, ${issue.path.join(".")}` : where;
-  throw new EmilieError("option.invalid", `The request's ${at}: ${issue.message}.`);
+/** @throws EmilieError "option.invalid" for a parameter that is not known, given twice, or wrong */
+function readQuery(c: Context, schema: ObjectSchema | undefined): unknown {
+  const known = Object.keys(schema?.shape ?? {});
+  const sorted = sortByName(new URL(c.req.url).searchParams, { known }, "the query");
+  return schema ? readInput(schema, Object.fromEntries([...sorted].map(([k, [v]]) => [k, v])), "query") : {};
 }
 
 function content(types: Readonly<Record<string, z.ZodType>>) {

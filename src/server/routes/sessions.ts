@@ -10,12 +10,15 @@ import * as s from "../schemas/index.ts";
 import { createSession, deleteSession, importSession, tellSession } from "../sessions.ts";
 import { redoTarget, setHead, touch, undoTarget } from "../store/tree.ts";
 import { sessionView, summaryView } from "../view.ts";
-import { fileField, isForm, readForm, readJson, requireFile } from "./body.ts";
-import { check, route } from "./route.ts";
+import { readJson } from "./body.ts";
+import { fileField, isForm, readForm, requireFile, uploadOf } from "./form.ts";
+import { route } from "./route.ts";
 
 const tag = "Sessions";
 const params = z.object({ session: s.sessionId });
 const nameField = z.object({ name: s.name });
+const pictureFields = s.newSessionSchema.omit({ example: true });
+const importFields = z.object({ name: s.name.optional() });
 
 export function addSessions(app: OpenAPIHono, parts: Parts): void {
   const { store, limits } = parts;
@@ -45,27 +48,23 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
       body: {
         "multipart/form-data": z.object({
           picture: fileField,
-          name: s.name.optional(),
-          model: z.string().optional(),
-          workingSize: s.workingSizeSchema.optional(),
+          ...pictureFields.shape,
         }),
         "application/json": s.newSessionSchema,
       },
       status: 201,
-      answer: s.sessionSchema,
+      answer: s.openedSessionSchema,
     },
     async (c) => {
       const given = isForm(c) ? await fromForm() : await fromExample();
-      return c.json(sessionView(await createSession(parts, given)), 201);
+      const opened = await createSession(parts, given);
+      return c.json({ ...sessionView(opened), warnings: opened.warnings }, 201);
 
       async function fromForm() {
-        const form = await readForm(c, limits.uploadBytes);
+        const form = await readForm(c, { files: ["picture"], fields: pictureFields }, limits.uploadBytes);
         const picture = requireFile(form, "picture");
-        const name = check(s.name, form.fields.get("name") ?? titleOf(picture.name), "name");
-        const size = form.fields.get("workingSize");
-        const asked = size === undefined || size === "own" ? size : Number(size);
-        const workingSize = check(s.workingSizeSchema.optional(), asked, "workingSize");
-        return { picture: picture.bytes, name, model: form.fields.get("model"), workingSize };
+        const { name = titleOf(picture.file), ...given } = form.values;
+        return { picture: uploadOf(picture), name, ...given };
       }
       async function fromExample() {
         const { example, name, model, workingSize } = await readJson(c, s.newSessionSchema);
@@ -89,14 +88,14 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
       path: "/sessions/import",
       tag,
       summary: "Add the session of an .emilie file",
-      body: { "multipart/form-data": z.object({ session: fileField, name: s.name.optional() }) },
+      body: { "multipart/form-data": importFields.extend({ session: fileField }) },
       status: 201,
       answer: s.sessionSchema,
     },
     async (c) => {
-      const form = await readForm(c, limits.importBytes);
+      const form = await readForm(c, { files: ["session"], fields: importFields }, limits.importBytes);
       const file = requireFile(form, "session");
-      const name = check(s.name, form.fields.get("name") ?? titleOf(file.name), "name");
+      const { name = titleOf(file.file) } = form.values;
       return c.json(sessionView(await importSession(parts, file.bytes, name)), 201);
     },
   );
@@ -227,8 +226,8 @@ export function examplePicture(name: (typeof EXAMPLES)[number]["name"]): Promise
   return readFile(join(packageRoot(), "examples", `${name}.png`));
 }
 
-function titleOf(file: string): string {
-  return file.replace(/\.\w{1,6}$/, "").slice(0, 200);
+function titleOf(file: string | null): string {
+  return (file ?? "").replace(/\.\w{1,6}$/, "").slice(0, 200);
 }
 
 /** A header's file name: ASCII for the old, UTF-8 for the others (RFC 6266). */

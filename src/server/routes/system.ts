@@ -3,11 +3,20 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { PAGE_HEADERS } from "../guard.ts";
 import { referencePage } from "../pages/reference.ts";
 import type { Parts } from "../parts.ts";
-import { healthSchema } from "../schemas/index.ts";
+import { type Health, healthSchema } from "../schemas/index.ts";
 import { route } from "./route.ts";
 
 export function addSystem(app: OpenAPIHono, parts: Parts): void {
-  const { queue, worker, store, events, metrics, version } = parts;
+  const { queue, worker, store, events, metrics, disk, retry, version } = parts;
+  const problems = async () => {
+    const onDisk = await disk.problem();
+    const found = [
+      onDisk === null ? null : `The data folder cannot be written: ${onDisk}.`,
+      retry.problem === null ? null : `A job waits to be tried again: ${retry.problem}.`,
+      worker.problem === null ? null : `No edit can run: ${worker.problem}.`,
+    ];
+    return found.filter((problem) => problem !== null);
+  };
   const counts = async () => {
     const jobs = await queue.list();
     const count = (state: string) => jobs.filter((job) => job.state === state).length;
@@ -32,16 +41,21 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
       path: "/health",
       tag: "Server",
       summary: "Whether it works; needs no token",
+      description: "Status 503 and `degraded` while it cannot do what it is asked to; `problems` says why.",
+      anyQuery: true,
       answer: healthSchema,
     },
     async (c) => {
       const { state, restarts } = worker;
-      return c.json({
-        status: "ok",
+      const now = await problems();
+      const health: Health = {
+        status: now.length === 0 ? "ok" : "degraded",
+        problems: now,
         version,
         worker: { state, restarts: Math.max(0, restarts) },
         queue: await counts(),
-      });
+      };
+      return c.json(health, now.length === 0 ? 200 : 503);
     },
   );
 
@@ -52,6 +66,7 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
       path: "/metrics",
       tag: "Server",
       summary: "Figures for Prometheus",
+      anyQuery: true,
       answer: ["text/plain"],
     },
     async (c) => {

@@ -16,6 +16,11 @@ export const instruction = z.string().trim().min(1).max(2000).openapi({ example:
 /** When something happened: milliseconds since 1970. */
 export const time = z.number().int().min(0);
 
+export const warnings = z.array(z.string()).openapi({
+  description:
+    "What was noticed and is no error: a mask where nothing may change, frames of an animation that are not edited",
+});
+
 export const errorSchema = z
   .object({
     error: z.object({

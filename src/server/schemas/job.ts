@@ -1,9 +1,10 @@
 /** What is asked of the model, and what became of it. */
 import { z } from "@hono/zod-openapi";
 import { CONTROLS } from "../../method/gradient-control.ts";
+import { GUIDANCE_RANGES } from "../../method/options.ts";
 import { PRESETS } from "../../method/presets.ts";
 import { samplerNames } from "../../samplers/index.ts";
-import { instruction, jobId, maskId, nodeId, sessionId, time } from "./common.ts";
+import { instruction, jobId, maskId, nodeId, sessionId, time, warnings } from "./common.ts";
 
 const box = z.strictObject({
   x: z.int().min(0),
@@ -79,8 +80,8 @@ const settings = {
   }),
   steps: z.int().min(1).max(1000).optional(),
   sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
-  textGuidance: z.number().min(-100).max(100).optional(),
-  imageGuidance: z.number().min(-100).max(100).optional(),
+  textGuidance: z.number().min(GUIDANCE_RANGES.text[0]).max(GUIDANCE_RANGES.text[1]).optional(),
+  imageGuidance: z.number().min(GUIDANCE_RANGES.image[0]).max(GUIDANCE_RANGES.image[1]).optional(),
   guidanceInterval: z
     .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
     .optional()
@@ -198,9 +199,7 @@ export const jobSchema = z
       description: "Relevance: the grey map, and the mask above the threshold, both to be fetched as masks",
     }),
     kept: z.boolean().openapi({ description: "Ended early, with the preview as the result" }),
-    remarks: z.array(z.string()).openapi({
-      description: "What was noticed about the request and is no error, as a mask where nothing may change",
-    }),
+    warnings,
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
   })
   .openapi("Job");

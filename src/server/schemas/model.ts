@@ -70,6 +70,7 @@ export const serverInfoSchema = z
 export const healthSchema = z
   .object({
     status: z.enum(["ok", "degraded"]),
+    problems: z.array(z.string()).openapi({ description: "Why it is degraded, a sentence each" }),
     version: z.string(),
     worker: z.object({ state: z.enum(["stopped", "starting", "ready", "busy"]), restarts: z.number().int() }),
     queue: z.object({ waiting: z.number().int(), running: z.number().int() }),

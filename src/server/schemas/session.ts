@@ -1,6 +1,6 @@
 /** Sessions and the nodes of their trees, as the API shows them. */
 import { z } from "@hono/zod-openapi";
-import { comparisonSchema, maskId, name, nodeId, sessionId, time } from "./common.ts";
+import { comparisonSchema, maskId, name, nodeId, sessionId, time, warnings } from "./common.ts";
 
 /** Everything that a node's result depends on. Later versions may say more. */
 export const recipeSchema = z
@@ -90,6 +90,9 @@ export const sessionSchema = sessionSummarySchema
   })
   .openapi("Session");
 
+/** A session that was opened now, and what there is to say of the picture's file. */
+export const openedSessionSchema = sessionSchema.extend({ warnings }).openapi("OpenedSession");
+
 /** At what size the model works; see OpenOptions of the library. */
 export const workingSizeSchema = z.union([z.literal("own"), z.number().int().min(8).max(100_000)]).openapi({
   description:
@@ -119,6 +122,7 @@ export const maskSchema = z
       .boolean()
       .openapi({ description: "The picture had another size, and the mask was fitted to it" }),
     coverage: z.number().openapi({ description: "The share of the picture that it covers, 0 to 1" }),
+    warnings,
   })
   .openapi("Mask");
 
@@ -137,6 +141,7 @@ export type Drift = z.output<typeof driftSchema>;
 export type Node = z.output<typeof nodeSchema>;
 export type SessionSummary = z.output<typeof sessionSummarySchema>;
 export type Session = z.output<typeof sessionSchema>;
+export type OpenedSession = z.output<typeof openedSessionSchema>;
 export type NewSession = z.input<typeof newSessionSchema>;
 export type MaskInfo = z.output<typeof maskSchema>;
 export type Example = z.output<typeof exampleSchema>;

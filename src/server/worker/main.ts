@@ -1,10 +1,11 @@
 /** The inference process: the server's child, which holds the model. It ends when the server does. */
-import { EmilieError, isEmilieError } from "../../errors.ts";
+import { EmilieError, type ErrorCode, isEmilieError } from "../../errors.ts";
 import { encodePng, readPicture } from "../../images/codec.node.ts";
 import { checkPictureSize } from "../../images/encode.node.ts";
 import type { NodeDevice } from "../../models/load.node.ts";
 import { openSession } from "../../session/open.node.ts";
 import { packSession } from "../../session/pack.node.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { compare, difference, findRelevance, render } from "./look.ts";
 import { ModelSlot } from "./model-slot.ts";
 import type { Watch } from "./previews.ts";
@@ -13,17 +14,23 @@ import { runEdit } from "./run-edit.ts";
 import { runReplay } from "./run-replay.ts";
 import { SessionCache } from "./session-cache.ts";
 
+startHeartbeat();
+
 const MEMORY_REPORT_MS = 500;
 
 const send = (message: FromWorker) => void process.send!(message);
 const running = new Map<number, { controller: AbortController; kept: boolean }>();
-const asked = new Map<number, (bytes: Uint8Array | null) => void>();
+const asked = new Map<number, (answer: Extract<ToWorker, { kind: "session" }>) => void>();
 let questions = 0;
 
 const cache = new SessionCache((session) => {
   const id = questions++;
   send({ kind: "need", id, session });
-  return new Promise((resolve) => asked.set(id, resolve));
+  return new Promise((resolve, reject) => {
+    asked.set(id, ({ bytes, error }) =>
+      error ? reject(new EmilieError(error.code as ErrorCode, error.message)) : resolve(bytes),
+    );
+  });
 });
 const slot = new ModelSlot(process.argv[2] as NodeDevice | undefined, () => cache.clear());
 
@@ -52,9 +59,11 @@ async function call(method: Method, params: unknown, watch: Watch): Promise<unkn
     async function open(params: Params<"open">): Promise<Result<"open">> {
       const { session: id, picture, workingSize, maxPixels } = params;
       await checkPictureSize(picture, maxPixels);
-      const session = await openSession(loaded, await readPicture(picture), { workingSize });
+      const warnings: string[] = [];
+      const onWarning = (message: string) => void warnings.push(message);
+      const session = await openSession(loaded, await readPicture(picture, { onWarning }), { workingSize });
       cache.add(id, session);
-      return { ...(await packSession(session)), png: await encodePng(session.original) };
+      return { ...(await packSession(session)), png: await encodePng(session.original), warnings };
     }
   });
 }
@@ -91,7 +100,7 @@ process.on("message", (message: ToWorker) => {
       break;
     }
     case "session":
-      asked.get(message.id)?.(message.bytes);
+      asked.get(message.id)?.(message);
       asked.delete(message.id);
   }
 });

@@ -1,14 +1,17 @@
 /**
- * The inference process as the server holds it: started when it is needed, and again when it has ended. What ran in it
- * then fails with WorkerEnded, which says whether memory was the reason.
+ * The inference process as the server holds it: started when it is needed, and again when it has ended or stands still. What ran
+ * in it then fails with WorkerEnded, which says whether memory was the reason.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { EmilieError, type ErrorCode } from "../../errors.ts";
+import { EmilieError, type ErrorCode, isEmilieError } from "../../errors.ts";
 import type { NodeDevice } from "../../models/load.node.ts";
 import { fromSource, packageRoot } from "../../runtime/package-root.node.ts";
+import { reasonOf } from "../../session/atomic.node.ts";
+import { HEARTBEAT_FD } from "./heartbeat.ts";
 import type { CallEvent, FromWorker, Method, Params, Result, ToWorker } from "./protocol.ts";
+import { Watchdog } from "./watchdog.ts";
 
 export class WorkerEnded extends EmilieError {}
 
@@ -19,6 +22,8 @@ export interface WorkerOptions {
   readonly memoryLimit?: number;
   /** Where its models run. Default "cpu". */
   readonly device?: NodeDevice;
+  /** How long it may stand still before it is ended, in milliseconds. Default: ten seconds. */
+  readonly silence?: number;
   /** Called when the process has ended on its own. */
   readonly onEnd?: (reason: string) => void;
 }
@@ -52,6 +57,12 @@ export class WorkerProcess {
   #stderr = "";
   #overLimit = false;
   #disposed = false;
+  #watchdog: Watchdog | null = null;
+  /** Why it was ended, where it was for standing still. */
+  #frozen: string | null = null;
+  /** How often it has ended, one time after the other, before it was ready. */
+  #failedStarts = 0;
+  #lastEnd = "";
   /** Resident memory as last reported, in bytes; 0 where it does not run. */
   memory = 0;
   peakMemory = 0;
@@ -68,6 +79,13 @@ export class WorkerProcess {
     return this.#pending.size > 0 ? "busy" : "ready";
   }
 
+  /** Why it cannot work, in words; null where it can, or has not been asked to. */
+  get problem(): string | null {
+    return this.#failedStarts > 0
+      ? `the inference process cannot be started: it ended ${this.#lastEnd}`
+      : null;
+  }
+
   get pid(): number | undefined {
     return this.#child?.pid;
   }
@@ -75,7 +93,12 @@ export class WorkerProcess {
   /** @throws EmilieError with the call's own code; WorkerEnded where the process ended */
   call<M extends Method>(method: M, params: Params<M>, options: CallOptions = {}): Promise<Result<M>> {
     if (this.#disposed) return Promise.reject(new EmilieError("disposed", "The server is shutting down."));
-    const child = this.#start();
+    let child: ChildProcess;
+    try {
+      child = this.#start();
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const id = this.#next++;
     const { onEvent, signal, onStart } = options;
     const tell = (kind: "cancel" | "keep") => this.#child === child && this.#send({ kind, id });
@@ -99,25 +122,31 @@ export class WorkerProcess {
     await ended;
   }
 
+  /** @throws EmilieError "io.failed" where the machine has no room for one more process */
   #start(): ChildProcess {
     if (this.#child) return this.#child;
-    const file = fromSource ? "src/server/worker/main.source.mjs" : "dist/server-worker.mjs";
-    const child = fork(join(packageRoot(), file), [this.#options.device ?? "cpu"], {
-      serialization: "advanced",
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
-      execArgv: [],
-    });
+    const child = this.#fork();
     const killsBefore = oomKills();
     this.#child = child;
     this.#ready = false;
     this.#overLimit = false;
+    this.#frozen = null;
     this.#stderr = "";
     this.restarts++;
     child.stderr!.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_BYTES);
     });
+    const watchdog = new Watchdog(
+      (what) => {
+        this.#frozen = what;
+        child.kill("SIGKILL");
+      },
+      () => this.#pending.size > 0,
+      this.#options.silence,
+    );
+    this.#watchdog = watchdog;
+    child.stdio[HEARTBEAT_FD]!.on("data", () => watchdog.beat()).on("error", () => {});
     child.on("message", (message: FromWorker) => this.#receive(child, message));
-    child.on("error", () => {}); // "exit" or "close" follows
     const scales = setInterval(() => {
       const bytes = residentBytes(child.pid);
       if (bytes !== null && this.#child === child) this.#weigh(child, bytes);
@@ -125,9 +154,28 @@ export class WorkerProcess {
     scales.unref();
     child.on("exit", (code, signal) => {
       clearInterval(scales);
+      watchdog.stop();
       if (this.#child === child) this.#ended(code, signal, killsBefore);
     });
     return child;
+  }
+
+  #fork(): ChildProcess {
+    const file = fromSource ? "src/server/worker/main.source.mjs" : "dist/server-worker.mjs";
+    try {
+      const child = fork(join(packageRoot(), file), [this.#options.device ?? "cpu"], {
+        serialization: "advanced",
+        stdio: ["ignore", "ignore", "pipe", "ipc", "pipe"],
+        execArgv: [],
+      });
+      child.on("error", () => {}); // "exit" follows, where it was started at all
+      if (child.pid !== undefined) return child;
+      // No room for one more process, or for its pipes: what exactly is only told later.
+      throw Object.assign(new Error("the system did not start it"), { code: "EAGAIN", syscall: "spawn" });
+    } catch (cause) {
+      const message = `The inference process could not be started: ${reasonOf(cause)}.`;
+      throw new EmilieError("io.failed", message, { cause });
+    }
   }
 
   #weigh(child: ChildProcess, bytes: number): void {
@@ -148,6 +196,7 @@ export class WorkerProcess {
     switch (message.kind) {
       case "ready":
         this.#ready = true;
+        this.#failedStarts = 0;
         return;
       case "memory":
         // While it computes it cannot report; where the system tells us, its own word is not needed.
@@ -156,10 +205,15 @@ export class WorkerProcess {
       case "need":
         void this.#options.session(message.session).then(
           (bytes) => this.#send({ kind: "session", id: message.id, bytes }),
-          () => this.#send({ kind: "session", id: message.id, bytes: null }),
+          (error: unknown) => {
+            const code = isEmilieError(error) ? error.code : "io.failed";
+            const text = error instanceof Error ? error.message : String(error);
+            this.#send({ kind: "session", id: message.id, bytes: null, error: { code, message: text } });
+          },
         );
         return;
     }
+    this.#watchdog?.progress();
     const pending = this.#pending.get(message.id);
     if (!pending) return;
     if (message.kind === "event") {
@@ -179,14 +233,18 @@ export class WorkerProcess {
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null, killsBefore: number | null): void {
+    const wasReady = this.#ready;
     this.#child = null;
     this.#ready = false;
     this.memory = 0;
     const kills = oomKills();
     const heap = /heap out of memory|bad_alloc|Failed to allocate memory/i.test(this.#stderr);
-    const killed = signal === "SIGKILL" && killsBefore !== null && kills !== null && kills > killsBefore;
+    const killed =
+      !this.#frozen && signal === "SIGKILL" && killsBefore !== null && kills !== null && kills > killsBefore;
     const outOfMemory = this.#overLimit || heap || killed;
-    const how = signal ? `by ${signal}` : `with code ${code}`;
+    const how = this.#frozen ? `because it ${this.#frozen}` : signal ? `by ${signal}` : `with code ${code}`;
+    this.#failedStarts = wasReady ? 0 : this.#failedStarts + 1;
+    this.#lastEnd = how;
     const error = outOfMemory
       ? new WorkerEnded(
           "runtime.memory",

@@ -19,7 +19,7 @@ export interface Calls {
   load: { params: { model: string }; result: { fingerprint: string } };
   open: {
     params: Subject & { picture: Uint8Array; workingSize?: number | "own"; maxPixels: number };
-    result: { manifest: Manifest; pieces: PieceData[]; png: Uint8Array };
+    result: { manifest: Manifest; pieces: PieceData[]; png: Uint8Array; warnings: string[] };
   };
   edit: { params: Subject & { work: EditWork; masks: Masks }; result: Record<string, never> };
   replay: {
@@ -77,8 +77,13 @@ export type CallEvent =
 export type ToWorker =
   | { readonly kind: "call"; readonly id: number; readonly method: Method; readonly params: unknown }
   | { readonly kind: "cancel" | "keep"; readonly id: number }
-  /** null: the session is gone. */
-  | { readonly kind: "session"; readonly id: number; readonly bytes: Uint8Array | null };
+  /** No bytes: the session is gone, or cannot be read, which the error says. */
+  | {
+      readonly kind: "session";
+      readonly id: number;
+      readonly bytes: Uint8Array | null;
+      readonly error?: { readonly code: string; readonly message: string };
+    };
 
 export type FromWorker =
   | { readonly kind: "ready" }

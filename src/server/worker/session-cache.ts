@@ -2,14 +2,10 @@
  * Sessions that were used lately. Nodes never change, so a copy here is never wrong, it can only lack a node; then the
  * session is fetched again.
  */
-import { randomBytes } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { EmilieError } from "../../errors.ts";
 import type { EditModel } from "../../models/model.ts";
 import type { Node } from "../../session/session.ts";
-import { loadSession, type StoredSession } from "../../session/store.node.ts";
+import { readSession, type StoredSession } from "../../session/store.node.ts";
 
 /** An open session holds its original and up to eight pictures: 36 bytes a pixel. */
 const MAX_PIXELS = 24_000_000;
@@ -63,13 +59,7 @@ export class SessionCache {
     const bytes = await this.#fetch(id);
     if (!bytes)
       throw new EmilieError("server.missing", `There is no session ${id}; it may have been deleted.`);
-    const file = join(tmpdir(), `emilie-${process.pid}-${randomBytes(6).toString("hex")}.emilie`);
-    try {
-      await writeFile(file, bytes, { mode: 0o600 });
-      return await loadSession(file, { model });
-    } finally {
-      await rm(file, { force: true });
-    }
+    return readSession(bytes, `The session ${id}`, { model });
   }
 }
 

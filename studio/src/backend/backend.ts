@@ -138,11 +138,21 @@ export interface Progress {
   readonly preview?: Picture;
 }
 
+/** How it stands with a call that is under way elsewhere. */
+export interface CallState {
+  /** False while the server cannot be reached; what it was asked for goes on all the same. */
+  readonly connected?: boolean;
+  /** How many come before it; null once it runs. */
+  readonly position?: number | null;
+}
+
 export interface Call {
   readonly signal?: AbortSignal;
   /** Ends the edit with its preview as the result; the recipe says after which step. */
   readonly keep?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** Called where a call waits for others, or loses its connection and has it again. */
+  readonly onState?: (state: CallState) => void;
   /** Hears what was noticed about the request and is no error, as a mask where nothing may change. */
   readonly onRemark?: (remark: string) => void;
 }
@@ -174,6 +184,8 @@ export interface Backend {
   forget(id: string): Promise<void>;
   edit(id: string, request: EditRequest, call?: Call): Promise<SessionView>;
   replay(id: string, request: ReplayRequest, call?: Call): Promise<SessionView>;
+  /** What still runs in a session, begun by a page that is gone: how to follow it. Absent where nothing outlives the page. */
+  running?(id: string): Promise<{ readonly title: string; follow(call: Call): Promise<SessionView> } | null>;
   moveHead(id: string, node: string): Promise<SessionView>;
   renameSession(id: string, name: string): Promise<SessionView>;
   rename(id: string, node: string, name: string): Promise<SessionView>;

@@ -28,6 +28,8 @@ export function brushRadius(): number {
 /** Listens on the canvas; `redraw` is asked for a new frame. Returns how to stop. */
 export function listen(canvas: HTMLCanvasElement, redraw: () => void): () => void {
   const pointers = new Map<number, Point>();
+  /** A pen that draws: a palm that rests beside it is no finger. */
+  let pen: number | null = null;
   let action: Action = null;
   let last: Point = { x: 0, y: 0 };
   let rect: Rect = EMPTY;
@@ -74,6 +76,13 @@ export function listen(canvas: HTMLCanvasElement, redraw: () => void): () => voi
 
   const down = (event: PointerEvent) => {
     canvas.focus({ preventScroll: true });
+    if (pen !== null && event.pointerType === "touch") return;
+    if (event.pointerType === "pen") {
+      // What a palm has begun before the pen came was not meant.
+      if (pointers.size > 0) finish(false);
+      pointers.clear();
+      pen = event.pointerId;
+    }
     const at = local(event);
     pointers.set(event.pointerId, at);
     canvas.setPointerCapture(event.pointerId);
@@ -130,7 +139,9 @@ export function listen(canvas: HTMLCanvasElement, redraw: () => void): () => voi
   };
 
   const up = (event: PointerEvent) => {
-    pointers.delete(event.pointerId);
+    if (event.pointerId === pen) pen = null;
+    // A palm that was put down beside the pen ends nothing when it is lifted.
+    if (!pointers.delete(event.pointerId)) return;
     finish(event.type === "pointerup");
   };
 

@@ -6,6 +6,7 @@ import { paintedOf } from "../painting/regions.ts";
 import { edit, keep, stop } from "../state/edit.ts";
 import { addRegion, changeRegion, chooseRegion, moveThreshold, removeRegion } from "../state/mask.ts";
 import { useStudio } from "../state/store.ts";
+import type { Job } from "../state/types.ts";
 import { duration, IconButton, Slider, Tip } from "../ui/controls.tsx";
 import { suggest } from "./suggestions.ts";
 import { Tools } from "./tools.tsx";
@@ -187,13 +188,13 @@ function EditButton() {
   }
   const done = job.steps === 0 ? 0 : (job.index - 1 + job.step / job.steps) / job.count;
   const many = job.count > 1 ? `${job.index}/${job.count} · ` : "";
-  const words = job.stopping
-    ? "Stopping…"
-    : job.steps === 0
-      ? "Looking…"
-      : job.step === 0 && job.index === 1
-        ? "Preparing…"
-        : `${many}${job.step}/${job.steps}${job.secondsLeft === null ? "" : ` · ${duration(job.secondsLeft)}`}`;
+  const words = !job.connected
+    ? "Reconnecting…"
+    : job.stopping
+      ? "Stopping…"
+      : job.position
+        ? `Waiting, ${job.position} before it`
+        : progressWords(job, many);
   return (
     <button
       type="button"
@@ -207,4 +208,10 @@ function EditButton() {
       <Square size={12} fill="currentColor" aria-hidden />
     </button>
   );
+}
+
+function progressWords(job: Job, many: string): string {
+  if (job.steps === 0) return job.kind === "heat" ? "Looking…" : "Preparing…";
+  if (job.step === 0 && job.index === 1) return "Preparing…";
+  return `${many}${job.step}/${job.steps}${job.secondsLeft === null ? "" : ` · ${duration(job.secondsLeft)}`}`;
 }

@@ -1,6 +1,7 @@
 /** Drop anywhere, paste anywhere. */
 import { useEffect, useState } from "react";
 import { openFile } from "../state/session.ts";
+import { notify } from "../state/store.ts";
 
 export function useDrop(): boolean {
   const [over, setOver] = useState(false);
@@ -15,20 +16,33 @@ export function useDrop(): boolean {
     const leave = (event: DragEvent) => {
       if (hasFiles(event) && --depth <= 0) setOver(false);
     };
+    /** A picture dragged from another page may come as its address alone, which would take this page away. */
+    const isAddress = (event: DragEvent) => event.dataTransfer?.types.includes("text/uri-list") ?? false;
     const hover = (event: DragEvent) => {
-      if (hasFiles(event)) event.preventDefault();
+      if (hasFiles(event) || isAddress(event)) event.preventDefault();
     };
     const drop = (event: DragEvent) => {
       depth = 0;
       setOver(false);
       const [file] = event.dataTransfer?.files ?? [];
-      if (!file) return;
+      if (!file) {
+        if (!isAddress(event)) return;
+        event.preventDefault();
+        notify(
+          "info",
+          "That is the address of a picture, not the picture. Save it first, or copy the picture and paste it here.",
+        );
+        return;
+      }
       event.preventDefault();
       void openFile(file, file.name);
     };
     const paste = (event: ClipboardEvent) => {
       const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
       if (!file) return;
+      // Office programs put a picture of the words beside the words.
+      const words = event.clipboardData?.getData("text/plain") ?? "";
+      if (words !== "" && event.target instanceof HTMLInputElement) return;
       event.preventDefault();
       void openFile(file, "pasted picture.png");
     };

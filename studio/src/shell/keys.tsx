@@ -143,6 +143,19 @@ function leave(): void {
   else if (tool !== "move") chooseTool("move");
 }
 
+/** A sign that some keyboards have only with AltGr or Option, which then count as part of it. */
+const isSymbol = (key: string) => key.length === 1 && !/[\p{L}\p{N}\s]/u.test(key);
+
+/** What a key means on any keyboard: Latin letters by what they say, others by where they lie. */
+function keyOf(event: KeyboardEvent): { control: boolean; letter: string } {
+  const altGr = isSymbol(event.key) && event.altKey;
+  const control = (event.ctrlKey && !altGr) || event.metaKey;
+  const letter = event.key.toLowerCase();
+  const place = /^Key([A-Z])$/.exec(event.code)?.[1]?.toLowerCase();
+  const foreign = /^\p{L}$/u.test(letter) && !/^[a-z]$/.test(letter);
+  return { control, letter: foreign && place ? place : letter };
+}
+
 function onKeyDown(event: KeyboardEvent): void {
   const { phase, job, variations, panel } = get();
   if (event.defaultPrevented || phase.kind !== "editing") return;
@@ -152,12 +165,12 @@ function onKeyDown(event: KeyboardEvent): void {
     leave();
     return;
   }
-  const control = event.ctrlKey || event.metaKey;
+  const { control, letter } = keyOf(event);
   if (inText(event.target) && !(control && event.key === "Enter")) {
-    const global = control && ["s", "o"].includes(event.key.toLowerCase());
+    const global = control && ["s", "o"].includes(letter);
     if (!global) return;
   }
-  if (panel === "keys" || event.altKey) return;
+  if (panel === "keys" || (event.altKey && !isSymbol(event.key))) return;
   if (variations.length > 0 && /^[1-9]$/.test(event.key)) {
     const picked = variations[Number(event.key) - 1];
     if (picked) void choose(picked);
@@ -174,7 +187,6 @@ function onKeyDown(event: KeyboardEvent): void {
     set({ peek: true });
     return;
   }
-  const letter = event.key.toLowerCase();
   const shift = event.shiftKey && /^[a-z]$/.test(letter) ? "shift+" : "";
   const name = `${control ? "ctrl+" : ""}${shift}${letter}`;
   const key = KEYS.find(({ keys }) => keys.includes(name));

@@ -1,10 +1,10 @@
 /** Editing: one edit, several variations, a changed step, an automatic mask. One runs at a time. */
-import type { Call, EditRequest, Progress, SessionView } from "../backend/backend.ts";
+import type { Call, CallState, EditRequest, Progress, SessionView } from "../backend/backend.ts";
 import { toMask } from "../painting/layer.ts";
 import { paintedOf } from "../painting/regions.ts";
 import { changeRegion, currentRegion, resetRegions, setHeat } from "./mask.ts";
 import { loadPictures, removeNodes, show } from "./session.ts";
-import { get, newSeed, notify, report, set, wasAborted } from "./store.ts";
+import { describe, get, newSeed, notify, report, set, wasAborted } from "./store.ts";
 import type { Job, Settings } from "./types.ts";
 
 const THRESHOLD = 0.25;
@@ -27,13 +27,18 @@ export function stop(): void {
 async function run(
   job: Pick<Job, "kind" | "title" | "steps" | "count">,
   action: (call: Required<Call>, next: (index: number) => void) => Promise<void>,
+  again?: () => void,
 ): Promise<boolean> {
   if (running) return false;
   const controller = new AbortController();
   const kept = new AbortController();
   [running, keeping] = [controller, kept];
   set({
-    job: { ...job, step: 0, index: 1, secondsLeft: null, preview: null, stopping: false },
+    job: {
+      ...job,
+      ...{ step: 0, index: 1, secondsLeft: null, preview: null, stopping: false },
+      ...{ connected: true, position: null },
+    },
     compare: null,
     panel: null,
   });
@@ -52,14 +57,19 @@ async function run(
   };
   try {
     const onRemark = (remark: string) => notify("info", remark);
-    await action({ signal: controller.signal, keep: kept.signal, onProgress, onRemark }, (index) => {
+    const onState = (state: CallState) => set(({ job }) => ({ job: job && { ...job, ...state } }));
+    const call = { signal: controller.signal, keep: kept.signal, onProgress, onRemark, onState };
+    await action(call, (index) => {
       started = performance.now();
       first = started;
       set(({ job }) => ({ job: job && { ...job, index, step: 0, preview: null } }));
     });
     return true;
   } catch (error) {
-    if (!wasAborted(error)) report(error);
+    if (!wasAborted(error)) {
+      console.error(error);
+      notify("error", describe(error), again && { label: "Try again", run: again });
+    }
     return false;
   } finally {
     [running, keeping] = [null, null];
@@ -93,7 +103,7 @@ function requestOf(from: string, settings: Settings): EditRequest | null {
 }
 
 export async function edit(): Promise<void> {
-  const { backend, session, settings, models, model } = get();
+  const { backend, session, settings, models, model, regions, painted } = get();
   if (!session || running) return;
   const request = requestOf(session.head, settings);
   if (!request) {
@@ -119,6 +129,7 @@ export async function edit(): Promise<void> {
       // The picture is there before the preview goes.
       await show(view!);
     },
+    () => void edit(),
   );
   if (!done) {
     // What was finished before the stop stays.
@@ -126,8 +137,12 @@ export async function edit(): Promise<void> {
     if (made.length > 1) await offer(made);
     return;
   }
-  if (!settings.seedLocked) set(({ settings }) => ({ settings: { ...settings, seed: newSeed() } }));
-  resetRegions();
+  // Words, places and seed have served only where a step came of them, and are still those that were asked for.
+  if (made.length > 0) {
+    const same = get().settings.seed === settings.seed;
+    if (same && !settings.seedLocked) set(({ settings }) => ({ settings: { ...settings, seed: newSeed() } }));
+    if (get().regions === regions && get().painted === painted) resetRegions();
+  }
   if (made.length > 1) await offer(made);
   await judge(view!, before);
 }
@@ -202,6 +217,18 @@ export function descendants(session: SessionView, node: string): string[] {
   const found = new Set([node]);
   for (const { id, parent } of session.nodes) if (parent && found.has(parent)) found.add(id);
   return [...found];
+}
+
+/** Goes on with what still runs in this session, begun by a page that was left or closed. */
+export async function attach(): Promise<void> {
+  const { backend, session } = get();
+  if (!session || running) return;
+  const found = await backend.running?.(session.id).catch(() => null);
+  if (!found || running || get().session?.id !== session.id) return;
+  await run({ kind: "edit", title: found.title, steps: 0, count: 1 }, async (call) => {
+    const view = await found.follow(call);
+    if (get().session?.id === view.id) await show(view);
+  });
 }
 
 export async function findPlace(): Promise<void> {

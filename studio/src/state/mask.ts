@@ -1,6 +1,6 @@
 /** Actions on masks and regions. */
 import type { Mask } from "../../../src/web.ts";
-import { maskFromPicture, readPicture, resizeMask } from "../../../src/web.ts";
+import { maskOfPicture, readPicture, resizeMask } from "../../../src/web.ts";
 import * as layers from "../painting/layer.ts";
 import { change, forget, forgetAll, paint, paintedOf } from "../painting/regions.ts";
 import { firstRegion, get, notify, report, set } from "./store.ts";
@@ -87,8 +87,12 @@ export function placeMask(mask: Mask): void {
 
 export async function importMask(file: Blob): Promise<void> {
   try {
-    placeMask(maskFromPicture(await readPicture(file)));
-    notify("info", "The mask was laid over the picture: white may change, black stays.");
+    const { mask, warnings } = maskOfPicture(await readPicture(file));
+    placeMask(mask);
+    notify(
+      "info",
+      ["The mask was laid over the picture: white may change, black stays.", ...warnings].join(" "),
+    );
   } catch (error) {
     report(error);
   }

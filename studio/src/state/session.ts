@@ -1,6 +1,8 @@
 /** Opening, leaving and walking through a session. */
 import type { SessionView } from "../backend/backend.ts";
 import { neighbour } from "../history/layout.ts";
+import { restoreDraft } from "./drafts.ts";
+import { attach } from "./edit.ts";
 import { resetRegions } from "./mask.ts";
 import { describe, get, notify, report, set, wasAborted } from "./store.ts";
 import type { CompareMode } from "./types.ts";
@@ -22,10 +24,10 @@ export async function start(): Promise<void> {
   else await goToStart();
 }
 
-export async function goToStart(): Promise<void> {
+export async function goToStart({ address = true } = {}): Promise<void> {
   cancelOpening();
   localStorage.removeItem(LAST);
-  history.replaceState(null, "", "#");
+  if (address) history.replaceState(null, "", "#");
   set({ phase: { kind: "start" }, session: null, compare: null, variations: [], panel: null });
   resetRegions();
   try {
@@ -38,6 +40,10 @@ export async function goToStart(): Promise<void> {
 /** Opens a picture or a session file. */
 export async function openFile(file: Blob, name: string): Promise<void> {
   const { backend, model } = get();
+  if (file.size === 0) {
+    notify("error", `"${name}" is empty, or a folder. Open a picture (PNG, JPEG, WebP, AVIF) or a session (.emilie).`);
+    return;
+  }
   await enter(name, (loading) => backend.open(file, name, model, loading));
 }
 
@@ -67,18 +73,35 @@ async function enter(
       },
     });
     if (opening !== controller) return;
+    // First no session, so that the draft of the one before is not emptied with the places.
+    set({ session: null, pictures: new Map(), compare: null, variations: [], panel: null });
     resetRegions();
-    set({ pictures: new Map(), compare: null, variations: [], panel: null });
     await show(session);
     localStorage.setItem(LAST, session.id);
-    history.replaceState(null, "", `#session=${session.id}`);
+    const address = `#session=${session.id}`;
+    // Back leads from the editor to the start; a page that comes back is where it was.
+    if (quiet || location.hash === address) history.replaceState(null, "", address);
+    else history.pushState(null, "", address);
     set({ phase: { kind: "editing" }, model: session.model });
+    await restoreDraft();
+    void attach();
   } catch (error) {
     if (opening !== controller) return;
     await goToStart();
     if (!quiet && !wasAborted(error)) report(error);
     if (quiet) notify("info", `Your last session was not opened again. ${describe(error)}`);
   }
+}
+
+/** The browser's Back and Forward between the start and sessions. */
+export function listenToHistory(): () => void {
+  const go = () => {
+    const id = new URLSearchParams(location.hash.slice(1)).get("session");
+    if (!id) void goToStart({ address: false });
+    else if (id !== get().session?.id) void resume(id);
+  };
+  addEventListener("popstate", go);
+  return () => removeEventListener("popstate", go);
 }
 
 export function cancelOpening(): void {

@@ -24,6 +24,10 @@ export interface Job {
   readonly secondsLeft: number | null;
   readonly preview: Picture | null;
   readonly stopping: boolean;
+  /** False while the server that computes cannot be reached. */
+  readonly connected: boolean;
+  /** How many come before it; null once it runs. */
+  readonly position: number | null;
 }
 
 export interface Notice {

@@ -1,5 +1,11 @@
 /** `emilie serve` over HTTP: it keeps the sessions and does the computing. */
-import { EmilieClient, EmilieError, type JobInfo, type ServerEvent } from "../../../../src/client/index.ts";
+import {
+  EmilieClient,
+  EmilieError,
+  isEmilieError,
+  type JobInfo,
+  type ServerEvent,
+} from "../../../../src/client/index.ts";
 import {
   encodePng,
   type Mask,
@@ -119,6 +125,18 @@ export class ServerBackend implements Backend {
     return this.#follow(id, await this.#client.replay(id, node, body), call);
   }
 
+  async running(id: string) {
+    const job = (await this.#client.jobs(id)).find(
+      ({ finished, kind }) => finished === null && kind !== "relevance",
+    );
+    if (!job) return null;
+    return {
+      title: job.instruction,
+      follow: async (call: Call) =>
+        this.#follow(id, job, call, { parent: await this.picture(id, job.from), masks: [] }),
+    };
+  }
+
   async moveHead(id: string, node: string): Promise<SessionView> {
     return viewSession(await this.#client.setHead(id, node));
   }
@@ -183,25 +201,39 @@ export class ServerBackend implements Backend {
     call: Call,
     place?: { readonly parent: Picture; readonly masks: readonly Mask[] },
   ): Promise<SessionView> {
-    const { remarks } = await this.#finish(job, call, place);
-    for (const remark of remarks) call.onRemark?.(remark);
+    const { warnings } = await this.#finish(job, call, place);
+    for (const remark of warnings) call.onRemark?.(remark);
     return this.resume(id);
   }
 
   /** Throws the job's own error; "aborted" where it was stopped. */
   async #finish(
     job: JobInfo,
-    { signal, keep, onProgress }: Call,
+    { signal, keep, onProgress, onState }: Call,
     place?: { parent: Picture; masks: readonly Mask[] },
   ) {
-    const stop = () => void this.#client.cancelJob(job.id).catch(() => {});
-    const end = () => void this.#client.keepPreview(job.id).catch(() => {});
+    let over = false;
+    /** A wish is delivered also where the server is away at the moment. */
+    const insist = async (wish: () => Promise<unknown>) => {
+      while (!over) {
+        try {
+          return await wish();
+        } catch (error) {
+          if (!isEmilieError(error) || error.code !== "server.unreachable") return;
+          await new Promise((done) => setTimeout(done, 1000));
+        }
+      }
+    };
+    const stop = () => void insist(() => this.#client.cancelJob(job.id));
+    const end = () => void insist(() => this.#client.keepPreview(job.id));
+    if (job.position !== null) onState?.({ position: job.position });
     signal?.addEventListener("abort", stop, { once: true });
     keep?.addEventListener("abort", end, { once: true });
     if (signal?.aborted) stop();
     let last = { step: 0, steps: 0 };
     const onEvent = (event: ServerEvent) => {
-      if (event.type === "progress") {
+      if (event.type === "job") onState?.({ position: event.job.position });
+      else if (event.type === "progress") {
         last = { step: event.progress.step, steps: event.progress.steps };
         onProgress?.(last);
       } else if (event.type === "preview" && onProgress && place) {
@@ -212,8 +244,19 @@ export class ServerBackend implements Backend {
       }
     };
     try {
-      return await this.#client.finished(job.id, { onEvent });
+      const ended = await this.#client.finished(job.id, {
+        onEvent,
+        onConnection: (state) => onState?.({ connected: state === "open" }),
+      });
+      if (ended.state === "done") return ended;
+      // What a stopped job has finished, as the first variations, stays; whoever asked looks at the session.
+      if (ended.state === "cancelled") throw new EmilieError("aborted", "The edit was stopped.");
+      throw new EmilieError(
+        (ended.error?.code ?? "runtime.failed") as EmilieError["code"],
+        ended.error?.message ?? "The edit failed, and the server does not say why.",
+      );
     } finally {
+      over = true;
       signal?.removeEventListener("abort", stop);
       keep?.removeEventListener("abort", end);
     }

@@ -1,0 +1,101 @@
+/**
+ * Where a session's model lies: its parts by themselves, absolute and as seen from the session's file, so that a session opens
+ * from any folder, and after it has been moved together with its model. Sessions of versions 1 to 3 have one name of them all.
+ */
+import { existsSync } from "node:fs";
+import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
+import { EmilieError, isEmilieError } from "../errors.ts";
+import { type LoadOptions, loadModel, type ModelParts, partsOfModel } from "../models/load.node.ts";
+import type { EditModel } from "../models/model.ts";
+import { parseModelName } from "../models/open.node.ts";
+import type { Manifest, ModelSource } from "./schema.ts";
+
+type Place = ModelSource["base"];
+
+/** What a session's file says of where its model was loaded from; undefined for a model that loadModel did not load. */
+export function sourceOf(model: EditModel, file: string): ModelSource | undefined {
+  const parts = partsOfModel(model);
+  if (!parts) return undefined;
+  const { base, loras, precision = "fp32", tokenizer } = parts;
+  const place = (path: string): Place =>
+    isAbsolute(path)
+      ? {
+          name: path,
+          beside: relative(dirname(resolve(file)), path)
+            .split(sep)
+            .join("/"),
+        }
+      : { name: path };
+  return {
+    base: place(base),
+    loras: loras.map(({ file, weight = 1 }) => ({ ...place(file), weight })),
+    precision,
+    ...(tokenizer === undefined ? {} : { tokenizer: place(tokenizer) }),
+  };
+}
+
+/** The parts of a session's model, found from where its file lies now; what is not found keeps its name. */
+export function partsFor({ source, model }: Pick<Manifest, "source" | "model">, file: string): ModelParts {
+  if (!source) return olderParts(model.id, file);
+  const found = ({ name, beside }: Place): string => {
+    if (beside === undefined || existsSync(name)) return name;
+    const moved = resolve(dirname(file), beside);
+    return existsSync(moved) ? moved : name;
+  };
+  const { base, loras, precision, tokenizer } = source;
+  return {
+    id: model.id,
+    base: found(base),
+    loras: loras.map(({ weight, ...place }) => ({ file: found(place), weight })),
+    precision,
+    ...(tokenizer === undefined ? {} : { tokenizer: found(tokenizer) }),
+  };
+}
+
+/**
+ * The one name of an older session. Relative paths in it were relative to the folder that emilie ran in: mostly the one that the
+ * session's own folder is in.
+ */
+function olderParts(id: string, file: string): ModelParts {
+  const { base, loras, precision } = parseModelName(id);
+  const folders = [".", dirname(file), resolve(dirname(file), "..")];
+  const found = (name: string): string =>
+    folders.map((folder) => resolve(folder, name)).find((path) => existsSync(path)) ?? name;
+  return {
+    id,
+    // A name of the hub, or of what ships, is no path.
+    base: existsSync(base) ? base : found(base),
+    loras: loras.map((lora) => ({ ...lora, file: found(lora.file) })),
+    ...(precision ? { precision } : {}),
+  };
+}
+
+/**
+ * Loads the model of a session's file. Parts that are given stand in place of the session's own.
+ * @throws EmilieError session.model naming what is missing, and where it was looked for
+ */
+export async function loadModelOf(
+  manifest: Pick<Manifest, "source" | "model">,
+  file: string,
+  given: Partial<ModelParts> = {},
+  options: Pick<LoadOptions, "device"> = {},
+): Promise<EditModel> {
+  const parts = { ...partsFor(manifest, file), ...defined(given) };
+  const asIts = given.base === undefined && given.loras === undefined && given.precision === undefined;
+  try {
+    return await loadModel({ ...parts, id: asIts ? parts.id : undefined }, options);
+  } catch (cause) {
+    if (!isEmilieError(cause) || given.base !== undefined) throw cause;
+    const { id, fingerprint } = manifest.model;
+    throw new EmilieError(
+      "session.model",
+      `${file} was made with ${id} (fingerprint ${fingerprint.slice(0, 12)}), which cannot be loaded here: ${cause.message} If it lies ` +
+        "elsewhere, give it: loadSession(path, { model }), or --model on the command line (and --lora, where a LoRA has moved).",
+      { cause },
+    );
+  }
+}
+
+function defined<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as Partial<T>;
+}

@@ -1,0 +1,122 @@
+/** A session finds its model from any folder: its parts are stored by themselves, not as one name to be taken apart. */
+import { cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { writePicture } from "../../src/images/codec.node.ts";
+import { blankPicture } from "../../src/images/picture.ts";
+import { packContainer, readContainer } from "../../src/session/container.node.ts";
+import { emilie } from "./command-line.ts";
+
+const fixtures = new URL("../fixtures/", import.meta.url).pathname;
+/** What joined names are split at, in the names of files. */
+const [MODEL, LORA] = ["models/tiny + in int8", "styles/soft + warm=2.safetensors"];
+
+const home = process.cwd();
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "emilie-source-"));
+  const [work, elsewhere] = [join(folder, "work"), join(folder, "elsewhere")];
+  await mkdir(join(work, "styles"), { recursive: true });
+  await mkdir(elsewhere);
+  await cp(join(fixtures, "parity/sd1/checkpoint"), join(work, MODEL), { recursive: true });
+
+  await cp(join(fixtures, "lora/kohya.safetensors"), join(work, LORA));
+  await writePicture(blankPicture(40, 32, [90, 160, 70, 255]), join(work, "photo.png"));
+  process.chdir(work);
+  const made = await emilie(
+    "edit",
+    "photo.png",
+    "make it red",
+    "--model",
+    MODEL,
+    "--lora",
+    `${LORA}=0.5`,
+    "--steps",
+    "1",
+  );
+  expect(made.code, made.stderr).toBe(0);
+});
+afterEach(() => process.chdir(home));
+afterAll(() => rm(folder, { recursive: true }));
+const at = (...names: string[]) => join(folder, ...names);
+const replay = (...args: string[]) => emilie("replay", ...args);
+
+describe("a session made with relative paths", () => {
+  it("is replayed from another folder, as its pictures are", async () => {
+    process.chdir(at("elsewhere"));
+    for (const file of ["session.emilie", "01-make-it-red.png"]) {
+      const { code, stderr } = await replay("../work/out/".concat(file));
+      expect(code, stderr).toBe(0);
+    }
+    const { source, model } = (await readContainer(at("work/out/session.emilie"))).manifest;
+    expect(model.id).toBe(`${MODEL} + ${LORA}=0.5`);
+    expect(source).toEqual({
+      base: { name: at("work", MODEL), beside: `../${MODEL}` },
+      loras: [{ name: at("work", LORA), beside: `../${LORA}`, weight: 0.5 }],
+      precision: "fp32",
+    });
+  });
+
+  it("is replayed when it has moved together with its model, and goes on there", async () => {
+    await rename(at("work"), at("moved"));
+    process.chdir(at("elsewhere"));
+    const { code, stderr } = await replay("../moved/out/session.emilie", "--verify");
+    expect(code, stderr).toBe(0);
+    const on = await emilie(
+      "edit",
+      at("moved/out/session.emilie"),
+      "make it blue",
+      "--steps",
+      "1",
+      "--out",
+      at("on"),
+    );
+    expect(on.code, on.stderr).toBe(0);
+    await rename(at("moved"), at("work"));
+  });
+
+  it("says what is missing, and takes the model and the LoRA from where they are now", async () => {
+    await rename(at("work", MODEL), at("elsewhere/tiny"));
+    const session = at("work/out/session.emilie");
+    const lost = await replay(session);
+    expect(lost).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/made with models\/tiny.*There is no checkpoint.*--model/s),
+    });
+    // The LoRA is where it was, and is taken from there.
+    const given = await replay(session, "--model", at("elsewhere/tiny"));
+    expect(given.code, given.stderr).toBe(0);
+    await rename(at("work", LORA), at("elsewhere/soft + warm=2.safetensors"));
+    expect((await replay(session, "--model", at("elsewhere/tiny"))).stderr).toMatch(/no LoRA file/);
+    const both = [
+      "--model",
+      at("elsewhere/tiny"),
+      "--lora",
+      `${at("elsewhere/soft + warm=2.safetensors")}=0.5`,
+    ];
+    const found = await replay(session, ...both);
+    expect(found.code, found.stderr).toBe(0);
+    const other = await replay(
+      session,
+      ...both.slice(0, 3),
+      `${at("elsewhere/soft + warm=2.safetensors")}=0.75`,
+    );
+    expect(other).toMatchObject({ code: 1, stderr: expect.stringMatching(/other weights/) });
+    await rename(at("elsewhere/tiny"), at("work", MODEL));
+    await rename(at("elsewhere/soft + warm=2.safetensors"), at("work", LORA));
+  });
+
+  it("of version 3, with one relative name, is found from the folder that its own folder is in", async () => {
+    await rename(at("work", MODEL), at("work/plain"));
+    process.chdir(at("work"));
+    await emilie("edit", "photo.png", "make it red", "--model", "plain", "--steps", "1", "--out", "old");
+    const { manifest, pieces } = await readContainer("old/session.emilie");
+    const listed = manifest.pieces.map((piece) => ({ ...piece, bytes: pieces.get(piece.name)! }));
+    const older = { ...manifest, version: 3, source: undefined } as typeof manifest;
+    await writeFile("old/session.emilie", Buffer.concat((await packContainer(older, listed)).parts));
+    process.chdir(at("elsewhere"));
+    const { code, stderr } = await replay("../work/old/session.emilie");
+    expect(code, stderr).toBe(0);
+  });
+});
