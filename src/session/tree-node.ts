@@ -94,7 +94,7 @@ export class TreeNode implements Node {
     this.instruction = record.recipe?.regions.map((r) => r.instruction).join(" + ") ?? "";
     this.changed = record.changed;
     this.refused = record.refused ?? [];
-    this.understood = this.refused.length === 0 || this.refused.length < record.recipe!.regions.length;
+    this.understood = isUnderstood(this.refused, record.recipe);
     this.window = record.window;
     this.cost = record.cost;
     this.name = record.name;
@@ -138,6 +138,11 @@ export class TreeNode implements Node {
   edit(instruction: string, options: Omit<SessionEditOptions, "from"> = {}): Promise<Node> {
     return this.#host.edit(instruction, { ...options, from: this });
   }
+}
+
+/** Whether anything of what a recipe asks for was carried out. */
+export function isUnderstood(refused: readonly unknown[], recipe: Recipe | null): boolean {
+  return refused.length === 0 || refused.length < (recipe?.regions.length ?? 0);
 }
 
 /** How a message names a node. */

@@ -3,6 +3,7 @@
 `paraphrase(kind, fields, r)` draws one, `spoil2(text, r)` types it as people do, `negated` says not to do it."""
 import random, re, string
 
+import registers
 from wider import RECOLOUR as WIDER_RECOLOUR, WIDER
 
 COL = ["red","orange","yellow","green","blue","purple","pink","white"]
@@ -140,6 +141,9 @@ for kind, thing in (("roof", "<ROOF>"), ("wall", "<WALL>"), ("balloon", "<BALX>"
         G[kind][form].extend(t.replace("X", thing) for t in texts)
 
 
+registers.extend(G, NT, W)
+
+
 def pick(r, kind, form, f):
     t = r.choice(G[kind][form])
     v = f.get("v")
@@ -156,15 +160,20 @@ def pick(r, kind, form, f):
     return t
 VOW = re.compile(r"\ba (?=(orange|evergreen|oak|air|automobile|auto|[aeio]\w+))")
 def finish(t, f, r):
+    if "{k2}" in t:  # the tree that stands there: of the other kind
+        pine = f.get("k", r.choice(["pine tree", "round tree"])).startswith("pine")
+        t = t.replace("{k2}", r.choice(NT["ROUND" if pine else "PINE"]))
+    if "{gone}" in t:
+        t = t.replace("{sep}", r.choice([", ", ". ", "; ", ", so ", " and "])).replace("{gone}", r.choice(registers.GONE))
     c = f.get("c"); d = r.choice([x for x in COL if x != c])
     t = t.replace("{c}", c or "").replace("{d}", d).replace("{s}", f.get("s") or "")
     if r.random() < .8: t = VOW.sub("an ", t)
     return re.sub(r"\s+", " ", t).strip()
 def paraphrase(kind, f, r):
-    forms = list(G[kind]); wt = {"V": .45, "N": .2, "S": .22, "A": .13}
+    forms = list(G[kind]); wt = {"V": .42, "N": .2, "S": .2, "A": .13, "C": .14}
     form = r.choices(forms, [wt[x] for x in forms])[0]
     x = pick(r, kind, form, f)
-    w = r.choice(W[form]) if r.random() < .55 else "{x}" if form != "A" else r.choice(W["A"])
+    w = "{x}" if form == "C" else r.choice(W[form]) if r.random() < .55 else "{x}" if form != "A" else r.choice(W["A"])
     t = w.replace("{x}", x)
     while "<IT>" in t: t = t.replace("<IT>", r.choice(NT["IT"]), 1)
     return finish(t, f, r)

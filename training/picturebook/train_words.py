@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from common import OUT, RUNS, Log, autocast, cosine
@@ -129,6 +129,7 @@ def main():
     a.add_argument("--batch", type=int, default=96)
     a.add_argument("--states", type=int, default=2, help="recorded features an instruction is compared at")
     a.add_argument("--lr", type=float, default=1.2e-3)
+    a.add_argument("--start", type=Path, help="go on from the text encoder and head in this folder")
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--name", default="words")
     args = a.parse_args()
@@ -148,6 +149,10 @@ def main():
     tokenizer = CLIPTokenizer.from_pretrained(args.out / "tokenizer")
     text = CLIPTextModel(CLIPTextConfig(**TEXT, vocab_size=len(tokenizer), bos_token_id=len(tokenizer) - 2, eos_token_id=len(tokenizer) - 1, pad_token_id=len(tokenizer) - 1))
     head = torch.nn.Linear(TEXT["hidden_size"], sum(SPLIT))
+    if args.start:
+        text.load_state_dict({k: v.float() for k, v in load_file(args.start / "text_encoder/model.safetensors").items()})
+        known = load_file(args.start / "understanding.safetensors")
+        head.load_state_dict({"weight": known["head.weight"].float(), "bias": known["head.bias"].float()})
     both = torch.nn.ModuleDict({"text": text, "head": head})
     opt = torch.optim.AdamW(both.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=0.02)
     corpus, null = Corpus(args.wordnet, 1000 + args.seed), teacher.encode([""])
@@ -193,7 +198,9 @@ def main():
             folder = args.out if step + 1 == args.steps else RUNS / args.name
             folder.mkdir(parents=True, exist_ok=True)
             copy.deepcopy(text).half().save_pretrained(folder / "text_encoder")
-            save_file({"head.weight": head.weight.detach().half(), "head.bias": head.bias.detach().half()}, folder / "understanding.safetensors")
+            path = folder / "understanding.safetensors"
+            others = {k: v for k, v in load_file(path).items() if not k.startswith("head.")} if path.exists() else {}
+            save_file({**others, "head.weight": head.weight.detach().half(), "head.bias": head.bias.detach().half()}, path)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import re
 from edits import PHRASES, WEIGHT, spoil
 from paraphrases import COL, G, finish, negated, paraphrase, pick, spoil2
 from phrases_more import say
+from registers import around
 from unsupported import Unsupported
 
 SIDES, TREES, VEHICLES = ["left", "right"], ["pine tree", "round tree"], ["car", "boat"]
@@ -68,6 +69,10 @@ class Corpus:
                 return spoil2(text, r), f
             text = paraphrase(kind, f, r) if r.random() < 0.75 else say(kind, f, r)
             if not held_out(kind, f, text):
+                if r.random() < 0.38:
+                    text = around(text, r, self.pool.examples)
+                    if r.random() < 0.2:
+                        text = around(text, r, self.pool.examples)
                 return spoil2(text, r), f
 
     def compound(self):
@@ -95,11 +100,17 @@ class Corpus:
     def draw(self):
         """(text, label)"""
         r, u = self.r, self.r.random()
-        if u < 0.19:
-            return spoil2(self.pool.draw(r), r), label("unsupported")
-        if u < 0.26:
-            return spoil2(self.compound(), r), label("compound")
-        if u < 0.29:
+        if u < 0.17:
+            text = self.pool.draw(r)
+            if r.random() < 0.3:
+                text = around(text, r, self.pool.examples)
+            return spoil2(text, r), label("unsupported")
+        if u < 0.24:
+            text = self.compound()
+            if r.random() < 0.25:
+                text = around(text, r, self.pool.examples)
+            return spoil2(text, r), label("compound")
+        if u < 0.27:
             kind = r.choice([k for k in self.kinds if k != "noop"])
             return spoil2(negated(kind, fields(kind, r), r).replace("<IT>", "it"), r), label("noop")
         kind = r.choices(self.kinds, self.weights)[0]

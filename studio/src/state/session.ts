@@ -41,7 +41,10 @@ export async function goToStart({ address = true } = {}): Promise<void> {
 export async function openFile(file: Blob, name: string): Promise<void> {
   const { backend, model } = get();
   if (file.size === 0) {
-    notify("error", `"${name}" is empty, or a folder. Open a picture (PNG, JPEG, WebP, AVIF) or a session (.emilie).`);
+    notify(
+      "error",
+      `"${name}" is empty, or a folder. Open a picture (PNG, JPEG, WebP, AVIF) or a session (.emilie).`,
+    );
     return;
   }
   await enter(name, (loading) => backend.open(file, name, model, loading));
