@@ -42,6 +42,8 @@ interface Turn {
 }
 interface Item {
   id: string;
+  /** Of the words of others: "single", "compound" (two edits at once) or "unsupported". */
+  part?: string;
   image: string;
   turns: Turn[];
 }
@@ -64,7 +66,7 @@ const { values: flags } = parseArgs({
     reuse: { type: "string" },
     seed: { type: "string", default: "0" },
     "fixed-seed": { type: "boolean", default: false },
-    only: { type: "string", default: "single,chain,noop" },
+    only: { type: "string", default: "single,chain,noop,words" },
   },
 });
 const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
@@ -189,6 +191,29 @@ async function noops() {
   return rows;
 }
 
+/**
+ * Instructions in the words of people who had not seen the training grammar: success of single edits and of two at once, and whether what cannot be
+ * done leaves every byte as it was. The scenes are of seeds from 4,000,000.
+ */
+async function words() {
+  const rows = [];
+  for (const item of itemsOf("words")) {
+    const turn = item.turns[0]!;
+    const source = await load("words", item.image);
+    const session = await openSession(model, source);
+    const node = await session.edit(turn.instruction, options);
+    const result = await node.render();
+    const same = psnr(result, source) === Number.POSITIVE_INFINITY;
+    const [target, mask] = turn.target
+      ? await Promise.all([turn.target, turn.change_mask!].map((file) => load("words", file)))
+      : [];
+    const success = target ? succeeded(result, source, target, (i) => mask!.data[4 * i]! > 127) : same;
+    rows.push({ id: item.id, part: item.part!, ...turn, understood: node.understood, same, success });
+    if (rows.length % 50 === 0) say(`  ${rows.length} in the words of others`);
+  }
+  return rows;
+}
+
 const bytes = (folder: string): number =>
   readdirSync(folder, { withFileTypes: true }).reduce(
     (sum, entry) =>
@@ -196,7 +221,7 @@ const bytes = (folder: string): number =>
     0,
   );
 
-const [single, chain, noop] = [await singles(), await chains(), await noops()];
+const [single, chain, noop, own] = [await singles(), await chains(), await noops(), await words()];
 await model.dispose();
 
 const kinds = [...new Set(single.map((row) => row.kind))].map((kind) => {
@@ -212,7 +237,18 @@ const subset = (name: string, rows: typeof single) => ({
   name,
   success: rows.length ? share(rows.map((r) => r.success)) : null,
 });
+const wordsOf = (part: string, good: (row: (typeof own)[number]) => boolean) => {
+  const rows = own.filter((row) => row.part === part);
+  return rows.length ? share(rows.map(good)) : null;
+};
 const table = {
+  words: {
+    single: wordsOf("single", (row) => row.success),
+    falseRefusals: wordsOf("single", (row) => row.kind !== "noop" && !row.understood),
+    unsupportedUnchanged: wordsOf("unsupported", (row) => row.same),
+    compoundBoth: wordsOf("compound", (row) => row.success),
+    compoundBothOrTold: wordsOf("compound", (row) => row.success || !row.understood),
+  },
   vaePsnr: mean(single.map((r) => r.vae)),
   success: single.length ? share(single.map((r) => r.success)) : null,
   subsets: [
@@ -247,7 +283,9 @@ const table = {
 };
 
 if (flags.json) {
-  console.log(JSON.stringify({ precision: flags.precision, options, ...table, kinds, single, chain, noop }));
+  console.log(
+    JSON.stringify({ precision: flags.precision, options, ...table, kinds, single, chain, noop, own }),
+  );
 } else {
   const percent = (s: ReturnType<typeof share> | null) =>
     s
@@ -269,6 +307,11 @@ if (flags.json) {
   say(
     `no-op, PSNR by turn 1…10        ${table.noopByTurn.map((v) => (Number.isFinite(v) ? v.toFixed(1) : "equal")).join("  ")}`,
   );
+  say(`people's own words, single      ${percent(table.words.single)}`);
+  say(`  refused though it could       ${percent(table.words.falseRefusals)}`);
+  say(`  unsupported: unchanged        ${percent(table.words.unsupportedUnchanged)}`);
+  say(`  two at once: both done        ${percent(table.words.compoundBoth)}`);
+  say(`  … or said that it was not     ${percent(table.words.compoundBothOrTold)}`);
   say(`one edit, warm, median          ${table.secondsPerEdit.toFixed(2)} s`);
   if (table.megabytes) say(`checkpoint                      ${table.megabytes.toFixed(1)} MB`);
   say("");

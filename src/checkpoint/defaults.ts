@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { few, readConfig } from "./parse-config.ts";
 import type { CheckpointSource } from "./source.ts";
+import { understandingSchema } from "./understanding.ts";
 
 export const defaultsSchema = z.strictObject({
   defaults: z
@@ -16,6 +17,7 @@ export const defaultsSchema = z.strictObject({
   nativeSize: few(2 ** 16).optional(),
   /** What it edits, in a few words for a listing. */
   about: z.string().max(200).optional(),
+  understanding: understandingSchema.optional(),
 });
 
 export type EmilieDefaults = z.output<typeof defaultsSchema>;

@@ -28,6 +28,10 @@ export interface StepReport {
   /** The picture's file. */
   readonly file: string;
   readonly mask: "auto" | "given" | null;
+  /** False where the model understood nothing of it: the picture is the one before. */
+  readonly understood: boolean;
+  /** What was not carried out, and the nearest instructions that the model knows. */
+  readonly refused: Node["refused"];
   readonly seconds: number;
   readonly unetCalls: number;
   /** Against the picture it was made from; without a mask everything is inside. */
@@ -99,11 +103,12 @@ export async function runSteps(
     const file = await writeOwn(picture, named, await pngMetadata(session, node), output);
     const change = compareInsideOutside(await from.render(), picture, node.mask);
     const { seconds, unetCalls } = node.cost;
-    const mask = step.mask === "auto" ? "auto" : step.mask ? "given" : null;
+    const mask: StepReport["mask"] = step.mask === "auto" ? "auto" : step.mask ? "given" : null;
     const { id, instruction } = step;
     const called = ids.get(from) ?? from.id;
-    const { recipe } = node;
-    reports.push({ id, from: called, instruction, file, mask, seconds, unetCalls, change, recipe });
+    const { recipe, understood, refused } = node;
+    const facts = { mask, understood, refused, seconds, unetCalls, change, recipe };
+    reports.push({ id, from: called, instruction, file, ...facts });
     sayStep(output, index, reports.at(-1)!, from === before);
     await showPicture(picture, options);
     const parent = await frameOf(from);

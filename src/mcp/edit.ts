@@ -149,6 +149,8 @@ async function carryOut(
       seed: node.recipe!.seed,
       seconds: node.cost.seconds,
       change: { inside: differenceData(change.inside), outside: differenceData(change.outside) },
+      understood: node.understood,
+      refused: node.refused,
       warnings,
     },
     picture,

@@ -8,6 +8,7 @@ import { fingerprint } from "../checkpoint/fingerprint.ts";
 import type { LoraFile } from "../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import type { WeightStorage } from "../checkpoint/storage.ts";
+import { readUnderstanding, type UnderstandingHead } from "../checkpoint/understanding.ts";
 import { EmilieError } from "../errors.ts";
 import type { Dialect, Graph } from "../graph/graph.ts";
 import type { Engine, Feeds } from "../runtime/engine.ts";
@@ -31,6 +32,7 @@ import type {
 } from "./model.ts";
 import { type CheckedNetwork, type Networks, networksOf, placeAll, type Weights } from "./networks.ts";
 import { type MemoryMode, SessionCache, throwIfAborted } from "./session-cache.ts";
+import { understand } from "./understanding.ts";
 import { buildUNet, type UNetCut } from "./unet.ts";
 import { decode, encode, VAE_LIMITS, type VaeLimits } from "./vae.ts";
 
@@ -67,6 +69,8 @@ export async function createEditModel(
   const checkpoint = await readCheckpoint(source, precision);
   const { tables, texts, own, variant } = checkpoint;
   const { additions, variants } = await matchLoras(options.loras ?? [], checkpoint);
+  const understanding =
+    own.understanding && (await readUnderstanding(source, own.understanding, texts[0]!.config.hidden_size));
   const weights = await placeAll(source, checkpoint, options.storage, additions, precision);
   return new DiffusersEditModel(engine, checkpoint, weights, {
     source,
@@ -78,10 +82,14 @@ export async function createEditModel(
         ...variants,
         ...(precision === "fp32" ? [] : [`precision ${precision}`]),
         ...(keysFrom === undefined ? [] : [`keys ${keysFrom}`]),
+        ...(understanding
+          ? [`understanding ${JSON.stringify(own.understanding)} ${understanding.sha256}`]
+          : []),
       ],
     ),
     defaults: own.defaults,
     nativeSize: own.nativeSize,
+    understanding,
     memory: options.memory ?? "normal",
     vaeLimits: options.vaeLimits ?? VAE_LIMITS,
     keysFrom,
@@ -93,6 +101,7 @@ interface Facts {
   readonly fingerprint: string;
   readonly defaults: EditDefaults;
   readonly nativeSize: number | undefined;
+  readonly understanding: UnderstandingHead | undefined;
   readonly memory: MemoryMode;
   readonly vaeLimits: VaeLimits;
   readonly keysFrom: number | undefined;
@@ -110,6 +119,7 @@ class DiffusersEditModel implements EditModel {
   readonly latentChannels: number;
   readonly predictionType: PredictionType;
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
+  readonly understand: EditModel["understand"];
   readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, unet: 0, shallow: 0 };
   readonly #engine: Engine;
   readonly #source: CheckpointSource;
@@ -143,6 +153,11 @@ class DiffusersEditModel implements EditModel {
     this.nativeSize = facts.nativeSize ?? this.factor * Math.max(...[unet.sample_size ?? 64].flat());
     this.schedulerConfig = checkpoint.scheduler;
     this.predictionType = predictionType(checkpoint.scheduler);
+    const { understanding } = facts;
+    if (understanding) {
+      this.understand = (instruction, c, options) =>
+        understand(understanding, (text) => this.#lastToken(text, options), instruction, c);
+    }
   }
 
   get device(): Device | undefined {
@@ -174,6 +189,14 @@ class DiffusersEditModel implements EditModel {
     if (this.#texts.size >= MAX_TEXTS) this.#texts.delete(this.#texts.keys().next().value!);
     this.#texts.set(text, encoding);
     return encoding;
+  }
+
+  /** The first text encoder's output where the text ends, [width]. */
+  async #lastToken(text: string, options?: CallOptions): Promise<Float32Array> {
+    const { hidden } = await this.encodeText(text, options);
+    const { config, tokenizer } = this.#checkpoint.texts[0]!;
+    const end = tokenizer.encode(text).indexOf(tokenizer.end);
+    return hidden.data.subarray(end * config.hidden_size, (end + 1) * config.hidden_size);
   }
 
   countTokens(text: string): { tokens: number; limit: number } {

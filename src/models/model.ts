@@ -56,6 +56,23 @@ export interface Device {
   readonly reason?: string;
 }
 
+/** Whether a checkpoint can do what an instruction asks of a picture. */
+export interface Understanding {
+  /** False: the instruction is not carried out and the picture stays as it is. */
+  readonly understood: boolean;
+  /** What is done, one after the other: the instruction itself, or the single edits of one that asks for several. */
+  readonly parts: readonly string[];
+  /**
+   * Why not: "unsupported", the checkpoint has no such edit; "compound", it asks for several things that could not be told apart; "absent", what it is about
+   * is not in the picture, or is there already.
+   */
+  readonly reason?: "unsupported" | "compound" | "absent";
+  /** The reason as a sentence. */
+  readonly message?: string;
+  /** The nearest instructions that the checkpoint knows, best first; empty where it was understood. */
+  readonly nearest: readonly string[];
+}
+
 /** A checkpoint that edits: loadModel makes one. */
 export interface EditModel {
   /** The checkpoint as the user named it. */
@@ -89,6 +106,11 @@ export interface EditModel {
   encodeText(text: string, options?: CallOptions): Promise<TextEncoding>;
   /** How many tokens a text has, and how many the text encoder reads; what is beyond them has no effect. */
   countTokens(text: string): { readonly tokens: number; readonly limit: number };
+  /**
+   * Whether the checkpoint can do this, where it says what it understands (`understanding` in emilie.json); absent where it says nothing and takes every
+   * instruction. c [latentChannels, h, w], the condition of the picture that is to be edited.
+   */
+  understand?(instruction: string, c: Tensor, options?: CallOptions): Promise<Understanding>;
   /** The raw UNet output for each input at one timestep. Inputs run one after the other or batched, as the device likes. */
   unet(inputs: readonly UNetInput[], timestep: number, options?: UNetOptions): Promise<UNetOutput[]>;
   /** Where the networks run ("cpu", "wasm", "webgpu", "cuda"), as of the last that ran; undefined before the first. */

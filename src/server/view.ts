@@ -1,11 +1,12 @@
 /** What is kept, as the API shows it. */
 import type { StoredNode } from "../session/schema.ts";
+import { isUnderstood } from "../session/tree-node.ts";
 import type { Job } from "./queue/queue.ts";
 import type { JobInfo, Node, Progress, Session, SessionSummary } from "./schemas/index.ts";
 import type { SessionRecord } from "./store/store.ts";
 import { redoTarget, undoTarget } from "./store/tree.ts";
 
-export function nodeView({ id, parent, name, recipe, changed, cost, drift }: StoredNode): Node {
+export function nodeView({ id, parent, name, recipe, changed, refused = [], cost, drift }: StoredNode): Node {
   return {
     id,
     parent,
@@ -14,6 +15,8 @@ export function nodeView({ id, parent, name, recipe, changed, cost, drift }: Sto
     recipe: recipe as Node["recipe"],
     hasMask: recipe?.regions.every(({ mask }) => mask !== null) ?? false,
     changed,
+    understood: isUnderstood(refused, recipe),
+    refused,
     cost,
     drift: drift ?? null,
   };

@@ -7,10 +7,11 @@ import { compositePart } from "../images/composite.ts";
 import { type Box, type Mask, maskToLatent, resizeMask } from "../images/mask.ts";
 import { fromModelPart, type Size, workingSize } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
-import { type EditResult, edit } from "../method/edit.ts";
+
 import { endsOnSource } from "../method/gradient-control.ts";
 import { toDecoderInput } from "../method/latent-iteration.ts";
 import type { EditOptions, StepListener } from "../method/options.ts";
+import { editUnderstood, type UnderstoodResult } from "../method/understood.ts";
 import { crop, overlay, resolveWindow, type Window, type WindowOption, windowOf } from "../method/window.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
 import { largest } from "../tensor/ops.ts";
@@ -29,7 +30,7 @@ const MANY_NATIVE_AREAS = 2;
 const NOWHERE: Window = { x: 0, y: 0, width: 0, height: 0 };
 
 /** What an edit of a part gives: c in `window`. */
-export interface PartResult extends EditResult {
+export interface PartResult extends UnderstoodResult {
   readonly window: Window;
 }
 
@@ -88,18 +89,18 @@ export class LargePicture {
     const masks = regions.map(({ mask }) => mask && maskToLatent(mask, height, width));
     const nothing = { c: zeros([model.latentChannels, 0, 0]), changed: false, window: NOWHERE };
     if (masks.every((mask) => mask?.data.every((m) => m === 0)))
-      return { ...nothing, steps: options.steps ?? 0 };
+      return { ...nothing, steps: options.steps ?? 0, plannedSteps: options.steps ?? 0, refused: [] };
     const window = this.#windowOf(masks, options) ?? this.whole;
     this.#checkReach(window, masks.every(Boolean), onWarning);
     const c = await this.latentOf(from, window, options);
     const placed = regions.map((region, i) => ({ ...region, mask: masks[i] && crop(masks[i], window) }));
     const { onStep } = options;
-    const result = await edit(model, c, placed, {
+    const result = await editUnderstood(model, c, placed, {
       ...options,
       window: "off",
       onStep: onStep && (((event) => onStep({ ...event, window })) as StepListener),
     });
-    return result.changed ? { ...result, window } : { ...nothing, steps: result.steps };
+    return result.changed ? { ...result, window } : { ...result, ...nothing };
   }
 
   /** A node's picture over its parent's. `over` may have another size than the original; the mask is brought to it. */

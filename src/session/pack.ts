@@ -69,7 +69,7 @@ function once(key: object, encode: () => Promise<Piece>): Promise<Piece> {
 }
 
 function storeNode(node: Node, latent: string): StoredNode {
-  const { id, parent, name, recipe, window, changed, cost, drift } = node;
+  const { id, parent, name, recipe, window, changed, refused, cost, drift } = node;
   return {
     id,
     parent: parent?.id ?? null,
@@ -78,6 +78,7 @@ function storeNode(node: Node, latent: string): StoredNode {
     latent,
     window,
     changed,
+    ...(refused.length > 0 ? { refused: refused.map((one) => ({ ...one, nearest: [...one.nearest] })) } : {}),
     cost,
     drift: drift && storeDrift(drift),
   };

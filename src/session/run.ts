@@ -1,7 +1,7 @@
 /** A recipe's edit, computed: masks of the picture's size brought to the latent grid, then Algorithm 1 (method/edit.ts). */
 import { type Mask, maskToLatent } from "../images/mask.ts";
-import { type EditResult, edit } from "../method/edit.ts";
 import type { EditOptions } from "../method/options.ts";
+import { editUnderstood, type UnderstoodResult } from "../method/understood.ts";
 import type { EditModel } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -18,10 +18,10 @@ export function runEdit(
   c: Tensor,
   regions: readonly PlacedRegion[],
   options: EditOptions,
-): Promise<EditResult> {
+): Promise<UnderstoodResult> {
   const [, h, w] = c.shape as [number, number, number];
   const placed = regions.map((r) => ({ ...r, mask: r.mask && maskToLatent(r.mask, h, w) }));
-  return edit(model, c, placed, options);
+  return editUnderstood(model, c, placed, options);
 }
 
 /** The largest value of any mask at each pixel; undefined (everywhere) where a region has no mask. All are of one size. */

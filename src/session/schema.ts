@@ -104,6 +104,18 @@ const nodeSchema = z.strictObject({
   /** In a session above the native size: where the latent lies, in latent pixels. */
   window: z.strictObject({ x: count, y: count, width: count, height: count }).optional(),
   changed: z.boolean(),
+  /** Instructions that were not carried out. */
+  refused: z
+    .array(
+      z.strictObject({
+        instruction: text,
+        reason: z.enum(["unsupported", "compound", "absent"]),
+        message: text,
+        nearest: z.array(text).max(16),
+      }),
+    )
+    .max(MAX_REGIONS)
+    .optional(),
   cost: z.strictObject({ seconds: z.number().min(0), unetCalls: count }),
   drift: z.union([driftSchema, olderDrift]).optional(),
 });

@@ -9,10 +9,10 @@ import { compareInsideOutside } from "../images/difference.ts";
 import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
 import type { Size } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
-import type { EditResult } from "../method/edit.ts";
 import { endsOnSource } from "../method/gradient-control.ts";
 import { type EditOptions, resolveOptions, type StepListener } from "../method/options.ts";
 import type { RelevanceOptions } from "../method/relevance.ts";
+import { describeRefusal, type UnderstoodResult } from "../method/understood.ts";
 import type { Window } from "../method/window.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -212,8 +212,10 @@ export class Session<N extends Node = Node> {
     if (before) return before;
 
     const result = await this.compute(from, own, { ...resolved, signal, onStep: onProgress }, onWarning);
+    for (const refusal of result.refused) onWarning?.(describeRefusal(refusal));
     // What was ended early has another recipe than was asked for.
-    const taken: Recipe = result.steps < resolved.steps ? { ...recipe, stopAfter: result.steps } : recipe;
+    const taken: Recipe =
+      result.steps < result.plannedSteps ? { ...recipe, stopAfter: result.steps } : recipe;
     const id = await nodeId(taken);
     // Meanwhile the same edit may have been made, or the parent deleted.
     const meanwhile = known(id);
@@ -230,6 +232,7 @@ export class Session<N extends Node = Node> {
       window: result.window,
       mask: unionOf(own.map((region) => region.mask)),
       changed: result.changed,
+      refused: result.refused,
       cost: { seconds: (performance.now() - start) / 1000, unetCalls: this.model.calls.unet - callsBefore },
     });
     this.head = node;
@@ -245,7 +248,7 @@ export class Session<N extends Node = Node> {
     regions: readonly PlacedRegion[],
     options: EditOptions,
     onWarning?: (message: string) => void,
-  ): Promise<EditResult & { readonly window?: Window }> {
+  ): Promise<UnderstoodResult & { readonly window?: Window }> {
     if (this.large) return this.large.edit(from, regions, options, onWarning);
     return runEdit(this.model, from.latent, regions, options);
   }

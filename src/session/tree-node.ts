@@ -2,6 +2,7 @@
 import { EmilieError } from "../errors.ts";
 import type { Mask } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
+import type { Refusal } from "../method/understood.ts";
 import type { Window } from "../method/window.ts";
 import type { CallOptions } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -32,6 +33,10 @@ export interface Node {
   readonly mask?: Mask | undefined;
   /** False where no mask left anything to change: latent and picture are the parent's. */
   readonly changed: boolean;
+  /** False where the model understood nothing of what was asked: latent and picture are the parent's, and `refused` says why. */
+  readonly understood: boolean;
+  /** Instructions that were not carried out, with the nearest ones the model knows; empty where all were. */
+  readonly refused: readonly Refusal[];
   /** What it took: seconds with the automatic mask and without decoding, and UNet calls. */
   readonly cost: { readonly seconds: number; readonly unetCalls: number };
   /** How far it has come from its parent and from the original, once session.drift has measured it. */
@@ -60,6 +65,7 @@ export interface NodeRecord {
   readonly window?: Window | undefined;
   readonly mask?: Mask | null;
   readonly changed: boolean;
+  readonly refused?: readonly Refusal[];
   readonly cost: Node["cost"];
   readonly drift?: Drift;
 }
@@ -71,6 +77,8 @@ export class TreeNode implements Node {
   readonly recipe: Recipe | null;
   readonly instruction: string;
   readonly changed: boolean;
+  readonly understood: boolean;
+  readonly refused: readonly Refusal[];
   readonly window: Window | undefined;
   readonly cost: Node["cost"];
   name?: string;
@@ -85,6 +93,8 @@ export class TreeNode implements Node {
     this.recipe = record.recipe;
     this.instruction = record.recipe?.regions.map((r) => r.instruction).join(" + ") ?? "";
     this.changed = record.changed;
+    this.refused = record.refused ?? [];
+    this.understood = isUnderstood(this.refused, record.recipe);
     this.window = record.window;
     this.cost = record.cost;
     this.name = record.name;
@@ -128,6 +138,11 @@ export class TreeNode implements Node {
   edit(instruction: string, options: Omit<SessionEditOptions, "from"> = {}): Promise<Node> {
     return this.#host.edit(instruction, { ...options, from: this });
   }
+}
+
+/** Whether anything of what a recipe asks for was carried out. */
+export function isUnderstood(refused: readonly unknown[], recipe: Recipe | null): boolean {
+  return refused.length === 0 || refused.length < (recipe?.regions.length ?? 0);
 }
 
 /** How a message names a node. */

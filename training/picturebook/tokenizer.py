@@ -1,14 +1,15 @@
-"""A CLIP byte-pair vocabulary of about a thousand entries, learnt from the edit grammar: CLIP's own 49 k entries would be a
-third of the whole checkpoint. Format and behaviour are CLIPTokenizer's (vocab.json + merges.txt)."""
+"""A CLIP byte-pair vocabulary of 4,096 entries, learnt from the words of training: CLIP's own 49 k entries would be a third of the whole
+checkpoint. Format and behaviour are CLIPTokenizer's (vocab.json + merges.txt). `python tokenizer.py WORDNET` writes it."""
 
-import collections
 import json
 import re
+import sys
 
-from edits import PHRASES, TREE_NAMES
-from world import COLOURS
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-MERGES, LENGTH = 500, 32
+from words_corpus import Corpus
+
+SIZE, LENGTH = 4096, 32
 PATTERN = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[a-z]+|[0-9]|[^\sa-z0-9]+")
 
 
@@ -19,43 +20,21 @@ def byte_characters():
     return {**{b: chr(b) for b in keep}, **{b: chr(256 + i) for i, b in enumerate(rest)}}
 
 
-def corpus():
-    for phrases in PHRASES.values():
-        for p in phrases:
-            for c in COLOURS:
-                yield p.format(c=c, s="left", k=TREE_NAMES["pine"], v="car")
-                yield p.format(c=c, s="right", k=TREE_NAMES["round"], v="boat")
-    yield from ["a picture of a summer day with a moon, a house, hills and mountains, a road, a river and a meadow"] * 8
-    yield from ["please now could you replace remove change colour color grey gray snow house roof walls fog mist tree trees"] * 8
+def build(folder, wordnet, lines=60_000):
+    table, corpus = byte_characters(), Corpus(wordnet, seed=5)
+    base = list(table.values())
+    vocabulary = base + [c + "</w>" for c in base]
 
+    def words():
+        for _ in range(lines):
+            yield " ".join("".join(table[b] for b in w.encode()) for w in PATTERN.findall(corpus.draw()[0].lower()))
 
-def build(folder):
-    table = byte_characters()
-    words = collections.Counter(w for line in corpus() for w in PATTERN.findall(line.lower()))
-    pieces = {w: [table[b] for b in w.encode()[:-1]] + [table[w.encode()[-1]] + "</w>"] for w in words}
-    vocabulary = list(table.values()) + [c + "</w>" for c in table.values()]
-    merges = []
-    while len(merges) < MERGES:
-        pairs = collections.Counter()
-        for w, parts in pieces.items():
-            for pair in zip(parts, parts[1:]):
-                pairs[pair] += words[w]
-        if not pairs:
-            break
-        best = min(pairs, key=lambda p: (-pairs[p], p))
-        merges.append(best)
-        vocabulary.append("".join(best))
-        for w, parts in pieces.items():
-            i, out = 0, []
-            while i < len(parts):
-                if tuple(parts[i : i + 2]) == best:
-                    out.append("".join(best))
-                    i += 2
-                else:
-                    out.append(parts[i])
-                    i += 1
-            pieces[w] = out
-    vocabulary += ["<|startoftext|>", "<|endoftext|>"]
+    learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    learner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    trainer = trainers.BpeTrainer(vocab_size=20_000, min_frequency=3, end_of_word_suffix="</w>", show_progress=False)
+    learner.train_from_iterator(words(), trainer)
+    merges = [tuple(m) for m in json.loads(learner.to_str())["model"]["merges"]][: SIZE - len(vocabulary) - 2]
+    vocabulary += ["".join(m) for m in merges] + ["<|startoftext|>", "<|endoftext|>"]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps({v: i for i, v in enumerate(vocabulary)}, ensure_ascii=False))
     (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
@@ -69,4 +48,4 @@ def build(folder):
 if __name__ == "__main__":
     from common import OUT
 
-    print(build(OUT / "tokenizer"), "entries")
+    print(build(OUT / "tokenizer", sys.argv[1]), "entries")

@@ -48,6 +48,15 @@ export const driftSchema = z
   })
   .openapi("Drift", { description: "How far a node has come from its parent and from the original" });
 
+export const refusalSchema = z
+  .object({
+    instruction: z.string(),
+    reason: z.enum(["unsupported", "compound", "absent"]),
+    message: z.string().openapi({ description: "The reason as a sentence" }),
+    nearest: z.array(z.string()).openapi({ description: "The nearest instructions that the model knows" }),
+  })
+  .openapi("Refusal");
+
 export const nodeSchema = z
   .object({
     id: nodeId,
@@ -57,6 +66,10 @@ export const nodeSchema = z
     recipe: recipeSchema.nullable(),
     hasMask: z.boolean().openapi({ description: "Whether the edit was confined to a place" }),
     changed: z.boolean().openapi({ description: "False where no mask left anything to change" }),
+    understood: z.boolean().openapi({
+      description: "False where the model understood nothing of what was asked: the picture is the parent's",
+    }),
+    refused: z.array(refusalSchema).openapi({ description: "Instructions that were not carried out" }),
     cost: z.object({ seconds: z.number(), unetCalls: z.number().int() }),
     drift: driftSchema.nullable().openapi({ description: "null where it was not measured" }),
   })

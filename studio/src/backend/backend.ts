@@ -74,6 +74,14 @@ export interface NodeView {
   readonly hasMask: boolean;
   /** False where no mask left anything to change. */
   readonly changed: boolean;
+  /** False where the model understood nothing of what was asked: the picture is the parent's. */
+  readonly understood: boolean;
+  /** What was not carried out, in words, and the nearest instructions that the model knows. */
+  readonly refused: readonly {
+    readonly instruction: string;
+    readonly message: string;
+    readonly nearest: readonly string[];
+  }[];
   readonly seconds: number;
   readonly drift?: Drift;
 }

@@ -1,5 +1,5 @@
 /** Editing: one edit, several variations, a changed step, an automatic mask. One runs at a time. */
-import type { Call, CallState, EditRequest, Progress, SessionView } from "../backend/backend.ts";
+import type { Call, CallState, EditRequest, NodeView, Progress, SessionView } from "../backend/backend.ts";
 import { toMask } from "../painting/layer.ts";
 import { paintedOf } from "../painting/regions.ts";
 import { changeRegion, currentRegion, resetRegions, setHeat } from "./mask.ts";
@@ -137,6 +137,8 @@ export async function edit(): Promise<void> {
     if (made.length > 1) await offer(made);
     return;
   }
+  const head = view!.nodes.find(({ id }) => id === view!.head)!;
+  if (made.includes(head.id) && !head.understood) return decline(head);
   // Words, places and seed have served only where a step came of them, and are still those that were asked for.
   if (made.length > 0) {
     const same = get().settings.seed === settings.seed;
@@ -145,6 +147,24 @@ export async function edit(): Promise<void> {
   }
   if (made.length > 1) await offer(made);
   await judge(view!, before);
+}
+
+/**
+ * The model has no such edit: the step that says so is taken away again, the words stay to be changed, and the nearest that it knows is a click
+ * away.
+ */
+async function decline({ id, refused }: NodeView): Promise<void> {
+  await removeNodes([id]);
+  const [{ instruction, message, nearest }] = refused as [NodeView["refused"][number]];
+  const known = nearest.map((one) => `“${one}”`).join(", ");
+  const region = currentRegion().id;
+  notify(
+    "info",
+    `“${instruction}” was not done. ${message}${known ? ` It knows: ${known}.` : ""}`,
+    nearest[0] === undefined
+      ? undefined
+      : { label: `Take “${nearest[0]}”`, run: () => changeRegion(region, { instruction: nearest[0] }) },
+  );
 }
 
 async function offer(made: readonly string[]): Promise<void> {

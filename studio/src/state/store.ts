@@ -45,7 +45,8 @@ export function notify(kind: Notice["kind"], text: string, action?: Notice["acti
   set(({ notices }) => ({
     notices: [...notices.filter((n) => n.text !== text).slice(-2), { id, kind, text, action }],
   }));
-  if (kind === "info") setTimeout(() => dismiss(id), 6000);
+  // What offers something to do is given the time to do it.
+  if (kind === "info") setTimeout(() => dismiss(id), action ? 20_000 : 6000);
 }
 
 export function dismiss(id: number): void {

@@ -4,7 +4,7 @@ import type { NodeView, SessionView } from "../backend.ts";
 import { viewRecipe } from "../recipe-view.ts";
 
 export function viewNode(node: Node): NodeView {
-  const { id, parent, name, instruction, recipe, changed, cost, drift } = node;
+  const { id, parent, name, instruction, recipe, changed, understood, refused, cost, drift } = node;
   return {
     id,
     parent: parent?.id ?? null,
@@ -13,6 +13,8 @@ export function viewNode(node: Node): NodeView {
     ...viewRecipe(recipe),
     hasMask: recipe?.regions.every(({ mask }) => mask !== null) ?? false,
     changed,
+    understood,
+    refused,
     seconds: cost.seconds,
     drift,
   };

@@ -13,6 +13,8 @@ function viewNode({
   recipe,
   hasMask,
   changed,
+  understood,
+  refused,
   cost,
   drift,
 }: api.Node): NodeView {
@@ -24,6 +26,8 @@ function viewNode({
     ...viewRecipe(recipe),
     hasMask,
     changed,
+    understood,
+    refused,
     seconds: cost.seconds,
     drift: drift ? viewDrift(drift) : undefined,
   };
