@@ -15,7 +15,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { clearSideFiles } from "../src/checkpoint/side-file.node.ts";
+import { clearSideFiles } from "../src/checkpoint/side-list.node.ts";
 import { coverPicture } from "../src/images/encode.node.ts";
 import { checkPrecision } from "../src/models/open.node.ts";
 import { layOutFolder, layOutSingleFile } from "../tests/support/full-checkpoint.ts";

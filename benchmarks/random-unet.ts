@@ -22,6 +22,10 @@ export const makeRandomUNet = (): Promise<number> =>
 export const halfFolder = join(tmpdir(), "emilie-bench-unet-2-f16");
 
 export const makeHalfUNet = (): Promise<number> =>
-  writeRandomWeights(join(halfFolder, "unet", "diffusion_pytorch_model.safetensors"), tensors(config), "F16");
+  writeRandomWeights(
+    join(halfFolder, "unet", "diffusion_pytorch_model.safetensors"),
+    componentsOf(PUBLISHED.sd1).unet,
+    "F16",
+  );
 
 export const removeRandomUNet = () => rm(folder, { recursive: true, force: true });
