@@ -25,7 +25,7 @@ export interface FileFacts {
 export function factsOf(metadata: Metadata, bytes: Uint8Array, name: string): FileFacts {
   const { format, pages = 1, depth, space, channels = 3, bitsPerSample, gainMap } = metadata;
   checkSamples(metadata, name);
-  const png = format === "png" ? pngFacts(bytes) : undefined;
+  const png = format === "png" ? pngFacts(bytes, name) : undefined;
   const transfer = png?.transfer ?? (format === "heif" ? heifTransfer(bytes) : undefined);
   if (transfer !== undefined && HDR[transfer] && !metadata.hasProfile) {
     throw new EmilieError(
@@ -76,8 +76,8 @@ interface PngFacts {
 }
 
 /** What a PNG says before its pixels (PNG specification, third edition). The first chunk that tells colours decides. */
-function pngFacts(bytes: Uint8Array): PngFacts {
-  const chunks = new Map(pngChunks(bytes).map(({ type, body }) => [type, body]));
+function pngFacts(bytes: Uint8Array, name: string): PngFacts {
+  const chunks = new Map(pngChunks(bytes, name).map(({ type, body }) => [type, body]));
   const u32 = (body: Uint8Array, at = 0) => new DataView(body.buffer, body.byteOffset).getUint32(at);
   const [cicp, gama, actl] = ["cICP", "gAMA", "acTL"].map((type) => chunks.get(type));
   const told = cicp || chunks.has("iCCP") || chunks.has("sRGB");

@@ -69,8 +69,8 @@ function checkKeyword(keyword: string): void {
   }
 }
 
-/** The chunks of a PNG in their order. Throws image.unreadable when the bytes are not a whole PNG. */
-export function pngChunks(png: Uint8Array): Chunk[] {
+/** The chunks of a PNG in their order. Throws image.unreadable when the bytes, which `name` is for, are not a whole PNG. */
+export function pngChunks(png: Uint8Array, name = "The PNG file"): Chunk[] {
   if (!SIGNATURE.every((byte, i) => png[i] === byte)) {
     throw new EmilieError("image.unreadable", "Expected a PNG file, but the bytes do not start like one.");
   }
@@ -80,13 +80,10 @@ export function pngChunks(png: Uint8Array): Chunk[] {
   while (chunks.at(-1)?.type !== "IEND") {
     const end = at + 12 <= png.length ? at + 12 + view.getUint32(at) : Number.POSITIVE_INFINITY;
     if (end > png.length) {
-      throw new EmilieError(
-        "image.unreadable",
-        "The PNG file ends before its last chunk; it may be cut off.",
-      );
+      throw new EmilieError("image.unreadable", `${name} ends before its last chunk; it may be cut off.`);
     }
     if (chunks.length >= MAX_PNG_CHUNKS)
-      throw new EmilieError("image.unreadable", `The PNG file has more than ${MAX_PNG_CHUNKS} chunks.`);
+      throw new EmilieError("image.unreadable", `${name} has more than ${MAX_PNG_CHUNKS} chunks.`);
     const type = latin1(png.subarray(at + 4, at + 8));
     chunks.push({ type, body: png.subarray(at + 8, end - 4), bytes: png.subarray(at, end) });
     at = end;

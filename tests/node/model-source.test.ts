@@ -6,8 +6,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import type { LoadProgress } from "../../src/checkpoint/load-progress.ts";
 import { writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture } from "../../src/images/picture.ts";
+import { readPngText, writePngText } from "../../src/images/png-text.ts";
 import { packContainer, readContainer } from "../../src/session/container.node.ts";
 import { readSession } from "../../src/session/store.node.ts";
+import { loadModelOf } from "../../src/session/model-source.node.ts";
 import { emilie } from "./command-line.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;
@@ -182,5 +184,37 @@ describe("a session whose model is a part of what its folder has", () => {
     } finally {
       vi.unstubAllEnvs();
     }
+describe("a model on another machine", () => {
+  const far = ["\\\\host\\share\\model", "//host/share/model", "/\\host\\share"];
+
+  it("is not looked for, whichever part of the model a session's file says is there", async () => {
+    const { manifest } = await readContainer(at("work/out/session.emilie"));
+    const source = manifest.source!;
+    for (const name of far) {
+      const places = [
+        { ...source, base: { ...source.base, name, beside: "nowhere" } },
+        { ...source, loras: [{ name, weight: 1 }] },
+        { ...source, tokenizer: { name } },
+      ];
+      for (const one of places) {
+        const loading = loadModelOf({ ...manifest, source: one }, at("work/out/session.emilie"));
+        await expect(loading).rejects.toMatchObject({ code: "session.model" });
+        await expect(loading).rejects.toThrow(/on another machine.*Give it/);
+      }
+      const older = { model: { ...manifest.model, id: `${name} + ${name}=0.5` } };
+      await expect(loadModelOf(older, "old.emilie")).rejects.toThrow(/on another machine/);
+    }
+  });
+
+  it("is not looked for where a picture says so", async () => {
+    const picture = new Uint8Array(await readFile(at("work/out/01-make-it-red.png")));
+    const text = Object.entries(readPngText(picture)).map(([keyword, said]) => [
+      keyword,
+      said.replace(/"models\/tiny[^"]*"/g, () => JSON.stringify(far[0])),
+    ]);
+    await writeFile(at("elsewhere/far.png"), writePngText(picture, Object.fromEntries(text)));
+    const { code, stderr } = await replay(at("elsewhere/far.png"), "--image", at("work/photo.png"));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/on another machine/);
   });
 });

@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import { CONTROLS } from "../../src/method/gradient-control.ts";
 import { samplerNames } from "../../src/samplers/index.ts";
 import { readContainer } from "../../src/session/container.node.ts";
+import { sourceOf } from "../../src/session/model-source.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
 import { packSession } from "../../src/session/pack.node.ts";
 import { describeMask, nodeId, type Recipe } from "../../src/session/recipe.ts";
@@ -99,7 +100,8 @@ it("parse(serialise(session)) is the session, bit for bit, and its file says the
       const opened = await loadSession(at("any.emilie"), { model });
       expect(opened.warnings).toEqual([]);
       expect(checkWhole(opened, session)).toBe(0);
-      const { manifest } = await readContainer(at("any.emilie"));
+      const { source, ...manifest } = (await readContainer(at("any.emilie"))).manifest;
+      expect(source).toEqual(sourceOf(model, at("any.emilie")));
       expect(JSON.parse(JSON.stringify((await packSession(opened)).manifest))).toEqual(manifest);
     }),
     { numRuns: 25 },
