@@ -75,7 +75,8 @@ function olderParts(id: string, file: string): ModelParts {
 
 /**
  * Loads the model of a session's file. Parts that are given stand in place of the session's own.
- * @throws EmilieError session.model naming what is missing, and where it was looked for; aborted by the signal
+ * @throws EmilieError session.model naming what is missing, and where it was looked for; and what loadModel throws that is no fault
+ *   of the checkpoint's: option.invalid, io.failed, aborted
  */
 export async function loadModelOf(
   manifest: Pick<Manifest, "source" | "model">,
@@ -88,7 +89,9 @@ export async function loadModelOf(
   try {
     return await loadModel({ ...parts, id: asIts ? parts.id : undefined }, { device, onProgress, signal });
   } catch (cause) {
-    if (!isEmilieError(cause) || cause.code === "aborted" || given.base !== undefined) throw cause;
+    // What was asked for, stopped, or has no room is not mended by another place.
+    const isLost = isEmilieError(cause) && cause.code.startsWith("checkpoint.");
+    if (!isLost || given.base !== undefined) throw cause;
     const { id, fingerprint } = manifest.model;
     throw new EmilieError(
       "session.model",
