@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import { CONTROLS } from "../../src/method/gradient-control.ts";
 import { samplerNames } from "../../src/samplers/index.ts";
 import { readContainer } from "../../src/session/container.node.ts";
+import { sourceOf } from "../../src/session/model-source.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
 import { packSession } from "../../src/session/pack.node.ts";
 import { describeMask, nodeId, type Recipe } from "../../src/session/recipe.ts";
@@ -100,7 +101,9 @@ it("parse(serialise(session)) is the session, bit for bit, and its file says the
       expect(opened.warnings).toEqual([]);
       expect(checkWhole(opened, session)).toBe(0);
       const { manifest } = await readContainer(at("any.emilie"));
-      expect(JSON.parse(JSON.stringify((await packSession(opened)).manifest))).toEqual(manifest);
+      // Where the model lies is told from where the file lies.
+      const again = { ...(await packSession(opened)).manifest, source: sourceOf(model, at("any.emilie")) };
+      expect(JSON.parse(JSON.stringify(again))).toEqual(manifest);
     }),
     { numRuns: 25 },
   );
