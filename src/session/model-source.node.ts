@@ -117,7 +117,9 @@ export async function loadModelOf(
   try {
     return await loadModel({ ...parts, id: asIts ? parts.id : undefined }, { device, onProgress, signal });
   } catch (cause) {
-    if (!isEmilieError(cause) || cause.code === "aborted" || given.base !== undefined) throw cause;
+    // What was asked for, stopped, or has no room is not mended by another place.
+    const isLost = isEmilieError(cause) && cause.code.startsWith("checkpoint.");
+    if (!isLost || given.base !== undefined) throw cause;
     const { id, fingerprint } = manifest.model;
     throw new EmilieError(
       "session.model",

@@ -144,21 +144,23 @@ describe("replay of a session", () => {
   });
 
   it("puts back what a damaged file has lost; with --verify it only says so", async () => {
+    // In the same folder, from which the model's place is written.
+    const hurt = at("out/hurt.emilie");
     const whole = await readFile(at("out/session.emilie"));
     const { manifest } = await readContainer(at("out/session.emilie"));
     const header = 8 + Number(whole.readBigUInt64LE());
     // The pieces lie in the order of the manifest: the original, then the latents.
     const position = header + manifest.pieces[0]!.shape[0]! + 5;
     whole[position]! ^= 4;
-    await writeFile(at("hurt.emilie"), whole);
-    const shown = await emilie("show", at("hurt.emilie"));
+    await writeFile(hurt, whole);
+    const shown = await emilie("show", hurt);
     expect(shown.stderr).toMatch(/latent of "the original".* is lost/);
-    const verified = await emilie("replay", at("hurt.emilie"), "--verify", "--json");
+    const verified = await emilie("replay", hurt, "--verify", "--json");
     expect(verified.code).toBe(0);
     expect(JSON.parse(verified.stdout).nodes[0].result).toBe("restored");
-    expect(await readFile(at("hurt.emilie"))).toEqual(whole);
-    expect((await emilie("replay", at("hurt.emilie"))).code).toBe(0);
-    expect(await readFile(at("hurt.emilie"))).toEqual(await readFile(at("out/session.emilie")));
+    expect(await readFile(hurt)).toEqual(whole);
+    expect((await emilie("replay", hurt)).code).toBe(0);
+    expect(await readFile(hurt)).toEqual(await readFile(at("out/session.emilie")));
   });
 });
 

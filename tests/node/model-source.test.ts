@@ -8,8 +8,8 @@ import { writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 import { readPngText, writePngText } from "../../src/images/png-text.ts";
 import { packContainer, readContainer } from "../../src/session/container.node.ts";
-import { readSession } from "../../src/session/store.node.ts";
 import { loadModelOf } from "../../src/session/model-source.node.ts";
+import { readSession } from "../../src/session/store.node.ts";
 import { emilie } from "./command-line.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;
@@ -184,6 +184,9 @@ describe("a session whose model is a part of what its folder has", () => {
     } finally {
       vi.unstubAllEnvs();
     }
+  });
+});
+
 describe("a model on another machine", () => {
   const far = ["\\\\host\\share\\model", "//host/share/model", "/\\host\\share"];
 

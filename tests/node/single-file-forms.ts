@@ -57,9 +57,14 @@ export function unetShapes(json: Json, diffusers?: string): Shapes {
   unet(new Scope(new Graph("unet"), reader), config, { height: 8, width: 8, tokens: 77 });
   if (diffusers !== undefined) return renamed(reader.needed, (name) => diffusers + name);
   const original = originalUNetModules(config.levels);
+  const upwards = [...config.levels].reverse();
   return renamed(reader.needed, (name) => {
     const cut = name.lastIndexOf(".");
-    return `model.diffusion_model.${original(name.slice(0, cut))}${name.slice(cut)}`;
+    // An upsampler has two names; which of them, its level's attention says.
+    const names = original(name.slice(0, cut));
+    const level = /^up_blocks\.(\d+)\.upsamplers\./.exec(name)?.[1];
+    const module = level === undefined || upwards[Number(level)]!.attendsUp ? names[0] : names[1];
+    return `model.diffusion_model.${module}${name.slice(cut)}`;
   });
 }
 
