@@ -1,7 +1,6 @@
 /**
  * npm run bench:unet -- [--size 512] [--precision fp32,fp32-fast,int8] [--memory low] [--runs N] [--threads N] [--json] [--clean]
- * or, on a graphics card, [--device webgpu] [--precision fp32,fp16] and the rest; or [--halves cast] or [--halves copy]: weights stored in
- * fp16 for a network in fp32, read from their file or from an fp32 copy.
+ * or, on a graphics card, [--device webgpu] [--precision fp32,fp16] and the rest.
  *
  * One forward of the full InstructPix2Pix UNet at a picture size, against the fastest matrix product that the same
  * runtime does on the same machine in the same minute: machines throttle, and neighbours come and go.
@@ -21,7 +20,7 @@ import type { Engine, Feeds, Session } from "../src/runtime/engine.ts";
 import { createNodeEngine, type NodeDevice, physicalCores } from "../src/runtime/node.ts";
 import { sizeOf, type Tensor } from "../src/tensor/tensor.ts";
 import { anonymousBytes, watchMemory } from "./memory.ts";
-import { config, folder, halfFolder, makeHalfUNet, makeRandomUNet, removeRandomUNet } from "./random-unet.ts";
+import { config, folder, makeRandomUNet, removeRandomUNet } from "./random-unet.ts";
 import { record } from "./record.ts";
 
 const TOKENS = 77;
@@ -39,7 +38,6 @@ const { values: args } = parseArgs({
     runs: { type: "string", default: "7" },
     threads: { type: "string" },
     device: { type: "string", default: "cpu" },
-    halves: { type: "string" },
     json: { type: "boolean", default: false },
     clean: { type: "boolean", default: false },
   },
@@ -47,11 +45,6 @@ const { values: args } = parseArgs({
 
 const precisions = args.precision.split(",").map(checkPrecision);
 const device = args.device as NodeDevice;
-const halves = args.halves as "cast" | "copy" | undefined;
-if (halves !== undefined && halves !== "cast" && halves !== "copy") {
-  throw new RangeError(`--halves is ${halves}; expected cast or copy`);
-}
-const makeWeights = halves ? makeHalfUNet : makeRandomUNet;
 if (device === "auto") throw new RangeError("--device: name the one that is measured");
 for (const precision of precisions) checkDevice(precision, device);
 if (args.clean) await removeRandomUNet();
@@ -77,15 +70,13 @@ function checkedSize(size: number): number {
 
 /** Weights, session and first run in one precision, with what each took. */
 async function make(engine: Engine, size: number, precision: Precision, feeds: Feeds): Promise<Mode> {
-  const source = folderSource(halves ? halfFolder : folder);
+  const source = folderSource(folder);
   const table = await openWeights(source, "unet", "diffusion_pytorch_model");
   const before = anonymousBytes();
   const stopMemory = watchMemory();
   let started = performance.now();
   const needs = precision === "fp32" ? undefined : unetNeeds(config, dryPlacement(table, precision));
-  // What runs often is copied where the copy is small; this network is also measured as a larger one would be placed.
-  const storage = mappedStorage(undefined, { halves });
-  const weights = await storage.place(source, table, undefined, needs, halves !== "cast");
+  const weights = await mappedStorage().place(source, table, undefined, needs);
   const placeSeconds = (performance.now() - started) / 1000;
   started = performance.now();
   const dialect = device === "cpu" ? "fused" : "plain";
@@ -124,7 +115,7 @@ function feedsOf(size: number): Feeds {
 
 async function alone(size: number, precision: Precision): Promise<void> {
   const feeds = feedsOf(checkedSize(size));
-  const parameters = await makeWeights();
+  const parameters = await makeRandomUNet();
   const cores = args.threads ? Number(args.threads) : physicalCores();
   const engine = createNodeEngine({ threads: cores, device, half: precision === "fp16" });
   const mode = await make(engine, size, precision, feeds);
@@ -146,7 +137,6 @@ async function alone(size: number, precision: Precision): Promise<void> {
     size,
     precision,
     device,
-    ...(halves ? { halves } : {}),
     memory: args.memory,
     threads: cores,
     parameters,
@@ -169,7 +159,7 @@ async function alone(size: number, precision: Precision): Promise<void> {
  */
 async function side(size: number, precisions: readonly Precision[]): Promise<void> {
   const feeds = feedsOf(checkedSize(size));
-  await makeWeights();
+  await makeRandomUNet();
   const cores = args.threads ? Number(args.threads) : physicalCores();
   const engines: Engine[] = [];
   const modes: Mode[] = [];
