@@ -124,7 +124,7 @@ describe("bench:peers", () => {
 
   it.each([
     [["--measure", "speed"], "--measure speed: expected some of unet, edit, defaults."],
-    [["--rounds", "0"], '--rounds is "0"; expected a whole number from 1 on.'],
+    [["--rounds", "half"], '--rounds is "half"; expected a whole number from 0 on.'],
     [["--peers", "emilie:fp32,emilie:fp32"], "emilie:fp32 is there twice"],
     [["--sizes", "30"], '--sizes is "30"; expected multiples of 4'],
   ])("refuses %j", async (args, message) => {
