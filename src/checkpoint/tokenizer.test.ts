@@ -101,7 +101,7 @@ describe("files that are not what they claim to be", () => {
     ["vocab.json", '{"a": -1}', /the id of "a" is -1/],
     ["vocab.json", '{"a": 9007199254740991}', /the id of "a" is 9007199254740991/],
     ["vocab.json", '{"a": "0"}', /the id of "a" is "0"/],
-    ["vocab.json", `${"[".repeat(1e5)}${"]".repeat(1e5)}`, /nests more than 64/],
+    ["vocab.json", `${"[".repeat(1e5)}${"]".repeat(1e5)}`, /nests deeper than 64/],
     ["vocab.json", `"${'\\"'.repeat(1e5)}`, /is not JSON/],
     ["vocab.json", "version https://git-lfs.github.com/spec/v1\noid sha256:0", /Git LFS pointer/],
     ["merges.txt", "c a t\n", /merges\.txt: merge 1 is "c a t"; expected two pieces/],

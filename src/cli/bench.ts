@@ -126,7 +126,11 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
   }
   const seeds = Array.from({ length: flags.seeds ?? experiment?.seeds ?? 1 }, (_, i) => i);
   const scorers = await openScorers(flags.scorers ?? []);
-  const model = await loadTold(flags.model, { device: flags.device, precision: flags.precision }, output);
+  const model = await loadTold(
+    flags.model,
+    { device: flags.device, precision: flags.precision, understanding: false },
+    output,
+  );
   try {
     await sayReplaced(flags, experiment?.name ?? null, model, output);
     if (experiment) output.say(`${experiment.question}\n`);

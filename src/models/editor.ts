@@ -54,6 +54,8 @@ export interface EditModelOptions {
   readonly precision?: Precision;
   /** From how many pixels on self-attention spares keys (UNetShape). Default: as the precision has it. */
   readonly keysFrom?: number;
+  /** Whether what the checkpoint says it understands (emilie.json) is asked before an edit. Default true. */
+  readonly understanding?: boolean;
 }
 
 /**
@@ -70,7 +72,9 @@ export async function createEditModel(
   const { tables, texts, own, variant } = checkpoint;
   const { additions, variants } = await matchLoras(options.loras ?? [], checkpoint);
   const understanding =
-    own.understanding && (await readUnderstanding(source, own.understanding, texts[0]!.config.hidden_size));
+    options.understanding !== false &&
+    own.understanding &&
+    (await readUnderstanding(source, own.understanding, texts[0]!.config.hidden_size));
   const weights = await placeAll(source, checkpoint, options.storage, additions, precision);
   return new DiffusersEditModel(engine, checkpoint, weights, {
     source,
@@ -89,7 +93,7 @@ export async function createEditModel(
     ),
     defaults: own.defaults,
     nativeSize: own.nativeSize,
-    understanding,
+    understanding: understanding || undefined,
     memory: options.memory ?? "normal",
     vaeLimits: options.vaeLimits ?? VAE_LIMITS,
     keysFrom,

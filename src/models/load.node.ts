@@ -57,6 +57,11 @@ export interface LoadOptions {
   readonly onProgress?: (progress: LoadProgress) => void;
   /** Stops making them, with code "aborted"; what is there is kept, and the next load goes on from it. */
   readonly signal?: AbortSignal;
+  /**
+   * Whether a checkpoint that says what it understands is asked before an edit, and refuses the rest. Default true; the benchmark says false, since it
+   * compares what networks do.
+   */
+  readonly understanding?: boolean;
   /** LoRA files (kohya's or diffusers' naming) to merge into the weights, each with how much of it; default weight 1. */
   readonly lora?: readonly LoraOption[];
 }
@@ -96,6 +101,7 @@ export async function loadModel(name: string | ModelParts, options: LoadOptions 
       memory: options.memory,
       precision,
       loras,
+      understanding: options.understanding,
     });
     if (signal?.aborted) {
       await loaded.dispose();

@@ -4,6 +4,7 @@
 import random, re, string
 
 import registers
+from voices import RECOLOUR_VOICES, VOICES
 from wider import RECOLOUR as WIDER_RECOLOUR, WIDER
 
 COL = ["red","orange","yellow","green","blue","purple","pink","white"]
@@ -142,6 +143,12 @@ for kind, thing in (("roof", "<ROOF>"), ("wall", "<WALL>"), ("balloon", "<BALX>"
 
 
 registers.extend(G, NT, W)
+for kind, forms in VOICES.items():
+    for form, texts in forms.items():
+        G[kind].setdefault(form, []).extend(texts)
+for kind, thing in (("roof", "<ROOF>"), ("wall", "<WALL>"), ("balloon", "<BALX>"), ("vehicle", "<VEH>")):
+    for form, texts in RECOLOUR_VOICES.items():
+        G[kind][form].extend(re.sub(r"\bX\b", thing, t) for t in texts)
 
 
 def pick(r, kind, form, f):

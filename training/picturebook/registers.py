@@ -1,6 +1,9 @@
 """How people talk around a request: salutations, reasons, context, and registers from legal to texting. Whatever stands around it, the request is the same
 edit; `around(text, r, sentences)` sets it among such words."""
 
+from voices import CONTEXT
+
+
 
 def lines(text):
     return [x.strip() for x in text.split("|") if x.strip()]
@@ -50,6 +53,9 @@ def extend(grammar, names, wrappers):
         grammar[kind]["V"] += more * 2
     for kind, thing in (("roof", "<ROOF>"), ("wall", "<WALL>"), ("balloon", "<BALX>"), ("vehicle", "<VEH>")):
         grammar[kind]["V"] += [t.replace("X", thing) for t in FOR_COLOURS] * 2
+
+
+CLOSERS += CONTEXT
 
 
 def around(text, r, sentences):

@@ -9,6 +9,7 @@ from pathlib import Path
 from wordfreq import top_n_list
 
 from paraphrases import COL, NT, W
+from voices import UNSUPPORTED_VOICES
 
 
 def ranks():
@@ -82,8 +83,8 @@ class Unsupported:
         return t
     def draw(self, r):
         k = r.random()
-        if r.random() < .16:
-            t = r.choice(COMMON)
+        if r.random() < .22:
+            t = r.choice(COMMON) if r.random() < 0.5 else r.choice(UNSUPPORTED_VOICES)
             return r.choice(W["V"]).replace("{x}", t).replace("<IT>", "it") if r.random() < .3 else t
         if r.random() < .08: return self.foreign(r)
         if k < .20:

@@ -35,7 +35,7 @@ let moon: MethodTurn & { mask: Mask };
 let c: Tensor;
 
 beforeAll(async () => {
-  model = await loadModel(join(root, "models/picturebook"), { threads: 1 });
+  model = await loadModel(join(root, "models/picturebook"), { threads: 1, understanding: false });
   const read = (file: string) => readPicture(join(chains, file));
   start = await read("00.png");
   const mask = async (file: string) => maskFromPicture(await read(file));
