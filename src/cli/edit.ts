@@ -205,7 +205,7 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
     );
     output.say(
       `${used.steps} steps of ${used.sampler}, text guidance ${used.textGuidance}, image guidance ${used.imageGuidance}, ` +
-        `${sparingWords(used)}${used.strength === 1 ? "" : `strength ${used.strength}, `}seed ${used.seed}${flags.script ? " (the first step)" : ""}`,
+        `${nonDefaultText(used)}${used.strength === 1 ? "" : `strength ${used.strength}, `}seed ${used.seed}${flags.script ? " (the first step)" : ""}`,
     );
     output.say();
     await makeFolder(flags.out);
@@ -242,7 +242,7 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
 }
 
 /** What of the steps is spared, where anything is. */
-function sparingWords({ guidanceInterval: [from, to], reuse }: ReturnType<typeof resolveOptions>): string {
+function nonDefaultText({ guidanceInterval: [from, to], reuse }: ReturnType<typeof resolveOptions>): string {
   const guided = from === 0 && to === 1 ? "" : `guided from ${from} to ${to} of the way, `;
   return `${guided}${reuse === 1 ? "" : `deep features every ${reuse} steps, `}`;
 }
