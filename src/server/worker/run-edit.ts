@@ -41,7 +41,7 @@ export async function runEdit(
       onProgress: watcher(watch, place, begun),
       onWarning: (text) => watch.send({ type: "remark", text }),
     });
-    await hand(session, node, edit, watch);
+    await sendNode(session, node, edit, watch);
     // Who keeps this one has seen enough.
     if (watch.keep()) break;
   }
@@ -49,7 +49,7 @@ export async function runEdit(
 }
 
 /** Hands a finished node to the server, with its picture and its drift. */
-export async function hand(session: Session, node: Node, edit: number, { send }: Watch): Promise<void> {
+export async function sendNode(session: Session, node: Node, edit: number, { send }: Watch): Promise<void> {
   const picture = await node.render();
   await session.drift(node);
   const png = await encodePng(picture, await pngMetadata(session, node));
