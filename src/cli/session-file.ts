@@ -8,7 +8,7 @@ import type { LoraOption, NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { nameVariant, parseModelName } from "../models/open.node.ts";
 import { readContainer } from "../session/container.node.ts";
-import { nodesMeant } from "../session/find-node.ts";
+import { matchNodes } from "../session/find-node.ts";
 import { loadModelOf } from "../session/model-source.node.ts";
 import { openSession } from "../session/open.node.ts";
 import { type OpenOptions, workedAt, workingSide } from "../session/original.ts";
@@ -161,7 +161,7 @@ export function findNode<T extends { readonly id: string; readonly name?: string
   meant: string,
   option = "--from",
 ): T {
-  const matches = nodesMeant(nodes, meant);
+  const matches = matchNodes(nodes, meant);
   if (matches.length === 1) return matches[0]!;
   const problem = matches.length === 0 ? "no node is called so" : `${matches.length} nodes could be meant`;
   throw new UsageError(`${option} ${meant}: ${problem}. emilie show lists the ids and names.`);
