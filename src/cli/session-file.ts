@@ -11,7 +11,7 @@ import { readContainer } from "../session/container.node.ts";
 import { matchNodes } from "../session/find-node.ts";
 import { loadModelOf } from "../session/model-source.node.ts";
 import { openSession } from "../session/open.node.ts";
-import { type OpenOptions, workedAt, workingSide } from "../session/original.ts";
+import { type OpenOptions, resolveWorkingSize, workingSide } from "../session/original.ts";
 import { onOneLine } from "../session/printable.ts";
 import type { Node } from "../session/session.ts";
 import { pictureId } from "../session/session.ts";
@@ -134,7 +134,7 @@ async function fits(file: string, { picture, model, workingSize }: Asked): Promi
   try {
     const { manifest } = await readContainer(file);
     const sameModel = manifest.model.fingerprint === model.fingerprint;
-    const side = workingSide(model, picture, workedAt(model, picture, workingSize));
+    const side = workingSide(model, picture, resolveWorkingSize(model, picture, workingSize));
     const sameSize = manifest.workingSize === side;
     return sameModel && sameSize && manifest.nodes[0]!.id === (await pictureId(picture));
   } catch (error) {
