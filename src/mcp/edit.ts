@@ -126,7 +126,7 @@ async function carryOut(
     ...rest,
     sampler: sampler as FileEditOptions["sampler"],
     from,
-    mask: await placeOf(mask, opened, workspace),
+    mask: await resolveMask(mask, opened, workspace),
     signal: mcpReq.signal,
     onWarning: (message) => void warnings.push(message),
     onProgress: ({ step, steps }) => notifyProgress(mcpReq, step + 1, steps, instruction),
@@ -157,7 +157,7 @@ async function carryOut(
   };
 }
 
-async function placeOf(
+async function resolveMask(
   mask: z.output<typeof editInput>["mask"],
   { session }: OpenSession,
   { roots }: Workspace,

@@ -198,7 +198,7 @@ function keysAt(path: readonly PropertyKey[]): string[] | undefined {
 }
 
 /** "steps[2].seed" */
-export function placeOf(path: readonly PropertyKey[]): string {
+export function pathText(path: readonly PropertyKey[]): string {
   const place = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
   return place.replace(/^\./, "") || "the whole";
 }
@@ -247,5 +247,5 @@ const stepId = (steps: readonly { id?: string }[], index: number): string | unde
 /** option.invalid, naming the script, the key and its place. */
 export function wrongScript(called: string, { path, message }: ScriptIssue, line?: number): EmilieError {
   const where = line === undefined ? "" : `, line ${line}`;
-  return new EmilieError("option.invalid", `${called}${where}: ${placeOf(path)}: ${message}.`);
+  return new EmilieError("option.invalid", `${called}${where}: ${pathText(path)}: ${message}.`);
 }

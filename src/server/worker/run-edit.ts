@@ -23,7 +23,7 @@ export async function runEdit(
   const session = await cache.get(id, model, [work.from]);
   const from = nodeOf(session, work.from);
   const maskOf = await readMasks(masks);
-  const mask = await placeOf(session, from, work.instruction, work.mask, maskOf, watch.signal);
+  const mask = await resolveMask(session, from, work.instruction, work.mask, maskOf, watch.signal);
   const regions = regionsOf(work.regions, maskOf);
   const union = unionOf([mask, ...regions.map((region) => region.mask)]);
   const settings = settingsOf(work.settings);
@@ -73,7 +73,7 @@ export function settingsOf({ seed: _, ...settings }: WorkSettings): Partial<Sess
 }
 
 /** The mask itself; one that the model finds is found once, and serves every variation. */
-export async function placeOf(
+export async function resolveMask(
   session: Session,
   from: Node,
   instruction: string,

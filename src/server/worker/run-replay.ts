@@ -5,7 +5,7 @@ import type { Session } from "../../session/session.ts";
 import { readMasks } from "./masks.ts";
 import { type Watch, watcher } from "./previews.ts";
 import type { Params, Result } from "./protocol.ts";
-import { placeOf, regionsOf, sendNode, settingsOf } from "./run-edit.ts";
+import { regionsOf, resolveMask, sendNode, settingsOf } from "./run-edit.ts";
 import { nodeOf, type SessionCache } from "./session-cache.ts";
 
 export async function runReplay(
@@ -43,7 +43,7 @@ async function changesOf(
   const maskOf = await readMasks(masks);
   const old = session.nodes.get(work.from)!;
   const { instruction = old.recipe!.regions[0]!.instruction, settings } = work;
-  const place = () => placeOf(session, old.parent!, instruction, work.mask!, maskOf, signal);
+  const place = () => resolveMask(session, old.parent!, instruction, work.mask!, maskOf, signal);
   return {
     ...settingsOf(settings),
     seed: settings.seed === undefined ? undefined : BigInt(settings.seed),
