@@ -5,7 +5,7 @@ import { EmilieError } from "../errors.ts";
 import { Graph } from "../graph/graph.ts";
 import { add, cast } from "../graph/ops.ts";
 import { NO_HALF } from "./self-check.ts";
-import type { Ort } from "./serve.ts";
+import type { Ort } from "./worker-loop.ts";
 
 const ADVICE = {
   webgpu:

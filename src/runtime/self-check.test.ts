@@ -3,7 +3,7 @@ import * as ort from "onnxruntime-node";
 import { expect, it } from "vitest";
 import { isEmilieError } from "../errors.ts";
 import { type Candidate, selfCheck } from "./self-check.ts";
-import type { Ort } from "./serve.ts";
+import type { Ort } from "./worker-loop.ts";
 
 const options = {
   executionProviders: ["cpu"],

@@ -10,7 +10,7 @@ import * as ops from "../graph/ops.ts";
 import { createNoise } from "../tensor/noise.ts";
 import { relativeError } from "../tensor/ops.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
-import type { Ort } from "./serve.ts";
+import type { Ort } from "./worker-loop.ts";
 
 /**
  * Relative L2 of the result. Rounding comes to 1e-6, in half precision to 2e-3; what providers got wrong came to 1e-2 and more, all

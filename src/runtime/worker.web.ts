@@ -3,7 +3,7 @@ import { EmilieError } from "../errors.ts";
 import type { SessionOptions } from "./engine.ts";
 import type { RequestMessage } from "./protocol.ts";
 import { checkCard, IN_SINGLE, NO_HALF } from "./self-check.ts";
-import { type Backend, type Ort, serve } from "./serve.ts";
+import { type Backend, type Ort, serve } from "./worker-loop.ts";
 
 /** The first message; all others are requests. */
 export interface WebWorkerSettings {
