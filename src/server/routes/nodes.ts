@@ -9,7 +9,7 @@ import type { Parts } from "../parts.ts";
 import type { Work } from "../queue/queue.ts";
 import { editWork, relevanceWork, replayWork, type UploadedParts } from "../requests.ts";
 import * as s from "../schemas/index.ts";
-import { tellSession } from "../sessions.ts";
+import { emitSession } from "../sessions.ts";
 import { deleteNode, renameNode } from "../store/tree.ts";
 import { nodeView, sessionView } from "../view.ts";
 import { readJson } from "./body.ts";
@@ -61,7 +61,7 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
     async (c, { params }) => {
       const gone = await store.change(params.session, (draft) => deleteNode(draft, params.node));
       const record = await store.read(params.session);
-      tellSession(parts, record, gone);
+      emitSession(parts, record, gone);
       return c.json(sessionView(record));
     },
   );
