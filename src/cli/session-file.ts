@@ -124,7 +124,7 @@ async function freeFile(out: string, asked: Asked, output: Output): Promise<stri
   for (let n = 1; ; n++) {
     const file = join(out, n === 1 ? "session.emilie" : `session-${n}.emilie`);
     if (!existsSync(file) || (await fits(file, asked))) {
-      if (n > 1) output.note(`Another picture's session lies in ${out}; this one is saved as ${file}.`);
+      if (n > 1) output.note(`${out} contains a session of another picture; this one is saved as ${file}.`);
       return file;
     }
   }
@@ -163,6 +163,6 @@ export function findNode<T extends { readonly id: string; readonly name?: string
 ): T {
   const matches = matchNodes(nodes, meant);
   if (matches.length === 1) return matches[0]!;
-  const problem = matches.length === 0 ? "no node is called so" : `${matches.length} nodes could be meant`;
+  const problem = matches.length === 0 ? "no node is called so" : `${matches.length} nodes match`;
   throw new UsageError(`${option} ${meant}: ${problem}. emilie show lists the ids and names.`);
 }

@@ -40,7 +40,7 @@ export class Workspace {
   /** Runs actions one after the other: each sees the tree as the one before has left it. */
   exclusive<T>(signal: AbortSignal, action: () => Promise<T>): Promise<T> {
     const mine = this.#last.then(() => {
-      if (signal.aborted) throw new EmilieError("aborted", "The request was cancelled before it began.");
+      if (signal.aborted) throw new EmilieError("aborted", "The request was cancelled before it started.");
       return action();
     });
     this.#last = mine.catch(() => {});
@@ -52,7 +52,7 @@ export class Workspace {
     if (this.#sessions.size >= MAX_OPEN_SESSIONS) {
       throw new EmilieError(
         "option.invalid",
-        `${MAX_OPEN_SESSIONS} sessions are open, which is as many as this server holds: ${this.#names()}. Close one first.`,
+        `${MAX_OPEN_SESSIONS} sessions are open, which is the maximum: ${this.#names()}. Close one first.`,
       );
     }
     const file = await this.roots.existing(path);

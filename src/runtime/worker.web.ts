@@ -71,7 +71,7 @@ function cardOrNot(settings: WebWorkerSettings): Backend {
     const adapter = await findAdapter();
     if (!adapter) throw new EmilieError("runtime.missing", "This browser offers no WebGPU adapter.");
     if (adapter.info.isFallbackAdapter) {
-      const what = "This browser's WebGPU is computed on the processor too, and slower.";
+      const what = "This browser's WebGPU runs in software on the CPU, and is slower.";
       throw new EmilieError("runtime.missing", what);
     }
     return loadWebGpu(settings.half);

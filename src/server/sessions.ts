@@ -96,7 +96,7 @@ async function modelOf(
   }
   throw new EmilieError(
     "session.model",
-    `The session was made with ${wanted.id} (fingerprint ${wanted.fingerprint.slice(0, 12)}), which is not here. Pull it first.`,
+    `The session was made with ${wanted.id} (fingerprint ${wanted.fingerprint.slice(0, 12)}), which is not available here. Pull it first.`,
   );
 }
 
