@@ -19,7 +19,7 @@ import { route } from "./route.ts";
 const session = z.object({ session: s.sessionId });
 const node = session.extend({ node: s.nodeId });
 const MULTIPART =
-  "Masks may come along: then the JSON is the part `request`, and `{ part: NAME }` names the others.";
+  "Masks may be uploaded with it: then the JSON is the part `request`, and `{ part: NAME }` names the others.";
 
 const NO_REQUEST =
   'The form needs a part "request" with the request as JSON; masks beside it are named in it by { part: NAME }.';
@@ -120,7 +120,7 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
       method: "post",
       path: "/sessions/{session}/relevance",
       tag: "Edits",
-      summary: "Where would an instruction change the picture? The automatic mask, to be looked at first",
+      summary: "Where would an instruction change the picture? A preview of the automatic mask",
       params: session,
       body: { "application/json": s.relevanceRequestSchema },
       status: 202,
