@@ -13,7 +13,7 @@ type Configs = Pick<Layout, "unet" | "vae"> & {
   readonly texts: readonly Pick<TextPart, "config" | "tokenizer">[];
 };
 
-/** Throws "checkpoint.unsupported" where the networks of `id` do not fit together. Whether they edit, editable.ts says. */
+/** Throws "checkpoint.unsupported" where the networks of `id` do not match. Whether they edit, editable.ts says. */
 export function checkTogether(id: string, { unet, vae, texts }: Configs): void {
   const refuse = (message: string) => new EmilieError("checkpoint.unsupported", `${id}${message}`);
   for (const [part, { block_out_channels, norm_num_groups: groups }] of Object.entries({ unet, vae })) {

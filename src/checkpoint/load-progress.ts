@@ -118,7 +118,7 @@ export function stopIfAsked({ signal }: LoadWatch, what: string): void {
   if (!signal?.aborted) return;
   throw new EmilieError(
     "aborted",
-    `Making ${what} was stopped. What is there is kept, and the next load goes on from it.`,
+    `Generating ${what} was stopped. The part that is finished is kept, and the next load resumes from it.`,
     { cause: signal.reason },
   );
 }

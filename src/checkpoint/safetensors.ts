@@ -63,7 +63,7 @@ export async function readSafetensorsHeader(
     const than =
       length > BigInt(most)
         ? `; at most ${most} are read`
-        : `, but the file has ${fileSize}. Is the file whole?`;
+        : `, but the file has ${fileSize}. Is the file complete?`;
     throw malformed(path, `its header claims ${length} bytes${than}`);
   }
   const bytes = await source.read(path, 8, Number(length));
@@ -153,7 +153,7 @@ function checkLayout(
   if (position !== fileSize) {
     throw malformed(
       path,
-      `its tensors end at byte ${position}, but the file has ${fileSize}. Is the file whole?`,
+      `its tensors end at byte ${position}, but the file has ${fileSize}. Is the file complete?`,
     );
   }
 }

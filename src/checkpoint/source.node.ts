@@ -55,7 +55,7 @@ async function readPart(file: string, offset: number, length: number): Promise<U
       if (bytesRead === 0) {
         throw new EmilieError(
           "checkpoint.malformed",
-          `${file} ends at byte ${offset + done}; ${length} bytes from ${offset} were expected. Is the file whole?`,
+          `${file} ends at byte ${offset + done}; ${length} bytes from ${offset} were expected. Is the file complete?`,
         );
       }
       done += bytesRead;

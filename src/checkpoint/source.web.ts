@@ -99,7 +99,7 @@ function cut(path: string, bytes: Uint8Array, offset: number, length: number): U
   if (offset + length > bytes.length) {
     throw new EmilieError(
       "checkpoint.malformed",
-      `${path} has ${bytes.length} bytes from there; ${offset + length} were expected. Is the file whole?`,
+      `${path} has ${bytes.length} bytes from there; ${offset + length} were expected. Is the file complete?`,
     );
   }
   return offset === 0 && length === bytes.length ? bytes : bytes.slice(offset, offset + length);

@@ -18,14 +18,14 @@ export function refuseStandIn(path: string, beginning: string | Uint8Array): voi
   if (/^version https:\/\/(?:git-lfs|hawser)\b/.test(text)) {
     throw new EmilieError(
       "checkpoint.malformed",
-      `${path} is a Git LFS pointer, which stands for the file and is not the file: the repository was cloned without its large files. ` +
+      `${path} is a Git LFS pointer instead of the file itself: the repository was cloned without its large files. ` +
         'Run "git lfs install" and "git lfs pull" in its folder, or fetch the model with emilie pull OWNER/NAME.',
     );
   }
   if (/^<(?:!doctype|html|head|\?xml|!--)/i.test(text)) {
     throw new EmilieError(
       "checkpoint.malformed",
-      `${path} is a web page (HTML or XML) that was saved under this name, as happens where a download asks for a login or was not found. ` +
+      `${path} is a web page (HTML or XML) that was saved under this name, as happens if a download requires a login or was not found. ` +
         "Fetch it again, with emilie pull OWNER/NAME or from the file's own download link.",
     );
   }

@@ -262,7 +262,7 @@ function checkTwins(added: readonly AddedToken[], folder: string): void {
     if (twin && (twin.normalized || token.normalized)) {
       throw new EmilieError(
         "checkpoint.unsupported",
-        `${folder}: the added tokens ${show(twin.content)} and ${show(token.content)} differ by capitals alone, which is not implemented.`,
+        `${folder}: the added tokens ${show(twin.content)} and ${show(token.content)} differ only in upper and lower case, which is not implemented.`,
       );
     }
     lowered.set(token.content.toLowerCase(), token);

@@ -128,7 +128,7 @@ describe("files that are not what they claim to be", () => {
     [
       "tokenizer_config.json",
       JSON.stringify({ added_tokens_decoder: { ...DECODER, "13": { content: "<NEW>" } } }),
-      /differ by capitals alone/,
+      /differ only in upper and lower case/,
     ],
     ["tokenizer_config.json", "[]", /tokenizer_config\.json is not a JSON object/],
     ["added_tokens.json", '{"<new>": -1}', /added_tokens\.json: "<new>" is -1/],

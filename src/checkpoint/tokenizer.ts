@@ -46,7 +46,10 @@ export async function readTokenizer(
   // transformers writes a number of 30 digits where there is no limit.
   const length = Math.floor(Math.min(files.maxLength, limit));
   if (length < 3)
-    throw new EmilieError("checkpoint.malformed", `${folder}: texts of ${length} tokens say nothing.`);
+    throw new EmilieError(
+      "checkpoint.malformed",
+      `${folder}: texts of ${length} tokens have no room for an instruction.`,
+    );
   const bpe = new Bpe(clipTokenizer(files), {});
   // JavaScript lower-cases a final Σ to ς; transformers takes each character on its own.
   const tokens = (text: string): number[] => {
@@ -73,7 +76,7 @@ function checkVocabulary(ids: ReadonlyMap<string, number>, vocabulary: number, f
     throw new EmilieError(
       "checkpoint.malformed",
       `${folder}: the token ${show(token)} has the id ${id}, but the text encoder has ${vocabulary} embeddings ("vocab_size"). ` +
-        "Tokenizer and text encoder belong to different checkpoints, or a token was added to one of them alone.",
+        "Tokenizer and text encoder belong to different checkpoints, or a token was added to only one of them.",
     );
   }
 }

@@ -34,15 +34,15 @@ Examples:
   $ emilie bench --experiment control --limit 2 --seeds 1
 
 A dataset is imie-picturebook or a folder with a dataset.json: items of {image, turns: [{instruction, mask?, target?, …}]}.
---out takes results.json, results.csv, report.html and a cache. Every picture and score is kept there by what it was made from,
-so the same command again computes nothing, an interrupted one goes on, and another one takes what fits; results.json and what
-is beside it are those of the last run. Every method has the settings of its own paper; with --same-steps all take as many
-steps with one sampler.
+results.json, results.csv, report.html and a cache are written to --out. Every picture and score is cached under a hash of its
+inputs, so repeating a command computes nothing, an interrupted one resumes, and a different one reuses what applies; results.json
+and the other files are those of the last run. Every method uses the settings of its own paper; with --same-steps all use the
+same number of steps and one sampler.
 Methods: ${Object.keys(METHODS).join(", ")}.
 Experiments: ${Object.values(EXPERIMENTS)
   .map(({ name, question }) => `\n  ${name.padEnd(14)}${question}`)
   .join("")}
-Exit codes: 0 done, 1 it did not work, 2 wrong usage, 130 stopped by Ctrl-C (the same command goes on).`;
+Exit codes: 0 success, 1 failure, 2 invalid command line, 130 stopped by Ctrl-C (the same command resumes).`;
 
 interface Flags {
   readonly dataset: string;
@@ -69,37 +69,33 @@ export function addBench(program: Command, context: Context): void {
     .option("--dataset <folder>", "imie-picturebook, or a folder with a dataset.json", "imie-picturebook")
     .option(
       "--methods <names>",
-      "which to compare, with commas between (default: emilie,image-iteration)",
+      "the methods to compare, separated by commas (default: emilie,image-iteration)",
       list,
     )
     .option("--model <model>", "the checkpoint that every method uses", "picturebook")
     .addOption(deviceOption())
     .addOption(precisionOption())
-    .option("--out <folder>", "where results, report and cache go", "out/bench")
+    .option("--out <folder>", "the folder for results, report and cache", "out/bench")
     .option(
       "--limit <n>",
-      "at most so many items of each part; with --experiment, so many scenes of each kind",
+      "maximum number of items of each part; with --experiment, number of scenes of each kind",
       values.positive,
     )
-    .option(
-      "--seeds <n>",
-      "how often each item is done, with the seeds 0, 1, … (default: 1)",
-      values.positive,
-    )
-    .option("--turns <k>", "only the first turns of each item", values.positive)
-    .option("--parts <names>", "only these parts of the dataset, with commas between", list)
+    .option("--seeds <n>", "number of seeds per item: 0, 1, … (default: 1)", values.positive)
+    .option("--turns <k>", "only the first k turns of each item", values.positive)
+    .option("--parts <names>", "only these parts of the dataset, separated by commas", list)
     .option(
       "--same-steps [steps]",
-      "all methods take as many steps with one sampler, the checkpoint's own",
+      "the same number of steps for all methods, with the checkpoint's own sampler",
       values.steps,
     )
     .option(
       "--scorers <models>",
-      "networks that score too (CLIP, BLIP-ITM, DINO): picturebook-clip, folders, or names in the hub's cache",
+      "networks for additional scores (CLIP, BLIP-ITM, DINO): picturebook-clip, folders, or names in the hub's cache",
       list,
     )
-    .option("--experiment <name>", "a named experiment (see below): it chooses items, methods and seeds")
-    .option("--resume", "go on with what is in --out; this is what happens in any case")
+    .option("--experiment <name>", "a named experiment (see below), which selects items, methods and seeds")
+    .option("--resume", "accepted for clarity: runs always resume from --out")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
     .action((flags: Flags, command: Command) =>
@@ -154,11 +150,11 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
           signal,
           onProgress: (progress) => sayProgress(progress, output),
         }),
-      "Stopping after this step; what is finished is kept. Press Ctrl-C again to leave at once.",
+      "Stopping after this step; finished results are kept. Press Ctrl-C again to exit immediately.",
     ).catch((error) => {
       if (!isEmilieError(error) || error.code !== "aborted") throw error;
       throw new Unsuccessful(
-        `Stopped. Every finished turn is kept in ${flags.out}; the same command goes on from there.`,
+        `Stopped. Every finished turn is kept in ${flags.out}; the same command resumes from there.`,
         EXIT.stopped,
       );
     });

@@ -7,8 +7,8 @@ import type { Output } from "./output.ts";
 
 const HELP = `
 Examples:
-  $ source <(emilie completion bash)                                      now; or in ~/.bashrc
-  $ source <(emilie completion zsh)                                       now; or in ~/.zshrc, after compinit
+  $ source <(emilie completion bash)                                      for this shell; or put it in ~/.bashrc
+  $ source <(emilie completion zsh)                                       for this shell; or put it in ~/.zshrc, after compinit
   $ emilie completion fish > ~/.config/fish/completions/emilie.fish       from the next shell on`;
 
 const SHELLS = { bash, zsh, fish };
@@ -17,9 +17,9 @@ type Shell = keyof typeof SHELLS;
 export function addCompletion(program: Command, context: Context): void {
   program
     .command("completion")
-    .description("print what makes a shell complete emilie's commands, options, files and models")
+    .description("print shell completion for emilie's commands, options, files and models")
     .addArgument(new Argument("[shell]", "which shell").choices(Object.keys(SHELLS)))
-    .option("--models", "print the names of the models on disk, one a line, for the completion itself")
+    .option("--models", "print the names of the models on disk, one per line; used by the completion scripts")
     .addHelpText("after", HELP)
     .action((shell: Shell | undefined, flags: { models?: boolean }) =>
       context.run(false, (output) => complete(shell, flags.models ?? false, context, output)),

@@ -8,7 +8,7 @@ import { parseJson } from "../parse-json.ts";
 import {
   issueOf,
   ORIGINAL,
-  placeOf,
+  pathText,
   planScript,
   type ScriptStep,
   scriptStepSchema,
@@ -61,7 +61,7 @@ function parse(path: string, text: string): z.output<typeof scriptSchema> {
   const result = scriptSchema.safeParse(json);
   if (result.success) return result.data;
   const issue = issueOf(result.error);
-  throw wrong(path, `${placeOf(issue.path)}: ${issue.message}`);
+  throw wrong(path, `${pathText(issue.path)}: ${issue.message}`);
 }
 
 async function readText(path: string): Promise<string> {

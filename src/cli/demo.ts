@@ -26,8 +26,8 @@ Examples:
   $ emilie demo --out tour
   $ emilie demo my-tour.json --json
 
-Nothing is downloaded. The pictures, and all of them on one sheet (strip.png), are written to --out.
-Exit codes: 0 every picture is as expected, 1 one is not, 130 stopped by Ctrl-C (what was finished is kept).`;
+Nothing is downloaded. The pictures, and a contact sheet of them (strip.png), are written to --out.
+Exit codes: 0 every picture is as expected, 1 a picture differs, 130 stopped by Ctrl-C (finished results are kept).`;
 
 interface Flags {
   readonly out: string;
@@ -40,9 +40,9 @@ interface Flags {
 export function addDemo(program: Command, context: Context): void {
   program
     .command("demo")
-    .description("edit a picture that comes with emilie through several instructions, and check the results")
-    .argument("[script]", "another script of the kind of examples/demo.json")
-    .option("--out <folder>", "where the pictures go", "out")
+    .description("edit a picture that ships with emilie with several instructions, and check the results")
+    .argument("[script]", "another script in the format of examples/demo.json")
+    .option("--out <folder>", "the folder for the pictures", "out")
     .addOption(precisionOption())
     .addOption(previewOption())
     .addOption(deviceOption())
@@ -84,7 +84,7 @@ async function demo(path: string | undefined, flags: Flags, output: Output): Pro
       output.say(`${passed ? "✓" : "✗"} ${id}: ${how} ${relative(process.cwd(), file)}`);
     }
     const seconds = (performance.now() - start) / 1000;
-    output.say(`\nAll of it on one sheet, after ${formatSeconds(seconds)} → ${outcome.strip}`);
+    output.say(`\nAll pictures on one sheet, after ${formatSeconds(seconds)} → ${outcome.strip}`);
     output.document({
       image: { path: script.image, width: picture.width, height: picture.height },
       model: modelFacts(model),

@@ -27,7 +27,7 @@ Examples:
   $ emilie doctor
   $ emilie doctor --json
 
-Nothing is downloaded and no host is asked. On a graphics card, where there is one, a trial is run; it takes some seconds. The exit code is 1 where something that everything needs does not work.`;
+Nothing is downloaded and no network request is made. If there is a GPU, a self-test is run on it, which takes a few seconds. The exit code is 1 if a required component does not work.`;
 
 /**
  * Of a Stable Diffusion 1.x editor at 512 px in fp32: what ONNX Runtime allocates for one UNet call, and the weights,
@@ -62,7 +62,7 @@ interface Prospect {
 export function addDoctor(program: Command, context: Context): void {
   program
     .command("doctor")
-    .description("check runtime, cores, memory and caches, and say what will work")
+    .description("check runtime, cores, memory and caches, and report what will work")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
     .action((flags: { json?: boolean }) => context.run(flags.json ?? false, doctor));
@@ -126,7 +126,7 @@ async function doctor(output: Output): Promise<void> {
   for (const { what, works, why } of prospects) output.say(`${mark[works]} ${what}: ${why}`);
   if (!ok) {
     const failed = checks.filter((check) => !check.ok).map(({ name }) => name);
-    throw new Unsuccessful(`Not in order: ${failed.join(", ")}.`, EXIT.failed);
+    throw new Unsuccessful(`Failed checks: ${failed.join(", ")}.`, EXIT.failed);
   }
 }
 
@@ -213,7 +213,7 @@ async function probeFolder(name: string, path: string): Promise<Folder> {
 }
 
 function folderCheck({ name, path, exists, writable, bytes, freeBytes }: Folder): Check {
-  const size = exists ? formatLarge(bytes, "B") : "not there yet";
+  const size = exists ? formatLarge(bytes, "B") : "does not exist yet";
   const free = freeBytes === null ? "" : `, ${formatLarge(freeBytes, "B")} free`;
   const locked = writable ? "" : ", not writable";
   const variable = name === "converted weights" ? "EMILIE_CACHE" : "HF_HOME";
@@ -221,7 +221,7 @@ function folderCheck({ name, path, exists, writable, bytes, freeBytes }: Folder)
     name,
     ok: writable,
     detail: `${path} (${size}${free}${locked})`,
-    fix: `Set ${variable} to a folder that you may write.`,
+    fix: `Set ${variable} to a folder that you can write to.`,
   };
 }
 
@@ -234,11 +234,11 @@ function modelProspect({ id, family, nativeSize, bytes, problem }: ModelFacts, a
 
 function largeProspect(available: number): Prospect {
   const what = "Stable Diffusion 1.x editors at 512 px";
-  const need = `${formatLarge(SD_WORKING_BYTES, "B")} to work in and ${formatLarge(SD_WEIGHT_BYTES, "B")} of weights`;
+  const need = `${formatLarge(SD_WORKING_BYTES, "B")} of working memory and ${formatLarge(SD_WEIGHT_BYTES, "B")} of weights`;
   if (available >= SD_WORKING_BYTES + SD_WEIGHT_BYTES)
     return { what, works: "yes", why: `${need} fit into memory` };
   if (available >= SD_WORKING_BYTES) {
-    return { what, works: "slowly", why: `of ${need}, the weights will be read from disk again and again` };
+    return { what, works: "slowly", why: `of ${need}, the weights will be read from disk repeatedly` };
   }
-  return { what, works: "no", why: `they want ${need}; smaller pictures or more memory` };
+  return { what, works: "no", why: `they need ${need}; use smaller pictures or more memory` };
 }

@@ -52,22 +52,22 @@ Examples:
   $ emilie edit out/session.emilie "now make it night"
   $ emilie edit out/session.emilie "make it a boat" --from 3fd1
 
-Each instruction starts from the result of the one before. The results have the size of your picture; where a mask is
-black, they are your own pixels. With one instruction, the N= of a mask may be left out. A mask is one of
-  FILE                      a picture, white = edit; grey is soft; another size is scaled, which is said; what cannot be meant
-                            (a photograph, a picture with a hole) is refused, with what to write instead:
-  alpha:FILE                its alpha, opaque = edit; invert:alpha:FILE transparent = edit
-  white:FILE stretch:FILE   its brightness exactly as it is; its brightness from darkest to brightest
-  auto                      the model judges where the instruction belongs
+Each instruction starts from the result of the previous one. The results have the size of your picture; where a mask is
+black, they keep your original pixels. With a single instruction, N= can be omitted. A mask is one of
+  FILE                      a picture, white = edit; grey is soft; another size is scaled, with a warning; an ambiguous file
+                            (a photograph, a picture with a hole) is refused, with a message that says what to write:
+  alpha:FILE                its alpha channel, opaque = edit; invert:alpha:FILE transparent = edit
+  white:FILE stretch:FILE   its brightness, unchanged; its brightness, stretched to the full range
+  auto                      estimated by the model from the instruction
   box:x,y,width,height      in pixels of the picture; also ellipse:x,y,rx,ry and poly:x1,y1,x2,y2,x3,y3,…
-  invert:MASK  soft:PX:MASK the other way round; with a soft border of PX pixels inside
+  invert:MASK  soft:PX:MASK inverted; with a soft border of PX pixels on the inside
 
-A script (JSON or YAML) holds edits with masks, regions, settings and branches of their own; --seed, --steps and so on
-then stand in place of the script's defaults. Masks in it are looked for beside it. emilie show SESSION --script prints one.
+A script (JSON or YAML) lists edits, each with its own mask, regions, settings and branch; --seed, --steps and so on
+override the script's defaults. Mask files are relative to the script. emilie show SESSION --script prints one.
 
-Every edit is saved in a session beside the pictures, from which you can go on, branch and replay (emilie show, emilie
-replay), and every picture carries its recipes in its PNG text. In the JSON document, a psnr of null means that nothing differs.
-Exit codes: 0 done, 1 it did not work, 2 wrong usage, 130 stopped by Ctrl-C (what was finished is kept).`;
+Every edit is saved in a session next to the pictures, from which you can continue, branch and replay (emilie show, emilie
+replay), and every PNG contains its recipes as metadata. In the JSON document, a psnr of null means that the pictures are identical.
+Exit codes: 0 success, 1 failure, 2 invalid command line, 130 stopped by Ctrl-C (finished results are kept).`;
 
 const OWN = "(default: the preset's)";
 
@@ -107,10 +107,10 @@ interface Flags
 export function addEdit(program: Command, context: Context): void {
   program
     .command("edit")
-    .description("edit a picture by instructions, one after the other")
+    .description("edit a picture with one or more instructions, in order")
     .argument("<image>", "PNG, JPEG, WebP, AVIF or TIFF, any size and aspect; or a saved session (.emilie)")
     .argument("[instruction...]", 'what should change, as in "make it winter"; or none with --script')
-    .option("--script <file>", "edits as a file, .yaml or .json (see below)")
+    .option("--script <file>", "a file that lists the edits, .yaml or .json (see below)")
     .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", values.collect)
     .option(
       "--model <model>",
@@ -124,58 +124,70 @@ export function addEdit(program: Command, context: Context): void {
     .addOption(precisionOption())
     .option(
       "--seed <seed>",
-      "chooses the noise of the first edit, those after it count on; the same seed gives the same picture (default: 0)",
+      "the seed of the first edit's noise; later edits count up from it; the same seed gives the same picture (default: 0)",
       values.seed,
     )
     .option(
       "--preset <name>",
-      `how much is computed: ${PRESETS.join(", ")}; options below beat it (default: balanced)`,
+      `quality against speed: ${PRESETS.join(", ")}; the options below override it (default: balanced)`,
       values.preset,
     )
-    .option("--steps <steps>", `how many steps an edit takes; more is finer and slower ${OWN}`, values.steps)
-    .option("--sampler <name>", `how they are taken: ${samplerNames.join(", ")} ${OWN}`, values.sampler)
-    .option("--text-guidance <s>", `how strongly the instruction pulls ${OWN}`, values.guidance)
+    .option(
+      "--steps <steps>",
+      `number of sampling steps per edit; more is finer and slower ${OWN}`,
+      values.steps,
+    )
+    .option("--sampler <name>", `the sampler: ${samplerNames.join(", ")} ${OWN}`, values.sampler)
+    .option("--text-guidance <s>", `how strongly the edit follows the instruction ${OWN}`, values.guidance)
     .option(
       "--weight <N=s>",
-      "the text guidance of edit N alone; a negative one pushes away from its instruction; repeatable",
+      "the text guidance of edit N only; a negative value pushes away from its instruction; repeatable",
       values.collect,
     )
     .option(
       "--avoid <N=text>",
-      "what edit N is pushed away from, as strongly as it is pulled to its instruction (a negative prompt); repeatable",
+      "a negative prompt for edit N, with the same guidance as its instruction; repeatable",
       values.collect,
     )
-    .option("--image-guidance <s>", `how strongly the picture holds ${OWN}`, values.guidance)
+    .option(
+      "--image-guidance <s>",
+      `how strongly the edit keeps to the original picture ${OWN}`,
+      values.guidance,
+    )
     .option(
       "--guidance-interval <from,to>",
-      "where guidance acts, as shares of the steps from the first on (default: the preset's)",
+      "the part of the schedule in which guidance acts: 0 is the first step, 1 the last (default: the preset's)",
       values.interval,
     )
-    .option("--reuse <n>", "deep features are computed every n-th step (default: 1)", values.reuse)
-    .option("--strength <m>", "how much of each edit is done, 0 to 1 (default: 1)", values.strength)
+    .option(
+      "--reuse <n>",
+      "compute the UNet's deep features only at every n-th step (default: 1)",
+      values.reuse,
+    )
+    .option("--strength <m>", "how much of each edit is applied, 0 to 1 (default: 1)", values.strength)
     .option(
       "--gate <g>",
-      `what an edit moves by less in the latent is carried over exactly; 0 takes everything ${OWN}`,
+      `latents that an edit changes by less than this are carried over exactly; 0 keeps every change ${OWN}`,
       values.gate,
     )
     .option("--control <name>", `how a mask acts: ${CONTROLS.join(", ")} (default: anchored)`, values.control)
     .option(
       "--window <how>",
-      "run the model on a window around the masks: auto, off, or MARGIN[:LEAST[:WHOLE]] in latent pixels and the share of the steps that " +
-        "see the whole picture all the same (default: off)",
+      "run the model on a window around the masks: auto, off, or MARGIN[:LEAST[:WHOLE]]: margin and minimum side in latent pixels, and the " +
+        "fraction of steps that run on the full picture (default: off)",
       values.window,
     )
     .option(
       "--working-size <px>",
-      "the longer side that the model works at, or \"own\" for the picture's: above the model's native size, edits need masks " +
+      "the longer side at which the model works, or \"own\" for the picture's: above the model's native size, edits need masks " +
         "(default: the native size)",
       values.workingSize,
     )
     .option("--from <node>", "with a saved session: the id or name of the node to edit (default: its head)")
-    .option("--out <folder>", "where the pictures go", "out")
+    .option("--out <folder>", "the folder for the pictures", "out")
     .option(
       "--session <file>",
-      "where every edit is saved (default: session.emilie in --out, or the one named)",
+      "the session file to save every edit to (default: session.emilie in --out, or the session that is edited)",
     )
     .addOption(previewOption())
     .option("--json", "print one JSON document on stdout and nothing else")
@@ -187,7 +199,7 @@ export function addEdit(program: Command, context: Context): void {
 
 async function edit(image: string, instructions: string[], flags: Flags, output: Output): Promise<void> {
   if (flags.from !== undefined && !isSessionFile(image)) {
-    throw new UsageError("--from names a node of a saved session, as in emilie edit out/session.emilie.");
+    throw new UsageError("--from selects a node of a saved session, as in emilie edit out/session.emilie.");
   }
   if (flags.workingSize !== undefined && isSessionFile(image)) {
     throw new UsageError("--working-size is for a picture: a saved session keeps the size it was opened at.");
@@ -205,7 +217,7 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
     );
     output.say(
       `${used.steps} steps of ${used.sampler}, text guidance ${used.textGuidance}, image guidance ${used.imageGuidance}, ` +
-        `${sparingWords(used)}${used.strength === 1 ? "" : `strength ${used.strength}, `}seed ${used.seed}${flags.script ? " (the first step)" : ""}`,
+        `${nonDefaultText(used)}${used.strength === 1 ? "" : `strength ${used.strength}, `}seed ${used.seed}${flags.script ? " (the first step)" : ""}`,
     );
     output.say();
     await makeFolder(flags.out);
@@ -230,11 +242,11 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
       warnings: output.warnings,
     });
     if (flags.device) output.say(`\nComputed on ${sayDevice(model.device)}`);
-    output.say(`\nAll of it on one sheet → ${outcome.strip}`);
-    output.say(`To go on → emilie edit ${file} "…"`);
+    output.say(`\nAll pictures on one sheet → ${outcome.strip}`);
+    output.say(`To continue → emilie edit ${file} "…"`);
     if (outcome.stopped) {
       const done = `${outcome.reports.length} of ${steps.length} edits`;
-      throw new Unsuccessful(`Stopped. ${done} were finished and are written.`, EXIT.stopped);
+      throw new Unsuccessful(`Stopped. ${done} were finished and written.`, EXIT.stopped);
     }
   } finally {
     await model.dispose();
@@ -242,7 +254,7 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
 }
 
 /** What of the steps is spared, where anything is. */
-function sparingWords({ guidanceInterval: [from, to], reuse }: ReturnType<typeof resolveOptions>): string {
+function nonDefaultText({ guidanceInterval: [from, to], reuse }: ReturnType<typeof resolveOptions>): string {
   const guided = from === 0 && to === 1 ? "" : `guided from ${from} to ${to} of the way, `;
   return `${guided}${reuse === 1 ? "" : `deep features every ${reuse} steps, `}`;
 }
@@ -269,7 +281,7 @@ interface Edits {
 function seedOf(seed: bigint): number | string {
   if (seed > MAX_SEED)
     throw new UsageError(
-      `--seed: the seeds of the edits after the first count on, to ${seed}; ${SEED_RANGE} is allowed.`,
+      `--seed: the seeds of later edits count up from the first, to ${seed}; ${SEED_RANGE} is allowed.`,
     );
   return seed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(seed) : String(seed);
 }
@@ -309,15 +321,14 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
   if (flags.script !== undefined) {
     if (instructions.length > 0 || flags.mask || flags.weight || flags.avoid)
       throw new UsageError(
-        "With --script, instructions, masks and weights stand in the script, not beside it: textGuidance of a step, and regions with a " +
-          "negative weight for what is to be avoided.",
+        "With --script, instructions, masks and weights belong in the script, not on the command line: use textGuidance of a step, and regions " +
+          "with a negative weight for what to avoid.",
       );
     const script = await readScript(flags.script);
     const merged = { ...script, defaults: { ...script.defaults, ...defaults } };
     return { script: merged, called: basename(flags.script), folder: dirname(flags.script) };
   }
-  if (instructions.length === 0)
-    throw new UsageError("Say what should change: an instruction, or --script FILE.");
+  if (instructions.length === 0) throw new UsageError("Give at least one instruction, or --script FILE.");
   if (instructions.some((text) => text.trim() === "")) throw new UsageError("An instruction is empty.");
   const edits = instructions.length;
   const masks = numbered(
@@ -332,7 +343,7 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
   for (const edit of avoided.keys()) {
     if (masks.get(edit) !== "auto") continue;
     throw new UsageError(
-      `--avoid ${edit}=…: what is avoided needs the place of its edit, and --mask ${edit}=auto is not known before. Name a mask.`,
+      `--avoid ${edit}=…: a negative prompt needs the mask of its edit, and --mask ${edit}=auto is not known in advance. Give a mask.`,
     );
   }
   const plan = instructions.map((instruction, i) => ({

@@ -16,9 +16,9 @@ Examples:
   $ emilie export out/session.emilie winter.webp --node 3fd1 --quality 80
   $ emilie export out/session.emilie winter.png --no-recipe
 
-The picture has the size of your original. It carries its recipes, so that emilie replay can make it again, and the IPTC's
-mark for pictures that a model has edited; nothing of the original's own metadata (place, camera, date) is copied. With
---no-recipe only the mark is written. JPEG, WebP and AVIF keep pixels nearly, PNG and TIFF exactly.`;
+The picture has the size of your original. Its metadata contains its recipes, so that emilie replay can reproduce it, and the
+IPTC label for pictures edited by a model; none of the original's own metadata (place, camera, date) is copied. With
+--no-recipe only the label is written. JPEG, WebP and AVIF are lossy, PNG and TIFF lossless.`;
 
 interface Flags {
   readonly node?: string;
@@ -35,15 +35,12 @@ export function addExport(program: Command, context: Context): void {
     .command("export")
     .description("write a picture of a saved session as PNG, JPEG, WebP, AVIF or TIFF")
     .argument("<session>", "a .emilie file")
-    .argument("<picture>", "where it goes; the extension names the format")
+    .argument("<picture>", "the file to write; its extension selects the format")
     .option("--node <node>", "the id or name of the node, or original (default: the head)")
     .option("--quality <1-100>", "for JPEG and WebP (default: 92) and AVIF (default: 80)", values.quality)
-    .option(
-      "--force",
-      "replace a file that is there, whatever it is (default: only an edit of the same picture)",
-    )
+    .option("--force", "replace an existing file, whatever it is (default: only an edit of the same picture)")
     .option("--no-recipe", "leave instructions, seeds and masks out of the file")
-    .option("--model <model>", "where the checkpoint lies (default: where it was)")
+    .option("--model <model>", "the location of the checkpoint (default: as recorded in the session)")
     .addOption(deviceOption())
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)

@@ -18,7 +18,7 @@ export async function writeOwn(
 ): Promise<string> {
   const file = await writeNew(path, await encodePicture(picture, path, options), mine);
   if (file !== path)
-    output.note(`${path} is another file and stays as it is; this one is ${basename(file)}.`);
+    output.note(`${path} is a different file and was not replaced; this one is saved as ${basename(file)}.`);
   return file;
 }
 

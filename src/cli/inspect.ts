@@ -34,7 +34,7 @@ Examples:
   $ emilie inspect path/to/checkpoint --size 768 --size 1024x683
   $ emilie inspect instruct-pix2pix.safetensors --weights
 
-Only headers and configurations are read, so that it takes no longer for a checkpoint of many gigabytes; --weights reads it all.`;
+Only headers and configurations are read, so this is fast even for a checkpoint of many gigabytes; --weights reads all of it.`;
 
 type PictureSize = readonly [width: number, height: number];
 
@@ -49,7 +49,7 @@ interface Flags {
 export function addInspect(program: Command, context: Context): void {
   program
     .command("inspect")
-    .description("show what a checkpoint is, and what it costs per picture size; nothing is computed")
+    .description("show what a checkpoint is, and its cost per picture size; no network is run")
     .argument(
       "<checkpoint>",
       "a checkpoint that ships with emilie, a pulled OWNER/NAME, a folder, or a .safetensors file",
@@ -58,10 +58,10 @@ export function addInspect(program: Command, context: Context): void {
     .addOption(tokenizerOption())
     .option(
       "--size <size>",
-      "a picture size to give the costs of, in pixels, as 768 or 1024x683; repeatable (default: half, once and twice what it was trained at)",
+      "a picture size to show the costs for, in pixels, as 768 or 1024x683; repeatable (default: half, one and two times the native size)",
       (text: string, before: readonly PictureSize[] = []) => [...before, values.pictureSize(text)],
     )
-    .option("--weights", "read every weight too, and say whether all are finite numbers")
+    .option("--weights", "also read every weight, and check that all are finite numbers")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
     .action((checkpoint: string, flags: Flags) =>
@@ -130,9 +130,9 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
     ]),
   ]);
   output.say(
-    `\nOne edit: the ${facts.calls} UNet calls of a plain edit by default, and one decoding. Working memory: the largest sum of`,
+    `\nOne edit: the ${facts.calls} UNet calls of an edit with default settings, and one decoding. Working memory: the largest sum of`,
   );
-  output.say("intermediate results, beside the weights, which are read from where they lie.");
+  output.say("intermediate results, in addition to the weights, which are read directly from their files.");
 }
 
 /** Throws where a weight is no number, naming it. */

@@ -33,15 +33,15 @@ function sayLoad(output: Output): (progress: LoadProgress) => void {
     const size = formatLarge(totalBytes, "B");
     const about = formatSeconds(Math.max(1, Math.round(secondsLeft)));
     if (stage === "start") {
-      if (reason !== undefined) output.note(`${what}: ${reason}. It is made again.`);
-      const there = bytes > totalBytes / 1000 ? ` Going on from ${formatLarge(bytes, "B")}.` : "";
+      if (reason !== undefined) output.note(`${what}: ${reason}. It is generated again.`);
+      const there = bytes > totalBytes / 1000 ? ` Resuming at ${formatLarge(bytes, "B")}.` : "";
       output.note(
-        `Making ${what}, once: ${size} in ${folder}, about ${about}. Ctrl-C stops it; the next run goes on from there.${there}`,
+        `Generating ${what}, once: ${size} in ${folder}, about ${about}. Ctrl-C stops it; the next run resumes from there.${there}`,
       );
     }
     if (stage === "waiting" && !waiting) {
       waiting = true;
-      output.note(`Another process is making ${what} (${size}). Waiting for it; Ctrl-C stops waiting.`);
+      output.note(`Another process is generating ${what} (${size}). Waiting for it; Ctrl-C stops waiting.`);
     }
     if (stage === "done") output.note(`Made ${what}.`);
     else

@@ -15,7 +15,7 @@ export function parseNumbered(
   const [, number, value] = /^(\d+)=(.*)$/s.exec(text) ?? [undefined, undefined, text];
   if (number === undefined && edits > 1) {
     throw new UsageError(
-      `${flag} ${text}: say which edit it is for, as in ${flag} 1=${text} (there are ${edits} edits).`,
+      `${flag} ${text}: give the number of the edit, as in ${flag} 1=${text} (there are ${edits} edits).`,
     );
   }
   const edit = Number(number ?? 1);
@@ -37,7 +37,7 @@ export function numbered(
   for (const text of given ?? []) {
     const { edit, value } = parseNumbered(text, flag, edits, expected);
     if (found.has(edit))
-      throw new UsageError(`Edit ${edit} has two of ${flag}: ${found.get(edit)} and ${value}.`);
+      throw new UsageError(`${flag} is given twice for edit ${edit}: ${found.get(edit)} and ${value}.`);
     found.set(edit, value);
   }
   return found;

@@ -10,11 +10,11 @@ Examples:
   $ emilie mcp --root ~/Pictures
   $ emilie mcp --root ~/Pictures --root ~/Desktop --model timbrooks/instruct-pix2pix
 
-An assistant's program starts this by itself; to try it by hand makes little sense. In its configuration:
+This command is started by an assistant's program, not by hand. In that program's configuration:
   { "mcpServers": { "emilie": { "command": "npx", "args": ["emilie", "mcp", "--root", "/path/to/pictures"] } } }
 
-Tools: open, edit, branch, compare, undo, redo, history, export, close. Files are read and written in --root alone, links
-included. Sessions live in memory until they are exported. docs/mcp.md says more.`;
+Tools: open, edit, branch, compare, undo, redo, history, export, close. Files are read and written only in --root, after
+resolving symbolic links. Sessions are kept in memory until they are exported. See docs/mcp.md for details.`;
 
 export function addMcp(program: Command, context: Context): void {
   program

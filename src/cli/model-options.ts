@@ -1,4 +1,4 @@
-/** What several verbs are told about a model besides its name. */
+/** Options about a model, besides its name, that several commands share. */
 import { InvalidArgumentError, Option } from "commander";
 import { PRECISIONS } from "../checkpoint/derived.ts";
 import { isEmilieError } from "../errors.ts";
@@ -25,8 +25,8 @@ export function loraOption(): Option {
 export function precisionOption(): Option {
   return new Option(
     "--precision <mode>",
-    "how UNet and VAE compute: fp32; fp32-fast, the same to about five digits; int8, fastest, results differ a little; " +
-      "fp16, with --device webgpu or auto (default: as the model's name says, else fp32)",
+    "precision of UNet and VAE: fp32; fp32-fast, equal to about five digits; int8, fastest, results differ slightly; " +
+      "fp16, with --device webgpu or auto (default: the one in the model's name, else fp32)",
   ).choices(PRECISIONS);
 }
 
@@ -34,7 +34,7 @@ export function precisionOption(): Option {
 export function variantOption(): Option {
   return new Option(
     "--variant <name>",
-    "which weights, where a folder has several: full, fp16, bf16, non_ema, … as in OWNER/NAME:fp16 (default: full, and half where that is all there is)",
+    "which weights to use if a folder has several: full, fp16, bf16, non_ema, … as in OWNER/NAME:fp16 (default: full, or half if there is nothing else)",
   );
 }
 
@@ -50,14 +50,14 @@ export function tokenizerOption(): Option {
 export function deviceOption(): Option {
   return new Option(
     "--device <name>",
-    "where the networks run: cpu; webgpu or cuda, on the graphics card; auto, on a card that passes a trial (default: cpu)",
+    "where the networks run: cpu; webgpu or cuda, on the GPU; auto, on a GPU if it passes a self-test (default: cpu)",
   ).choices(NODE_DEVICES);
 }
 
-/** "the processor (cpu): no card was found." */
+/** "the CPU (cpu). No GPU was found on this machine: …" */
 export function sayDevice(device: Device | undefined): string {
-  if (!device) return "nothing: all of it was there already.";
-  const onCard = device.name === "webgpu" || device.name === "cuda";
-  const where = `${onCard ? "the graphics card" : "the processor"} (${device.name})`;
+  if (!device) return "nothing: every result already existed.";
+  const onGpu = device.name === "webgpu" || device.name === "cuda";
+  const where = `${onGpu ? "the GPU" : "the CPU"} (${device.name})`;
   return device.reason ? `${where}. ${device.reason}` : `${where}.`;
 }

@@ -22,22 +22,22 @@ Examples:
   $ emilie models rm timbrooks/instruct-pix2pix --yes
   $ emilie models clear
 
-Models come from "emilie pull" or from the Python tools: the cache is theirs as well, so what is deleted here is gone for
-them too. Only image models in the layout of diffusers are listed. Below them: what emilie has made of models and keeps, fp32 copies of
-half-precision weights and the weights of other precisions; "clear" deletes it, and it is made again where it is needed.`;
+Models come from "emilie pull" or from the Python tools: they share one cache, so a model deleted here is deleted for
+them too. Only image models in the diffusers layout are listed. Below them: the files that emilie has generated from models, fp32 copies
+of half-precision weights and weights in other precisions; "clear" deletes them, and they are generated again when needed.`;
 
 export function addModels(program: Command, context: Context): void {
   const models = program
     .command("models")
-    .description("show the models on disk: sizes, and what each can do")
+    .description("list the models on disk: sizes, and what each can do")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
     .action((flags: { json?: boolean }) => context.run(flags.json ?? false, show));
   models
     .command("rm")
-    .description("delete a downloaded model, all its revisions")
+    .description("delete a downloaded model with all its revisions")
     .argument("<model>", "OWNER/NAME")
-    .option("--yes", "really delete; without it, only what would be deleted is said")
+    .option("--yes", "confirm the deletion; without it, emilie only prints what would be deleted")
     .option("--json", "print one JSON document on stdout and nothing else")
     .action((model: string, _, command: Command) => {
       // "models" knows --json too, and takes it wherever it stands.
@@ -46,8 +46,8 @@ export function addModels(program: Command, context: Context): void {
     });
   models
     .command("clear")
-    .description("delete what was made from models and kept: fp32 copies, weights of other precisions")
-    .option("--downloads", "delete unfinished downloads as well, which the next pull would go on with")
+    .description("delete cached files generated from models: fp32 copies, weights in other precisions")
+    .option("--downloads", "delete unfinished downloads as well, which the next pull would resume")
     .option("--json", "print one JSON document on stdout and nothing else")
     .action((_, command: Command) => {
       const { json = false, downloads = false } = command.optsWithGlobals<{
@@ -69,7 +69,7 @@ async function clear(downloads: boolean, output: Output): Promise<void> {
   output.say(
     `Deleted ${deleted.length} files of converted weights from ${folder} (${formatLarge(bytes, "B")}).`,
   );
-  for (const file of kept) output.say(`A process is using ${file}; it was left.`);
+  for (const file of kept) output.say(`A process is using ${file}; it was not deleted.`);
   if (downloads) output.say(`Deleted ${formatLarge(unfinished, "B")} of unfinished downloads.`);
 }
 
@@ -78,7 +78,7 @@ function madeOf(id: string, files: readonly CachedFile[]): Record<string, number
   const made: Record<string, number> = {};
   for (const { model, kind, bytes, state } of files) {
     if (model === null || parseModelName(model).base !== id) continue;
-    const key = state === "whole" ? kind : `${kind} (begun)`;
+    const key = state === "whole" ? kind : `${kind} (unfinished)`;
     made[key] = (made[key] ?? 0) + bytes;
   }
   return made;
@@ -86,7 +86,7 @@ function madeOf(id: string, files: readonly CachedFile[]): Record<string, number
 
 const called = (kind: string) => (kind.startsWith("f32") ? kind.replace("f32", "fp32 copy") : kind);
 
-const STATES = { whole: "", stopped: ", begun and not finished", used: ", in use" };
+const STATES = { whole: "", stopped: ", unfinished", used: ", in use" };
 
 async function show(output: Output): Promise<void> {
   const list = await listModels();
@@ -96,7 +96,7 @@ async function show(output: Output): Promise<void> {
   sayTable(
     output,
     [
-      ["model", "what it is", "pictures", "on disk", "made of it"],
+      ["model", "type", "pictures", "on disk", "generated from it"],
       ...models.map((model) => [
         model.id,
         model.family ?? "cannot be used",
@@ -120,7 +120,7 @@ async function show(output: Output): Promise<void> {
     output.say(`  ${formatLarge(one.bytes, "B")} of ${one.repo} in downloads that were not finished`);
   }
   const made = converted.files.reduce((sum, file) => sum + file.bytes, 0);
-  output.say(`Made from models: ${converted.folder}, ${formatLarge(made, "B")}`);
+  output.say(`Generated from models: ${converted.folder}, ${formatLarge(made, "B")}`);
   for (const { file, model, kind, bytes, state } of converted.files) {
     const of = model === null ? "" : ` of ${model}`;
     output.say(
@@ -130,7 +130,7 @@ async function show(output: Output): Promise<void> {
 }
 
 async function remove(model: string, yes: boolean, output: Output): Promise<void> {
-  if (SHIPPED.includes(model)) throw new UsageError(`${model} comes with emilie and stays.`);
+  if (SHIPPED.includes(model)) throw new UsageError(`${model} ships with emilie and cannot be deleted.`);
   const id = parseRepoId(model);
   if (!id || id.revision !== MAIN) {
     throw new UsageError(

@@ -87,8 +87,8 @@ export function window(text: string): WindowOption {
     /^(\d{1,6})(?::([1-9]\d{0,5})(?::(0|1|0?\.\d{1,9}))?)?$/.exec(text.trim()) ?? [];
   if (margin === undefined) {
     throw new InvalidArgumentError(
-      "Expected auto, off, a margin in latent pixels, MARGIN:LEAST with the least side, or MARGIN:LEAST:WHOLE with the share " +
-        "of the steps on the whole picture, as in 8:32:0.25.",
+      "Expected auto, off, a margin in latent pixels, MARGIN:LEAST with the minimum side, or MARGIN:LEAST:WHOLE with the fraction " +
+        "of steps on the full picture, as in 8:32:0.25.",
     );
   }
   return {

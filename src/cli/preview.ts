@@ -10,7 +10,10 @@ export type Protocol = "kitty" | "iterm2";
 
 /** The option of every verb that makes pictures. */
 export function previewOption(): Option {
-  return new Option("--preview <how>", "show pictures in terminals that can; name a protocol to insist on it")
+  return new Option(
+    "--preview <how>",
+    "show pictures in terminals that support it; kitty or iterm2 forces that protocol",
+  )
     .choices(PREVIEWS)
     .default("auto");
 }

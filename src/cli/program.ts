@@ -12,13 +12,13 @@ const EXAMPLES = `
 Examples:
   $ emilie demo                                     see it work, offline
   $ emilie edit photo.jpg "make it winter"          edit a picture
-  $ emilie edit out/session.emilie "make it night"  go on from there
+  $ emilie edit out/session.emilie "make it night"  continue from there
   $ emilie pull timbrooks/instruct-pix2pix          a model for photographs
   $ emilie studio                                   the same in the browser
-  $ emilie edit --help                              everything about a command
+  $ emilie edit --help                              full help for a command
 
-Every command but studio, mcp, completion and help takes --json: one document on stdout, also for errors.
-Exit codes: 0 done, 1 it did not work, 2 wrong usage, 130 stopped by Ctrl-C.`;
+Every command except studio, mcp, completion and help accepts --json: one document on stdout, also for errors.
+Exit codes: 0 success, 1 failure, 2 invalid command line, 130 stopped by Ctrl-C.`;
 
 /**
  * Each verb is loaded when it is asked for, and all of them where a list of them is: the whole command line has to start in
@@ -78,7 +78,9 @@ async function buildProgram(context: Context, streams: Streams, verb = ""): Prom
     version: string;
   };
   const program = new Command("emilie")
-    .description("Iterative image editing: say what should change, mark where, look, and go on.")
+    .description(
+      "Iterative image editing: describe a change, mask where it may apply, look at the result, and continue.",
+    )
     .version(manifest.version)
     .addHelpText("after", EXAMPLES)
     .showHelpAfterError("Use --help to see what is allowed.")

@@ -14,15 +14,15 @@ Examples:
   $ emilie pull openai/clip-vit-large-patch14     # for emilie bench --scorers
   $ emilie edit photo.jpg "make it winter" --model timbrooks/instruct-pix2pix
 
-Only what an editor needs is fetched: configurations, tokenizer, and the weights of UNet, VAE and text encoder as
-safetensors; never .bin or .ckpt, no safety checker. A download that was stopped or cut goes on where it was, and every
+Only the files an editor needs are downloaded: configurations, tokenizer, and the weights of UNet, VAE and text encoder as
+safetensors; never .bin or .ckpt, no safety checker. An interrupted download resumes where it stopped, and every
 file is checked against its hash. On a CPU full precision is as fast and needs no converted copy; fp16 is half the download.
 
 Environment, as in the Python tools, which share the cache:
   HF_HOME, HF_HUB_CACHE   where models are kept (default ~/.cache/huggingface/hub)
   HF_TOKEN                for gated and private models; or the file that "hf auth login" writes
   HF_ENDPOINT             a mirror of the hub
-  HF_HUB_OFFLINE=1        ask nobody, use what is there`;
+  HF_HUB_OFFLINE=1        make no network requests, use the cache only`;
 
 export function addPull(program: Command, context: Context): void {
   program
@@ -30,9 +30,9 @@ export function addPull(program: Command, context: Context): void {
     .description("download a model from the Hugging Face hub")
     .argument(
       "<model>",
-      "OWNER/NAME, or OWNER/NAME@REVISION for a branch, a tag, a pull request or a commit; :VARIANT at its end is --variant",
+      "OWNER/NAME, or OWNER/NAME@REVISION for a branch, a tag, a pull request or a commit; :VARIANT at the end is the same as --variant",
     )
-    .option("--variant <name>", "full, fp16, bf16, … (default: full, and half where that is all there is)")
+    .option("--variant <name>", "full, fp16, bf16, … (default: full, or half if there is nothing else)")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
     .action((model: string, flags: { variant?: string; json?: boolean }) =>
@@ -42,13 +42,14 @@ export function addPull(program: Command, context: Context): void {
 
 async function pull(model: string, variant: string | undefined, output: Output): Promise<void> {
   const start = performance.now();
-  const note = "Stopping. What has arrived is kept. Press Ctrl-C again to leave at once.";
+  const note = "Stopping. What has been downloaded is kept. Press Ctrl-C again to exit immediately.";
   const run = (signal: AbortSignal) =>
     pullModel(model, {
       variant,
       signal,
       onPlan: ({ files, bytes, bytesToFetch, folder, variants }) => {
-        const rest = bytesToFetch < bytes ? `, ${formatLarge(bytesToFetch, "B")} of them not there yet` : "";
+        const rest =
+          bytesToFetch < bytes ? `, ${formatLarge(bytesToFetch, "B")} of them not in the cache yet` : "";
         const which = [...new Set(Object.values(variants))].join(", ");
         output.note(`${model}: ${files} files (${which}), ${formatLarge(bytes, "B")}${rest} → ${folder}`);
       },

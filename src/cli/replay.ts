@@ -37,12 +37,12 @@ Examples:
   $ emilie replay night.jpg --image photo.jpg --out again
   $ emilie replay night.png --image photo.jpg --mask roof.png
 
-A session: every edit is computed again from its recipe and compared with what is saved. Without --verify, latents that a
-damaged file has lost are put back. A picture that emilie wrote: the edits that it tells are done again on the original, which
-is --image, or 00-original.png beside it. Of JPEG, WebP and AVIF, which keep pixels nearly, the edits are compared bit for
-bit, and how far the pixels lie is said; --out writes the exact picture.
-A graphics card (--device) rounds otherwise than a processor, so what was made on one is not the same bit for bit on the other.
-Exit codes: 0 all that can be compared is the same bit for bit, 1 something is not, or cannot be computed again.`;
+A session: every edit is computed again from its recipe and compared with the saved result. Without --verify, latents that a
+damaged file has lost are restored. A picture that emilie wrote: the edits recorded in it are applied again to the original, which
+is --image, or 00-original.png next to it. For lossy formats (JPEG, WebP and AVIF) the edits are compared bit for bit, and
+the distance of the pixels is printed; --out writes the exact picture.
+A GPU (--device) rounds differently from a CPU, so results of one cannot be reproduced bit for bit on the other.
+Exit codes: 0 everything that can be compared is identical bit for bit, 1 something differs or cannot be computed again.`;
 
 interface Flags {
   readonly verify?: boolean;
@@ -70,22 +70,22 @@ export function addReplay(program: Command, context: Context): void {
     .command("replay")
     .description("compute a session or a picture again from its recipes, and compare bit for bit")
     .argument("<file>", "a saved session (.emilie), or a picture that emilie wrote")
-    .option("--verify", "only compare: write nothing, even where something that was lost could be put back")
-    .option("--image <file>", "the original picture, where it is not in the session or beside the file")
+    .option("--verify", "only compare: write nothing, even if lost data could be restored")
+    .option("--image <file>", "the original picture, if it is neither in the session nor next to the file")
     .option(
       "--mask <mask>",
-      "a mask that the file does not hold, as emilie edit takes it; repeatable",
+      "a mask that the file does not contain, in the form of emilie edit --mask; repeatable",
       collect,
     )
     .option(
       "--model <model>",
-      "where the checkpoint lies (default: as the session says; a picture says only its name)",
+      "the location of the checkpoint (default: as recorded in the session; a picture records only its name)",
     )
     .addOption(loraOption())
     .addOption(tokenizerOption())
     .addOption(deviceOption())
     .addOption(precisionOption())
-    .option("--out <folder>", "also write the pictures that were computed")
+    .option("--out <folder>", "also write the computed pictures to this folder")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
     .action((file: string, flags: Flags) =>
@@ -126,7 +126,7 @@ async function replaySession(file: string, flags: Flags, output: Output): Promis
     sayRows(rows, output);
     if (damaged && !flags.verify) {
       await session.save(file);
-      output.say("\nWhat was damaged is written anew as far as it could be computed.");
+      output.say("\nDamaged data was rewritten where it could be computed again.");
     }
     const nodes = flags.out === undefined ? [] : results.filter(({ result }) => result !== "unknown");
     for (const [index, { node }] of nodes.entries()) {
@@ -186,7 +186,7 @@ async function replayPicture(file: string, flags: Flags, output: Output): Promis
 function compareFiles(picture: Picture, expected: Picture, lossy: boolean) {
   const sizes = `${expected.width}×${expected.height}, the computed one ${picture.width}×${picture.height}`;
   if (picture.width !== expected.width || picture.height !== expected.height) {
-    const words = `The picture in the file has another size (${sizes}): it was scaled since, so its pixels cannot be compared.`;
+    const words = `The picture in the file has another size (${sizes}): it was scaled afterwards, so its pixels cannot be compared.`;
     return { same: null, words, facts: { same: null, lossy } };
   }
   const same = samePicture(picture, expected);
@@ -196,7 +196,7 @@ function compareFiles(picture: Picture, expected: Picture, lossy: boolean) {
     `of 255 levels on average (PSNR ${difference.psnr.toFixed(1)} dB)`;
   if (lossy && !same) {
     const words =
-      "The file's format keeps pixels only nearly, so they cannot be compared bit for bit; the edits above are. " +
+      "The file's format is lossy, so its pixels cannot be compared bit for bit; the edits above are. " +
       `From the computed picture it differs in ${amount}.`;
     return { same: null, words, facts: { ...difference, same: null, lossy } };
   }
@@ -226,8 +226,8 @@ async function modelOf(
     if (!isEmilieError(cause) || cause.code !== "checkpoint.missing") throw cause;
     throw new EmilieError(
       "checkpoint.missing",
-      `${basename(file)} was made with ${model.id} (fingerprint ${model.fingerprint.slice(0, 12)}), and no model is found by that ` +
-        "name. Say where it lies with --model (and --lora).",
+      `${basename(file)} was made with ${model.id} (fingerprint ${model.fingerprint.slice(0, 12)}), and no model of that ` +
+        "name was found. Give its location with --model (and --lora).",
       { cause },
     );
   }
@@ -261,7 +261,7 @@ async function besideOf(file: string, { original }: PicturePath): Promise<Pictur
   throw new EmilieError(
     "image.unreadable",
     `The edits of ${basename(file)} started from a picture of ${original.width}×${original.height} pixels (id ${original.id}), ` +
-      "which is not beside it. Give it with --image.",
+      "which is not next to it. Give it with --image.",
   );
 }
 
@@ -302,7 +302,7 @@ function finish(rows: readonly Row[], facts: Record<string, unknown>, output: Ou
   if (reproduced) return;
   const names = bad.map(({ id, instruction }) => `${id} (${onOneLine(instruction)})`).join(", ");
   throw new Unsuccessful(
-    `Not reproduced: ${names || "the picture"}. Another processor, runtime or number of threads rounds otherwise.`,
+    `Not reproduced: ${names || "the picture"}. Another CPU, runtime or number of threads rounds differently.`,
     EXIT.failed,
   );
 }

@@ -20,7 +20,7 @@ Examples:
   $ emilie serve --host 0.0.0.0 --token-file ~/.emilie-token
   $ curl http://127.0.0.1:${DEFAULT_PORT}/v1/images/edits -F image=@photo.png -F prompt="make it winter"
 
-The API is described at /docs and /openapi.json; programs made for OpenAI's image API use /v1 as their base address.`;
+The API is documented at /docs and /openapi.json; programs written for OpenAI's image API use /v1 as their base URL.`;
 
 const STUDIO_HELP = `
 Examples:
@@ -28,12 +28,12 @@ Examples:
   $ emilie studio --port 8080 --model timbrooks/instruct-pix2pix
   $ emilie studio --no-open
 
-The page and the server behind it are those of emilie serve.`;
+It serves the same page and API as emilie serve.`;
 
 const COMMON_HELP = `
-Without --host only this machine can reach the server. Elsewhere every request needs the token, which is printed once.
-It is read from --token-file or $EMILIE_TOKEN; --token shows it to everybody who can list this machine's processes.
-Sessions are kept in --data (default: $EMILIE_DATA, or .emilie in your home) and are there again after a restart.`;
+By default only this machine can reach the server. On any other --host every request needs a token, which is printed once.
+It is read from --token-file or $EMILIE_TOKEN; --token makes it visible to everybody who can list this machine's processes.
+Sessions are kept in --data (default: $EMILIE_DATA, or .emilie in your home folder) across restarts.`;
 
 interface Flags {
   readonly port: number;
@@ -72,22 +72,25 @@ function serverCommand(program: Command, verb: string, description: string): Com
   return program
     .command(verb)
     .description(description)
-    .option("--port <port>", "where it listens; 0 takes any that is free", portNumber, DEFAULT_PORT)
-    .option("--host <host>", "the address it listens on", "127.0.0.1")
-    .option("--data <folder>", "where sessions and jobs are kept")
-    .option("--model <model>", "the model of new sessions (default: picturebook)")
+    .option("--port <port>", "the port to listen on; 0 picks a free one", portNumber, DEFAULT_PORT)
+    .option("--host <host>", "the address to listen on", "127.0.0.1")
+    .option("--data <folder>", "the folder for sessions and jobs")
+    .option("--model <model>", "the model for new sessions (default: picturebook)")
     .addOption(deviceOption())
     .addOption(precisionOption())
     .option(
       "--token-file <file>",
       "a file with the token that every request must carry (default: $EMILIE_TOKEN, else none on this machine, random elsewhere)",
     )
-    .option("--token <token>", "the token itself, for all to see in the list of processes")
-    .option("--allow-host <name...>", "further names by which the server may be called, as behind a proxy")
-    .option("--allow-origin <origin...>", 'further origins whose pages may use it ("*": any, with a token)')
-    .option("--public-url <url>", "the address by which it is reached, where a proxy does not say it")
+    .option("--token <token>", "the token itself; visible to other users in the process list")
+    .option("--allow-host <name...>", "additional host names that requests may use, as behind a proxy")
+    .option(
+      "--allow-origin <origin...>",
+      'additional origins whose pages may use the server ("*": any, with a token)',
+    )
+    .option("--public-url <url>", "the address under which clients reach it, if the proxy does not send it")
     .option("--worker-memory <MB>", "end an edit that takes more memory than this", megabytes)
-    .option("--quiet", "do not write a line for every request");
+    .option("--quiet", "do not log requests");
 }
 
 async function serve(flags: Flags, openPage: boolean, output: Output): Promise<void> {
@@ -124,7 +127,7 @@ function readToken({ token, tokenFile }: Flags, output: Output): string | undefi
   // No child of ours needs it.
   delete process.env.EMILIE_TOKEN;
   if (token !== undefined && tokenFile !== undefined)
-    throw new UsageError("--token and --token-file are two ways to say one thing. Give one of them.");
+    throw new UsageError("--token and --token-file both set the token. Give only one of them.");
   if (token !== undefined) {
     output.warn(
       "--token shows the token to everybody who can list this machine's processes. Use --token-file, or EMILIE_TOKEN in the environment.",

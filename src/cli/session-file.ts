@@ -8,10 +8,10 @@ import type { LoraOption, NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { nameVariant, parseModelName } from "../models/open.node.ts";
 import { readContainer } from "../session/container.node.ts";
-import { nodesMeant } from "../session/find-node.ts";
+import { matchNodes } from "../session/find-node.ts";
 import { loadModelOf } from "../session/model-source.node.ts";
 import { openSession } from "../session/open.node.ts";
-import { type OpenOptions, workedAt, workingSide } from "../session/original.ts";
+import { type OpenOptions, resolveWorkingSize, workingSide } from "../session/original.ts";
 import { onOneLine } from "../session/printable.ts";
 import type { Node } from "../session/session.ts";
 import { pictureId } from "../session/session.ts";
@@ -124,7 +124,7 @@ async function freeFile(out: string, asked: Asked, output: Output): Promise<stri
   for (let n = 1; ; n++) {
     const file = join(out, n === 1 ? "session.emilie" : `session-${n}.emilie`);
     if (!existsSync(file) || (await fits(file, asked))) {
-      if (n > 1) output.note(`Another picture's session lies in ${out}; this one is saved as ${file}.`);
+      if (n > 1) output.note(`${out} contains a session of another picture; this one is saved as ${file}.`);
       return file;
     }
   }
@@ -134,7 +134,7 @@ async function fits(file: string, { picture, model, workingSize }: Asked): Promi
   try {
     const { manifest } = await readContainer(file);
     const sameModel = manifest.model.fingerprint === model.fingerprint;
-    const side = workingSide(model, picture, workedAt(model, picture, workingSize));
+    const side = workingSide(model, picture, resolveWorkingSize(model, picture, workingSize));
     const sameSize = manifest.workingSize === side;
     return sameModel && sameSize && manifest.nodes[0]!.id === (await pictureId(picture));
   } catch (error) {
@@ -161,8 +161,8 @@ export function findNode<T extends { readonly id: string; readonly name?: string
   meant: string,
   option = "--from",
 ): T {
-  const matches = nodesMeant(nodes, meant);
+  const matches = matchNodes(nodes, meant);
   if (matches.length === 1) return matches[0]!;
-  const problem = matches.length === 0 ? "no node is called so" : `${matches.length} nodes could be meant`;
+  const problem = matches.length === 0 ? "no node is called so" : `${matches.length} nodes match`;
   throw new UsageError(`${option} ${meant}: ${problem}. emilie show lists the ids and names.`);
 }

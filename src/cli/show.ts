@@ -18,15 +18,18 @@ Examples:
   $ emilie show out/session.emilie --json
   $ emilie show out/session.emilie --script > edits.yaml
 
-Each line is a node: its id, what was asked, where it was allowed to change the picture, and the PSNR against the picture
-it was made from and against the original (both inside the masks; outside of them every byte is the original's).`;
+Each line is a node: its id, its instruction, its mask, and the PSNR to its parent's picture and to the original
+(both inside the masks; outside them every byte is the original's).`;
 
 export function addShow(program: Command, context: Context): void {
   program
     .command("show")
     .description("print the tree of a saved session: instructions, masks, drift")
     .argument("<session>", "a .emilie file")
-    .option("--script", "print the edits as a script for emilie edit --script, with masks by their hashes")
+    .option(
+      "--script",
+      "print the edits as a script for emilie edit --script; masks are given by their hashes",
+    )
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
     .action((file: string, flags: { json?: boolean; script?: boolean }) =>

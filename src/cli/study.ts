@@ -22,13 +22,13 @@ const HELP = `
 Examples:
   $ emilie study out/bench --method-a emilie --method-b image-iteration
   $ emilie study out/monday out/tuesday --method-a emilie --method-b emilie --out tuesday.json
-  $ emilie study study.json                        go on, after a restart or another day
+  $ emilie study study.json                        continue it later
   $ emilie study analyse study.json
   $ emilie study export study.json --csv > choices.csv
   $ emilie study simulate study.json --metric psnr
 
-People see a picture, what was asked for, and two results, and choose one: no names, sides drawn by chance and balanced, about a
-tenth of the pairs twice. Each rater goes by a name and has an own order; every choice is saved at once in --out.`;
+Raters see a picture, the instruction and two results, and choose one: no method names, sides random and balanced, about a
+tenth of the pairs repeated. Each rater enters a name and gets their own order; every choice is saved to --out immediately.`;
 
 interface Flags {
   readonly methodA?: string;
@@ -46,17 +46,17 @@ interface Flags {
 export function addStudy(program: Command, context: Context): void {
   const study = program
     .command("study")
-    .description("ask people which of two methods' pictures is better, without telling them which is which")
-    .argument("[run-a]", "a folder that emilie bench wrote, or a study.json to go on with")
-    .argument("[run-b]", "another one (default: the same, with two of its methods)")
+    .description("ask people which of two methods' pictures is better, in a blind study")
+    .argument("[run-a]", "a folder that emilie bench wrote, or a study.json to continue")
+    .argument("[run-b]", "a second folder (default: the first, with two of its methods)")
     .option("--method-a <name>", "the method of the first run (default: its only one)")
     .option("--method-b <name>", "the method of the second run")
-    .option("--dataset <dataset>", "where the runs' pictures come from (default: as the run was told)")
+    .option("--dataset <dataset>", "the dataset of the runs (default: as recorded in the run)")
     .option("--turn <turn>", "last, each, or a turn's number", turn, "last")
-    .option("--limit <n>", "at most so many pairs, drawn by chance", positive)
+    .option("--limit <n>", "maximum number of pairs, drawn at random", positive)
     .option("--out <file>", "the study's file", "study.json")
-    .option("--port <port>", "where the page is; 0 takes any that is free", portNumber, STUDY_PORT)
-    .option("--seed <n>", "of the pairs that are drawn, and of the raters' orders", shuffleSeed, 0)
+    .option("--port <port>", "the port of the page; 0 picks a free one", portNumber, STUDY_PORT)
+    .option("--seed <n>", "the seed for drawing pairs and for the raters' orders", shuffleSeed, 0)
     .option("--no-open", "only print the address")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
@@ -75,12 +75,12 @@ export function addStudy(program: Command, context: Context): void {
     .command("export")
     .description("every choice as a row, on stdout: JSON, or CSV")
     .argument("<study>", "the study's file")
-    .option("--csv", "comma-separated values with a line of names")
-    .option("--json", "JSON, as without it")
+    .option("--csv", "comma-separated values with a header line")
+    .option("--json", "JSON, the default")
     .action((file: string, flags: { csv?: boolean }, command: Command) =>
       // Without --csv it is a document with or without --json.
       context.run(wantsJson(command) || !flags.csv, async (output) => {
-        if (flags.csv && output.json) throw new UsageError("--csv and --json are two forms; choose one.");
+        if (flags.csv && output.json) throw new UsageError("--csv and --json are two formats; choose one.");
         const rows = rowsOf(await readStudy(file));
         output.document(rows);
         output.raw(printable(csvOf(rows)));
@@ -88,11 +88,11 @@ export function addStudy(program: Command, context: Context): void {
     );
   study
     .command("simulate")
-    .description("let a metric choose, as a rater that is named simulated:METRIC")
+    .description("let a metric choose, as a rater named simulated:METRIC")
     .argument("<study>", "the study's file")
     .requiredOption(
       "--metric <name>",
-      "a number that the runs have of every picture, as psnr or clip.direction",
+      "a metric that the runs contain for every picture, such as psnr or clip.direction",
     )
     .option("--json", "print one JSON document on stdout and nothing else")
     .action((file: string, { metric }: { metric: string }, command: Command) =>
@@ -109,8 +109,7 @@ async function ask(
   flags: Flags,
   output: Output,
 ): Promise<void> {
-  if (runA === undefined)
-    throw new UsageError("Name a run of emilie bench, or a study's file to go on with.");
+  if (runA === undefined) throw new UsageError("Give a run of emilie bench, or a study's file to continue.");
   const goesOn = runB === undefined && runA.endsWith(".json");
   const file = goesOn ? runA : flags.out;
   const study = goesOn ? await readStudy(file) : await prepare(runA, runB ?? runA, flags, output);
@@ -119,10 +118,10 @@ async function ask(
   output.document({ url: server.url, study: file, pairs: pairs.length, identical, pid: process.pid });
   // Who reads this may be the rater: no names here.
   output.say(
-    `The study is at ${server.url}/: ${pairs.length} pairs${identical > 0 ? `, and ${identical} left out whose pictures are the same` : ""}.`,
+    `The study is at ${server.url}/: ${pairs.length} pairs${identical > 0 ? `, and ${identical} left out because their pictures are identical` : ""}.`,
   );
   if (raters.length > 0)
-    output.say(`  ${raters.length} raters have begun; each goes on under the same name.`);
+    output.say(`  ${raters.length} raters have started; each continues under the same name.`);
   output.say(`  Choices are kept in ${file}; see them with: emilie study analyse ${file}`);
   output.say("Ctrl-C stops it.");
   if (flags.open !== false && !flags.json) openInBrowser(`${server.url}/`);
@@ -150,7 +149,7 @@ async function prepare(runA: string, runB: string, flags: Flags, output: Output)
   if (facts(kept) === facts(made)) return kept;
   throw new EmilieError(
     "study.invalid",
-    `${flags.out} holds another study, which stays as it is. Go on with it (emilie study ${flags.out}), or choose another --out.`,
+    `${flags.out} contains another study, which was not replaced. Continue it (emilie study ${flags.out}), or choose another --out.`,
   );
 }
 
@@ -161,7 +160,7 @@ async function simulateInto(file: string, metric: string, output: Output): Promi
   });
   output.document({ study: file, rater: rater.name, answered: rater.choices.length });
   output.say(
-    `${rater.name} has answered ${rater.choices.length} questions in ${file}. It is a metric and no person.`,
+    `${rater.name} has answered ${rater.choices.length} questions in ${file}. It is a metric, not a person.`,
   );
 }
 
@@ -171,17 +170,17 @@ function sayAnalysis(analysis: Analysis, output: Output): void {
   const same = methods.a.name === methods.b.name;
   const [a, b] = same ? [`${methods.a.name} (a)`, `${methods.b.name} (b)`] : [methods.a.name, methods.b.name];
   output.say(
-    `${a} against ${b} on ${dataset.name}: ${pairs} pairs, ${identical} more with the same picture twice`,
+    `${a} against ${b} on ${dataset.name}: ${pairs} pairs, ${identical} more with identical pictures`,
   );
   if (raters.length === 0) {
-    output.say("Nobody has answered yet.");
+    output.say("There are no answers yet.");
     return;
   }
   if (people.raters > 0) sayVoters(`People (${people.raters})`, people, a, b, output);
-  for (const one of simulated) sayVoters(`${one.name}, a metric and no person`, one, a, b, output);
+  for (const one of simulated) sayVoters(`${one.name}, a metric, not a person`, one, a, b, output);
   output.say();
   sayTable(output, [
-    ["rater", "answered", `prefers ${a}`, "as before", "took the left", "seconds"],
+    ["rater", "answered", `prefers ${a}`, "consistent", "chose left", "seconds"],
     ...raters.map(({ name, answered, asked, a: rate, consistency, left, medianSeconds }) => [
       name,
       `${answered} of ${asked}`,
@@ -192,9 +191,11 @@ function sayAnalysis(analysis: Analysis, output: Output): void {
     ]),
   ]);
   output.say(
-    "\nIntervals are Wilson's, 95 %, and take votes as independent: several raters, seeds and turns of one scene are not quite.",
+    "\nIntervals are Wilson's, 95 %, and assume independent votes, which several raters, seeds and turns of one scene are not fully.",
   );
-  output.say("As before: questions that came again with swapped sides. !: leans to one side beyond chance.");
+  output.say(
+    "Consistent: repeated questions with swapped sides that were answered the same way. !: prefers one side beyond chance.",
+  );
 }
 
 function sayVoters(title: string, { groups, majority }: Voters, a: string, b: string, output: Output): void {
@@ -208,7 +209,7 @@ function sayVoters(title: string, { groups, majority }: Voters, a: string, b: st
       `${percentOf(rate.low)} to ${percentOf(rate.high)}`,
     ]),
   ]);
-  output.say(`By most votes of each pair: ${a} ${majority.a}, ${b} ${majority.b}, tied ${majority.tied}`);
+  output.say(`By majority of each pair: ${a} ${majority.a}, ${b} ${majority.b}, tied ${majority.tied}`);
 }
 
 const percentOf = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -242,7 +242,7 @@ function trimmed(inputs: readonly (Value | null)[]): readonly (Value | null)[] {
 export function fail(site: Site, message: string): never {
   throw new EmilieError(
     "checkpoint.malformed",
-    `${site.path}: ${message}. The checkpoint's configuration and its tensors do not fit together.`,
+    `${site.path}: ${message}. The checkpoint's configuration and its tensors do not match.`,
   );
 }
 

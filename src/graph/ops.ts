@@ -5,8 +5,8 @@
  */
 import { sizeOf } from "../tensor/tensor.ts";
 import { broadcast, expectShape, fail, MICROSOFT, type Site, sameSize, type Value } from "./graph.ts";
+import { pictureShape, sizeOfPicture } from "./layout.ts";
 import { type Attribute, DATA_TYPE, type ElementType, type FloatType } from "./onnx.ts";
-import { pictureShape, sizeOfPicture } from "./pictures.ts";
 
 export function add(at: Site, a: Value, b: Value): Value {
   return at.graph.add(at, { op: "Add", inputs: [a, b], shape: broadcast(at, a, b) });

@@ -95,7 +95,7 @@ function isTiff(bytes: Uint8Array): boolean {
 function heic(name: string, cause: unknown): EmilieError {
   return new EmilieError(
     "image.unreadable",
-    `${name} is HEIC, and the picture library here (sharp as it is published) reads AVIF but not HEIC. Export it as JPEG ` +
+    `${name} is HEIC, and the picture library here (sharp as published) reads AVIF but not HEIC. Export it as JPEG ` +
       'or PNG; iPhones make JPEG with the camera setting "Most Compatible".',
     { cause },
   );

@@ -51,6 +51,9 @@ export async function encodePng(
 function canvasContext(width: number, height: number): OffscreenCanvasRenderingContext2D {
   const context = new OffscreenCanvas(width, height).getContext("2d", { colorSpace: "srgb" });
   if (!context)
-    throw new EmilieError("runtime.failed", "This browser gives no 2D canvas to decode pictures with.");
+    throw new EmilieError(
+      "runtime.failed",
+      "This browser provides no 2D canvas, which is needed to decode pictures.",
+    );
   return context;
 }

@@ -31,7 +31,7 @@ export function composite(
   if (edited.width !== width || edited.height !== height) {
     throw new EmilieError(
       "option.invalid",
-      `An edit must have its parent's size, ${width}×${height}, to be laid over it, got ${edited.width}×${edited.height}.`,
+      `An edit must have its parent's size, ${width}×${height}, to be composited over it, got ${edited.width}×${edited.height}.`,
     );
   }
   const weights = feather(

@@ -30,7 +30,7 @@ export function factsOf(metadata: Metadata, bytes: Uint8Array, name: string): Fi
   if (transfer !== undefined && HDR[transfer] && !metadata.hasProfile) {
     throw new EmilieError(
       "image.unreadable",
-      `${name} is HDR (${HDR[transfer]}): its levels are for screens that are brighter than white, and would come out pale. Export it as ` +
+      `${name} is HDR (${HDR[transfer]}): its levels are meant for HDR screens, and would look pale. Export it as ` +
         "SDR (sRGB), or with a colour profile.",
     );
   }

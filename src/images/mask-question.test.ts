@@ -171,11 +171,11 @@ describe("masks that cannot be meant as they are", () => {
     await expect(make("invert:ones.png")).rejects.toThrow(/invert:stretch:ones\.png/);
   });
 
-  it("a mask that lies on its side is asked about, and stretched where that is meant", async () => {
+  it("a mask that is rotated by 90° is refused, and stretched with fit:", async () => {
     const lying = { width: 96, height: 64, data: clean.data.slice(0, 96 * 64 * 4) };
     const make = (words: string) =>
       makeMask(parseMaskSpec(words), { width: 64, height: 96 }, { readFile: async () => lying });
-    await expect(make("m.png")).rejects.toThrow(/on its side.*fit:m\.png/);
+    await expect(make("m.png")).rejects.toThrow(/is rotated by 90°.*fit:m\.png/);
     expect(await make("fit:m.png")).toMatchObject({ width: 64, height: 96 });
   });
 

@@ -60,7 +60,7 @@ export function maskOfPicture(picture: Picture, options: MaskPictureOptions = {}
   return { mask, warnings };
 }
 
-/** A mask of one level says nothing of a place. One that opens nothing is remarked on where the edit is made. */
+/** A mask of one level does not show a region. One that opens nothing is remarked on where the edit is made. */
 function uniform(level: number, invert: boolean, called: string): string[] {
   const open = invert ? 1 - level : level;
   if (open === 0) return [];
@@ -73,7 +73,7 @@ function byAlpha(picture: Picture, options: MaskPictureOptions): ReadMask {
   const seen = lookAt(picture);
   if (seen.alpha === "opaque" && !seen.uniform) {
     throw ambiguous(
-      `${called} has no transparent part, so its alpha says nothing of a place`,
+      `${called} has no transparent part, so its alpha does not show a region`,
       [
         [{ channel: "white", invert: false }, "its white parts may change"],
         [{ channel: "white", invert: true }, "its black parts may change"],
@@ -92,7 +92,7 @@ function byBrightness(picture: Picture, options: MaskPictureOptions): ReadMask {
   const seen = lookAt(picture);
   if (original && !seen.uniform && samePicture(picture, original)) {
     throw ambiguous(
-      `${called} is the picture itself, which says nothing of a place`,
+      `${called} is the picture itself, which does not show a region`,
       [[{ channel: "white", invert: false }, "the bright parts of it may change"]],
       options,
     );
@@ -157,7 +157,7 @@ function ambiguous(what: string, choices: readonly Choice[], { word }: MaskPictu
   const ask = word ? `Write ${answers.join(", or ")}.` : `Is it meant that ${answers.join(", or that ")}?`;
   return new EmilieError(
     "mask.ambiguous",
-    `${what}, so it could be meant in more than one way. ${ask} A mask is white where the picture may change and black where it must stay.`,
+    `${what}, so it can be read in more than one way. ${ask} A mask is white where the picture may change and black where it must stay.`,
   );
 }
 

@@ -182,14 +182,16 @@ function fitted(
   if (differ(shape, width / height) && !differ(shape, height / width)) {
     throw new EmilieError(
       "mask.ambiguous",
-      `The mask ${name} lies on its side (${sizes}): was it made before the picture was turned upright? Turn it and save it again, or ` +
-        `write fit:${name} if it is to be stretched as it is.`,
+      `The mask ${name} is rotated by 90° (${sizes}): was it made before the picture was turned upright? Rotate it and save it again, or ` +
+        `write fit:${name} to stretch it as it is.`,
     );
   }
   if (differ(shape, width / height)) {
-    onWarning?.(`The mask ${name} has another aspect than the picture (${sizes}); it is stretched to fit.`);
+    onWarning?.(
+      `The mask ${name} has a different aspect ratio than the picture (${sizes}); it is stretched to fit.`,
+    );
   } else if (mask.width !== width || mask.height !== height) {
-    onWarning?.(`The mask ${name} has another size than the picture (${sizes}); it is scaled to fit.`);
+    onWarning?.(`The mask ${name} has a different size than the picture (${sizes}); it is scaled to fit.`);
   }
   return resizeMask(mask, width, height);
 }

@@ -72,7 +72,7 @@ export function maskFromBox(width: number, height: number, box: Box): Mask {
   if (!numbers.every(Number.isInteger) || box.width < 1 || box.height < 1 || !inside) {
     throw new EmilieError(
       "mask.invalid",
-      `A mask box x,y,width,height must lie inside the ${width}×${height} picture and hold at least one pixel, got ${numbers}.`,
+      `A mask box x,y,width,height must lie inside the ${width}×${height} picture and contain at least one pixel, got ${numbers}.`,
     );
   }
   const data = new Float32Array(width * height);

@@ -39,7 +39,7 @@ export function workingSize(width: number, height: number, nativeSize: number, m
     throw new EmilieError(
       "option.invalid",
       `A working size of ${nativeSize} makes ${size.width}×${size.height} pixels of this picture; at most ` +
-        `${MAX_PICTURE_PIXELS / 1e6} megapixels are worked at. Choose a smaller one.`,
+        `${MAX_PICTURE_PIXELS / 1e6} megapixels are allowed. Choose a smaller one.`,
     );
   }
   return size;
@@ -118,7 +118,7 @@ export function fromModelImage(image: Tensor, width: number, height: number, alp
   if (image.data.some(Number.isNaN)) {
     throw new EmilieError(
       "runtime.failed",
-      "The model's decoder returned values that are not numbers. The checkpoint may be damaged, or its weights overflow.",
+      "The model's decoder returned values that are not numbers. The checkpoint may be damaged, or its weights may overflow.",
     );
   }
   const { data: planes } = resizePlanes(image, height, width);

@@ -16,7 +16,7 @@ export async function readPictureSize(bytes: Uint8Array, name: string): Promise<
   if (facts === null || !["png", "jpeg", "webp"].includes(facts.format)) {
     throw new EmilieError(
       "image.unreadable",
-      `${name} is no PNG, JPEG or WebP picture${facts ? `, but ${facts.format}` : ""}. Is the file whole?`,
+      `${name} is not a PNG, JPEG or WebP picture${facts ? `, but ${facts.format}` : ""}. Is the file complete?`,
     );
   }
   const { width, height } = facts.autoOrient;

@@ -27,7 +27,7 @@ export function maskFromPolygon(width: number, height: number, corners: readonly
   if ((bottom - top) * corners.length > MAX_POLYGON_WORK) {
     throw new EmilieError(
       "mask.invalid",
-      `A polygon of ${corners.length} corners over ${bottom - top} rows is too much; draw it with fewer corners, or give a picture.`,
+      `A polygon of ${corners.length} corners over ${bottom - top} rows is too complex; draw it with fewer corners, or give a picture.`,
     );
   }
   for (let y = top; y < bottom; y++) {

@@ -20,7 +20,7 @@ export function checkSignature(bytes: Uint8Array, name: string): void {
   const what = bytes.length === 0 ? "is empty" : looksLikeText(bytes) ? "is a text" : "is no picture";
   throw new EmilieError(
     "image.unreadable",
-    `${name} ${what}, or of a format that is not read. Use PNG, JPEG, WebP, AVIF or TIFF.`,
+    `${name} ${what}, or is in an unsupported format. Use PNG, JPEG, WebP, AVIF or TIFF.`,
   );
 }
 

@@ -10,7 +10,7 @@ export function parseJson(text: string, where = "the request's body"): unknown {
   });
   const twice = repeatedKey(text);
   if (twice === undefined) return value;
-  const message = `A JSON object has the key ${quote(twice)} twice. Give it once: it is not clear which one is meant.`;
+  const message = `A JSON object has the key ${quote(twice)} twice. Give it once: it is not clear which value applies.`;
   throw new InputError(twice, "repeated", message);
 }
 

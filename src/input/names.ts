@@ -46,7 +46,7 @@ export function sortByName<V>(
     if (name === undefined) throw unknownName(given, known, where);
     const values = sorted.get(name) ?? [];
     if (values.length > 0 && !lists.includes(name)) {
-      const message = `${quote(name)} is more than once in ${where}. Give it once: it is not clear which one is meant.`;
+      const message = `${quote(name)} appears more than once in ${where}. Give it once: it is not clear which value applies.`;
       throw new InputError(name, "repeated", message);
     }
     sorted.set(name, [...values, value]);
@@ -58,7 +58,7 @@ function unknownName(given: string, known: readonly string[], where: string): In
   const near = nearest(bare(given), known);
   const meant = near === undefined ? "" : ` Did you mean ${quote(near)}?`;
   const list = known.length > 0 ? ` There may be ${known.join(", ")}.` : " Nothing is expected there.";
-  const message = `${quote(given)} in ${where} is not known here, and would be ignored.${meant}${list}`;
+  const message = `${quote(given)} in ${where} is not a known name, and would be ignored.${meant}${list}`;
   return new InputError(given, "unknown", message);
 }
 

@@ -8,7 +8,7 @@ const input = z.strictObject({
 /** `close`: a session is forgotten. */
 export const close: Tool<typeof input> = {
   title: "Close a session",
-  description: "Forgets a session and frees its memory. What was not exported is gone.",
+  description: "Closes a session and frees its memory. Edits that were not exported are lost.",
   input,
   async run({ session }, workspace) {
     const { id, name } = workspace.close(session);

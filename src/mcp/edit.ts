@@ -34,7 +34,7 @@ const maskInput = z
   )
   .optional()
   .describe(
-    `Where the picture may change: ${MASK_FORMS}. Outside of it every pixel stays as it is. Default: everywhere.`,
+    `Where the picture may change: ${MASK_FORMS}. Outside it every pixel is unchanged. Default: everywhere.`,
   );
 
 const settings = {
@@ -56,28 +56,28 @@ const settings = {
   preset: z
     .enum(PRESETS)
     .optional()
-    .describe("How much is computed: draft to look, balanced (the default), best to keep."),
+    .describe("Quality against speed: draft for previews, balanced (the default), best for final results."),
   steps: z.int().min(1).max(1000).optional().describe("More is finer and slower. Default: the preset's."),
   sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
-  textGuidance: z.number().min(0).max(100).optional().describe("How strongly the instruction pulls."),
+  textGuidance: z.number().min(0).max(100).optional().describe("How strongly the edit follows the instruction."),
   imageGuidance: z
     .number()
     .min(GUIDANCE_RANGES.image[0])
     .max(GUIDANCE_RANGES.image[1])
     .optional()
-    .describe("How strongly the picture holds."),
+    .describe("How strongly the edit keeps to the original picture."),
   strength: z
     .number()
     .min(0)
     .max(1)
     .optional()
-    .describe("How much of the edit is done. Default 1: all of it."),
+    .describe("How much of the edit is applied. Default 1: all of it."),
   gate: z
     .number()
     .min(0)
     .optional()
     .describe(
-      "What the edit moves by less than this in the latent is carried over exactly; 0 takes everything, faint changes too. Default: the checkpoint's own.",
+      "Latents that the edit changes by less than this are carried over exactly; 0 keeps every change, faint ones too. Default: the checkpoint's own.",
     ),
   control: z.enum(CONTROLS).optional().describe("How a mask acts. Default: anchored."),
 };
@@ -92,7 +92,7 @@ const branchInput = z.strictObject({
 export const edit: Tool<typeof editInput> = {
   title: "Edit the picture",
   description:
-    "Edits the picture as it stands (the session's head) by an instruction, and shows the result, which is the new head. One change an " +
+    "Edits the current picture (the session's head) with an instruction, and shows the result, which is the new head. One change an " +
     "instruction works best. The same instruction, mask and seed give the same picture.",
   input: editInput,
   async run(given, workspace, context) {
@@ -105,7 +105,7 @@ export const edit: Tool<typeof editInput> = {
 export const branch: Tool<typeof branchInput> = {
   title: "Edit an earlier picture",
   description:
-    "Edits any node of the session, as a branch of its own, and shows the result. Nothing that was made before is lost.",
+    "Edits any node of the session on a new branch, and shows the result. Existing nodes are kept.",
   input: branchInput,
   async run({ from, ...given }, workspace, context) {
     const opened = workspace.session(given.session);
@@ -126,7 +126,7 @@ async function carryOut(
     ...rest,
     sampler: sampler as FileEditOptions["sampler"],
     from,
-    mask: await placeOf(mask, opened, workspace),
+    mask: await resolveMask(mask, opened, workspace),
     signal: mcpReq.signal,
     onWarning: (message) => void warnings.push(message),
     onProgress: ({ step, steps }) => notifyProgress(mcpReq, step + 1, steps, instruction),
@@ -157,7 +157,7 @@ async function carryOut(
   };
 }
 
-async function placeOf(
+async function resolveMask(
   mask: z.output<typeof editInput>["mask"],
   { session }: OpenSession,
   { roots }: Workspace,

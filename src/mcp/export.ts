@@ -10,18 +10,18 @@ const input = z.strictObject({
   path: z
     .string()
     .min(1)
-    .describe(`Where to write: ${PICTURES.join(", ")} for the picture, .emilie for the whole session.`),
+    .describe(`Where to write: ${PICTURES.join(", ")} for the picture, .emilie for the session.`),
   session: sessionInput,
   node: z.string().default("head").describe('Which picture: a node\'s id or name, "original" or "head".'),
-  overwrite: z.boolean().default(false).describe("Whether a file that is there may be replaced."),
+  overwrite: z.boolean().default(false).describe("Whether an existing file may be replaced."),
 });
 
 /** `export`: a picture at its full size, or the session. */
 export const exportFile: Tool<typeof input> = {
   title: "Write a file",
   description:
-    "Writes a picture at its full size (it carries the recipes that made it), or the whole session as .emilie, from which open goes on. " +
-    "Sessions live in memory until they are exported.",
+    "Writes a picture at its full size (with its recipes as metadata), or the session as .emilie, which open can continue. " +
+    "Sessions are kept in memory until they are exported.",
   input,
   async run({ path, session: id, node: meant, overwrite }, workspace) {
     const opened = workspace.session(id);

@@ -7,7 +7,7 @@ const input = z.strictObject({ session: sessionInput });
 export const history: Tool<typeof input> = {
   title: "List the edits",
   description:
-    "Lists all nodes of the session: what was asked, from which node, with which seed, and where the head is.",
+    "Lists all nodes of the session: instruction, parent, seed, and which node is the head.",
   input,
   readOnly: true,
   async run({ session: id }, workspace) {

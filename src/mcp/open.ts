@@ -16,7 +16,7 @@ const input = z.strictObject({
 export const open: Tool<typeof input> = {
   title: "Open a picture",
   description:
-    "Opens a picture file, or a session saved before (.emilie), and shows it. Relative paths start in the server's first folder. " +
+    "Opens a picture file or a saved session (.emilie), and shows it. Relative paths start in the server's first folder. " +
     "Answers with the session's id and the id of its original node.",
   input,
   async run({ path, ownSize }, workspace, { mcpReq }) {

@@ -60,7 +60,7 @@ export class Roots {
     if (there && !there.isFile()) {
       throw new EmilieError(
         "option.invalid",
-        `${path} is a link or a folder; choose the name of a plain file.`,
+        `${path} is a link or a folder; choose the name of a regular file.`,
       );
     }
     return { file, exists: there !== null };
@@ -82,7 +82,7 @@ export class Roots {
   #outside(path: string): EmilieError {
     return new EmilieError(
       "option.invalid",
-      `${path} lies outside of the folders that this server may use (${this.#named.join(", ")}). Choose a file in them; whoever ` +
+      `${path} is outside the folders that this server may use (${this.#named.join(", ")}). Choose a file in them; the person who ` +
         "starts the server can allow more with --root.",
     );
   }

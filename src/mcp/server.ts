@@ -30,7 +30,7 @@ export interface McpOptions {
 }
 
 const INSTRUCTIONS =
-  "Edits pictures step by step. Open a picture, edit it by short instructions, look at each result, go on. Give a mask (a box in pixels) for " +
+  "Edits pictures step by step. Open a picture, edit it with short instructions, look at each result, continue. Give a mask (a box in pixels) for " +
   "anything local: outside of it every pixel stays the same. Where a result is not right: undo and try another seed or wording, or branch from an " +
   "earlier node. Nothing is written to disk before export.";
 

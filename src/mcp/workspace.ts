@@ -5,7 +5,7 @@ import type { ReadOptions } from "../images/codec.node.ts";
 import { loadModel, type NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import type { FileNode } from "../session/file-node.node.ts";
-import { nodesMeant } from "../session/find-node.ts";
+import { matchNodes } from "../session/find-node.ts";
 import { openSession } from "../session/open.node.ts";
 import type { OpenOptions } from "../session/original.ts";
 import { loadSession, type StoredSession } from "../session/store.node.ts";
@@ -40,7 +40,7 @@ export class Workspace {
   /** Runs actions one after the other: each sees the tree as the one before has left it. */
   exclusive<T>(signal: AbortSignal, action: () => Promise<T>): Promise<T> {
     const mine = this.#last.then(() => {
-      if (signal.aborted) throw new EmilieError("aborted", "The request was cancelled before it began.");
+      if (signal.aborted) throw new EmilieError("aborted", "The request was cancelled before it started.");
       return action();
     });
     this.#last = mine.catch(() => {});
@@ -52,7 +52,7 @@ export class Workspace {
     if (this.#sessions.size >= MAX_OPEN_SESSIONS) {
       throw new EmilieError(
         "option.invalid",
-        `${MAX_OPEN_SESSIONS} sessions are open, which is as many as this server holds: ${this.#names()}. Close one first.`,
+        `${MAX_OPEN_SESSIONS} sessions are open, which is the maximum: ${this.#names()}. Close one first.`,
       );
     }
     const file = await this.roots.existing(path);
@@ -111,7 +111,7 @@ export class Workspace {
 export function nodeOf({ session }: OpenSession, meant: string): FileNode {
   if (meant === "head") return session.head;
   const all = [...session.nodes.values()];
-  const found = nodesMeant(all, meant);
+  const found = matchNodes(all, meant);
   if (found.length === 1) return found[0]!;
   const problem = found.length === 0 ? "is no node of this session" : "could mean several nodes";
   const there = all.map(({ id, instruction }) => `${id} (${instruction || "original"})`).slice(-20);

@@ -173,7 +173,7 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
   const window = resolveWindow(model, resolved.window);
   expect(
     reuse === 1 || window === "off" || window.whole === undefined,
-    "a window with steps on the whole picture reuses deep features already: reuse must be 1 with it (or its whole 0)",
+    "a window with steps on the full picture already reuses deep features: reuse must be 1 with it (or its whole 0)",
     reuse,
   );
   return { ...resolved, control: control as Control, sampler: sampler as SamplerName, window };

@@ -2,8 +2,8 @@
 import type { VaeConfig } from "../checkpoint/configs.ts";
 import type { PlacedWeights } from "../checkpoint/storage.ts";
 import { type Dialect, Graph, type Value } from "../graph/graph.ts";
+import { fromChannelsFirst, sizeOfPicture, toChannelsFirst } from "../graph/layout.ts";
 import { add, attention } from "../graph/ops.ts";
-import { fromChannelsFirst, sizeOfPicture, toChannelsFirst } from "../graph/pictures.ts";
 import { groupNorm, imageToTokens, type Norm, tokensToImage } from "./layers.ts";
 import { Scope, WeightReader } from "./scope.ts";
 import { activatedConv, conv, conv1x1, downsample, resnetBlock, upsample, vaeLayout } from "./vae-layers.ts";

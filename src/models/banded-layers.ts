@@ -4,8 +4,8 @@
  */
 import { type Activation, convolutionInBands, rowsOf } from "../graph/convolution-in-bands.ts";
 import type { Value } from "../graph/graph.ts";
+import { unfold } from "../graph/layout.ts";
 import { add, concat, gemm, mul, reshape, transpose } from "../graph/ops.ts";
-import { unfold } from "../graph/pictures.ts";
 import type { Scope } from "./scope.ts";
 
 interface NormOptions {

@@ -30,8 +30,8 @@ export async function requireFinite(
     await checkWeights(source, table);
     throw new EmilieError(
       "runtime.failed",
-      `${what} of ${source.id} gave ${data[bad]} although all of its weights are finite: its numbers have overflowed, or ` +
-        "what it was given was no number. Milder guidance, fewer or other steps, a weaker LoRA, or fp32 in the place of fp16 may help.",
+      `${what} of ${source.id} returned ${data[bad]} although all of its weights are finite: its values have overflowed, or ` +
+        "its input was not finite. Lower guidance, fewer or other steps, a lower LoRA weight, or fp32 instead of fp16 may help.",
     );
   }
 }

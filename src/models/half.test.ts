@@ -226,7 +226,7 @@ describe("fp16", () => {
   it.each(["cpu", "cuda", undefined] as const)("is refused on the device %s", async (device) => {
     await expect(inSingle(TINY, { device, precision: "fp16" })).rejects.toMatchObject({
       code: "option.invalid",
-      message: expect.stringMatching(/graphics cards.*--device auto/),
+      message: expect.stringMatching(/GPUs.*--device auto/),
     });
   });
 
@@ -240,7 +240,7 @@ describe("fp16", () => {
   it("leaves int8 to the processor", async () => {
     await expect(inSingle(TINY, { device: "auto", precision: "int8" })).rejects.toMatchObject({
       code: "option.invalid",
-      message: expect.stringMatching(/for the processor; on a graphics card there are fp32 and fp16/),
+      message: expect.stringMatching(/for the CPU; on a GPU there are fp32 and fp16/),
     });
   });
 
@@ -252,7 +252,7 @@ describe("fp16", () => {
       expect(await difference(model, single)).toBeLessThan(2e-3);
       expect(model.device).toEqual({
         name: "cpu",
-        reason: expect.stringMatching(/shows no graphics card.* In the place of fp16.*in fp32/),
+        reason: expect.stringMatching(/No GPU was found.* Instead of fp16.*in fp32/),
       });
       expect(model.id).toBe(`${TINY} in fp16`);
       expect(model.fingerprint).not.toBe(single.fingerprint);

@@ -5,8 +5,8 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { type Layer, LayerRuns, noise, type Way } from "../../tests/support/layer.ts";
 import { type Dialect, Graph, type Value } from "../graph/graph.ts";
+import { sizeOfPicture } from "../graph/layout.ts";
 import * as ops from "../graph/ops.ts";
-import { sizeOfPicture } from "../graph/pictures.ts";
 import { relativeError } from "../tensor/ops.ts";
 import { sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
 import { conv2d, groupNorm } from "./layers.ts";

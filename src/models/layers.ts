@@ -1,9 +1,9 @@
 /** torch's layers with the parameters they have in a checkpoint: Linear, Conv2d, GroupNorm, LayerNorm. */
 
 import type { Value } from "../graph/graph.ts";
+import { fromChannelsFirst, sizeOfPicture, toChannelsFirst, unfold } from "../graph/layout.ts";
 import * as ops from "../graph/ops.ts";
 import { reshape } from "../graph/ops.ts";
-import { fromChannelsFirst, sizeOfPicture, toChannelsFirst, unfold } from "../graph/pictures.ts";
 import { quantise, quantisedMatmul } from "../graph/quantised.ts";
 import { winograd } from "../graph/winograd.ts";
 import { sizeOf } from "../tensor/tensor.ts";

@@ -152,14 +152,14 @@ export function checkDevice(precision: Precision, device: NodeDevice = "cpu"): v
   if (precision === "fp16" && !webgpu) {
     throw new EmilieError(
       "option.invalid",
-      `The precision fp16 is for graphics cards by WebGPU, and the device is ${device}: a processor gains nothing from it. Load the ` +
+      `The precision fp16 is for GPUs with WebGPU, and the device is ${device}: a CPU gains nothing from it. Load the ` +
         'model with device "auto" or "webgpu" (--device auto), or in another precision.',
     );
   }
   if (precision !== "fp32" && precision !== "fp16" && device !== "cpu") {
     throw new EmilieError(
       "option.invalid",
-      `The precision ${precision} is for the processor; on a graphics card there are fp32 and fp16, and the device is ${device}.`,
+      `The precision ${precision} is for the CPU; on a GPU there are fp32 and fp16, and the device is ${device}.`,
     );
   }
 }

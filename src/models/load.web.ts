@@ -55,14 +55,14 @@ function checkPrecision(precision: unknown = "fp32", device: WebLoadOptions["dev
   if (precision !== "fp16") {
     throw new EmilieError(
       "option.invalid",
-      `"precision" is ${JSON.stringify(precision)}; what other precisions need is made and kept on disk, so in a browser there are ` +
+      `"precision" is ${JSON.stringify(precision)}; other precisions need files on disk, so in a browser there are ` +
         "only fp32 and fp16.",
     );
   }
   if (device !== "wasm") return precision;
   throw new EmilieError(
     "option.invalid",
-    'The precision fp16 is for graphics cards, and the device is wasm: a processor gains nothing from it. Load the model with device "auto" ' +
+    'The precision fp16 is for GPUs, and the device is wasm: a CPU gains nothing from it. Load the model with device "auto" ' +
       'or "webgpu", or in fp32.',
   );
 }

@@ -59,7 +59,7 @@ export function nameVariant(base: string, variant: Variant | undefined): string 
   if (named === undefined) return `${name}:${variant}`;
   throw new EmilieError(
     "option.invalid",
-    `${base} names the variant ${named}, and ${variant} is asked for; say one of them.`,
+    `${base} names the variant ${named}, but ${variant} was requested; give only one of them.`,
   );
 }
 
@@ -140,11 +140,14 @@ export function openCheckpoint(
     if (options.tokenizer === undefined) return { ...folderSource(path, name), variant };
     throw new EmilieError(
       "option.invalid",
-      `${name} has a tokenizer of its own; another (${options.tokenizer}) can only be given to a single file.`,
+      `${name} has its own tokenizer; another one (${options.tokenizer}) can only be given for a single file.`,
     );
   }
   if (variant !== undefined) {
-    throw new EmilieError("option.invalid", `${path} is one file, which has no variants; got ${variant}.`);
+    throw new EmilieError(
+      "option.invalid",
+      `${path} is a single file, which has no variants; got ${variant}.`,
+    );
   }
   if (options.tokenizer !== undefined) {
     return fileSource(path, name, [folderSource(checkpointFolder(options.tokenizer), options.tokenizer)]);
@@ -178,7 +181,7 @@ function requireSnapshot(path: string, name: string): void {
   const found = readdirSync(folder).map((commit) => join(name, "snapshots", commit));
   throw new EmilieError(
     "checkpoint.missing",
-    `${name} is a repository of the hub's cache; its models lie in ${found.join(", ") || "no snapshot: it is empty"}. Name one of them, or the ` +
+    `${name} is a repository folder of the hub's cache; its models are in ${found.join(", ") || "no snapshot: it is empty"}. Give one of them, or the ` +
       "model as OWNER/NAME.",
   );
 }
@@ -195,7 +198,7 @@ function checkedFile(path: string, name: string): string {
   }
   throw new EmilieError(
     "checkpoint.unsupported",
-    `${name} is no checkpoint: expected a folder in the layout of diffusers, or a file that ends in .safetensors.`,
+    `${name} is not a checkpoint: expected a folder in the layout of diffusers, or a file that ends in .safetensors.`,
   );
 }
 

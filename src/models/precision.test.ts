@@ -19,7 +19,7 @@ import { mappedStorage } from "../checkpoint/storage.node.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import { openWeights } from "../checkpoint/weights.ts";
 import { Graph, type Value } from "../graph/graph.ts";
-import { fromChannelsFirst, toChannelsFirst } from "../graph/pictures.ts";
+import { fromChannelsFirst, toChannelsFirst } from "../graph/layout.ts";
 import { createNodeEngine } from "../runtime/node.ts";
 import { sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
 import { conv2d, groupNorm, imageToTokens, linear, linearPart, tokensToImage } from "./layers.ts";

@@ -1,8 +1,8 @@
 /** ResnetBlock2D, Downsample2D and Upsample2D of diffusers (models/resnet.py, downsampling.py, upsampling.py). */
 import { conv2dOfDoubled } from "../graph/doubled.ts";
 import type { Value } from "../graph/graph.ts";
+import { sizeOfPicture } from "../graph/layout.ts";
 import { add, gemm, reshape, resizeNearest, silu } from "../graph/ops.ts";
-import { sizeOfPicture } from "../graph/pictures.ts";
 import { conv2d, groupNorm, type Norm } from "./layers.ts";
 import type { Scope } from "./scope.ts";
 

@@ -1,7 +1,7 @@
 /** Transformer2DModel and BasicTransformerBlock of diffusers (models/transformers/transformer_2d.py, attention.py). */
 import type { Value } from "../graph/graph.ts";
+import { sizeOfPicture } from "../graph/layout.ts";
 import { add, attention, concat, everySecondPixel, gelu, mul, sliceRows } from "../graph/ops.ts";
-import { sizeOfPicture } from "../graph/pictures.ts";
 import { groupNorm, imageToTokens, layerNorm, linear, linearPart, tokensToImage } from "./layers.ts";
 import type { Scope } from "./scope.ts";
 

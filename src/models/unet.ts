@@ -6,8 +6,8 @@ import { TIME_IDS, type UNetConfig, type UNetLevel } from "../checkpoint/configs
 import type { Precision } from "../checkpoint/derived.ts";
 import type { Needs, PlacedWeights } from "../checkpoint/storage.ts";
 import { type Dialect, Graph, type Layout, type Value } from "../graph/graph.ts";
+import { channelAxis, fromChannelsFirst, sizeOfPicture, toChannelsFirst } from "../graph/layout.ts";
 import { add, cast, concat, mul, reshape, silu, unary } from "../graph/ops.ts";
-import { channelAxis, fromChannelsFirst, sizeOfPicture, toChannelsFirst } from "../graph/pictures.ts";
 import { conv2d, groupNorm, linear } from "./layers.ts";
 import { downsample, resnetBlock, upsample } from "./resnet.ts";
 import { Scope, WeightReader } from "./scope.ts";

@@ -5,8 +5,8 @@
 import type { VaeConfig } from "../checkpoint/configs.ts";
 import type { Precision } from "../checkpoint/derived.ts";
 import type { Layout, Value } from "../graph/graph.ts";
+import { sizeOfPicture } from "../graph/layout.ts";
 import { conv2d as convOf, gemm, reshape, silu } from "../graph/ops.ts";
-import { sizeOfPicture } from "../graph/pictures.ts";
 import { convolution, halvingConvolution, normActivation } from "./banded-layers.ts";
 import { conv2d, groupNorm, type Norm } from "./layers.ts";
 import * as plain from "./resnet.ts";

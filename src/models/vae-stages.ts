@@ -5,7 +5,7 @@
 import type { VaeConfig } from "../checkpoint/configs.ts";
 import type { PlacedWeights } from "../checkpoint/storage.ts";
 import { type Dialect, Graph } from "../graph/graph.ts";
-import { fromChannelsFirst, toChannelsFirst } from "../graph/pictures.ts";
+import { fromChannelsFirst, toChannelsFirst } from "../graph/layout.ts";
 import { down, imageIn, imageOut, latentIn, latentOut, up } from "./autoencoder-kl.ts";
 import type { FineStage } from "./fine-stage.ts";
 import { givenNorm, sampledNorm } from "./norms.ts";

@@ -5,11 +5,11 @@ import { EmilieError } from "../errors.ts";
 import { Graph } from "../graph/graph.ts";
 import { add, cast } from "../graph/ops.ts";
 import { NO_HALF } from "./self-check.ts";
-import type { Ort } from "./serve.ts";
+import type { Ort } from "./worker-loop.ts";
 
 const ADVICE = {
   webgpu:
-    "onnxruntime-node finds no graphics card for WebGPU. It wants the card's own driver, on Linux one for Vulkan and its loader " +
+    "onnxruntime-node finds no GPU for WebGPU. It needs the GPU's own driver, on Linux one for Vulkan and its loader " +
     'libvulkan.so.1, and has no WebGPU for Linux on ARM. Load the model with device "cpu", or with "auto", which takes a card ' +
     "where there is one.",
   cuda:
@@ -65,7 +65,7 @@ export function requireCardFile(platform: string = process.platform, folder = "/
   if (card || entries(`${folder}/dri`).some((name) => name.startsWith("renderD"))) return;
   throw new EmilieError(
     "runtime.missing",
-    "This machine shows no graphics card: neither /dev/dri/renderD*, /dev/nvidia0 nor /dev/dxg is there.",
+    "No GPU was found on this machine: neither /dev/dri/renderD*, /dev/nvidia0 nor /dev/dxg is there.",
   );
 }
 

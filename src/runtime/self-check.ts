@@ -10,7 +10,7 @@ import * as ops from "../graph/ops.ts";
 import { createNoise } from "../tensor/noise.ts";
 import { relativeError } from "../tensor/ops.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
-import type { Ort } from "./serve.ts";
+import type { Ort } from "./worker-loop.ts";
 
 /**
  * Relative L2 of the result. Rounding comes to 1e-6, in half precision to 2e-3; what providers got wrong came to 1e-2 and more, all
@@ -20,14 +20,14 @@ const TOLERANCE = { float32: 1e-3, float16: 1e-2 };
 
 /** What is said of a card that computes in single precision alone. */
 export const NO_HALF =
-  'This graphics card does not compute in half precision (WebGPU\'s "shader-f16"), which precision "fp16" is. Load the model in "fp32".';
+  'This GPU does not support half precision (WebGPU\'s "shader-f16"), which precision "fp16" needs. Load the model in "fp32".';
 
 const SEED = 7;
 /** Side and channels of the picture, width and number of the text's tokens. */
 const [SIDE, CHANNELS, WIDTH, TOKENS] = [16, 8, 32, 77];
 
 /** What is said where a processor takes over from a card that was to compute in half precision. */
-export const IN_SINGLE = "In the place of fp16, the UNet computes in fp32, with weights in half precision.";
+export const IN_SINGLE = "Instead of fp16, the UNet computes in fp32, with weights in half precision.";
 
 /** How a session is made: of what graph, and where it runs. */
 export interface Candidate {
@@ -63,7 +63,7 @@ export async function selfCheck(ort: Ort, card: Candidate, processor: Candidate)
   if (error <= tolerance) return;
   throw new EmilieError(
     "runtime.failed",
-    `The graphics card computes otherwise than the processor: a trial came out ${error.toPrecision(2)} away, and ${tolerance} is allowed.`,
+    `The GPU failed its self-test: its results differ from the CPU's by ${error.toPrecision(2)}, and ${tolerance} is allowed.`,
   );
 }
 

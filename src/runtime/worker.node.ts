@@ -7,7 +7,7 @@ import type { SessionOptions } from "./engine.ts";
 import type { NodeWorkerSettings } from "./node.ts";
 import { END, type RequestMessage } from "./protocol.ts";
 import { checkCard, IN_SINGLE } from "./self-check.ts";
-import { type Backend, type Ort, serve } from "./serve.ts";
+import { type Backend, type Ort, serve } from "./worker-loop.ts";
 
 /** Started as a thread, or as a process (see node.ts). */
 const { threads, device, half } = (

@@ -3,7 +3,7 @@ import { EmilieError } from "../errors.ts";
 import type { SessionOptions } from "./engine.ts";
 import type { RequestMessage } from "./protocol.ts";
 import { checkCard, IN_SINGLE, NO_HALF } from "./self-check.ts";
-import { type Backend, type Ort, serve } from "./serve.ts";
+import { type Backend, type Ort, serve } from "./worker-loop.ts";
 
 /** The first message; all others are requests. */
 export interface WebWorkerSettings {
@@ -71,7 +71,7 @@ function cardOrNot(settings: WebWorkerSettings): Backend {
     const adapter = await findAdapter();
     if (!adapter) throw new EmilieError("runtime.missing", "This browser offers no WebGPU adapter.");
     if (adapter.info.isFallbackAdapter) {
-      const what = "This browser's WebGPU is computed on the processor too, and slower.";
+      const what = "This browser's WebGPU runs in software on the CPU, and is slower.";
       throw new EmilieError("runtime.missing", what);
     }
     return loadWebGpu(settings.half);

@@ -89,7 +89,7 @@ export class Catalog {
     const names = entries.filter(({ problem }) => problem === null).map((entry) => entry.id);
     throw new EmilieError(
       "server.missing",
-      `The model ${JSON.stringify(id.slice(0, 120))} is not here; there are ${names.join(", ")}. Others can be pulled.`,
+      `The model ${JSON.stringify(id.slice(0, 120))} is not available; available are ${names.join(", ")}. Others can be pulled.`,
     );
   }
 

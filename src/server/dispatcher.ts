@@ -207,7 +207,7 @@ export class Dispatcher {
     const { manifest } = await store.read(job.session);
     const head = replaced[manifest.head] ?? replaced[work.from]!;
     await write(() => store.change(job.session, (draft) => setHead(draft, head)));
-    await this.#tellSession(job.session);
+    await this.#emitSession(job.session);
   }
 
   async #masks(session: string, work: EditWork | ReplayWork): Promise<Masks> {
@@ -254,7 +254,7 @@ export class Dispatcher {
       const nodes = [...new Set([...before.nodes, node.id])];
       const told = await write(() => queue.update(job.id, { nodes, kept }));
       events.emit({ type: "node", session: job.session, job: job.id, node: nodeView(node) });
-      await this.#tellSession(job.session);
+      await this.#emitSession(job.session);
       await this.#tell(told);
     }
   }
@@ -270,7 +270,7 @@ export class Dispatcher {
     this.#parts.events.emit({ type: "job", job: await this.view(job) });
   }
 
-  async #tellSession(id: string): Promise<void> {
+  async #emitSession(id: string): Promise<void> {
     const record = await this.#parts.store.read(id);
     this.#parts.events.emit({ type: "session", session: summaryView(record), ...steps(record), deleted: [] });
   }

@@ -68,7 +68,7 @@ export function describeError(error: unknown, metrics: Metrics): ErrorAnswer {
   return {
     status: 500,
     code: "runtime.failed",
-    message: "The server met an error that it does not know. Its log says more.",
+    message: "An unexpected error occurred in the server. See its log for details.",
   };
 }
 

@@ -49,10 +49,10 @@ export class Links {
     const right = Buffer.from(this.#sign(`${pathname}?${searchParams}`));
     const given = Buffer.from(signature);
     if (given.length !== right.length || !timingSafeEqual(given, right)) {
-      throw new EmilieError("server.denied", "This is not a link that this server gave, or it was altered.");
+      throw new EmilieError("server.denied", "This link was not issued by this server, or it was altered.");
     }
     if (Number(searchParams.get("until")) < now) {
-      throw new EmilieError("server.denied", "The link has had its hour. Ask for the edit again.");
+      throw new EmilieError("server.denied", "The link has expired after one hour. Request the edit again.");
     }
   }
 

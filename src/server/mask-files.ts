@@ -64,7 +64,7 @@ export async function keepMask(
   const resized = given.width !== width || given.height !== height;
   const sizes = `${given.width}×${given.height}, the picture ${width}×${height}`;
   const scaled = resized
-    ? [`The mask has another size than the picture (${sizes}); it is scaled to fit.`]
+    ? [`The mask has a different size than the picture (${sizes}); it is scaled to fit.`]
     : [];
   const made = { id, width, height, given, resized, coverage, warnings: [...warnings, ...scaled] };
   check?.(made);

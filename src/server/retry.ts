@@ -55,7 +55,7 @@ export class Retry {
   async #pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
     const either = signal ? AbortSignal.any([signal, this.#stopping.signal]) : this.#stopping.signal;
     await sleep(milliseconds, undefined, { signal: either }).catch(() => {
-      throw new EmilieError("aborted", "The job was stopped while it waited for the disk.");
+      throw new EmilieError("aborted", "The job was stopped while it was waiting for the disk.");
     });
   }
 }

@@ -48,7 +48,7 @@ export async function createSession(parts: Parts, given: NewSession): Promise<Op
   await store.create({ info, manifest }, pieces);
   await keepPicture(parts, id, manifest.head, png);
   const record = await store.read(id);
-  if (expires === null) tellSession(parts, record);
+  if (expires === null) emitSession(parts, record);
   return { ...record, warnings };
 }
 
@@ -76,7 +76,7 @@ export async function importSession(parts: Parts, bytes: Uint8Array, name: strin
   const pieces = manifest.pieces.map((entry) => ({ ...entry, bytes: container.pieces.get(entry.name)! }));
   await parts.store.create({ info, manifest }, pieces);
   const record = await parts.store.read(info.id);
-  tellSession(parts, record);
+  emitSession(parts, record);
   return record;
 }
 
@@ -96,7 +96,7 @@ async function modelOf(
   }
   throw new EmilieError(
     "session.model",
-    `The session was made with ${wanted.id} (fingerprint ${wanted.fingerprint.slice(0, 12)}), which is not here. Pull it first.`,
+    `The session was made with ${wanted.id} (fingerprint ${wanted.fingerprint.slice(0, 12)}), which is not available here. Pull it first.`,
   );
 }
 
@@ -120,7 +120,7 @@ export async function deleteExpired(parts: Parts, now = Date.now()): Promise<voi
   }
 }
 
-export function tellSession({ events }: Parts, record: SessionRecord, deleted: string[] = []): void {
+export function emitSession({ events }: Parts, record: SessionRecord, deleted: string[] = []): void {
   events.emit({ type: "session", session: summaryView(record), ...steps(record), deleted });
 }
 

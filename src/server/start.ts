@@ -95,7 +95,9 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
   }
   const closing: (() => unknown)[] = [];
   const lost = () => {
-    log(`! Another server has taken ${data} over, since this one stood still for too long. It ends here.`);
+    log(
+      `! Another server has taken ${data} over, since this one did not respond for too long. It stops now.`,
+    );
     void closeAll(closing);
   };
   const lock = data === null ? null : await claim(data, lost);
@@ -235,7 +237,7 @@ async function claim(folder: string, onLost: () => void): Promise<Lock> {
     const busy = (holder: string) =>
       new EmilieError(
         "server.busy",
-        `${folder} belongs to another emilie server (${holder}). Stop it, or choose --data.`,
+        `${folder} belongs to another emilie server (${holder}). Stop it, or choose another folder with --data.`,
       );
     return await acquire(join(folder, "server.pid"), { wait: 0, busy, onLost });
   } catch (cause) {

@@ -15,7 +15,7 @@ export function countUploads(limit: number): MiddlewareHandler {
           if (held + chunk.length > limit) {
             throw new EmilieError(
               "server.busy",
-              `Uploads of more than ${Math.floor(limit / 2 ** 20)} MiB are under way at once. Try again when others are done.`,
+              `Uploads of more than ${Math.floor(limit / 2 ** 20)} MiB are in progress. Try again when others are done.`,
             );
           }
           held += chunk.length;

@@ -161,7 +161,7 @@ function busy(path: string, file: string, holder: string): EmilieError {
   return new EmilieError(
     "io.failed",
     `${path} is being saved by ${holder}, for more than ${LOCK_WAIT_MS / 1000} seconds. ` +
-      `Wait for it or end it; if there is no such process, delete ${file}.`,
+      `Wait for it or stop it; if there is no such process, delete ${file}.`,
   );
 }
 

@@ -49,7 +49,7 @@ export function remarksOn(
     if (!mask || (mask.width === width && mask.height === height)) continue;
     const sizes = `${mask.width}×${mask.height}, the picture ${width}×${height}`;
     remarks.push(
-      `The mask of ${short(instruction)} has another size than the picture (${sizes}); it is scaled to fit.`,
+      `The mask of ${short(instruction)} has a different size than the picture (${sizes}); it is scaled to fit.`,
     );
   }
   const closed = regions.filter(({ mask }) => mask && isEmptyMask(mask));

@@ -88,7 +88,7 @@ export async function readContainerFrom(source: ByteSource, path: string): Promi
   const { json, manifest, notes } = await readManifest(source, path);
   const { header, tail, revision } = await frame(json, manifest.pieces);
   if (notes.length === 0 && !equal(await readAt(source, 0, header.length), header)) {
-    notes.push("The header is damaged; the next save writes it anew.");
+    notes.push("The header is damaged; the next save rewrites it.");
   }
   const pieces = new Map<string, Uint8Array>();
   const lost: string[] = [];
@@ -103,7 +103,7 @@ export async function readContainerFrom(source: ByteSource, path: string): Promi
   const end = position + tail.length;
   if (source.size < end) notes.push(`The file is cut off: it has ${source.size} of ${end} bytes.`);
   else if (!equal(await readAt(source, position, tail.length), tail)) {
-    notes.push("The copy of the description at the end is damaged; the next save writes it anew.");
+    notes.push("The copy of the description at the end is damaged; the next save rewrites it.");
   } else if (source.size > end)
     notes.push(`${source.size - end} bytes after the end do not belong to the session.`);
   return { manifest, revision, pieces, lost, notes };
@@ -133,7 +133,7 @@ export async function readManifest(source: ByteSource, path: string): Promise<De
       `it claims pieces of more than ${MAX_PIECE_BYTES} bytes, or ${MAX_SESSION_BYTES} in all`,
     );
   }
-  const notes = fromHeader === null ? ["The header is damaged; the next save writes it anew."] : [];
+  const notes = fromHeader === null ? ["The header is damaged; the next save rewrites it."] : [];
   return { json, manifest, notes };
 }
 

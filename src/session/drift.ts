@@ -99,7 +99,7 @@ export function driftWarnings({ largestStep, since }: Drift["quietHalf"], hidden
     warnings.push(
       `Small changes add up: even the quieter half of the picture has moved by ${since.toFixed(1)} levels since the original ` +
         `or the last edit of everything, and no single edit moved it by more than ${largestStep.toFixed(1)}. Use masks, or ` +
-        "go on from an earlier picture.",
+        "continue from an earlier picture.",
     );
   }
   if (hidden > HIDDEN) {

@@ -29,7 +29,7 @@ export interface EditScriptSettings {
   reuse?: number | undefined;
   /** How a mask acts. */
   control?: Control | undefined;
-  /** What the model is told in place of the empty text. */
+  /** The text to use instead of the empty null prompt. */
   base?: string | undefined;
   /** Where the model runs: on the whole picture ("off"), or on a window around the masks. */
   window?:
@@ -45,7 +45,7 @@ export interface EditScriptRegion {
   instruction: string;
   /** A mask in words (see readMask). Default: everywhere. */
   mask?: string | undefined;
-  /** In place of textGuidance; negative pushes away. */
+  /** Replaces textGuidance; negative values push away. */
   weight?: number | undefined;
 }
 

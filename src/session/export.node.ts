@@ -72,7 +72,7 @@ async function refuseOther(path: string, picture: Picture, options: WriteOptions
   if (there && Buffer.compare(there, await encodePicture(picture, path, options)) === 0) return;
   throw new EmilieError(
     "io.exists",
-    `${path} is there already and is no edit of this session's picture, so it is left as it is. Choose another name, or say that it is ` +
-      "to be replaced: overwrite: true, or --force on the command line.",
+    `${path} already exists and is not an edit of this session's picture, so it was not replaced. Choose another name, or ` +
+      "replace it with overwrite: true, or --force on the command line.",
   );
 }

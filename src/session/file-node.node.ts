@@ -74,7 +74,10 @@ export async function readMasks(session: Session, options: FileEditOptions): Pro
   const placed = regions?.map(async (region) => {
     const made = await make(region.mask);
     if (made !== "auto") return { ...region, mask: made };
-    throw new EmilieError("option.invalid", '"auto" is for the edit\'s own mask; a region needs a place.');
+    throw new EmilieError(
+      "option.invalid",
+      '"auto" is only for the edit\'s own mask; a region needs its own mask.',
+    );
   });
   return { ...options, mask: await make(mask), regions: placed && (await Promise.all(placed)) };
 }

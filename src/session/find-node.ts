@@ -16,7 +16,7 @@ export function nodesCalled<T extends Findable>(nodes: Iterable<T>, name: string
 }
 
 /** As nodesCalled, for what a person types: where nothing is called so, the nodes whose ids begin with it. */
-export function nodesMeant<T extends Findable>(nodes: Iterable<T>, meant: string): T[] {
+export function matchNodes<T extends Findable>(nodes: Iterable<T>, meant: string): T[] {
   const all = [...nodes];
   const called = nodesCalled(all, meant);
   if (called.length > 0 || meant === "") return called;

@@ -60,7 +60,7 @@ export class LargePicture {
     if (option !== "auto" && option.whole) {
       throw new EmilieError(
         "option.invalid",
-        `no step runs on the whole picture above the model's native size: leave the window's whole out, got ${option.whole}`,
+        `above the model's native size no step runs on the full picture: omit the window's whole, got ${option.whole}`,
       );
     }
     return option === "auto" ? { margin, least } : { margin: option.margin, least: option.least ?? least };
@@ -153,15 +153,15 @@ export class LargePicture {
         : `Without a mask this edit would run on all of the picture, ${pixels}`;
       throw new EmilieError(
         "edit.too-large",
-        `${what}; ${trained}, and at most ${side}×${side} (${side * side} pixels) are done at once. ` +
+        `${what}; ${trained}, and at most ${side}×${side} (${side * side} pixels) can be computed at once. ` +
           `${masked ? "Give a smaller mask" : "Give a mask"}, or open the picture at a smaller working size ` +
-          "(workingSize, on the command line --working-size; without it the model's own is taken).",
+          "(workingSize, on the command line --working-size; without it the model's native size is used).",
       );
     }
     if (areas > MANY_NATIVE_AREAS) {
       onWarning?.(
-        `The edit runs on ${pixels}, and ${trained}: things may come out twice. A smaller mask, or a smaller working ` +
-          "size, does better.",
+        `The edit runs on ${pixels}, and ${trained}: objects may appear twice. A smaller mask or a smaller working ` +
+          "size gives better results.",
       );
     }
   }

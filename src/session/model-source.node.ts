@@ -31,8 +31,8 @@ export function refuseFar(name: string, file: string): void {
   if (!isFar(name, file)) return;
   throw new EmilieError(
     "session.model",
-    `${file} names a model on another machine, ${name.slice(0, 200)}, which is not looked for. Give it: ` +
-      "loadSession(path, { model }), or --model on the command line (and --lora, where it is a LoRA).",
+    `${file} names a model on another machine, ${name.slice(0, 200)}, which is not accessed. Give its location: ` +
+      "loadSession(path, { model }), or --model on the command line (and --lora for a LoRA).",
   );
 }
 
@@ -123,8 +123,8 @@ export async function loadModelOf(
     const { id, fingerprint } = manifest.model;
     throw new EmilieError(
       "session.model",
-      `${file} was made with ${id} (fingerprint ${fingerprint.slice(0, 12)}), which cannot be loaded here: ${cause.message} If it lies ` +
-        "elsewhere, give it: loadSession(path, { model }), or --model on the command line (and --lora, where a LoRA has moved).",
+      `${file} was made with ${id} (fingerprint ${fingerprint.slice(0, 12)}), which cannot be loaded here: ${cause.message} If it is ` +
+        "elsewhere, give its location: loadSession(path, { model }), or --model on the command line (and --lora for a LoRA that has moved).",
       { cause },
     );
   }

@@ -25,7 +25,7 @@ export async function encodeOriginal(
   original: Picture,
   { workingSize: wanted, ...options }: OpenOptions = {},
 ): Promise<[size: Size, c: Tensor, id: string]> {
-  const size = workedAt(model, original, wanted);
+  const size = resolveWorkingSize(model, original, wanted);
   if (largePicture(model, original, size)) {
     return [size, zeros([model.latentChannels, 0, 0]), await pictureId(original)];
   }
@@ -38,7 +38,7 @@ export async function pictureId({ data }: Picture): Promise<string> {
 }
 
 /** The size that a model works at. Throws option.invalid. */
-export function workedAt(
+export function resolveWorkingSize(
   { nativeSize, factor }: EditModel,
   { width, height }: Size,
   wanted: OpenOptions["workingSize"] = nativeSize,
@@ -49,6 +49,6 @@ export function workedAt(
 /** The longer side that a model works at, as recipes and files have it: undefined for what it takes by itself. */
 export function workingSide(model: EditModel, original: Size, size: Size): number | undefined {
   const longer = Math.max(size.width, size.height);
-  const usual = workedAt(model, original);
+  const usual = resolveWorkingSize(model, original);
   return longer === Math.max(usual.width, usual.height) ? undefined : longer;
 }

@@ -4,8 +4,8 @@ import { fromModelImage } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
 import { toDecoderInput } from "../method/latent-iteration.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
+import { compositingMask } from "./compositing-mask.ts";
 import type { LargePicture } from "./large.ts";
-import { placeOf } from "./place.ts";
 import type { TreeNode } from "./tree-node.ts";
 
 /** Pictures kept in memory; others are decoded again from their latents when asked for. The original is always kept. */
@@ -52,7 +52,7 @@ export class Pictures {
     await null;
     if (!node.changed) return node.parent!.render(options);
     if (large) return large.renderNode(node, await node.parent!.render(options), options);
-    const mask = placeOf(node, original.width, original.height);
+    const mask = compositingMask(node, original.width, original.height);
     const image = await model.decodeLatent(toDecoderInput(model, node.latent), options);
     const picture = fromModelImage(image, original.width, original.height, original);
     // Under a mask that is white everywhere the parent's picture shows nowhere, and need not be decoded.

@@ -78,7 +78,7 @@ export async function nodeId(recipe: Recipe): Promise<string> {
 }
 
 /** What a recipe records of how computing was spared; nothing where it was not, as in recipes from before it could be. */
-export function sparing({
+export function nonDefaultSettings({
   guidanceInterval,
   reuse,
 }: Required<Pick<EditOptions, "guidanceInterval" | "reuse">>): Pick<Recipe, "guidanceInterval" | "reuse"> {

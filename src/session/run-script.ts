@@ -48,7 +48,7 @@ export async function readyStep(
     if (mask === "auto") {
       throw new EmilieError(
         "option.invalid",
-        `Step ${step.id}, region ${JSON.stringify(region.instruction)}: "auto" is for the edit's own mask; a region needs a place.`,
+        `Step ${step.id}, region ${JSON.stringify(region.instruction)}: "auto" is only for the edit's own mask; a region needs its own mask.`,
       );
     }
     regions.push({ ...region, mask });
@@ -138,6 +138,6 @@ export function startOf(
 async function noFiles(name: string): Promise<Picture> {
   throw new EmilieError(
     "option.invalid",
-    `The mask ${name} is a file, and this script is run without a way to read files. Name a shape.`,
+    `The mask ${name} is a file, and this script runs without access to files. Give a shape.`,
   );
 }

@@ -33,7 +33,7 @@ const settings = {
   preset: z
     .enum(PRESETS)
     .describe(
-      "How much is computed: draft to look, balanced (the default), best to keep. Settings beside it beat it.",
+      "Quality against speed: draft for previews, balanced (the default), best for final results. Explicit settings override it.",
     ),
   seed: z
     .union(
@@ -55,7 +55,7 @@ const settings = {
     .int()
     .min(1)
     .max(1000)
-    .describe("Ends after so many of the steps, with their preview as the result. Default: all are taken."),
+    .describe("Ends after this number of steps, with the preview as the result. Default: all steps."),
   strength: z
     .number()
     .min(0)
@@ -67,8 +67,8 @@ const settings = {
     .describe(
       "What an edit moves by less than this in the latent is carried over exactly; 0 takes everything.",
     ),
-  textGuidance: z.number().describe("How strongly the instruction pulls."),
-  imageGuidance: z.number().describe("How strongly the picture holds."),
+  textGuidance: z.number().describe("How strongly the edit follows the instruction."),
+  imageGuidance: z.number().describe("How strongly the edit keeps to the original picture."),
   guidanceInterval: z
     .tuple([share, share])
     .describe("Where guidance acts, as shares of the schedule: 0 is its noisy end, 1 its clean one."),
@@ -76,9 +76,9 @@ const settings = {
     .int()
     .min(1)
     .max(1000)
-    .describe("Deep UNet features are computed at every so many-th step. Default: 1, at each."),
+    .describe("Compute the UNet's deep features only at every n-th step. Default: 1, at each."),
   control: z.enum(CONTROLS).describe("How a mask acts."),
-  base: z.string().max(MAX_INSTRUCTION_LENGTH).describe("What the model is told in place of the empty text."),
+  base: z.string().max(MAX_INSTRUCTION_LENGTH).describe("The text to use instead of the empty null prompt."),
   window: z
     .union([
       z.enum(["off", "auto"]),
@@ -90,14 +90,14 @@ const settings = {
     ])
     .describe(
       'Where the model runs: on the whole picture ("off"), or on a window around the masks: "auto", or its margin and its least ' +
-        "side in latent pixels, and the share of the steps that see the whole picture all the same (default: 0).",
+        "side in latent pixels, and the fraction of steps that run on the full picture (default: 0).",
     ),
 };
 
 const regionSchema = z.strictObject({
   instruction,
   mask: mask.optional().describe(`${MASK} Default: everywhere.`),
-  weight: z.number().optional().describe("In place of textGuidance; negative pushes away."),
+  weight: z.number().optional().describe("Replaces textGuidance; negative values push away."),
 });
 
 /** One edit; the demo's script has the same. */
@@ -198,7 +198,7 @@ function keysAt(path: readonly PropertyKey[]): string[] | undefined {
 }
 
 /** "steps[2].seed" */
-export function placeOf(path: readonly PropertyKey[]): string {
+export function pathText(path: readonly PropertyKey[]): string {
   const place = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
   return place.replace(/^\./, "") || "the whole";
 }
@@ -247,5 +247,5 @@ const stepId = (steps: readonly { id?: string }[], index: number): string | unde
 /** option.invalid, naming the script, the key and its place. */
 export function wrongScript(called: string, { path, message }: ScriptIssue, line?: number): EmilieError {
   const where = line === undefined ? "" : `, line ${line}`;
-  return new EmilieError("option.invalid", `${called}${where}: ${placeOf(path)}: ${message}.`);
+  return new EmilieError("option.invalid", `${called}${where}: ${pathText(path)}: ${message}.`);
 }

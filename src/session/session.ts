@@ -21,7 +21,7 @@ import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.t
 import { type LargePicture, largePicture } from "./large.ts";
 import { encodeOriginal, type OpenOptions, workingSide } from "./original.ts";
 import { Pictures } from "./pictures.ts";
-import { describeMask, nodeId, type Recipe, sparing } from "./recipe.ts";
+import { describeMask, nodeId, nonDefaultSettings, type Recipe } from "./recipe.ts";
 import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./relevance-map.ts";
 import { type Replay, type ReplayChanges, replay } from "./replay.ts";
 import { type PlacedRegion, runEdit, unionOf } from "./run.ts";
@@ -200,7 +200,7 @@ export class Session<N extends Node = Node> {
         ? { window: resolved.window }
         : {}),
       ...(this.workingSize === undefined ? {} : { workingSize: this.workingSize }),
-      ...sparing(resolved),
+      ...nonDefaultSettings(resolved),
       ...(resolved.stopAfter === resolved.steps ? {} : { stopAfter: resolved.stopAfter }),
     };
     const known = (id: string) => {

@@ -180,7 +180,7 @@ async function originalOf(stored: Unpacked, options: LoadSessionOptions, path: s
   if (given === undefined) {
     throw new EmilieError(
       "session.damaged",
-      `${path} has lost its original picture; everything else may be whole. Give the picture again: ` +
+      `${path} has lost its original picture; everything else may be intact. Give the picture again: ` +
         "loadSession(path, { original }), or --image on the command line.",
     );
   }
@@ -198,6 +198,6 @@ function changed(path: string, unknown: boolean): EmilieError {
     : "was written by another process since it was read";
   return new EmilieError(
     "session.changed",
-    `${path} ${what}, so it is left as it is. Save under another name, or with onChange "merge" (keeps both) or "overwrite".`,
+    `${path} ${what}, so it was not replaced. Save under another name, or with onChange "merge" (keeps both) or "overwrite".`,
   );
 }

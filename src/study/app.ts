@@ -81,7 +81,7 @@ export function createStudyApp(study: Study, options: StudyAppOptions): Hono {
     }
     log(`! ${error.stack ?? error.message}`);
     return c.json(
-      problem("runtime.failed", "The server met an error that it does not know. Its log says more."),
+      problem("runtime.failed", "An unexpected error occurred in the server. See its log for details."),
       500,
     );
   });

@@ -89,5 +89,8 @@ export function datasetOf(run: Run): string {
 export function pictureOf(run: Run, row: RunRow): string {
   const path = resolve(run.folder, row.picture);
   if (path.startsWith(run.folder + sep)) return path;
-  throw new EmilieError("study.invalid", `A picture of ${run.folder} lies outside of it: ${row.picture}.`);
+  throw new EmilieError(
+    "study.invalid",
+    `A picture of ${run.folder} is outside that folder: ${row.picture}.`,
+  );
 }

@@ -68,7 +68,7 @@ describe("the studio, without a server", () => {
   it("says where it computes, and why not on a graphics card", async () => {
     await page.getByRole("button", { name: "Model: " }).click();
     const models = await page.getByRole("dialog", { name: "Models" }).textContent();
-    expect(models).toMatch(/Computed on the processor\. This browser offers no WebGPU adapter\./);
+    expect(models).toMatch(/Computed on the CPU\. This browser offers no WebGPU adapter\./);
     await page.keyboard.press("Escape");
   });
 

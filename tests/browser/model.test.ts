@@ -76,7 +76,7 @@ it.each(["sd1", "odd"])("%s in fp16 goes on in fp32 where there is no card", asy
   expect(relativeError(await outcome(half), await outcome(single))).toBeLessThan(2e-3);
   expect(half.device).toEqual({
     name: "wasm",
-    reason: expect.stringMatching(/no WebGPU adapter.* In the place of fp16.*in fp32/),
+    reason: expect.stringMatching(/no WebGPU adapter.* Instead of fp16.*in fp32/),
   });
   await Promise.all([half.dispose(), single.dispose()]);
 });

@@ -232,7 +232,7 @@ describe("emilie bench", () => {
       if (said.includes("turn 2 of 8") && !child.killed) child.kill("SIGINT");
     });
     const code = await new Promise((done) => child.on("close", done));
-    expect(said).toMatch(/the same command goes on from there/);
+    expect(said).toMatch(/the same command resumes from there/);
     expect(code).toBe(130);
     const rest = JSON.parse((await emilie(...args, "--json")).stdout);
     expect(rest.computed + rest.reused).toBe(8);

@@ -184,7 +184,7 @@ describe("emilie edit", () => {
     [["edit", "x.png", "hi", "--sede", "2"], /unknown option '--sede'[\s\S]*--seed/],
     [["edit", "x.png", "hi", "--weight", "2=5"], /there is no edit 2/],
     [["edit", "x.png", "hi", "--weight", "strong"], /Expected a number from -100 to 100/],
-    [["edit", "x.png", "hi", "--avoid", "fog", "--mask", "auto"], /needs the place of its edit/],
+    [["edit", "x.png", "hi", "--avoid", "fog", "--mask", "auto"], /needs the mask of its edit/],
     [["edit", "x.png", "a", "b", "--seed", "18446744073709551615"], /count on.*2\^64/],
     [["edit", "x.png", " "], /empty/],
     [["paint"], /unknown command/],

@@ -136,7 +136,7 @@ describe("emilie doctor", () => {
       expect(code).toBe(1);
       expect(stdout).toMatch(/✗ hub settings: HF_ENDPOINT is "not an address"/);
       expect(stdout).toMatch(/✗ converted weights: .*not writable\)\n {4}Set EMILIE_CACHE/);
-      expect(stderr).toMatch(/Not in order: .*converted weights, hub settings/);
+      expect(stderr).toMatch(/Failed checks: .*converted weights, hub settings/);
     } finally {
       vi.stubEnv("HF_ENDPOINT", hub.endpoint);
     }

@@ -152,12 +152,12 @@ describe("values on the command line", () => {
 });
 
 describe("masks on the command line", () => {
-  it("say which edit they are for; with one edit they need not", () => {
+  it("give the number of the edit they are for; with one edit they need not", () => {
     const parse = (text: string, edits: number) => parseNumbered(text, "--mask", edits, "N=FILE");
     expect(parse("2=roof.png", 3)).toEqual({ edit: 2, value: "roof.png" });
     expect(parse("1=a=b.png", 1)).toEqual({ edit: 1, value: "a=b.png" });
     expect(parse("auto", 1)).toEqual({ edit: 1, value: "auto" });
-    expect(() => parse("roof.png", 2)).toThrow(/say which edit/);
+    expect(() => parse("roof.png", 2)).toThrow(/give the number of the edit/);
     for (const wrong of ["0=a.png", "4=a.png"]) expect(() => parse(wrong, 3)).toThrow(/there is no edit/);
     expect(() => parse("1=", 1)).toThrow(/expected N=FILE/);
   });

@@ -32,7 +32,7 @@ it.skipIf(process.platform !== "linux" || existsSync("/dev/dri") || existsSync("
     const half = [...edit, "--model", checkpoint, "--precision", "fp16"];
     expect(await emilie(...half)).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/fp16 is for graphics cards.*--device auto/s),
+      stderr: expect.stringMatching(/fp16 is for GPUs.*--device auto/s),
     });
     expect(await json(...half, "--device", "auto")).toMatchObject({
       code: 0,

@@ -179,7 +179,7 @@ describe("mistakes in a script", () => {
     }
     const regions = [{ instruction: "b", mask: "auto" }];
     await expect(runScript(session, { steps: [{ instruction: "a", regions }] })).rejects.toThrow(
-      /needs a place/,
+      /needs its own mask/,
     );
     expect(session.nodes.size).toBe(1);
   });
@@ -339,7 +339,7 @@ describe("emilie edit --script", () => {
     );
     expect(JSON.parse(done.stdout).steps[0].recipe).toMatchObject({ steps: 1, seed: "4", strength: 0.25 });
     const both = await emilie("edit", at("photo.png"), "make it red", "--script", at("one.json"));
-    expect(both).toMatchObject({ code: 2, stderr: expect.stringMatching(/stand in the script/) });
+    expect(both).toMatchObject({ code: 2, stderr: expect.stringMatching(/belong in the script/) });
     await writeFile(at("bad.yaml"), "steps:\n  - instruction: x\n    colour: red\n");
     const bad = await emilie("edit", at("photo.png"), "--script", at("bad.yaml"), "--json");
     expect(bad.code).toBe(1);

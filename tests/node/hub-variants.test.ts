@@ -193,7 +193,7 @@ describe("a cache that others have filled", () => {
       message: expect.stringContaining(`Of ${id} there are ${id}@${repo.commit}; name one of them.`),
     });
     await expect(fingerprintOf(join(cache, "models--tiny--editor"))).rejects.toThrow(
-      new RegExp(`repository of the hub's cache.*snapshots.${repo.commit}`),
+      new RegExp(`repository folder of the hub's cache.*snapshots.${repo.commit}`),
     );
     await fingerprintOf(`${id}@${repo.commit}`);
   });

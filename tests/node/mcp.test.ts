@@ -258,8 +258,8 @@ describe("arguments", () => {
       ["open", { path: "cottage.png", masks: 1 }, /"masks" in the request's arguments is not known/],
       ["open", { path: "cottage.png", Path: "cottage.png" }, /"path" is more than once/],
       ["open", { path: "file://elsewhere/cottage.png" }, /is not the address of a file here/],
-      ["open", { path: "~/cottage.png" }, /lies outside of the folders/],
-      ["open", { path: "%2e%2e/secret.png" }, /lies outside of the folders/],
+      ["open", { path: "~/cottage.png" }, /is outside the folders/],
+      ["open", { path: "%2e%2e/secret.png" }, /is outside the folders/],
       ["edit", { instruction: "x", mask_file: "a.png" }, /Did you mean "mask"/],
       [
         "edit",
@@ -268,9 +268,9 @@ describe("arguments", () => {
       ],
       ["edit", { instruction: "x", mask: { left: 1, top: 2, width: 3, height: 4 } }, /box in whole pixels/],
       ["edit", { instruction: "x", mask: 7 }, /box in whole pixels/],
-      ["edit", { instruction: "x", mask: "file:/etc/hostname" }, /lies outside of the folders/],
-      ["edit", { instruction: "x", mask: "alpha:file:../secret.png" }, /lies outside of the folders/],
-      ["edit", { instruction: "x", mask: "alpha:/etc/hostname" }, /lies outside of the folders/],
+      ["edit", { instruction: "x", mask: "file:/etc/hostname" }, /is outside the folders/],
+      ["edit", { instruction: "x", mask: "alpha:file:../secret.png" }, /is outside the folders/],
+      ["edit", { instruction: "x", mask: "alpha:/etc/hostname" }, /is outside the folders/],
       ["edit", { instruction: "x", mask: "none.png" }, /There is no file none\.png/],
       ["edit", { instruction: "x", steps: "four" }, /arguments, steps: /],
     ];
@@ -325,7 +325,7 @@ describe("errors", () => {
 
   it("keep every path inside the folders, links too", async () => {
     await call("open", { path: "cottage.png" });
-    const outside = /lies outside of the folders that this server may use/;
+    const outside = /is outside the folders that this server may use/;
     for (const path of [
       "../secret.png",
       "/etc/hostname",

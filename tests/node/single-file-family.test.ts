@@ -143,12 +143,12 @@ const MISFITS: readonly [string, readonly Shapes[], RegExp][] = [
   [
     "a UNet of two families",
     [unetShapes({ ...UNETS.sd1, use_linear_projection: true }), clipShapes(alone, CLIP_L)],
-    /family cannot be told.*768 wide \(Stable Diffusion 1\.x\).*matrices \(Stable Diffusion 2\.x\)/,
+    /family cannot be determined.*768 wide \(Stable Diffusion 1\.x\).*matrices \(Stable Diffusion 2\.x\)/,
   ],
   [
     "OpenCLIP's names at CLIP's width",
     [unets.sd1, openClipShapes(openAlone, { width: 768, layers: 12 })],
-    /family cannot be told.*OpenCLIP's names \(Stable Diffusion 2\.x\).*768 wide \(Stable Diffusion 1\.x\)/,
+    /family cannot be determined.*OpenCLIP's names \(Stable Diffusion 2\.x\).*768 wide \(Stable Diffusion 1\.x\)/,
   ],
   [
     "an XL UNet with one encoder",
@@ -176,7 +176,7 @@ const MISFITS: readonly [string, readonly Shapes[], RegExp][] = [
   [
     "two encoders for one place",
     [unets.sd1, clipShapes(alone, CLIP_L), openClipShapes(openAlone, OPEN_H)],
-    /two networks for one place/,
+    /two networks for the same part/,
   ],
   [
     "a tensor numbered without end",

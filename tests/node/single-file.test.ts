@@ -134,7 +134,7 @@ describe("the averaged weights", () => {
     await rewrite((name) => (name.startsWith("model_ema.diffusion_modelout") ? null : name));
     const { notes } = await read();
     expect(notes.join(" ")).not.toMatch(/averaged/);
-    expect(notes.join(" ")).toMatch(/Passed over.*model_ema/);
+    expect(notes.join(" ")).toMatch(/Ignored, since an editor does not use them.*model_ema/);
   });
 });
 
@@ -143,7 +143,7 @@ describe("what a file cannot say", () => {
     const assumed = await read();
     expect(assumed.scheduler.prediction_type).toBe("epsilon");
     expect(assumed.notes.join(" ")).toMatch(/taken to predict the noise.*checkpoint\.emilie\.json/);
-    expect(assumed.notes.join(" ")).toMatch(/Passed over.*betas/);
+    expect(assumed.notes.join(" ")).toMatch(/Ignored, since an editor does not use them.*betas/);
     settings({
       ...OWN,
       scheduler: { prediction_type: "v_prediction" },

@@ -148,7 +148,7 @@ describe("a study", () => {
     const results = JSON.parse(await readFile(join(elsewhere, "results.json"), "utf8"));
     results.rows[1].picture = "../data/scene-0.png";
     await writeFile(join(elsewhere, "results.json"), JSON.stringify(results));
-    await refused(makeStudy(elsewhere, elsewhere, options), /lies outside of it/);
+    await refused(makeStudy(elsewhere, elsewhere, options), /is outside that folder/);
     results.command = ["--dataset=away"];
     await writeFile(join(elsewhere, "results.json"), JSON.stringify(results));
     await refused(
@@ -312,7 +312,7 @@ describe("on the command line", () => {
     await writeStudy(file, study);
     expect(await emilie("study", "simulate", file, "--metric", "psnr")).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining("It is a metric and no person."),
+      stdout: expect.stringContaining("It is a metric, not a person."),
     });
     const analysed = await emilie("study", "analyse", file, "--json");
     expect(JSON.parse(analysed.stdout)).toMatchObject({
@@ -327,7 +327,7 @@ describe("on the command line", () => {
     const json = await emilie("study", "export", file);
     expect(JSON.parse(json.stdout)).toHaveLength(10);
     expect(await emilie("study", "simulate", file, "--metric", "none", "--json")).toMatchObject({ code: 1 });
-    expect(await emilie("study")).toMatchObject({ code: 2, stderr: expect.stringContaining("Name a run") });
+    expect(await emilie("study")).toMatchObject({ code: 2, stderr: expect.stringContaining("Give a run") });
     expect(await emilie("study", run, "--turn", "0")).toMatchObject({ code: 2 });
   });
 
@@ -338,7 +338,7 @@ describe("on the command line", () => {
     const flags = ["--method-a", methodA, "--method-b", methodB, "--out", file, "--no-open"];
     const { code, stderr } = await emilie("study", run, ...flags, "--turn", "each");
     expect(code).toBe(1);
-    expect(stderr).toContain("holds another study, which stays as it is");
+    expect(stderr).toContain("contains another study, which was not replaced");
     expect(await readFile(file, "utf8")).toBe(before);
   });
 });

@@ -152,7 +152,7 @@ it.skipIf(missing !== null || missingHalf === null)(
   async () => {
     await expect(outcome(tiny, 16, { device: "webgpu", precision: "fp16" })).rejects.toMatchObject({
       code: "runtime.missing",
-      message: expect.stringMatching(/does not compute in half precision.*"fp32"/),
+      message: expect.stringMatching(/does not support half precision.*"fp32"/),
     });
   },
 );

@@ -100,7 +100,7 @@ describe.skipIf(!adapter)("on WebGPU", () => {
     const model = await load(tiny, "webgpu", "fp16");
     await expect(encodeEditDecode(model, tiny)).rejects.toMatchObject({
       code: "runtime.missing",
-      message: expect.stringMatching(/does not compute in half precision.*"fp32"/),
+      message: expect.stringMatching(/does not support half precision.*"fp32"/),
     });
     await model.dispose();
   });

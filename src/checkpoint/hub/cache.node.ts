@@ -91,7 +91,7 @@ export function cachedModel(cache: string, id: RepoId, variant?: Variant): strin
   }
   throw new EmilieError(
     problem.code,
-    `The cache holds only a part of ${name} (${folder}): ${problem.message} ` +
+    `The cache contains only a part of ${name} (${folder}): ${problem.message} ` +
       (broken.length > 0 ? `${broken.join(", ")}: the link's blob is gone. ` : "") +
       `To complete it: emilie pull ${name}`,
   );

@@ -174,8 +174,8 @@ export async function checkSpace(folder: string, needed: number): Promise<void> 
 function corrupt({ path }: HubFile, id: RepoId, what: string): EmilieError {
   return new EmilieError(
     "hub.corrupt",
-    `${path} of ${id.repo} did not arrive as it was promised: ${what}. It was thrown away. Pull again; if that does not ` +
-      "help, something between you and the hub changes files.",
+    `${path} of ${id.repo} does not match what the hub announced: ${what}. It was deleted. Pull again; if that does not ` +
+      "help, something between you and the hub modifies files.",
   );
 }
 

@@ -180,7 +180,7 @@ function parsePull(id: string, asked: Variant | undefined): { repoId: RepoId; va
   if (asked === undefined || asked === named) return { repoId: requireRepoId(name), variant: named };
   throw new EmilieError(
     "option.invalid",
-    `${id} names the variant ${named}, and ${asked} is asked for; say one of them.`,
+    `${id} names the variant ${named}, but ${asked} was requested; give only one of them.`,
   );
 }
 
@@ -244,7 +244,7 @@ function checkLimits(name: string, small: readonly HubFile[], weights: readonly 
         ? `it has ${bytes} bytes`
         : null;
   if (problem === null) return bytes;
-  throw new EmilieError("hub.malformed", `${name} is no model that could run here: ${problem}.`);
+  throw new EmilieError("hub.malformed", `${name} is not a model that can run here: ${problem}.`);
 }
 
 /** Gigabytes are not fetched for a checkpoint that will be refused when it is loaded. */

@@ -168,7 +168,7 @@ class SilenceTimer {
 export function aborted(): EmilieError {
   return new EmilieError(
     "aborted",
-    "The download was stopped. What has arrived is kept; pull again to go on.",
+    "The download was stopped. What has been downloaded is kept; pull again to resume.",
   );
 }
 
@@ -212,8 +212,8 @@ async function refusal(response: Response, hub: Hub, id: RepoId): Promise<Error>
   if (code === "RepoNotFound" || status === 401 || status === 404) {
     return new EmilieError(
       "hub.missing",
-      `There is no repository ${id.repo} at ${hub.endpoint}, or it is private. Look at its spelling` +
-        `${hub.token ? " and at what your token may read." : "; for a private one set HF_TOKEN to a token that may read it."}`,
+      `There is no repository ${id.repo} at ${hub.endpoint}, or it is private. Check its spelling` +
+        `${hub.token ? " and what your token may read." : "; for a private one set HF_TOKEN to a token that may read it."}`,
     );
   }
   if (status === 403) {
@@ -232,6 +232,6 @@ async function refusal(response: Response, hub: Hub, id: RepoId): Promise<Error>
 export function odd(id: RepoId, what: string): EmilieError {
   return new EmilieError(
     "hub.malformed",
-    `The request for ${formatRepoId(id)} ${what}. Is HF_ENDPOINT the address of a hub?`,
+    `The request for ${formatRepoId(id)} ${what}. Is HF_ENDPOINT the URL of a hub?`,
   );
 }

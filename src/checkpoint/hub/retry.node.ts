@@ -47,8 +47,8 @@ function unreachable(hub: Hub, error: Transient): EmilieError {
       : "";
   return new EmilieError(
     "hub.unreachable",
-    `${hub.endpoint} could not be reached, or not for long enough (${error.message}).${proxy} What has arrived is kept; ` +
-      "pull again to go on. HF_ENDPOINT may name a mirror.",
+    `${hub.endpoint} could not be reached, or the connection kept breaking (${error.message}).${proxy} What has been downloaded is kept; ` +
+      "pull again to resume. HF_ENDPOINT can name a mirror.",
     { cause: error },
   );
 }

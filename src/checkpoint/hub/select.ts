@@ -110,7 +110,7 @@ export function selectScorer(id: string, paths: readonly string[], variant?: Var
     if (pickle !== undefined && sets.size === 0) throw onlyPickles(id, pickle, "transformers: model");
     throw new EmilieError(
       "checkpoint.missing",
-      `${id} has no weights ${variant === undefined ? "model.safetensors" : `of the variant "${variant}"`}, or not all their parts.`,
+      `${id} has no weights ${variant === undefined ? "model.safetensors" : `of the variant "${variant}"`}, or not all of their parts.`,
     );
   }
   const { files } = sets.get(chosen)!;
@@ -151,6 +151,6 @@ function onlyPickles(id: string, pickle: string, by = "diffusers: pipe"): Emilie
 function missing(id: string, path: string): EmilieError {
   return new EmilieError(
     "checkpoint.missing",
-    `${id} has no file ${path}, or not all its parts, which an editing checkpoint in the layout of diffusers has.`,
+    `${id} has no file ${path}, or not all of its parts, which an editing checkpoint in the diffusers layout needs.`,
   );
 }

@@ -31,7 +31,7 @@ export interface Form {
   /** The tensors that it must have. */
   readonly needs: readonly Part[];
   readonly mayHave: readonly Part[];
-  /** Undefined where its tensors do not fit together. */
+  /** Undefined where its tensors do not match. */
   shape(parts: Parts): FormShape | undefined;
   load(parts: Parts, read: ReadPart): Promise<AddRow>;
 }

@@ -48,7 +48,7 @@ interface Module extends Omit<Key, "part"> {
   readonly parts: Parts;
 }
 
-/** @throws EmilieError "checkpoint.unsupported" naming keys that are no LoRA's, "checkpoint.malformed" for tensors that do not fit together. */
+/** @throws EmilieError "checkpoint.unsupported" naming keys that are no LoRA's, "checkpoint.malformed" for tensors that do not match. */
 export async function readLora(lora: LoraFile): Promise<Lora> {
   const { source, path } = lora;
   if (!Number.isFinite(lora.weight)) {
@@ -163,7 +163,7 @@ async function readScalar({ source, path }: LoraFile, name: string, ref: WeightR
   const bad = (what: string) => new EmilieError("checkpoint.malformed", `${path}: "${name}" ${what}.`);
   if (sizeOf(ref.shape) !== 1) throw bad(`should be one number, but has shape [${ref.shape}]`);
   const value = await readNumber(source, name, ref);
-  if (!Number.isFinite(value)) throw bad(`is ${value}, which is no finite number`);
+  if (!Number.isFinite(value)) throw bad(`is ${value}, which is not a finite number`);
   return value;
 }
 

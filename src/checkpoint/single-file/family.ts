@@ -58,7 +58,7 @@ export function singleFamily(path: string, unet: Refs, { encoders, marks }: Sing
   const family = said[0]?.[0] ?? "sd1";
   if (said.every(([one]) => one === family)) return family;
   throw refuse(
-    `its family cannot be told: ${said.map(([one, sign]) => `${sign} (${FAMILY_NAMES[one!]})`).join(", ")}.`,
+    `its family cannot be determined: ${said.map(([one, sign]) => `${sign} (${FAMILY_NAMES[one!]})`).join(", ")}.`,
   );
 }
 
@@ -69,7 +69,7 @@ function widthOf(path: string, { refs, prefix }: Encoder): number {
   if (shape?.length === 2) return shape[1]!;
   throw new EmilieError(
     "checkpoint.malformed",
-    `${path}: the text encoder under ${prefix}* has no embeddings of tokens, so its width cannot be told.`,
+    `${path}: the text encoder under ${prefix}* has no embeddings of tokens, so its width cannot be determined.`,
   );
 }
 

@@ -21,7 +21,7 @@ function shapeOf(refs: Refs, file: string, name: string): readonly number[] {
   if (ref) return ref.shape;
   throw new EmilieError(
     "checkpoint.missing",
-    `${file} has no tensor for "${name}" (in diffusers' naming), so its architecture cannot be told.`,
+    `${file} has no tensor for "${name}" (in diffusers' naming), so its architecture cannot be determined.`,
   );
 }
 

@@ -195,6 +195,7 @@ function notesOn({ ema, leftovers, file }: SingleParts, family: SingleFamily): s
       `The file has averaged weights too; the ${taken} weights are used (${other} in ${settingsPath(file.path)} takes the other).`,
     );
   }
-  if (leftovers.length > 0) notes.push(`Passed over, as no part of an editor: ${leftovers.join(", ")}.`);
+  if (leftovers.length > 0)
+    notes.push(`Ignored, since an editor does not use them: ${leftovers.join(", ")}.`);
   return notes;
 }

@@ -80,7 +80,7 @@ export async function readParts(
     if (found.length < 2) return found[0] ?? null;
     throw new EmilieError(
       "checkpoint.unsupported",
-      `${path} has two networks for one place: ${found.map(({ prefix }) => `${prefix}*`).join(" and ")}.`,
+      `${path} has two networks for the same part: ${found.map(({ prefix }) => `${prefix}*`).join(" and ")}.`,
     );
   };
   const unet = part(UNET);
@@ -165,7 +165,7 @@ function notWhole(path: string, all: Refs, lacking: readonly string[]): EmilieEr
   const first = names.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 80)));
   return new EmilieError(
     "checkpoint.unsupported",
-    `${path} is not a whole checkpoint of the Stable Diffusion kind: it has no tensors ${lacking.map((one) => `${one}*`).join(" or ")} ` +
+    `${path} is not a complete Stable Diffusion checkpoint: it has no tensors ${lacking.map((one) => `${one}*`).join(" or ")} ` +
       `(it begins with ${first.join(", ") || "nothing"}). A single file needs the UNet (model.diffusion_model.*), the VAE ` +
       "(first_stage_model.*) and the text encoder (cond_stage_model.* or conditioner.*).",
   );

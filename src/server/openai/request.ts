@@ -45,7 +45,7 @@ export const parametersSchema = z.object({
     description: "low, medium and high (or hd) are the presets draft, balanced and best",
   }),
   background: z.enum(["opaque", "auto", "transparent"]).nullish().openapi({
-    description: "opaque: what is transparent lies on white. transparent is refused",
+    description: "opaque: transparent pixels are placed on white. transparent is refused",
   }),
   // Heard, and without effect here: the same picture comes out.
   input_fidelity: z.enum(["high", "low"]).nullish(),

@@ -38,7 +38,7 @@ export class MemoryQueue implements JobQueue {
       const { total, perSession } = this.#limits;
       if (waiting.length >= total || own.length >= perSession) {
         const what = waiting.length >= total ? `${total} jobs` : `${perSession} jobs of this session`;
-        throw new EmilieError("queue.full", `${what} are waiting already. Try again when some are done.`);
+        throw new EmilieError("queue.full", `${what} are already waiting. Try again when some are done.`);
       }
       return this.#set({
         id: randomBytes(8).toString("hex"),

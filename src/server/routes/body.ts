@@ -41,7 +41,7 @@ export async function* readChunks(c: Context, limit: number): AsyncGenerator<Uin
     if (isEmilieError(cause)) throw cause;
     throw new EmilieError(
       "option.invalid",
-      "The request's body broke off, or is not compressed as it says.",
+      "The request's body is incomplete, or its compression does not match its Content-Encoding.",
       {
         cause,
       },

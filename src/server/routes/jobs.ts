@@ -68,7 +68,7 @@ export function addJobs(app: OpenAPIHono, parts: Parts): void {
     },
   );
   const resume =
-    "Events carry ids; with Last-Event-ID what was missed is told first, or { type: reset } where it is not known any more.";
+    "Events have ids; with Last-Event-ID the missed events are sent first, or { type: reset } if they are no longer available.";
   route(
     app,
     {

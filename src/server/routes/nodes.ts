@@ -9,7 +9,7 @@ import type { Parts } from "../parts.ts";
 import type { Work } from "../queue/queue.ts";
 import { editWork, relevanceWork, replayWork, type UploadedParts } from "../requests.ts";
 import * as s from "../schemas/index.ts";
-import { tellSession } from "../sessions.ts";
+import { emitSession } from "../sessions.ts";
 import { deleteNode, renameNode } from "../store/tree.ts";
 import { nodeView, sessionView } from "../view.ts";
 import { readJson } from "./body.ts";
@@ -19,7 +19,7 @@ import { route } from "./route.ts";
 const session = z.object({ session: s.sessionId });
 const node = session.extend({ node: s.nodeId });
 const MULTIPART =
-  "Masks may come along: then the JSON is the part `request`, and `{ part: NAME }` names the others.";
+  "Masks may be uploaded with it: then the JSON is the part `request`, and `{ part: NAME }` names the others.";
 
 const NO_REQUEST =
   'The form needs a part "request" with the request as JSON; masks beside it are named in it by { part: NAME }.';
@@ -61,7 +61,7 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
     async (c, { params }) => {
       const gone = await store.change(params.session, (draft) => deleteNode(draft, params.node));
       const record = await store.read(params.session);
-      tellSession(parts, record, gone);
+      emitSession(parts, record, gone);
       return c.json(sessionView(record));
     },
   );
@@ -120,7 +120,7 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
       method: "post",
       path: "/sessions/{session}/relevance",
       tag: "Edits",
-      summary: "Where would an instruction change the picture? The automatic mask, to be looked at first",
+      summary: "Where would an instruction change the picture? A preview of the automatic mask",
       params: session,
       body: { "application/json": s.relevanceRequestSchema },
       status: 202,

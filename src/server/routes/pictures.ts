@@ -74,7 +74,8 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
     async (c, { params }) => {
       const { manifest } = await store.read(params.session);
       const mask = await maskOfNode(store, params.session, findNode(manifest, params.node));
-      if (!mask) throw new EmilieError("server.missing", "That edit was allowed everywhere: it has no mask.");
+      if (!mask)
+        throw new EmilieError("server.missing", "That edit has no mask: it could change the entire picture.");
       return cached(c, "image/png", ["mask", params.node], undefined, () =>
         maskPng(parts, params.session, mask),
       );
@@ -200,7 +201,7 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       if (pixels > MAX_FRAME_PIXELS) {
         throw new EmilieError(
           "image.too-large",
-          `${path.length} pictures of this size are too much for one animation. Ask for a smaller width.`,
+          `${path.length} pictures of this size are too many for one animation. Ask for a smaller width.`,
         );
       }
       const file = download ? `${info.name}.${format}` : undefined;

@@ -7,7 +7,7 @@ import { packageRoot } from "../../runtime/package-root.node.ts";
 import { EXAMPLES } from "../abilities.ts";
 import type { Parts } from "../parts.ts";
 import * as s from "../schemas/index.ts";
-import { createSession, deleteSession, importSession, tellSession } from "../sessions.ts";
+import { createSession, deleteSession, emitSession, importSession } from "../sessions.ts";
 import { redoTarget, setHead, touch, undoTarget } from "../store/tree.ts";
 import { sessionView, summaryView } from "../view.ts";
 import { readJson } from "./body.ts";
@@ -216,7 +216,7 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
 
   async function answer(c: Parameters<Parameters<typeof route>[2]>[0], session: string) {
     const record = await store.read(session);
-    tellSession(parts, record);
+    emitSession(parts, record);
     return c.json(sessionView(record));
   }
 }

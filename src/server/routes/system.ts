@@ -29,7 +29,7 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
         title: "emilie",
         version,
         description:
-          "Iterative image editing: sessions are trees of edits, edits are jobs, what happens is told as server-sent events. " +
+          "Iterative image editing: sessions are trees of edits, edits are jobs, and progress is sent as server-sent events. " +
           "/v1/images/edits speaks OpenAI's API.",
       },
     });
@@ -77,7 +77,7 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
         sessions: ["Sessions in the store.", (await store.list()).length],
         event_listeners: ["Open event streams.", events.listeners],
         worker_up: ["Whether the inference process runs.", worker.state === "stopped" ? 0 : 1],
-        worker_restarts: ["How often the inference process was started anew.", Math.max(0, worker.restarts)],
+        worker_restarts: ["How often the inference process was restarted.", Math.max(0, worker.restarts)],
         worker_resident_bytes: ["Resident memory of the inference process.", worker.memory],
         process_resident_bytes: ["Resident memory of the server.", process.memoryUsage.rss()],
       });

@@ -18,7 +18,7 @@ export const time = z.number().int().min(0);
 
 export const warnings = z.array(z.string()).openapi({
   description:
-    "What was noticed and is no error: a mask where nothing may change, frames of an animation that are not edited",
+    "Conditions that are not errors: a mask that allows no change, frames of an animation that are not edited",
 });
 
 export const errorSchema = z
@@ -39,7 +39,7 @@ const difference = z.object({
   mae: z
     .number()
     .openapi({ description: "Mean absolute difference of the colour channels, in 8-bit levels" }),
-  psnr: z.number().nullable().openapi({ description: "In dB; null where nothing differs" }),
+  psnr: z.number().nullable().openapi({ description: "In dB; null if nothing differs" }),
   changedPixels: z.number().int(),
   pixels: z.number().int(),
 });

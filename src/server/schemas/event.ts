@@ -23,7 +23,7 @@ export const eventSchema = z
       session: sessionSummarySchema,
       canUndo: z.boolean(),
       canRedo: z.boolean(),
-      deleted: z.array(nodeId).openapi({ description: "Nodes that are gone since the last event" }),
+      deleted: z.array(nodeId).openapi({ description: "Nodes that were deleted since the last event" }),
     }),
     z.object({ type: z.literal("session-deleted"), session: sessionId }),
     z.object({ type: z.literal("model"), model: modelSchema, selected: z.string() }),

@@ -21,13 +21,13 @@ export const autoMaskSchema = z
       .gt(0)
       .lt(1)
       .optional()
-      .openapi({ description: "Relevance from which a place may change; default 0.25" }),
+      .openapi({ description: "The relevance above which a pixel may change; default 0.25" }),
     level: z
       .number()
       .gt(0)
       .lt(1)
       .optional()
-      .openapi({ description: "The noise level it is looked for at; default 0.7" }),
+      .openapi({ description: "The noise level at which it is computed; default 0.7" }),
     draws: z
       .int()
       .min(1)
@@ -44,8 +44,8 @@ export const maskReading = z.object({
     .optional()
     .openapi({
       description:
-        "Default: white = edit, and what cannot be meant so is refused with a question. luma: its brightness exactly as it is; " +
-        "stretch: its brightness, darkest to brightest; alpha: transparent = edit",
+        "Default: white = edit, and an ambiguous file is refused with mask.ambiguous. luma: its brightness, unchanged; " +
+        "stretch: its brightness, stretched to the full range; alpha: transparent = edit",
     }),
   invert: z.boolean().optional().openapi({ description: "Edits what would be kept" }),
 });
@@ -55,11 +55,11 @@ const placedMask = [
   z.strictObject({ id: maskId }).openapi({ description: "A mask that was uploaded, or that a recipe names" }),
   z
     .strictObject({ node: nodeId })
-    .openapi({ description: "Wherever that node's edit was allowed to happen" }),
+    .openapi({ description: "The mask of that node's edit" }),
   z.strictObject({ box }).openapi({ description: "A box in the picture's pixels" }),
   z.strictObject({ part: z.string().regex(/^[\w.-]{1,60}$/), ...maskReading.shape }).openapi({
     description:
-      "In a multipart request: the name of the part that holds the mask as a picture, white = edit",
+      "In a multipart request: the name of the part that contains the mask as a picture, white = edit",
   }),
 ] as const;
 export const placeSchema = z.union(placedMask).openapi("Place");
@@ -84,13 +84,13 @@ const settings = {
     .array(region)
     .max(16)
     .optional()
-    .openapi({ description: "Further instructions with places of their own, in the same pass" }),
+    .openapi({ description: "Further instructions, each with its own mask, in the same pass" }),
   seed: seedSchema
     .optional()
     .openapi({ description: "Default: how many edits led to the node that is edited" }),
   preset: z.enum(PRESETS).optional().openapi({
     description:
-      "How much is computed: draft to look, balanced (the default), best to keep. What is said beside it beats it",
+      "Quality against speed: draft for previews, balanced (the default), best for final results. Explicit settings override it",
   }),
   steps: z.int().min(1).max(1000).optional(),
   sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
@@ -100,24 +100,24 @@ const settings = {
     .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
     .optional()
     .openapi({
-      description: "Where guidance acts, as shares of the schedule: 0 is its noisy end, 1 its clean one",
+      description: "The part of the schedule in which guidance acts: 0 is its noisy end, 1 its clean end",
     }),
   reuse: z
     .int()
     .min(1)
     .max(1000)
     .optional()
-    .openapi({ description: "Deep UNet features are computed at every so many-th step; default 1" }),
+    .openapi({ description: "Compute the UNet's deep features only at every n-th step; default 1" }),
   control: z.enum(CONTROLS).optional(),
   strength: z
     .number()
     .min(0)
     .max(1)
     .optional()
-    .openapi({ description: "How much of the edit is done, from 0 (nothing) to 1 (all of it, the default)" }),
+    .openapi({ description: "How much of the edit is applied, from 0 (nothing) to 1 (all of it, the default)" }),
   gate: z.number().min(0).max(100).optional().openapi({
     description:
-      "What the edit moves by less than this in the latent is carried over exactly; 0 takes everything. Default: the checkpoint's own",
+      "Latents that the edit changes by less than this are carried over exactly; 0 keeps every change. Default: the checkpoint's own",
   }),
   base: z.string().max(2000).optional(),
   window: z
@@ -132,8 +132,8 @@ const settings = {
     .optional()
     .openapi({
       description:
-        "Where the model runs: on the whole picture (off, the default), or on a window around the masks: auto, or its margin " +
-        "and its least side in latent pixels, and the share of the steps that see the whole picture all the same (default: 0)",
+        "Where the model runs: on the full picture (off, the default), or on a window around the masks: auto, or its margin " +
+        "and its minimum side in latent pixels, and the fraction of steps that run on the full picture (default: 0)",
     }),
 };
 const previews = z
@@ -141,7 +141,7 @@ const previews = z
   .min(0)
   .max(50)
   .optional()
-  .openapi({ description: "At most so many previews for each picture; default 6" });
+  .openapi({ description: "Maximum number of previews per picture; default 6" });
 
 export const editRequestSchema = z
   .strictObject({
@@ -153,7 +153,7 @@ export const editRequestSchema = z
     ...settings,
     variations: z.int().min(1).max(9).optional().openapi({
       description:
-        "So many pictures, with seed, seed + 1, …. With more than one the head stays until one is chosen",
+        "Number of pictures, with seed, seed + 1, …. With more than one the head does not move until one is chosen",
     }),
     previews,
   })
@@ -167,7 +167,7 @@ export const replayRequestSchema = z
     previews,
   })
   .openapi("ReplayRequest", {
-    description: "What is different in the changed step; everything else stays as its recipe says",
+    description: "The settings to change in this step; everything else stays as in its recipe",
   });
 
 export const relevanceRequestSchema = autoMaskSchema
@@ -201,10 +201,10 @@ export const jobSchema = z
     created: time,
     started: time.nullable(),
     finished: time.nullable(),
-    position: z.int().nullable().openapi({ description: "While it waits: how many jobs come before it" }),
-    attempts: z.int().openapi({ description: "2 where it was begun again after a crash" }),
+    position: z.int().nullable().openapi({ description: "While it waits: the number of jobs ahead of it" }),
+    attempts: z.int().openapi({ description: "2 if it was restarted after a crash" }),
     progress: progressSchema.nullable(),
-    nodes: z.array(nodeId).openapi({ description: "What it has made so far, in order" }),
+    nodes: z.array(nodeId).openapi({ description: "The nodes it has created so far, in order" }),
     replaced: z
       .record(z.string(), nodeId)
       .nullable()

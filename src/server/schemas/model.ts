@@ -13,7 +13,7 @@ export const pullSchema = z
 
 export const loadingSchema = z
   .object({
-    what: z.string().openapi({ description: "What is made of the model's weights, once" }),
+    what: z.string().openapi({ description: "The files that are generated from the model's weights, once" }),
     bytes: z.number(),
     totalBytes: z.number().openapi({ description: "Its size on disk" }),
     secondsLeft: z.number(),
@@ -25,7 +25,7 @@ export const modelSchema = z
     id: z.string().openapi({ example: "picturebook" }),
     from: z.enum(["package", "cache", "folder", "hub"]).openapi({ description: '"hub": not here yet' }),
     state: z.enum(["available", "selected", "pulling", "missing", "unusable"]),
-    loaded: z.boolean().openapi({ description: "The worker holds it now" }),
+    loaded: z.boolean().openapi({ description: "The worker has it loaded" }),
     family: z.string().nullable(),
     nativeSize: z
       .number()
@@ -46,7 +46,7 @@ export const modelSchema = z
     pull: pullSchema.nullable(),
     loading: loadingSchema
       .nullable()
-      .openapi({ description: "What the worker is making before it can run the model for the first time" }),
+      .openapi({ description: "The files that the worker is generating before it can run the model for the first time" }),
   })
   .openapi("Model");
 
@@ -82,7 +82,7 @@ export const serverInfoSchema = z
 export const healthSchema = z
   .object({
     status: z.enum(["ok", "degraded"]),
-    problems: z.array(z.string()).openapi({ description: "Why it is degraded, a sentence each" }),
+    problems: z.array(z.string()).openapi({ description: "Why it is degraded, one sentence per problem" }),
     version: z.string(),
     worker: z.object({ state: z.enum(["stopped", "starting", "ready", "busy"]), restarts: z.number().int() }),
     queue: z.object({ waiting: z.number().int(), running: z.number().int() }),

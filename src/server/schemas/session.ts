@@ -34,7 +34,7 @@ export const recipeSchema = z
       .number()
       .int()
       .optional()
-      .openapi({ description: "For how many steps deep UNet features served; absent: 1" }),
+      .openapi({ description: "The number of steps that share deep UNet features; absent: 1" }),
   })
   .openapi("Recipe");
 
@@ -64,10 +64,10 @@ export const nodeSchema = z
     name: z.string().nullable(),
     instruction: z.string().openapi({ description: '"" for the original' }),
     recipe: recipeSchema.nullable(),
-    hasMask: z.boolean().openapi({ description: "Whether the edit was confined to a place" }),
-    changed: z.boolean().openapi({ description: "False where no mask left anything to change" }),
+    hasMask: z.boolean().openapi({ description: "Whether the edit had a mask" }),
+    changed: z.boolean().openapi({ description: "False if no mask allowed any change" }),
     understood: z.boolean().openapi({
-      description: "False where the model understood nothing of what was asked: the picture is the parent's",
+      description: "False if the model understood none of the instructions: the picture is the parent's",
     }),
     refused: z.array(refusalSchema).openapi({ description: "Instructions that were not carried out" }),
     cost: z.object({ seconds: z.number(), unetCalls: z.number().int() }),
@@ -91,7 +91,7 @@ export const sessionSummarySchema = z
       .number()
       .int()
       .nullable()
-      .openapi({ description: "The longer side that the model works at; null: its own choice" }),
+      .openapi({ description: "The longer side at which the model works; null: its native size" }),
   })
   .openapi("SessionSummary");
 
@@ -133,7 +133,7 @@ export const maskSchema = z
     height: z.number().int(),
     resized: z
       .boolean()
-      .openapi({ description: "The picture had another size, and the mask was fitted to it" }),
+      .openapi({ description: "The picture had a different size, and the mask was scaled to it" }),
     coverage: z.number().openapi({ description: "The share of the picture that it covers, 0 to 1" }),
     warnings,
   })

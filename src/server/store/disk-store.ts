@@ -86,7 +86,7 @@ export class DiskStore implements SessionStore {
   async create(record: SessionRecord, pieces: readonly Piece[]): Promise<void> {
     const id = checkId(record.info.id);
     await this.#turns.take(id, async () => {
-      if (this.#entries.has(id)) throw new EmilieError("io.failed", `there is a session ${id} already`);
+      if (this.#entries.has(id)) throw new EmilieError("io.failed", `a session ${id} already exists`);
       try {
         for (const part of ["pictures", "masks"])
           await mkdir(join(this.#folder, id, part), { recursive: true, mode: FOLDER_MODE });

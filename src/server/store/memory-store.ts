@@ -28,7 +28,7 @@ export class MemoryStore implements SessionStore {
 
   async create(record: SessionRecord, pieces: readonly Piece[]): Promise<void> {
     const id = checkId(record.info.id);
-    if (this.#sessions.has(id)) throw new EmilieError("io.failed", `there is a session ${id} already`);
+    if (this.#sessions.has(id)) throw new EmilieError("io.failed", `a session ${id} already exists`);
     const kept = keepUsed(record.manifest, pieces);
     this.#sessions.set(id, {
       record: { ...record, manifest: kept.manifest },

@@ -90,6 +90,6 @@ export async function readMasks(pieces: Readonly<Record<string, PieceData>>): Pr
   return (id) => {
     const mask = masks.get(id);
     if (mask) return mask;
-    throw new EmilieError("server.missing", `The mask ${id.slice(0, 12)} is not there any more.`);
+    throw new EmilieError("server.missing", `The mask ${id.slice(0, 12)} no longer exists.`);
   };
 }

@@ -23,7 +23,7 @@ export async function runEdit(
   const session = await cache.get(id, model, [work.from]);
   const from = nodeOf(session, work.from);
   const maskOf = await readMasks(masks);
-  const mask = await placeOf(session, from, work.instruction, work.mask, maskOf, watch.signal);
+  const mask = await resolveMask(session, from, work.instruction, work.mask, maskOf, watch.signal);
   const regions = regionsOf(work.regions, maskOf);
   const union = unionOf([mask, ...regions.map((region) => region.mask)]);
   const settings = settingsOf(work.settings);
@@ -41,7 +41,7 @@ export async function runEdit(
       onProgress: watcher(watch, place, begun),
       onWarning: (text) => watch.send({ type: "remark", text }),
     });
-    await hand(session, node, edit, watch);
+    await sendNode(session, node, edit, watch);
     // Who keeps this one has seen enough.
     if (watch.keep()) break;
   }
@@ -49,7 +49,7 @@ export async function runEdit(
 }
 
 /** Hands a finished node to the server, with its picture and its drift. */
-export async function hand(session: Session, node: Node, edit: number, { send }: Watch): Promise<void> {
+export async function sendNode(session: Session, node: Node, edit: number, { send }: Watch): Promise<void> {
   const picture = await node.render();
   await session.drift(node);
   const png = await encodePng(picture, await pngMetadata(session, node));
@@ -73,7 +73,7 @@ export function settingsOf({ seed: _, ...settings }: WorkSettings): Partial<Sess
 }
 
 /** The mask itself; one that the model finds is found once, and serves every variation. */
-export async function placeOf(
+export async function resolveMask(
   session: Session,
   from: Node,
   instruction: string,

@@ -5,7 +5,7 @@ import type { Session } from "../../session/session.ts";
 import { readMasks } from "./masks.ts";
 import { type Watch, watcher } from "./previews.ts";
 import type { Params, Result } from "./protocol.ts";
-import { hand, placeOf, regionsOf, settingsOf } from "./run-edit.ts";
+import { regionsOf, resolveMask, sendNode, settingsOf } from "./run-edit.ts";
 import { nodeOf, type SessionCache } from "./session-cache.ts";
 
 export async function runReplay(
@@ -29,7 +29,7 @@ export async function runReplay(
     const options = { signal: watch.signal, onProgress, onWarning };
     const node = await editAgain(session, old.recipe!, from, changes, options);
     replaced[oldId] = node.id;
-    await hand(session, node, edit, watch);
+    await sendNode(session, node, edit, watch);
   }
   return { replaced };
 }
@@ -43,7 +43,7 @@ async function changesOf(
   const maskOf = await readMasks(masks);
   const old = session.nodes.get(work.from)!;
   const { instruction = old.recipe!.regions[0]!.instruction, settings } = work;
-  const place = () => placeOf(session, old.parent!, instruction, work.mask!, maskOf, signal);
+  const place = () => resolveMask(session, old.parent!, instruction, work.mask!, maskOf, signal);
   return {
     ...settingsOf(settings),
     seed: settings.seed === undefined ? undefined : BigInt(settings.seed),

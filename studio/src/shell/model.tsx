@@ -91,7 +91,7 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
       <p className="muted">{model.cannot}</p>
       {chosen && device && (
         <p className="muted">
-          {device.gpu ? "Computed on the graphics card." : "Computed on the processor."} {device.reason}
+          {device.gpu ? "Computed on the GPU." : "Computed on the CPU."} {device.reason}
         </p>
       )}
       {model.unavailable && !model.pull && <p className="unavailable">{model.unavailable}</p>}

@@ -71,7 +71,7 @@ export const ELSEWHERE: ModelInfo = {
   summary:
     "Photographs and anything else, in the words of everyday language. A full-size checkpoint of 3 GB.",
   can: [],
-  cannot: "On a processor without a graphics card an edit takes minutes.",
+  cannot: "Without a GPU an edit takes minutes.",
   nativeSize: 512,
   presets: presetsOf({}),
   gate: 0,

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { Graph } from "../graph/graph.ts";
 import { add } from "../graph/ops.ts";
 import type { AnswerMessage, Request } from "./protocol.ts";
-import { type Backend, type Ort, serve } from "./serve.ts";
+import { type Backend, type Ort, serve } from "./worker-loop.ts";
 
 const processor: Backend = {
   device: "wasm",

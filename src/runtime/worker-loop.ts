@@ -154,6 +154,6 @@ function requireNumbers(outputs: Record<string, Tensor>): void {
 
 function described(error: unknown, kind: Request["kind"]): NonNullable<AnswerMessage["error"]> {
   if (isEmilieError(error)) return { code: error.code, message: error.message };
-  const what = kind === "create" ? "make a session of the graph" : `${kind} the session`;
+  const what = kind === "create" ? "create a session for the graph" : `${kind} the session`;
   return { code: "runtime.failed", message: `ONNX Runtime could not ${what}: ${error}` };
 }

@@ -1,17 +1,17 @@
-/** Where a node's picture is its own, and not its parent's. */
+/** The compositing mask of a node: where its picture shows its own pixels, and where its parent's. */
 import { type Mask, resizeMask } from "../images/mask.ts";
 import { differenceMask } from "../method/gate.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "./tree-node.ts";
 
 /**
- * What the node's picture is laid over its parent's by: its mask, and of that, where the edit was gated, what the gate let through.
- * Undefined: everywhere.
+ * The mask by which the node's picture is composited over its parent's: the mask of the edit, and of that, where the edit was gated,
+ * what passed the gate. Undefined: everywhere.
  */
-export function placeOf(node: Node, width: number, height: number): Mask | undefined {
+export function compositingMask(node: Node, width: number, height: number): Mask | undefined {
   const { mask, recipe, parent } = node;
   if (!recipe?.gate || !parent) return mask;
-  const place = placeOfCells(differenceMask(node.latent, parent.latent), width, height);
+  const place = maskOfCells(differenceMask(node.latent, parent.latent), width, height);
   return mask ? { ...place, data: place.data.map((value, i) => Math.min(value, mask.data[i]!)) } : place;
 }
 
@@ -19,7 +19,7 @@ export function placeOf(node: Node, width: number, height: number): Mask | undef
  * Cells of the latent grid [1, h, w] as a mask of the picture: 1 over them, and outside a ramp of a cell and a half, because the
  * decoder spreads what a cell holds over its neighbours.
  */
-function placeOfCells({ data, shape }: Tensor, width: number, height: number): Mask {
+function maskOfCells({ data, shape }: Tensor, width: number, height: number): Mask {
   const [, h, w] = shape as [number, number, number];
   const around = new Float32Array(h * w);
   for (let y = 0; y < h; y++) {
