@@ -192,7 +192,7 @@ function sayAnalysis(analysis: Analysis, output: Output): void {
     ]),
   ]);
   output.say(
-    "\nIntervals are Wilson's, 95 %, and take votes as independent: several raters, seeds and turns of one scene are not quite.",
+    "\nIntervals are 95 % over scenes, as the benchmark's: several raters, seeds and turns of one scene count as one.",
   );
   output.say("As before: questions that came again with swapped sides. !: leans to one side beyond chance.");
 }
@@ -205,7 +205,9 @@ function sayVoters(title: string, { groups, majority }: Voters, a: string, b: st
       group,
       `${rate.n}`,
       percent(rate),
-      `${percentOf(rate.low)} to ${percentOf(rate.high)}`,
+      rate.low === null || rate.high === null
+        ? "too few scenes"
+        : `${percentOf(rate.low)} to ${percentOf(rate.high)}`,
     ]),
   ]);
   output.say(`By most votes of each pair: ${a} ${majority.a}, ${b} ${majority.b}, tied ${majority.tied}`);

@@ -38,9 +38,22 @@ export async function readResultsFile(path: string): Promise<BenchResults> {
   }
   if (results.layout === "columns") {
     if (!Array.isArray(results.series) || !Array.isArray(results.sessions)) throw refuse("it has no series");
-    return expandResults(found as CompactResults);
+    return withoutOldIntervals(expandResults(found as CompactResults));
   }
   if (!Array.isArray(results.aggregates) || !Array.isArray(results.rows))
     throw refuse("it has no aggregates or rows");
-  return found as BenchResults;
+  return withoutOldIntervals(found as BenchResults);
+}
+
+/** From so many scenes on the bootstrap of older files is near enough to be shown, and the page says what it covers. */
+const BOOTSTRAP_SCENES = 10;
+
+function withoutOldIntervals(results: BenchResults): BenchResults {
+  if (results.intervals !== undefined) return results;
+  const aggregates = results.aggregates.map((one) =>
+    one.estimate.clusters >= BOOTSTRAP_SCENES
+      ? one
+      : { ...one, estimate: { ...one.estimate, low: null, high: null } },
+  );
+  return { ...results, aggregates };
 }
