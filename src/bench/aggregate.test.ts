@@ -1,6 +1,7 @@
 /** Means, intervals, slopes and rates on rows whose answer is known. */
 import { describe, expect, it } from "vitest";
 import { estimate, meanHeight, slope, uniform } from "./aggregate.ts";
+import { fromBootstrap } from "./interval.ts";
 import { standardAggregates } from "./standard-aggregates.ts";
 import type { Aggregate, ResultRow } from "./types.ts";
 
@@ -46,6 +47,18 @@ describe("estimate", () => {
     });
     expect(estimate(same(0, 3), "difference of rates")).toMatchObject({ low: null, high: null });
     expect(estimate(same(8, 10))).toMatchObject({ low: 8, high: 8 });
+  });
+
+  it("of an older file follows from its bootstrap's width, for rates from the value", () => {
+    // Four scenes at 1, 2, 3, 4: a standard error of √(5/4)/2 for the bootstrap, of √(5/3)/2 for Student.
+    const half = 1.959964 * Math.sqrt(5 / 16);
+    const old = { value: 2.5, low: 2.5 - half, high: 2.5 + half };
+    expect(fromBootstrap(old, 4, "mean").low).toBeCloseTo(2.5 - 2.054261, 5);
+    expect(fromBootstrap(old, 3, "mean")).toEqual({ low: null, high: null });
+    const rate = { value: 0.5556, low: 0.2222, high: 0.8889 };
+    expect(fromBootstrap(rate, 9, "rate")).toMatchObject({ low: expect.closeTo(0.212, 3) });
+    const same = { value: 0, low: 0, high: 0 };
+    expect(fromBootstrap(same, 40, "difference of rates").high).toBeCloseTo(0.088097, 5);
   });
 
   const random = uniform(7);

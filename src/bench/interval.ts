@@ -64,11 +64,37 @@ export function intervalOf(scenes: readonly SceneSum[], quantity: Quantity = "me
   return { low: Math.max(-most, beyond(-1)), high: Math.min(most, beyond(1)) };
 }
 
+/**
+ * The interval that belongs to a value of which only a percentile bootstrap's interval over so many scenes is left, as in results from before this rule. A rate
+ * needs none. Else the bootstrap's width says how large the standard error is: it is 1.96 of them to either side, as if the scenes were the population.
+ */
+export function fromBootstrap(
+  { value, low, high }: { readonly value: number } & Interval,
+  scenes: number,
+  quantity: Quantity,
+): Interval {
+  if (scenes < FEWEST_SCENES || low === null || high === null) return { low: null, high: null };
+  if (quantity === "rate") return rateInterval(value * scenes, scenes);
+  if (quantity === "difference of rates" && low === high) {
+    const discordant = rateInterval(0, scenes).high!;
+    return { low: value - discordant * (1 + value), high: value + discordant * (1 - value) };
+  }
+  const wider = (studentQuantile(scenes - 1) / NORMAL) * Math.sqrt(scenes / (scenes - 1));
+  const most = quantity === "mean" ? Number.POSITIVE_INFINITY : 1;
+  return {
+    low: Math.max(-most, value - (value - low) * wider),
+    high: Math.min(most, value + (high - value) * wider),
+  };
+}
+
+/** Two-sided 95 % of the normal distribution. */
+const NORMAL = 1.959963984540054;
+
 const rates = new Map<string, Interval>();
 
 function rateInterval(successes: number, scenes: number): Interval {
-  // Sums of thirds are not whole to the last bit.
-  const x = Math.round(successes * 1e9) / 1e9;
+  // Sums of thirds are not whole to the last bit, and rates in a file have four digits.
+  const x = Math.round(successes * 300) / 300;
   const key = `${x} ${scenes}`;
   let known = rates.get(key);
   if (!known) {

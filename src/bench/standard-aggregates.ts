@@ -59,9 +59,11 @@ export type SamplesOf = (method: string) => readonly PairedSample[];
 /** What the others are measured against, where nobody says: image iteration, if it was run. */
 const baselineOf = (methods: readonly string[]) => BASELINES.find((name) => methods.includes(name));
 
-/** Whether a metric is a share of turns or of chains. */
-const isRate = (metric: string): boolean =>
-  /^(success|collapsed)(\.strict)?$|^(SR|SR-strict|CR)@/.test(metric);
+/** What a metric's level or difference is, which decides its interval. */
+export function quantityOf(metric: string, isDifference: boolean): Quantity {
+  const isRate = /^(success|collapsed)(\.strict)?$|^(SR|SR-strict|CR)@/.test(metric);
+  return isRate ? (isDifference ? "difference of rates" : "rate") : "mean";
+}
 
 /** The level for each method, and the paired difference of each to the baseline. Methods without samples are left out. */
 export function compareMethods(
@@ -72,16 +74,12 @@ export function compareMethods(
 ): Aggregate[] {
   const samples = new Map(methods.map((method) => [method, samplesOf(method)]));
   return methods.flatMap((method) => {
-    const level = estimate(samples.get(method)!, isRate(named.metric) ? "rate" : "mean");
+    const level = estimate(samples.get(method)!, quantityOf(named.metric, false));
     if (!level) return [];
     const difference =
       baseline === undefined || method === baseline
         ? undefined
-        : paired(
-            samples.get(method)!,
-            samples.get(baseline),
-            isRate(named.metric) ? "difference of rates" : "mean",
-          );
+        : paired(samples.get(method)!, samples.get(baseline), quantityOf(named.metric, true));
     return [
       { ...named, method, estimate: level },
       ...(difference ? [{ ...named, method, estimate: difference, against: baseline }] : []),

@@ -1,6 +1,8 @@
 /** Reading results.json, in full or compact. */
 import { readFile } from "node:fs/promises";
 import { EmilieError } from "../../errors.ts";
+import { fromBootstrap } from "../interval.ts";
+import { quantityOf } from "../standard-aggregates.ts";
 import type { BenchResults } from "../types.ts";
 import { type CompactResults, expandResults } from "./compact.ts";
 
@@ -45,15 +47,13 @@ export async function readResultsFile(path: string): Promise<BenchResults> {
   return withoutOldIntervals(found as BenchResults);
 }
 
-/** From so many scenes on the bootstrap of older files is near enough to be shown, and the page says what it covers. */
-const BOOTSTRAP_SCENES = 10;
-
+/** Older files have percentile bootstraps, whose intervals are too narrow: they are read by the rule of newer ones. */
 function withoutOldIntervals(results: BenchResults): BenchResults {
   if (results.intervals !== undefined) return results;
-  const aggregates = results.aggregates.map((one) =>
-    one.estimate.clusters >= BOOTSTRAP_SCENES
-      ? one
-      : { ...one, estimate: { ...one.estimate, low: null, high: null } },
-  );
+  const aggregates = results.aggregates.map((one) => {
+    const { metric, against, estimate } = one;
+    const interval = fromBootstrap(estimate, estimate.clusters, quantityOf(metric, against !== undefined));
+    return { ...one, estimate: { ...estimate, ...interval } };
+  });
   return { ...results, aggregates };
 }
