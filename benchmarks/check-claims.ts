@@ -1,5 +1,5 @@
 /**
- * npm run bench:check-claims [-- --write]
+ * npm run bench:check-claims [-- --write] [PAGE]
  *
  * Compares every number in the tables of docs/results/README.md, and those of some sentences, with the committed JSON that it is said to come from
  * (claims.ts): as many decimals as are printed, the interval where one is printed, and bold exactly where a difference's interval excludes 0. Fails on a
@@ -20,9 +20,12 @@ const WITHOUT_NUMBERS = ["Corrected"];
 const STATED =
   /(\*\*)?([+−]?)(\d+(?:\.\d+)?)(\*\*)?((?: %| dB| · 10⁻³ a turn)?)(?: \[([+−]?[\d.]+), ([+−]?[\d.]+)\])?/g;
 
-const { values: flags } = parseArgs({ options: { write: { type: "boolean", default: false } } });
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { write: { type: "boolean", default: false } },
+});
 const folder = resolve(import.meta.dirname, "../docs/results");
-const path = join(folder, "README.md");
+const path = positionals[0] ?? join(folder, "README.md");
 const page = await readFile(path, "utf8");
 const files = new Map<string, BenchResults>();
 for (const name of new Set([
