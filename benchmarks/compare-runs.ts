@@ -45,6 +45,7 @@ await writeResults(
       name,
       title: `${method}, checkpoint ${run.model.fingerprint.slice(0, 12)}`,
     })),
+    intervals: "scenes-t",
     aggregates: standardAggregates(rows, names, names[0]),
     rows,
   },

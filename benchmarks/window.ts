@@ -158,7 +158,7 @@ async function quality() {
   const whole = { success: mean("success"), error: mean("error"), seam: mean("seam") };
   const show = (e: ReturnType<typeof estimate>, digits = 3) =>
     e
-      ? `${e.value.toFixed(digits)} (95 %: ${e.low.toFixed(digits)} to ${e.high.toFixed(digits)}, n = ${e.n})`
+      ? `${e.value.toFixed(digits)} (95 %: ${e.low?.toFixed(digits) ?? "–"} to ${e.high?.toFixed(digits) ?? "–"}, n = ${e.n})`
       : "–";
   say(`whole picture: success ${show(whole.success)}, error inside ${show(whole.error, 4)}`);
   say(`               seam ${show(whole.seam, 4)}`);

@@ -38,9 +38,13 @@ export function resultOf(setting: string, rows: Rows, shallowShare: number): Res
   return {
     setting,
     n: own.length,
-    success: estimate(own.map((row) => ({ cluster: row.item, value: succeeded(row) })))!,
+    success: estimate(
+      own.map((row) => ({ cluster: row.item, value: succeeded(row) })),
+      "rate",
+    )!,
     difference: estimate(
       pairs.map(({ row, other }) => ({ cluster: row.item, value: succeeded(row) - succeeded(other) })),
+      "difference of rates",
     ),
     inside: mean(own.map((row) => Math.sqrt(row.inside))),
     outside: mean(own.flatMap((row) => (row.outside === null ? [] : [Math.sqrt(row.outside)]))),
@@ -77,5 +81,5 @@ export function tableOf(results: readonly Result[]): string {
 
 function interval({ value, low, high }: Estimate, signed = false): string {
   const text = (x: number) => `${signed && x > 0 ? "+" : x < 0 ? "−" : ""}${Math.abs(x).toFixed(2)}`;
-  return `${text(value)} [${text(low)}, ${text(high)}]`;
+  return low === null || high === null ? text(value) : `${text(value)} [${text(low)}, ${text(high)}]`;
 }

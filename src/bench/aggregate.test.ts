@@ -1,37 +1,93 @@
 /** Means, intervals, slopes and rates on rows whose answer is known. */
 import { describe, expect, it } from "vitest";
 import { estimate, meanHeight, slope, uniform } from "./aggregate.ts";
+import { fromBootstrap } from "./interval.ts";
 import { standardAggregates } from "./standard-aggregates.ts";
 import type { Aggregate, ResultRow } from "./types.ts";
 
 describe("estimate", () => {
-  it("gives the mean over all samples, and no interval where all are equal", () => {
-    const equal = ["a", "a", "b"].map((cluster) => ({ cluster, value: 2 }));
-    expect(estimate(equal)).toEqual({ value: 2, low: 2, high: 2, clusters: 2, n: 3 });
+  it("gives the mean over all samples, and no interval under four scenes however many rows they have", () => {
+    const rows = ["a", "a", "b"].map((cluster) => ({ cluster, value: 2 }));
+    expect(estimate(rows)).toEqual({ value: 2, low: null, high: null, clusters: 2, n: 3 });
+    const many = Array.from({ length: 300 }, (_, i) => ({ cluster: String(i % 3), value: i }));
+    expect(estimate(many)).toMatchObject({ value: 149.5, low: null, high: null, clusters: 3 });
     expect(estimate([])).toBeUndefined();
   });
 
-  it("has the interval of the items, not of the rows: a hundred seeds of two items say no more than two items", () => {
-    const rows = Array.from({ length: 200 }, (_, i) => ({ cluster: i % 2 ? "a" : "b", value: i % 2 }));
-    expect(estimate(rows)).toEqual({ value: 0.5, low: 0, high: 1, clusters: 2, n: 200 });
-    const independent = rows.map((row, i) => ({ ...row, cluster: String(i) }));
-    const { low, high } = estimate(independent)!;
-    // ±1.96·√(0.25/200)
-    expect(low).toBeCloseTo(0.5 - 0.069, 1);
-    expect(high).toBeCloseTo(0.5 + 0.069, 1);
-    expect(high - low).toBeLessThan(0.2);
+  it("is Student's over the scenes' means where they are symmetric, and counts no scene twice", () => {
+    const rows = [1, 2, 3, 4].flatMap((value) => [
+      { cluster: String(value), value: value - 1 },
+      { cluster: String(value), value: value + 1 },
+    ]);
+    const { low, high } = estimate(rows)!;
+    // 2.5 ± 3.182446·√(5/3)/√4
+    expect(low).toBeCloseTo(2.5 - 2.054261, 5);
+    expect(high).toBeCloseTo(2.5 + 2.054261, 5);
+    const skewed = estimate([0, 0, 0, 0, 6].map((value, i) => ({ cluster: String(i), value })))!;
+    // Student's alone would reach from −2.13 to 4.53.
+    expect(skewed.low).toBeCloseTo(1.2 - 2.776445 * 1.2, 4);
+    expect(skewed.high).toBeGreaterThan(6);
   });
 
-  it("covers the true mean about as often as it says", () => {
-    const random = uniform(7);
+  it("is exact for rates, and bounds a difference of rates in which no scene is discordant", () => {
+    const same = (value: number, n: number) =>
+      Array.from({ length: n }, (_, i) => ({ cluster: String(i), value }));
+    const five = Array.from({ length: 9 }, (_, i) => ({ cluster: String(i), value: Number(i < 5) }));
+    // Clopper and Pearson's, by table.
+    expect(estimate(five, "rate")).toMatchObject({
+      low: expect.closeTo(0.212, 3),
+      high: expect.closeTo(0.863, 3),
+    });
+    // 1 − 0.025^(1/n)
+    expect(estimate(same(0, 10), "rate")!.high).toBeCloseTo(0.308497, 6);
+    expect(estimate(same(1, 40), "rate")).toMatchObject({ low: expect.closeTo(0.911903, 5), high: 1 });
+    expect(estimate(same(0, 40), "difference of rates")).toMatchObject({
+      low: expect.closeTo(-0.088097, 5),
+      high: expect.closeTo(0.088097, 5),
+    });
+    expect(estimate(same(0, 3), "difference of rates")).toMatchObject({ low: null, high: null });
+    expect(estimate(same(8, 10))).toMatchObject({ low: 8, high: 8 });
+  });
+
+  it("of an older file follows from its bootstrap's width, for rates from the value", () => {
+    // Four scenes at 1, 2, 3, 4: a standard error of √(5/4)/2 for the bootstrap, of √(5/3)/2 for Student.
+    const half = 1.959964 * Math.sqrt(5 / 16);
+    const old = { value: 2.5, low: 2.5 - half, high: 2.5 + half };
+    expect(fromBootstrap(old, 4, "mean").low).toBeCloseTo(2.5 - 2.054261, 5);
+    expect(fromBootstrap(old, 3, "mean")).toEqual({ low: null, high: null });
+    const rate = { value: 0.5556, low: 0.2222, high: 0.8889 };
+    expect(fromBootstrap(rate, 9, "rate")).toMatchObject({ low: expect.closeTo(0.212, 3) });
+    const same = { value: 0, low: 0, high: 0 };
+    expect(fromBootstrap(same, 40, "difference of rates").high).toBeCloseTo(0.088097, 5);
+  });
+
+  const random = uniform(7);
+  const exponential = () => -Math.log(1 - random());
+  const normal = () => Math.sqrt(2 * exponential()) * Math.cos(2 * Math.PI * random());
+  const POPULATIONS = {
+    normal: { draw: normal, mean: 0, quantity: "mean" },
+    exponential: { draw: exponential, mean: 1, quantity: "mean" },
+    "a rate of 0.95": { draw: () => Number(random() < 0.95), mean: 0.95, quantity: "rate" },
+    "a rate of 0.6": { draw: () => Number(random() < 0.6), mean: 0.6, quantity: "rate" },
+    "a difference of two rates": {
+      draw: () => Number(random() < 0.8) - Number(random() < 0.6),
+      mean: 0.2,
+      quantity: "difference of rates",
+    },
+  } as const;
+
+  it.each(
+    Object.keys(POPULATIONS).flatMap((name) => [4, 6, 9, 10, 20, 40].map((scenes) => ({ name, scenes }))),
+  )("covers what it says: $name, $scenes scenes", ({ name, scenes }) => {
+    const { draw, mean, quantity } = POPULATIONS[name as keyof typeof POPULATIONS];
+    const RUNS = 4000;
     let covered = 0;
-    for (let run = 0; run < 200; run++) {
-      const samples = Array.from({ length: 40 }, (_, i) => ({ cluster: String(i), value: random() }));
-      const { low, high } = estimate(samples, 300)!;
-      if (low <= 0.5 && high >= 0.5) covered++;
+    for (let run = 0; run < RUNS; run++) {
+      const samples = Array.from({ length: scenes }, (_, i) => ({ cluster: String(i), value: draw() }));
+      const { low, high } = estimate(samples, quantity)!;
+      if (low! <= mean && high! >= mean) covered++;
     }
-    expect(covered / 200).toBeGreaterThan(0.88);
-    expect(covered / 200).toBeLessThan(0.99);
+    expect(covered / RUNS).toBeGreaterThanOrEqual(0.93);
   });
 });
 
@@ -92,8 +148,8 @@ describe("the standard tables", () => {
     expect(find("SR@4", "image-iteration")).toBeUndefined();
     expect(find("SR@2", "emilie", { against: "image-iteration" })).toMatchObject({
       value: 0.5,
-      low: 0,
-      high: 1,
+      low: null,
+      high: null,
     });
     expect(find("SR@2", "emilie")).toMatchObject({ value: 1, clusters: 2, n: 2 });
   });
@@ -107,6 +163,21 @@ describe("the standard tables", () => {
     expect(find("success", "image-iteration", { turn: 2 })?.value).toBe(0.5);
   });
 
+  it("have a strict rate beside the old one, from what each turn says; none where no turn does", () => {
+    expect(find("SR-strict@2", "emilie")).toBeUndefined();
+    const strict = rows.map((r) => ({
+      ...r,
+      metrics: { ...r.metrics, "success.strict": Number(r.success && r.turn < 3) },
+    }));
+    const found = standardAggregates(strict, ["emilie", "image-iteration"]);
+    const rate = (metric: string, method: string) =>
+      found.find((a) => a.metric === metric && a.method === method && a.group === "all" && !a.against)!
+        .estimate.value;
+    expect([1, 2, 3].map((k) => rate(`SR-strict@${k}`, "emilie"))).toEqual([1, 1, 0]);
+    expect([1, 2, 3].map((k) => rate(`SR@${k}`, "emilie"))).toEqual([1, 1, 1]);
+    expect(rate("SR-strict@2", "image-iteration")).toBe(0.5);
+  });
+
   it("let all items of a scene move together", () => {
     const twins = rows.flatMap((r) => [
       { ...r, item: `${r.item}~1` },
@@ -114,7 +185,7 @@ describe("the standard tables", () => {
     ]);
     const found = standardAggregates(twins, ["emilie", "image-iteration"]);
     expect(found.find((a) => a.metric === "SR@2" && a.method === "image-iteration")?.estimate).toEqual({
-      ...{ value: 0.5, low: 0, high: 1 },
+      ...{ value: 0.5, low: null, high: null },
       ...{ clusters: 2, n: 4 },
     });
   });

@@ -1,46 +1,32 @@
 /**
- * Means with intervals. Turns and seeds of one item are not independent, so the bootstrap draws whole items: all rows of
- * an item move together (cluster bootstrap; Cameron and Miller, "A Practitioner's Guide to Cluster-Robust Inference", 2015).
+ * Means with intervals. Turns and seeds of one item are not independent, so the scene is the unit of an interval: all rows of it
+ * count as one (Cameron and Miller, "A Practitioner's Guide to Cluster-Robust Inference", 2015).
  */
+import { intervalOf, type Quantity, type SceneSum } from "./interval.ts";
 import type { Estimate } from "./types.ts";
 
-/** One number, and the item that it belongs to. */
+/** One number, and the scene that it belongs to. */
 export interface Sample {
   readonly cluster: string;
   readonly value: number;
 }
 
-export const BOOTSTRAP_DRAWS = 1000;
-
 /**
- * The mean over all samples, with the 2.5 % and 97.5 % quantiles of its bootstrap distribution. The draws are the same
- * every time. undefined for no samples.
+ * The mean over all samples, with its 95 % interval over scenes (interval.ts). undefined for no samples.
  */
-export function estimate(samples: readonly Sample[], draws = BOOTSTRAP_DRAWS): Estimate | undefined {
+export function estimate(samples: readonly Sample[], quantity?: Quantity): Estimate | undefined {
   if (samples.length === 0) return undefined;
-  const sums = new Map<string, { sum: number; n: number }>();
+  const scenes = new Map<string, SceneSum>();
+  let sum = 0;
   for (const { cluster, value } of samples) {
-    const known = sums.get(cluster) ?? { sum: 0, n: 0 };
-    sums.set(cluster, { sum: known.sum + value, n: known.n + 1 });
+    const known = scenes.get(cluster) ?? { sum: 0, n: 0 };
+    scenes.set(cluster, { sum: known.sum + value, n: known.n + 1 });
+    sum += value;
   }
-  const clusters = [...sums.values()];
-  const total = (picked: readonly { sum: number; n: number }[]) => {
-    let [sum, n] = [0, 0];
-    for (const one of picked) {
-      sum += one.sum;
-      n += one.n;
-    }
-    return sum / n;
-  };
-  const random = uniform(1);
-  const means = Float64Array.from({ length: draws }, () =>
-    total(clusters.map(() => clusters[Math.floor(random() * clusters.length)]!)),
-  ).sort();
   return {
-    value: total(clusters),
-    low: quantile(means, 0.025),
-    high: quantile(means, 0.975),
-    clusters: clusters.length,
+    value: sum / samples.length,
+    ...intervalOf([...scenes.values()], quantity),
+    clusters: scenes.size,
     n: samples.length,
   };
 }
@@ -66,13 +52,6 @@ export function meanHeight(points: readonly { readonly x: number; readonly y: nu
     area += ((b.x - a.x) * (a.y + b.y)) / 2;
   }
   return area / width;
-}
-
-/** The value below which a share q of the sorted values lies, between neighbours linearly. */
-function quantile(sorted: Float64Array, q: number): number {
-  const at = q * (sorted.length - 1);
-  const low = Math.floor(at);
-  return sorted[low]! + (sorted[Math.min(low + 1, sorted.length - 1)]! - sorted[low]!) * (at - low);
 }
 
 /** Uniform numbers in [0, 1): SplitMix32, a fixed sequence for every seed. */

@@ -118,6 +118,27 @@ describe("right and collapsed", () => {
     expect(scoreTurn(view({ ...edit, result: edited, sourceKnown: false })).success).toBeNull();
   });
 
+  it("strictly right is only what is right, has harmed nothing outside, and is about as sharp as the truth", () => {
+    const edit = { target: edited, changed: half };
+    const strict = (result: Picture) => scoreTurn(view({ ...edit, result })).metrics["success.strict"];
+    // Outside the change every level is off by as much: 12 of 255 is below the limit of 0.05, and 14 is not.
+    const off = (by: number) =>
+      paint((x, y, k) => {
+        const truth = x < 18 ? 255 - level(x, y, k) : level(x, y, k);
+        return x < 18 ? truth : truth > 127 ? truth - by : truth + by;
+      });
+    expect([edited, off(12), off(14), a].map(strict)).toEqual([1, 1, 0, 0]);
+    // Too faint to count as damage, but the truth is smooth.
+    const smooth = (noise: number) =>
+      paint((x, y) => (x < 18 ? 200 : 60 + x) + ((x + y) % 2 ? noise : -noise));
+    const change = { original: black, before: black, truths: [black], changed: half, target: smooth(0) };
+    const noisy = scoreTurn(view({ ...change, result: smooth(10) }));
+    expect(noisy.metrics.sharpness).toBeGreaterThan(1.4);
+    expect([noisy.success, noisy.metrics["success.strict"]]).toEqual([true, 0]);
+    expect(scoreTurn(view({ ...change, result: smooth(1) })).metrics["success.strict"]).toBe(1);
+    expect(scoreTurn(view({ result: a })).metrics).not.toHaveProperty("success.strict");
+  });
+
   it("where nothing is to change, a picture within 22 dB is right", () => {
     const nothing = { target: a, changed: maskOf(() => 0) };
     expect(scoreTurn(view({ ...nothing, result: b })).success).toBe(true);

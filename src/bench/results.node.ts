@@ -14,8 +14,8 @@ const count = z.int().nonnegative();
 
 const estimateSchema = z.object({
   value: z.number(),
-  low: z.number(),
-  high: z.number(),
+  low: z.number().nullable(),
+  high: z.number().nullable(),
   clusters: count,
   n: count,
 });
@@ -61,6 +61,7 @@ const resultsSchema: z.ZodType<BenchResults> = z.object({
       settings: z.record(z.string(), value),
     }),
   ),
+  intervals: z.literal("scenes-t").optional(),
   aggregates: z.array(
     z.object({
       metric: z.string(),

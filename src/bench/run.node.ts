@@ -108,6 +108,7 @@ export async function runBench(plan: BenchPlan): Promise<BenchRun> {
       reference: method.reference,
       settings: settings.get(method)!,
     })),
+    intervals: "scenes-t",
     aggregates: allAggregates(rows, names, plan.experiment),
     rows,
   });

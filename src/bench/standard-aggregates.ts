@@ -1,12 +1,23 @@
 /** The tables and curves that every run has: levels of each metric, chains that stay right, drift, and what image iteration does. */
 import { estimate, type Sample, slope } from "./aggregate.ts";
+import type { Quantity } from "./interval.ts";
 import type { Aggregate, Estimate, ResultRow } from "./types.ts";
 
 /** What all others are measured against: the first of these that is among the methods. */
 const BASELINES = ["image-iteration", "image-iteration-masked"];
 
 /** Also told turn by turn. */
-const CURVES = ["success", "collapsed", "l2", "psnr", "psnr.outside", "ssim", "sharpness", "changed.outside"];
+const CURVES = [
+  "success",
+  "success.strict",
+  "collapsed",
+  "l2",
+  "psnr",
+  "psnr.outside",
+  "ssim",
+  "sharpness",
+  "changed.outside",
+];
 /** A slope through fewer turns says nothing. */
 const SLOPE_TURNS = 3;
 
@@ -48,6 +59,12 @@ export type SamplesOf = (method: string) => readonly PairedSample[];
 /** What the others are measured against, where nobody says: image iteration, if it was run. */
 const baselineOf = (methods: readonly string[]) => BASELINES.find((name) => methods.includes(name));
 
+/** What a metric's level or difference is, which decides its interval. */
+export function quantityOf(metric: string, isDifference: boolean): Quantity {
+  const isRate = /^(success|collapsed)(\.strict)?$|^(SR|SR-strict|CR)@/.test(metric);
+  return isRate ? (isDifference ? "difference of rates" : "rate") : "mean";
+}
+
 /** The level for each method, and the paired difference of each to the baseline. Methods without samples are left out. */
 export function compareMethods(
   methods: readonly string[],
@@ -57,12 +74,12 @@ export function compareMethods(
 ): Aggregate[] {
   const samples = new Map(methods.map((method) => [method, samplesOf(method)]));
   return methods.flatMap((method) => {
-    const level = estimate(samples.get(method)!);
+    const level = estimate(samples.get(method)!, quantityOf(named.metric, false));
     if (!level) return [];
     const difference =
       baseline === undefined || method === baseline
         ? undefined
-        : paired(samples.get(method)!, samples.get(baseline));
+        : paired(samples.get(method)!, samples.get(baseline), quantityOf(named.metric, true));
     return [
       { ...named, method, estimate: level },
       ...(difference ? [{ ...named, method, estimate: difference, against: baseline }] : []),
@@ -74,12 +91,14 @@ export function compareMethods(
 export function paired(
   own: readonly PairedSample[],
   others: readonly PairedSample[] = [],
+  quantity?: Quantity,
 ): Estimate | undefined {
   const known = new Map(others.map(({ pair, value }) => [pair, value]));
   return estimate(
     own.flatMap(({ cluster, pair, value }) =>
       known.has(pair) ? { cluster, value: value - known.get(pair)! } : [],
     ),
+    quantity,
   );
 }
 
@@ -192,15 +211,26 @@ function chainAggregates(
     );
   const upTo = Array.from({ length: longest }, (_, i) => i + 1).filter((k) => k <= 10 || k % 5 === 0);
   return [
-    ...upTo.flatMap((k) => perChain(`SR@${k}`, (chain) => allRight(chain, k))),
+    ...upTo.flatMap((k) => perChain(`SR@${k}`, (chain) => allRight(chain, k, ({ success }) => success))),
+    ...upTo.flatMap((k) => perChain(`SR-strict@${k}`, (chain) => allRight(chain, k, strictly))),
     ...upTo.flatMap((k) => perChain(`CR@${k}`, (chain) => anyCollapsed(chain, k))),
     ...perChain("slope.l2", (chain) => slopeOf(chain, (l2) => l2)),
     ...perChain("slope.rmse", rmseSlope),
   ];
 }
 
-function allRight(chain: readonly ResultRow[], k: number): number | undefined {
-  const turns = chain.slice(0, k).map(({ success }) => success);
+/** null where nobody can say, as in results from before there was this rule. */
+const strictly = ({ metrics }: ResultRow): boolean | null => {
+  const strict = metrics["success.strict"];
+  return typeof strict === "number" ? strict === 1 : null;
+};
+
+function allRight(
+  chain: readonly ResultRow[],
+  k: number,
+  ofTurn: (row: ResultRow) => boolean | null,
+): number | undefined {
+  const turns = chain.slice(0, k).map(ofTurn);
   if (turns.length < k || turns.includes(null)) return undefined;
   return Number(turns.every(Boolean));
 }

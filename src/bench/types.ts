@@ -146,11 +146,11 @@ export interface ResultRow {
   readonly seconds: number;
 }
 
-/** A value with its interval: bootstrap, clustered by item. */
+/** A value with its 95 % interval over scenes (interval.ts); low and high are null where there are too few of them. */
 export interface Estimate {
   readonly value: number;
-  readonly low: number;
-  readonly high: number;
+  readonly low: number | null;
+  readonly high: number | null;
   /** Items (clusters) and rows behind it. */
   readonly clusters: number;
   readonly n: number;
@@ -193,6 +193,8 @@ export interface BenchResults {
     readonly reference: string;
     readonly settings: MethodSettings;
   }[];
+  /** How intervals were made. Absent in older files: percentile bootstrap over scenes, however few. */
+  readonly intervals?: "scenes-t";
   readonly aggregates: readonly Aggregate[];
   readonly rows: readonly ResultRow[];
 }

@@ -239,7 +239,9 @@ function sayProgress({ phase, label, done, total, seconds }: BenchProgress, outp
 const TOLD: readonly (readonly [metric: string, title: string, digits: number])[] = [
   ["success", "right", 2],
   ["SR@5", "SR@5", 2],
+  ["SR-strict@5", "strict@5", 2],
   ["SR@10", "SR@10", 2],
+  ["SR-strict@10", "strict@10", 2],
   ["CR@10", "CR@10", 2],
   ["psnr", "PSNR", 1],
   ["psnr.outside", "outside", 1],
@@ -269,16 +271,18 @@ function sayResults(
     if (!estimate) return "–";
     const scale = metric === "slope.rmse" ? 1000 : 1;
     const [value, low, high] = [estimate.value, estimate.low, estimate.high].map((v) =>
-      (scale * v).toFixed(digits),
+      v === null ? "" : (scale * v).toFixed(digits),
     );
-    return `${value} (${low}–${high})`;
+    return low === "" ? `${value} (–)` : `${value} (${low}–${high})`;
   };
   output.say();
   sayTable(output, [
     ["method", ...told.map(([, title]) => title)],
     ...methods.map(({ name }) => [name, ...told.map(([metric, , digits]) => number(metric, name, digits))]),
   ]);
-  output.say("\nIn brackets: 95 % intervals, bootstrap over items. Errors are against the true pictures.");
+  output.say(
+    "\nIn brackets: 95 % intervals over scenes; (–): fewer than four scenes carry none. Errors are against the true pictures.",
+  );
   output.say(`${formatCount(computed)} turns computed, ${formatCount(reused)} from the cache → ${report}`);
   const { aggregates, rows, ...facts } = results;
   output.document({

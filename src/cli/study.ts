@@ -191,7 +191,7 @@ function sayAnalysis(analysis: Analysis, output: Output): void {
     ]),
   ]);
   output.say(
-    "\nIntervals are Wilson's, 95 %, and assume independent votes, which several raters, seeds and turns of one scene are not fully.",
+    "\nIntervals are 95 % over scenes, as the benchmark's: several raters, seeds and turns of one scene count as one.",
   );
   output.say(
     "Consistent: repeated questions with swapped sides that were answered the same way. !: prefers one side beyond chance.",
@@ -206,7 +206,9 @@ function sayVoters(title: string, { groups, majority }: Voters, a: string, b: st
       group,
       `${rate.n}`,
       percent(rate),
-      `${percentOf(rate.low)} to ${percentOf(rate.high)}`,
+      rate.low === null || rate.high === null
+        ? "too few scenes"
+        : `${percentOf(rate.low)} to ${percentOf(rate.high)}`,
     ]),
   ]);
   output.say(`By majority of each pair: ${a} ${majority.a}, ${b} ${majority.b}, tied ${majority.tied}`);

@@ -17,6 +17,7 @@ export const samplers: Readonly<Record<SamplerName, Sampler>> = {
 
 export const samplerNames = Object.keys(samplers) as readonly SamplerName[];
 
+export { betaQuantile } from "./beta-quantile.ts";
 export type { SchedulerConfig } from "./config.ts";
 export { contiguous, invertDdim } from "./ddim-inversion.ts";
 export { modelInput, toDenoised } from "./denoiser.ts";

@@ -1,20 +1,25 @@
 /** What a study says: win rates with intervals, how consistent each rater is, and whether one leans to a side. */
+import { estimate } from "../bench/aggregate.ts";
+import { clusterOf } from "../bench/standard-aggregates.ts";
 import { isSimulated, type Letter, type Pair, type Rater, type Study } from "./study.ts";
 
-/** A share of `n` with its 95 % Wilson score interval. */
+/** A share of `n` with its 95 % interval; low and high are null where fewer than four scenes were looked at. */
 export interface Rate {
   readonly value: number;
-  readonly low: number;
-  readonly high: number;
+  readonly low: number | null;
+  readonly high: number | null;
   readonly count: number;
   readonly n: number;
 }
 
+/** A share that is about the rater, and has an interval over votes. */
+export type RaterRate = Rate & { readonly low: number; readonly high: number };
+
 /** Two-sided 95 % of the normal distribution. */
 const Z = 1.959963984540054;
 
-/** Wilson's score interval (1927): honest for few votes and for rates near 0 and 1. Null without votes. */
-export function wilson(count: number, n: number): Rate | null {
+/** What a rater does whatever the picture is, with Wilson's score interval (1927). Null without votes. */
+export function wilson(count: number, n: number): RaterRate | null {
   if (n === 0) return null;
   const p = count / n;
   const scale = 1 + Z ** 2 / n;
@@ -23,6 +28,18 @@ export function wilson(count: number, n: number): Rate | null {
   // At 0 and at n the interval ends there; rounding should not say otherwise.
   const low = count === 0 ? 0 : middle - half;
   return { value: p, low, high: count === n ? 1 : middle + half, count, n };
+}
+
+/** The share of votes for method a, with the benchmark's interval over scenes: votes on one scene are not independent. Null without votes. */
+export function preference(pairs: readonly Pick<Pair, "item">[], votes: readonly Vote[]): Rate | null {
+  const samples = votes.map(({ pair, chosen }) => ({
+    cluster: clusterOf(pairs[pair]!),
+    value: Number(chosen === "a"),
+  }));
+  const found = estimate(samples, "rate");
+  if (!found) return null;
+  const { value, low, high, n } = found;
+  return { value, low, high, count: countA(votes), n };
 }
 
 /** How often method a was preferred; of b it is the rest. */
@@ -40,9 +57,9 @@ export interface RaterReport {
   /** First sight of each pair; repeats count for consistency alone. */
   readonly a: Rate | null;
   /** Repeated questions that were answered as the first time. */
-  readonly consistency: Rate | null;
+  readonly consistency: RaterRate | null;
   /** Choices of the left picture, repeats included; a rater without bias has about a half. */
-  readonly left: Rate | null;
+  readonly left: RaterRate | null;
   readonly medianSeconds: number | null;
 }
 
@@ -65,7 +82,7 @@ export interface Analysis {
   readonly raters: readonly RaterReport[];
 }
 
-interface Vote {
+export interface Vote {
   readonly pair: number;
   readonly chosen: Letter;
 }
@@ -80,7 +97,7 @@ export function analyse(study: Study): Analysis {
     simulated: answered
       .filter(isSimulated)
       .map((rater) => ({ name: rater.name, ...votersOf(pairs, [rater]) })),
-    raters: answered.map(reportOf),
+    raters: answered.map((rater) => reportOf(pairs, rater)),
   };
 }
 
@@ -106,7 +123,7 @@ function votersOf(pairs: readonly Pair[], raters: readonly Rater[]): Voters {
       // A group that is everything says nothing of its own.
       .filter(([name, of]) => name === "all" || of.length < votes.length)
       .sort(([x], [y]) => rankOf(x) - rankOf(y) || x.localeCompare(y, "en", { numeric: true }))
-      .map(([group, of]) => ({ group, a: wilson(countA(of), of.length)! })),
+      .map(([group, of]) => ({ group, a: preference(pairs, of)! })),
     majority,
   };
 }
@@ -133,7 +150,7 @@ function firstVotes({ order, choices }: Rater): Vote[] {
   });
 }
 
-function reportOf(rater: Rater): RaterReport {
+function reportOf(pairs: readonly Pair[], rater: Rater): RaterReport {
   const { name, order, choices } = rater;
   const first = firstVotes(rater);
   const chosenFirst = new Map(first.map(({ pair, chosen }) => [pair, chosen]));
@@ -146,7 +163,7 @@ function reportOf(rater: Rater): RaterReport {
   const simulated = isSimulated(rater);
   return {
     ...{ name, simulated, answered: choices.length, asked: order.length },
-    a: wilson(countA(first), first.length),
+    a: preference(pairs, first),
     consistency: wilson(again.filter(Boolean).length, again.length),
     left: wilson(lefts, choices.length),
     medianSeconds: simulated || times.length === 0 ? null : median(times),

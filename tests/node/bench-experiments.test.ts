@@ -72,9 +72,10 @@ describe("the experiments", () => {
     expect(await level(soft!.turns[0]!.mask!, 127)).toBeGreaterThan(252);
   });
 
-  it("mask-quality: every damage at every overlap, with the mask's own truth", async () => {
+  it("mask-quality: every damage at every overlap, from the exact mask of what the truth changes", async () => {
     const items = await itemsOf("mask-quality", 1);
     expect(items).toHaveLength(16);
+    expect(items[0]!.turns[0]!.mask).toBe(items[0]!.turns[0]!.changeMask);
     const whole = await readPicture(items[0]!.turns[0]!.mask!);
     for (const { id, turns } of items.slice(1)) {
       const worse = await readPicture(turns[0]!.mask!);

@@ -271,7 +271,7 @@ describe("compact results", () => {
     expect(again.aggregates).toHaveLength(results.aggregates.length);
     for (const { estimate, ...where } of results.aggregates) {
       const { value, low, high, ...counts } = estimate;
-      const expected = { value: rounded(value), low: rounded(low), high: rounded(high), ...counts };
+      const expected = { value: rounded(value), low: rounded(low!), high: rounded(high!), ...counts };
       expect(estimateOf(again, where)).toEqual(expected);
     }
     const { aggregates: _, rows: __, ...head } = results;

@@ -126,6 +126,7 @@ export function exampleResults({
   }
   return {
     version: 1,
+    intervals: "scenes-t",
     experiment: "iteration",
     command: ["--experiment", "iteration", "--seeds", String(seeds.length), "--out", "out/my bench"],
     created: "2026-01-15T10:20:30.000Z",

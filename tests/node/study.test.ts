@@ -321,7 +321,7 @@ describe("on the command line", () => {
     });
     const said = await emilie("study", "analyse", file);
     expect(said.stdout).toContain("simulated:psnr, a metric and no person");
-    expect(said.stdout).toMatch(/all +9 +55\.6 % +26\.7 % to 81\.1 %/);
+    expect(said.stdout).toMatch(/all +9 +55\.6 % +21\.2 % to 86\.3 %/);
     const csv = await emilie("study", "export", file, "--csv");
     expect(csv.stdout.split("\r\n")).toHaveLength(12);
     const json = await emilie("study", "export", file);

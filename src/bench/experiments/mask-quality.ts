@@ -1,6 +1,7 @@
 /**
  * Question 2, with masks that are not good: too large, too small, beside, unsteady, with gaps, at an overlap (intersection
- * over union) from 1 to 0.4 with the mask that the dataset gives.
+ * over union) from 1 to 0.4 with where the truth changes: the exact mask, and not the brush, which covers it twice over and would hide what a
+ * mask that is too small costs.
  *
  * "missed" is the squared error left inside the change mask, as a share of what was to change, 1 at most; "leak" is the root
  * mean squared error outside of it. In both curves a damage is the group, and 100 times the overlap stands where others have
@@ -16,13 +17,13 @@ import { type Mask, maskFromPicture, pictureFromMask } from "../../images/mask.t
 import { meanHeight } from "../aggregate.ts";
 import { DAMAGES, type Damage, damageMask } from "../mask-damage.ts";
 import { clusterOf, compareMethods, type PairedSample } from "../standard-aggregates.ts";
-import type { Aggregate, BenchItem, ResultRow } from "../types.ts";
+import type { Aggregate, BenchItem, BenchTurn, ResultRow } from "../types.ts";
 import type { Experiment } from "./experiment.ts";
 import { alone, firstOf, isLocal, turnsThat } from "./items.ts";
 
 const SCENES = 20;
 const OVERLAPS = [0.8, 0.6, 0.4];
-/** The part of what has its own mask; it begins every curve. */
+/** The part of what has the exact mask; it begins every curve. */
 const WHOLE = "whole";
 
 async function saved(mask: Mask, folder: string): Promise<string> {
@@ -37,20 +38,23 @@ async function saved(mask: Mask, folder: string): Promise<string> {
   return file;
 }
 
-/** The first local edit of a scene under its own mask and under every damaged one. */
+/** The first local edit of a scene under its exact mask and under every damaged one. */
 async function damaged(item: BenchItem, scene: number, folder: string): Promise<BenchItem[]> {
-  const [index] = turnsThat(item, (turn) => isLocal(turn) && turn.target !== undefined, 1);
+  const fits = (turn: BenchTurn) =>
+    isLocal(turn) && turn.target !== undefined && turn.changeMask !== undefined;
+  const [index] = turnsThat(item, fits, 1);
   const one = index === undefined ? undefined : alone(item, index);
   if (!one) return [];
   const [turn] = one.turns;
-  const mask = maskFromPicture(await readPicture(turn!.mask!));
+  const exact = turn!.changeMask!;
+  const mask = maskFromPicture(await readPicture(exact));
   const under = (part: string, iou: number, file: string): BenchItem => ({
     ...one,
     id: `${item.id}~${part}@${iou}`,
     part,
     turns: [{ ...turn!, mask: file }],
   });
-  const items = [under(WHOLE, 1, turn!.mask!)];
+  const items = [under(WHOLE, 1, exact)];
   for (const damage of DAMAGES) {
     for (const iou of OVERLAPS) {
       const worse = damageMask(mask, damage, iou, scene);

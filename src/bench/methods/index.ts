@@ -6,8 +6,11 @@ import { concat, concatMasked } from "./concat.ts";
 import { diffEdit, diffEditGivenMask } from "./diffedit.ts";
 import { emilieMethods } from "./emilie.ts";
 import { imageIterationMethods } from "./image-iteration.ts";
+import { reencodeMethods } from "./reencode.ts";
+import { revert } from "./revert.ts";
 import { SDEDIT } from "./sdedit.ts";
 import { vaeMethods } from "./vae.ts";
+import { vaeLfa } from "./vae-lfa.ts";
 
 const ALL: readonly BenchMethod[] = [
   ...emilieMethods,
@@ -18,6 +21,9 @@ const ALL: readonly BenchMethod[] = [
   diffEdit,
   diffEditGivenMask,
   blendedLatent,
+  ...reencodeMethods,
+  vaeLfa,
+  revert,
   ...vaeMethods,
 ];
 

@@ -1,6 +1,6 @@
 /** Curves with interval bands, as SVG: labels at the lines, values in the points' tooltips, no script. */
 import type { Estimate } from "../types.ts";
-import { interval, shown } from "./format.ts";
+import { ends, interval, shown } from "./format.ts";
 import { html, type Markup } from "./html.ts";
 import type { MetricInfo } from "./metrics.ts";
 import { seriesLook } from "./palette.ts";
@@ -51,7 +51,7 @@ export function chart({ label, series, x, y, square = false }: Chart): Markup {
     whole: x.whole ?? false,
     exact: !square,
   });
-  const ys = [...base, ...points.flatMap((point) => [point.y.low * factor, point.y.high * factor])];
+  const ys = [...base, ...points.flatMap((point) => ends(point.y).map((value) => value * factor))];
   const up = scale(y.range ?? [Math.min(...ys), Math.max(...ys)], [BOTTOM, TOP]);
   const place = (point: ChartPoint, value: number): string =>
     `${at(across.at(point.x))},${at(Math.min(BOTTOM, Math.max(TOP, up.at(value * factor))))}`;
@@ -84,9 +84,9 @@ function aim({ better }: MetricInfo, up: Scale, right: number): Markup | null {
 }
 
 function band(one: ChartSeries, place: (point: ChartPoint, value: number) => string): Markup | null {
-  if (one.points.length < 2) return null;
-  const upper = one.points.map((point) => place(point, point.y.high));
-  const lower = one.points.toReversed().map((point) => place(point, point.y.low));
+  if (one.points.length < 2 || one.points.every(({ y }) => y.low === null)) return null;
+  const upper = one.points.map((point) => place(point, ends(point.y)[1]));
+  const lower = one.points.toReversed().map((point) => place(point, ends(point.y)[0]));
   return html`<path class="${seriesLook(one.look).className}" fill-opacity="0.1" style="stroke:none" d="M${[...upper, ...lower].join("L")}Z"/>`;
 }
 

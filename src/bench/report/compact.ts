@@ -144,9 +144,9 @@ export function expandResults(compact: CompactResults): BenchResults {
     return Object.entries(methods).flatMap(([method, cells]) =>
       at.map((turn, i): Aggregate => {
         // JSON has no infinity: an estimate that was not finite is null here as in results.json.
-        const [value, low, high] = cells.slice(3 * i, 3 * i + 3) as number[];
+        const [value, low, high] = cells.slice(3 * i, 3 * i + 3) as [number, number | null, number | null];
         const counts = { clusters: repeated(clusters, i), n: repeated(n, i) };
-        const estimate = { value: value!, low: low!, high: high!, ...counts };
+        const estimate = { value, low, high, ...counts };
         return { metric, method, group, turn, estimate, ...(against !== undefined && { against }) };
       }),
     );

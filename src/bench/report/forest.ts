@@ -1,6 +1,6 @@
 /** Paired differences as a forest plot: one line for each method, a line at 0, and the numbers beside it. */
 import type { Estimate } from "../types.ts";
-import { excludesZero, interval, signed } from "./format.ts";
+import { ends, excludesZero, interval, signed } from "./format.ts";
 import { html, type Markup } from "./html.ts";
 import type { MetricInfo } from "./metrics.ts";
 import { seriesLook } from "./palette.ts";
@@ -25,8 +25,8 @@ export function forest(rows: readonly ForestRow[], metric: MetricInfo, label: st
   );
   const left = 12 + LETTER * Math.max(...rows.map(({ name }) => name.length));
   const right = WIDTH - 12 - 6.1 * Math.max(...values.map(({ length }) => length));
-  const ends = rows.flatMap(({ estimate }) => [estimate.low * factor, estimate.high * factor]);
-  const across = scale([Math.min(0, ...ends), Math.max(0, ...ends)], [left, right], { count: 3 });
+  const reach = rows.flatMap(({ estimate }) => ends(estimate).map((value) => value * factor));
+  const across = scale([Math.min(0, ...reach), Math.max(0, ...reach)], [left, right], { count: 3 });
   const bottom = TOP + rows.length * ROW;
   const height = bottom + (metric.better === "higher" || metric.better === "lower" ? 40 : 24);
   const zero = at(across.at(0));
@@ -37,7 +37,8 @@ export function forest(rows: readonly ForestRow[], metric: MetricInfo, label: st
     const { className } = seriesLook(row.look);
     const y = TOP + (i + 0.5) * ROW;
     const x = (value: number) => at(across.at(value * factor));
-    const { value, low, high } = row.estimate;
+    const { value } = row.estimate;
+    const [low, high] = ends(row.estimate);
     return html`<g class="${className}"><text class="${className}" x="${at(left - 10)}" y="${y}" dy="0.34em" text-anchor="end"${row.look === 0 && html` font-weight="700"`}>${row.name}</text><line x1="${x(low)}" x2="${x(high)}" y1="${y}" y2="${y}" stroke-width="2"/><circle cx="${x(value)}" cy="${y}" r="4.2" stroke-width="1.8"${!excludesZero(row.estimate) && html` class="hollow"`}/><text x="${WIDTH - 2}" y="${y}" dy="0.34em" text-anchor="end" font-size="11.5" style="font-variant-numeric:tabular-nums">${values[i]}</text></g>`;
   })}</svg>`;
 }

@@ -31,15 +31,21 @@ export function signed(
   return typeof value === "number" && value > 0 ? `+${text}` : text;
 }
 
-/** "[0.41, 0.52]". */
+/** "[0.41, 0.52]"; where there are too few scenes for one, "[–]". */
 export function interval(
   { low, high }: Pick<Estimate, "low" | "high">,
   metric: Pick<MetricInfo, "digits" | "scale">,
 ): string {
+  if (low === null && high === null) return `[${NOTHING}]`;
   return `[${shown(low, metric)}, ${shown(high, metric)}]`;
 }
 
-/** True where an interval says on which side of 0 the difference lies. */
-export function excludesZero({ low, high }: Estimate): boolean {
-  return low > 0 || high < 0;
+/** True where an interval says on which side of 0 the difference lies; without an interval nothing does. */
+export function excludesZero({ low, high }: Pick<Estimate, "low" | "high">): boolean {
+  return low !== null && high !== null && (low > 0 || high < 0);
+}
+
+/** How far a mark reaches in a figure: its interval, or the value alone where there is none. */
+export function ends({ value, low, high }: Estimate): [low: number, high: number] {
+  return [low ?? value, high ?? value];
 }

@@ -1,5 +1,5 @@
 /** Tables in Markdown, with the numbers that the report shows. */
-import { interval, NOTHING, shown, signed } from "./format.ts";
+import { excludesZero, interval, NOTHING, shown, signed } from "./format.ts";
 import { HEADLINES, heading, type MetricInfo, metricInfo } from "./metrics.ts";
 import {
   bestOf,
@@ -48,7 +48,7 @@ export function markdownDifferences(
       const estimate = estimateOf(results, { metric: metric.name, method, group, turn, against: reference });
       if (!estimate) return NOTHING;
       const value = signed(estimate.value, metric);
-      const certain = estimate.low > 0 || estimate.high < 0;
+      const certain = excludesZero(estimate);
       return `${certain ? `**${value}**` : value} ${interval(estimate, metric)}`;
     });
     return cells.every((cell) => cell === NOTHING) ? [] : [[method, ...cells]];
@@ -62,7 +62,7 @@ export function runMarkdown(selection: Selection): string {
   const parts = [
     "<!-- Written by benchmarks/report-figures.ts. -->",
     `Run on ${results.dataset.name} with ${results.model.id}: \`emilie bench ${results.command.join(" ").replaceAll(/[`\s]+/g, " ")}\``,
-    "Values with 95 % intervals (bootstrap, clustered by item). Bold: the best value, where the paired interval of its difference " +
+    "Values with 95 % intervals over scenes; [–]: too few scenes for one. Bold: the best value, where the paired interval of its difference " +
       `${reference === undefined ? "" : `to ${reference} `}excludes 0.`,
   ];
   for (const group of [...groups, ...damages]) {

@@ -30,6 +30,16 @@ const PLAIN: readonly MetricInfo[] = [
       "nothing been done; where nothing should change, the picture is at least 22 dB near to the truth.",
   },
   {
+    name: "success.strict",
+    label: "Strict success",
+    better: "higher",
+    digits: 3,
+    range: [0, 1],
+    about:
+      "Share of turns that came out right, with a root mean squared error of at most 0.05 (of 1) where the truth did not change, and a " +
+      "sharpness between 0.7 and 1.4 times the truth's.",
+  },
+  {
     name: "collapsed",
     label: "Collapsed",
     better: "lower",
@@ -215,6 +225,11 @@ const RATES: Readonly<Record<string, { whole: string; better: "higher" | "lower"
     better: "higher",
     about: "Success rate: the share of sessions whose first turns, up to this one, all came out right.",
   },
+  "SR-strict": {
+    whole: "Chains still right, strictly, SR-strict@k",
+    better: "higher",
+    about: "The same by the strict rule, which also asks for an unharmed rest and for sharpness.",
+  },
   CR: {
     whole: "Chains collapsed, CR@k",
     better: "lower",
@@ -224,7 +239,17 @@ const RATES: Readonly<Record<string, { whole: string; better: "higher" | "lower"
 
 /** What stands in the summary, in this order, as far as it is there. */
 export const HEADLINES: readonly string[] = [
-  ...["SR@1", "SR@5", "SR@10", "CR@10", "psnr", "slope.rmse", "psnr.original.outside"],
+  ...[
+    "SR@1",
+    "SR@5",
+    "SR-strict@5",
+    "SR@10",
+    "SR-strict@10",
+    "CR@10",
+    "psnr",
+    "slope.rmse",
+    "psnr.original.outside",
+  ],
   ...[
     "psnr.outside",
     "changed.outside",
@@ -239,7 +264,7 @@ export const HEADLINES: readonly string[] = [
 
 /** What is drawn open; everything else is folded. */
 export const CURVES: readonly string[] = [
-  ...["SR", "success", "psnr", "psnr.original.outside", "changed.outside", "sharpness"],
+  ...["SR", "SR-strict", "success", "psnr", "psnr.original.outside", "changed.outside", "sharpness"],
   ...["CR", "collapsed", "clip.text", "dino.image"],
 ];
 
@@ -247,7 +272,7 @@ export const CURVES: readonly string[] = [
 export function metricInfo(name: string): MetricInfo {
   const known = KNOWN.get(name);
   if (known) return known;
-  const rate = /^(SR|CR)(?:@(\d+))?$/.exec(name);
+  const rate = /^(SR|SR-strict|CR)(?:@(\d+))?$/.exec(name);
   if (rate) {
     const { whole, better, about } = RATES[rate[1]!]!;
     return {

@@ -195,7 +195,9 @@ function cost(selection: Selection): Markup | null {
 
 function reading(selection: Selection): Markup {
   // SR@1, SR@2 and so on are said once.
-  const names = selection.results.aggregates.map(({ metric }) => metric.replace(/^(SR|CR)@\d+$/, "$1"));
+  const names = selection.results.aggregates.map(({ metric }) =>
+    metric.replace(/^(SR|SR-strict|CR)@\d+$/, "$1"),
+  );
   const described = inOrder(names)
     .map(metricInfo)
     .filter(({ about }) => about !== "");
@@ -204,7 +206,7 @@ function reading(selection: Selection): Markup {
     html`<dl>${described.map((metric) => html`<dt>${metric.label}</dt><dd>${metric.about}</dd>`)}</dl>`,
   )}${folded(
     "What the intervals are",
-    html`<p>95 % intervals by bootstrap, clustered by item: whole items are drawn again with all their turns and seeds, because turns of one picture are not independent. A difference is paired: both methods on the same item, turn and seed, subtracted before drawing. Two intervals that overlap say little about a difference; the paired one says it.</p><p>Intervals hold for one metric at a time. Among dozens of comparisons a few exclude 0 by chance.</p>`,
+    html`<p>95 % intervals over scenes, because turns and seeds of one picture are not independent: Student's interval over the scenes' means, lengthened where they are skewed; for rates in which no two scenes differ, the exact bound. Fewer than four scenes carry none, which is shown as [–], and nothing that rests on them is bold.${selection.results.intervals === undefined && " This file was made before that rule, with a percentile bootstrap over scenes: its intervals are Student's, from the bootstrap's width."} A difference is paired: both methods on the same item, turn and seed, subtracted first. Two intervals that overlap say little about a difference; the paired one says it.</p><p>Intervals hold for one metric at a time. Among dozens of comparisons a few exclude 0 by chance.</p>`,
   )}${folded(
     "What is not measured",
     html`<ul><li>What people prefer. emilie study asks them.</li><li>Other checkpoints and other pictures than those named above.</li><li>Quality by NIQE, BRISQUE or PIQE: they get better as pictures fall apart in this way.</li><li>Whether training another time would give the same: intervals are over items and seeds of sampling, with one checkpoint.</li></ul>`,

@@ -127,6 +127,15 @@ describe("the best value", () => {
     expect(best("psnr", ...levels)).toEqual([]);
   });
 
+  it("is never marked without an interval: one scene is no evidence", () => {
+    const levels = [level("ours", 30), level("base", 20)];
+    const without = difference("ours", 2, 18);
+    const alone = { ...without, estimate: { ...without.estimate, low: null, high: null, clusters: 1 } };
+    expect(best("psnr", ...levels, alone)).toEqual([]);
+    expect(excludesZero(alone.estimate)).toBe(false);
+    expect(interval(alone.estimate, metricInfo("psnr"))).toBe("[–]");
+  });
+
   it("may be the reference's, where every other method is worse for certain", () => {
     const levels = [level("ours", 10), level("theirs", 12), level("base", 20)];
     const worse = difference("ours", -12, -8);

@@ -3,6 +3,8 @@ import { EmilieError } from "../../errors.ts";
 import { BENCH_JSON } from "../../limits.ts";
 import { readFileWithin } from "../../open-file.node.ts";
 import { parseJson } from "../../parse-json.ts";
+import { fromBootstrap } from "../interval.ts";
+import { quantityOf } from "../standard-aggregates.ts";
 import type { BenchResults } from "../types.ts";
 import { type CompactResults, expandResults } from "./compact.ts";
 
@@ -31,9 +33,20 @@ export async function readResultsFile(path: string): Promise<BenchResults> {
   }
   if (results.layout === "columns") {
     if (!Array.isArray(results.series) || !Array.isArray(results.sessions)) throw refuse("it has no series");
-    return expandResults(found as CompactResults);
+    return withoutOldIntervals(expandResults(found as CompactResults));
   }
   if (!Array.isArray(results.aggregates) || !Array.isArray(results.rows))
     throw refuse("it has no aggregates or rows");
-  return found as BenchResults;
+  return withoutOldIntervals(found as BenchResults);
+}
+
+/** Older files have percentile bootstraps, whose intervals are too narrow: they are read by the rule of newer ones. */
+function withoutOldIntervals(results: BenchResults): BenchResults {
+  if (results.intervals !== undefined) return results;
+  const aggregates = results.aggregates.map((one) => {
+    const { metric, against, estimate } = one;
+    const interval = fromBootstrap(estimate, estimate.clusters, quantityOf(metric, against !== undefined));
+    return { ...one, estimate: { ...estimate, ...interval } };
+  });
+  return { ...results, aggregates };
 }

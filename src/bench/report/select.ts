@@ -79,7 +79,7 @@ export interface Where {
 /** The aggregate's estimate. A rate at a turn, as SR@5, is found whether or not its turn is given beside its name. */
 export function estimateOf(results: BenchResults, where: Where): Estimate | undefined {
   const { turn = null } = where;
-  const at = /^(?:SR|CR)@(\d+)$/.exec(where.metric);
+  const at = /^(?:SR|SR-strict|CR)@(\d+)$/.exec(where.metric);
   return indexOf(results).get(keyOf({ ...where, turn: at && turn === null ? Number(at[1]) : turn }));
 }
 
@@ -128,13 +128,13 @@ export function curveMetrics(selection: Selection, group: string): MetricInfo[] 
 
 /** The curve that an aggregate is a point of. */
 function curveOf({ metric, turn }: Aggregate): string | undefined {
-  const rate = /^(SR|CR)@\d+$/.exec(metric);
+  const rate = /^(SR|SR-strict|CR)@\d+$/.exec(metric);
   return rate?.[1] ?? (turn === null ? undefined : metric);
 }
 
 /** JSON has no infinity: what was not finite comes back as null. */
-export function isKnown({ value, low, high }: Estimate): boolean {
-  return [value, low, high].every(Number.isFinite);
+export function isKnown({ value }: Estimate): boolean {
+  return Number.isFinite(value);
 }
 
 const indexes = new WeakMap<BenchResults, Map<string, Estimate>>();
@@ -151,7 +151,7 @@ function indexOf(results: BenchResults): Map<string, Estimate> {
 
 /** SR@5 stands at turn 5, whether or not that is said beside its name. */
 function turned(one: Aggregate): Where {
-  const at = /^(?:SR|CR)@(\d+)$/.exec(one.metric);
+  const at = /^(?:SR|SR-strict|CR)@(\d+)$/.exec(one.metric);
   return at && one.turn === null ? { ...one, turn: Number(at[1]) } : one;
 }
 

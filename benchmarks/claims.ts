@@ -1,0 +1,345 @@
+/**
+ * Where the numbers of docs/results/README.md come from: each table by the heading above it, each cell by metric, method, group, turn and what it is a
+ * difference to, in a committed file of docs/results. check-claims.ts compares them.
+ */
+
+/** A number of a results file. A metric at no turn is over all turns. */
+export interface Ref {
+  readonly metric: string;
+  readonly method: string;
+  readonly group: string;
+  readonly turn?: number;
+  readonly against?: string;
+  /** What the file's number is multiplied by: 100 for per cent, 1000 for thousandths. */
+  readonly scale?: number;
+  /** Where it stands in another file than the rest of its table. */
+  readonly file?: string;
+}
+
+/** What a cell states, in its order; a cell of null states nothing that a file has. */
+export type Cell = readonly Ref[] | null;
+
+export interface TableClaim {
+  readonly heading: string;
+  /** Of the tables under that heading, from 0. */
+  readonly index?: number;
+  /** docs/results/NAME.json */
+  readonly file: string;
+  /** The cells of each row after its label. */
+  readonly rows: Readonly<Record<string, readonly Cell[]>>;
+}
+
+/** A sentence: what stands between two pieces of text that appear once. */
+export interface SentenceClaim {
+  readonly from: string;
+  readonly to: string;
+  readonly file: string;
+  readonly refs: readonly Ref[];
+}
+
+type Part = Partial<Ref>;
+
+/** Every row's part with every column's; a column of several parts states several numbers, one of null none. */
+function grid(
+  rows: Readonly<Record<string, Part>>,
+  columns: readonly (Part | readonly Part[] | null)[],
+): TableClaim["rows"] {
+  return Object.fromEntries(
+    Object.entries(rows).map(([label, row]) => [
+      label,
+      columns.map(
+        (column) =>
+          column &&
+          [column]
+            .flat()
+            .map((part) => ({ ...row, ...part }) as Ref)
+            // Nothing is different from itself.
+            .filter(({ method, against }) => method !== against),
+      ),
+    ]),
+  );
+}
+
+const of = (method: string): Part => ({ method });
+const all = { group: "all" } as const;
+const image = { against: "image-iteration" } as const;
+
+const NAMES = {
+  emilie: of("emilie"),
+  "image iteration, pasted by the mask": of("image-iteration-masked"),
+  "image iteration": of("image-iteration"),
+  "Blended Latent Diffusion": of("blended-latent"),
+  "SDEdit, t₀ = 0.5": of("sdedit"),
+  DiffEdit: of("diffedit"),
+  "all instructions in one prompt": of("concat"),
+};
+
+const at10 = (group: string): Part => ({ metric: "psnr", group, turn: 10 });
+const iou = (percent: number): Part => ({ metric: "missed", turn: percent });
+const missed = (group: string): Part => ({ method: "emilie", group });
+const control = (group: string, metric: string, scale = 1): Part => ({ group, metric, scale });
+const at50 = (group: string): Part => ({ metric: "psnr", group, turn: 50 });
+const arm = (metric: string, group: string, over: Part = {}) => ({ metric, group, ...over });
+
+export const TABLES: readonly TableClaim[] = [
+  {
+    heading: "Against other methods",
+    file: "baselines",
+    rows: grid(NAMES, [
+      { metric: "SR@1", ...all },
+      { metric: "SR@5", ...all },
+      { metric: "psnr", ...all },
+      { metric: "psnr.outside", ...all },
+      { metric: "changed.outside", ...all, scale: 100 },
+      { metric: "clip.direction", ...all },
+      { metric: "unetCalls", ...all },
+    ]),
+  },
+  {
+    heading: "Ten edits",
+    file: "long",
+    rows: grid(NAMES, [
+      { metric: "SR@10", ...all },
+      { metric: "CR@10", ...all },
+      { metric: "psnr", ...all },
+      { metric: "psnr", ...all, ...image },
+    ]),
+  },
+  {
+    heading: "Iteration: latents or pictures",
+    file: "iteration",
+    rows: grid(
+      {
+        "emilie (masks where the turn has one)": of("emilie"),
+        "latent iteration alone, no masks": of("emilie-no-mask"),
+        "image iteration, pasted by the mask": of("image-iteration-masked"),
+        "image iteration": of("image-iteration"),
+        "the autoencoder every turn, no UNet": of("vae-only"),
+        "the autoencoder once, no UNet": of("vae-once"),
+      },
+      [
+        ...["noop", "cycle-local", "cycle-global", "long"].map(at10),
+        { metric: "slope.rmse", group: "noop", scale: 1000 },
+      ],
+    ),
+  },
+  {
+    heading: "The gate",
+    file: "gate",
+    rows: grid(
+      {
+        "gated, **no masks**": of("emilie-no-mask-gated"),
+        "gated, with masks": of("emilie-gated"),
+        "emilie, with masks": of("emilie"),
+        "image iteration": of("image-iteration"),
+      },
+      [
+        { metric: "SR@5", ...all },
+        [
+          { metric: "psnr", ...all },
+          { metric: "psnr", ...all, ...image },
+        ],
+        [
+          { metric: "psnr.outside", ...all },
+          { metric: "psnr.outside", ...all, ...image },
+        ],
+        { metric: "changed.outside", ...all, scale: 100 },
+        { metric: "seam", ...all, scale: 1000 },
+      ],
+    ),
+  },
+  {
+    heading: "Gradient control in its readings",
+    file: "control",
+    rows: grid(
+      {
+        "emilie: anchored, laid over the parent": of("emilie"),
+        "anchored, bare": of("emilie-bare"),
+        "anchored and direction, bare": of("emilie-anchored+direction-bare"),
+        "direction alone, bare": of("emilie-direction-bare"),
+        "threshold, bare": of("emilie-threshold-bare"),
+        "as printed in the paper, bare": of("emilie-literal-bare"),
+        "automatic masks, laid over the parent": of("emilie-auto"),
+        "no mask: image iteration": of("image-iteration"),
+        "image iteration, pasted by the mask": of("image-iteration-masked"),
+        "the autoencoder once": of("vae-once"),
+      },
+      [
+        control("single", "success"),
+        control("single", "psnr.inside"),
+        control("single", "leak", 1000),
+        control("single", "seam", 1000),
+        control("soft", "soft.spearman"),
+      ],
+    ),
+  },
+  {
+    heading: "How good a mask must be",
+    file: "mask-quality",
+    rows: grid(
+      {
+        "too large": missed("dilate"),
+        "too small": missed("erode"),
+        "jittered border": missed("jitter"),
+        shifted: missed("shift"),
+        holes: missed("holes"),
+      },
+      [...[100, 80, 60, 40].map(iou), { metric: "auc.missed" }],
+    ),
+  },
+  {
+    heading: "Fifty turns",
+    file: "drift-50",
+    rows: grid(
+      {
+        "pixels changed outside all masks after 25 local edits": {
+          metric: "changed.outside",
+          group: "local-25",
+          turn: 25,
+          scale: 100,
+        },
+        "no-ops, PSNR at turn 50, dB": at50("noop"),
+        "cycles of a local edit under its mask, turn 50, dB": at50("cycle-local"),
+        "cycles of a global edit, turn 50, dB": at50("cycle-global"),
+      },
+      [of("emilie"), of("image-iteration"), { ...of("emilie"), ...image }],
+    ),
+  },
+  {
+    heading: "Fifty turns",
+    index: 1,
+    file: "drift-50-gate",
+    rows: grid(
+      {
+        "no-ops, PSNR at turn 50, dB": at50("noop"),
+        "cycles of a local edit under its mask, turn 50, dB": at50("cycle-local"),
+        "cycles of a global edit, turn 50, dB": at50("cycle-global"),
+      },
+      [of("emilie-gated"), of("emilie"), of("image-iteration")],
+    ),
+  },
+  {
+    heading: "Training for iteration",
+    file: "training-two-branch",
+    rows: {
+      ...grid(
+        {
+          "SR@1 (chains)": arm("SR@1", "chains"),
+          "SR@5 (chains)": arm("SR@5", "chains"),
+          "SR@10 (long, 10 scenes)": arm("SR@10", "long"),
+          "PSNR to the truth, chains of five, dB": arm("psnr", "chains"),
+          "PSNR at turn 10, long chains, dB": arm("psnr", "long", { turn: 10 }),
+          "PSNR over ten no-ops, dB": arm("psnr", "noop"),
+          "PSNR at turn 10, no-ops, dB": arm("psnr", "noop", { turn: 10 }),
+        },
+        [
+          of("control"),
+          of("rollouts"),
+          { ...of("rollouts"), against: "control" },
+          of("two-branch"),
+          { ...of("two-branch"), against: "control" },
+        ],
+      ),
+      ...grid({ "slope on no-ops, 10⁻³ a turn": arm("slope.rmse", "noop", { scale: 1000 }) }, [
+        { ...of("control"), file: "training" },
+        { ...of("rollouts"), file: "training" },
+        { ...of("rollouts"), against: "control", file: "training" },
+        of("two-branch"),
+        null,
+      ]),
+    },
+  },
+];
+
+const emilie = of("emilie");
+const latent = { method: "emilie-no-mask", ...image } as const;
+const gated = { method: "emilie-no-mask-gated", ...image } as const;
+const both = { method: "emilie", against: "masked" } as const;
+const noop10 = { metric: "psnr", group: "noop", turn: 10 } as const;
+const global10 = { metric: "psnr", group: "cycle-global", turn: 10 } as const;
+
+export const SENTENCES: readonly SentenceClaim[] = [
+  {
+    from: "Ten no-ops in a row end ",
+    to: " nearer to the first",
+    file: "iteration",
+    refs: [{ ...noop10, ...latent }],
+  },
+  {
+    from: "than image iteration's, cycles of global edits ",
+    to: "; for ten edits",
+    file: "iteration",
+    refs: [{ ...global10, ...latent }],
+  },
+  {
+    from: "without masks (",
+    to: ", five scenes)",
+    file: "iteration",
+    refs: [{ metric: "psnr", group: "long", turn: 10, ...latent }],
+  },
+  {
+    from: "one seed for the whole chain costs ",
+    to: " over ten no-ops",
+    file: "seeds",
+    refs: [{ metric: "psnr", group: "all", turn: 10, method: "fresh", against: "fixed" }],
+  },
+  {
+    from: "- `emilie` against plain image iteration: ",
+    to: " outside the change.",
+    file: "baselines",
+    refs: ["psnr", "psnr.outside"].map((metric) => ({ metric, ...all, ...emilie, ...image }) as Ref),
+  },
+  {
+    from: "which differs in the iteration alone: ",
+    to: " in success",
+    file: "masked",
+    refs: [
+      { metric: "psnr", ...all, ...both },
+      { metric: "psnr.outside", ...all, ...both },
+      { metric: "psnr", group: "global", ...both },
+      { metric: "psnr", group: "local", ...both },
+    ],
+  },
+  {
+    from: "**No-ops**: latent iteration is ",
+    to: " better at turn",
+    file: "iteration",
+    refs: [{ ...noop10, ...latent }],
+  },
+  {
+    from: "**Global edits** gain less (",
+    to: " at turn 10 of cycles",
+    file: "iteration",
+    refs: [{ ...global10, ...latent }],
+  },
+  {
+    from: "SR@10 on the five long chains is ",
+    to: "; five scenes",
+    file: "iteration",
+    refs: ["emilie", "image-iteration"].map((method) => ({ metric: "SR@10", group: "long", method })),
+  },
+  {
+    from: "Another seed at every turn: ",
+    to: " at turn 10 for latent",
+    file: "seeds",
+    refs: [{ metric: "psnr", group: "all", turn: 10, method: "fresh", against: "fixed" }],
+  },
+  {
+    from: "Global edits gain ",
+    to: ".\n- No-ops come",
+    file: "gate",
+    refs: ["global", "local"].map((group) => ({ metric: "psnr", group, ...gated })),
+  },
+  {
+    from: "no difference can be told (",
+    to: " missed on",
+    file: "mask-quality",
+    refs: [{ metric: "auc.missed", group: "all", method: "emilie", against: "image-iteration-masked" }],
+  },
+  {
+    from: "and cut the leak by a seventh (",
+    to: "): they",
+    file: "control",
+    refs: [{ metric: "leak", group: "single", method: "emilie-auto", ...image, scale: 1000 }],
+  },
+];

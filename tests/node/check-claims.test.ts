@@ -1,0 +1,40 @@
+/** npm run bench:check-claims: the committed page holds, and a number, a bold mark, a row or a table that does not is named. */
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const page = join(root, "docs/results/README.md");
+
+function check(...args: string[]): Promise<{ code: number; said: string }> {
+  return new Promise((done) => {
+    const command = ["--import", "tsx", join(root, "benchmarks/check-claims.ts"), ...args];
+    execFile(process.execPath, command, { cwd: root }, (error, stdout, stderr) =>
+      done({ code: Number(error?.code ?? 0), said: stdout + stderr }),
+    );
+  });
+}
+
+it("compares the results' page with the committed files, names what differs, and mends it when asked", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "emilie-claims-"));
+  const text = await readFile(page, "utf8");
+  const wrong = text
+    .replace("| emilie | 0.95 [", "| emilie | 0.96 [")
+    .replace("| 1.8 [1.6, 2.0] |", "| **1.8** [1.6, 2.0] |")
+    .replace("\n## The gate\n", "\n## Of nowhere\n\n| | a |\n|---|---:|\n| b | 1 |\n\n## The gate\n");
+  const copy = join(folder, "README.md");
+  await writeFile(copy, wrong);
+  const [held, failed] = await Promise.all([check(), check(copy)]);
+  expect(held).toMatchObject({ code: 0, said: expect.stringContaining("0 differences") });
+  expect(failed.code).toBe(1);
+  expect(failed.said).toContain("Against other methods, emilie: the page says");
+  expect(failed.said).toContain("Of nowhere: its table 1 is in no claim");
+  expect(failed.said).toContain("3 differences");
+  await check(copy, "--write");
+  expect(await readFile(copy, "utf8")).toBe(
+    wrong.replace("0.96 [", "0.95 [").replace("**1.8** [1.6", "1.8 [1.6"),
+  );
+  await rm(folder, { recursive: true });
+});
