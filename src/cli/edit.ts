@@ -11,6 +11,7 @@ import { PRESETS } from "../method/presets.ts";
 import type { LoraOption, NodeDevice } from "../models/load.node.ts";
 import type { EditModel } from "../models/model.ts";
 import { samplerNames } from "../samplers/index.ts";
+import type { Detail } from "../session/check-edit.ts";
 import type { EditScript } from "../session/edit-script.ts";
 import { readyStep } from "../session/run-script.ts";
 import { planScript } from "../session/script.ts";
@@ -99,6 +100,7 @@ interface Flags
   readonly out: string;
   readonly session?: string;
   readonly workingSize?: number | "own";
+  readonly detail?: Detail;
   readonly from?: string;
   readonly preview: Preview;
   readonly json?: boolean;
@@ -182,6 +184,11 @@ export function addEdit(program: Command, context: Context): void {
       "the longer side at which the model works, or \"own\" for the picture's: above the model's native size, edits need masks " +
         "(default: the native size)",
       values.workingSize,
+    )
+    .option(
+      "--detail <how>",
+      "on: a picture that is larger than the model's size keeps its own detail; off: the model's pixels, enlarged (default: on)",
+      values.detail,
     )
     .option("--from <node>", "with a saved session: the id or name of the node to edit (default: its head)")
     .option("--out <folder>", "the folder for the pictures", "out")
@@ -313,9 +320,21 @@ function withAvoided(steps: readonly Step[], avoided: Edits["avoided"], model: E
 async function readEdits(instructions: readonly string[], flags: Flags): Promise<Edits> {
   const { preset, seed, steps, sampler, strength, gate, textGuidance, imageGuidance, control, window } =
     flags;
-  const { guidanceInterval, reuse } = flags;
+  const { guidanceInterval, reuse, detail } = flags;
   const pulled = { textGuidance, imageGuidance, guidanceInterval };
-  const settings = { preset, seed, steps, sampler, strength, gate, ...pulled, reuse, control, window };
+  const settings = {
+    preset,
+    seed,
+    steps,
+    sampler,
+    strength,
+    gate,
+    ...pulled,
+    reuse,
+    control,
+    window,
+    detail,
+  };
   const said = { ...settings, seed: seed === undefined ? undefined : seedOf(BigInt(seed)) };
   const defaults = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
   if (flags.script !== undefined) {

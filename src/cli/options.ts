@@ -5,6 +5,7 @@ import { PRESETS, type PresetName } from "../method/presets.ts";
 import type { WindowOption } from "../method/window.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { SamplerName } from "../samplers/types.ts";
+import { DETAIL, type Detail } from "../session/check-edit.ts";
 import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 
 function wholeNumber(lowest: number, highest: number): (text: string) => number {
@@ -55,6 +56,7 @@ export const gate = decimal(0, 100);
 export const sampler: (text: string) => SamplerName = oneOf(samplerNames);
 export const preset: (text: string) => PresetName = oneOf(PRESETS);
 export const reuse = wholeNumber(1, 1000);
+export const detail: (text: string) => Detail = oneOf(DETAIL);
 
 /** "768" or "1024x683", in pixels. */
 export function pictureSize(text: string): readonly [width: number, height: number] {

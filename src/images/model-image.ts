@@ -154,7 +154,7 @@ function colourPlanes(picture: Picture): Tensor {
 }
 
 /** Solves value = a·colour + (1 − a)·white for the colour; fully transparent pixels keep the one they had. */
-function withoutWhite(value: number, alpha: number, kept: number): number {
+export function withoutWhite(value: number, alpha: number, kept: number): number {
   const a = alpha / 255;
   return alpha === 0 ? kept : (value - 255 * (1 - a)) / a;
 }

@@ -11,6 +11,16 @@ export const MAX_INSTRUCTION_LENGTH = MAX_TEXT;
 /** Every mask is kept at the size of the picture, so this many regions in one pass are more than memory bears. */
 export const MAX_REGIONS = 256;
 
+/** Whether an edit's result keeps the detail of a picture that is larger than the model's size. */
+export const DETAIL = ["on", "off"] as const;
+export type Detail = (typeof DETAIL)[number];
+
+/** Throws option.invalid. */
+export function checkDetail(detail: Detail): void {
+  if (DETAIL.includes(detail)) return;
+  throw new EmilieError("option.invalid", `detail must be "on" or "off", got ${JSON.stringify(detail)}`);
+}
+
 /** Throws option.invalid for what a recipe could not record or no model could follow. */
 export function checkEdit(regions: readonly PlacedRegion[]): void {
   const refuse = (message: string) => {

@@ -2,6 +2,7 @@
 import type { Control } from "../method/gradient-control.ts";
 import type { PresetName } from "../method/presets.ts";
 import type { SamplerName } from "../samplers/index.ts";
+import type { Detail } from "./check-edit.ts";
 
 /** How a step is done; what is left out is the script's default, then the checkpoint's own. */
 export interface EditScriptSettings {
@@ -29,6 +30,8 @@ export interface EditScriptSettings {
   reuse?: number | undefined;
   /** How a mask acts. */
   control?: Control | undefined;
+  /** Whether the result keeps the detail of a picture that is larger than the model's size. */
+  detail?: Detail | undefined;
   /** The text to use instead of the empty null prompt. */
   base?: string | undefined;
   /** Where the model runs: on the whole picture ("off"), or on a window around the masks. */

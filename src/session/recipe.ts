@@ -53,6 +53,8 @@ export interface Recipe {
   readonly guidanceInterval?: readonly [from: number, to: number];
   /** For how many steps deep UNet features serve; absent at 1. */
   readonly reuse?: number;
+  /** Where the result has the picture's own detail; absent where it is the model's pixels, enlarged, as before there was any choice. */
+  readonly detail?: "on";
 }
 
 /** SHA-256 as lower-case hex. */

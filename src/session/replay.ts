@@ -57,6 +57,7 @@ export function editAgain<N extends Node>(
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   return session.edit(instruction ?? first!.instruction, {
     ...settingsOf(recipe),
+    detail: recipe.detail ?? "off",
     ...(changes.preset === undefined ? {} : decidedBy(changes.preset, session)),
     regions: rest,
     // A step that was ended early is done whole again where its steps change.

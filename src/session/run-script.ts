@@ -31,6 +31,7 @@ export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "instruction
     | "control"
     | "base"
     | "window"
+    | "detail"
   >;
 }
 

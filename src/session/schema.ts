@@ -15,10 +15,10 @@ export const FORMAT = "emilie-session";
 /**
  * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows,
  * working sizes, gates, and recipes that spare computing;
- * version 4 says where the model's parts lie.
+ * version 4 says where the model's parts lie; version 5 has detail transfer in its recipes.
  */
-export const VERSION = 4;
-const VERSIONS = [1, 2, 3, VERSION] as const;
+export const VERSION = 5;
+const VERSIONS = [1, 2, 3, 4, VERSION] as const;
 /** Which version a recipe's optional keys came with. */
 const SINCE = {
   strength: 2,
@@ -28,6 +28,7 @@ const SINCE = {
   workingSize: 3,
   guidanceInterval: 3,
   reuse: 3,
+  detail: 5,
 } as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
@@ -71,6 +72,7 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
     .readonly()
     .optional(),
   reuse: z.int().min(2).max(1000).optional(),
+  detail: z.literal("on").optional(),
   stopAfter: z.int().min(1).max(999).optional(),
 });
 

@@ -29,7 +29,7 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
   const [first, ...rest] = recipe.regions;
   const { parent, seed, steps, stopAfter, sampler, textGuidance, imageGuidance, control, base, strength } =
     recipe;
-  const { gate = 0, guidanceInterval = [0, 1] as const, reuse } = recipe;
+  const { gate = 0, guidanceInterval = [0, 1] as const, reuse, detail = "off" } = recipe;
   // Above the native size windows are the default.
   const window = recipe.window ?? (recipe.workingSize === undefined ? undefined : "off");
   return {
@@ -49,6 +49,7 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
     ...(reuse === undefined ? {} : { reuse }),
     control: control as Step["control"],
     gate,
+    detail,
     ...(base === "" ? {} : { base }),
     ...(strength === undefined ? {} : { strength }),
     ...(window === undefined ? {} : { window }),

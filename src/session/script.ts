@@ -8,7 +8,7 @@ import { CONTROLS } from "../method/gradient-control.ts";
 import { PRESETS } from "../method/presets.ts";
 import { samplerNames } from "../samplers/index.ts";
 import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
-import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
+import { DETAIL, MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "./check-edit.ts";
 import { closest } from "./closest.ts";
 import type { EditScript } from "./edit-script.ts";
 
@@ -78,6 +78,11 @@ const settings = {
     .max(1000)
     .describe("Compute the UNet's deep features only at every n-th step. Default: 1, at each."),
   control: z.enum(CONTROLS).describe("How a mask acts."),
+  detail: z
+    .enum(DETAIL)
+    .describe(
+      "Whether the result keeps the detail of a picture that is larger than the model's size (\"on\", the default), or is the model's pixels, enlarged.",
+    ),
   base: z.string().max(MAX_INSTRUCTION_LENGTH).describe("The text to use instead of the empty null prompt."),
   window: z
     .union([

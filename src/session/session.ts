@@ -16,7 +16,7 @@ import { describeRefusal, type UnderstoodResult } from "../method/understood.ts"
 import type { Window } from "../method/window.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkEdit, remarksOn } from "./check-edit.ts";
+import { checkDetail, checkEdit, type Detail, remarksOn } from "./check-edit.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
 import { type LargePicture, largePicture } from "./large.ts";
 import { encodeOriginal, type OpenOptions, workingSide } from "./original.ts";
@@ -45,6 +45,11 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   }[];
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
+  /**
+   * "on": where the picture is larger than the model's size, the result keeps the picture's own detail (images/detail-transfer.ts).
+   * "off": it is the model's pixels, enlarged. Default: "on". Without effect at the model's size and in windows of large pictures.
+   */
+  readonly detail?: Detail;
   /** Hears of every step, and is awaited; `denoised` can be shown by `preview`. "keep" ends the edit with that as its result. */
   readonly onProgress?: StepListener;
   /** Called before anything is computed with what is allowed and may surprise: words that are not read, a mask of another size or a black one. */
@@ -148,6 +153,7 @@ export class Session<N extends Node = Node> {
       mask,
       regions = [],
       relevance: maskOptions,
+      detail = "on",
       onProgress,
       onWarning,
       signal,
@@ -162,6 +168,7 @@ export class Session<N extends Node = Node> {
       window: this.large ? this.large.window(method.window) : method.window,
     });
     checkEdit([{ instruction }, ...regions]);
+    checkDetail(detail);
     const place =
       mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;
     const asked = [{ instruction, mask: place }, ...regions];
@@ -201,6 +208,7 @@ export class Session<N extends Node = Node> {
         : {}),
       ...(this.workingSize === undefined ? {} : { workingSize: this.workingSize }),
       ...nonDefaultSettings(resolved),
+      ...(detail === "on" && this.#isEnlarged ? { detail } : {}),
       ...(resolved.stopAfter === resolved.steps ? {} : { stopAfter: resolved.stopAfter }),
     };
     const known = (id: string) => {
@@ -372,6 +380,12 @@ export class Session<N extends Node = Node> {
   /** A node as this kind of session makes them; what the file-less session makes is enough for the browser. */
   protected makeNode(record: NodeRecord, host: NodeHost): N {
     return new TreeNode(record, host) as Node as N;
+  }
+
+  /** True where a result is brought from the model's size to a larger one. */
+  get #isEnlarged(): boolean {
+    const { width, height } = this.original;
+    return !this.large && (width > this.size.width || height > this.size.height);
   }
 
   #host(): NodeHost {

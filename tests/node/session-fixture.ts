@@ -28,7 +28,7 @@ export const soft: Mask = {
   data: box.data.map((m, i) => m * (0.3 + 0.5 * ((i % width) / width))),
 };
 /** Guided throughout: what recipes of older versions say. */
-export const options = { steps: 1, guidanceInterval: [0, 1] } as const;
+export const options = { steps: 1, guidanceInterval: [0, 1], detail: "off" } as const;
 
 // What savedSession() has made.
 export let model: EditModel;

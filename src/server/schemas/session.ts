@@ -35,6 +35,10 @@ export const recipeSchema = z
       .int()
       .optional()
       .openapi({ description: "The number of steps that share deep UNet features; absent: 1" }),
+    detail: z
+      .literal("on")
+      .optional()
+      .openapi({ description: "Whether the result keeps the picture's own detail; absent: it does not" }),
   })
   .openapi("Recipe");
 

@@ -1,0 +1,148 @@
+import { describe, expect, it } from "vitest";
+import { tensor } from "../tensor/tensor.ts";
+import { transferDetail } from "./detail-transfer.ts";
+import { compareInsideOutside } from "./difference.ts";
+import { maskFromBox } from "./mask.ts";
+import { fromModelImage, toModelImage } from "./model-image.ts";
+import { cropPicture, type Picture, samePicture } from "./picture.ts";
+import { resizePlanes } from "./resize.ts";
+import { RowEnlarger, RowReducer } from "./resize-rows.ts";
+
+const SIDE = 192;
+const SMALL = 24;
+
+/** Areas of three colours with fine stripes of every period on them: much of it is lost at the model's size. */
+function detailed(width = SIDE, height = SIDE): Picture {
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const area = y > height / 2 ? [60, 140, 80] : x > width / 3 ? [90, 120, 200] : [200, 110, 70];
+      const stripe = 30 * Math.sin(x * (0.4 + y / 300)) + 15 * (((x * 7 + y * 13) % 11) / 11);
+      const at = 4 * (y * width + x);
+      for (let c = 0; c < 3; c++) data[at + c] = area[c]! + stripe;
+      data[at + 3] = 255;
+    }
+  }
+  return { width, height, data };
+}
+
+/** Every colour through a grade that no one channel can do alone. */
+function graded({ width, height, data }: Picture): Picture {
+  const out = data.slice();
+  for (let at = 0; at < data.length; at += 4) {
+    const [r, g, b] = [data[at]!, data[at + 1]!, data[at + 2]!];
+    out[at] = 0.4 * r + 0.1 * b;
+    out[at + 1] = 0.2 * r + 0.4 * g + 10;
+    out[at + 2] = 0.7 * b + 0.2 * g + 20;
+  }
+  return { width, height, data: out };
+}
+
+const small = (picture: Picture) => toModelImage(picture, SMALL, SMALL);
+const psnr = (a: Picture, b: Picture) => compareInsideOutside(a, b).inside.psnr;
+
+describe("transferDetail", () => {
+  it("gives the picture's own bytes back where the edit is the reconstruction", () => {
+    const picture = detailed();
+    const reconstruction = small(picture);
+    expect(samePicture(transferDetail(picture, { reconstruction, edited: reconstruction }), picture)).toBe(
+      true,
+    );
+  });
+
+  it("keeps the detail under a change of all colours, which enlarging loses", () => {
+    const [picture, truth] = [detailed(), graded(detailed())];
+    const [reconstruction, edited] = [small(picture), small(truth)];
+    const result = transferDetail(picture, { reconstruction, edited });
+    const enlarged = fromModelImage(edited, SIDE, SIDE, picture);
+    expect(psnr(result, truth)).toBeGreaterThan(psnr(enlarged, truth) + 6);
+  });
+
+  it("shows a new thing as the model does, without shards of what was there", () => {
+    const picture = detailed();
+    const truth = { ...picture, data: picture.data.slice() };
+    for (let y = 64; y < 128; y++) {
+      for (let x = 64; x < 128; x++) truth.data.set([240, 30, 30], 4 * (y * SIDE + x));
+    }
+    const [reconstruction, edited] = [small(picture), small(truth)];
+    const box = { x: 80, y: 80, width: 32, height: 32 };
+    const inside = cropPicture(transferDetail(picture, { reconstruction, edited }), box);
+    expect(psnr(inside, cropPicture(truth, box))).toBeGreaterThan(30);
+  });
+
+  it("leaves everything outside of the mask alone", () => {
+    const [picture, truth] = [detailed(), graded(detailed())];
+    const mask = maskFromBox(SIDE, SIDE, { x: 40, y: 30, width: 90, height: 100 });
+    const result = transferDetail(picture, { reconstruction: small(picture), edited: small(truth), mask });
+    const { inside, outside } = compareInsideOutside(picture, result, mask);
+    expect(outside.changedPixels).toBe(0);
+    expect(inside.changedPixels).toBeGreaterThan(inside.pixels / 2);
+  });
+
+  it("keeps alpha, and the colours under full transparency", () => {
+    const picture = detailed();
+    for (let i = 0; i < SIDE * 40; i++) picture.data[4 * i + 3] = i % 3 === 0 ? 0 : 120;
+    const edited = small(graded(picture));
+    const result = transferDetail(picture, { reconstruction: small(picture), edited });
+    for (let at = 0; at < 4 * SIDE * 40; at += 4) {
+      expect(result.data[at + 3]).toBe(picture.data[at + 3]);
+      if (picture.data[at + 3] === 0) expect(result.data[at]).toBe(picture.data[at]);
+    }
+  });
+
+  it("refuses model images of two shapes, and values that are not numbers", () => {
+    const picture = detailed();
+    const reconstruction = small(picture);
+    const other = toModelImage(picture, SMALL, 16);
+    expect(() => transferDetail(picture, { reconstruction, edited: other })).toThrow(/\[3,16,24\]/);
+    const broken = tensor(
+      new Float32Array(reconstruction.data.length).fill(Number.NaN),
+      reconstruction.shape,
+    );
+    expect(() => transferDetail(picture, { reconstruction, edited: broken })).toThrow(/not numbers/);
+  });
+});
+
+describe("rows", () => {
+  const planes = (width: number, height: number) =>
+    tensor(
+      Float32Array.from({ length: 2 * width * height }, (_, i) => ((i * 37) % 101) / 101),
+      [2, height, width],
+    );
+  const interleave = ({ data, shape }: ReturnType<typeof planes>) => {
+    const n = shape[1]! * shape[2]!;
+    return Float32Array.from({ length: 2 * n }, (_, i) => data[(i % 2) * n + (i >> 1)]!);
+  };
+
+  it.each([
+    [50, 40, 16, 8],
+    [17, 9, 24, 8],
+    [24, 24, 24, 24],
+  ])("%i×%i reduced to %i×%i row by row is the whole, resized", (width, height, toWidth, toHeight) => {
+    const source = planes(width, height);
+    const rows = interleave(source);
+    const reducer = new RowReducer({ width, height }, { width: toWidth, height: toHeight }, 2);
+    for (let y = 0; y < height; y++) reducer.push(rows.subarray(2 * width * y, 2 * width * (y + 1)));
+    const whole = interleave(resizePlanes(source, toHeight, toWidth));
+    reducer.result.forEach((value, i) => {
+      expect(value).toBeCloseTo(whole[i]!, 5);
+    });
+  });
+
+  it.each(["linear", "cubic"] as const)("enlarged by %s they are too", (filter) => {
+    const source = planes(7, 5);
+    const rows = new RowEnlarger(
+      interleave(source),
+      { width: 7, height: 5 },
+      { width: 31, height: 23 },
+      2,
+      filter,
+    );
+    const whole = interleave(resizePlanes(source, 23, 31, filter));
+    for (const y of [22, 0, 11]) {
+      rows.row(y).forEach((value, i) => {
+        expect(value).toBeCloseTo(whole[2 * 31 * y + i]!, 5);
+      });
+    }
+  });
+});
