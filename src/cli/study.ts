@@ -83,7 +83,8 @@ export function addStudy(program: Command, context: Context): void {
         if (flags.csv && output.json) throw new UsageError("--csv and --json are two formats; choose one.");
         const rows = rowsOf(await readStudy(file));
         output.document(rows);
-        output.raw(printable(csvOf(rows)));
+        // Rows end as CSV has it; only their text is escaped.
+        output.raw(csvOf(rows).split("\r\n").map(printable).join("\r\n"));
       }),
     );
   study

@@ -278,7 +278,7 @@ describe("a user's own folder", () => {
       "no picture",
       { instruction: "x", target: "words.png" },
       {},
-      /item rose, turn 1, target: words.png is no PNG/,
+      /item rose, turn 1, target: words.png .*unsupported format/,
     ],
     [
       "a folder for a picture",
