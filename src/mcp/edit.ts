@@ -59,7 +59,12 @@ const settings = {
     .describe("Quality against speed: draft for previews, balanced (the default), best for final results."),
   steps: z.int().min(1).max(1000).optional().describe("More is finer and slower. Default: the preset's."),
   sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
-  textGuidance: z.number().min(0).max(100).optional().describe("How strongly the edit follows the instruction."),
+  textGuidance: z
+    .number()
+    .min(0)
+    .max(100)
+    .optional()
+    .describe("How strongly the edit follows the instruction."),
   imageGuidance: z
     .number()
     .min(GUIDANCE_RANGES.image[0])

@@ -6,8 +6,7 @@ const input = z.strictObject({ session: sessionInput });
 /** `history`: the tree of a session, in words. */
 export const history: Tool<typeof input> = {
   title: "List the edits",
-  description:
-    "Lists all nodes of the session: instruction, parent, seed, and which node is the head.",
+  description: "Lists all nodes of the session: instruction, parent, seed, and which node is the head.",
   input,
   readOnly: true,
   async run({ session: id }, workspace) {

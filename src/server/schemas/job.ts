@@ -53,9 +53,7 @@ export const maskReading = z.object({
 /** Where an edit may happen. */
 const placedMask = [
   z.strictObject({ id: maskId }).openapi({ description: "A mask that was uploaded, or that a recipe names" }),
-  z
-    .strictObject({ node: nodeId })
-    .openapi({ description: "The mask of that node's edit" }),
+  z.strictObject({ node: nodeId }).openapi({ description: "The mask of that node's edit" }),
   z.strictObject({ box }).openapi({ description: "A box in the picture's pixels" }),
   z.strictObject({ part: z.string().regex(/^[\w.-]{1,60}$/), ...maskReading.shape }).openapi({
     description:
@@ -114,7 +112,9 @@ const settings = {
     .min(0)
     .max(1)
     .optional()
-    .openapi({ description: "How much of the edit is applied, from 0 (nothing) to 1 (all of it, the default)" }),
+    .openapi({
+      description: "How much of the edit is applied, from 0 (nothing) to 1 (all of it, the default)",
+    }),
   gate: z.number().min(0).max(100).optional().openapi({
     description:
       "Latents that the edit changes by less than this are carried over exactly; 0 keeps every change. Default: the checkpoint's own",

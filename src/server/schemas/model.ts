@@ -46,7 +46,9 @@ export const modelSchema = z
     pull: pullSchema.nullable(),
     loading: loadingSchema
       .nullable()
-      .openapi({ description: "The files that the worker is generating before it can run the model for the first time" }),
+      .openapi({
+        description: "The files that the worker is generating before it can run the model for the first time",
+      }),
   })
   .openapi("Model");
 
