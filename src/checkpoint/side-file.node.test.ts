@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { OWNER, ownerOf } from "../process-identity.node.ts";
 import type { LoadProgress } from "./load-progress.ts";
 import { type SideFile, sideFile } from "./side-file.node.ts";
 import { clearSideFiles, listSideFiles } from "./side-list.node.ts";
@@ -74,8 +75,8 @@ it("goes on from where it was stopped, to the same bytes", async () => {
 });
 
 describe("what a killed process has left", () => {
-  /** A number that no process has. */
-  const GONE = 4_194_305;
+  /** The name of a process whose number nobody has. */
+  const GONE = ownerOf(4_194_305);
 
   it.each([
     ["beginning of the file", 25_000],
@@ -85,6 +86,15 @@ describe("what a killed process has left", () => {
     const good = await whole();
     rmSync(join(cache, NAME));
     writeFileSync(join(cache, `${NAME}.${GONE}-1.partial`), good.subarray(0, bytes));
+    expect((await whole()).equals(good)).toBe(true);
+    expect(names()).toEqual([NAME]);
+  });
+
+  it("is gone on with although another process has its number now", async () => {
+    const good = await whole();
+    rmSync(join(cache, NAME));
+    const earlier = OWNER.replace(/\d+$/, "1");
+    writeFileSync(join(cache, `${NAME}.${earlier}-1.partial`), good.subarray(0, 25_000));
     expect((await whole()).equals(good)).toBe(true);
     expect(names()).toEqual([NAME]);
   });

@@ -3,11 +3,12 @@
  * It is written under a name of its own and renamed, so that one that is there is whole; one that is not is made again. What a
  * process that was stopped has left is gone on with.
  */
-import { mkdir, mkdtemp, rm, stat, statfs } from "node:fs/promises";
+import { mkdir, rm, stat, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { EmilieError, isEmilieError } from "../errors.ts";
 import { LoadMeter, type LoadWatch, stopIfAsked } from "./load-progress.ts";
+import { makeOwnFolder } from "./own-folder.node.ts";
 import { readSafetensorsHeader, type StoredType, safetensorsHeader } from "./safetensors.ts";
 import {
   discardPartial,
@@ -79,12 +80,12 @@ export async function sideFile(
     } catch (error) {
       // A read-only cache is no reason to fail; a full one, a bad checkpoint, and somebody who wants to stop are.
       if (isEmilieError(error)) throw error;
-      if ((error as NodeJS.ErrnoException).code === "ENOSPC") {
+      if (["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "")) {
         throw noRoom(folder, file.what, sizeOfFile(file).totalBytes, "", error);
       }
     }
   }
-  const temporary = await mkdtemp(join(tmpdir(), "emilie-"));
+  const temporary = await makeOwnFolder(tmpdir(), "emilie-weights-");
   const release = () => rm(temporary, { recursive: true, force: true });
   try {
     return { tensors: await make(temporary, file, watch), release };

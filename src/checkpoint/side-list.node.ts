@@ -2,7 +2,7 @@
 import { open, readdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { SAFETENSORS_HEADER } from "../limits.ts";
-import { isAlive } from "./is-alive.node.ts";
+import { isOwned } from "./own-folder.node.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 import { MODEL } from "./side-file.node.ts";
 import { listPartials } from "./side-partial.node.ts";
@@ -20,7 +20,7 @@ export interface CachedFile {
 }
 
 const FILE = /^.+-[0-9a-f]{32}\.(f32|fp32-fast|int8|fp16)\.safetensors(?:\.[\w-]+\.partial)?$/;
-const MERGED = /^merged-(\d+)-/;
+const MERGED = /^merged-[\w-]+$/;
 
 /** What was made in a folder, and what was begun, by name. */
 export async function listSideFiles(cache: string): Promise<CachedFile[]> {
@@ -29,9 +29,8 @@ export async function listSideFiles(cache: string): Promise<CachedFile[]> {
   const files: CachedFile[] = [];
   for (const name of names.sort()) {
     const file = join(cache, name);
-    const [, owner] = MERGED.exec(name) ?? [];
-    if (owner !== undefined) {
-      const state = isAlive(Number(owner)) ? "used" : "stopped";
+    if (MERGED.test(name)) {
+      const state = (await isOwned(file)) ? "used" : "stopped";
       files.push({ file, bytes: await folderSize(file), model: null, kind: "lora", state });
       continue;
     }

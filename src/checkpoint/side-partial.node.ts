@@ -1,21 +1,20 @@
 /**
- * A side file under way: NAME.<machine>-<process>-<number>.partial belongs to one process alone. One that was let go of
+ * A side file under way: NAME.<owner>-<number>.partial belongs to one process alone. One that was let go of
  * (NAME.paused.partial), or whose process is gone, is taken over by renaming it, which only one can do. Two that begin at once both
  * step back. Should both go on all the same, nothing is harmed: they write the same bytes, and what is renamed is whole.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { hostname, uptime } from "node:os";
+import { uptime } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { isAlive } from "./is-alive.node.ts";
+import { OWNER, ownerLives } from "../process-identity.node.ts";
 
 const SUFFIX = ".partial";
 const NOBODY = "paused";
-/** A file that has not grown for so long is nobody's, whatever process has the number in its name now. */
+/** A file that has not grown for so long is nobody's, whether its process runs or cannot be looked up. */
 const SILENT_MS = 60_000;
 
-const MACHINE = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
-/** Those of this process: its number alone tells nothing where every start has the same one, as in a container. */
+/** Those that this thread writes. */
 const own = new Set<string>();
 
 export interface PartialFile {
@@ -47,16 +46,13 @@ export async function listPartials(folder: string, target = ""): Promise<Partial
 }
 
 function isBusy(owner: string, changed: number): boolean {
-  const [, machine, process] = /^(?:([0-9a-f]{8})-)?(\d+)-\w+$/.exec(owner) ?? [];
-  if (process === undefined || Date.now() - changed > SILENT_MS) return false;
-  if (machine !== undefined && machine !== MACHINE) return true; // of another machine, in a shared folder
-  return Number(process) !== globalThis.process.pid && isAlive(Number(process));
+  return owner !== NOBODY && Date.now() - changed <= SILENT_MS && ownerLives(owner) !== false;
 }
 
 /** A partial file to write `target`, or the one that another process is writing. */
 export async function takePartial(target: string): Promise<OpenPartial | PartialFile> {
   const folder = dirname(target);
-  const mine = `${target}.${MACHINE}-${process.pid}-${randomBytes(4).toString("hex")}${SUFFIX}`;
+  const mine = `${target}.${OWNER}-${randomBytes(4).toString("hex")}${SUFFIX}`;
   const others = await listPartials(folder, basename(target));
   const busy = others.find((one) => one.busy);
   if (busy) return busy;

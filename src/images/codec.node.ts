@@ -1,10 +1,10 @@
 /** Picture files in Node, through sharp: PNG, JPEG, WebP, AVIF, TIFF and the first frame of a GIF. */
-import { randomBytes } from "node:crypto";
 import { type FileHandle, rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { basename, extname } from "node:path";
 import type { Sharp } from "sharp";
 import { EmilieError } from "../errors.ts";
 import { openFile } from "../open-file.node.ts";
+import { partName } from "../part-name.node.ts";
 import { factsOf, levelsOf } from "./file-notes.node.ts";
 import { checkPixelCount, isOpaque, isTransparent, MAX_PICTURE_PIXELS, type Picture } from "./picture.ts";
 import { writePngText } from "./png-text.ts";
@@ -196,7 +196,7 @@ export async function writePicture(
   options: WriteOptions = {},
 ): Promise<void> {
   const bytes = await encodePicture(picture, path, options);
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString("hex")}.part`);
+  const temporary = await partName(path);
   try {
     await writeFile(temporary, bytes);
     await rename(temporary, path);

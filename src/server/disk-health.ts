@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { reasonOf, WriteFailed } from "../session/atomic.node.ts";
+import { mayPass, reasonOf, WriteFailed } from "../session/atomic.node.ts";
 import { FILE_MODE } from "./private-folder.ts";
 
 /** Answers are good for this long, however often they are asked for. */
@@ -25,10 +25,14 @@ export class DiskHealth {
     this.#folders = folders;
   }
 
-  /** Something could not be written: the next answer tries as much as that. Other errors are none of the disk's. */
+  /**
+   * The machine refused something: an earlier answer does not count any more, and the next one tries as much as could not be
+   * written. Other errors are none of the disk's.
+   */
   note(error: unknown): void {
-    if (!(error instanceof WriteFailed)) return;
-    this.#bytes = Math.min(Math.max(this.#bytes, error.bytes), MAX_TRIAL_BYTES);
+    if (!mayPass(error)) return;
+    if (error instanceof WriteFailed)
+      this.#bytes = Math.min(Math.max(this.#bytes, error.bytes), MAX_TRIAL_BYTES);
     this.#asked = Number.NEGATIVE_INFINITY;
   }
 

@@ -13,6 +13,7 @@ export interface Logged {
 export interface Filter {
   /** Events of this session, and those of no session. */
   readonly session?: string;
+  /** Events of this job, and what is made of a model before it can run. */
   readonly job?: string;
 }
 
@@ -119,6 +120,8 @@ function concerns(event: ServerEvent, { session, job }: Filter): boolean {
   if (event.type === "reset") return true;
   if (job !== undefined) {
     if (event.type === "job") return event.job.id === job;
+    // What the inference process makes of a model is what the job waits for.
+    if (event.type === "model") return event.model.loading !== null;
     return "job" in event && event.job === job;
   }
   if (session === undefined || event.type === "model") return true;

@@ -19,6 +19,8 @@ export interface GuardOptions {
   readonly allowedHosts?: readonly string[];
   /** Origins beside its own, as "http://localhost:5173"; "*": any. As checkOrigins gives them. */
   readonly allowedOrigins?: readonly string[];
+  /** The server's own origin where a proxy is before it, which may not pass its name on. */
+  readonly publicOrigin?: string;
   readonly requestsPerSecond: number;
   readonly burst: number;
 }
@@ -72,11 +74,11 @@ function checkHost(c: Context, { host, token, allowedHosts = [] }: GuardOptions)
 }
 
 /** Whether a page of another origin asks, which is allowed to. */
-function checkOrigin(c: Context, { allowedOrigins = [] }: GuardOptions): boolean {
+function checkOrigin(c: Context, { allowedOrigins = [], publicOrigin }: GuardOptions): boolean {
   const origin = c.req.header("origin");
   const own = c.req.header("host");
   if (origin !== undefined) {
-    if (origin === `http://${own}` || origin === `https://${own}`) return false;
+    if (origin === `http://${own}` || origin === `https://${own}` || origin === publicOrigin) return false;
     if (isAllowed(origin, allowedOrigins)) return true;
     const message = "Pages of other origins may not use this server; --allow-origin names those that may.";
     throw new EmilieError("server.denied", message);

@@ -169,9 +169,11 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
     };
     const studio = options.studio ?? join(packageRoot(), "dist", "studio");
     const allowedHosts = [...(options.allowedHosts ?? [])];
-    if (options.publicUrl !== undefined) allowedHosts.push(new URL(options.publicUrl).hostname);
+    const publicUrl = options.publicUrl === undefined ? undefined : new URL(options.publicUrl);
+    if (publicUrl) allowedHosts.push(publicUrl.hostname);
     const allowedOrigins = checkOrigins(options.allowedOrigins, token);
-    const app = createApp(parts, { host, token, allowedHosts, allowedOrigins, studio, log });
+    const publicOrigin = publicUrl?.origin;
+    const app = createApp(parts, { host, token, allowedHosts, allowedOrigins, publicOrigin, studio, log });
     const server = createAdaptorServer({ fetch: app.fetch }) as Server;
     // An upload over a slow line may take minutes; headers may not.
     server.headersTimeout = 15_000;

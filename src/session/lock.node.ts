@@ -4,13 +4,13 @@
  * Where that cannot be looked up (another container, another machine, a system without /proc), the holder's heartbeat decides.
  */
 import { randomBytes } from "node:crypto";
-import { readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { readlinkSync, realpathSync } from "node:fs";
 import { type FileHandle, link, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isAlive } from "../checkpoint/is-alive.node.ts";
 import type { EmilieError } from "../errors.ts";
+import { isAlive, spaceOfProcesses, startOf } from "../process-identity.node.ts";
 
 /** The key of locks that earlier versions made, which had none. */
 const OLD = "";
@@ -46,29 +46,6 @@ export interface LockOptions {
   readonly busy: (holder: string) => EmilieError;
   /** Called when another process has taken the lock over. */
   readonly onLost?: () => void;
-}
-
-/** When a process started; null where there is none, or none that still runs, or no /proc. */
-function startOf(pid: number): string | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // The name, in brackets, may itself hold spaces and brackets. After it: the state is the first, the start the 20th.
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return "ZX".includes(fields[0]!) ? null : fields[19]!;
-  } catch {
-    return null;
-  }
-}
-
-function spaceOfProcesses(): string | null {
-  try {
-    // A /proc that was mounted for another numbering would answer about strangers.
-    if (readlinkSync("/proc/self") !== `${process.pid}`) return null;
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
-    return `${boot} ${readlinkSync("/proc/self/ns/pid")}`;
-  } catch {
-    return null;
-  }
 }
 
 const own = { pid: process.pid, host: hostname(), start: startOf(process.pid), space: spaceOfProcesses() };

@@ -1,8 +1,8 @@
 /** Files that take nobody's place: written whole under a name that is free. */
-import { randomBytes } from "node:crypto";
 import { constants, copyFile, link, open, readFile, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { basename, extname } from "node:path";
 import { EmilieError } from "../errors.ts";
+import { partName } from "../part-name.node.ts";
 
 /** More numbers than anybody keeps of one picture. */
 const MAX_NAMES = 10_000;
@@ -22,7 +22,7 @@ export async function writeNew(
 ): Promise<string> {
   const extension = extname(path);
   const stem = path.slice(0, path.length - extension.length);
-  const temporary = join(dirname(path), `.emilie.${randomBytes(6).toString("hex")}.part`);
+  const temporary = await partName(path);
   try {
     await writeSynced(temporary, bytes);
     for (let n = 1; n <= MAX_NAMES; n++) {

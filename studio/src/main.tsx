@@ -18,9 +18,10 @@ applyTheme();
 loadPast();
 keepDrafts();
 
-const page = __BACKEND__ === "page" ? new PageBackend(new URL("./", location.href).href) : null;
+const base = new URL("./", location.href).href;
+const page = __BACKEND__ === "page" ? new PageBackend(base) : null;
 if (page) page.onTrouble = report;
-set({ backend: page ?? new ServerBackend() });
+set({ backend: page ?? new ServerBackend(base) });
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <App />

@@ -6,8 +6,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 
-/** What every room needs: errors, limits on what comes from outside, and the readers that hold to them. */
-const OPEN = ["errors.ts", "limits.ts", "parse-json.ts", "open-file.node.ts"];
+/** What every room needs: errors, limits on what comes from outside, the readers that hold to them, and files under way. */
+const OPEN = [
+  ...["errors.ts", "limits.ts", "parse-json.ts", "open-file.node.ts"],
+  ...["process-identity.node.ts", "part-name.node.ts"],
+];
 
 const root = resolve(import.meta.dirname, "../..");
 const src = join(root, "src");

@@ -66,6 +66,11 @@ const file = (disposition: string, more = "") =>
   part(`Content-Disposition: form-data; ${disposition}\r\nContent-Type: image/png${more}`, picture);
 const NAMED = 'name="picture"; filename="a.png"';
 
+/** As a client writes a form by hand, with the line ends of its own source. */
+function linesOfUnix(body: Buffer): Buffer {
+  return Buffer.from(body.toString("latin1").replaceAll("\r\n", "\n"), "latin1");
+}
+
 describe("forms of other languages", () => {
   it("are read", async () => {
     const utf8 = "Content-Type: text/plain; charset=utf-8\r\n";
@@ -192,6 +197,22 @@ describe("forms of other languages", () => {
       expect(status, `${what}: ${JSON.stringify(body)}`).toBe(expected);
       expect(body.error.message.length, what).toBeGreaterThan(20);
     }
+    const why: [Buffer[], Raw, RegExp][] = [
+      [[...words(), file(NAMED)], { encode: linesOfUnix }, /LF alone.*CR LF/],
+      [
+        [...words(), file(NAMED)],
+        { encode: linesOfUnix, before: "A preamble.\n", chunked: true },
+        /LF alone/,
+      ],
+      [
+        [...words(), file(NAMED)],
+        { type: 'multipart/form-data; boundary="other"' },
+        /boundary is not "other"/,
+      ],
+      [[...words(), file(NAMED)], { end: "" }, /ends before its last boundary/],
+    ];
+    for (const [parts, options, message] of why)
+      expect((await raw(parts, options)).body.error.message).toMatch(message);
     expect(fixture.logs.filter((line) => line.startsWith("!"))).toEqual([]);
     expect(await fixture.client.sessions()).toEqual([]);
   });

@@ -11,6 +11,7 @@ const TOKEN = "correct-horse-battery";
 let open: Fixture;
 let closed: Fixture;
 let small: Fixture;
+let behind: Fixture;
 beforeAll(async () => {
   open = await serve({
     allowedHosts: ["emilie.test"],
@@ -18,6 +19,12 @@ beforeAll(async () => {
     preload: false,
   });
   closed = await serve({ token: TOKEN, data: null });
+  behind = await serve({
+    token: TOKEN,
+    data: null,
+    preload: false,
+    publicUrl: "https://pictures.example/emilie/",
+  });
   small = await serve({
     data: null,
     preload: false,
@@ -25,7 +32,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  for (const fixture of [open, closed, small]) await fixture?.close();
+  for (const fixture of [open, closed, small, behind]) await fixture?.close();
 });
 
 /** fetch sets Host itself; this does not. */
@@ -49,6 +56,20 @@ function raw(
 }
 
 describe("on loopback", () => {
+  it("a page behind a proxy that does not pass its name on is the server's own", async () => {
+    const host = `127.0.0.1:${behind.server.port}`;
+    const path = "/api/v1/info";
+    const cookie = `emilie-token=${TOKEN}`;
+    expect(await raw(behind, path, { host, cookie, origin: "https://pictures.example" })).toBe(200);
+    for (const origin of ["http://pictures.example", "https://pictures.example.evil", "null"])
+      expect(await raw(behind, path, { host, cookie, origin }), origin).toBe(403);
+    const document = await fetch(`${behind.server.url}/openapi.json`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    const { servers } = (await document.json()) as { servers: unknown };
+    expect(servers).toEqual([{ url: "https://pictures.example/emilie" }]);
+  });
+
   it("names that were pointed at this machine are refused", async () => {
     const { port } = open.server;
     for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`, "emilie.test"]) {

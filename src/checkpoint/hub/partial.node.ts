@@ -1,22 +1,19 @@
 /**
- * A download under way: blobs/ETAG.<machine>-<process>-<number>.incomplete belongs to one download alone, so two pulls
+ * A download under way: blobs/ETAG.<owner>-<number>.incomplete belongs to one download alone, so two pulls
  * never write into one file. One that was let go of, or whose process is gone, is taken over by renaming it, which only
  * one can do; what it holds is then read, and counts towards the hash.
  */
 
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { isAlive } from "../is-alive.node.ts";
+import { OWNER, ownerLives } from "../../process-identity.node.ts";
 
 const SUFFIX = ".incomplete";
 /** The owner's place in the name of a partial file that nobody writes any more. */
 const NOBODY = "paused";
 /** A file of another machine or program that has not grown for so long is nobody's; see SILENCE_MS of a request. */
 const ABANDONED_MS = 180_000;
-
-const MACHINE = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
 
 export interface Partial {
   readonly path: string;
@@ -32,7 +29,7 @@ export async function partialBytes(blob: string): Promise<number> {
 
 /** Takes over what an earlier download of this blob has left, or starts a new file. `size` is the whole blob's. */
 export async function openPartial(blob: string, size: number): Promise<Partial> {
-  const mine = `${blob}.${MACHINE}-${process.pid}-${randomBytes(4).toString("hex")}${SUFFIX}`;
+  const mine = `${blob}.${OWNER}-${randomBytes(4).toString("hex")}${SUFFIX}`;
   for (const found of await abandoned(blob)) {
     if (found.size > size) {
       await rm(found.path, { force: true }); // cannot be the beginning of this blob
@@ -90,11 +87,7 @@ export async function listAbandoned(folder: string, start = ""): Promise<{ path:
     const info = await stat(path).catch(() => null);
     if (!info) continue;
     const owner = name.slice(name.indexOf(".") + 1, -SUFFIX.length);
-    const [machine, process] = owner.split("-");
-    const free =
-      owner === NOBODY ||
-      (machine === MACHINE && !isAlive(Number(process))) ||
-      Date.now() - info.mtimeMs > ABANDONED_MS;
+    const free = owner === NOBODY || ownerLives(owner) === false || Date.now() - info.mtimeMs > ABANDONED_MS;
     if (free) found.push({ path, size: info.size });
   }
   return found.sort((a, b) => b.size - a.size);

@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { OWNER, ownerOf } from "../../process-identity.node.ts";
 import { writeSafetensors } from "../safetensors.ts";
 import { folderSource } from "../source.node.ts";
 import { mappedStorage } from "../storage.node.ts";
@@ -106,7 +107,7 @@ it("what a killed process has left is removed by the next", async () => {
     join(root, "lora.safetensors"),
     writeSafetensors({ "unet.x.lora_A.weight": w, "unet.x.lora_B.weight": w }),
   );
-  const left = join(root, "cache/merged-4194305-abc"); // beyond the largest process id there is
+  const left = join(root, `cache/merged-${ownerOf(4_194_305)}-abcdef`); // beyond the largest process id there is
   mkdirSync(left, { recursive: true });
   const source = folderSource(root);
   const additions = await additionsOf({ source, path: "lora.safetensors", weight: 1 });
@@ -117,6 +118,6 @@ it("what a killed process has left is removed by the next", async () => {
     new Map([["x.weight", additions]]),
   );
   expect(existsSync(left)).toBe(false);
-  expect(readdirSync(join(root, "cache"))).toEqual([expect.stringMatching(`^merged-${process.pid}-`)]);
+  expect(readdirSync(join(root, "cache"))).toEqual([expect.stringMatching(`^merged-${OWNER}-`)]);
   await placed.release();
 });

@@ -3,15 +3,15 @@
  * here and some from there. So those that a LoRA touches lie in a file of this process, which is mapped like all others and
  * goes with the model; the rest stay where they are.
  */
-import { mkdir, mkdtemp, open, readdir, rm } from "node:fs/promises";
+import { mkdir, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, parse, relative } from "node:path";
 import { EmilieError } from "../../errors.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
 import { toFloat16 } from "../convert.ts";
 import { type DerivedSpec, derive, specsOf } from "../derived.ts";
-import { isAlive } from "../is-alive.node.ts";
 import { LoadMeter, type LoadWatch } from "../load-progress.ts";
+import { makeOwnFolder } from "../own-folder.node.ts";
 import { safetensorsHeader } from "../safetensors.ts";
 import { bytesOfTensor, requireRoom } from "../side-file.node.ts";
 import type { CheckpointSource } from "../source.ts";
@@ -107,20 +107,10 @@ export async function withMergedFile(
 }
 
 async function freshFolder(cache: string): Promise<string> {
-  const name = `${PREFIX}${process.pid}-`;
   try {
     await mkdir(cache, { recursive: true });
-    await sweep(cache);
-    return await mkdtemp(join(cache, name));
+    return await makeOwnFolder(cache, PREFIX);
   } catch {
-    return mkdtemp(join(tmpdir(), `emilie-${name}`)); // a read-only cache is no reason to fail
-  }
-}
-
-/** Removes what processes have left that were killed. */
-async function sweep(cache: string): Promise<void> {
-  for (const name of await readdir(cache)) {
-    const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]);
-    if (pid && !isAlive(pid)) await rm(join(cache, name), { recursive: true, force: true });
+    return makeOwnFolder(tmpdir(), `emilie-${PREFIX}`); // a read-only cache is no reason to fail
   }
 }

@@ -29,7 +29,7 @@ export function referencePage(document: ApiDocument): string {
   const { title, version, description = "" } = document.info;
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escaped(title)}</title><style>${STYLE}</style><main><h1>${escaped(title)} ${escaped(version)}</h1>
-<p>${escaped(description)} The same for programs: <a href="/openapi.json">/openapi.json</a>.</p>
+<p>${escaped(description)} The same for programs: <a href="openapi.json">/openapi.json</a>.</p>
 ${[...byTag].map(([tag, sections]) => `<h2>${escaped(tag)}</h2>${sections.join("")}`).join("")}
 <h2>Messages</h2>${schemas.join("")}</main></html>`;
 }

@@ -28,6 +28,8 @@ export interface FormPart {
 const MAX_PARTS = 64;
 const MAX_PART_HEADER_BYTES = 16_384;
 const MAX_PART_HEADERS = 32;
+/** Of a body, to say what is wrong with it. */
+const START_BYTES = 2048;
 /** Of a part that is read as text and is no picture. */
 const MAX_TEXT_BYTES = 2 ** 20;
 
@@ -59,16 +61,27 @@ export async function readParts(c: Context, limit: number): Promise<FormPart[]> 
       resolve();
     });
   });
+  let start = "";
   for await (const chunk of readChunks(c, limit)) {
     if (problem) break;
+    if (start.length < START_BYTES) start += Buffer.from(chunk.subarray(0, START_BYTES)).toString("latin1");
     // A part is read as fast as it comes, so nothing waits for it.
     dicer.write(Buffer.from(chunk));
     if (parts.length > MAX_PARTS) throw malformed(`it has more than ${MAX_PARTS} parts`);
   }
   dicer.end();
   await ended;
-  if (problem) throw malformed("it ends before its last boundary", problem);
+  if (problem) throw malformed(whyUnread(start, boundary), problem);
   return Promise.all(parts);
+}
+
+/** What is most often wrong where no end was found, by how the body begins. */
+function whyUnread(start: string, boundary: string): string {
+  const at = start.indexOf(`--${boundary}`);
+  if (at < 0) return `its boundary is not ${JSON.stringify(boundary)}, as its Content-Type says`;
+  if (start[at + 2 + boundary.length] === "\n")
+    return "its lines end in LF alone; a form's end in CR LF (\\r\\n)";
+  return "it ends before its last boundary";
 }
 
 function readPart(stream: Dicer.PartStream): Promise<FormPart> {

@@ -75,7 +75,8 @@ export function addJobs(app: OpenAPIHono, parts: Parts): void {
       method: "get",
       path: "/jobs/{job}/events",
       tag: "Events",
-      summary: "What happens to a job, until it ends (server-sent events)",
+      summary:
+        "What happens to a job, and to the model that it waits for, until it ends (server-sent events)",
       description: resume,
       params,
       answer: ["text/event-stream"],

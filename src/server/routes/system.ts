@@ -1,5 +1,6 @@
 /** /health, /metrics, /openapi.json and /docs. */
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { PAGE_HEADERS } from "../guard.ts";
 import { referencePage } from "../pages/reference.ts";
 import type { Parts } from "../parts.ts";
@@ -7,7 +8,7 @@ import { type Health, healthSchema } from "../schemas/index.ts";
 import { route } from "./route.ts";
 
 export function addSystem(app: OpenAPIHono, parts: Parts): void {
-  const { queue, worker, store, events, metrics, disk, retry, version } = parts;
+  const { queue, worker, store, events, metrics, disk, retry, links, version } = parts;
   const problems = async () => {
     const onDisk = await disk.problem();
     const found = [
@@ -22,9 +23,10 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
     const count = (state: string) => jobs.filter((job) => job.state === state).length;
     return { waiting: count("waiting"), running: count("running") };
   };
-  const document = () =>
+  const document = (c: Context) =>
     app.getOpenAPIDocument({
       openapi: "3.1.0",
+      servers: [{ url: links.base(c) }],
       info: {
         title: "emilie",
         version,
@@ -85,6 +87,6 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
     },
   );
 
-  app.get("/openapi.json", (c) => c.json(document()));
-  app.get("/docs", (c) => c.html(referencePage(document()), 200, { ...PAGE_HEADERS }));
+  app.get("/openapi.json", (c) => c.json(document(c)));
+  app.get("/docs", (c) => c.html(referencePage(document(c)), 200, { ...PAGE_HEADERS }));
 }

@@ -97,6 +97,8 @@ export interface SessionView {
   readonly nodes: readonly NodeView[];
   /** How well the model can redraw the original, in dB; low where the picture is not of its world. Absent: not known. */
   readonly redrawn?: number;
+  /** What of the file that was just opened is not in the picture, or was repaired; in sentences. Absent: nothing. */
+  readonly notes?: readonly string[];
   /** Where it is computed, and why not on the graphics card; absent: not known. */
   readonly device?: { readonly gpu: boolean; readonly reason?: string };
 }
@@ -148,6 +150,8 @@ export interface Progress {
 
 /** How it stands with a call that is under way elsewhere. */
 export interface CallState {
+  /** What is made of the model's weights before its first edit, and how much of it is there, from 0 to 1; null once it is. */
+  readonly making?: { readonly what: string; readonly fraction: number; readonly secondsLeft: number } | null;
   /** False while the server cannot be reached; what it was asked for goes on all the same. */
   readonly connected?: boolean;
   /** How many come before it; null once it runs. */

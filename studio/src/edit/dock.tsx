@@ -28,7 +28,9 @@ export function Dock() {
         <EditButton />
       </div>
       <p className="visually-hidden" role="status">
-        {job ? `${job.title}: ${job.step === 0 ? "beginning" : `step ${job.step} of ${job.steps}`}` : ""}
+        {job
+          ? `${job.title}: ${job.making ? `making ${job.making.what}, once` : job.step === 0 ? "beginning" : `step ${job.step} of ${job.steps}`}`
+          : ""}
       </p>
     </section>
   );
@@ -186,7 +188,8 @@ function EditButton() {
       </button>
     );
   }
-  const done = job.steps === 0 ? 0 : (job.index - 1 + job.step / job.steps) / job.count;
+  const done =
+    job.making?.fraction ?? (job.steps === 0 ? 0 : (job.index - 1 + job.step / job.steps) / job.count);
   const many = job.count > 1 ? `${job.index}/${job.count} · ` : "";
   const words = !job.connected
     ? "Reconnecting…"
@@ -194,7 +197,9 @@ function EditButton() {
       ? "Stopping…"
       : job.position
         ? `Waiting, ${job.position} before it`
-        : progressWords(job, many);
+        : job.making
+          ? `Model, once: ${Math.round(100 * job.making.fraction)} % · ${duration(job.making.secondsLeft)}`
+          : progressWords(job, many);
   return (
     <button
       type="button"

@@ -37,7 +37,7 @@ async function run(
     job: {
       ...job,
       ...{ step: 0, index: 1, secondsLeft: null, preview: null, stopping: false },
-      ...{ connected: true, position: null },
+      ...{ connected: true, position: null, making: null },
     },
     compare: null,
     panel: null,
@@ -52,7 +52,7 @@ async function run(
       if (!job) return {};
       const rest = steps - step + (job.count - job.index) * steps;
       const secondsLeft = pace === null ? null : (pace * rest) / 1000;
-      return { job: { ...job, step, steps, secondsLeft, preview: preview ?? job.preview } };
+      return { job: { ...job, step, steps, secondsLeft, preview: preview ?? job.preview, making: null } };
     });
   };
   try {

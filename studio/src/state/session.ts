@@ -86,6 +86,7 @@ async function enter(
     if (quiet || location.hash === address) history.replaceState(null, "", address);
     else history.pushState(null, "", address);
     set({ phase: { kind: "editing" }, model: session.model });
+    if (session.notes?.length) notify("info", session.notes.join(" "));
     await restoreDraft();
     void attach();
   } catch (error) {

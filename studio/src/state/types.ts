@@ -1,6 +1,6 @@
 /** What the studio knows at a moment. Masks while they are painted live outside of it (painting/regions.ts). */
 import type { Picture, PresetName } from "../../../src/web.ts";
-import type { Backend, ModelInfo, SessionSummary, SessionView } from "../backend/backend.ts";
+import type { Backend, CallState, ModelInfo, SessionSummary, SessionView } from "../backend/backend.ts";
 
 export type Tool = "move" | "brush" | "eraser" | "box" | "lasso" | "fill";
 export const PAINTING: readonly Tool[] = ["brush", "eraser", "box", "lasso", "fill"];
@@ -28,6 +28,8 @@ export interface Job {
   readonly connected: boolean;
   /** How many come before it; null once it runs. */
   readonly position: number | null;
+  /** What is made of the model's weights before it can run. */
+  readonly making: CallState["making"];
 }
 
 export interface Notice {

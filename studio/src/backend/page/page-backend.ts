@@ -89,9 +89,11 @@ export class PageBackend implements Backend {
     const model = await this.#load(loading);
     const id = crypto.randomUUID();
     const title = name.replace(/\.[a-z0-9]+$/i, "");
+    let notes: readonly string[] = [];
     await this.#enter(id, async () => {
       if (container) {
-        const { session } = await openStoredSession(model, container, name);
+        const { session, warnings } = await openStoredSession(model, container, name);
+        notes = warnings.map(({ message }) => message);
         return { id, name: title, session };
       }
       loading.onLoading?.("Reading the picture");
@@ -99,7 +101,7 @@ export class PageBackend implements Backend {
       return { id, name: title, session, redrawn: await redrawn(session) };
     });
     await this.#save();
-    return this.#view();
+    return { ...this.#view(), notes };
   }
 
   async resume(id: string, loading: Loading = {}): Promise<SessionView> {

@@ -26,7 +26,7 @@ import type {
   SessionView,
 } from "../backend.ts";
 import { overParent } from "./preview.ts";
-import { viewModel, viewSession } from "./view.ts";
+import { viewLoading, viewModel, viewSession } from "./view.ts";
 
 /** Pictures kept decoded; the browser's own cache has the files of the others. */
 const KEPT_PICTURES = 12;
@@ -35,8 +35,13 @@ export class ServerBackend implements Backend {
   readonly kind = "server";
   readonly privacy = "Pictures and sessions stay on the machine that runs emilie.";
   readonly formats: readonly PictureFormat[] = ["png", "jpeg", "webp", "avif"];
-  readonly #client = new EmilieClient();
+  readonly #client: EmilieClient;
   readonly #pictures = new Map<string, Promise<Picture>>();
+
+  /** @param base where the page lies: a proxy may have the server below a path of its own */
+  constructor(base: string) {
+    this.#client = new EmilieClient({ baseUrl: base });
+  }
 
   async models(): Promise<readonly ModelInfo[]> {
     const [info, { models, selected }] = await Promise.all([this.#client.info(), this.#client.models()]);
@@ -77,7 +82,8 @@ export class ServerBackend implements Backend {
     if (name.toLowerCase().endsWith(".emilie")) {
       return viewSession(await this.#client.importSession(named, { name: title, signal }));
     }
-    return viewSession(await this.#client.createSession(named, { name: title, model, signal }));
+    const opened = await this.#client.createSession(named, { name: title, model, signal });
+    return { ...viewSession(opened), notes: opened.warnings };
   }
 
   async resume(id: string, { signal }: Loading = {}): Promise<SessionView> {
@@ -233,6 +239,7 @@ export class ServerBackend implements Backend {
     let last = { step: 0, steps: 0 };
     const onEvent = (event: ServerEvent) => {
       if (event.type === "job") onState?.({ position: event.job.position });
+      else if (event.type === "model") onState?.({ making: viewLoading(event.model.loading) });
       else if (event.type === "progress") {
         last = { step: event.progress.step, steps: event.progress.steps };
         onProgress?.(last);

@@ -1,7 +1,7 @@
 /** The server's messages as the studio's own views. */
 import type * as api from "../../../../src/client/index.ts";
 import type { Drift } from "../../../../src/web.ts";
-import type { ModelInfo, NodeView, SessionView } from "../backend.ts";
+import type { CallState, ModelInfo, NodeView, SessionView } from "../backend.ts";
 import { ELSEWHERE, PICTUREBOOK, presetsOf } from "../page/models.ts";
 import { viewRecipe } from "../recipe-view.ts";
 
@@ -44,6 +44,12 @@ function viewDrift(drift: api.Drift): Drift {
 
 export function viewSession({ id, name, model, width, height, head, nodes }: api.Session): SessionView {
   return { id, name, model, width, height, head, nodes: nodes.map(viewNode) };
+}
+
+export function viewLoading(loading: api.ModelInfo["loading"]): CallState["making"] {
+  if (!loading) return null;
+  const { what, bytes, totalBytes, secondsLeft } = loading;
+  return { what, fraction: Math.min(1, bytes / totalBytes), secondsLeft };
 }
 
 export function viewModel(model: api.ModelInfo, info: api.ServerInfo): ModelInfo {
