@@ -161,7 +161,7 @@ export class Session<N extends Node = Node> {
       seed: method.seed ?? nextSeed(from),
       window: this.large ? this.large.window(method.window) : method.window,
     });
-    checkEdit([{ instruction }, ...regions]);
+    checkEdit([{ instruction }, ...regions], resolved.recorded);
     const place =
       mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;
     const asked = [{ instruction, mask: place }, ...regions];
