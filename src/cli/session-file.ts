@@ -5,7 +5,7 @@ import type { Precision } from "../checkpoint/derived.ts";
 import { isEmilieError } from "../errors.ts";
 import type { Picture } from "../images/picture.ts";
 import type { LoraOption, NodeDevice } from "../models/load.node.ts";
-import type { EditModel } from "../models/model.ts";
+import { type EditModel, isMadeWith } from "../models/model.ts";
 import { nameVariant, parseModelName } from "../models/open.node.ts";
 import { readContainer } from "../session/container.node.ts";
 import { matchNodes } from "../session/find-node.ts";
@@ -133,7 +133,7 @@ async function freeFile(out: string, asked: Asked, output: Output): Promise<stri
 async function fits(file: string, { picture, model, workingSize }: Asked): Promise<boolean> {
   try {
     const { manifest } = await readContainer(file);
-    const sameModel = manifest.model.fingerprint === model.fingerprint;
+    const sameModel = isMadeWith(model, manifest.model.fingerprint);
     const side = workingSide(model, picture, resolveWorkingSize(model, picture, workingSize));
     const sameSize = manifest.workingSize === side;
     return sameModel && sameSize && manifest.nodes[0]!.id === (await pictureId(picture));

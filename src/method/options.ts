@@ -19,6 +19,14 @@ export interface Region {
   readonly weight?: number;
 }
 
+/** What a recipe records of how strongly an edit is guided. */
+export interface RecordedWeights {
+  readonly textGuidance: number;
+  readonly imageGuidance: number;
+  /** Those of its regions, where they have their own. */
+  readonly regions: readonly (number | undefined)[];
+}
+
 /** How an edit is computed. Defaults are the checkpoint's own where it states them. */
 export interface EditOptions {
   /**
@@ -76,6 +84,12 @@ export interface EditOptions {
   readonly window?: WindowOption;
   /** Ends after so many of the steps, with x̂₀ of the last of them as the result. Default: all are taken. */
   readonly stopAfter?: number;
+  /**
+   * The weights of a recipe that is done again: recipes were written before there were ranges, and what they record stays computable.
+   * What differs from it is asked for anew, and held to the ranges.
+   * @internal
+   */
+  readonly recorded?: RecordedWeights;
   /** Stops between steps with code "aborted". */
   readonly signal?: AbortSignal;
   /** Hears of every step. */
@@ -93,7 +107,7 @@ const DEFAULTS = {
   window: "off" as WindowOption,
 } as const;
 
-/** What the two guidance weights may be, for every door that takes them. */
+/** What the two guidance weights may be, for every door that takes them. Recorded ones are replayed as they are (EditOptions.recorded). */
 export const GUIDANCE_RANGES = { text: [-100, 100], image: [1, 100] } as const;
 
 const within = (value: number, [least, most]: readonly [number, number]): boolean =>
@@ -115,6 +129,7 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
     seed,
     sampler,
     stopAfter = steps,
+    recorded,
   } = resolved;
   const expect = (ok: boolean, what: string, given: unknown) => {
     if (!ok) throw new EmilieError("option.invalid", `${what}, got ${String(given)}`);
@@ -131,12 +146,12 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
   );
   const { text, image } = GUIDANCE_RANGES;
   expect(
-    within(textGuidance, text),
+    within(textGuidance, text) || textGuidance === recorded?.textGuidance,
     `the text guidance must be a number from ${text[0]} to ${text[1]}`,
     textGuidance,
   );
   expect(
-    within(imageGuidance, image),
+    within(imageGuidance, image) || imageGuidance === recorded?.imageGuidance,
     `the image guidance must be a number from ${image[0]} to ${image[1]} (for an edit without guidance set both to 1)`,
     imageGuidance,
   );

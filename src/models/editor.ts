@@ -70,27 +70,34 @@ export async function createEditModel(
   const { precision = "fp32", keysFrom } = options;
   const checkpoint = await readCheckpoint(source, precision);
   const { tables, texts, own, variant } = checkpoint;
-  const { additions, variants } = await matchLoras(options.loras ?? [], checkpoint);
+  const { additions, variants, olderVariants } = await matchLoras(options.loras ?? [], checkpoint);
   const understanding =
     options.understanding !== false &&
     own.understanding &&
     (await readUnderstanding(source, own.understanding, texts[0]!.config.hidden_size));
   const weights = await placeAll(source, checkpoint, options.storage, additions, precision);
-  return new DiffusersEditModel(engine, checkpoint, weights, {
-    source,
-    fingerprint: await fingerprint(
+  const all = [tables.unet, tables.vae, ...texts.map(({ table }) => table)];
+  const fingerprintOf = (loras: readonly string[], named: boolean) =>
+    fingerprint(
       source,
-      [tables.unet, tables.vae, ...texts.map(({ table }) => table)],
+      all,
       [
         variant,
-        ...variants,
+        ...loras,
         ...(precision === "fp32" ? [] : [`precision ${precision}`]),
         ...(keysFrom === undefined ? [] : [`keys ${keysFrom}`]),
         ...(understanding
           ? [`understanding ${JSON.stringify(own.understanding)} ${understanding.sha256}`]
           : []),
       ],
-    ),
+      named,
+    );
+  // A single file, and a LoRA, may be renamed and stays what it is; sessions of before say what its name went into.
+  const renamable = source.single !== undefined || variants.length > 0;
+  return new DiffusersEditModel(engine, checkpoint, weights, {
+    source,
+    fingerprint: await fingerprintOf(variants, !source.single),
+    olderFingerprints: renamable ? [await fingerprintOf(olderVariants, true)] : [],
     defaults: own.defaults,
     nativeSize: own.nativeSize,
     understanding: understanding || undefined,
@@ -103,6 +110,7 @@ export async function createEditModel(
 interface Facts {
   readonly source: CheckpointSource;
   readonly fingerprint: string;
+  readonly olderFingerprints: readonly string[];
   readonly defaults: EditDefaults;
   readonly nativeSize: number | undefined;
   readonly understanding: UnderstandingHead | undefined;
@@ -114,6 +122,7 @@ interface Facts {
 class DiffusersEditModel implements EditModel {
   readonly id: string;
   readonly fingerprint: string;
+  readonly olderFingerprints: readonly string[];
   readonly defaults: EditDefaults;
   readonly scalingFactor: number;
   readonly conditionIsScaled: boolean;
@@ -148,6 +157,7 @@ class DiffusersEditModel implements EditModel {
     this.#networks = networksOf(checkpoint, weights);
     this.id = facts.source.id;
     this.fingerprint = facts.fingerprint;
+    this.olderFingerprints = facts.olderFingerprints;
     this.defaults = facts.defaults;
     this.conditionIsScaled = checkpoint.family.conditionIsScaled;
     this.scalingFactor = vae.scaling_factor;

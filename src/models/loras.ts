@@ -8,6 +8,8 @@ export interface MatchedLoras {
   readonly additions: Additions;
   /** What they add to the model's fingerprint. */
   readonly variants: readonly string[];
+  /** The same, as it was when a file's name was part of it. */
+  readonly olderVariants: readonly string[];
   /** What was taken for granted. */
   readonly notes: readonly string[];
 }
@@ -16,11 +18,18 @@ export interface MatchedLoras {
 export async function matchLoras(files: readonly LoraFile[], checkpoint: Checkpoint): Promise<MatchedLoras> {
   const loras = await Promise.all(files.map(readLora));
   const additions = findTargets(loras, checkpoint);
-  const variants: string[] = [];
-  for (const [i, { file }] of loras.entries()) {
-    const { source, weight } = files[i]!;
-    const own = await fingerprint(source, [{ folder: "", files: [file], tensors: new Map() }]);
-    variants.push(`lora ${weight} ${own};`);
-  }
-  return { additions, variants, notes: loras.flatMap(({ notes }) => notes) };
+  const variantsOf = (named: boolean) =>
+    Promise.all(
+      loras.map(async ({ file }, i) => {
+        const { source, weight } = files[i]!;
+        const table = { folder: "", files: [file], tensors: new Map() };
+        return `lora ${weight} ${await fingerprint(source, [table], [], named)};`;
+      }),
+    );
+  return {
+    additions,
+    variants: await variantsOf(false),
+    olderVariants: await variantsOf(true),
+    notes: loras.flatMap(({ notes }) => notes),
+  };
 }

@@ -77,8 +77,10 @@ export interface Understanding {
 export interface EditModel {
   /** The checkpoint as the user named it. */
   readonly id: string;
-  /** A hash over its weight files' names, sizes and headers. */
+  /** A hash over its weights, and over what else makes another model of them; renamed files leave it as it is. */
   readonly fingerprint: string;
+  /** What earlier versions said of the same model: sessions and pictures that name one of these are its own. */
+  readonly olderFingerprints?: readonly string[];
   /** scaling_factor of the VAE: z₀ = s · latent. */
   readonly scalingFactor: number;
   /** Whether the checkpoint's condition is scaled (CosXL) or the unscaled mode (InstructPix2Pix). */
@@ -140,4 +142,12 @@ export interface EditDefaults {
   readonly imageGuidance?: number;
   /** Below what an edit's change is carried over from its parent (see EditOptions). */
   readonly gate?: number;
+}
+
+/** Whether something that was made with the model of this fingerprint was made with this one. */
+export function isMadeWith(
+  { fingerprint, olderFingerprints = [] }: Pick<EditModel, "fingerprint" | "olderFingerprints">,
+  made: string,
+): boolean {
+  return fingerprint === made || olderFingerprints.includes(made);
 }

@@ -1,6 +1,7 @@
 /** Sessions come and go: opened on a picture, brought in from a file, deleted with their jobs. */
 import { randomBytes } from "node:crypto";
 import { EmilieError } from "../errors.ts";
+import { isMadeWith } from "../models/model.ts";
 import { readContainerBytes } from "../session/container.node.ts";
 import type { Parts } from "./parts.ts";
 import type { SessionRecord } from "./store/store.ts";
@@ -91,8 +92,8 @@ async function modelOf(
     .map(({ id }) => id);
   for (const id of new Set([wanted.id, catalog.selected])) {
     if (!usable.includes(id)) continue;
-    const { fingerprint } = await worker.call("load", { model: await catalog.resolve(id) });
-    if (fingerprint === wanted.fingerprint) return id;
+    const model = await worker.call("load", { model: await catalog.resolve(id) });
+    if (isMadeWith(model, wanted.fingerprint)) return id;
   }
   throw new EmilieError(
     "session.model",

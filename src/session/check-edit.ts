@@ -3,7 +3,7 @@ import { EmilieError } from "../errors.ts";
 import { isEmptyMask } from "../images/mask.ts";
 import type { Size } from "../images/model-image.ts";
 import { MAX_TEXT } from "../limits.ts";
-import { GUIDANCE_RANGES } from "../method/options.ts";
+import { GUIDANCE_RANGES, type RecordedWeights } from "../method/options.ts";
 import type { EditModel } from "../models/model.ts";
 import type { PlacedRegion } from "./run.ts";
 
@@ -21,8 +21,8 @@ export function checkDetail(detail: Detail): void {
   throw new EmilieError("option.invalid", `detail must be "on" or "off", got ${JSON.stringify(detail)}`);
 }
 
-/** Throws option.invalid for what a recipe could not record or no model could follow. */
-export function checkEdit(regions: readonly PlacedRegion[]): void {
+/** Throws option.invalid for what a recipe could not record or no model could follow; weights that one has recorded are taken. */
+export function checkEdit(regions: readonly PlacedRegion[], recorded?: RecordedWeights): void {
   const refuse = (message: string) => {
     throw new EmilieError("option.invalid", message);
   };
@@ -38,7 +38,7 @@ export function checkEdit(regions: readonly PlacedRegion[]): void {
     if (instruction.length > MAX_INSTRUCTION_LENGTH) {
       refuse(`an instruction has at most ${MAX_INSTRUCTION_LENGTH} characters, got ${instruction.length}`);
     }
-    if (weight !== undefined && !(weight >= least && weight <= most)) {
+    if (weight !== undefined && !(weight >= least && weight <= most) && !recorded?.regions.includes(weight)) {
       refuse(
         `the weight of ${short(instruction)} must be a number from ${least} to ${most}, as the text guidance, got ${weight}`,
       );

@@ -60,7 +60,7 @@ export function sourceOf(model: EditModel, file: string): ModelSource | undefine
 
 /** The parts of a session's model, found from where its file lies now; what is not found keeps its name. */
 export function partsFor({ source, model }: Pick<Manifest, "source" | "model">, file: string): ModelParts {
-  const isThere = (name: string): boolean => !isFar(name, file) && existsSync(name);
+  const isThere = (name: string): boolean => !isFar(name, file) && isPresent(name);
   if (!source) return olderParts(model.id, file, isThere);
   const found = ({ name, beside }: Place): string => {
     if (beside === undefined || isThere(name)) return name;
@@ -78,7 +78,7 @@ export function partsFor({ source, model }: Pick<Manifest, "source" | "model">, 
 }
 
 /** A variant at the end of a folder's name is no part of its path. */
-const isThere = (path: string): boolean => existsSync(splitVariant(path).name);
+const isPresent = (path: string): boolean => existsSync(splitVariant(path).name);
 
 /**
  * The one name of an older session. Relative paths in it were relative to the folder that emilie ran in: mostly the one that the

@@ -112,6 +112,7 @@ export function settingsOf(recipe: Recipe): RecipeSettings {
     stopAfter,
     guidanceInterval: recipe.guidanceInterval ?? [0, 1],
     reuse: recipe.reuse ?? 1,
+    recorded: { textGuidance, imageGuidance, regions: recipe.regions.map(({ weight }) => weight) },
   };
 }
 

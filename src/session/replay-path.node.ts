@@ -3,7 +3,7 @@ import { EmilieError } from "../errors.ts";
 import { readPicture } from "../images/codec.node.ts";
 import { type Mask, maskFromPicture, resizeMask } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
-import type { EditModel } from "../models/model.ts";
+import { type EditModel, isMadeWith } from "../models/model.ts";
 import type { PicturePath } from "./picture-path.node.ts";
 import { bytesOf, describeMask, sha256 } from "./recipe.ts";
 import { editAgain } from "./replay.ts";
@@ -29,7 +29,7 @@ export async function replayPath(
   masks: readonly Mask[],
   options: Pick<SessionEditOptions, "signal" | "onProgress"> = {},
 ): Promise<PathReplay> {
-  if (model.fingerprint !== path.model.fingerprint) {
+  if (!isMadeWith(model, path.model.fingerprint)) {
     throw new EmilieError(
       "session.model",
       `The picture was made with ${path.model.id} (fingerprint ${path.model.fingerprint.slice(0, 12)}), but ${model.id} ` +

@@ -2,7 +2,7 @@
 import { EmilieError } from "../errors.ts";
 import { workingSize } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
-import type { EditModel } from "../models/model.ts";
+import { type EditModel, isMadeWith } from "../models/model.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import { largePicture } from "./large.ts";
 import { loadDrift, type Unpacked } from "./pack.ts";
@@ -56,7 +56,7 @@ export function restoreSession<S extends Session>(
 }
 
 function checkModel(model: EditModel, made: { id: string; fingerprint: string }, path: string): void {
-  if (model.fingerprint === made.fingerprint) return;
+  if (isMadeWith(model, made.fingerprint)) return;
   throw new EmilieError(
     "session.model",
     `${path} was made with ${made.id} (fingerprint ${made.fingerprint.slice(0, 12)}), but ${model.id} has ` +

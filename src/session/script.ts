@@ -181,9 +181,12 @@ export function scriptIssue(value: unknown): ScriptIssue | null {
   return error ? issueOf(error) : null;
 }
 
-/** The first thing that zod has to say, in our words where its are for programmers. */
+/**
+ * What zod has to say, in our words where its are for programmers: an unknown key before all else, since a key that is missing is
+ * mostly one that is spelt wrong.
+ */
 export function issueOf(error: z.ZodError): ScriptIssue {
-  const issue = error.issues[0]!;
+  const issue = error.issues.find(({ code }) => code === "unrecognized_keys") ?? error.issues[0]!;
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0]!;
     const allowed = keysAt(issue.path);

@@ -167,7 +167,7 @@ export class Session<N extends Node = Node> {
       seed: method.seed ?? nextSeed(from),
       window: this.large ? this.large.window(method.window) : method.window,
     });
-    checkEdit([{ instruction }, ...regions]);
+    checkEdit([{ instruction }, ...regions], resolved.recorded);
     checkDetail(detail);
     const place =
       mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;

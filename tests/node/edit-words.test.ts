@@ -123,6 +123,10 @@ describe("scripts", () => {
     expect(at("sede")).toThrow(/did you mean "seed"/);
     expect(at("text_guidance")).toThrow(/did you mean "textGuidance"/);
     expect(at("zzzzzz")).not.toThrow(/did you mean/);
+    // In the place of one that has to be there, too.
+    expect(() => parseScript("step:\n  - instruction: x\n")).toThrow(/: step: .*did you mean "steps"/);
+    const cased = "steps:\n  - Instruction: x\n";
+    expect(() => parseScript(cased)).toThrow(/steps\[0\]\.Instruction: .*did you mean "instruction"/);
     expect(() => parseScript("stepz:\n  - instruction: x\nsteps:\n  - instruction: x\n")).toThrow(
       /did you mean "steps"/,
     );

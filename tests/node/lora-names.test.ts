@@ -300,3 +300,15 @@ test("peft's alpha is taken from the file beside it; without it, that it is assu
     [expect.stringMatching(/adapter_config\.json is not beside/)],
   ]);
 });
+
+test("an alpha of 0 changes nothing, which is said", async () => {
+  const kohya = read(join(folder, "../kohya.safetensors"));
+  const [silent] = [...kohya.keys()].filter((name) => name.endsWith(".alpha"));
+  const zero = { type: "F32" as const, shape: [], bytes: new Uint8Array(4) };
+  const file = write("alpha 0", new Map([...kohya, [silent!, zero]]));
+  const { notes } = await weights("sd1", file);
+  expect(notes).toEqual([
+    expect.stringMatching(/its alpha is 0 in 1 of \d+ places, which it does not change/),
+  ]);
+  expect((await weights("sd1", join(folder, "../kohya.safetensors"))).notes).toEqual([]);
+});

@@ -7,9 +7,10 @@ import type { LoadProgress } from "../../src/checkpoint/load-progress.ts";
 import { writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 import { readPngText, writePngText } from "../../src/images/png-text.ts";
+import { loadModel } from "../../src/models/load.node.ts";
 import { packContainer, readContainer } from "../../src/session/container.node.ts";
 import { loadModelOf } from "../../src/session/model-source.node.ts";
-import { readSession } from "../../src/session/store.node.ts";
+import { loadSession, readSession } from "../../src/session/store.node.ts";
 import { emilie } from "./command-line.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;
@@ -60,6 +61,35 @@ describe("a session made with relative paths", () => {
       loras: [{ name: at("work", LORA), beside: `../${LORA}`, weight: 0.5 }],
       precision: "fp32",
     });
+  });
+
+  it("is its model's own when the LoRA has another name, and when an earlier version made it", async () => {
+    process.chdir(at("elsewhere"));
+    const [session, renamed] = [at("work/out/session.emilie"), at("work/styles/renamed.safetensors")];
+    await cp(at("work", LORA), renamed);
+    const lora = [{ file: renamed, weight: 0.5 }];
+    const { code, stderr } = await replay(
+      session,
+      "--verify",
+      "--model",
+      at("work", MODEL),
+      "--lora",
+      `${renamed}=0.5`,
+    );
+    expect(code, stderr).toBe(0);
+
+    const model = await loadModel(at("work", MODEL), { lora });
+    const { manifest, pieces } = await readContainer(session);
+    expect(model.fingerprint).toBe(manifest.model.fingerprint);
+    const all = manifest.pieces.map((entry) => ({ ...entry, bytes: pieces.get(entry.name)! }));
+    const older = (fingerprint: string) => ({ ...manifest, model: { ...manifest.model, fingerprint } });
+    await writeFile("older.emilie", (await packContainer(older(model.olderFingerprints![0]!), all)).parts);
+    const opened = await loadSession("older.emilie", { model });
+    expect(opened.nodes.size).toBe(2);
+    await writeFile("others.emilie", (await packContainer(older("0".repeat(64)), all)).parts);
+    await expect(loadSession("others.emilie", { model })).rejects.toMatchObject({ code: "session.model" });
+    await model.dispose();
+    await rm(renamed);
   });
 
   it("is replayed when it has moved together with its model, and goes on there", async () => {

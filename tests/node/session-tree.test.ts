@@ -260,3 +260,26 @@ describe("masks", () => {
     expect(model.calls.unet).toBe(before);
   });
 });
+
+describe("a recipe from before guidance had ranges", () => {
+  it("is verified and replayed as it was; what is asked for anew is held to the ranges", async () => {
+    const first = await session.edit("make it red", { ...options, mask: box });
+    // As a session of then has it: the same formula, with weights that are refused today.
+    const weights = { textGuidance: 120, imageGuidance: 0.8 };
+    const regions = [{ instruction: "make it green", mask: corner, weight: 150 }];
+    const recorded = { ...weights, regions: [undefined, 150] };
+    const old = await session.edit("make it blue", { ...options, ...weights, mask: box, regions, recorded });
+    expect(old.recipe).toMatchObject(weights);
+    expect((await session.verify()).map(({ result }) => result)).toEqual(["same", "same", "same"]);
+
+    const { node, replaced } = await session.replay(first, { seed: 5 });
+    expect(node.recipe!.seed).toBe("5");
+    const again = replaced.get(old.id)!;
+    expect(again.recipe).toMatchObject({ ...weights, regions: [{}, { weight: 150 }] });
+    const changed = session.replay(old, { imageGuidance: 0.7 });
+    await expect(changed).rejects.toMatchObject({ code: "option.invalid" });
+    await expect(session.edit("make it blue", { ...options, imageGuidance: 0.8 })).rejects.toMatchObject({
+      code: "option.invalid",
+    });
+  });
+});

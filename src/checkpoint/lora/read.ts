@@ -66,9 +66,15 @@ export async function readLora(lora: LoraFile): Promise<Lora> {
   const changes: Change[] = [];
   for (const module of modules) changes.push(...(await changesOf(lora, module, settings)));
   const assumed = peft && settings.size === 0 && modules.some(({ parts }) => !parts.alpha);
-  const notes = assumed
-    ? [`${path}: peft's adapter_config.json is not beside it, so its alpha is taken to be its rank.`]
-    : [];
+  const without = changes.filter(({ scale }) => scale === 0).length;
+  const notes = [
+    ...(assumed
+      ? [`${path}: peft's adapter_config.json is not beside it, so its alpha is taken to be its rank.`]
+      : []),
+    ...(without > 0
+      ? [`${path}: its alpha is 0 in ${without} of ${changes.length} places, which it does not change.`]
+      : []),
+  ];
   return { file, changes, notes };
 }
 

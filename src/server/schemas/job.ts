@@ -107,14 +107,9 @@ const settings = {
     .optional()
     .openapi({ description: "Compute the UNet's deep features only at every n-th step; default 1" }),
   control: z.enum(CONTROLS).optional(),
-  strength: z
-    .number()
-    .min(0)
-    .max(1)
-    .optional()
-    .openapi({
-      description: "How much of the edit is applied, from 0 (nothing) to 1 (all of it, the default)",
-    }),
+  strength: z.number().min(0).max(1).optional().openapi({
+    description: "How much of the edit is applied, from 0 (nothing) to 1 (all of it, the default)",
+  }),
   gate: z.number().min(0).max(100).optional().openapi({
     description:
       "Latents that the edit changes by less than this are carried over exactly; 0 keeps every change. Default: the checkpoint's own",

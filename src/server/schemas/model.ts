@@ -44,11 +44,9 @@ export const modelSchema = z
     suggestions: z.array(z.string()).openapi({ description: "Instructions that work with it" }),
     problem: z.string().nullable().openapi({ description: "Why it cannot be used" }),
     pull: pullSchema.nullable(),
-    loading: loadingSchema
-      .nullable()
-      .openapi({
-        description: "The files that the worker is generating before it can run the model for the first time",
-      }),
+    loading: loadingSchema.nullable().openapi({
+      description: "The files that the worker is generating before it can run the model for the first time",
+    }),
   })
   .openapi("Model");
 

@@ -57,7 +57,7 @@ async function call(method: Method, params: unknown, watch: Watch): Promise<unkn
     if (watch.signal.aborted) throw new EmilieError("aborted", "the job was cancelled before its first step");
     switch (asked) {
       case "load":
-        return Promise.resolve({ fingerprint: loaded.fingerprint } satisfies Result<"load">);
+        return Promise.resolve(namesOf(loaded));
       case "open":
         return open(params as Params<"open">);
       case "edit":
@@ -127,3 +127,8 @@ process.on("SIGINT", () => {});
 process.on("disconnect", () => process.exit(0));
 setInterval(() => send({ kind: "memory", bytes: process.memoryUsage.rss() }), MEMORY_REPORT_MS).unref();
 send({ kind: "ready" });
+
+/** Of a loaded model what goes to the server. */
+function namesOf({ fingerprint, olderFingerprints }: EditModel): Result<"load"> {
+  return { fingerprint, olderFingerprints };
+}

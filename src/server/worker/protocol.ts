@@ -4,6 +4,7 @@
  */
 import type { Box } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
+import type { EditModel } from "../../models/model.ts";
 import type { Manifest, PieceEntry, StoredNode } from "../../session/schema.ts";
 import type { EditWork, RelevanceWork, ReplayWork } from "../queue/work.ts";
 import type { Loading } from "../schemas/index.ts";
@@ -36,7 +37,7 @@ export type MaskSource =
   | { readonly pieces: readonly PieceData[] };
 
 export interface Calls {
-  load: { params: { model: string }; result: { fingerprint: string } };
+  load: { params: { model: string }; result: Pick<EditModel, "fingerprint" | "olderFingerprints"> };
   open: {
     params: Subject & { picture: Uint8Array; workingSize?: number | "own"; maxPixels: number };
     result: { manifest: Manifest; pieces: PieceData[]; png: Uint8Array; warnings: string[] };
