@@ -255,7 +255,7 @@ describe("arguments", () => {
     await call("open", { path: "cottage.png" });
     const cases: [string, Record<string, unknown>, RegExp][] = [
       ["open", {}, /^option\.invalid: .*arguments, path: is missing/],
-      ["open", { path: "cottage.png", masks: 1 }, /"masks" in the request's arguments is not known/],
+      ["open", { path: "cottage.png", masks: 1 }, /"masks" in the request's arguments is not a known name/],
       ["open", { path: "cottage.png", Path: "cottage.png" }, /"path" is more than once/],
       ["open", { path: "file://elsewhere/cottage.png" }, /is not the address of a file here/],
       ["open", { path: "~/cottage.png" }, /is outside the folders/],
