@@ -4,7 +4,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { EmilieClient } from "../../src/client/index.ts";
 import { readPicture } from "../../src/images/codec.node.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
 import { HubServer } from "../../tests/node/hub-server.ts";
@@ -85,6 +87,27 @@ describe("the studio with a server", () => {
     // The browser itself notes the refusal.
     expect(errors.splice(0)).toEqual([expect.stringMatching(/400|422/)]);
     await page.keyboard.press("Escape");
+  });
+
+  it("says what of a picture's file is not in the picture", async () => {
+    const pixels = { raw: { width: 64, height: 64, channels: 3 } } as const;
+    const png = await sharp(new Uint16Array(3 * 64 * 64).fill(20_000), pixels)
+      .toColourspace("rgb16")
+      .png()
+      .toBuffer();
+    await page.getByRole("button", { name: "cottage" }).waitFor();
+    await page.evaluate((base64) => {
+      const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([bytes], "deep.png", { type: "image/png" }));
+      document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer }));
+    }, png.toString("base64"));
+    await page.locator(".notice", { hasText: "more than 8 bits" }).waitFor();
+    await page.locator(".stage").waitFor();
+    await page.goto(`${server.url}/#`);
+    await page.reload();
+    const client = new EmilieClient({ baseUrl: server.url });
+    for (const { id } of await client.sessions()) await client.deleteSession(id);
   });
 
   it("opens an example and edits it", async () => {
