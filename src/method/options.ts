@@ -110,8 +110,9 @@ const DEFAULTS = {
 /** What the two guidance weights may be, for every door that takes them. Recorded ones are replayed as they are (EditOptions.recorded). */
 export const GUIDANCE_RANGES = { text: [-100, 100], image: [1, 100] } as const;
 
-const within = (value: number, [least, most]: readonly [number, number]): boolean =>
-  value >= least && value <= most;
+/** A text of digits compares like a number, and would be recorded as a text that no session opens. */
+const within = (value: unknown, [least, most]: readonly [number, number]): boolean =>
+  typeof value === "number" && value >= least && value <= most;
 
 /** All options of an edit with the checkpoint's defaults filled in and checked: what a recipe records. */
 export function resolveOptions(model: EditModel, { preset = "balanced", ...options }: EditOptions = {}) {
@@ -162,7 +163,7 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
   );
   const [from, to] = guidanceInterval;
   expect(
-    guidanceInterval.length === 2 && from >= 0 && from <= to && to <= 1,
+    guidanceInterval.length === 2 && within(from, [0, 1]) && within(to, [from, 1]),
     "the guidance interval must be two numbers, 0 ≤ from ≤ to ≤ 1",
     guidanceInterval,
   );
@@ -172,8 +173,8 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
     reuse,
   );
   expect(CONTROLS.includes(control as Control), `the control must be one of ${CONTROLS.join(", ")}`, control);
-  expect(strength >= 0 && strength <= 1, "the strength must be a number from 0 to 1", strength);
-  expect(gate >= 0 && Number.isFinite(gate), "the gate must be a number from 0 up", gate);
+  expect(within(strength, [0, 1]), "the strength must be a number from 0 to 1", strength);
+  expect(within(gate, [0, Number.MAX_VALUE]), "the gate must be a number from 0 up", gate);
   expect(
     Object.hasOwn(samplers, sampler),
     `the sampler must be one of ${Object.keys(samplers).join(", ")}`,

@@ -38,7 +38,11 @@ export function checkEdit(regions: readonly PlacedRegion[], recorded?: RecordedW
     if (instruction.length > MAX_INSTRUCTION_LENGTH) {
       refuse(`an instruction has at most ${MAX_INSTRUCTION_LENGTH} characters, got ${instruction.length}`);
     }
-    if (weight !== undefined && !(weight >= least && weight <= most) && !recorded?.regions.includes(weight)) {
+    if (
+      weight !== undefined &&
+      !(typeof weight === "number" && weight >= least && weight <= most) &&
+      !recorded?.regions.includes(weight)
+    ) {
       refuse(
         `the weight of ${short(instruction)} must be a number from ${least} to ${most}, as the text guidance, got ${weight}`,
       );

@@ -261,6 +261,22 @@ describe("masks", () => {
   });
 });
 
+describe("numbers that are texts", () => {
+  const region = { instruction: "make it green", weight: "2" as unknown as number };
+  it.each([
+    { strength: "0.5" },
+    { textGuidance: "3" },
+    { imageGuidance: "1.5" },
+    { gate: "0.1" },
+    { guidanceInterval: ["0", "1"] },
+    { regions: [region] },
+  ])("are refused, since no session with them could be opened: %j", async (given) => {
+    const asked = session.edit("make it red", { ...options, ...(given as object) });
+    await expect(asked).rejects.toMatchObject({ code: "option.invalid" });
+    expect(session.nodes.size).toBe(1);
+  });
+});
+
 describe("a recipe from before guidance had ranges", () => {
   it("is verified and replayed as it was; what is asked for anew is held to the ranges", async () => {
     const first = await session.edit("make it red", { ...options, mask: box });
