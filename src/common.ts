@@ -6,8 +6,15 @@ export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts
 export { type EditResult, edit } from "./method/edit.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
 export type { EditOptions, Region, StepListener } from "./method/options.ts";
-export { PRESETS, type PresetName, type PresetSettings, presetOf } from "./method/presets.ts";
+export {
+  type DefaultsOf,
+  PRESETS,
+  type PresetName,
+  type PresetSettings,
+  presetOf,
+} from "./method/presets.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
+export type { Refusal } from "./method/understood.ts";
 export type { ResolvedWindow, Window, WindowOption, WindowSize } from "./method/window.ts";
 export type {
   CallOptions,
@@ -19,6 +26,7 @@ export type {
   UNetInput,
   UNetOptions,
   UNetOutput,
+  Understanding,
 } from "./models/model.ts";
 export type { MemoryMode } from "./models/session-cache.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";

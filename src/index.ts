@@ -37,6 +37,7 @@ export {
   type LoadProgress,
   type LoraOption,
   loadModel,
+  type ModelParts,
   type NodeDevice,
 } from "./models/load.node.ts";
 export { type ExportOptions, exportPicture } from "./session/export.node.ts";

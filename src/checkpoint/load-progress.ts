@@ -1,6 +1,7 @@
 /** What a load says while it makes weights: what, how much of it, how long it will still take. */
 import { EmilieError } from "../errors.ts";
 
+/** What a load reports while it makes weights: what, how much of it is there, how long it will still take. */
 export interface LoadProgress {
   /**
    * "start": before anything is written. "making": on the way. "waiting": another process makes the same, and this one will use it.

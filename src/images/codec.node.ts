@@ -23,6 +23,7 @@ export interface ReadOptions {
 
 /** A picture, and what of its file is not in it. */
 export interface PictureFile {
+  /** The picture itself. */
   readonly picture: Picture;
   /** In sentences: further frames, bits beyond 8, inks, a gain map, channels that are left out. */
   readonly notes: readonly string[];

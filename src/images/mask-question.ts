@@ -15,7 +15,9 @@ export type MaskChannel = "auto" | "white" | "stretch" | "alpha";
 
 /** An answer to a question about a mask. */
 export interface MaskAnswer {
+  /** What of the picture is the mask. */
   readonly channel: Exclude<MaskChannel, "auto">;
+  /** Whether black (or opaque) may change, in place of white. */
   readonly invert: boolean;
 }
 

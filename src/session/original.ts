@@ -52,3 +52,8 @@ export function workingSide(model: EditModel, original: Size, size: Size): numbe
   const usual = resolveWorkingSize(model, original);
   return longer === Math.max(usual.width, usual.height) ? undefined : longer;
 }
+
+/** True where a result is brought from the model's size to a larger one. */
+export function isLarger(picture: Size, size: Size): boolean {
+  return picture.width > size.width || picture.height > size.height;
+}

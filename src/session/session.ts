@@ -19,7 +19,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { checkDetail, checkEdit, type Detail, remarksOn } from "./check-edit.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
 import { type LargePicture, largePicture } from "./large.ts";
-import { encodeOriginal, type OpenOptions, workingSide } from "./original.ts";
+import { encodeOriginal, isLarger, type OpenOptions, workingSide } from "./original.ts";
 import { Pictures } from "./pictures.ts";
 import { describeMask, nodeId, nonDefaultSettings, type Recipe } from "./recipe.ts";
 import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./relevance-map.ts";
@@ -45,10 +45,7 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   }[];
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
-  /**
-   * "on": where the picture is larger than the model's size, the result keeps the picture's own detail (images/detail-transfer.ts).
-   * "off": it is the model's pixels, enlarged. Default: "on". Without effect at the model's size and in windows of large pictures.
-   */
+  /** "on", the default: a picture larger than the model's size keeps its own detail (detail-transfer.ts); "off": it is enlarged. */
   readonly detail?: Detail;
   /** Hears of every step, and is awaited; `denoised` can be shown by `preview`. "keep" ends the edit with that as its result. */
   readonly onProgress?: StepListener;
@@ -208,7 +205,7 @@ export class Session<N extends Node = Node> {
         : {}),
       ...(this.workingSize === undefined ? {} : { workingSize: this.workingSize }),
       ...nonDefaultSettings(resolved),
-      ...(detail === "on" && this.#isEnlarged ? { detail } : {}),
+      ...(detail === "on" && !this.large && isLarger(this.original, this.size) ? { detail } : {}),
       ...(resolved.stopAfter === resolved.steps ? {} : { stopAfter: resolved.stopAfter }),
     };
     const known = (id: string) => {
@@ -380,12 +377,6 @@ export class Session<N extends Node = Node> {
   /** A node as this kind of session makes them; what the file-less session makes is enough for the browser. */
   protected makeNode(record: NodeRecord, host: NodeHost): N {
     return new TreeNode(record, host) as Node as N;
-  }
-
-  /** True where a result is brought from the model's size to a larger one. */
-  get #isEnlarged(): boolean {
-    const { width, height } = this.original;
-    return !this.large && (width > this.size.width || height > this.size.height);
   }
 
   #host(): NodeHost {

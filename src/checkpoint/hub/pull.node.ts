@@ -58,9 +58,11 @@ export interface PullOptions {
 
 /** What is going to be pulled. */
 export interface PullPlan {
+  /** How many files the model has. */
   readonly files: number;
-  /** Of all files together, and of those that are not there yet. */
+  /** Size of all files together. */
   readonly bytes: number;
+  /** Size of those that are not there yet. */
   readonly bytesToFetch: number;
   /** Where they come to lie. */
   readonly folder: string;
