@@ -10,7 +10,9 @@ import { type EditOptions, type Region, resolveOptions } from "./options.ts";
 
 /** An instruction that was not carried out, and why. */
 export interface Refusal extends Pick<Understanding, "nearest"> {
+  /** What was asked. */
   readonly instruction: string;
+  /** See {@link Understanding.reason}. */
   readonly reason: NonNullable<Understanding["reason"]>;
   /** The reason as a sentence. */
   readonly message: string;

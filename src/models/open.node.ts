@@ -21,7 +21,9 @@ export const SHIPPED: readonly string[] = ["picturebook"];
  * sessions say, so that what they load computes what they were made with.
  */
 export interface ModelName {
+  /** A folder, a file or a name. */
   readonly base: string;
+  /** LoRA files, in the order in which they are merged. */
   readonly loras: readonly LoraOption[];
   /** Default "fp32", which is not written. */
   readonly precision?: Precision;
