@@ -73,5 +73,6 @@ export async function editUnderstood(
 /** A refusal as a line for people. */
 export function describeRefusal({ instruction, message, nearest }: Refusal): string {
   const known = nearest.map((phrase) => JSON.stringify(phrase)).join(", ");
-  return `${JSON.stringify(instruction)} was not done: ${message}${known ? ` It knows: ${known}.` : ""}`;
+  const short = instruction.length > 80 ? `${instruction.slice(0, 79)}…` : instruction;
+  return `${JSON.stringify(short)} was not done: ${message}${known ? ` It knows: ${known}.` : ""}`;
 }

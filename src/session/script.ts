@@ -81,7 +81,7 @@ const settings = {
   detail: z
     .enum(DETAIL)
     .describe(
-      "Whether the result keeps the detail of a picture that is larger than the model's size (\"on\", the default), or is the model's pixels, enlarged.",
+      'Whether the result keeps the detail of a picture that is larger than the model\'s size ("on"), or is the model\'s output, upscaled ("off", the default).',
     ),
   base: z.string().max(MAX_INSTRUCTION_LENGTH).describe("The text to use instead of the empty null prompt."),
   window: z

@@ -38,14 +38,10 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   /** White (1) may change, black (0) must stay. "auto": the model's own relevance map. Default: everywhere. */
   readonly mask?: Mask | "auto";
   /** Further instructions with places of their own, in the same pass. */
-  readonly regions?: readonly {
-    readonly instruction: string;
-    readonly mask?: Mask;
-    readonly weight?: number;
-  }[];
+  readonly regions?: readonly PlacedRegion[];
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
-  /** "on", the default: a picture larger than the model's size keeps its own detail (detail-transfer.ts); "off": it is enlarged. */
+  /** "on": a picture larger than the model's size keeps its own detail (detail-transfer.ts). "off", the default: the result is upscaled. */
   readonly detail?: Detail;
   /** Hears of every step, and is awaited; `denoised` can be shown by `preview`. "keep" ends the edit with that as its result. */
   readonly onProgress?: StepListener;
@@ -150,7 +146,7 @@ export class Session<N extends Node = Node> {
       mask,
       regions = [],
       relevance: maskOptions,
-      detail = "on",
+      detail = "off",
       onProgress,
       onWarning,
       signal,

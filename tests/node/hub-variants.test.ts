@@ -250,7 +250,7 @@ it("what was made of a model is listed with it, whole or begun, and made again w
   expect(told[0]).toMatch(/damaged/);
   await writeFile(`${file}.4194305-1.partial`, (await readFile(file)).subarray(0, size - 100));
   await rm(file);
-  expect((await models()).made).toEqual({ "int8 (begun)": size - 100 });
+  expect((await models()).made).toEqual({ "int8 (unfinished)": size - 100 });
   const from: number[] = [];
   await load((one) => from.push(one.bytes));
   expect(from[0]).toBeGreaterThan(size / 2);

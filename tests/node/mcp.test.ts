@@ -256,7 +256,7 @@ describe("arguments", () => {
     const cases: [string, Record<string, unknown>, RegExp][] = [
       ["open", {}, /^option\.invalid: .*arguments, path: is missing/],
       ["open", { path: "cottage.png", masks: 1 }, /"masks" in the request's arguments is not a known name/],
-      ["open", { path: "cottage.png", Path: "cottage.png" }, /"path" is more than once/],
+      ["open", { path: "cottage.png", Path: "cottage.png" }, /"path" appears more than once/],
       ["open", { path: "file://elsewhere/cottage.png" }, /is not the address of a file here/],
       ["open", { path: "~/cottage.png" }, /is outside the folders/],
       ["open", { path: "%2e%2e/secret.png" }, /is outside the folders/],

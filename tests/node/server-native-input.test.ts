@@ -21,7 +21,11 @@ describe("the native API", () => {
       form(["request", JSON.stringify(value)], ...entries);
     const cases: [string, RequestInit, RegExp][] = [
       ["/api/v1/sessions", form(["image", picture]), /"image" in the form.*There may be picture, name/],
-      ["/api/v1/sessions", form(["picture", picture], ["picture", picture]), /"picture" is more than once/],
+      [
+        "/api/v1/sessions",
+        form(["picture", picture], ["picture", picture]),
+        /"picture" appears more than once/,
+      ],
       ["/api/v1/sessions", form(["picture", picture], ["workingsize2", "own"]), /Did you mean "workingSize"/],
       ["/api/v1/sessions", form(["picture", Buffer.alloc(0), "a.png"]), /is empty: 0 bytes/],
       ["/api/v1/sessions", form(["name", "x"]), /needs a file named "picture"/],
@@ -34,12 +38,12 @@ describe("the native API", () => {
       [`${session}/edits`, part(edit, ["mask", mask]), /"mask" in the form \(masks are named in its request/],
       [`${session}/edits`, form(["instruction", "make it winter"], ["mask", mask]), /needs a part "request"/],
       [`${session}/edits`, part({ ...edit, mask: { part: "m" } }), /part "m"/],
-      [`${session}/edits`, part(edit, ["request", "{}"]), /"request" is more than once/],
+      [`${session}/edits`, part(edit, ["request", "{}"]), /"request" appears more than once/],
       [`${session}/masks?chanel=alpha`, form(["mask", mask]), /Did you mean "channel"/],
       [
         `${session}/masks?channel=alpha`,
         form(["mask", mask], ["channel", "luma"]),
-        /"channel" is more than once/,
+        /"channel" appears more than once/,
       ],
       [`${session}/masks`, form(["mask", mask], ["colour", "alpha"]), /"colour"/],
       [`${session}/masks`, { headers: { "content-type": "image/png" }, body: "" }, /empty/],

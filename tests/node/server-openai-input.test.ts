@@ -223,7 +223,9 @@ describe("parameters of OpenAI's API", () => {
     const first = await post(fixture, EDITS, form(...plain(), ["session", "new"]));
     const { session } = first.body.emilie;
     const next = await post(fixture, EDITS, form(...plain(), ["session", session]));
-    expect(next.body.emilie.warnings).toEqual([expect.stringMatching(/image was not read/)]);
+    // It is winter already, which is noticed too.
+    const others = next.body.emilie.warnings.filter((text: string) => !/was not done/.test(text));
+    expect(others).toEqual([expect.stringMatching(/image was not read/)]);
     await fixture.client.deleteSession(session);
   });
 });

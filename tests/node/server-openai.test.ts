@@ -127,7 +127,7 @@ describe("images.edit", () => {
   });
 
   it("says what was noticed about the request", async () => {
-    const prompt = `paint the roof blue ${"and the door green ".repeat(60)}`;
+    const prompt = `make it winter ${"please ".repeat(240)}`;
     const said = (await openai.images.edit({
       image: await image(),
       prompt,

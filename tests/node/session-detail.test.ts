@@ -17,7 +17,7 @@ import { loadSession } from "../../src/session/store.node.ts";
 import type { Node } from "../../src/session/tree-node.ts";
 
 const TINY = new URL("../fixtures/parity/sd1/checkpoint", import.meta.url).pathname;
-const options = { steps: 1, seed: 3 };
+const options = { steps: 1, seed: 3, detail: "on" } as const;
 let model: EditModel;
 let folder: string;
 beforeAll(async () => {

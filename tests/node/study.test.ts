@@ -320,7 +320,7 @@ describe("on the command line", () => {
       simulated: [{ name: "simulated:psnr" }],
     });
     const said = await emilie("study", "analyse", file);
-    expect(said.stdout).toContain("simulated:psnr, a metric and no person");
+    expect(said.stdout).toContain("simulated:psnr, a metric, not a person");
     expect(said.stdout).toMatch(/all +9 +55\.6 % +21\.2 % to 86\.3 %/);
     const csv = await emilie("study", "export", file, "--csv");
     expect(csv.stdout.split("\r\n")).toHaveLength(12);
