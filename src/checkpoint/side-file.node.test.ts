@@ -53,7 +53,7 @@ it("goes on from where it was stopped, to the same bytes", async () => {
   );
   await expect(stopping).rejects.toMatchObject({
     code: "aborted",
-    message: expect.stringContaining("the next load goes on"),
+    message: expect.stringContaining("the next load resumes"),
   });
   expect(first.at(-1)).toBe(6);
   expect(names()).toEqual([`${NAME}.paused.partial`]);

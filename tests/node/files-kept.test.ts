@@ -54,7 +54,7 @@ describe("emilie edit", () => {
     expect(await readFile(input)).toEqual(before);
     expect(report.steps[0].file).toBe(join(out, "01-make-it-red-2.png"));
     expect(stderr).toMatch(
-      /01-make-it-red\.png is another file and stays as it is; this one is 01-make-it-red-2\.png/,
+      /01-make-it-red\.png is a different file and was not replaced; this one is saved as 01-make-it-red-2\.png/,
     );
     // The first one's original stays too, and each of the two is still replayed from its own.
     const sorted = await readdir(out);
@@ -129,7 +129,7 @@ describe("replay, export and the library", () => {
     const before = await readFile(at("photo.png"));
     for (const name of ["notes.png", "photo.png"]) {
       const refused = await run(at(name));
-      expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/is there already.*--force/) });
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/already exists.*--force/) });
     }
     expect(await readFile(at("photo.png"))).toEqual(before);
     for (const name of ["a.png", "a.jpg", "a.tiff"]) {

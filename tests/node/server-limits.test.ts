@@ -76,7 +76,7 @@ describe("a mask", () => {
     expect(Object.keys(made).sort()).toEqual(["coverage", "height", "id", "resized", "warnings", "width"]);
     expect(made.warnings).toEqual([
       expect.stringMatching(/the same everywhere/),
-      expect.stringMatching(/another size than the picture \(700×900, /),
+      expect.stringMatching(/a different size than the picture \(700×900, /),
     ]);
     const shown = await fetch(`${fixture.server.url}/api/v1/sessions/${session}/masks/${made.id}`);
     const { width, height, format } = await sharp(Buffer.from(await shown.arrayBuffer())).metadata();

@@ -121,7 +121,7 @@ describe("the native API", () => {
     const answer = await post(
       fixture,
       EDITS,
-      form(["image", animation, "a.gif"], ["prompt", "x"], ["steps", "1"]),
+      form(["image", animation, "a.gif"], ["prompt", "make it winter"], ["steps", "1"]),
     );
     expect(answer.body.emilie.warnings).toEqual(told);
     const uploaded = await post(
@@ -129,9 +129,9 @@ describe("the native API", () => {
       `/api/v1/sessions/${opened.id}/masks?channel=alpha`,
       form(["mask", mask]),
     );
-    const scaled = [expect.stringMatching(/another size than the picture \(128×128, the picture 32×32\)/)];
+    const scaled = [expect.stringMatching(/a different size than the picture \(128×128, the picture 32×32\)/)];
     expect(uploaded.body).toMatchObject({ resized: true, warnings: scaled });
-    const request = { instruction: "make it red", steps: 1, mask: { part: "m" } };
+    const request = { instruction: "make it night", steps: 1, mask: { part: "m" } };
     const white = await sharp(mask).flatten({ background: "#000" }).toBuffer();
     const job = await post(
       fixture,

@@ -160,7 +160,7 @@ describe("instructions and masks that do less than was asked", () => {
     const small = maskFromBox(20, 16, { x: 2, y: 2, width: 10, height: 8 });
     const { warnings, node } = await said(red, { mask: small });
     expect(warnings).toEqual([
-      expect.stringMatching(/another size than the picture \(20×16, the picture 40×32\)/),
+      expect.stringMatching(/a different size than the picture \(20×16, the picture 40×32\)/),
     ]);
     expect([...node.mask!.data.slice(0, 40)]).toEqual(Array(40).fill(0));
     expect(node.mask!.width).toBe(40);
