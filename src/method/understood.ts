@@ -38,8 +38,8 @@ export async function editUnderstood(
   const refused: Refusal[] = [];
   const taken: (readonly Region[])[] = [];
   for (const region of regions) {
-    // A region that pushes away from its words does not ask for them.
-    const asks = (region.weight ?? 1) > 0;
+    // A region that pushes away from its words does not ask for them, and where a mask is black nothing happens anyway.
+    const asks = (region.weight ?? 1) > 0 && (region.mask?.data.some((m) => m > 0) ?? true);
     const heard = asks ? await model.understand?.(region.instruction, c, { signal }) : undefined;
     const { instruction } = region;
     if (heard && !heard.understood) {

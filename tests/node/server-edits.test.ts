@@ -84,7 +84,7 @@ describe("edits", () => {
     expect([own.workingSize, usual.workingSize]).toEqual([512, null]);
     expect((await client.sessions()).find(({ id }) => id === own.id)).toMatchObject({ workingSize: 512 });
     const box = { x: 200, y: 150, width: 64, height: 48 };
-    const request = { instruction: "make it red", seed: 3, mask: { box }, previews: 1 };
+    const request = { instruction: "make it winter", seed: 3, mask: { box }, previews: 1 };
     const pictureOf = async (id: string) => {
       const job = await edit(client, id, request);
       expect(job).toMatchObject({ state: "done" });

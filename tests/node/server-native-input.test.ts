@@ -131,7 +131,7 @@ describe("the native API", () => {
     );
     const scaled = [expect.stringMatching(/a different size than the picture \(128×128, the picture 32×32\)/)];
     expect(uploaded.body).toMatchObject({ resized: true, warnings: scaled });
-    const request = { instruction: "make it night", steps: 1, mask: { part: "m" } };
+    const request = { instruction: "paint the roof blue", steps: 1, mask: { part: "m" } };
     const white = await sharp(mask).flatten({ background: "#000" }).toBuffer();
     const job = await post(
       fixture,
