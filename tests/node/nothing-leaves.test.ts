@@ -58,7 +58,7 @@ async function watch(name: string, script: string, args: (out: string) => string
     trace,
   ];
   const [command, ...rest] = canTrace ? [...traced, ...node] : node;
-  const { ORT_DISABLE_TELEMETRY: _, XDG_CACHE_HOME: __, EMILIE_CACHE: ___, ...env } = process.env;
+  const { ORT_DISABLE_TELEMETRY: _, XDG_CACHE_HOME: __, EMILIE_CACHE: ___, CI: ____, ...env } = process.env;
   const child = spawn(command!, rest, {
     cwd: root,
     stdio: ["ignore", "ignore", "pipe"],

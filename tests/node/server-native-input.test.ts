@@ -129,7 +129,9 @@ describe("the native API", () => {
       `/api/v1/sessions/${opened.id}/masks?channel=alpha`,
       form(["mask", mask]),
     );
-    const scaled = [expect.stringMatching(/a different size than the picture \(128×128, the picture 32×32\)/)];
+    const scaled = [
+      expect.stringMatching(/a different size than the picture \(128×128, the picture 32×32\)/),
+    ];
     expect(uploaded.body).toMatchObject({ resized: true, warnings: scaled });
     const request = { instruction: "paint the roof blue", steps: 1, mask: { part: "m" } };
     const white = await sharp(mask).flatten({ background: "#000" }).toBuffer();

@@ -31,9 +31,14 @@ const under = (prefix: string, named: Named): Named =>
 
 function unetNames(shapes: Shapes, { unet }: Configs): Named {
   const original = originalUNetModules(unet.levels);
+  const upwards = [...unet.levels].reverse();
   return [...shapes].map(([name, shape]) => {
     const cut = name.lastIndexOf(".");
-    return [`${original(name.slice(0, cut))}${name.slice(cut)}`, shape] as const;
+    // An upsampler has two names; which of them, its level's attention says.
+    const names = original(name.slice(0, cut));
+    const level = /^up_blocks\.(\d+)\.upsamplers\./.exec(name)?.[1];
+    const module = level === undefined || upwards[Number(level)]!.attendsUp ? names[0] : names[1];
+    return [`${module}${name.slice(cut)}`, shape] as const;
   });
 }
 
