@@ -143,7 +143,7 @@ it("stops waiting for another at once", async () => {
   const stop = new AbortController();
   const first = sideFile(
     cache,
-    counted(() => new Promise((resolve) => setTimeout(resolve, 50))),
+    counted(() => new Promise((resolve) => setTimeout(resolve, 300))),
   );
   await vi.waitFor(() => expect(names()).toHaveLength(1));
   const second = sideFile(cache, counted(), { signal: stop.signal, onProgress: () => stop.abort() });
