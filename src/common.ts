@@ -41,6 +41,7 @@ export type {
 export type { Recipe, RecipeRegion } from "./session/recipe.ts";
 export type { RelevanceMap, RelevanceMapOptions } from "./session/relevance-map.ts";
 export type { Replay, ReplayChanges } from "./session/replay.ts";
+export type { PlacedRegion } from "./session/run.ts";
 export { scriptOf } from "./session/script-of.ts";
 export type { Verification, VerifyOptions } from "./session/verify.ts";
 export type { NoiseSource } from "./tensor/noise.ts";

@@ -7,8 +7,11 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 /** An instruction and its place in the picture's own pixels. */
 export interface PlacedRegion {
+  /** What should change there. */
   readonly instruction: string;
+  /** Where, white (1) may change. Default: everywhere. */
   readonly mask?: Mask;
+  /** Instead of the edit's textGuidance; negative pushes away. */
   readonly weight?: number;
 }
 
