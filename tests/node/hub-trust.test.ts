@@ -27,7 +27,8 @@ describe("what is not trusted", () => {
         code: "hub.corrupt",
         message: expect.stringContaining(path),
       });
-      expect(await unfinished()).toEqual([]);
+      // Other files that were on their way are paused, and gone on with by the next pull.
+      expect((await unfinished()).filter((name) => !name.endsWith(".paused.incomplete"))).toEqual([]);
       const links = await readdir(join(cache, "models--tiny--editor"), { recursive: true });
       expect(links.filter((name) => name.endsWith(path))).toEqual([]);
       expect(existsSync(join(cache, "models--tiny--editor/refs/main"))).toBe(false);
