@@ -1,4 +1,5 @@
 /** What a pull does not trust, who may read, and how refusals are explained. */
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,7 +22,7 @@ import {
 describe("what is not trusted", () => {
   it("throws away what has the wrong hash, and leaves nothing behind", async () => {
     for (const path of ["tokenizer/vocab.json", unet]) {
-      hub.addFolder(id, checkpoint);
+      const { files } = hub.addFolder(id, checkpoint);
       hub.faults.set(path, [{ kind: "wrong" }]);
       await expect(pull()).rejects.toMatchObject({
         code: "hub.corrupt",
@@ -29,6 +30,10 @@ describe("what is not trusted", () => {
       });
       // Other files that were on their way are paused, and gone on with by the next pull.
       expect((await unfinished()).filter((name) => !name.endsWith(".paused.incomplete"))).toEqual([]);
+      const bytes = Buffer.from(files.get(path)!);
+      const git = createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+      const own = [git, createHash("sha256").update(bytes).digest("hex")];
+      expect((await unfinished()).filter((name) => own.some((hash) => name.includes(hash)))).toEqual([]);
       const links = await readdir(join(cache, "models--tiny--editor"), { recursive: true });
       expect(links.filter((name) => name.endsWith(path))).toEqual([]);
       expect(existsSync(join(cache, "models--tiny--editor/refs/main"))).toBe(false);
