@@ -87,11 +87,20 @@ const update = () =>
 
 const pageCaches = () =>
   page.evaluate(async () => (await caches.keys()).filter((name) => name.startsWith("emilie-page-")));
-/** Whether the page has kept the model; this file is read last. */
-const keptModel = () =>
+/** The model's weights: three networks, and what it understands. */
+const WEIGHTS = [
+  "text_encoder/model.safetensors",
+  "understanding.safetensors",
+  "unet/diffusion_pytorch_model.safetensors",
+  "vae/diffusion_pytorch_model.safetensors",
+].map((name) => `/models/picturebook/${name}`);
+
+/** The weights that the page has kept; whichever file is read last, they are all there before it can edit. */
+const keptWeights = () =>
   page.evaluate(async () => {
-    const kept = await (await caches.open("emilie-models")).match("models/picturebook/emilie.json");
-    return kept?.ok === true;
+    const kept = await (await caches.open("emilie-models")).keys();
+    const paths = kept.map((request) => new URL(request.url).pathname);
+    return paths.filter((path) => path.endsWith(".safetensors")).sort();
   });
 const weights = (method: string) =>
   asked.filter((one) => one.startsWith(method) && one.endsWith(".safetensors"));
@@ -120,8 +129,8 @@ describe("the page after a first visit", () => {
     await page.goto(url());
     expect(await isIsolated()).toBe(false);
     await page.evaluate(() => navigator.serviceWorker.ready);
-    await expect.poll(keptModel, { timeout: 120_000 }).toBe(true);
-    expect(weights("GET")).toHaveLength(3);
+    await expect.poll(keptWeights, { timeout: 120_000 }).toEqual(WEIGHTS);
+    expect(weights("GET").sort()).toEqual(WEIGHTS.map((path) => `GET ${path}`));
     expect(asked.filter((one) => one.includes("asyncify") || one.includes("webgpu"))).toEqual([]);
   });
 
