@@ -47,14 +47,23 @@ async function forgetOthers() {
     if (name.startsWith(PREFIX) && name !== CACHE) await caches.delete(name);
 }
 
-/** Where a newer version waits and no other tab has this one, the newer takes over, and the page is asked for again. */
+/**
+ * Asks the newer version to take over, and for the page again once it has: asked for sooner, this version would answer once more, and a worker that
+ * always has a request to answer is never replaced. Not the header Refresh: an address with a # is then not asked for again.
+ */
+const TAKE_OVER = `<!doctype html><script>
+  const workers = navigator.serviceWorker;
+  workers.addEventListener("controllerchange", () => location.reload());
+  workers.getRegistration().then((registration) => {
+    if (registration?.waiting) registration.waiting.postMessage("take over");
+    else location.reload();
+  });
+</script>`;
+
+/** Where a newer version waits and no other tab has this one, the newer takes over. */
 async function page() {
-  const { waiting } = self.registration;
-  if (waiting && (await self.clients.matchAll()).length < 2) {
-    waiting.postMessage("take over");
-    // Not the header Refresh: an address with a # is then not asked for again.
-    return new Response("<script>location.reload()</script>", { headers: { "Content-Type": "text/html" } });
-  }
+  if (self.registration.waiting && (await self.clients.matchAll()).length < 2)
+    return isolated(new Response(TAKE_OVER, { headers: { "Content-Type": "text/html" } }));
   return file("", new Request("./"));
 }
 
