@@ -33,7 +33,7 @@ export default defineConfig([
     },
     dts: { entry: ["src/index.ts", "src/server.ts"] },
     // The page of a preference study is served as it stands.
-    copy: [{ from: "src/study/page/*", to: "dist/study-page" }],
+    copy: [{ from: "packages/bench/src/study/page/*", to: "dist/study-page" }],
     clean: true,
   },
   {

@@ -4,7 +4,7 @@
  * (method, invariant 7). Also the share of a step that is spent outside ONNX Runtime.
  */
 import { parseArgs } from "node:util";
-import { median } from "../src/bench/picture-metrics.ts";
+import { median } from "../packages/bench/src/picture-metrics.ts";
 import { loadModel, type NodeDevice, openSession, readPicture } from "../src/index.ts";
 import { digits, record } from "./record.ts";
 

@@ -8,8 +8,8 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
-import { compactJson, compactResults } from "../src/bench/report/compact.ts";
-import { readResultsFile } from "../src/bench/report/results.node.ts";
+import { compactJson, compactResults } from "../packages/bench/src/report/compact.ts";
+import { readResultsFile } from "../packages/bench/src/report/results.node.ts";
 import { writeAtomically } from "../src/session/atomic.node.ts";
 
 const { values: flags, positionals } = parseArgs({

@@ -7,9 +7,9 @@
  */
 import { mkdir } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { readResults, writeResults } from "../src/bench/results.node.ts";
-import { standardAggregates } from "../src/bench/standard-aggregates.ts";
-import type { BenchResults } from "../src/bench/types.ts";
+import { readResults, writeResults } from "../packages/bench/src/results.node.ts";
+import { standardAggregates } from "../packages/bench/src/standard-aggregates.ts";
+import type { BenchResults } from "../packages/bench/src/types.ts";
 
 const { positionals } = parseArgs({ allowPositionals: true });
 const [out, ...words] = positionals;

@@ -24,7 +24,7 @@ const { values: flags } = parseArgs({
     model: { type: "string", default: "picturebook" },
   },
 });
-const root = new URL("./imie-picturebook/", import.meta.url).pathname;
+const root = new URL("../packages/bench/datasets/imie-picturebook/", import.meta.url).pathname;
 const { items } = JSON.parse(readFileSync(join(root, "dataset.json"), "utf8")) as { items: Item[] };
 const edits = Number(flags.edits);
 const model = await loadModel(flags.model);

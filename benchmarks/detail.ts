@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ssimMap } from "../src/bench/ssim.ts";
+import { ssimMap } from "../packages/bench/src/ssim.ts";
 import { transferDetail } from "../src/images/detail-transfer.ts";
 import { compareInsideOutside } from "../src/images/difference.ts";
 import { boxOfMask, cropMask, type Mask } from "../src/images/mask.ts";

@@ -13,7 +13,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { median } from "../src/bench/picture-metrics.ts";
+import { median } from "../packages/bench/src/picture-metrics.ts";
 import { edit, loadModel, openSession, type PresetName, readPicture } from "../src/index.ts";
 import { guidesWithin } from "../src/method/guidance.ts";
 import { firstCondition, toDecoderInput } from "../src/method/latent-iteration.ts";

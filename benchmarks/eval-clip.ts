@@ -7,7 +7,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { openScorer } from "../src/bench/scorers/index.node.ts";
+import { openScorer } from "../packages/bench/src/scorers/index.node.ts";
 import { readPicture } from "../src/index.ts";
 
 interface Item {

@@ -16,7 +16,7 @@ import {
   psnr,
   squaredError,
   succeeded,
-} from "../src/bench/picture-metrics.ts";
+} from "../packages/bench/src/picture-metrics.ts";
 import { cacheFolder, mappedStorage } from "../src/checkpoint/storage.node.ts";
 import { fromModelImage } from "../src/images/model-image.ts";
 import {

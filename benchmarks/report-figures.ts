@@ -5,9 +5,9 @@
  * report.html (without pictures from compact results). What docs/results shows is written by this.
  */
 import { parseArgs } from "node:util";
-import { writeFigures } from "../src/bench/report/figures.node.ts";
-import { writeReport } from "../src/bench/report/index.node.ts";
-import { readResultsFile } from "../src/bench/report/results.node.ts";
+import { writeFigures } from "../packages/bench/src/report/figures.node.ts";
+import { writeReport } from "../packages/bench/src/report/index.node.ts";
+import { readResultsFile } from "../packages/bench/src/report/results.node.ts";
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,5 +1,5 @@
 /** What a pass that reuses deep features costs on a full-size UNet: multiplications, and seconds in turns with whole passes. */
-import { median } from "../../src/bench/picture-metrics.ts";
+import { median } from "../../packages/bench/src/picture-metrics.ts";
 import { folderSource } from "../../src/checkpoint/source.node.ts";
 import { mappedStorage } from "../../src/checkpoint/storage.node.ts";
 import { openWeights } from "../../src/checkpoint/weights.ts";

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { errors } from "../../src/bench/picture-metrics.ts";
+import { errors } from "../../packages/bench/src/picture-metrics.ts";
 import { openSession, readPicture } from "../../src/index.ts";
 import type { EditModel } from "../../src/models/model.ts";
 import { writeAtomically } from "../../src/session/atomic.node.ts";

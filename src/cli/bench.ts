@@ -4,14 +4,20 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, isAbsolute, join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import { openDataset } from "../bench/datasets/index.node.ts";
-import { EXPERIMENTS } from "../bench/experiments/index.ts";
-import { METHODS } from "../bench/methods/index.ts";
-import { writeReport } from "../bench/report/index.node.ts";
-import { checkResultsFolder } from "../bench/results.node.ts";
-import { type BenchProgress, type BenchRun, runBench } from "../bench/run.node.ts";
-import { openScorer } from "../bench/scorers/index.node.ts";
-import type { Aggregate, BenchDataset, BenchMethod, Scorer, SettingsMode } from "../bench/types.ts";
+import { openDataset } from "../../packages/bench/src/datasets/index.node.ts";
+import { EXPERIMENTS } from "../../packages/bench/src/experiments/index.ts";
+import { METHODS } from "../../packages/bench/src/methods/index.ts";
+import { writeReport } from "../../packages/bench/src/report/index.node.ts";
+import { checkResultsFolder } from "../../packages/bench/src/results.node.ts";
+import { type BenchProgress, type BenchRun, runBench } from "../../packages/bench/src/run.node.ts";
+import { openScorer } from "../../packages/bench/src/scorers/index.node.ts";
+import type {
+  Aggregate,
+  BenchDataset,
+  BenchMethod,
+  Scorer,
+  SettingsMode,
+} from "../../packages/bench/src/types.ts";
 import type { Precision } from "../checkpoint/derived.ts";
 import { isEmilieError } from "../errors.ts";
 import { resolveOptions } from "../method/options.ts";

@@ -1,6 +1,6 @@
 /** The tree of commands as completion needs it: every word that may follow another, and what each option takes. */
 import type { Argument, Command, Option } from "commander";
-import { EXPERIMENTS } from "../bench/experiments/index.ts";
+import { EXPERIMENTS } from "../../packages/bench/src/experiments/index.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
 import { PRESETS } from "../method/presets.ts";
 import { samplerNames } from "../samplers/index.ts";

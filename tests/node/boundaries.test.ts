@@ -14,6 +14,8 @@ const OPEN = [
 
 const root = resolve(import.meta.dirname, "../..");
 const src = join(root, "src");
+/** The benchmark's package, seen from src/. */
+const BENCH = "../packages/bench/src/";
 
 /** OPEN is open to all. "contract" is src/models/model.ts: what the method knows about any editor. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
@@ -93,8 +95,13 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
-/** All source files but tests, relative to src/. */
-const files = readdirSync(src, { recursive: true, encoding: "utf8" })
+/** All source files but tests, relative to src/: the library's and the benchmark's. */
+const files = [src, join(root, "packages/bench/src")]
+  .flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: "utf8" }).map((file) =>
+      relative(src, join(folder, file)),
+    ),
+  )
   .map((file) => file.replaceAll("\\", "/"))
   .filter((file) => /\.(ts|mjs)$/.test(file) && !file.endsWith(".test.ts"))
   .sort();
@@ -117,6 +124,8 @@ function importsOf(file: string): Import[] {
 
 function roomOf(file: string): string {
   if (file === "models/model.ts") return "contract";
+  if (file.startsWith(`${BENCH}study/`)) return "study";
+  if (file.startsWith(BENCH)) return "bench";
   return file.includes("/") ? file.slice(0, file.indexOf("/")) : "entry";
 }
 
@@ -132,7 +141,7 @@ function isNodeOnly(file: string): boolean {
   return (
     /(^|\/|\.)node\.(ts|mjs)$/.test(file) ||
     file.endsWith(".source.mjs") ||
-    /^(cli|mcp|server|bench|study)\//.test(file)
+    ["cli", "mcp", "server", "bench", "study"].includes(roomOf(file))
   );
 }
 
@@ -220,7 +229,15 @@ describe("the studio", () => {
 
 describe("files", () => {
   it("are short enough to read: under 400 lines, tests and benchmarks too", () => {
-    const folders = ["src", "studio/src", "studio/tests", "tests/node", "tests/browser", "benchmarks"];
+    const folders = [
+      "src",
+      "packages/bench/src",
+      "studio/src",
+      "studio/tests",
+      "tests/node",
+      "tests/browser",
+      "benchmarks",
+    ];
     const long = folders.flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
         .filter((file) => /\.(tsx?|mjs)$/.test(file))

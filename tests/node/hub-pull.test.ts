@@ -5,7 +5,7 @@ import { lstatSync, statSync } from "node:fs";
 import { readdir, readFile, readlink, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { openScorer } from "../../src/bench/scorers/index.node.ts";
+import { openScorer } from "../../packages/bench/src/scorers/index.node.ts";
 import { loadModel, type PullProgress } from "../../src/index.ts";
 import {
   blobs,
