@@ -1,5 +1,5 @@
 /**
- * npm run bench:check-claims [-- --write] [PAGE]
+ * npm run bench -- check-claims [--write] [PAGE]
  *
  * Compares every number in the tables of docs/results/README.md, and those of some sentences, with the committed JSON that it is said to come from
  * (claims.ts): as many decimals as are printed, the interval where one is printed, and bold exactly where a difference's interval excludes 0. Fails on a

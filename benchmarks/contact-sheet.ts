@@ -1,5 +1,5 @@
 /**
- * npm run sheet:picturebook -- [--out FILE] [--scenes 14] [--edits 4] [--model picturebook]
+ * npm run bench -- contact-sheet [--out FILE] [--scenes 14] [--edits 4] [--model picturebook]
  *
  * Held-out scenes with their first edits one after the other, without masks, as one picture for the model card: what a reader
  * should judge by eye, beside the numbers.

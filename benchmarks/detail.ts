@@ -1,6 +1,6 @@
 /**
- * What detail transfer gains: `npm run bench:detail -- FOLDER [PER GROUP [GROUPS]]` on the pictures that training/picturebook/export_detail.py
- * draws, with their exact truth at 1024 px; `npm run bench:detail -- --cost` for its time and memory at 24 megapixels.
+ * What detail transfer gains: `npm run bench -- detail FOLDER [PER GROUP [GROUPS]]` on the pictures that training/picturebook/export_detail.py
+ * draws, with their exact truth at 1024 px; `npm run bench -- detail --cost` for its time and memory at 24 megapixels.
  * Docs: docs/results/detail.md.
  */
 import { readFileSync } from "node:fs";

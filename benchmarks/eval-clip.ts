@@ -1,5 +1,5 @@
 /**
- * npm run eval:clip -- [MODEL] [--json]
+ * npm run bench -- clip [MODEL] [--json]
  *
  * Whether a CLIP knows the world that it scores: how often the caption of the true picture is nearer to that picture than to
  * the source, over the held-out edits of benchmarks/picturebook (default model: picturebook-clip).

@@ -1,4 +1,4 @@
-/** What bench:peers has edited, and whether it came out. */
+/** What `npm run bench -- peers` has edited, and whether it came out. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { succeeded } from "../packages/bench/src/picture-metrics.ts";

@@ -1,5 +1,5 @@
 /**
- * npm run bench:peers -- [--model full-size|picturebook|FOLDER] [--sizes 512,256] [--rounds 5] [--measure unet,edit,defaults]
+ * npm run bench -- peers [--model full-size|picturebook|FOLDER] [--sizes 512,256] [--rounds 5] [--measure unet,edit,defaults]
  *   [--precision fp32,int8] [--peers emilie:fp32,diffusers:bf16+channels-last,sd.cpp:f16] [--preset P] [--memory low]
  *   [--edits 3] [--steps T] [--threads N] [--python PY] [--sd-cpp PY] [--limit SECONDS] [--json]
  *

@@ -1,5 +1,5 @@
 /**
- * npm run bench:figures -- RESULTS.json OUTDIR [--report]
+ * npm run bench -- figures RESULTS.json OUTDIR [--report]
  *
  * The figures of a run as .svg files and its tables as Markdown, from results.json in full or compact; with --report also
  * report.html (without pictures from compact results). What docs/results shows is written by this.
@@ -15,7 +15,7 @@ const { values: flags, positionals } = parseArgs({
 });
 const [file, folder] = positionals;
 if (file === undefined || folder === undefined) {
-  console.error("Usage: npm run bench:figures -- RESULTS.json OUTDIR [--report]");
+  console.error("Usage: npm run bench -- figures RESULTS.json OUTDIR [--report]");
   process.exit(2);
 }
 const results = await readResultsFile(file);

@@ -1,6 +1,6 @@
 /**
  * What a window around the mask costs and saves:
- * `npm run bench:window -- [--limit N] [--settings 2:8,2:8:0.25] [--steps N] [--timed N] [--full-size] [--runs N] [--json]`
+ * `npm run bench -- window [--limit N] [--settings 2:8,2:8:0.25] [--steps N] [--timed N] [--full-size] [--runs N] [--json]`
  *
  * Every local edit of imie-picturebook that has a brush and a known result, from the true picture before it: on the whole picture
  * and on windows of MARGIN:LEAST latent pixels, or MARGIN:LEAST:WHOLE with that share of the steps on the whole picture. What is paired is

@@ -1,4 +1,4 @@
-/** The measurements of bench:presets: one row for each setting and held-out picture, kept in a file as they are made. */
+/** The measurements of `npm run bench -- presets`: one row for each setting and held-out picture, kept in a file as they are made. */
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";

@@ -248,7 +248,7 @@ describe("emilie bench", () => {
     };
     expect(await wrong("--methods", "emilie,magic")).toMatch(/"magic".*emilie, .*image-iteration/);
     expect(await wrong("--parts", "short")).toMatch(/no part "short".*chains, long, noop, cycle/);
-    expect(await wrong("--experiment", "luck")).toMatch(/no experiment "luck"/);
+    expect(await wrong("--experiment", "luck")).toMatch(/'luck' is invalid.*iteration, control/);
     expect(await wrong("--limit", "0")).toMatch(/whole number from 1/);
     const missing = await bench("--dataset", join(folder, "nothing"));
     expect([missing.code, missing.stderr]).toEqual([1, expect.stringMatching(/no dataset .*nothing/)]);

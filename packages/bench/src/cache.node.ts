@@ -2,13 +2,12 @@
  * What has been computed, by what it was computed from: a picture and its cost for every turn, and every score. A key is a
  * hash over everything that the value depends on, so nothing in here is ever out of date, and folders can be shared.
  */
+
 import { createHash } from "node:crypto";
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { encodePng } from "../../../src/images/codec.node.ts";
-import type { Picture } from "../../../src/images/picture.ts";
-import { writeAtomically } from "../../../src/session/atomic.node.ts";
+import { encodePng, type Picture, writeAtomically } from "./library.ts";
 import type { MethodResult } from "./types.ts";
 
 /** SHA-256 over plain JSON, whose objects are written in one order, as hex. */

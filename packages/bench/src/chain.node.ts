@@ -1,8 +1,8 @@
 /** One item, method and seed: its keys in the cache, and how its pictures are computed. */
-import { EmilieError, isEmilieError } from "../../../src/errors.ts";
-import type { EditModel } from "../../../src/models/model.ts";
+
 import { type BenchCache, type CachedTurn, hashOf } from "./cache.node.ts";
 import type { BenchFiles } from "./files.node.ts";
+import { type EditModel, EmilieError, isEmilieError } from "./library.ts";
 import type { BenchItem, BenchMethod, MethodSettings } from "./types.ts";
 
 export interface Chain {

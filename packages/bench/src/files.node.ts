@@ -1,12 +1,9 @@
 /** The pictures of a dataset: hashed by their bytes, decoded when somebody has to see them. */
+
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { EmilieError } from "../../../src/errors.ts";
-import { readPicture } from "../../../src/images/codec.node.ts";
-import type { Mask } from "../../../src/images/mask.ts";
-import type { Size } from "../../../src/images/model-image.ts";
-import type { Picture } from "../../../src/images/picture.ts";
 import { maskFile, readTurnMask } from "./datasets/mask.node.ts";
+import { EmilieError, type Mask, type Picture, readPicture, type Size } from "./library.ts";
 
 /** Reads each file once; {@link forget} what was decoded when its item is done. */
 export class BenchFiles {

@@ -1,3 +1,4 @@
+import { betaQuantile } from "./library.ts";
 /**
  * The one rule for intervals that the benchmark, its report and the preference study print as 95 %. Scenes are the unit; under four of
  * them there is none.
@@ -8,7 +9,6 @@
  * Graubard, 1998). A difference of rates in which no scene is discordant has no spread to estimate from: then the exact bound on how many may be.
  * A test simulates what these cover.
  */
-import { betaQuantile } from "../../../src/samplers/index.ts";
 
 /** Fewer scenes than this carry no interval. */
 export const FEWEST_SCENES = 4;

@@ -2,9 +2,9 @@
  * Masks as people paint them on a bad day: a mask made worse in one way, until its overlap with what it was (intersection
  * over union) is a given number.
  */
-import { distanceTo } from "../../../src/images/distance.ts";
-import type { Mask } from "../../../src/images/mask.ts";
+
 import { uniform } from "./aggregate.ts";
+import { distanceTo, type Mask } from "./library.ts";
 
 /** Too large, too small, beside, with an unsteady border, with gaps. */
 export const DAMAGES = ["dilate", "erode", "shift", "jitter", "holes"] as const;

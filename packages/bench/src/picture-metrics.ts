@@ -1,5 +1,5 @@
+import type { Picture } from "./library.ts";
 /** Measures between pictures with a known truth, on 8-bit RGB as a saved file has it. */
-import type { Picture } from "../../../src/images/picture.ts";
 
 /** Which pixels count, by their index in rows. */
 export type Where = (pixel: number) => boolean;

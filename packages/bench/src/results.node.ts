@@ -1,12 +1,9 @@
 /** results.json, checked when it is written and when it is read, and results.csv. */
+
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { EmilieError } from "../../../src/errors.ts";
-import { BENCH_JSON } from "../../../src/limits.ts";
-import { readFileWithin } from "../../../src/open-file.node.ts";
-import { parseJson } from "../../../src/parse-json.ts";
-import { writeAtomically } from "../../../src/session/atomic.node.ts";
+import { BENCH_JSON, EmilieError, parseJson, readFileWithin, writeAtomically } from "./library.ts";
 import type { BenchResults } from "./types.ts";
 
 const value = z.union([z.string(), z.number(), z.boolean(), z.null()]);

@@ -1,12 +1,11 @@
 /** `emilie bench`, without its command line: methods × items × seeds, computed where the cache has nothing, scored, written. */
+
 import { cpus } from "node:os";
-import { EmilieError } from "../../../src/errors.ts";
-import type { EditModel } from "../../../src/models/model.ts";
-import { publicModelName } from "../../../src/models/open.node.ts";
 import { BenchCache, type CachedTurn } from "./cache.node.ts";
 import { type Chain, cachedChain, computeChain, makeChain } from "./chain.node.ts";
 import type { Experiment } from "./experiments/experiment.ts";
 import { BenchFiles } from "./files.node.ts";
+import { type EditModel, EmilieError, publicModelName } from "./library.ts";
 import { checkResultsFolder, writeResults } from "./results.node.ts";
 import { scoreChain } from "./score.node.ts";
 import { standardAggregates } from "./standard-aggregates.ts";

@@ -1,12 +1,11 @@
 /** The rows of a chain: what its pictures are worth, from the cache where that is known. */
+
 import { join } from "node:path";
 import { z } from "zod";
-import { readPicture } from "../../../src/images/codec.node.ts";
-import type { Picture } from "../../../src/images/picture.ts";
-import { unionOf } from "../../../src/session/run.ts";
 import { type BenchCache, type CachedTurn, hashOf } from "./cache.node.ts";
 import type { Chain } from "./chain.node.ts";
 import type { BenchFiles } from "./files.node.ts";
+import { type Picture, readPicture, unionOf } from "./library.ts";
 import { scoreTurn, TURN_METRICS_REVISION, type TurnScores, type TurnView } from "./turn-metrics.ts";
 import type { ResultRow, ScoredTurn, Scorer } from "./types.ts";
 

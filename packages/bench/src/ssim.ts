@@ -1,10 +1,11 @@
+import type { Picture } from "./library.ts";
+
 /**
  * Structural similarity (Wang, Bovik, Sheikh and Simoncelli, "Image Quality Assessment: From Error Visibility to Structural
  * Similarity", IEEE TIP 2004): a Gaussian window of 11 × 11 with σ = 1.5, K₁ = 0.01, K₂ = 0.03, L = 255, population
  * variances; each colour channel by itself, then their mean. Borders are mirrored, as in scikit-image with
  * gaussian_weights and use_sample_covariance=False, whose map this equals.
  */
-import type { Picture } from "../../../src/images/picture.ts";
 
 const RADIUS = 5;
 const SIGMA = 1.5;

@@ -2,8 +2,7 @@
  * What can be said of one turn without any network: distances to the truth and to the original, whether the edit came out
  * right, whether the picture has collapsed. Errors are on the scale of 0 to 1, as the tables of MagicBrush have them.
  */
-import type { Mask } from "../../../src/images/mask.ts";
-import type { Picture } from "../../../src/images/picture.ts";
+import type { Mask, Picture } from "./library.ts";
 import {
   errors,
   highFrequencyEnergy,

@@ -1,8 +1,5 @@
+import type { EditModel, Mask, Picture, SamplerName } from "./library.ts";
 /** What the parts of the benchmark agree on: datasets give items, methods give pictures, scorers give numbers, the report reads results. */
-import type { Mask } from "../../../src/images/mask.ts";
-import type { Picture } from "../../../src/images/picture.ts";
-import type { EditModel } from "../../../src/models/model.ts";
-import type { SamplerName } from "../../../src/samplers/index.ts";
 
 /** One instruction of a session, with what is known about its truth. Files are absolute paths. */
 export interface BenchTurn {

@@ -1,12 +1,15 @@
 /** Looks at every file that a dataset names: it is there, it is a picture, it has the right size. And hashes them all. */
+
 import { stat } from "node:fs/promises";
 import { relative } from "node:path";
-import { sha256 } from "../../../../src/checkpoint/hash.ts";
-import { EmilieError } from "../../../../src/errors.ts";
-import { MAX_PICTURE_BYTES } from "../../../../src/images/codec.node.ts";
-import type { Size } from "../../../../src/images/model-image.ts";
-import { readPictureSize } from "../../../../src/images/picture-size.node.ts";
-import { readFileWithin } from "../../../../src/open-file.node.ts";
+import {
+  EmilieError,
+  MAX_PICTURE_BYTES,
+  readFileWithin,
+  readPictureSize,
+  type Size,
+  sha256,
+} from "../library.ts";
 import type { BenchDataset } from "../types.ts";
 import { type Draft, place, wrong } from "./draft.ts";
 import { maskFile } from "./mask.node.ts";

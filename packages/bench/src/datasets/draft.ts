@@ -1,6 +1,7 @@
 /** What every loader hands on: items whose files are named but not yet looked at, and the words for what is wrong with them. */
+
 import { posix, resolve, sep } from "node:path";
-import { EmilieError } from "../../../../src/errors.ts";
+import { EmilieError } from "../library.ts";
 import type { BenchItem } from "../types.ts";
 
 /** A dataset as its index describes it. */

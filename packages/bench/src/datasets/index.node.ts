@@ -1,9 +1,10 @@
 /** Datasets by name or folder: which layout it is, is seen from what lies in it. docs/bench.md describes them all. */
+
 import { existsSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { EmilieError } from "../../../../src/errors.ts";
-import { packageRoot } from "../../../../src/runtime/package-root.node.ts";
+import { EmilieError } from "../library.ts";
+import { benchRoot } from "../package-root.ts";
 import type { BenchDataset } from "../types.ts";
 import { checked, type OpenOptions } from "./check.node.ts";
 import { type Draft, type LoaderContext, wrong } from "./draft.ts";
@@ -74,7 +75,7 @@ function locate(nameOrFolder: string): LoaderContext {
   // A folder's own name may have a colon in it.
   if (isFolder(resolve(nameOrFolder))) return { folder: resolve(nameOrFolder) };
   const [, base = nameOrFolder, variant] = /^(.{2,}?)(?::(\w+))?$/s.exec(nameOrFolder) ?? [];
-  const shipped = join(packageRoot(), "packages/bench/datasets", base);
+  const shipped = join(benchRoot(), "datasets", base);
   const candidates = [resolve(base)];
   if (base === "imie-picturebook") candidates.unshift(shipped);
   if (/^[\w-]+$/.test(base)) candidates.push(join(datasetsFolder(), base));

@@ -1,8 +1,5 @@
 /** A turn's mask is named as on the command line: a file, white = may change, with alpha: or invert: before it where it is not so. */
-import type { Mask } from "../../../../src/images/mask.ts";
-import { parseMaskSpec } from "../../../../src/images/mask-spec.ts";
-import type { Size } from "../../../../src/images/model-image.ts";
-import { readMask } from "../../../../src/images/read-mask.node.ts";
+import { type Mask, parseMaskSpec, readMask, type Size } from "../library.ts";
 import { wrong } from "./draft.ts";
 
 /** The file alone, as for its hash. */

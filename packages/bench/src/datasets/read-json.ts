@@ -1,9 +1,8 @@
 /** JSON and text of a dataset's index, bounded, and held to a schema whose complaints name the item and the turn. */
+
 import { basename } from "node:path";
 import type { z } from "zod";
-import { DATASET_JSON } from "../../../../src/limits.ts";
-import { readFileWithin } from "../../../../src/open-file.node.ts";
-import { parseJson } from "../../../../src/parse-json.ts";
+import { DATASET_JSON, parseJson, readFileWithin } from "../library.ts";
 import { wrong } from "./draft.ts";
 
 export async function readText(path: string): Promise<string> {

@@ -4,12 +4,11 @@
  * each from its true picture: leak outside of the mask, the edit inside, the seam on its border. Part "soft" are global edits
  * under a mask that rises from left to right: does the picture follow it?
  */
+
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { readPicture, writePicture } from "../../../../src/images/codec.node.ts";
-import { pictureFromMask } from "../../../../src/images/mask.ts";
-import type { Size } from "../../../../src/images/model-image.ts";
+import { pictureFromMask, readPicture, type Size, writePicture } from "../library.ts";
 import type { BenchItem } from "../types.ts";
 import type { Experiment } from "./experiment.ts";
 import { alone, firstOf, isLocal, turnsThat } from "./items.ts";

@@ -8,13 +8,13 @@
  * the turn. The areas ("auc.missed", "auc.leak", and "auc.rmse" of the whole picture, which counts both in one unit) are mean
  * heights over the overlap from 0.4 to 1, by damage and over all.
  */
+
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { readPicture, writePicture } from "../../../../src/images/codec.node.ts";
-import { type Mask, maskFromPicture, pictureFromMask } from "../../../../src/images/mask.ts";
 import { meanHeight } from "../aggregate.ts";
+import { type Mask, maskFromPicture, pictureFromMask, readPicture, writePicture } from "../library.ts";
 import { DAMAGES, type Damage, damageMask } from "../mask-damage.ts";
 import { clusterOf, compareMethods, type PairedSample } from "../standard-aggregates.ts";
 import type { Aggregate, BenchItem, BenchTurn, ResultRow } from "../types.ts";

@@ -13,20 +13,21 @@
  *
  * Without a mask the whole picture is edited.
  */
-import { composite } from "../../../../src/images/composite.ts";
-import { isEmptyMask } from "../../../../src/images/mask.ts";
-import { nextCondition, toScaled } from "../../../../src/method/latent-iteration.ts";
 import {
+  blend,
+  composite,
+  createNoise,
   createSchedule,
+  isEmptyMask,
+  nextCondition,
   noised,
   type SamplerName,
   samplers,
   scheduleFrom,
   stepwise,
-} from "../../../../src/samplers/index.ts";
-import { createNoise } from "../../../../src/tensor/noise.ts";
-import { blend } from "../../../../src/tensor/ops.ts";
-import type { Tensor } from "../../../../src/tensor/tensor.ts";
+  type Tensor,
+  toScaled,
+} from "../library.ts";
 import { type GuidanceSettings, instructed, ownGuidance } from "./instructed.ts";
 import { iterated, type SingleEdit } from "./iterated.ts";
 import { dilate, hardMask, isThin, latentMask } from "./latent-mask.ts";

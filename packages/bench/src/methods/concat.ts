@@ -8,11 +8,15 @@
  * the method's own limit and is not worked around. The settings name it. Besides, picturebook was trained on one instruction
  * at a time, so that of a joined prompt it mostly follows one: how weak concat is on it says little about larger models.
  */
-import { type Mask, resizeMask } from "../../../../src/images/mask.ts";
-import type { Picture } from "../../../../src/images/picture.ts";
-import { resolveOptions } from "../../../../src/method/options.ts";
-import type { SamplerName } from "../../../../src/samplers/index.ts";
-import { openSession, type Session } from "../../../../src/session/session.ts";
+import {
+  type Mask,
+  openSession,
+  type Picture,
+  resizeMask,
+  resolveOptions,
+  type SamplerName,
+  type Session,
+} from "../library.ts";
 import type { BenchMethod, MethodTurn } from "../types.ts";
 import { GUIDED_THROUGHOUT } from "./emilie.ts";
 import { metered } from "./metered.ts";

@@ -7,11 +7,12 @@
  * the contrast is the instruction against the null text at the same condition, and the inversion is that of the null text
  * with the condition. Inversion is DDIM's, so the sampler is DDIM in every mode.
  */
-import { toCondition, toScaled } from "../../../../src/method/latent-iteration.ts";
-import type { EditModel } from "../../../../src/models/model.ts";
 import {
+  blend,
   contiguous,
+  createNoise,
   createSchedule,
+  type EditModel,
   invertDdim,
   modelInput,
   type NoiseLevel,
@@ -20,10 +21,11 @@ import {
   samplers,
   scheduleFrom,
   stepwise,
-} from "../../../../src/samplers/index.ts";
-import { createNoise } from "../../../../src/tensor/noise.ts";
-import { blend } from "../../../../src/tensor/ops.ts";
-import { type Tensor, zeros } from "../../../../src/tensor/tensor.ts";
+  type Tensor,
+  toCondition,
+  toScaled,
+  zeros,
+} from "../library.ts";
 import type { BenchMethod } from "../types.ts";
 import { type GuidanceSettings, instructed, ownGuidance, uninstructed } from "./instructed.ts";
 import { iterated, type SingleEdit } from "./iterated.ts";

@@ -3,10 +3,14 @@
  * session as every user has it. The variants take one part away or read it otherwise.
  */
 
-import type { Control } from "../../../../src/method/gradient-control.ts";
-import { type EditOptions, resolveOptions } from "../../../../src/method/options.ts";
-import type { EditModel } from "../../../../src/models/model.ts";
-import { openSession, type Session } from "../../../../src/session/session.ts";
+import {
+  type Control,
+  type EditModel,
+  type EditOptions,
+  openSession,
+  resolveOptions,
+  type Session,
+} from "../library.ts";
 import type { BenchMethod, SettingsMode } from "../types.ts";
 import { metered } from "./metered.ts";
 import { decodePicture } from "./round-trip.ts";

@@ -5,9 +5,7 @@
  * over its parent by the turn's mask, so that nothing but the iteration differs from a method that does. The gated variants carry over what an edit
  * hardly moved, as a session does with this checkpoint: without them nobody could say whether the gate or latent iteration made a difference.
  */
-import { composite } from "../../../../src/images/composite.ts";
-import { type EditOptions, resolveOptions } from "../../../../src/method/options.ts";
-import { openSession } from "../../../../src/session/session.ts";
+import { composite, type EditOptions, openSession, resolveOptions } from "../library.ts";
 import type { BenchMethod } from "../types.ts";
 import { editSettings, GUIDED_THROUGHOUT } from "./emilie.ts";
 import { metered } from "./metered.ts";

@@ -1,5 +1,5 @@
 /** Every method of the benchmark, by the name that the command line knows it by. */
-import { EmilieError } from "../../../../src/errors.ts";
+import { EmilieError } from "../library.ts";
 import type { BenchMethod } from "../types.ts";
 import { blendedLatent } from "./blended-latent.ts";
 import { concat, concatMasked } from "./concat.ts";

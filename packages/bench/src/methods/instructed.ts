@@ -1,13 +1,8 @@
+import { type Denoise, type EditModel, resolveOptions, type Tensor, withGuidance } from "../library.ts";
 /**
  * The instruction as all baselines are told it. They were written for text-to-image models; here each runs on the same
  * InstructPix2Pix checkpoint, whose text is the instruction and whose condition is the picture as it stands.
  */
-
-import { withGuidance } from "../../../../src/method/guidance.ts";
-import { resolveOptions } from "../../../../src/method/options.ts";
-import type { EditModel } from "../../../../src/models/model.ts";
-import type { Denoise } from "../../../../src/samplers/index.ts";
-import type { Tensor } from "../../../../src/tensor/tensor.ts";
 
 /** s_T and s_I. */
 export type GuidanceSettings = { readonly textGuidance: number; readonly imageGuidance: number };

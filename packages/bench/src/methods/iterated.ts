@@ -2,10 +2,7 @@
  * A method that edits one picture, made one that edits a session as its users would: each turn starts from the 8-bit
  * picture of the turn before. Every turn has a seed of its own, as with every method of the benchmark.
  */
-import { type Mask, resizeMask } from "../../../../src/images/mask.ts";
-import type { Picture } from "../../../../src/images/picture.ts";
-import type { EditModel } from "../../../../src/models/model.ts";
-import type { Tensor } from "../../../../src/tensor/tensor.ts";
+import { type EditModel, type Mask, type Picture, resizeMask, type Tensor } from "../library.ts";
 import type { BenchMethod, MethodSettings, SettingsMode } from "../types.ts";
 import { metered } from "./metered.ts";
 import { encodePicture } from "./round-trip.ts";

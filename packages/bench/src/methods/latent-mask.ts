@@ -1,6 +1,5 @@
+import { type Mask, maskToLatent, type Tensor } from "../library.ts";
 /** The person's mask on the latent grid as Blended Latent Diffusion makes it, for the methods that take a hard one. */
-import { type Mask, maskToLatent } from "../../../../src/images/mask.ts";
-import type { Tensor } from "../../../../src/tensor/tensor.ts";
 
 /** From here on a mask counts as "may change". */
 export const HARD = 0.5;

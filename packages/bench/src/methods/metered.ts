@@ -1,6 +1,5 @@
 /** What a turn costs. */
-import type { Picture } from "../../../../src/images/picture.ts";
-import type { EditModel } from "../../../../src/models/model.ts";
+import type { EditModel, Picture } from "../library.ts";
 import type { MethodResult } from "../types.ts";
 
 /** Makes a turn's picture and counts the UNet rows and seconds that it took, encoding and decoding included. */

@@ -4,8 +4,7 @@
  * (REED-VAE, arXiv 2504.18989, measures that). Between visits it is EMILIE with its masks, so that k = 1 is image iteration pasted by the
  * mask, and k beyond the chain is `emilie`.
  */
-import type { EditOptions } from "../../../../src/method/options.ts";
-import { openSession, type Session } from "../../../../src/session/session.ts";
+import { type EditOptions, openSession, type Session } from "../library.ts";
 import type { BenchMethod } from "../types.ts";
 import { editSettings, GUIDED_THROUGHOUT } from "./emilie.ts";
 import { metered } from "./metered.ts";

@@ -5,10 +5,7 @@
  * d is the mean over RGB of the absolute difference on the scale of 0 to 1, and α is 0.03, as published. The paper does not name its filter:
  * here it is the mean over a square of a twentieth of the shorter side.
  */
-import type { Picture } from "../../../../src/images/picture.ts";
-import type { EditOptions } from "../../../../src/method/options.ts";
-import { openSession } from "../../../../src/session/session.ts";
-import { boxMean } from "../../../../src/tensor/box-mean.ts";
+import { boxMean, type EditOptions, openSession, type Picture } from "../library.ts";
 import type { MethodSettings } from "../types.ts";
 import { editSettings, GUIDED_THROUGHOUT } from "./emilie.ts";
 import { iterated } from "./iterated.ts";

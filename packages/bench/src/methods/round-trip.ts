@@ -1,13 +1,17 @@
+import {
+  type CallOptions,
+  conditionOf,
+  type EditModel,
+  fromModelImage,
+  type Picture,
+  type Tensor,
+  toDecoderInput,
+  workingSize,
+} from "../library.ts";
 /**
  * Image iteration's way from one edit to the next: what is passed on is an 8-bit picture, as it would be saved and
  * opened again, and the encoder reads it anew.
  */
-import { fromModelImage, workingSize } from "../../../../src/images/model-image.ts";
-import type { Picture } from "../../../../src/images/picture.ts";
-import { toDecoderInput } from "../../../../src/method/latent-iteration.ts";
-import type { CallOptions, EditModel } from "../../../../src/models/model.ts";
-import { conditionOf } from "../../../../src/session/condition.ts";
-import type { Tensor } from "../../../../src/tensor/tensor.ts";
 
 /** c = E(picture).mode, [channels, h, w], at the size that a session would work at. */
 export async function encodePicture(

@@ -6,16 +6,17 @@
  * useful t₀ are 0.3 to 0.6. With "same-steps" the schedule is made so dense that the given number of steps lies below t₀.
  */
 
-import { toCondition, toScaled } from "../../../../src/method/latent-iteration.ts";
-import type { EditModel } from "../../../../src/models/model.ts";
 import {
+  createNoise,
   createSchedule,
+  type EditModel,
   noised,
   type SamplerName,
   samplers,
   scheduleFrom,
-} from "../../../../src/samplers/index.ts";
-import { createNoise } from "../../../../src/tensor/noise.ts";
+  toCondition,
+  toScaled,
+} from "../library.ts";
 import type { BenchMethod } from "../types.ts";
 import { type GuidanceSettings, instructed, ownGuidance } from "./instructed.ts";
 import { iterated, type SingleEdit } from "./iterated.ts";

@@ -7,11 +7,7 @@
  * The numbers are those of the reference's setting for FLUX.2. Its filter is a square of 9 latent pixels whatever the latent's size; picturebook's
  * latents are 16 wide, theirs 64 and more, so that what is low here is lower still.
  */
-import { edit } from "../../../../src/method/edit.ts";
-import { toCondition, toScaled } from "../../../../src/method/latent-iteration.ts";
-import type { EditOptions } from "../../../../src/method/options.ts";
-import { boxMean } from "../../../../src/tensor/box-mean.ts";
-import type { Tensor } from "../../../../src/tensor/tensor.ts";
+import { boxMean, type EditOptions, edit, type Tensor, toCondition, toScaled } from "../library.ts";
 import type { BenchMethod, MethodSettings } from "../types.ts";
 import { editSettings, GUIDED_THROUGHOUT } from "./emilie.ts";
 import { metered } from "./metered.ts";

@@ -3,8 +3,7 @@
  * every turn, `vae-once` shows the first latent at every turn. With image iteration and latent iteration they make the
  * square {round trip or not} × {UNet or not}. Instructions are not read, so they are for turns that ask for nothing.
  */
-import type { Picture } from "../../../../src/images/picture.ts";
-import type { EditModel } from "../../../../src/models/model.ts";
+import type { EditModel, Picture } from "../library.ts";
 import type { BenchMethod } from "../types.ts";
 import { metered } from "./metered.ts";
 import { decodePicture, encodePicture } from "./round-trip.ts";

@@ -1,9 +1,7 @@
 /** Reading results.json, in full or compact. */
-import { EmilieError } from "../../../../src/errors.ts";
-import { BENCH_JSON } from "../../../../src/limits.ts";
-import { readFileWithin } from "../../../../src/open-file.node.ts";
-import { parseJson } from "../../../../src/parse-json.ts";
+
 import { fromBootstrap } from "../interval.ts";
+import { BENCH_JSON, EmilieError, parseJson, readFileWithin } from "../library.ts";
 import { quantityOf } from "../standard-aggregates.ts";
 import type { BenchResults } from "../types.ts";
 import { type CompactResults, expandResults } from "./compact.ts";

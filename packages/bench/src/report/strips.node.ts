@@ -1,7 +1,8 @@
 /** Picture strips: the source, then for each turn the truth and what each method made of it. */
+
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { convertPicture } from "../../../../src/images/encode.node.ts";
+import { convertPicture } from "../library.ts";
 import type { BenchDataset, BenchItem, BenchResults, ResultRow } from "../types.ts";
 import { html, type Markup, raw } from "./html.ts";
 

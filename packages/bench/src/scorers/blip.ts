@@ -4,15 +4,18 @@
  * - "blip.cosine": cosine of their projections.
  * Both as transformers computes them: a text begins with [CLS] for either. Left out where there is no caption.
  */
-import { readPreprocessor } from "../../../../src/checkpoint/preprocessor.ts";
-import { readJson } from "../../../../src/checkpoint/source.ts";
-import { parseBlipConfig } from "../../../../src/checkpoint/vision-configs.ts";
-import { readWordPiece } from "../../../../src/checkpoint/wordpiece.ts";
-import { EmilieError } from "../../../../src/errors.ts";
-import type { Picture } from "../../../../src/images/picture.ts";
-import { buildBlipText, buildBlipVision } from "../../../../src/models/blip.ts";
-import { throwIfAborted } from "../../../../src/models/session-cache.ts";
-import type { Tensor } from "../../../../src/tensor/tensor.ts";
+import {
+  buildBlipText,
+  buildBlipVision,
+  EmilieError,
+  type Picture,
+  parseBlipConfig,
+  readJson,
+  readPreprocessor,
+  readWordPiece,
+  type Tensor,
+  throwIfAborted,
+} from "../library.ts";
 import type { ScoredTurn, Scorer } from "../types.ts";
 import {
   checkSize,

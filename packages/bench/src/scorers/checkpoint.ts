@@ -1,15 +1,23 @@
+import {
+  type CheckpointSource,
+  dryPlacement,
+  EmilieError,
+  type Engine,
+  type Feeds,
+  fingerprint,
+  type Graph,
+  isEmilieError,
+  openWeights,
+  type PlacedWeights,
+  type Preprocessor,
+  requireFinite,
+  SessionCache,
+  type Tensor,
+  throwIfAborted,
+  type WeightStorage,
+  type WeightTable,
+} from "../library.ts";
 /** What every scorer stands on: a folder of transformers, its weights, and the sessions of its networks. */
-import { fingerprint } from "../../../../src/checkpoint/fingerprint.ts";
-import type { Preprocessor } from "../../../../src/checkpoint/preprocessor.ts";
-import type { CheckpointSource } from "../../../../src/checkpoint/source.ts";
-import { dryPlacement, type PlacedWeights, type WeightStorage } from "../../../../src/checkpoint/storage.ts";
-import { openWeights, type WeightTable } from "../../../../src/checkpoint/weights.ts";
-import { EmilieError, isEmilieError } from "../../../../src/errors.ts";
-import type { Graph } from "../../../../src/graph/graph.ts";
-import { requireFinite } from "../../../../src/models/finite.ts";
-import { SessionCache, throwIfAborted } from "../../../../src/models/session-cache.ts";
-import type { Engine, Feeds } from "../../../../src/runtime/engine.ts";
-import type { Tensor } from "../../../../src/tensor/tensor.ts";
 
 /** Where a scorer's files are and what runs them. */
 export interface ScorerParts {

@@ -7,15 +7,19 @@
  * - "clip.image": picture and true picture (CLIP-I as in MagicBrush, arXiv 2306.10012); only where there is a true picture.
  * - "clip.image.original": picture and original, which says how much was kept, not whether the edit was right.
  */
-import { readPreprocessor } from "../../../../src/checkpoint/preprocessor.ts";
-import { readJson } from "../../../../src/checkpoint/source.ts";
-import { readTokenizer, type Tokenizer } from "../../../../src/checkpoint/tokenizer.ts";
-import { type ClipConfig, parseClipConfig } from "../../../../src/checkpoint/vision-configs.ts";
-import { EmilieError } from "../../../../src/errors.ts";
-import type { Picture } from "../../../../src/images/picture.ts";
-import { buildClipText } from "../../../../src/models/clip-text.ts";
-import { buildClipVision } from "../../../../src/models/clip-vision.ts";
-import type { Tensor } from "../../../../src/tensor/tensor.ts";
+import {
+  buildClipText,
+  buildClipVision,
+  type ClipConfig,
+  EmilieError,
+  type Picture,
+  parseClipConfig,
+  readJson,
+  readPreprocessor,
+  readTokenizer,
+  type Tensor,
+  type Tokenizer,
+} from "../library.ts";
 import type { ScoredTurn, Scorer } from "../types.ts";
 import {
   checkSize,

@@ -3,12 +3,15 @@
  * - "dino.image": picture and true picture (DINO-I as in MagicBrush, arXiv 2306.10012); only where there is a true picture.
  * - "dino.image.original": picture and original, which says how much was kept, not whether the edit was right.
  */
-import { type PreprocessorDefaults, readPreprocessor } from "../../../../src/checkpoint/preprocessor.ts";
-import { readJson } from "../../../../src/checkpoint/source.ts";
-import { parseDinoConfig } from "../../../../src/checkpoint/vision-configs.ts";
-import type { Picture } from "../../../../src/images/picture.ts";
-import { buildDino } from "../../../../src/models/dino.ts";
-import type { Tensor } from "../../../../src/tensor/tensor.ts";
+import {
+  buildDino,
+  type Picture,
+  type PreprocessorDefaults,
+  parseDinoConfig,
+  readJson,
+  readPreprocessor,
+  type Tensor,
+} from "../library.ts";
 import type { ScoredTurn, Scorer } from "../types.ts";
 import {
   checkSize,

@@ -1,16 +1,21 @@
 /** Scorers from folders as the hub has them: CLIPModel, BlipForImageTextRetrieval, ViTModel and Dinov2Model. */
+
 import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { findSnapshot } from "../../../../src/checkpoint/hub/cache.node.ts";
-import { parseRepoId } from "../../../../src/checkpoint/hub/repo-id.ts";
-import { hubCache } from "../../../../src/checkpoint/hub/settings.node.ts";
-import { folderSource } from "../../../../src/checkpoint/source.node.ts";
-import { type CheckpointSource, readJson } from "../../../../src/checkpoint/source.ts";
-import { cacheFolder, mappedStorage } from "../../../../src/checkpoint/storage.node.ts";
-import { EmilieError } from "../../../../src/errors.ts";
-import { publicModelName } from "../../../../src/models/open.node.ts";
-import { createNodeEngine } from "../../../../src/runtime/node.ts";
-import { packageRoot } from "../../../../src/runtime/package-root.node.ts";
+import {
+  type CheckpointSource,
+  cacheFolder,
+  createNodeEngine,
+  EmilieError,
+  findSnapshot,
+  folderSource,
+  hubCache,
+  mappedStorage,
+  parseRepoId,
+  publicModelName,
+  readJson,
+} from "../library.ts";
+import { benchRoot } from "../package-root.ts";
 import type { Scorer } from "../types.ts";
 import { openBlip } from "./blip.ts";
 import type { ScorerParts } from "./checkpoint.ts";
@@ -32,7 +37,7 @@ const FAMILIES: Readonly<Record<string, (parts: ScorerParts) => Promise<Scorer>>
   dinov2: openDino,
 };
 
-/** Scorers under packages/bench/scorers/. */
+/** Scorers under scorers/ of this package. */
 const SHIPPED = "picturebook-clip";
 
 /**
@@ -57,7 +62,7 @@ export async function openScorer(name: string, options: ScorerOptions = {}): Pro
 function scorerFolder(name: string): string {
   const local = resolve(name);
   if (existsSync(local) && statSync(local).isDirectory()) return local;
-  const shipped = join(packageRoot(), "packages/bench/scorers", SHIPPED);
+  const shipped = join(benchRoot(), "scorers", SHIPPED);
   if (name === SHIPPED && existsSync(shipped)) return shipped;
   const id = parseRepoId(name);
   const cached = id && findSnapshot(hubCache(), id);

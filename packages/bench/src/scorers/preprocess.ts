@@ -1,8 +1,12 @@
+import {
+  type BytePlanes,
+  type Picture,
+  type Preprocessor,
+  resizeBytes,
+  type Tensor,
+  tensor,
+} from "../library.ts";
 /** A picture as a scoring network wants it, computed as transformers' processors do with Pillow. */
-import type { Preprocessor } from "../../../../src/checkpoint/preprocessor.ts";
-import type { Picture } from "../../../../src/images/picture.ts";
-import { type BytePlanes, resizeBytes } from "../../../../src/images/resize-bytes.ts";
-import { type Tensor, tensor } from "../../../../src/tensor/tensor.ts";
 
 /** Mean and deviation of the colours that CLIP was trained on; BLIP took them over. */
 export const CLIP_COLOURS = {

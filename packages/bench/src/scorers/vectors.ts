@@ -1,5 +1,5 @@
+import type { Tensor } from "../library.ts";
 /** Embeddings compared. */
-import type { Tensor } from "../../../../src/tensor/tensor.ts";
 
 export type Vector = Float32Array | Float64Array;
 

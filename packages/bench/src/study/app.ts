@@ -1,12 +1,18 @@
 /** The study's page and the four requests that it makes. Nothing that leaves here says which method a picture is of. */
+
 import { createHmac } from "node:crypto";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
-import { EmilieError, isEmilieError } from "../../../../src/errors.ts";
-import { encodePng, readPicture } from "../../../../src/images/codec.node.ts";
-import { ALL_HEADERS, guard } from "../../../../src/server/guard.ts";
-import { staticFiles } from "../../../../src/server/pages/static.ts";
+import {
+  ALL_HEADERS,
+  EmilieError,
+  encodePng,
+  guard,
+  isEmilieError,
+  readPicture,
+  staticFiles,
+} from "../library.ts";
 import { readStudyPicture, updateStudy } from "./file.node.ts";
 import { nextQuestion, raterOf, withChoice, withoutLastChoice, withRater } from "./raters.ts";
 import type { Asked, Pair, Rater, Study } from "./study.ts";

@@ -1,12 +1,16 @@
 /** A study's file: read whole, checked, changed under a lock, and written so that a reader has the old one or the new one. */
+
 import { createHash } from "node:crypto";
 import { dirname, resolve } from "node:path";
-import { EmilieError } from "../../../../src/errors.ts";
-import { MAX_PICTURE_BYTES } from "../../../../src/images/codec.node.ts";
-import { BENCH_JSON } from "../../../../src/limits.ts";
-import { readFileWithin } from "../../../../src/open-file.node.ts";
-import { parseJson } from "../../../../src/parse-json.ts";
-import { locked, writeAtomically } from "../../../../src/session/atomic.node.ts";
+import {
+  BENCH_JSON,
+  EmilieError,
+  locked,
+  MAX_PICTURE_BYTES,
+  parseJson,
+  readFileWithin,
+  writeAtomically,
+} from "../library.ts";
 import { type Study, studySchema } from "./study.ts";
 
 /** @throws EmilieError study.invalid */

@@ -1,11 +1,15 @@
 /** A study from two runs of the benchmark, or from two methods of one. */
+
 import { createHash, randomBytes } from "node:crypto";
 import { dirname, relative, resolve } from "node:path";
-import { EmilieError } from "../../../../src/errors.ts";
-import { MAX_PICTURE_BYTES, readPicture } from "../../../../src/images/codec.node.ts";
-import { compareInsideOutside } from "../../../../src/images/difference.ts";
-import { readFileWithin } from "../../../../src/open-file.node.ts";
 import { openDataset } from "../datasets/index.node.ts";
+import {
+  compareInsideOutside,
+  EmilieError,
+  MAX_PICTURE_BYTES,
+  readFileWithin,
+  readPicture,
+} from "../library.ts";
 import type { BenchItem } from "../types.ts";
 import { generator, shuffled } from "./plan.ts";
 import { datasetOf, methodOf, pictureOf, type Run, type RunRow, readRun } from "./runs.node.ts";

@@ -1,5 +1,5 @@
 /** Raters and what they are asked: pure steps on a study. */
-import { EmilieError } from "../../../../src/errors.ts";
+import { EmilieError } from "../library.ts";
 import { planOf } from "./plan.ts";
 import {
   type Asked,

@@ -1,10 +1,8 @@
 /** What a study needs of a run of the benchmark: its pictures by method, item, seed and turn. */
+
 import { join, resolve, sep } from "node:path";
 import { z } from "zod";
-import { EmilieError } from "../../../../src/errors.ts";
-import { BENCH_JSON } from "../../../../src/limits.ts";
-import { readFileWithin } from "../../../../src/open-file.node.ts";
-import { parseJson } from "../../../../src/parse-json.ts";
+import { BENCH_JSON, EmilieError, parseJson, readFileWithin } from "../library.ts";
 import type { ResultRow } from "../types.ts";
 
 export type RunRow = Pick<

@@ -1,10 +1,11 @@
 /** A study on a port of this machine, until it is closed. */
+
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
-import { fromSource, packageRoot } from "../../../../src/runtime/package-root.node.ts";
-import { listen, shut } from "../../../../src/server/listen.ts";
+import { listen, shut } from "../library.ts";
+import { benchRoot } from "../package-root.ts";
 import { createStudyApp } from "./app.ts";
 import { readStudy } from "./file.node.ts";
 
@@ -23,7 +24,7 @@ export async function serveStudy(
   { port = STUDY_PORT, log = () => {} }: { port?: number; log?: (line: string) => void } = {},
 ): Promise<RunningStudy> {
   const path = resolve(file);
-  const page = join(packageRoot(), fromSource ? "packages/bench/src/study/page" : "dist/study-page");
+  const page = join(benchRoot(), "study-page");
   const app = createStudyApp(await readStudy(path), { file: path, page, host: HOST, log });
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   server.headersTimeout = 15_000;

@@ -1,5 +1,5 @@
 /** A rater whose choices a metric makes: what it prefers is a statement about the metric, and is never called a person's. */
-import { EmilieError } from "../../../../src/errors.ts";
+import { EmilieError } from "../library.ts";
 import { generator } from "./plan.ts";
 import { simulatedRater, withChoice } from "./raters.ts";
 import type { Letter, Pair, Rater, Study } from "./study.ts";

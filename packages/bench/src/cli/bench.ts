@@ -3,33 +3,37 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, isAbsolute, join } from "node:path";
-import { type Command, InvalidArgumentError } from "commander";
-import { openDataset } from "../../packages/bench/src/datasets/index.node.ts";
-import { EXPERIMENTS } from "../../packages/bench/src/experiments/index.ts";
-import { METHODS } from "../../packages/bench/src/methods/index.ts";
-import { writeReport } from "../../packages/bench/src/report/index.node.ts";
-import { checkResultsFolder } from "../../packages/bench/src/results.node.ts";
-import { type BenchProgress, type BenchRun, runBench } from "../../packages/bench/src/run.node.ts";
-import { openScorer } from "../../packages/bench/src/scorers/index.node.ts";
-import type {
-  Aggregate,
-  BenchDataset,
-  BenchMethod,
-  Scorer,
-  SettingsMode,
-} from "../../packages/bench/src/types.ts";
-import type { Precision } from "../checkpoint/derived.ts";
-import { isEmilieError } from "../errors.ts";
-import { resolveOptions } from "../method/options.ts";
-import type { NodeDevice } from "../models/load.node.ts";
-import type { EditModel } from "../models/model.ts";
-import { type Context, makeFolder, stoppable } from "./context.ts";
-import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
-import { loadTold } from "./load.ts";
-import { deviceOption, precisionOption } from "./model-options.ts";
-import * as values from "./options.ts";
-import { formatCount, formatSeconds, type Output } from "./output.ts";
-import { sayTable } from "./table.ts";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { openDataset } from "../datasets/index.node.ts";
+import { EXPERIMENTS } from "../experiments/index.ts";
+import {
+  type Context,
+  deviceOption,
+  type EditModel,
+  EXIT,
+  formatCount,
+  formatSeconds,
+  isEmilieError,
+  loadTold,
+  makeFolder,
+  type NodeDevice,
+  type Output,
+  type Precision,
+  positive,
+  precisionOption,
+  resolveOptions,
+  sayTable,
+  steps,
+  stoppable,
+  Unsuccessful,
+  UsageError,
+} from "../library.ts";
+import { METHODS } from "../methods/index.ts";
+import { writeReport } from "../report/index.node.ts";
+import { checkResultsFolder } from "../results.node.ts";
+import { type BenchProgress, type BenchRun, runBench } from "../run.node.ts";
+import { openScorer } from "../scorers/index.node.ts";
+import type { Aggregate, BenchDataset, BenchMethod, Scorer, SettingsMode } from "../types.ts";
 
 const EXAMPLES = `
 Examples:
@@ -85,22 +89,26 @@ export function addBench(program: Command, context: Context): void {
     .option(
       "--limit <n>",
       "maximum number of items of each part; with --experiment, number of scenes of each kind",
-      values.positive,
+      positive,
     )
-    .option("--seeds <n>", "number of seeds per item: 0, 1, … (default: 1)", values.positive)
-    .option("--turns <k>", "only the first k turns of each item", values.positive)
+    .option("--seeds <n>", "number of seeds per item: 0, 1, … (default: 1)", positive)
+    .option("--turns <k>", "only the first k turns of each item", positive)
     .option("--parts <names>", "only these parts of the dataset, separated by commas", list)
     .option(
       "--same-steps [steps]",
       "the same number of steps for all methods, with the checkpoint's own sampler",
-      values.steps,
+      steps,
     )
     .option(
       "--scorers <models>",
       "networks for additional scores (CLIP, BLIP-ITM, DINO): picturebook-clip, folders, or names in the hub's cache",
       list,
     )
-    .option("--experiment <name>", "a named experiment (see below), which selects items, methods and seeds")
+    .addOption(
+      new Option("--experiment <name>", "a named experiment, which selects items, methods and seeds").choices(
+        Object.keys(EXPERIMENTS),
+      ),
+    )
     .option("--resume", "accepted for clarity: runs always resume from --out")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
@@ -110,9 +118,9 @@ export function addBench(program: Command, context: Context): void {
 }
 
 async function bench(flags: Flags, command: readonly string[], output: Output): Promise<void> {
-  const experiment = named(flags.experiment, EXPERIMENTS, "experiment");
+  const experiment = flags.experiment === undefined ? undefined : EXPERIMENTS[flags.experiment]!;
   const names = flags.methods ?? experiment?.methods ?? ["emilie", "image-iteration"];
-  const methods = [...new Set(names)].map((name) => named(name, METHODS, "method")!);
+  const methods = [...new Set(names)].map((name) => methodOf(name));
   const whole = partsOf(await openDataset(flags.dataset), flags.parts);
   await checkResultsFolder(flags.out);
   await makeFolder(flags.out);
@@ -191,9 +199,11 @@ async function openScorers(names: readonly string[]): Promise<Scorer[]> {
   return scorers;
 }
 
-function named<T>(name: string | undefined, all: Readonly<Record<string, T>>, what: string): T | undefined {
-  if (name === undefined || Object.hasOwn(all, name)) return name === undefined ? undefined : all[name];
-  throw new UsageError(`There is no ${what} ${JSON.stringify(name)}. Known: ${Object.keys(all).join(", ")}.`);
+function methodOf(name: string): BenchMethod {
+  if (Object.hasOwn(METHODS, name)) return METHODS[name]!;
+  throw new UsageError(
+    `There is no method ${JSON.stringify(name)}. Known: ${Object.keys(METHODS).join(", ")}.`,
+  );
 }
 
 function partsOf(dataset: BenchDataset, parts: readonly string[] | undefined): BenchDataset {

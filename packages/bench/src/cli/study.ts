@@ -1,22 +1,26 @@
 /** `emilie study`: a blind preference study from runs of the benchmark; its export, its analysis, and raters that are metrics. */
+
 import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
-import { type Analysis, analyse, type Rate, type Voters } from "../../packages/bench/src/study/analyse.ts";
-import { readStudy, updateStudy, writeStudy } from "../../packages/bench/src/study/file.node.ts";
-import { makeStudy, type StudyOptions } from "../../packages/bench/src/study/make.node.ts";
-import { withRater } from "../../packages/bench/src/study/raters.ts";
-import { csvOf, rowsOf } from "../../packages/bench/src/study/rows.ts";
-import { STUDY_PORT, serveStudy } from "../../packages/bench/src/study/serve.ts";
-import { simulate } from "../../packages/bench/src/study/simulate.ts";
-import type { Study } from "../../packages/bench/src/study/study.ts";
-import { EmilieError } from "../errors.ts";
-import { printable } from "../session/printable.ts";
-import type { Context } from "./context.ts";
-import { UsageError } from "./errors.ts";
-import { openInBrowser } from "./open-browser.ts";
-import { portNumber, shuffleSeed } from "./options.ts";
-import type { Output } from "./output.ts";
-import { sayTable } from "./table.ts";
+import {
+  type Context,
+  EmilieError,
+  type Output,
+  openInBrowser,
+  portNumber,
+  printable,
+  sayTable,
+  shuffleSeed,
+  UsageError,
+} from "../library.ts";
+import { type Analysis, analyse, type Rate, type Voters } from "../study/analyse.ts";
+import { readStudy, updateStudy, writeStudy } from "../study/file.node.ts";
+import { makeStudy, type StudyOptions } from "../study/make.node.ts";
+import { withRater } from "../study/raters.ts";
+import { csvOf, rowsOf } from "../study/rows.ts";
+import { STUDY_PORT, serveStudy } from "../study/serve.ts";
+import { simulate } from "../study/simulate.ts";
+import type { Study } from "../study/study.ts";
 
 const HELP = `
 Examples:
