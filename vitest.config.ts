@@ -41,6 +41,7 @@ export default defineConfig({
       {
         test: {
           name: "node",
+          globalSetup: "tests/support/compiled.ts",
           include: [
             "src/**/*.test.ts",
             "packages/*/src/**/*.test.ts",

@@ -13,6 +13,7 @@ import { readPicture } from "../../src/images/codec.node.ts";
 import { samePicture } from "../../src/images/picture.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import type { EditModel } from "../../src/models/model.ts";
+import { EMILIE } from "../support/command.ts";
 import { emilie } from "./command-line.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -224,7 +225,7 @@ describe("emilie bench", () => {
       "--out",
       out,
     ];
-    const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...args], { cwd: root });
+    const child = spawn(process.execPath, [...EMILIE, ...args], { cwd: root });
     let said = "";
     child.stderr.on("data", (text) => {
       said += text;
