@@ -24,7 +24,7 @@ import { resizePlanes } from "../src/images/resize.ts";
 import { loadModel, openSession, type Picture, readPicture, type WindowOption } from "../src/index.ts";
 import { firstCondition, toDecoderInput } from "../src/method/latent-iteration.ts";
 import { crop, type ResolvedWindow, resolveWindow, windowedSteps, windowOf } from "../src/method/window.ts";
-import { buildUNet } from "../src/models/unet.ts";
+import { buildUNet } from "../src/networks/stable-diffusion/unet.ts";
 import { createNodeEngine, physicalCores } from "../src/runtime/node.ts";
 import { createNoise } from "../src/tensor/noise.ts";
 import { watchMemory } from "./memory.ts";

@@ -3,7 +3,7 @@ import { median } from "../../src/bench/picture-metrics.ts";
 import { folderSource } from "../../src/checkpoint/source.node.ts";
 import { mappedStorage } from "../../src/checkpoint/storage.node.ts";
 import { openWeights } from "../../src/checkpoint/weights.ts";
-import { buildUNet, type UNetCut } from "../../src/models/unet.ts";
+import { buildUNet, type UNetCut } from "../../src/networks/stable-diffusion/unet.ts";
 import { createNodeEngine, physicalCores } from "../../src/runtime/node.ts";
 import { createNoise } from "../../src/tensor/noise.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";

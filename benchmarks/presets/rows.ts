@@ -4,8 +4,8 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errors } from "../../src/bench/picture-metrics.ts";
 import { openSession, readPicture } from "../../src/index.ts";
-import type { EditModel } from "../../src/models/model.ts";
-import { writeAtomically } from "../../src/session/atomic.node.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
+import { writeAtomically } from "../../src/session/file/atomic.node.ts";
 import type { Settings } from "./settings.ts";
 
 /** One edit. Errors are mean squares over RGB in 8-bit levels, against the true picture. */

@@ -1,9 +1,9 @@
 /** Of picturebook's UNet: the multiplications of a pass that reuses deep features, through those of a whole one. */
 import { readFileSync } from "node:fs";
-import { parseUNetConfig } from "../../src/checkpoint/configs.ts";
 import { Graph } from "../../src/graph/graph.ts";
-import { Scope, WeightReader } from "../../src/models/scope.ts";
-import { type UNetCut, unet } from "../../src/models/unet.ts";
+import { Scope, WeightReader } from "../../src/networks/layers/scope.ts";
+import { parseUNetConfig } from "../../src/networks/stable-diffusion/configs.ts";
+import { type UNetCut, unet } from "../../src/networks/stable-diffusion/unet.ts";
 
 const CONFIG = new URL("../../models/picturebook/unet/config.json", import.meta.url);
 /** A picture of 128 px; its texts are padded to as many tokens. */

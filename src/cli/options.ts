@@ -5,7 +5,7 @@ import { PRESETS, type PresetName } from "../method/presets.ts";
 import type { WindowOption } from "../method/window.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { SamplerName } from "../samplers/types.ts";
-import { DETAIL, type Detail } from "../session/check-edit.ts";
+import { DETAIL, type Detail } from "../session/tree/check-edit.ts";
 import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 
 function wholeNumber(lowest: number, highest: number): (text: string) => number {

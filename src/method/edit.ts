@@ -4,11 +4,11 @@
  * A session is  c₁ = E(I₀),  then for each edit  c_{e+1} = edit(model, c_e, …).c;  pictures are D(c) where somebody looks.
  */
 import { EmilieError } from "../errors.ts";
-import type { EditModel } from "../models/model.ts";
 import { createSchedule, samplers } from "../samplers/index.ts";
 import { createNoise } from "../tensor/noise.ts";
 import { scale } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { EditModel } from "./edit-model.ts";
 import { gated } from "./gate.ts";
 import { endsOnSource, strengthMask, union, withGradientControl } from "./gradient-control.ts";
 import { directionsOf, guidesWithin, withGuidance } from "./guidance.ts";

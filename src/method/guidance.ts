@@ -11,10 +11,11 @@
  * 2404.07724), deep features that neighbouring steps share (DeepCache, arXiv 2312.00858), and steps that compute the rest
  * on a window alone (window.ts).
  */
-import type { EditModel, TextEncoding, UNetInput } from "../models/model.ts";
+
 import { modelInput, toDenoised } from "../samplers/denoiser.ts";
 import type { Denoise } from "../samplers/types.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
+import type { EditModel, TextEncoding, UNetInput } from "./edit-model.ts";
 import { masksDirection } from "./gradient-control.ts";
 import type { Region, ResolvedOptions } from "./options.ts";
 import { crop, paste, type WindowedSteps } from "./window.ts";

@@ -1,10 +1,10 @@
 /** What an edit can be told, with its defaults, checked: everything of method/edit.ts that is not the method. */
 import { EmilieError } from "../errors.ts";
 import { MAX_TEXT } from "../limits.ts";
-import type { EditModel } from "../models/model.ts";
 import { type SamplerName, type StepListener, samplers } from "../samplers/index.ts";
 import { MAX_SEED } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { EditModel } from "./edit-model.ts";
 import { CONTROLS, type Control } from "./gradient-control.ts";
 import { checkPreset, type PresetName, presetOf } from "./presets.ts";
 import { resolveWindow, type WindowOption } from "./window.ts";

@@ -3,8 +3,8 @@
  * measured, docs/decisions/0053-presets.md why it is so.
  */
 import { EmilieError } from "../errors.ts";
-import type { EditModel } from "../models/model.ts";
 import { defaultSampler, type SamplerName, samplerName, usableSamplers } from "../samplers/index.ts";
+import type { EditModel } from "./edit-model.ts";
 import type { EditOptions } from "./options.ts";
 
 /** "draft" to look, "balanced" (the default), "best" to keep. */

@@ -9,8 +9,8 @@
  * All sizes here are in latent pixels, of which one is `model.factor` pixels of the picture that the model works on.
  */
 import { EmilieError } from "../errors.ts";
-import type { EditModel } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { EditModel } from "./edit-model.ts";
 import { endsOnSource, union } from "./gradient-control.ts";
 import { toScaled } from "./latent-iteration.ts";
 import type { Region, ResolvedOptions } from "./options.ts";

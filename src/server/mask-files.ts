@@ -1,8 +1,8 @@
 /** Masks in the store: pieces of the session file where an edit has used them, files beside it where none has yet. */
 import { EmilieError } from "../errors.ts";
 import type { Size } from "../images/model-image.ts";
-import { hashOf } from "../session/container.node.ts";
-import type { StoredNode } from "../session/schema.ts";
+import { hashOf } from "../session/file/container.node.ts";
+import type { StoredNode } from "../session/file/schema.ts";
 import type { Parts } from "./parts.ts";
 import type { SessionStore } from "./store/store.ts";
 import type { MaskSource, PieceData } from "./worker/protocol.ts";

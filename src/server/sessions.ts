@@ -1,8 +1,8 @@
 /** Sessions come and go: opened on a picture, brought in from a file, deleted with their jobs. */
 import { randomBytes } from "node:crypto";
 import { EmilieError } from "../errors.ts";
-import { isMadeWith } from "../models/model.ts";
-import { readContainerBytes } from "../session/container.node.ts";
+import { isMadeWith } from "../method/edit-model.ts";
+import { readContainerBytes } from "../session/file/container.node.ts";
 import type { Parts } from "./parts.ts";
 import type { SessionRecord } from "./store/store.ts";
 import { findNode } from "./store/tree.ts";

@@ -8,16 +8,16 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Precision } from "../../src/checkpoint/derived.ts";
 import type { Dialect, Graph } from "../../src/graph/graph.ts";
-import { buildDecoder, buildEncoder } from "../../src/models/autoencoder-kl.ts";
-import { buildClipText } from "../../src/models/clip-text.ts";
-import { buildUNet } from "../../src/models/unet.ts";
-import { VAE_LIMITS } from "../../src/models/vae.ts";
+import { buildDecoder, buildEncoder } from "../../src/networks/autoencoder-kl/graph.ts";
 import {
   buildCoarseDecoder,
   buildCoarseEncoder,
   fineDecoder,
   fineEncoder,
-} from "../../src/models/vae-stages.ts";
+} from "../../src/networks/autoencoder-kl/stages.ts";
+import { VAE_LIMITS } from "../../src/networks/autoencoder-kl/vae.ts";
+import { buildClipText } from "../../src/networks/clip/text.ts";
+import { buildUNet } from "../../src/networks/stable-diffusion/unet.ts";
 import {
   componentsOf,
   configsOf,

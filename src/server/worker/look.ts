@@ -1,8 +1,8 @@
 /** Calls that only look: a node's picture, what differs between two, where an instruction would act. */
 import { encodePng } from "../../images/codec.node.ts";
 import type { Picture } from "../../images/picture.ts";
-import type { EditModel } from "../../models/model.ts";
-import { pngMetadata } from "../../session/picture-path.node.ts";
+import type { EditModel } from "../../method/edit-model.ts";
+import { pngMetadata } from "../../session/picture/picture-path.node.ts";
 import { pieceOfMask } from "./masks.ts";
 import type { Params, Result } from "./protocol.ts";
 import { nodeOf, type SessionCache } from "./session-cache.ts";

@@ -2,10 +2,10 @@
 import { EmilieError, type ErrorCode, isEmilieError } from "../../errors.ts";
 import { encodePng, readPicture } from "../../images/codec.node.ts";
 import { checkPictureSize } from "../../images/encode.node.ts";
+import type { EditModel } from "../../method/edit-model.ts";
 import type { LoadProgress, NodeDevice } from "../../models/load.node.ts";
-import type { EditModel } from "../../models/model.ts";
+import { packSession } from "../../session/file/pack.node.ts";
 import { openSession } from "../../session/open.node.ts";
-import { packSession } from "../../session/pack.node.ts";
 import type { Loading } from "../schemas/index.ts";
 import { checkSession } from "./check-session.ts";
 import { startHeartbeat } from "./heartbeat.ts";

@@ -12,9 +12,9 @@ import {
 } from "../../images/mask.ts";
 import { type MaskAnswer, maskOfPicture, type ReadMask } from "../../images/mask-question.ts";
 import { eightBits } from "../../images/mask-spec.ts";
-import { maskPiece } from "../../session/pack.node.ts";
-import { describeMask } from "../../session/recipe.ts";
-import { unionOf } from "../../session/run.ts";
+import { maskPiece } from "../../session/file/pack.node.ts";
+import { describeMask } from "../../session/tree/recipe.ts";
+import { unionOf } from "../../session/tree/run.ts";
 import type { MaskData, MaskReading, Params, PieceData, Result } from "./protocol.ts";
 
 export async function maskFromPiece({

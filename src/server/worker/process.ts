@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { EmilieError, type ErrorCode, isEmilieError } from "../../errors.ts";
 import type { NodeDevice } from "../../models/load.node.ts";
 import { fromSource, packageRoot } from "../../runtime/package-root.node.ts";
-import { reasonOf } from "../../session/atomic.node.ts";
+import { reasonOf } from "../../session/file/atomic.node.ts";
 import type { Loading } from "../schemas/index.ts";
 import { HEARTBEAT_FD } from "./heartbeat.ts";
 import type { CallEvent, FromWorker, Method, Params, Result, ToWorker } from "./protocol.ts";

@@ -4,8 +4,8 @@
  */
 import type { Box } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
-import type { EditModel } from "../../models/model.ts";
-import type { Manifest, PieceEntry, StoredNode } from "../../session/schema.ts";
+import type { EditModel } from "../../method/edit-model.ts";
+import type { Manifest, PieceEntry, StoredNode } from "../../session/file/schema.ts";
 import type { EditWork, RelevanceWork, ReplayWork } from "../queue/work.ts";
 import type { Loading } from "../schemas/index.ts";
 

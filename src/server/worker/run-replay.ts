@@ -1,7 +1,7 @@
 /** A replay job: a step with changes, then what followed it with its own recipes. Each node is handed over as it is done. */
-import type { EditModel } from "../../models/model.ts";
-import { editAgain, type ReplayChanges } from "../../session/replay.ts";
+import type { EditModel } from "../../method/edit-model.ts";
 import type { Session } from "../../session/session.ts";
+import { editAgain, type ReplayChanges } from "../../session/tree/replay.ts";
 import { readMasks } from "./masks.ts";
 import { type Watch, watcher } from "./previews.ts";
 import type { Params, Result } from "./protocol.ts";

@@ -3,9 +3,9 @@
  * session is fetched again.
  */
 import { EmilieError } from "../../errors.ts";
-import type { EditModel } from "../../models/model.ts";
+import type { EditModel } from "../../method/edit-model.ts";
+import { readSession, type StoredSession } from "../../session/file/store.node.ts";
 import type { Node } from "../../session/session.ts";
-import { readSession, type StoredSession } from "../../session/store.node.ts";
 
 /** An open session holds its original and up to eight pictures: 36 bytes a pixel. */
 const MAX_PIXELS = 24_000_000;

@@ -1,0 +1,78 @@
+/** Every node of a session computed again from its recipe, and compared with what the session holds. */
+import type { StepEvent } from "../../samplers/types.ts";
+import { relativeError } from "../../tensor/ops.ts";
+import { type Tensor, zeros } from "../../tensor/tensor.ts";
+import { conditionOf } from "../picture/condition.ts";
+import type { Session } from "../session.ts";
+import { bytesOf, regionsOf, settingsOf, sha256 } from "./recipe.ts";
+import { type Node, pathTo, type TreeNode } from "./tree-node.ts";
+
+/** A node, computed again. */
+export interface Verification {
+  /** Which one. */
+  readonly node: Node;
+  /**
+   * "same": bit for bit. "differs": not so; another runtime, device or machine may round otherwise. "restored": the latent
+   * was lost, and what was computed has its hash. "unknown": a mask or what it starts from is lost.
+   */
+  readonly result: "same" | "differs" | "restored" | "unknown";
+  /** Relative L2 distance of the computed latent from the one held; absent where that one is lost. */
+  readonly error?: number;
+}
+
+/** How a session is verified. */
+export interface VerifyOptions {
+  /** Stops between steps with code "aborted". */
+  readonly signal?: AbortSignal;
+  /** Awaited after every step of every node. */
+  readonly onProgress?: (event: StepEvent & { readonly node: Node }) => void | Promise<void>;
+}
+
+/**
+ * Each node is computed from the latent that the session holds for its parent, so that a difference is reported where it
+ * arises and not again in everything that follows. A lost latent is put back when the computed one has its hash.
+ */
+export async function verify(session: Session, options: VerifyOptions = {}): Promise<Verification[]> {
+  const verifications: Verification[] = [];
+  for (const node of session.nodes.values()) {
+    verifications.push(await verifyNode(node, await compute(session, node, options)));
+  }
+  return verifications;
+}
+
+/** null where a mask or the parent's latent is lost. */
+async function compute(
+  session: Session,
+  node: Node,
+  { signal, onProgress }: VerifyOptions,
+): Promise<Tensor | null> {
+  const { recipe, parent } = node;
+  if (!recipe || !parent) {
+    const { model } = session;
+    // Above the native size the original's latent is encoded where it is needed, and not kept.
+    if (session.large) return node.lostLatent ? zeros([model.latentChannels, 0, 0]) : node.latent;
+    return conditionOf(model, session.original, session.size, { signal });
+  }
+  const hashes = recipe.regions.flatMap(({ mask }) => (mask ? [mask.sha256] : []));
+  // Above the native size a latent is a patch over those of all nodes before it.
+  const lost = (session.large ? pathTo(parent) : [parent]).some((before) => before.lostLatent);
+  if (lost || hashes.some((hash) => !session.masks.has(hash))) return null;
+  const { c } = await session.compute(parent, regionsOf(recipe, session.masks), {
+    ...settingsOf(recipe),
+    signal,
+    onStep: (event) => onProgress?.({ ...event, node }),
+  });
+  return c;
+}
+
+async function verifyNode(node: Node, computed: Tensor | null): Promise<Verification> {
+  if (!computed) return { node, result: "unknown" };
+  const hash = await sha256(bytesOf(computed));
+  if (node.lostLatent) {
+    if (hash !== node.lostLatent) return { node, result: "differs" };
+    (node as TreeNode).restoreLatent(computed);
+    return { node, result: "restored" };
+  }
+  if (hash === (await sha256(bytesOf(node.latent)))) return { node, result: "same", error: 0 };
+  return { node, result: "differs", error: relativeError(computed, node.latent) };
+}
