@@ -12,8 +12,6 @@ export type {
   PredictionType,
   TextEncoding,
   UNetInput,
-  UNetOptions,
-  UNetOutput,
   Understanding,
 } from "./method/edit-model.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";

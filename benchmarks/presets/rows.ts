@@ -17,7 +17,6 @@ export interface Row {
   /** Elsewhere; null where the truth differs everywhere. */
   readonly outside: number | null;
   readonly unetCalls: number;
-  readonly shallowCalls: number;
   /** Picture to picture, without the encoder, which a session runs once. */
   readonly seconds: number;
 }
@@ -62,7 +61,7 @@ export async function measure(
     for (const [name, options] of missing) {
       if (!warm) await (await session.edit("leave it as it is", { steps: 1, seed: 99 })).render();
       warm = true;
-      const [calls, shallow] = [model.calls.unet, model.calls.shallow];
+      const calls = model.calls.unet;
       const start = performance.now();
       const node = await session.edit(instruction, { ...options, from: session.root, seed: 0 });
       const result = await node.render();
@@ -78,7 +77,6 @@ export async function measure(
           source: errors(source!, target!, changed).squared,
           outside: outside!.pixels > 0 ? outside!.squared : null,
           unetCalls: model.calls.unet - calls,
-          shallowCalls: model.calls.shallow - shallow,
           seconds,
         },
       ];

@@ -285,7 +285,8 @@ function sayRows(rows: readonly Row[], output: Output): void {
   const words = {
     same: () => "the same, bit for bit",
     restored: () => "was lost, and is computed again",
-    unknown: () => "cannot be computed again: a mask or its parent is lost",
+    unknown: () =>
+      "cannot be computed again: a mask or its parent is lost, or only earlier versions compute it",
     differs: ({ error }: Row) =>
       error === undefined ? "differs" : `differs by ${error.toExponential(1)} (relative, in the latent)`,
   };

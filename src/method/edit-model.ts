@@ -23,26 +23,12 @@ export interface UNetInput {
   readonly c: Tensor;
   /** What the UNet is told. */
   readonly text: TextEncoding;
-  /** UNetOutput.deep of an earlier, near timestep with the same c and text: only the rest of the UNet is computed. */
-  readonly deep?: Tensor;
-}
-
-/** The UNet's raw output [latentChannels, h, w], and where it was asked for what a neighbouring timestep may reuse. */
-export interface UNetOutput extends Tensor {
-  /** The deep features [channels, h, w] (DeepCache, arXiv 2312.00858), for UNetInput.deep. */
-  readonly deep?: Tensor;
 }
 
 /** What every call of a network takes. */
 export interface CallOptions {
   /** Stops before the network runs, with code "aborted". */
   readonly signal?: AbortSignal;
-}
-
-/** What a call of the UNet takes. */
-export interface UNetOptions extends CallOptions {
-  /** Whether the outputs come with their deep features, where these are computed. Default false. */
-  readonly deep?: boolean;
 }
 
 /**
@@ -114,7 +100,7 @@ export interface EditModel {
    */
   understand?(instruction: string, c: Tensor, options?: CallOptions): Promise<Understanding>;
   /** The raw UNet output for each input at one timestep. Inputs run one after the other or batched, as the device likes. */
-  unet(inputs: readonly UNetInput[], timestep: number, options?: UNetOptions): Promise<UNetOutput[]>;
+  unet(inputs: readonly UNetInput[], timestep: number, options?: CallOptions): Promise<Tensor[]>;
   /** Where the networks run ("cpu", "wasm", "webgpu", "cuda"), as of the last that ran; undefined before the first. */
   readonly device?: Device;
   /** How often each network ran, for tests of the invariants and for cost tables. */
@@ -123,8 +109,6 @@ export interface EditModel {
     decodeLatent: number;
     encodeText: number;
     unet: number;
-    /** How many of the UNet's runs reused deep features. */
-    shallow: number;
   }>;
   /** Frees the sessions and the worker. Further calls reject with code "disposed". */
   dispose(): Promise<void>;

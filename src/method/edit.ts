@@ -56,11 +56,7 @@ export async function edit(
 }
 
 /** Algorithm 1 on what the view shows: z_T ~ N(0, I) → z₀ under guidance and gradient control → c of the next edit. */
-async function sampleEdit(
-  model: EditModel,
-  { c, regions, windowed, shown }: View,
-  settings: ResolvedOptions,
-) {
+async function sampleEdit(model: EditModel, { c, regions, shown }: View, settings: ResolvedOptions) {
   const { seed, steps, sampler, control, strength, base, signal, onStep, stopAfter = steps } = settings;
   const encode = (text: string) => model.encodeText(text, { signal });
   const [nullText, baseText, ...texts] = await Promise.all(
@@ -70,7 +66,7 @@ async function sampleEdit(
   const noise = createNoise(seed);
   const zT = scale(noise.randn(c.shape), schedule.initSigma);
 
-  const { imageGuidance, guidanceInterval, reuse } = settings;
+  const { imageGuidance, guidanceInterval } = settings;
   const guides = guidesWithin(guidanceInterval, schedule.levels.length);
   const directions = directionsOf(regions, texts, settings);
   const weights = { directions, imageGuidance, guides };
@@ -80,8 +76,6 @@ async function sampleEdit(
     nullText: nullText!,
     baseText: baseText!,
     ...weights,
-    reuse,
-    windowed,
     signal,
   });
   const m = strengthMask(union(regions), strength, c);

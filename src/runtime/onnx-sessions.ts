@@ -104,11 +104,9 @@ export class SessionCache {
   async #makeRoom({ name, hot }: Network): Promise<void> {
     const keys = [...this.#sessions.keys()];
     const same = keys.filter((key) => key.startsWith(`${name}@`));
-    // The two parts of a UNet take turns at every step: they stay together.
-    const [own] = name.split("/");
     const old =
       this.#memory === "low"
-        ? keys.filter((key) => same.includes(key) || key.split(/[/@]/)[0] !== own)
+        ? keys
         : same.slice(0, Math.max(0, same.length + 1 - (hot ? SIZES.hot : SIZES.other)));
     await this.#release((_, key) => old.includes(key));
   }

@@ -78,7 +78,7 @@ export async function relevanceWork(
 
 function settingsOf(request: ReplayRequest): WorkSettings {
   const { seed, preset, steps, sampler, textGuidance, imageGuidance, control, strength, base } = request;
-  const { guidanceInterval, reuse, gate, window } = request;
+  const { guidanceInterval, gate, window } = request;
   if (seed !== undefined && BigInt(seed) >= 2n ** 64n - 16n) {
     throw new EmilieError("option.invalid", `the seed must be a whole number below 2⁶⁴ − 16, got ${seed}`);
   }
@@ -90,7 +90,6 @@ function settingsOf(request: ReplayRequest): WorkSettings {
     textGuidance,
     imageGuidance,
     guidanceInterval,
-    reuse,
     control,
     strength,
     gate,

@@ -113,18 +113,6 @@ describe.each(FAMILIES)("%s at full size", (name) => {
     }
   });
 
-  it.each(["fp32", "int8"] as const)("has a UNet in two parts in %s", (precision) => {
-    const weights = placedUNet(published, components, precision, nowhere);
-    const shape = { ...latentOf([1024, 683]), tokens: 77 };
-    const whole = buildUNet(config, weights, shape, "fused");
-    const keep = buildUNet(config, weights, shape, "fused", { part: "keep" });
-    const shallow = buildUNet(config, weights, shape, "fused", { part: "shallow" });
-    const { deep } = shapesOf(keep.outputs);
-    expect(shapesOf(shallow.inputs).deep).toEqual(deep);
-    expect(shapesOf(shallow.outputs)).toEqual(shapesOf(whole.outputs));
-    expect(shallow.flops).toBeLessThan(whole.flops / 4);
-  });
-
   it("has its text encoders", () => {
     for (const [i, text] of texts.entries()) {
       const use = textUses(published)[i]!;

@@ -119,8 +119,6 @@ describe("a session at the picture's own size", () => {
     const wide = red(box(10, 10, 50));
     await expect(wide).rejects.toThrow(/The masks .* take \d+×\d+ pixels.*Give a smaller mask/s);
     await expect(red(left, { window: "off" })).rejects.toMatchObject({ code: "edit.too-large" });
-    const seen = red(left, { window: { margin: 2, least: 8, whole: 0.5 } });
-    await expect(seen).rejects.toThrow(/no step runs on the full picture.*got 0.5/);
     const warnings: string[] = [];
     await red(box(10, 10, 16), { onWarning: (message: string) => warnings.push(message) });
     expect(warnings).toEqual([expect.stringContaining("The edit runs on 28×24 pixels")]);

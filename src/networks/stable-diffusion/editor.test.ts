@@ -32,7 +32,7 @@ afterAll(async () => {
 describe("a model", () => {
   it("counts the runs of each network, and encodes a text once", async () => {
     const model = await open(TINY);
-    expect(model.calls).toEqual({ encodeImage: 0, decodeLatent: 0, encodeText: 0, unet: 0, shallow: 0 });
+    expect(model.calls).toEqual({ encodeImage: 0, decodeLatent: 0, encodeText: 0, unet: 0 });
     const text = await model.encodeText("make it winter");
     expect(await model.encodeText("make it winter")).toBe(text);
     const side = 8 * model.factor;
@@ -48,7 +48,7 @@ describe("a model", () => {
     );
     expect(outputs.map((o) => o.shape)).toEqual([z.shape, z.shape]);
     expect(outputs[0]!.data).not.toEqual(outputs[1]!.data);
-    expect(model.calls).toEqual({ encodeImage: 1, decodeLatent: 1, encodeText: 1, unet: 2, shallow: 0 });
+    expect(model.calls).toEqual({ encodeImage: 1, decodeLatent: 1, encodeText: 1, unet: 2 });
   });
 
   it("gives the same numbers again after other sizes had their turn, and with low memory", async () => {

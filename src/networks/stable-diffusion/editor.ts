@@ -20,8 +20,6 @@ import type {
   PredictionType,
   TextEncoding,
   UNetInput,
-  UNetOptions,
-  UNetOutput,
 } from "../../method/edit-model.ts";
 import type { Engine, Feeds } from "../../runtime/engine.ts";
 import { type MemoryMode, SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
@@ -34,7 +32,7 @@ import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
 import { matchLoras } from "./loras.ts";
 import { type CheckedNetwork, type Networks, networksOf, placeAll, type Weights } from "./networks.ts";
 import { understand } from "./understanding.ts";
-import { buildUNet, type UNetCut } from "./unet.ts";
+import { buildUNet } from "./unet.ts";
 
 export { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 
@@ -133,7 +131,7 @@ class DiffusersEditModel implements EditModel {
   readonly predictionType: PredictionType;
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   readonly understand: EditModel["understand"];
-  readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, unet: 0, shallow: 0 };
+  readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, unet: 0 };
   readonly #engine: Engine;
   readonly #source: CheckpointSource;
   readonly #checkpoint: Checkpoint;
@@ -253,16 +251,12 @@ class DiffusersEditModel implements EditModel {
   }
 
   /** One after the other: on a CPU that is faster than a batch, and takes a third of the memory. */
-  async unet(
-    inputs: readonly UNetInput[],
-    timestep: number,
-    options: UNetOptions = {},
-  ): Promise<UNetOutput[]> {
-    const results: UNetOutput[] = [];
+  async unet(inputs: readonly UNetInput[], timestep: number, options: CallOptions = {}): Promise<Tensor[]> {
+    const results: Tensor[] = [];
     const { unet: config } = this.#checkpoint;
     const { factor } = this;
     const keysFrom = this.#keysFrom;
-    for (const { z, c, text, deep: kept } of inputs) {
+    for (const { z, c, text } of inputs) {
       const [height, w] = this.#picture("unet", z, this.latentChannels, 1);
       if (String(this.#picture("unet", c, this.latentChannels, 1)) !== String([height, w])) {
         throw invalid(`unet: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
@@ -272,31 +266,19 @@ class DiffusersEditModel implements EditModel {
       if (textWidth !== config.levels[0]!.crossAttentionDim || (text.pooled?.shape[1] ?? 0) !== width) {
         throw invalid(`unet: a text encoding of shape [${text.hidden.shape}] is not one of this model's`);
       }
-      const cut: UNetCut | undefined = kept
-        ? { part: "shallow" }
-        : options.deep
-          ? { part: "keep" }
-          : undefined;
       const shape = { height, width: w, tokens, factor, keysFrom };
-      const build = (dialect: Dialect) => buildUNet(config, this.#weights.unet, shape, dialect, cut);
+      const build = (dialect: Dialect) => buildUNet(config, this.#weights.unet, shape, dialect);
       const feeds = {
         z: batch(z),
         c: batch(c),
         timestep: tensor([timestep], [1, 1]),
         text: text.hidden,
         ...(text.pooled ? { pooled: text.pooled } : {}),
-        ...(kept ? { deep: batch(kept) } : {}),
       };
-      const { noise, deep } = await this.#run(
-        kept ? this.#networks.unetShallow : this.#networks.unet,
-        `${height}x${w}x${tokens}${cut?.part === "keep" ? "+deep" : ""}`,
-        build,
-        feeds,
-        options,
-      );
+      const size = `${height}x${w}x${tokens}`;
+      const { noise } = await this.#run(this.#networks.unet, size, build, feeds, options);
       this.calls.unet++;
-      if (kept) this.calls.shallow++;
-      results.push(deep ? { ...unbatch(noise!), deep: unbatch(deep) } : unbatch(noise!));
+      results.push(unbatch(noise!));
     }
     return results;
   }

@@ -52,12 +52,9 @@ export interface Networks {
   readonly decodeLatent: CheckedNetwork;
   readonly texts: readonly CheckedNetwork[];
   readonly unet: CheckedNetwork;
-  /** The last layers of the UNet alone, on the deep features of another run. */
-  readonly unetShallow: CheckedNetwork;
 }
 
 export function networksOf({ tables, texts }: Checkpoint, weights: Weights): Networks {
-  const unet = { what: "The UNet", weights: weights.unet, table: tables.unet, hot: true };
   const vae = { weights: weights.vae, table: tables.vae, hot: false };
   return {
     encodeImage: { name: "encodeImage", what: "The VAE's encoder", ...vae, once: true },
@@ -69,7 +66,6 @@ export function networksOf({ tables, texts }: Checkpoint, weights: Weights): Net
       table,
       hot: false,
     })),
-    unet: { name: "unet", ...unet },
-    unetShallow: { name: "unet/shallow", ...unet },
+    unet: { name: "unet", what: "The UNet", weights: weights.unet, table: tables.unet, hot: true },
   };
 }

@@ -32,16 +32,6 @@ export interface UNetShape {
 /** 4096 pixels is the finest level of Stable Diffusion at 512 px. With 1024, attention is no longer what takes the time. */
 const MANY_KEYS = 2048;
 
-/**
- * The UNet in two parts (DeepCache, arXiv 2312.00858): what enters the last layers of the way up changes little between
- * neighbouring steps. "keep" computes all and gives it out; "shallow" is handed it, and computes the rest alone.
- */
-export interface UNetCut {
-  readonly part: "keep" | "shallow";
-  /** How many layers of the way up a shallow pass computes, from 1 (the default, as in the paper). */
-  readonly layers?: number;
-}
-
 /** One row is too little to be faster for. */
 const GUARDED = { guarded: true };
 
@@ -54,7 +44,6 @@ interface Context {
 }
 
 /**
- * With a cut, the output or the input "deep" as well, [1, channels, h, w] (see UNetCut).
  * Inputs: z and c, [1, channels, h, w] each, which are concatenated (c is left out where in_channels says so);
  * timestep [1, 1]; text [tokens, d]; pooled [1, p] where the configuration has added conditioning. Output: noise [1, out_channels, h, w]
  * (ε̂, v̂ or x̂₀, as the checkpoint was trained).
@@ -64,13 +53,11 @@ export function buildUNet(
   weights: PlacedWeights,
   shape: UNetShape,
   dialect?: Dialect,
-  cut?: UNetCut,
 ): Graph {
   const g = new Graph("unet", dialect, layoutOf(weights.precision));
   const s = new Scope(g, new WeightReader(weights));
-  g.output("noise", unet(s, config, shape, cut));
-  // A shallow pass leaves most tensors alone.
-  if (cut?.part !== "shallow") s.reader.finish();
+  g.output("noise", unet(s, config, shape));
+  s.reader.finish();
   return g;
 }
 
@@ -91,7 +78,7 @@ function layoutOf(precision: Precision = "fp32"): Layout {
 }
 
 /** Adds the UNet to a graph, with its inputs. */
-export function unet(s: Scope, config: UNetConfig, shape: UNetShape, cut?: UNetCut): Value {
+export function unet(s: Scope, config: UNetConfig, shape: UNetShape): Value {
   const { height, width, tokens } = shape;
   const g = s.graph;
   const latent = config.out_channels;
@@ -113,41 +100,27 @@ export function unet(s: Scope, config: UNetConfig, shape: UNetShape, cut?: UNetC
     guarded: true,
   });
   const skips: Value[] = [x];
-  const { part, layers: last = 1 } = cut ?? {};
-  // Every layer of the way up takes a skip, so a shallow pass goes down as far as its layers have skips.
-  const reach = part === "shallow" ? last : Number.POSITIVE_INFINITY;
-  const down = (make: () => Value) => {
-    if (skips.length >= reach) return;
-    x = make();
+  const down = (made: Value) => {
+    x = made;
     skips.push(x);
   };
   config.levels.forEach((level, i) => {
     const b = s.at("down_blocks", i);
-    for (let j = 0; j < level.layers; j++) down(() => layer(b, x, j, level, level.attendsDown, context));
+    for (let j = 0; j < level.layers; j++) down(layer(b, x, j, level, level.attendsDown, context));
     if (i < config.levels.length - 1) {
-      down(() => downsample(b.at("downsamplers", 0), x, config.downsample_padding));
+      down(downsample(b.at("downsamplers", 0), x, config.downsample_padding));
     }
   });
-  if (part !== "shallow") x = middle(s.at("mid_block"), x, context);
-  let left = config.levels.reduce((sum, level) => sum + level.layers + 1, 0);
-  let channels = config.levels.at(-1)!.channels;
+  x = middle(s.at("mid_block"), x, context);
   [...config.levels].reverse().forEach((level, i) => {
     const b = s.at("up_blocks", i);
-    for (let j = 0; j <= level.layers; j++, left--) {
-      const entering = channels;
-      channels = level.channels;
-      if (left > reach) continue;
+    for (let j = 0; j <= level.layers; j++) {
       const skip = skips.pop()!;
-      if (left === last && part === "keep") g.output("deep", cast(b, toChannelsFirst(b, x), "float32"));
-      if (left === last && part === "shallow") {
-        const { height: h, width: w } = sizeOfPicture(b, skip);
-        x = fromChannelsFirst(b, cast(b, g.input("deep", [1, entering, h, w]), s.float));
-      }
       x = layer(b, concat(b, [x, skip], channelAxis(b)), j, level, level.attendsUp, context);
     }
     const next = skips.at(-1);
     // A side that is no multiple of the stride was rounded up on the way down: go to the skip's size, not to twice ours.
-    if (!next || left >= reach) return;
+    if (!next) return;
     const { height, width } = sizeOfPicture(b, next);
     x = upsample(b.at("upsamplers", 0), x, [height, width]);
   });

@@ -63,12 +63,6 @@ export class LargePicture {
     const least = nativeCells(this.#model);
     const margin = Math.max(1, Math.round(MARGIN * least));
     if (option === "off") return option;
-    if (option !== "auto" && option.whole) {
-      throw new EmilieError(
-        "option.invalid",
-        `above the model's native size no step runs on the full picture: omit the window's whole, got ${option.whole}`,
-      );
-    }
     return option === "auto" ? { margin, least } : { margin: option.margin, least: option.least ?? least };
   }
 

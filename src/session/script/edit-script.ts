@@ -26,8 +26,6 @@ export interface EditScriptSettings {
   imageGuidance?: number | undefined;
   /** Where in the schedule guidance acts, as shares of it from its noisy end. */
   guidanceInterval?: readonly [number, number] | undefined;
-  /** For how many steps deep UNet features serve. */
-  reuse?: number | undefined;
   /** How a mask acts. */
   control?: Control | undefined;
   /** Whether the result keeps the detail of a picture that is larger than the model's size. */
@@ -35,11 +33,7 @@ export interface EditScriptSettings {
   /** The text to use instead of the empty null prompt. */
   base?: string | undefined;
   /** Where the model runs: on the whole picture ("off"), or on a window around the masks. */
-  window?:
-    | "off"
-    | "auto"
-    | { margin: number; least?: number | undefined; whole?: number | undefined }
-    | undefined;
+  window?: "off" | "auto" | { margin: number; least?: number | undefined } | undefined;
 }
 
 /** A further instruction with a place of its own. */

@@ -27,7 +27,6 @@ export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "instruction
     | "textGuidance"
     | "imageGuidance"
     | "guidanceInterval"
-    | "reuse"
     | "control"
     | "base"
     | "window"

@@ -1,7 +1,7 @@
 /** A session's edits as an edit script: what runs again on this picture, or on another one. */
 
 import type { Session } from "../session.ts";
-import type { Recipe, RecipeRegion } from "../tree/recipe.ts";
+import { type Recipe, type RecipeRegion, settingsOf } from "../tree/recipe.ts";
 import type { Node } from "../tree/tree-node.ts";
 import type { EditScript } from "./edit-script.ts";
 import { ORIGINAL } from "./script.ts";
@@ -12,6 +12,8 @@ type Step = EditScript["steps"][number];
  * The script of some edits of a session, by default of all, each node after its parent. Run in a session of the same picture
  * and model that holds the same masks, it makes the same nodes. Masks are named by their hashes; give runScript the masks, or
  * put files or shapes in their place for another picture.
+ *
+ * @throws EmilieError session.version where an edit is one that only earlier versions compute
  */
 export function scriptOf(session: Session, nodes: Iterable<Node> = session.nodes.values()): EditScript {
   return scriptOfRecipes(session.root.id, nodes);
@@ -29,9 +31,10 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
   const [first, ...rest] = recipe.regions;
   const { parent, seed, steps, stopAfter, sampler, textGuidance, imageGuidance, control, base, strength } =
     recipe;
-  const { gate = 0, guidanceInterval = [0, 1] as const, reuse, detail = "off" } = recipe;
+  const { gate = 0, guidanceInterval = [0, 1] as const, detail = "off" } = recipe;
   // Above the native size windows are the default.
-  const window = recipe.window ?? (recipe.workingSize === undefined ? undefined : "off");
+  const computed = settingsOf(recipe).window;
+  const window = computed === "off" && recipe.workingSize === undefined ? undefined : computed;
   return {
     id,
     from: parent === root ? ORIGINAL : parent,
@@ -46,7 +49,6 @@ function stepOf(id: string, recipe: Recipe, root: string): Step {
     imageGuidance,
     // Said always: where a script is silent, the preset decides.
     guidanceInterval,
-    ...(reuse === undefined ? {} : { reuse }),
     control: control as Step["control"],
     gate,
     detail,

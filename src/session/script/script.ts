@@ -72,11 +72,6 @@ const settings = {
   guidanceInterval: z
     .tuple([share, share])
     .describe("Where guidance acts, as shares of the schedule: 0 is its noisy end, 1 its clean one."),
-  reuse: z
-    .int()
-    .min(1)
-    .max(1000)
-    .describe("Compute the UNet's deep features only at every n-th step. Default: 1, at each."),
   control: z.enum(CONTROLS).describe("How a mask acts."),
   detail: z
     .enum(DETAIL)
@@ -90,12 +85,11 @@ const settings = {
       z.strictObject({
         margin: z.int().min(0),
         least: z.int().min(1).optional(),
-        whole: share.optional(),
       }),
     ])
     .describe(
-      'Where the model runs: on the whole picture ("off"), or on a window around the masks: "auto", or its margin and its least ' +
-        "side in latent pixels, and the fraction of steps that run on the full picture (default: 0).",
+      'Where the model runs: on the whole picture ("off"), or on a window around the masks: its margin and its least side in ' +
+        'latent pixels, or "auto", which is a window above the model\'s native size, and the whole picture otherwise.',
     ),
 };
 

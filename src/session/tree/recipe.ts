@@ -5,6 +5,12 @@ import type { EditOptions } from "../../method/options.ts";
 import type { ResolvedWindow } from "../../method/window.ts";
 import type { PlacedRegion } from "./run.ts";
 
+/** The window of a recipe. */
+export interface RecordedWindow extends ResolvedWindow {
+  /** In recipes of earlier versions, the share of the steps that ran on the whole picture: computed no more. */
+  readonly whole?: number;
+}
+
 /** An instruction of a recipe and its place. */
 export interface RecipeRegion {
   /** What should change. */
@@ -44,14 +50,14 @@ export interface Recipe {
   /** Absent where everything was taken (0). */
   readonly gate?: number;
   /** The window around the masks that the edit ran on, where it was given one. */
-  readonly window?: ResolvedWindow;
+  readonly window?: RecordedWindow;
   /** The longer side of the picture that the model worked on, where it was another than the model's own choice. */
   readonly workingSize?: number;
   /** Where the edit was ended before its last step: how many it took. */
   readonly stopAfter?: number;
   /** Where in the schedule guidance acts; absent where it does everywhere ([0, 1]). */
   readonly guidanceInterval?: readonly [from: number, to: number];
-  /** For how many steps deep UNet features serve; absent at 1. */
+  /** In recipes of earlier versions, for how many steps deep UNet features served: computed no more. */
   readonly reuse?: number;
   /** Where the result has the picture's own detail; absent where it is the model's pixels, enlarged, as before there was any choice. */
   readonly detail?: "on";
@@ -81,22 +87,43 @@ export async function nodeId(recipe: Recipe): Promise<string> {
 
 /** What a recipe records of how computing was spared; nothing where it was not, as in recipes from before it could be. */
 export function nonDefaultSettings({
-  guidanceInterval,
-  reuse,
-}: Required<Pick<EditOptions, "guidanceInterval" | "reuse">>): Pick<Recipe, "guidanceInterval" | "reuse"> {
-  const [from, to] = guidanceInterval;
-  return {
-    ...(from === 0 && to === 1 ? {} : { guidanceInterval: [from, to] }),
-    ...(reuse === 1 ? {} : { reuse }),
-  };
+  guidanceInterval: [from, to],
+}: Required<Pick<EditOptions, "guidanceInterval">>): Pick<Recipe, "guidanceInterval"> {
+  return from === 0 && to === 1 ? {} : { guidanceInterval: [from, to] };
 }
+
+/**
+ * Which setting of a recipe this version computes no more (decision 77); undefined where it computes the recipe, bit for bit:
+ * deep features were shared between steps by `reuse`, and by windows with some steps on the whole picture, so an edit of one step,
+ * or one whose every step was whole, shared none.
+ */
+export function retiredSetting({ steps, stopAfter = steps, reuse, window }: Recipe): string | undefined {
+  if (reuse !== undefined && stopAfter > 1) return `deep features shared between steps (reuse ${reuse})`;
+  if (!window?.whole || isWhole(window.whole, steps)) return undefined;
+  return `a window with a share of ${window.whole} of its steps on the whole picture`;
+}
+
+/** Whether all of so many steps ran on the whole picture, of which two did at least. */
+const isWhole = (share: number, steps: number) => Math.max(2, Math.round(share * steps)) >= steps;
 
 /** What a recipe records of an edit's settings. */
 export type RecipeSettings = Required<Omit<EditOptions, "preset" | "signal" | "onStep" | "stopAfter">> &
   Pick<EditOptions, "stopAfter">;
 
-/** The settings of a recipe, as the method takes them; resolveOptions checks the names. */
+/**
+ * The settings of a recipe, as the method takes them; resolveOptions checks the names.
+ *
+ * @throws EmilieError session.version for one that only earlier versions compute
+ */
 export function settingsOf(recipe: Recipe): RecipeSettings {
+  const retired = retiredSetting(recipe);
+  if (retired !== undefined) {
+    throw new EmilieError(
+      "session.version",
+      `"${recipe.regions[0]!.instruction}" was made with ${retired}, which this version of emilie no longer computes. Its result ` +
+        "is kept and can be edited further; to make it anew, edit its parent with the same instruction and seed.",
+    );
+  }
   const { steps, textGuidance, imageGuidance, base, stopAfter } = recipe;
   return {
     seed: BigInt(recipe.seed),
@@ -108,10 +135,9 @@ export function settingsOf(recipe: Recipe): RecipeSettings {
     base,
     strength: recipe.strength ?? 1,
     gate: recipe.gate ?? 0,
-    window: recipe.window ?? "off",
+    window: recipe.window && !recipe.window.whole ? recipe.window : "off",
     stopAfter,
     guidanceInterval: recipe.guidanceInterval ?? [0, 1],
-    reuse: recipe.reuse ?? 1,
     recorded: { textGuidance, imageGuidance, regions: recipe.regions.map(({ weight }) => weight) },
   };
 }

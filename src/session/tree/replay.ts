@@ -25,6 +25,8 @@ export interface Replay {
 /**
  * Repeats `node` with changes and all its descendants with their own recipes. The head moves to where it was, on the new
  * branch. Aborted, the session keeps what was finished.
+ *
+ * @throws EmilieError option.invalid for the original; session.version where one of them is an edit that only earlier versions compute
  */
 export async function replay(
   session: Session,
@@ -37,7 +39,10 @@ export async function replay(
   }
   const head = session.head;
   const replaced = new Map<string, Node>();
-  for (const old of session.descendants(node)) {
+  const following = session.descendants(node);
+  // What is computed no more is refused before anything is computed.
+  for (const { recipe } of following) settingsOf(recipe!);
+  for (const old of following) {
     const from = replaced.get(old.parent!.id) ?? old.parent!;
     replaced.set(old.id, await editAgain(session, old.recipe!, from, old === node ? changes : {}, options));
   }
@@ -71,8 +76,8 @@ export function editAgain<N extends Node>(
 
 /** What a preset stands for takes the place of what the recipe says: its own settings would beat the preset. */
 function decidedBy(preset: PresetName, { model }: Session) {
-  const { steps, sampler, textGuidance, imageGuidance, guidanceInterval, reuse } = resolveOptions(model, {
+  const { steps, sampler, textGuidance, imageGuidance, guidanceInterval } = resolveOptions(model, {
     preset,
   });
-  return { steps, sampler, textGuidance, imageGuidance, guidanceInterval, reuse };
+  return { steps, sampler, textGuidance, imageGuidance, guidanceInterval };
 }

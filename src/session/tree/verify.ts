@@ -4,7 +4,7 @@ import { relativeError } from "../../tensor/ops.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
 import { conditionOf } from "../picture/condition.ts";
 import type { Session } from "../session.ts";
-import { bytesOf, regionsOf, settingsOf, sha256 } from "./recipe.ts";
+import { bytesOf, regionsOf, retiredSetting, settingsOf, sha256 } from "./recipe.ts";
 import { type Node, pathTo, type TreeNode } from "./tree-node.ts";
 
 /** A node, computed again. */
@@ -13,7 +13,7 @@ export interface Verification {
   readonly node: Node;
   /**
    * "same": bit for bit. "differs": not so; another runtime, device or machine may round otherwise. "restored": the latent
-   * was lost, and what was computed has its hash. "unknown": a mask or what it starts from is lost.
+   * was lost, and what was computed has its hash. "unknown": a mask or what it starts from is lost, or its recipe is one that only earlier versions compute.
    */
   readonly result: "same" | "differs" | "restored" | "unknown";
   /** Relative L2 distance of the computed latent from the one held; absent where that one is lost. */
@@ -40,7 +40,7 @@ export async function verify(session: Session, options: VerifyOptions = {}): Pro
   return verifications;
 }
 
-/** null where a mask or the parent's latent is lost. */
+/** null where a mask or the parent's latent is lost, or the recipe is computed no more. */
 async function compute(
   session: Session,
   node: Node,
@@ -56,7 +56,7 @@ async function compute(
   const hashes = recipe.regions.flatMap(({ mask }) => (mask ? [mask.sha256] : []));
   // Above the native size a latent is a patch over those of all nodes before it.
   const lost = (session.large ? pathTo(parent) : [parent]).some((before) => before.lostLatent);
-  if (lost || hashes.some((hash) => !session.masks.has(hash))) return null;
+  if (lost || retiredSetting(recipe) || hashes.some((hash) => !session.masks.has(hash))) return null;
   const { c } = await session.compute(parent, regionsOf(recipe, session.masks), {
     ...settingsOf(recipe),
     signal,
