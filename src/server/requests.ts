@@ -1,6 +1,7 @@
 /** From a request to a piece of work: names resolved, masks stored, so that it can be done at any later time. */
 import { EmilieError } from "../errors.ts";
-import { keepMask, maskOfNode, readMaskPiece } from "./mask-files.ts";
+import { keepMask } from "./mask-files.ts";
+import { maskOfNode, readMaskPiece } from "./mask-pieces.ts";
 import type { Parts } from "./parts.ts";
 import type {
   EditWork,

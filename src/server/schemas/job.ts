@@ -4,7 +4,7 @@ import { CONTROLS } from "../../method/gradient-control.ts";
 import { GUIDANCE_RANGES } from "../../method/options.ts";
 import { PRESETS } from "../../method/presets.ts";
 import { samplerNames } from "../../samplers/index.ts";
-import { MASK_CHANNELS } from "../worker/protocol.ts";
+import { MASK_CHANNELS } from "../worker/mask-reading.ts";
 import { instruction, jobId, maskId, nodeId, sessionId, time, warnings } from "./common.ts";
 
 const box = z.strictObject({

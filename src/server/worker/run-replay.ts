@@ -11,10 +11,10 @@ import { nodeOf, type SessionCache } from "./session-cache.ts";
 export async function runReplay(
   model: EditModel,
   cache: SessionCache,
-  { session: id, work, masks }: Params<"replay">,
+  { work, masks, ...subject }: Params<"replay">,
   watch: Watch,
 ): Promise<Result<"replay">> {
-  const session = await cache.get(id, model, work.nodes);
+  const session = await cache.get(subject, model, work.nodes);
   const begun = performance.now();
   const replaced: Record<string, string> = {};
   for (const [edit, oldId] of work.nodes.entries()) {
