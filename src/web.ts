@@ -37,4 +37,4 @@ export {
   Session,
   type SessionEditOptions,
 } from "./session/session.ts";
-export { pathTo } from "./session/tree/tree-node.ts";
+export { pathTo } from "./session/tree/tree.ts";

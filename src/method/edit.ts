@@ -56,7 +56,7 @@ export async function edit(
 }
 
 /** Algorithm 1 on what the view shows: z_T ~ N(0, I) → z₀ under guidance and gradient control → c of the next edit. */
-async function sampleEdit(model: EditModel, { c, regions, shown }: View, settings: ResolvedOptions) {
+async function sampleEdit(model: EditModel, { c, regions, shown }: View<Region>, settings: ResolvedOptions) {
   const { seed, steps, sampler, control, strength, base, signal, onStep, stopAfter = steps } = settings;
   const encode = (text: string) => model.encodeText(text, { signal });
   const [nullText, baseText, ...texts] = await Promise.all(

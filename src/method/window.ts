@@ -8,9 +8,8 @@
 import { EmilieError } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { EditModel } from "./edit-model.ts";
-import { endsOnSource, union } from "./gradient-control.ts";
+import { type Control, endsOnSource, union } from "./gradient-control.ts";
 import { toScaled } from "./latent-iteration.ts";
-import type { Region, ResolvedOptions } from "./options.ts";
 
 /** A part of the latent grid, in latent pixels; x and y from the upper left corner. */
 export interface Window {
@@ -131,21 +130,26 @@ export function paste(whole: Tensor, part: Tensor, window: Window | undefined): 
   return { data, shape: whole.shape };
 }
 
+/** Whatever has a place in the latent: m_r [1, h, w]; absent: everywhere. */
+interface Placed {
+  readonly mask?: Tensor;
+}
+
 /** What an edit sees of the latent: all of it, or a window around its masks. */
-export interface View {
+export interface View<R extends Placed> {
   readonly c: Tensor;
-  readonly regions: readonly Region[];
+  readonly regions: readonly R[];
   /** A latent of the view, for who looks at steps: laid over the source. */
   readonly shown: (part: Tensor) => Tensor;
   readonly paste: (whole: Tensor, part: Tensor) => Tensor;
 }
 
-export function viewOf(
+export function viewOf<R extends Placed>(
   model: EditModel,
-  regions: readonly Region[],
-  { control, window: size }: ResolvedOptions,
+  regions: readonly R[],
+  { control, window: size }: { readonly control: Control; readonly window: "off" | ResolvedWindow },
   parent: Tensor,
-): View {
+): View<R> {
   const masks = size !== "off" && endsOnSource(control) ? union(regions) : undefined;
   const window = masks && windowOf(masks, size as ResolvedWindow, model.stride / model.factor);
   const source = window && toScaled(model, parent);

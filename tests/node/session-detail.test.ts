@@ -14,7 +14,7 @@ import { loadModel } from "../../src/models/load.node.ts";
 import { loadSession } from "../../src/session/file/store.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
 import { scriptOf } from "../../src/session/script/script-of.ts";
-import type { Node } from "../../src/session/tree/tree-node.ts";
+import type { Node } from "../../src/session/tree/tree.ts";
 
 const TINY = new URL("../fixtures/parity/sd1/checkpoint", import.meta.url).pathname;
 const options = { steps: 1, seed: 3, detail: "on" } as const;

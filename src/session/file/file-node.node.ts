@@ -5,7 +5,8 @@ import type { Mask } from "../../images/mask.ts";
 import { readMask } from "../../images/read-mask.node.ts";
 import { type ExportOptions, exportPicture } from "../picture/export.node.ts";
 import type { Session, SessionEditOptions } from "../session.ts";
-import { type Node, type NodeHost, type NodeRecord, TreeNode } from "../tree/tree-node.ts";
+import type { Node } from "../tree/tree.ts";
+import { type NodeHost, type NodeRecord, TreeNode } from "../tree/tree-node.ts";
 
 /** A mask, the path or URL of one (a picture with white = edit), or its words as {@link readMask} reads them. */
 export type MaskSource = Mask | string | URL;

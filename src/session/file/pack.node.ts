@@ -2,7 +2,7 @@
 import { encodePng, readPicture } from "../../images/codec.node.ts";
 import type { Mask } from "../../images/mask.ts";
 import type { Session } from "../session.ts";
-import type { Node } from "../tree/tree-node.ts";
+import type { Node } from "../tree/tree.ts";
 import type { Container, Piece } from "./container.ts";
 import {
   maskPiece as maskPieceWith,

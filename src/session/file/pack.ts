@@ -6,7 +6,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { pictureId, type Session } from "../session.ts";
 import type { Drift } from "../tree/drift.ts";
 import { bytesOf, nodeId, sha256 } from "../tree/recipe.ts";
-import type { Node } from "../tree/tree-node.ts";
+import type { Node } from "../tree/tree.ts";
 import { type Container, MAX_SESSION_BYTES, type Piece } from "./container.ts";
 import { FORMAT, type Manifest, malformed, type StoredDrift, type StoredNode, VERSION } from "./schema.ts";
 

@@ -8,7 +8,7 @@ import type { PicturePath } from "../picture/picture-path.node.ts";
 import { encodeOriginal, pictureId, type Session, type SessionEditOptions } from "../session.ts";
 import { bytesOf, describeMask, sha256 } from "../tree/recipe.ts";
 import { editAgain } from "../tree/replay.ts";
-import type { Node } from "../tree/tree-node.ts";
+import type { Node } from "../tree/tree.ts";
 import { StoredSession } from "./store.node.ts";
 
 export interface PathReplay {

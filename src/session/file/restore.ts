@@ -7,7 +7,7 @@ import { sizeOf, type Tensor } from "../../tensor/tensor.ts";
 import { largePicture } from "../picture/large.ts";
 import type { Session } from "../session.ts";
 import { unionOf } from "../tree/run.ts";
-import { title } from "../tree/tree-node.ts";
+import { title } from "../tree/tree.ts";
 import { loadDrift, type Unpacked } from "./pack.ts";
 import { malformed, type StoredNode } from "./schema.ts";
 

@@ -2,7 +2,7 @@
 import { type Mask, resizeMask } from "../../images/mask.ts";
 import { differenceMask } from "../../method/gate.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { Node } from "../tree/tree-node.ts";
+import type { Node } from "../tree/tree.ts";
 
 /**
  * The mask by which the node's picture is composited over its parent's: the mask of the edit, and of that, where the edit was gated,

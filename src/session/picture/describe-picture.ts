@@ -8,7 +8,7 @@ import { maskPiece, type PngCodec } from "../file/pack.ts";
 import { MAX_NODES, recipeSchema } from "../file/schema.ts";
 import type { Session } from "../session.ts";
 import { bytesOf, nodeId, type Recipe, sha256 } from "../tree/recipe.ts";
-import { type Node, pathTo } from "../tree/tree-node.ts";
+import { type Node, pathTo } from "../tree/tree.ts";
 
 /** The PNG keywords: one recipe for people and simple tools, and the whole path for replay. */
 export const KEYWORD = { recipe: "emilie", path: "emilie-path" } as const;

@@ -6,7 +6,7 @@ import type { Picture } from "../../images/picture.ts";
 import type { CallOptions } from "../../method/edit-model.ts";
 import { contents } from "../file/new-file.node.ts";
 import type { Session } from "../session.ts";
-import type { Node } from "../tree/tree-node.ts";
+import type { Node } from "../tree/tree.ts";
 import { describePicture, readPath } from "./picture-path.node.ts";
 
 export interface ExportOptions extends CallOptions {

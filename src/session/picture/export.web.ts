@@ -4,7 +4,7 @@ import { embedXmp } from "../../images/embed-xmp.ts";
 import { XMP_KEYWORD } from "../../images/xmp.ts";
 import type { CallOptions } from "../../method/edit-model.ts";
 import type { Session } from "../session.ts";
-import type { Node } from "../tree/tree-node.ts";
+import type { Node } from "../tree/tree.ts";
 import { type Describer, describePicture } from "./describe-picture.ts";
 
 const here: Describer = {

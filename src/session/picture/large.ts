@@ -23,7 +23,7 @@ import {
 import { largest } from "../../tensor/ops.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
 import type { PlacedRegion } from "../tree/run.ts";
-import { type Node, pathTo } from "../tree/tree-node.ts";
+import { type Node, pathTo } from "../tree/tree.ts";
 import { conditionOf } from "./condition.ts";
 import { nativeCells, Tiles } from "./tiles.ts";
 

@@ -8,7 +8,7 @@ import { PICTURE_PATH_JSON } from "../../limits.ts";
 import { publicModelName } from "../../models/open.node.ts";
 import { parseJson } from "../../util/parse-json.ts";
 import type { Session } from "../session.ts";
-import type { Node } from "../tree/tree-node.ts";
+import type { Node } from "../tree/tree.ts";
 import {
   type Describer,
   describePicture as describeWith,

@@ -1,12 +1,14 @@
 /** Where the model thinks that an instruction belongs (method/relevance.ts), in the picture's own pixels. */
 import type { Mask } from "../../images/mask.ts";
+import type { Picture } from "../../images/picture.ts";
+import type { EditModel } from "../../method/edit-model.ts";
 import { resolveOptions } from "../../method/options.ts";
 import { above, type RelevanceOptions, relevance } from "../../method/relevance.ts";
 import { createSchedule } from "../../samplers/index.ts";
 import { createNoise } from "../../tensor/noise.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { Session } from "../session.ts";
-import type { Node } from "../tree/tree-node.ts";
+import type { Node } from "../tree/tree.ts";
+import type { LargePicture } from "./large.ts";
 
 /** How a map of relevance is made. */
 export interface RelevanceMapOptions extends RelevanceOptions {
@@ -14,6 +16,16 @@ export interface RelevanceMapOptions extends RelevanceOptions {
   readonly from?: Node;
   /** Of the noise under which the predictions are compared. Default 0. */
   readonly seed?: number | bigint;
+}
+
+/** What a map is made from: a session. */
+interface Source {
+  readonly model: EditModel;
+  readonly original: Picture;
+  readonly large: LargePicture | undefined;
+  readonly head: Node;
+  /** Maps by all that they depend on. */
+  readonly relevances: Map<string, Tensor>;
 }
 
 /** Where an instruction would act. */
@@ -26,7 +38,7 @@ export interface RelevanceMap {
 
 /** The map of an instruction, and the mask that is its upper part. */
 export async function relevanceMap(
-  session: Session,
+  session: Source,
   instruction: string,
   options: RelevanceMapOptions = {},
 ): Promise<RelevanceMap> {
@@ -46,7 +58,7 @@ export async function relevanceMap(
 const KEPT_MAPS = 64;
 
 async function compute(
-  { model, large }: Session,
+  { model, large }: Source,
   instruction: string,
   from: Node,
   seed: number | bigint,
@@ -59,7 +71,7 @@ async function compute(
   return (await relevance(model, c, instruction, schedule, noise, options)).map;
 }
 
-function inPixels(mask: Tensor, { original: { width, height } }: Session): Mask {
+function inPixels(mask: Tensor, { original: { width, height } }: Source): Mask {
   const [, h, w] = mask.shape as [number, number, number];
   // Each latent pixel becomes its footprint, with hard edges: what the latent may not change, the picture shows unchanged.
   const data = new Float32Array(width * height);

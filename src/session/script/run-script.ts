@@ -6,7 +6,7 @@ import type { Size } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
 import type { StepEvent } from "../../samplers/types.ts";
 import type { Session, SessionEditOptions } from "../session.ts";
-import type { Node } from "../tree/tree-node.ts";
+import type { Node } from "../tree/tree.ts";
 import type { EditScript } from "./edit-script.ts";
 import { nodesCalled } from "./find-node.ts";
 import { planScript, type ScriptStep } from "./script.ts";

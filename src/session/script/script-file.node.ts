@@ -8,7 +8,7 @@ import type { Picture } from "../../images/picture.ts";
 import { SCRIPT } from "../../limits.ts";
 import { readFileWithin } from "../../util/open-file.node.ts";
 import type { Session } from "../session.ts";
-import type { Node } from "../tree/tree-node.ts";
+import type { Node } from "../tree/tree.ts";
 import type { EditScript } from "./edit-script.ts";
 import { printable, printableJson } from "./printable.ts";
 import { readYaml, YamlError, type YamlText } from "./read-yaml.ts";

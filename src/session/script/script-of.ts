@@ -2,7 +2,7 @@
 
 import type { Session } from "../session.ts";
 import { type Recipe, type RecipeRegion, settingsOf } from "../tree/recipe.ts";
-import type { Node } from "../tree/tree-node.ts";
+import type { Node } from "../tree/tree.ts";
 import type { EditScript } from "./edit-script.ts";
 import { ORIGINAL } from "./script.ts";
 

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { readPicture } from "../../images/codec.node.ts";
 import { blankPicture, type Picture } from "../../images/picture.ts";
 import { driftWarnings, measureDrift, quietHalf } from "./drift.ts";
-import { type Node, pathTo, TreeNode } from "./tree-node.ts";
+import { type Node, pathTo } from "./tree.ts";
+import { TreeNode } from "./tree-node.ts";
 
 describe("the quieter half", () => {
   it("is what half of the pixels moved by at most", () => {

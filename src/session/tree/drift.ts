@@ -5,38 +5,16 @@
  * in edits without a mask, which repaint everything a little, and in latents that a control such as "direction" does not
  * hold outside its mask; the composite covers those until an edit without a mask shows them.
  */
-import { compareInsideOutside, type Difference } from "../../images/difference.ts";
+import { compareInsideOutside } from "../../images/difference.ts";
 import { type Mask, maskToLatent } from "../../images/mask.ts";
 import type { Picture } from "../../images/picture.ts";
 import type { CallOptions } from "../../method/edit-model.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { unionOf } from "./run.ts";
-import { type Node, pathTo, type TreeNode } from "./tree-node.ts";
+import { type Drift, type Node, pathTo } from "./tree.ts";
+import type { TreeNode } from "./tree-node.ts";
 
-/** How far a picture has come; see session.drift. */
-export interface Drift {
-  /** Inside and outside the node's own mask; without one everything is inside. */
-  readonly parent: InsideOutside;
-  /** Inside and outside of all masks from the original to here. */
-  readonly original: InsideOutside;
-  /**
-   * Half of all pixels moved by at most this many 8-bit levels: from the parent (`step`), and since the last edit that moved
-   * everything, or else the original: in all (`since`), and at most in one step (`largestStep`).
-   */
-  readonly quietHalf: { readonly step: number; readonly largestStep: number; readonly since: number };
-  /** Relative L2 distance of the latent from the original's, outside of all masks: what the composite covers. */
-  readonly hidden: number;
-  /** What to look at; empty where all is well. */
-  readonly warnings: readonly string[];
-}
-
-/** A difference, apart for where a change was asked for and where it was not. */
-export interface InsideOutside {
-  /** Where the mask is above 0; everywhere without a mask. */
-  readonly inside: Difference;
-  /** Where it is 0. */
-  readonly outside: Difference;
-}
+export type { Drift, InsideOutside } from "./tree.ts";
 
 /**
  * An edit that is meant for one place leaves the quieter half of the picture alone, and one that is meant for everything

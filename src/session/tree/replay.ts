@@ -1,10 +1,11 @@
 /** An earlier step, changed, and what follows it made again on a branch of its own. */
 import { EmilieError } from "../../errors.ts";
+import type { Mask } from "../../images/mask.ts";
+import type { EditModel } from "../../method/edit-model.ts";
 import { resolveOptions } from "../../method/options.ts";
 import type { PresetName } from "../../method/presets.ts";
-import type { Session, SessionEditOptions } from "../session.ts";
 import { type Recipe, regionsOf, settingsOf } from "./recipe.ts";
-import type { Node } from "./tree-node.ts";
+import type { Node, SessionEditOptions } from "./tree.ts";
 
 /** What is different in the changed step; everything else is as its recipe says. */
 export interface ReplayChanges extends Omit<SessionEditOptions, "from" | "mask" | "signal" | "onProgress"> {
@@ -12,6 +13,16 @@ export interface ReplayChanges extends Omit<SessionEditOptions, "from" | "mask" 
   readonly instruction?: string;
   /** null: everywhere. */
   readonly mask?: SessionEditOptions["mask"] | null;
+}
+
+/** What a replay needs of a session. */
+interface Replayed<N extends Node = Node> {
+  readonly model: EditModel;
+  readonly masks: ReadonlyMap<string, Mask>;
+  get head(): N;
+  set head(node: Node);
+  descendants(node: Node): N[];
+  edit(instruction: string, options: SessionEditOptions): Promise<N>;
 }
 
 /** What session.replay made. */
@@ -29,7 +40,7 @@ export interface Replay {
  * @throws EmilieError option.invalid for the original; session.version where one of them is an edit that only earlier versions compute
  */
 export async function replay(
-  session: Session,
+  session: Replayed,
   node: Node,
   changes: ReplayChanges,
   options: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning"> = {},
@@ -52,7 +63,7 @@ export async function replay(
 
 /** Does a recipe's edit from a node of the session, which has the recipe's masks. */
 export function editAgain<N extends Node>(
-  session: Session<N>,
+  session: Replayed<N>,
   recipe: Recipe,
   from: Node,
   { instruction, mask, ...changes }: ReplayChanges = {},
@@ -75,7 +86,7 @@ export function editAgain<N extends Node>(
 }
 
 /** What a preset stands for takes the place of what the recipe says: its own settings would beat the preset. */
-function decidedBy(preset: PresetName, { model }: Session) {
+function decidedBy(preset: PresetName, { model }: Replayed) {
   const { steps, sampler, textGuidance, imageGuidance, guidanceInterval } = resolveOptions(model, {
     preset,
   });

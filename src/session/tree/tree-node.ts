@@ -1,4 +1,4 @@
-/** A node of the tree: one state of the picture, and the recipe that made it from its parent. */
+/** A node as its session keeps it: with the latent and the mask that it was made with, or the hash of what was lost. */
 import { EmilieError } from "../../errors.ts";
 import type { Mask } from "../../images/mask.ts";
 import type { Picture } from "../../images/picture.ts";
@@ -6,48 +6,8 @@ import type { CallOptions } from "../../method/edit-model.ts";
 import type { Refusal } from "../../method/understood.ts";
 import type { Window } from "../../method/window.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { SessionEditOptions } from "../session.ts";
-import type { Drift } from "./drift.ts";
 import type { Recipe } from "./recipe.ts";
-
-/** One state of the picture: the original, or the result of an edit. */
-export interface Node {
-  /** Twelve hex digits of a hash: over the pixels for the original, over the recipe for an edit. */
-  readonly id: string;
-  /** What it was made from; null for the original. */
-  readonly parent: Node | null;
-  /** What was asked; "" for the original. */
-  readonly instruction: string;
-  /** What the user calls it (session.rename). */
-  readonly name?: string;
-  /** null for the original. */
-  readonly recipe: Recipe | null;
-  /**
-   * c, the condition that edits of this node start from, [channels, h, w], unscaled; with a `window` only what the edit has
-   * changed of it. Throws session.damaged where the session's file was damaged there.
-   */
-  readonly latent: Tensor;
-  /** In a session above the model's native size: where in the latent grid `latent` lies, over the parent's. Absent: it is all. */
-  readonly window?: Window | undefined;
-  /** Where the picture was allowed to change, in its own pixels; absent: everywhere. Throws session.damaged likewise. */
-  readonly mask?: Mask | undefined;
-  /** False where no mask left anything to change: latent and picture are the parent's. */
-  readonly changed: boolean;
-  /** False where the model understood nothing of what was asked: latent and picture are the parent's, and `refused` says why. */
-  readonly understood: boolean;
-  /** Instructions that were not carried out, with the nearest ones the model knows; empty where all were. */
-  readonly refused: readonly Refusal[];
-  /** What it took: seconds with the automatic mask and without decoding, and UNet calls. */
-  readonly cost: { readonly seconds: number; readonly unetCalls: number };
-  /** How far it has come from its parent and from the original, once session.drift has measured it. */
-  readonly drift?: Drift;
-  /** SHA-256 over a latent that was lost with the file's damage: what computing it again must give. */
-  readonly lostLatent?: string | undefined;
-  /** The picture at the user's own size. Decoded on the first call. */
-  render(options?: CallOptions): Promise<Picture>;
-  /** Edits this node, wherever the head is: a branch, where it was edited before. The same as session.edit with `from`. */
-  edit(instruction: string, options?: Omit<SessionEditOptions, "from">): Promise<Node>;
-}
+import { type Drift, type Node, type SessionEditOptions, title } from "./tree.ts";
 
 /** What a node asks its session for. */
 export interface NodeHost {
@@ -144,22 +104,3 @@ export class TreeNode implements Node {
 export function isUnderstood(refused: readonly unknown[], recipe: Recipe | null): boolean {
   return refused.length === 0 || refused.length < (recipe?.regions.length ?? 0);
 }
-
-/** How a message names a node. */
-export function title(node: Pick<Node, "id" | "name" | "instruction"> & { parent: unknown }): string {
-  const called = node.name ?? (node.parent ? node.instruction : "the original");
-  return `${JSON.stringify(called)} (${node.id})`;
-}
-
-/** The nodes from the original to this one, both included. */
-export function pathTo(node: Node): Node[] {
-  const path: Node[] = [];
-  for (let at: Node | null = node; at; at = at.parent) path.unshift(at);
-  return path;
-}
-
-/**
- * The seed of an edit of a node where none is asked for: how many edits led to it. Another one at every turn, because the
- * errors that one noise makes add up, and those of several do less so (docs/decisions/0041-seeds.md).
- */
-export const nextSeed = (from: Node): number => pathTo(from).length - 1;

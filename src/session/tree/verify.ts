@@ -1,11 +1,32 @@
 /** Every node of a session computed again from its recipe, and compared with what the session holds. */
+import type { Mask } from "../../images/mask.ts";
+import type { Size } from "../../images/model-image.ts";
+import type { Picture } from "../../images/picture.ts";
+import type { EditModel } from "../../method/edit-model.ts";
+import type { EditOptions } from "../../method/options.ts";
 import type { StepEvent } from "../../samplers/types.ts";
 import { relativeError } from "../../tensor/ops.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
 import { conditionOf } from "../picture/condition.ts";
-import type { Session } from "../session.ts";
 import { bytesOf, regionsOf, retiredSetting, settingsOf, sha256 } from "./recipe.ts";
-import { type Node, pathTo, type TreeNode } from "./tree-node.ts";
+import type { PlacedRegion } from "./run.ts";
+import { type Node, pathTo } from "./tree.ts";
+import type { TreeNode } from "./tree-node.ts";
+
+/** What is verified: a session. */
+interface Verified {
+  readonly model: EditModel;
+  readonly original: Picture;
+  readonly size: Size;
+  readonly large: object | undefined;
+  readonly nodes: ReadonlyMap<string, Node>;
+  readonly masks: ReadonlyMap<string, Mask>;
+  compute(
+    from: Node,
+    regions: readonly PlacedRegion[],
+    options: EditOptions,
+  ): Promise<{ readonly c: Tensor }>;
+}
 
 /** A node, computed again. */
 export interface Verification {
@@ -32,7 +53,7 @@ export interface VerifyOptions {
  * Each node is computed from the latent that the session holds for its parent, so that a difference is reported where it
  * arises and not again in everything that follows. A lost latent is put back when the computed one has its hash.
  */
-export async function verify(session: Session, options: VerifyOptions = {}): Promise<Verification[]> {
+export async function verify(session: Verified, options: VerifyOptions = {}): Promise<Verification[]> {
   const verifications: Verification[] = [];
   for (const node of session.nodes.values()) {
     verifications.push(await verifyNode(node, await compute(session, node, options)));
@@ -42,7 +63,7 @@ export async function verify(session: Session, options: VerifyOptions = {}): Pro
 
 /** null where a mask or the parent's latent is lost, or the recipe is computed no more. */
 async function compute(
-  session: Session,
+  session: Verified,
   node: Node,
   { signal, onProgress }: VerifyOptions,
 ): Promise<Tensor | null> {

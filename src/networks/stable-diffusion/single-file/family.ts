@@ -3,7 +3,6 @@
  * they are, what the UNet attends to, how it projects, and whether it has added conditioning must all say the same.
  */
 import { EmilieError } from "../../../errors.ts";
-import { projectsLinearly } from "./infer.ts";
 import { countOf, type Refs } from "./names.ts";
 import type { Encoder, SingleParts } from "./parts.ts";
 
@@ -15,6 +14,12 @@ export const FAMILY_NAMES: Readonly<Record<SingleFamily, string>> = {
   sd2: "Stable Diffusion 2.x",
   sdxl: "Stable Diffusion XL",
 };
+
+/** Whether the UNet's attention takes pixels as rows of a matrix, as SD 2.x and XL do, or through 1×1 convolutions. */
+export function projectsLinearly(refs: Refs): boolean {
+  const found = [...refs].find(([name]) => name.endsWith(".proj_in.weight"));
+  return found?.[1].shape.length === 2;
+}
 
 /** Widths that only one family's text encoder has: CLIP ViT-L's, and OpenCLIP ViT-H's. */
 const WIDTHS: Readonly<Record<number, SingleFamily>> = { 768: "sd1", 1024: "sd2" };

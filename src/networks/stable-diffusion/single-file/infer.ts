@@ -4,7 +4,7 @@
  * ASSUMED; the file NAME.emilie.json beside NAME.safetensors may say otherwise.
  */
 import { EmilieError } from "../../../errors.ts";
-import type { SingleFamily } from "./family.ts";
+import { projectsLinearly, type SingleFamily } from "./family.ts";
 import { countOf, type Refs } from "./names.ts";
 
 type Json = Record<string, unknown>;
@@ -29,12 +29,6 @@ function shapeOf(refs: Refs, file: string, name: string): readonly number[] {
 function depthOf(refs: Refs, path: string): number {
   const blocks = new RegExp(`^${path.replaceAll(".", "\\.")}\\.transformer_blocks\\.(\\d+)\\.`);
   return countOf(refs, blocks);
-}
-
-/** Whether the UNet's attention takes pixels as rows of a matrix, as SD 2.x and XL do, or through 1×1 convolutions. */
-export function projectsLinearly(refs: Refs): boolean {
-  const found = [...refs].find(([name]) => name.endsWith(".proj_in.weight"));
-  return found?.[1].shape.length === 2;
 }
 
 /** Channels that the UNet takes and gives. */
