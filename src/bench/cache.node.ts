@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { encodePng } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
-import { writeAtomically } from "../session/atomic.node.ts";
+import { writeAtomically } from "../session/file/atomic.node.ts";
 import type { MethodResult } from "./types.ts";
 
 /** SHA-256 over plain JSON, whose objects are written in one order, as hex. */

@@ -1,6 +1,6 @@
 /** One item, method and seed: its keys in the cache, and how its pictures are computed. */
 import { EmilieError, isEmilieError } from "../errors.ts";
-import type { EditModel } from "../models/model.ts";
+import type { EditModel } from "../method/edit-model.ts";
 import { type BenchCache, type CachedTurn, hashOf } from "./cache.node.ts";
 import type { BenchFiles } from "./files.node.ts";
 import type { BenchItem, BenchMethod, MethodSettings } from "./types.ts";

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
 import { BENCH_JSON } from "../limits.ts";
-import { readFileWithin } from "../open-file.node.ts";
-import { parseJson } from "../parse-json.ts";
-import { writeAtomically } from "../session/atomic.node.ts";
+import { writeAtomically } from "../session/file/atomic.node.ts";
+import { readFileWithin } from "../util/open-file.node.ts";
+import { parseJson } from "../util/parse-json.ts";
 import type { BenchResults } from "./types.ts";
 
 const value = z.union([z.string(), z.number(), z.boolean(), z.null()]);

@@ -1,7 +1,7 @@
 /** `emilie bench`, without its command line: methods × items × seeds, computed where the cache has nothing, scored, written. */
 import { cpus } from "node:os";
 import { EmilieError } from "../errors.ts";
-import type { EditModel } from "../models/model.ts";
+import type { EditModel } from "../method/edit-model.ts";
 import { publicModelName } from "../models/open.node.ts";
 import { BenchCache, type CachedTurn } from "./cache.node.ts";
 import { type Chain, cachedChain, computeChain, makeChain } from "./chain.node.ts";

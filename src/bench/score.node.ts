@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { readPicture } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
-import { unionOf } from "../session/run.ts";
+import { unionOf } from "../session/tree/run.ts";
 import { type BenchCache, type CachedTurn, hashOf } from "./cache.node.ts";
 import type { Chain } from "./chain.node.ts";
 import type { BenchFiles } from "./files.node.ts";

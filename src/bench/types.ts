@@ -1,7 +1,7 @@
 /** What the parts of the benchmark agree on: datasets give items, methods give pictures, scorers give numbers, the report reads results. */
 import type { Mask } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
-import type { EditModel } from "../models/model.ts";
+import type { EditModel } from "../method/edit-model.ts";
 import type { SamplerName } from "../samplers/index.ts";
 
 /** One instruction of a session, with what is known about its truth. Files are absolute paths. */

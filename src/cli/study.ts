@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import { EmilieError } from "../errors.ts";
-import { printable } from "../session/printable.ts";
+import { printable } from "../session/script/printable.ts";
 import { type Analysis, analyse, type Rate, type Voters } from "../study/analyse.ts";
 import { readStudy, updateStudy, writeStudy } from "../study/file.node.ts";
 import { makeStudy, type StudyOptions } from "../study/make.node.ts";

@@ -4,9 +4,9 @@ import { dirname, resolve } from "node:path";
 import { EmilieError } from "../errors.ts";
 import { MAX_PICTURE_BYTES } from "../images/codec.node.ts";
 import { BENCH_JSON } from "../limits.ts";
-import { readFileWithin } from "../open-file.node.ts";
-import { parseJson } from "../parse-json.ts";
-import { locked, writeAtomically } from "../session/atomic.node.ts";
+import { locked, writeAtomically } from "../session/file/atomic.node.ts";
+import { readFileWithin } from "../util/open-file.node.ts";
+import { parseJson } from "../util/parse-json.ts";
 import { type Study, studySchema } from "./study.ts";
 
 /** @throws EmilieError study.invalid */

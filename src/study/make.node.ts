@@ -6,7 +6,7 @@ import type { BenchItem } from "../bench/types.ts";
 import { EmilieError } from "../errors.ts";
 import { MAX_PICTURE_BYTES, readPicture } from "../images/codec.node.ts";
 import { compareInsideOutside } from "../images/difference.ts";
-import { readFileWithin } from "../open-file.node.ts";
+import { readFileWithin } from "../util/open-file.node.ts";
 import { generator, shuffled } from "./plan.ts";
 import { datasetOf, methodOf, pictureOf, type Run, type RunRow, readRun } from "./runs.node.ts";
 import type { Pair, Study } from "./study.ts";

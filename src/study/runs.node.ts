@@ -4,8 +4,8 @@ import { z } from "zod";
 import type { ResultRow } from "../bench/types.ts";
 import { EmilieError } from "../errors.ts";
 import { BENCH_JSON } from "../limits.ts";
-import { readFileWithin } from "../open-file.node.ts";
-import { parseJson } from "../parse-json.ts";
+import { readFileWithin } from "../util/open-file.node.ts";
+import { parseJson } from "../util/parse-json.ts";
 
 export type RunRow = Pick<
   ResultRow,

@@ -11,8 +11,8 @@ import { METHODS } from "../../src/bench/methods/index.ts";
 import { runBench } from "../../src/bench/run.node.ts";
 import type { Aggregate, BenchDataset, BenchItem, ResultRow } from "../../src/bench/types.ts";
 import { readPicture } from "../../src/images/codec.node.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
 
 let folder: string;
 let dataset: BenchDataset;

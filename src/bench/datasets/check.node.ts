@@ -6,7 +6,7 @@ import { EmilieError } from "../../errors.ts";
 import { MAX_PICTURE_BYTES } from "../../images/codec.node.ts";
 import type { Size } from "../../images/model-image.ts";
 import { readPictureSize } from "../../images/picture-size.node.ts";
-import { readFileWithin } from "../../open-file.node.ts";
+import { readFileWithin } from "../../util/open-file.node.ts";
 import type { BenchDataset } from "../types.ts";
 import { type Draft, place, wrong } from "./draft.ts";
 import { maskFile } from "./mask.node.ts";

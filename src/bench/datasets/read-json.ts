@@ -2,8 +2,8 @@
 import { basename } from "node:path";
 import type { z } from "zod";
 import { DATASET_JSON } from "../../limits.ts";
-import { readFileWithin } from "../../open-file.node.ts";
-import { parseJson } from "../../parse-json.ts";
+import { readFileWithin } from "../../util/open-file.node.ts";
+import { parseJson } from "../../util/parse-json.ts";
 import { wrong } from "./draft.ts";
 
 export async function readText(path: string): Promise<string> {

@@ -7,8 +7,9 @@
  * the contrast is the instruction against the null text at the same condition, and the inversion is that of the null text
  * with the condition. Inversion is DDIM's, so the sampler is DDIM in every mode.
  */
+
+import type { EditModel } from "../../method/edit-model.ts";
 import { toCondition, toScaled } from "../../method/latent-iteration.ts";
-import type { EditModel } from "../../models/model.ts";
 import {
   contiguous,
   createSchedule,

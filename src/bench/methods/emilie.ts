@@ -3,9 +3,9 @@
  * session as every user has it. The variants take one part away or read it otherwise.
  */
 
+import type { EditModel } from "../../method/edit-model.ts";
 import type { Control } from "../../method/gradient-control.ts";
 import { type EditOptions, resolveOptions } from "../../method/options.ts";
-import type { EditModel } from "../../models/model.ts";
 import { openSession, type Session } from "../../session/session.ts";
 import type { BenchMethod, SettingsMode } from "../types.ts";
 import { metered } from "./metered.ts";

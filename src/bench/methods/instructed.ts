@@ -3,9 +3,9 @@
  * InstructPix2Pix checkpoint, whose text is the instruction and whose condition is the picture as it stands.
  */
 
+import type { EditModel } from "../../method/edit-model.ts";
 import { withGuidance } from "../../method/guidance.ts";
 import { resolveOptions } from "../../method/options.ts";
-import type { EditModel } from "../../models/model.ts";
 import type { Denoise } from "../../samplers/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 

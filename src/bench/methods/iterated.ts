@@ -4,7 +4,7 @@
  */
 import { type Mask, resizeMask } from "../../images/mask.ts";
 import type { Picture } from "../../images/picture.ts";
-import type { EditModel } from "../../models/model.ts";
+import type { EditModel } from "../../method/edit-model.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { BenchMethod, MethodSettings, SettingsMode } from "../types.ts";
 import { metered } from "./metered.ts";

@@ -1,6 +1,6 @@
 /** What a turn costs. */
 import type { Picture } from "../../images/picture.ts";
-import type { EditModel } from "../../models/model.ts";
+import type { EditModel } from "../../method/edit-model.ts";
 import type { MethodResult } from "../types.ts";
 
 /** Makes a turn's picture and counts the UNet rows and seconds that it took, encoding and decoding included. */

@@ -4,9 +4,9 @@
  */
 import { fromModelImage, workingSize } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
+import type { CallOptions, EditModel } from "../../method/edit-model.ts";
 import { toDecoderInput } from "../../method/latent-iteration.ts";
-import type { CallOptions, EditModel } from "../../models/model.ts";
-import { conditionOf } from "../../session/condition.ts";
+import { conditionOf } from "../../session/picture/condition.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** c = E(picture).mode, [channels, h, w], at the size that a session would work at. */

@@ -6,8 +6,8 @@
  * useful t₀ are 0.3 to 0.6. With "same-steps" the schedule is made so dense that the given number of steps lies below t₀.
  */
 
+import type { EditModel } from "../../method/edit-model.ts";
 import { toCondition, toScaled } from "../../method/latent-iteration.ts";
-import type { EditModel } from "../../models/model.ts";
 import { createSchedule, noised, type SamplerName, samplers, scheduleFrom } from "../../samplers/index.ts";
 import { createNoise } from "../../tensor/noise.ts";
 import type { BenchMethod } from "../types.ts";

@@ -4,7 +4,7 @@
  * square {round trip or not} × {UNet or not}. Instructions are not read, so they are for turns that ask for nothing.
  */
 import type { Picture } from "../../images/picture.ts";
-import type { EditModel } from "../../models/model.ts";
+import type { EditModel } from "../../method/edit-model.ts";
 import type { BenchMethod } from "../types.ts";
 import { metered } from "./metered.ts";
 import { decodePicture, encodePicture } from "./round-trip.ts";

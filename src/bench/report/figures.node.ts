@@ -1,7 +1,7 @@
 /** A run's figures as files, and its tables as Markdown: what stands in docs/results is made, never typed. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { writeAtomically } from "../../session/atomic.node.ts";
+import { writeAtomically } from "../../session/file/atomic.node.ts";
 import type { BenchResults } from "../types.ts";
 import { driftFigures, type Figure, forestFigures, maskFigures } from "./figures.ts";
 import { escapeText } from "./html.ts";

@@ -1,7 +1,7 @@
 /** report.html: a run's results as one file that can be read, printed and mailed. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { writeAtomically } from "../../session/atomic.node.ts";
+import { writeAtomically } from "../../session/file/atomic.node.ts";
 import type { BenchResults } from "../types.ts";
 import { page } from "./page.node.ts";
 import { type StripOptions, strips } from "./strips.node.ts";

@@ -1,8 +1,8 @@
 /** Reading results.json, in full or compact. */
 import { EmilieError } from "../../errors.ts";
 import { BENCH_JSON } from "../../limits.ts";
-import { readFileWithin } from "../../open-file.node.ts";
-import { parseJson } from "../../parse-json.ts";
+import { readFileWithin } from "../../util/open-file.node.ts";
+import { parseJson } from "../../util/parse-json.ts";
 import { fromBootstrap } from "../interval.ts";
 import { quantityOf } from "../standard-aggregates.ts";
 import type { BenchResults } from "../types.ts";

@@ -4,14 +4,15 @@
  * - "blip.cosine": cosine of their projections.
  * Both as transformers computes them: a text begins with [CLS] for either. Left out where there is no caption.
  */
-import { readPreprocessor } from "../../checkpoint/preprocessor.ts";
+
 import { readJson } from "../../checkpoint/source.ts";
-import { parseBlipConfig } from "../../checkpoint/vision-configs.ts";
-import { readWordPiece } from "../../checkpoint/wordpiece.ts";
 import { EmilieError } from "../../errors.ts";
 import type { Picture } from "../../images/picture.ts";
-import { buildBlipText, buildBlipVision } from "../../models/blip.ts";
-import { throwIfAborted } from "../../models/session-cache.ts";
+import { buildBlipText, buildBlipVision } from "../../networks/blip/graph.ts";
+import { readWordPiece } from "../../networks/blip/wordpiece.ts";
+import { parseBlipConfig } from "../../networks/vision/configs.ts";
+import { readPreprocessor } from "../../networks/vision/preprocessor.ts";
+import { throwIfAborted } from "../../runtime/onnx-sessions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { ScoredTurn, Scorer } from "../types.ts";
 import {

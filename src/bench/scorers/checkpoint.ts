@@ -1,14 +1,14 @@
 /** What every scorer stands on: a folder of transformers, its weights, and the sessions of its networks. */
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
-import type { Preprocessor } from "../../checkpoint/preprocessor.ts";
+import { requireFinite } from "../../checkpoint/finite.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import { dryPlacement, type PlacedWeights, type WeightStorage } from "../../checkpoint/storage.ts";
 import { openWeights, type WeightTable } from "../../checkpoint/weights.ts";
 import { EmilieError, isEmilieError } from "../../errors.ts";
 import type { Graph } from "../../graph/graph.ts";
-import { requireFinite } from "../../models/finite.ts";
-import { SessionCache, throwIfAborted } from "../../models/session-cache.ts";
+import type { Preprocessor } from "../../networks/vision/preprocessor.ts";
 import type { Engine, Feeds } from "../../runtime/engine.ts";
+import { SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** Where a scorer's files are and what runs them. */

@@ -7,14 +7,15 @@
  * - "clip.image": picture and true picture (CLIP-I as in MagicBrush, arXiv 2306.10012); only where there is a true picture.
  * - "clip.image.original": picture and original, which says how much was kept, not whether the edit was right.
  */
-import { readPreprocessor } from "../../checkpoint/preprocessor.ts";
+
 import { readJson } from "../../checkpoint/source.ts";
-import { readTokenizer, type Tokenizer } from "../../checkpoint/tokenizer.ts";
-import { type ClipConfig, parseClipConfig } from "../../checkpoint/vision-configs.ts";
 import { EmilieError } from "../../errors.ts";
 import type { Picture } from "../../images/picture.ts";
-import { buildClipText } from "../../models/clip-text.ts";
-import { buildClipVision } from "../../models/clip-vision.ts";
+import { buildClipText } from "../../networks/clip/text.ts";
+import { readTokenizer, type Tokenizer } from "../../networks/clip/tokenizer.ts";
+import { buildClipVision } from "../../networks/clip/vision.ts";
+import { type ClipConfig, parseClipConfig } from "../../networks/vision/configs.ts";
+import { readPreprocessor } from "../../networks/vision/preprocessor.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { ScoredTurn, Scorer } from "../types.ts";
 import {

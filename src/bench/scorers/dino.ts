@@ -3,11 +3,12 @@
  * - "dino.image": picture and true picture (DINO-I as in MagicBrush, arXiv 2306.10012); only where there is a true picture.
  * - "dino.image.original": picture and original, which says how much was kept, not whether the edit was right.
  */
-import { type PreprocessorDefaults, readPreprocessor } from "../../checkpoint/preprocessor.ts";
+
 import { readJson } from "../../checkpoint/source.ts";
-import { parseDinoConfig } from "../../checkpoint/vision-configs.ts";
 import type { Picture } from "../../images/picture.ts";
-import { buildDino } from "../../models/dino.ts";
+import { buildDino } from "../../networks/dino/graph.ts";
+import { parseDinoConfig } from "../../networks/vision/configs.ts";
+import { type PreprocessorDefaults, readPreprocessor } from "../../networks/vision/preprocessor.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { ScoredTurn, Scorer } from "../types.ts";
 import {

@@ -1,13 +1,13 @@
 /** Scorers from folders as the hub has them: CLIPModel, BlipForImageTextRetrieval, ViTModel and Dinov2Model. */
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { findSnapshot } from "../../checkpoint/hub/cache.node.ts";
-import { parseRepoId } from "../../checkpoint/hub/repo-id.ts";
-import { hubCache } from "../../checkpoint/hub/settings.node.ts";
 import { folderSource } from "../../checkpoint/source.node.ts";
 import { type CheckpointSource, readJson } from "../../checkpoint/source.ts";
 import { cacheFolder, mappedStorage } from "../../checkpoint/storage.node.ts";
 import { EmilieError } from "../../errors.ts";
+import { findSnapshot } from "../../models/hub/cache.node.ts";
+import { parseRepoId } from "../../models/hub/repo-id.ts";
+import { hubCache } from "../../models/hub/settings.node.ts";
 import { publicModelName, shippedFolder } from "../../models/open.node.ts";
 import { createNodeEngine } from "../../runtime/node.ts";
 import type { Scorer } from "../types.ts";

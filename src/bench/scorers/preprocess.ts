@@ -1,7 +1,8 @@
 /** A picture as a scoring network wants it, computed as transformers' processors do with Pillow. */
-import type { Preprocessor } from "../../checkpoint/preprocessor.ts";
+
 import type { Picture } from "../../images/picture.ts";
 import { type BytePlanes, resizeBytes } from "../../images/resize-bytes.ts";
+import type { Preprocessor } from "../../networks/vision/preprocessor.ts";
 import { type Tensor, tensor } from "../../tensor/tensor.ts";
 
 /** Mean and deviation of the colours that CLIP was trained on; BLIP took them over. */
