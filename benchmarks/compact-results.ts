@@ -10,7 +10,7 @@ import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { compactJson, compactResults } from "../packages/bench/src/report/compact.ts";
 import { readResultsFile } from "../packages/bench/src/report/results.node.ts";
-import { writeAtomically } from "../src/session/atomic.node.ts";
+import { writeAtomically } from "../src/session/file/atomic.node.ts";
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

@@ -27,8 +27,8 @@ import {
   readPicture,
   type SessionEditOptions,
 } from "../src/index.ts";
-import { createEditModel } from "../src/models/editor.ts";
 import { checkPrecision, openCheckpoint } from "../src/models/open.node.ts";
+import { createEditModel } from "../src/networks/stable-diffusion/editor.ts";
 import { createNodeEngine } from "../src/runtime/node.ts";
 
 interface Turn {

@@ -17,7 +17,7 @@ import { dryPlacement, type Needs } from "../src/checkpoint/storage.ts";
 import { openWeights } from "../src/checkpoint/weights.ts";
 import { isEmilieError } from "../src/errors.ts";
 import { checkPrecision } from "../src/models/open.node.ts";
-import { unetNeeds } from "../src/models/unet.ts";
+import { unetNeeds } from "../src/networks/stable-diffusion/unet.ts";
 import { sizeOf } from "../src/tensor/tensor.ts";
 import { watchMemory } from "./memory.ts";
 import { config, folder, halfFolder, makeHalfUNet, makeRandomUNet } from "./random-unet.ts";

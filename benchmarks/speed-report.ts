@@ -9,7 +9,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { writeAtomically } from "../src/session/atomic.node.ts";
+import { writeAtomically } from "../src/session/file/atomic.node.ts";
 import { usage } from "./options.ts";
 import type { BenchRecord } from "./record.ts";
 import { keyOf, type SpeedFigure, speedFigures, writeBlocks } from "./speed-page.ts";

@@ -15,7 +15,7 @@ import { Graph } from "../src/graph/graph.ts";
 import { gemm } from "../src/graph/ops.ts";
 import { checkDevice } from "../src/models/load.node.ts";
 import { checkPrecision } from "../src/models/open.node.ts";
-import { buildUNet, unetNeeds } from "../src/models/unet.ts";
+import { buildUNet, unetNeeds } from "../src/networks/stable-diffusion/unet.ts";
 import type { Engine, Feeds, Session } from "../src/runtime/engine.ts";
 import { createNodeEngine, type NodeDevice, physicalCores } from "../src/runtime/node.ts";
 import { sizeOf, type Tensor } from "../src/tensor/tensor.ts";

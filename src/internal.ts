@@ -4,24 +4,13 @@
  */
 export type { Precision } from "./checkpoint/derived.ts";
 export { fingerprint } from "./checkpoint/fingerprint.ts";
+export { requireFinite } from "./checkpoint/finite.ts";
 export { sha256 } from "./checkpoint/hash.ts";
-export { findSnapshot } from "./checkpoint/hub/cache.node.ts";
-export { parseRepoId } from "./checkpoint/hub/repo-id.ts";
-export { hubCache } from "./checkpoint/hub/settings.node.ts";
-export { type Preprocessor, type PreprocessorDefaults, readPreprocessor } from "./checkpoint/preprocessor.ts";
 export { folderSource } from "./checkpoint/source.node.ts";
 export { type CheckpointSource, readJson } from "./checkpoint/source.ts";
 export { cacheFolder, mappedStorage } from "./checkpoint/storage.node.ts";
 export { dryPlacement, type PlacedWeights, type WeightStorage } from "./checkpoint/storage.ts";
-export { readTokenizer, type Tokenizer } from "./checkpoint/tokenizer.ts";
-export {
-  type ClipConfig,
-  parseBlipConfig,
-  parseClipConfig,
-  parseDinoConfig,
-} from "./checkpoint/vision-configs.ts";
 export { openWeights, type WeightTable } from "./checkpoint/weights.ts";
-export { readWordPiece } from "./checkpoint/wordpiece.ts";
 export { type Context, makeFolder, stoppable } from "./cli/context.ts";
 export { EXIT, Unsuccessful, UsageError } from "./cli/errors.ts";
 export { loadTold } from "./cli/load.ts";
@@ -53,23 +42,36 @@ export { readMask } from "./images/read-mask.node.ts";
 export { type BytePlanes, resizeBytes } from "./images/resize-bytes.ts";
 export { BENCH_JSON, DATASET_JSON } from "./limits.ts";
 export { edit } from "./method/edit.ts";
+export type { CallOptions, EditModel } from "./method/edit-model.ts";
 export type { Control } from "./method/gradient-control.ts";
 export { withGuidance } from "./method/guidance.ts";
 export { nextCondition, toCondition, toDecoderInput, toScaled } from "./method/latent-iteration.ts";
 export { type EditOptions, resolveOptions } from "./method/options.ts";
-export { buildBlipText, buildBlipVision } from "./models/blip.ts";
-export { buildClipText } from "./models/clip-text.ts";
-export { buildClipVision } from "./models/clip-vision.ts";
-export { buildDino } from "./models/dino.ts";
-export { requireFinite } from "./models/finite.ts";
+export { findSnapshot } from "./models/hub/cache.node.ts";
+export { parseRepoId } from "./models/hub/repo-id.ts";
+export { hubCache } from "./models/hub/settings.node.ts";
 export type { NodeDevice } from "./models/load.node.ts";
-export type { CallOptions, EditModel } from "./models/model.ts";
 export { publicModelName } from "./models/open.node.ts";
-export { SessionCache, throwIfAborted } from "./models/session-cache.ts";
-export { readFileWithin } from "./open-file.node.ts";
-export { parseJson } from "./parse-json.ts";
+export { buildBlipText, buildBlipVision } from "./networks/blip/graph.ts";
+export { readWordPiece } from "./networks/blip/wordpiece.ts";
+export { buildClipText } from "./networks/clip/text.ts";
+export { readTokenizer, type Tokenizer } from "./networks/clip/tokenizer.ts";
+export { buildClipVision } from "./networks/clip/vision.ts";
+export { buildDino } from "./networks/dino/graph.ts";
+export {
+  type ClipConfig,
+  parseBlipConfig,
+  parseClipConfig,
+  parseDinoConfig,
+} from "./networks/vision/configs.ts";
+export {
+  type Preprocessor,
+  type PreprocessorDefaults,
+  readPreprocessor,
+} from "./networks/vision/preprocessor.ts";
 export type { Engine, Feeds } from "./runtime/engine.ts";
 export { createNodeEngine } from "./runtime/node.ts";
+export { SessionCache, throwIfAborted } from "./runtime/onnx-sessions.ts";
 export { packageRoot } from "./runtime/package-root.node.ts";
 export {
   betaQuantile,
@@ -89,12 +91,14 @@ export {
 export { ALL_HEADERS, guard } from "./server/guard.ts";
 export { listen, shut } from "./server/listen.ts";
 export { staticFiles } from "./server/pages/static.ts";
-export { locked, writeAtomically } from "./session/atomic.node.ts";
-export { conditionOf } from "./session/condition.ts";
-export { printable } from "./session/printable.ts";
-export { unionOf } from "./session/run.ts";
+export { locked, writeAtomically } from "./session/file/atomic.node.ts";
+export { conditionOf } from "./session/picture/condition.ts";
+export { printable } from "./session/script/printable.ts";
 export { openSession, type Session } from "./session/session.ts";
+export { unionOf } from "./session/tree/run.ts";
 export { boxMean } from "./tensor/box-mean.ts";
 export { createNoise } from "./tensor/noise.ts";
 export { blend } from "./tensor/ops.ts";
 export { type Tensor, tensor, zeros } from "./tensor/tensor.ts";
+export { readFileWithin } from "./util/open-file.node.ts";
+export { parseJson } from "./util/parse-json.ts";

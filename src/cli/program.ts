@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { packageRoot } from "../runtime/package-root.node.ts";
-import { printable } from "../session/printable.ts";
+import { printable } from "../session/script/printable.ts";
 import { addFromBench } from "./bench-package.ts";
 import type { Context } from "./context.ts";
 import { describe, EXIT, errorDocument, exitCode, UsageError } from "./errors.ts";

@@ -4,10 +4,10 @@ import type { LoraFile } from "../checkpoint/lora/read.ts";
 import { webSource } from "../checkpoint/source.web.ts";
 import { fetchedStorage } from "../checkpoint/storage.web.ts";
 import { EmilieError } from "../errors.ts";
+import type { EditModel } from "../method/edit-model.ts";
+import { createEditModel } from "../networks/stable-diffusion/editor.ts";
+import type { MemoryMode } from "../runtime/onnx-sessions.ts";
 import { createWebEngine, type WebEngineOptions } from "../runtime/web.ts";
-import { createEditModel } from "./editor.ts";
-import type { EditModel } from "./model.ts";
-import type { MemoryMode } from "./session-cache.ts";
 
 /** How a model is loaded and run in a browser. */
 export interface WebLoadOptions extends WebEngineOptions {

@@ -6,9 +6,9 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodePng, readPicture, writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture, type Picture } from "../../src/images/picture.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
-import { loadSession } from "../../src/session/store.node.ts";
+import { loadSession } from "../../src/session/file/store.node.ts";
 import { EMILIE } from "../support/command.ts";
 import { emilie } from "./command-line.ts";
 

@@ -11,8 +11,8 @@ import { METHODS } from "../../packages/bench/src/methods/index.ts";
 import { runBench } from "../../packages/bench/src/run.node.ts";
 import type { Aggregate, BenchDataset, BenchItem, ResultRow } from "../../packages/bench/src/types.ts";
 import { readPicture } from "../../src/images/codec.node.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
 
 let folder: string;
 let dataset: BenchDataset;

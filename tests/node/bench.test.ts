@@ -11,8 +11,8 @@ import { type BenchPlan, runBench } from "../../packages/bench/src/run.node.ts";
 import type { BenchDataset, ResultRow, ScoredTurn, Scorer } from "../../packages/bench/src/types.ts";
 import { readPicture } from "../../src/images/codec.node.ts";
 import { samePicture } from "../../src/images/picture.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
 import { EMILIE } from "../support/command.ts";
 import { emilie } from "./command-line.ts";
 

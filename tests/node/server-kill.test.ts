@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { EmilieClient } from "../../src/client/index.ts";
-import { readContainer } from "../../src/session/container.node.ts";
+import { readContainer } from "../../src/session/file/container.node.ts";
 import { EMILIE } from "../support/command.ts";
 import { killsOf, seededRandom } from "./kills.ts";
 import { COTTAGE, serve } from "./server-fixture.ts";

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPicture } from "../../../../src/images/codec.node.ts";
 import { type Mask, maskFromBox, maskFromPicture } from "../../../../src/images/mask.ts";
 import { type Picture, samePicture } from "../../../../src/images/picture.ts";
+import type { EditModel } from "../../../../src/method/edit-model.ts";
 import { toScaled } from "../../../../src/method/latent-iteration.ts";
 import { loadModel } from "../../../../src/models/load.node.ts";
-import type { EditModel } from "../../../../src/models/model.ts";
 import {
   contiguous,
   createSchedule,
