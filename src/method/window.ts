@@ -9,6 +9,7 @@
  * All sizes here are in latent pixels, of which one is `model.factor` pixels of the picture that the model works on.
  */
 import { EmilieError } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { EditModel } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { endsOnSource, union } from "./gradient-control.ts";
@@ -57,12 +58,15 @@ const WHOLE = 1 / 4;
 /** From this share of the picture on a window saves less than it may cost in quality: the whole is taken. */
 const NEARLY_WHOLE = 0.8;
 
+const WINDOW_SIZE: OptionNames<WindowSize> = { margin: true, least: true, whole: true };
+
 /** The option with its numbers, as a recipe records it. Throws option.invalid. */
 export function resolveWindow(
   model: Pick<EditModel, "nativeSize" | "factor">,
   option: WindowOption = "off",
 ): "off" | ResolvedWindow {
   if (option === "off") return "off";
+  if (option !== "auto") checkOptions(option, WINDOW_SIZE, "the window");
   const share = (part: number) => Math.max(1, Math.round((part * model.nativeSize) / model.factor));
   const auto: WindowSize = { margin: share(MARGIN), whole: WHOLE };
   const { margin, least = share(LEAST), whole = 0 } = option === "auto" ? auto : option;

@@ -1,11 +1,36 @@
 /** What an edit is asked to do, looked at before anything is computed: what is refused, and what is only remarked on. */
+
 import { EmilieError } from "../errors.ts";
 import { isEmptyMask } from "../images/mask.ts";
 import type { Size } from "../images/model-image.ts";
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import { MAX_TEXT } from "../limits.ts";
-import { GUIDANCE_RANGES, type RecordedWeights } from "../method/options.ts";
+import { EDIT_OPTIONS, GUIDANCE_RANGES, REGION_OPTIONS, type RecordedWeights } from "../method/options.ts";
+import { RELEVANCE_OPTIONS } from "../method/relevance.ts";
 import type { EditModel } from "../models/model.ts";
 import type { PlacedRegion } from "./run.ts";
+import type { SessionEditOptions } from "./session.ts";
+
+const { onStep: _, ...METHOD_OPTIONS } = EDIT_OPTIONS;
+const SESSION_EDIT_OPTIONS: OptionNames<SessionEditOptions> = {
+  ...METHOD_OPTIONS,
+  ...{
+    from: true,
+    mask: true,
+    regions: true,
+    relevance: true,
+    detail: true,
+    onProgress: true,
+    onWarning: true,
+  },
+};
+
+/** What of an edit's options is not known. @throws InputError naming it */
+export function checkEditOptions(options: SessionEditOptions): void {
+  checkOptions(options, SESSION_EDIT_OPTIONS, "the edit's options");
+  if (options.relevance) checkOptions(options.relevance, RELEVANCE_OPTIONS, "the edit's relevance");
+  for (const region of options.regions ?? []) checkOptions(region, REGION_OPTIONS, "the edit's region");
+}
 
 export const MAX_INSTRUCTION_LENGTH = MAX_TEXT;
 /** Every mask is kept at the size of the picture, so this many regions in one pass are more than memory bears. */

@@ -1,7 +1,8 @@
 /** Where the model thinks that an instruction belongs (method/relevance.ts), in the picture's own pixels. */
 import type { Mask } from "../images/mask.ts";
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import { resolveOptions } from "../method/options.ts";
-import { above, type RelevanceOptions, relevance } from "../method/relevance.ts";
+import { above, RELEVANCE_OPTIONS, type RelevanceOptions, relevance } from "../method/relevance.ts";
 import { createSchedule } from "../samplers/index.ts";
 import { createNoise } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -15,6 +16,8 @@ export interface RelevanceMapOptions extends RelevanceOptions {
   /** Of the noise under which the predictions are compared. Default 0. */
   readonly seed?: number | bigint;
 }
+
+const MAP_OPTIONS: OptionNames<RelevanceMapOptions> = { ...RELEVANCE_OPTIONS, from: true, seed: true };
 
 /** Where an instruction would act. */
 export interface RelevanceMap {
@@ -30,6 +33,7 @@ export async function relevanceMap(
   instruction: string,
   options: RelevanceMapOptions = {},
 ): Promise<RelevanceMap> {
+  checkOptions(options, MAP_OPTIONS, "session.relevance's options");
   const { from = session.head, seed = 0, threshold, ...rest } = options;
   const { level, draws, base } = rest;
   const key = JSON.stringify([from.id, instruction, String(seed), level, draws, base]);

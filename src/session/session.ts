@@ -16,10 +16,10 @@ import { describeRefusal, type UnderstoodResult } from "../method/understood.ts"
 import type { Window } from "../method/window.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkDetail, checkEdit, type Detail, remarksOn } from "./check-edit.ts";
+import { checkDetail, checkEdit, checkEditOptions, type Detail, remarksOn } from "./check-edit.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
 import { type LargePicture, largePicture } from "./large.ts";
-import { encodeOriginal, isLarger, type OpenOptions, workingSide } from "./original.ts";
+import { checkOpenOptions, encodeOriginal, isLarger, type OpenOptions, workingSide } from "./original.ts";
 import { Pictures } from "./pictures.ts";
 import { describeMask, nodeId, nonDefaultSettings, type Recipe } from "./recipe.ts";
 import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./relevance-map.ts";
@@ -63,6 +63,7 @@ export async function openSession(
   original: Picture,
   options: OpenOptions = {},
 ): Promise<Session> {
+  checkOpenOptions(options);
   return new Session(model, original, ...(await encodeOriginal(model, original, options)));
 }
 
@@ -141,6 +142,7 @@ export class Session<N extends Node = Node> {
    * @throws EmilieError option.invalid, mask.invalid, aborted (the session is then as it was before); session.damaged
    */
   async edit(instruction: string, options: SessionEditOptions = {}): Promise<N> {
+    checkEditOptions(options);
     const {
       from = this.head,
       mask,

@@ -1,4 +1,5 @@
 /** Every node of a session computed again from its recipe, and compared with what the session holds. */
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { StepEvent } from "../samplers/types.ts";
 import { relativeError } from "../tensor/ops.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
@@ -28,11 +29,14 @@ export interface VerifyOptions {
   readonly onProgress?: (event: StepEvent & { readonly node: Node }) => void | Promise<void>;
 }
 
+const VERIFY_OPTIONS: OptionNames<VerifyOptions> = { signal: true, onProgress: true };
+
 /**
  * Each node is computed from the latent that the session holds for its parent, so that a difference is reported where it
  * arises and not again in everything that follows. A lost latent is put back when the computed one has its hash.
  */
 export async function verify(session: Session, options: VerifyOptions = {}): Promise<Verification[]> {
+  checkOptions(options, VERIFY_OPTIONS, "session.verify's options");
   const verifications: Verification[] = [];
   for (const node of session.nodes.values()) {
     verifications.push(await verifyNode(node, await compute(session, node, options)));

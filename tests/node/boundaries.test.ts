@@ -8,6 +8,8 @@ import { describe, expect, it } from "vitest";
 
 /** What every room needs: errors, limits on what comes from outside, the readers that hold to them, and files under way. */
 const OPEN = [
+  // One rule for the names of options, at every function that takes them.
+  ...["input/options.ts", "input/names.ts", "input/input-error.ts"],
   ...["errors.ts", "limits.ts", "parse-json.ts", "open-file.node.ts"],
   ...["process-identity.node.ts", "part-name.node.ts"],
 ];
