@@ -123,9 +123,7 @@ const within = (value: unknown, [least, most]: readonly [number, number]): boole
   typeof value === "number" && value >= least && value <= most;
 
 /** All options of an edit with the checkpoint's defaults filled in and checked: what a recipe records. */
-export function resolveOptions(model: EditModel, given: EditOptions = {}) {
-  checkOptions(given, EDIT_OPTIONS, "the edit's options");
-  const { preset = "balanced", ...options } = given;
+export function resolveOptions(model: EditModel, { preset = "balanced", ...options }: EditOptions = {}) {
   checkPreset(preset);
   const resolved = { ...DEFAULTS, ...presetOf(model, preset), ...defined(options) };
   const {
