@@ -10,7 +10,7 @@ import { describe, expect, it } from "vitest";
 const OPEN = [
   // One rule for the names of options, at every function that takes them.
   ...["input/options.ts", "input/names.ts", "input/input-error.ts"],
-  ...["errors.ts", "limits.ts", "parse-json.ts", "open-file.node.ts"],
+  ...["errors.ts", "limits.ts", "parse-json.ts", "open-file.node.ts", "open-files.node.ts"],
   ...["process-identity.node.ts", "part-name.node.ts"],
 ];
 
