@@ -109,9 +109,20 @@ function readPart(stream: Dicer.PartStream): Promise<FormPart> {
         return;
       }
       const charset = headerParameters(type).get("charset") ?? "";
-      resolve({ name, file, charset: charset.toLowerCase(), bytes: new Uint8Array(Buffer.concat(chunks)) });
+      resolve({ name, file, charset: charset.toLowerCase(), bytes: joined(chunks) });
     });
   });
+}
+
+/** In a buffer of its own. What it is made from is let go. */
+function joined(chunks: Buffer[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks.splice(0)) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 function malformed(why: string, cause?: unknown): EmilieError {
