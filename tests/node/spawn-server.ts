@@ -1,4 +1,4 @@
-/** A server as a process of its own, from the sources: what is killed, and what is put under load. */
+/** A server as a process of its own: what is killed, and what is put under load. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { EMILIE } from "../support/command.ts";
 
@@ -8,8 +8,9 @@ const root = new URL("../..", import.meta.url).pathname;
 export async function spawnServer(
   data: string,
   env: Readonly<Record<string, string>> = {},
+  more: readonly string[] = [],
 ): Promise<{ process: ChildProcess; url: string }> {
-  const serve = ["serve", "--port", "0", "--data", data, "--json", "--quiet"];
+  const serve = ["serve", "--port", "0", "--data", data, "--json", "--quiet", ...more];
   const child = spawn(process.execPath, [...EMILIE, ...serve], {
     cwd: root,
     env: { ...process.env, ...env },

@@ -7,7 +7,6 @@
  * the contrast is the instruction against the null text at the same condition, and the inversion is that of the null text
  * with the condition. Inversion is DDIM's, so the sampler is DDIM in every mode.
  */
-
 import {
   blend,
   contiguous,

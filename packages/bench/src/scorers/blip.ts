@@ -4,7 +4,6 @@
  * - "blip.cosine": cosine of their projections.
  * Both as transformers computes them: a text begins with [CLS] for either. Left out where there is no caption.
  */
-
 import {
   buildBlipText,
   buildBlipVision,

@@ -7,7 +7,6 @@
  * - "clip.image": picture and true picture (CLIP-I as in MagicBrush, arXiv 2306.10012); only where there is a true picture.
  * - "clip.image.original": picture and original, which says how much was kept, not whether the edit was right.
  */
-
 import {
   buildClipText,
   buildClipVision,

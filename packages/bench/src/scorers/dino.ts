@@ -3,7 +3,6 @@
  * - "dino.image": picture and true picture (DINO-I as in MagicBrush, arXiv 2306.10012); only where there is a true picture.
  * - "dino.image.original": picture and original, which says how much was kept, not whether the edit was right.
  */
-
 import {
   buildDino,
   type Picture,
