@@ -43,7 +43,8 @@ app.converter.on(Converter.EVENT_CREATE_DOCUMENT, (_, page: DocumentReflection) 
 });
 
 const project = await app.convert();
-if (!project) throw new Error("The reference cannot be made: see the messages above.");
+if (project) app.validate(project);
+else throw new Error("The reference cannot be made: see the messages above.");
 await app.generateDocs(project, out);
 if (app.logger.hasErrors() || app.logger.hasWarnings()) throw new Error("There are warnings: see above.");
 
