@@ -14,12 +14,19 @@ export {
   presetOf,
 } from "./method/presets.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
+export type {
+  Detail,
+  EditDefaults,
+  EditSettings,
+  OpenSettings,
+  RecordedSettings,
+  SessionSettings,
+} from "./method/settings.ts";
 export type { Refusal } from "./method/understood.ts";
 export type { ResolvedWindow, Window, WindowOption, WindowSize } from "./method/window.ts";
 export type {
   CallOptions,
   Device,
-  EditDefaults,
   EditModel,
   PredictionType,
   TextEncoding,

@@ -1,15 +1,10 @@
 import { z } from "zod";
+import { openShape } from "../method/settings-derived.ts";
 import { nodeData, type Tool } from "./tool.ts";
 
 const input = z.strictObject({
   path: z.string().min(1).describe("A picture (PNG, JPEG, WebP, AVIF, TIFF) or a saved session (.emilie)."),
-  ownSize: z
-    .boolean()
-    .optional()
-    .describe(
-      "Let the model work at the picture's own size: sharp results on a large photo, but every edit needs a mask, and it must be small. " +
-        "Default false: the model works at its own size, and the result is enlarged.",
-    ),
+  ...openShape(),
 });
 
 /** `open`: a picture or a saved session becomes a session to edit. */
@@ -19,11 +14,10 @@ export const open: Tool<typeof input> = {
     "Opens a picture file or a saved session (.emilie), and shows it. Relative paths start in the server's first folder. " +
     "Answers with the session's id and the id of its original node.",
   input,
-  async run({ path, ownSize }, workspace, { mcpReq }) {
-    const workingSize = ownSize ? "own" : undefined;
+  async run({ path, ...opening }, workspace, { mcpReq }) {
     const warnings: string[] = [];
     const onWarning = (message: string) => void warnings.push(message);
-    const opened = await workspace.open(path, { signal: mcpReq.signal, workingSize, onWarning });
+    const opened = await workspace.open(path, { ...opening, signal: mcpReq.signal, onWarning });
     const { session } = opened;
     const { width, height } = session.original;
     warnings.push(...session.warnings.map(({ message }) => message));

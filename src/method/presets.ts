@@ -2,10 +2,9 @@
  * How much is computed for an edit, in three words. This file is the whole table; docs/results/speed-presets.md has what was
  * measured, docs/decisions/0053-presets.md why it is so.
  */
-import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../models/model.ts";
 import { defaultSampler, type SamplerName, samplerName, usableSamplers } from "../samplers/index.ts";
-import type { EditOptions } from "./options.ts";
+import type { EditSettings } from "./settings.ts";
 
 /** "draft" to look, "balanced" (the default), "best" to keep. */
 export const PRESETS = ["draft", "balanced", "best"] as const;
@@ -13,8 +12,8 @@ export const PRESETS = ["draft", "balanced", "best"] as const;
 export type PresetName = (typeof PRESETS)[number];
 
 /** What a preset decides. */
-export type PresetSettings = Pick<EditOptions, "guidanceInterval"> &
-  Required<Pick<EditOptions, "steps" | "sampler" | "textGuidance" | "imageGuidance">>;
+export type PresetSettings = Pick<EditSettings, "guidanceInterval"> &
+  Required<Pick<EditSettings, "steps" | "sampler" | "textGuidance" | "imageGuidance">>;
 
 /**
  * A checkpoint that states its steps was tuned for them, with its sampler and guidance: only their number changes, by so
@@ -76,10 +75,4 @@ function samplerOf({ schedulerConfig }: DefaultsOf, preset: PresetName): Sampler
   const stated = defaultSampler(schedulerConfig);
   if (preset === "best" || AS_GOOD.includes(stated)) return stated;
   return usableSamplers(schedulerConfig).includes(SECOND_ORDER) ? SECOND_ORDER : stated;
-}
-
-/** Throws option.invalid for another word. */
-export function checkPreset(name: string): asserts name is PresetName {
-  if (PRESETS.includes(name as PresetName)) return;
-  throw new EmilieError("option.invalid", `the preset must be one of ${PRESETS.join(", ")}, got ${name}`);
 }

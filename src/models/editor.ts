@@ -22,7 +22,6 @@ import { matchLoras } from "./loras.ts";
 import type {
   CallOptions,
   Device,
-  EditDefaults,
   EditModel,
   PredictionType,
   TextEncoding,
@@ -111,7 +110,7 @@ interface Facts {
   readonly source: CheckpointSource;
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
-  readonly defaults: EditDefaults;
+  readonly defaults: EditModel["defaults"];
   readonly nativeSize: number | undefined;
   readonly understanding: UnderstandingHead | undefined;
   readonly memory: MemoryMode;
@@ -123,7 +122,7 @@ class DiffusersEditModel implements EditModel {
   readonly id: string;
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
-  readonly defaults: EditDefaults;
+  readonly defaults: EditModel["defaults"];
   readonly scalingFactor: number;
   readonly conditionIsScaled: boolean;
   readonly factor: number;

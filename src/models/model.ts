@@ -2,6 +2,7 @@
  * The one contract between the method and a checkpoint. Everything the method knows about an editor is here; what
  * differs between families (scale of the condition, prediction type, number of text encoders) is a value, not a branch.
  */
+import type { EditDefaults } from "../method/settings.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** How the UNet's raw output is read: ε̂, v̂ = a·ε − s·x₀, or x̂₀ itself. */
@@ -128,20 +129,6 @@ export interface EditModel {
   }>;
   /** Frees the sessions and the worker. Further calls reject with code "disposed". */
   dispose(): Promise<void>;
-}
-
-/** What a checkpoint states for itself; see EditOptions. */
-export interface EditDefaults {
-  /** UNet steps. */
-  readonly steps?: number;
-  /** A sampler's name. */
-  readonly sampler?: string;
-  /** s_T. */
-  readonly textGuidance?: number;
-  /** s_I. */
-  readonly imageGuidance?: number;
-  /** Below what an edit's change is carried over from its parent (see EditOptions). */
-  readonly gate?: number;
 }
 
 /** Whether something that was made with the model of this fingerprint was made with this one. */

@@ -1,6 +1,8 @@
 /** What a session begins with. */
 import { type Size, workingSize } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
+import type { OpenSettings } from "../method/settings.ts";
+import { checkSettings } from "../method/settings-derived.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { conditionOf } from "./condition.ts";
@@ -8,13 +10,7 @@ import { largePicture } from "./large.ts";
 import { sha256 } from "./recipe.ts";
 
 /** How a session is opened. */
-export interface OpenOptions extends CallOptions {
-  /**
-   * The longer side that the model works at, in pixels; "own" is the picture's. Above the native size, which is the default,
-   * nothing is encoded before it is needed, edits run on windows around their masks, and one that cannot is refused.
-   */
-  readonly workingSize?: number | "own";
-}
+export interface OpenOptions extends CallOptions, OpenSettings {}
 
 /**
  * What a session begins with: the size the model works at, c₁ = E(I₀).mode (nothing yet above the native size), and the
@@ -25,6 +21,7 @@ export async function encodeOriginal(
   original: Picture,
   { workingSize: wanted, ...options }: OpenOptions = {},
 ): Promise<[size: Size, c: Tensor, id: string]> {
+  checkSettings({ workingSize: wanted });
   const size = resolveWorkingSize(model, original, wanted);
   if (largePicture(model, original, size)) {
     return [size, zeros([model.latentChannels, 0, 0]), await pictureId(original)];

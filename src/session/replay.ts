@@ -1,7 +1,7 @@
 /** An earlier step, changed, and what follows it made again on a branch of its own. */
 import { EmilieError } from "../errors.ts";
 import { resolveOptions } from "../method/options.ts";
-import type { PresetName } from "../method/presets.ts";
+import { decidedByPreset } from "../method/settings-derived.ts";
 import { type Recipe, regionsOf, settingsOf } from "./recipe.ts";
 import type { Session, SessionEditOptions } from "./session.ts";
 import type { Node } from "./tree-node.ts";
@@ -57,8 +57,10 @@ export function editAgain<N extends Node>(
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   return session.edit(instruction ?? first!.instruction, {
     ...settingsOf(recipe),
-    detail: recipe.detail ?? "off",
-    ...(changes.preset === undefined ? {} : decidedBy(changes.preset, session)),
+    // What a preset stands for takes the place of what the recipe says: its own settings would override the preset.
+    ...(changes.preset === undefined
+      ? {}
+      : decidedByPreset(resolveOptions(session.model, { preset: changes.preset }))),
     regions: rest,
     // A step that was ended early is done whole again where its steps change.
     ...(given.steps === undefined && changes.preset === undefined ? {} : { stopAfter: undefined }),
@@ -67,12 +69,4 @@ export function editAgain<N extends Node>(
     from,
     ...options,
   });
-}
-
-/** What a preset stands for takes the place of what the recipe says: its own settings would beat the preset. */
-function decidedBy(preset: PresetName, { model }: Session) {
-  const { steps, sampler, textGuidance, imageGuidance, guidanceInterval, reuse } = resolveOptions(model, {
-    preset,
-  });
-  return { steps, sampler, textGuidance, imageGuidance, guidanceInterval, reuse };
 }

@@ -4,6 +4,7 @@ import type { Mask } from "../images/mask.ts";
 import { type MaskSources, makeMask, parseMaskSpec } from "../images/mask-spec.ts";
 import type { Size } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
+import type { SessionSettings } from "../method/settings.ts";
 import type { StepEvent } from "../samplers/types.ts";
 import type { EditScript } from "./edit-script.ts";
 import { nodesCalled } from "./find-node.ts";
@@ -14,25 +15,7 @@ import type { Node } from "./tree-node.ts";
 /** A step whose masks are masks. */
 export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "instruction"> {
   readonly mask?: Mask | "auto";
-  readonly options: Pick<
-    SessionEditOptions,
-    | "regions"
-    | "preset"
-    | "seed"
-    | "steps"
-    | "stopAfter"
-    | "sampler"
-    | "strength"
-    | "gate"
-    | "textGuidance"
-    | "imageGuidance"
-    | "guidanceInterval"
-    | "reuse"
-    | "control"
-    | "base"
-    | "window"
-    | "detail"
-  >;
+  readonly options: SessionSettings & Pick<SessionEditOptions, "regions">;
 }
 
 /** Makes a step's masks, at the size of the picture that is edited. Throws what makeMask throws. */

@@ -12,16 +12,18 @@ import type { Picture } from "../images/picture.ts";
 import { endsOnSource } from "../method/gradient-control.ts";
 import { type EditOptions, resolveOptions, type StepListener } from "../method/options.ts";
 import type { RelevanceOptions } from "../method/relevance.ts";
+import type { SessionSettings } from "../method/settings.ts";
+import { checkSettings, recordSettings } from "../method/settings-derived.ts";
 import { describeRefusal, type UnderstoodResult } from "../method/understood.ts";
 import type { Window } from "../method/window.ts";
 import type { CallOptions, EditModel } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkDetail, checkEdit, type Detail, remarksOn } from "./check-edit.ts";
+import { checkEdit, remarksOn } from "./check-edit.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
 import { type LargePicture, largePicture } from "./large.ts";
 import { encodeOriginal, isLarger, type OpenOptions, workingSide } from "./original.ts";
 import { Pictures } from "./pictures.ts";
-import { describeMask, nodeId, nonDefaultSettings, type Recipe } from "./recipe.ts";
+import { describeMask, nodeId, type Recipe } from "./recipe.ts";
 import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./relevance-map.ts";
 import { type Replay, type ReplayChanges, replay } from "./replay.ts";
 import { type PlacedRegion, runEdit, unionOf } from "./run.ts";
@@ -32,7 +34,7 @@ export { encodeOriginal, type OpenOptions, pictureId } from "./original.ts";
 export type { Node } from "./tree-node.ts";
 
 /** How a session's edit is made, and where. */
-export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
+export interface SessionEditOptions extends SessionSettings, Omit<EditOptions, "onStep"> {
   /** The node to edit. Default: the head. */
   readonly from?: Node;
   /** White (1) may change, black (0) must stay. "auto": the model's own relevance map. Default: everywhere. */
@@ -41,8 +43,6 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   readonly regions?: readonly PlacedRegion[];
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
-  /** "on": a picture larger than the model's size keeps its own detail (detail-transfer.ts). "off", the default: the result is upscaled. */
-  readonly detail?: Detail;
   /** Hears of every step, and is awaited; `denoised` can be shown by `preview`. "keep" ends the edit with that as its result. */
   readonly onProgress?: StepListener;
   /** Called before anything is computed with what is allowed and may surprise: words that are not read, a mask of another size or a black one. */
@@ -161,7 +161,7 @@ export class Session<N extends Node = Node> {
       window: this.large ? this.large.window(method.window) : method.window,
     });
     checkEdit([{ instruction }, ...regions], resolved.recorded);
-    checkDetail(detail);
+    checkSettings({ detail });
     const place =
       mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;
     const asked = [{ instruction, mask: place }, ...regions];
@@ -186,23 +186,14 @@ export class Session<N extends Node = Node> {
         weight,
         mask: masks[i] ?? null,
       })),
-      seed: String(resolved.seed),
-      steps: resolved.steps,
-      sampler: resolved.sampler,
-      textGuidance: resolved.textGuidance,
-      imageGuidance: resolved.imageGuidance,
-      control: resolved.control,
-      base: resolved.base,
-      ...(resolved.strength === 1 ? {} : { strength: resolved.strength }),
-      ...(resolved.gate === 0 ? {} : { gate: resolved.gate }),
-      // Recorded where it acts: with masks, under a control that ends on the source.
-      ...(resolved.window !== "off" && own.every(({ mask }) => mask) && endsOnSource(resolved.control)
-        ? { window: resolved.window }
-        : {}),
-      ...(this.workingSize === undefined ? {} : { workingSize: this.workingSize }),
-      ...nonDefaultSettings(resolved),
-      ...(detail === "on" && !this.large && isLarger(this.original, this.size) ? { detail } : {}),
-      ...(resolved.stopAfter === resolved.steps ? {} : { stopAfter: resolved.stopAfter }),
+      ...recordSettings({
+        ...resolved,
+        // Where it acts: with masks, under a control that ends on the source.
+        window: own.every(({ mask }) => mask) && endsOnSource(resolved.control) ? resolved.window : "off",
+        workingSize: this.workingSize,
+        detail: !this.large && isLarger(this.original, this.size) ? detail : "off",
+        stopAfter: resolved.stopAfter === resolved.steps ? undefined : resolved.stopAfter,
+      }),
     };
     const known = (id: string) => {
       const node = this.nodes.get(id);

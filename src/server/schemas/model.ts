@@ -1,5 +1,6 @@
 /** Models and the server itself, as the API shows them. */
 import { z } from "@hono/zod-openapi";
+import { statedShape } from "../../method/settings-derived.ts";
 
 export const pullSchema = z
   .object({
@@ -33,13 +34,7 @@ export const modelSchema = z
       .nullable()
       .openapi({ description: "The longer side of the pictures it was trained on" }),
     bytes: z.number().nullable(),
-    defaults: z.object({
-      steps: z.number().int().optional(),
-      sampler: z.string().optional(),
-      textGuidance: z.number().optional(),
-      imageGuidance: z.number().optional(),
-      gate: z.number().optional(),
-    }),
+    defaults: z.object(statedShape()),
     description: z.string().openapi({ description: "What it can do, and what not" }),
     suggestions: z.array(z.string()).openapi({ description: "Instructions that work with it" }),
     problem: z.string().nullable().openapi({ description: "Why it cannot be used" }),
