@@ -25,6 +25,7 @@ export type {
 export type { Refusal } from "./method/understood.ts";
 export type { ResolvedWindow, Window, WindowOption, WindowSize } from "./method/window.ts";
 export type {
+  Abilities,
   CallOptions,
   Device,
   EditModel,

@@ -19,7 +19,8 @@ export {
   type ReadMask,
 } from "./images/mask-question.ts";
 export { fromModelImage, type Size, toModelImage } from "./images/model-image.ts";
-export { loadModel, type WebLoadOptions } from "./models/load.web.ts";
+export { KNOWN_MODELS } from "./models/abilities.ts";
+export { describeModel, loadModel, type ModelDescription, type WebLoadOptions } from "./models/load.web.ts";
 export { type PngFileOptions, pngFile, withRecipes } from "./session/export.web.ts";
 export { type PreviewOptions, preview } from "./session/preview.ts";
 export { type RunScriptOptions, runScript } from "./session/run-script.ts";

@@ -4,12 +4,16 @@ import type { CheckpointSource } from "../checkpoint/source.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { costsOf, type PresetCosts } from "../method/costs.ts";
-import { PRESETS } from "../method/presets.ts";
+import { PRESETS, type PresetSettings } from "../method/presets.ts";
+import { SETTINGS } from "../method/settings.ts";
+import { decidedByPreset } from "../method/settings-derived.ts";
+import { abilitiesOf } from "../models/abilities.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "../models/autoencoder-kl.ts";
 import { type Checkpoint, readCheckpoint } from "../models/checkpoint.ts";
 import { familyName, trainedSize } from "../models/describe.ts";
 import { checkWeights } from "../models/finite.ts";
 import { matchLoras } from "../models/loras.ts";
+import type { Abilities } from "../models/model.ts";
 import {
   checkpointFolder,
   nameVariant,
@@ -77,7 +81,13 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const checkpoint = await readCheckpoint(source);
   const { additions, notes } = await matchLoras(loras.map(openLora), checkpoint);
   const touched = [...additions.values()].reduce((sum, { size }) => sum + size, 0);
-  const facts = { ...describeCheckpoint(checkpoint, flags.size), loras: loras.length, merged: touched };
+  const abilities = abilitiesOf(name, checkpoint.own) ?? null;
+  const facts = {
+    ...describeCheckpoint(checkpoint, flags.size),
+    abilities,
+    loras: loras.length,
+    merged: touched,
+  };
   if (flags.weights) await checkAll(source, checkpoint, output);
   output.document({ id: name, folder, ...facts, finite: flags.weights ? true : null });
 
@@ -87,22 +97,20 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
     `  ${facts.prediction} prediction, ${facts.steps} steps of ${facts.sampler} by default, trained at about ${facts.nativeSize} px`,
   );
   output.say();
+  const decided = Object.keys(decidedByPreset(facts.presets[0]!)) as (keyof PresetSettings)[];
   sayTable(output, [
-    ["preset", "steps", "sampler", "text guidance", "image guidance", "guided in", "UNet calls"],
-    ...facts.presets.map((p) => [
-      p.preset === "balanced" ? "balanced (the default)" : p.preset,
-      String(p.steps),
-      p.sampler,
-      String(p.textGuidance),
-      String(p.imageGuidance),
-      p.guidanceInterval.join(" to "),
-      String(p.calls),
+    ["preset", ...decided.map((name) => SETTINGS[name].title), "UNet calls"],
+    ...facts.presets.map((one) => [
+      one.preset === "balanced" ? "balanced (the default)" : one.preset,
+      ...decided.map((name) => [one[name]].flat().join(" to ")),
+      String(one.calls),
     ]),
   ]);
   output.say();
   output.say(
     `  pictures ${facts.factor} times as large as their latents (${facts.latentChannels} channels, scaling factor ${facts.scalingFactor})`,
   );
+  sayAbilities(facts.abilities, output);
   for (const note of [...facts.notes, ...notes]) output.say(`  ${note}`);
   if (loras.length > 0) output.say(`  LoRA: ${touched} weights are merged when it is loaded.`);
   if (flags.weights) output.say("  All weights are finite numbers.");
@@ -135,6 +143,16 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   output.say("intermediate results, in addition to the weights, which are read directly from their files.");
 }
 
+/** What it can do, where it says so. */
+function sayAbilities(abilities: Abilities | null, output: Output): void {
+  if (!abilities) return;
+  for (const line of [abilities.summary, abilities.limits]) if (line !== "") output.say(`  ${line}`);
+  for (const { title, instructions } of abilities.suggestions)
+    output.say(`  ${title}: ${instructions.join(", ")}`);
+  for (const { what, rate, n } of abilities.success)
+    output.say(`  Success: ${(100 * rate).toFixed(1)} % of ${n} ${what}`);
+}
+
 /** Throws where a weight is no number, naming it. */
 async function checkAll(
   source: CheckpointSource,
@@ -160,9 +178,7 @@ function describeCheckpoint(checkpoint: Checkpoint, given?: readonly PictureSize
   const nativeSize = trainedSize(checkpoint);
   const model = { defaults: own.defaults, schedulerConfig: scheduler };
   const presets = PRESETS.map((preset) => costsOf(model, preset));
-  const { calls, sampler, steps, textGuidance, imageGuidance, guidanceInterval } = presets.find(
-    ({ preset }) => preset === "balanced",
-  ) as PresetCosts;
+  const { preset: _, ...balanced } = presets.find(({ preset }) => preset === "balanced") as PresetCosts;
   const wanted = given ?? [nativeSize / 2, nativeSize, 2 * nativeSize].map((side) => [side, side] as const);
   const whole = (side: number) => Math.ceil(side / factor) * factor;
   const sizes = wanted.map(([width, height]) => [whole(width), whole(height)] as const);
@@ -170,12 +186,7 @@ function describeCheckpoint(checkpoint: Checkpoint, given?: readonly PictureSize
     family: familyName(checkpoint),
     conditionIsScaled: family.conditionIsScaled,
     prediction: String(scheduler.prediction_type ?? "epsilon"),
-    sampler,
-    steps,
-    textGuidance,
-    imageGuidance,
-    guidanceInterval,
-    calls,
+    ...balanced,
     presets,
     nativeSize,
     factor,
@@ -188,7 +199,7 @@ function describeCheckpoint(checkpoint: Checkpoint, given?: readonly PictureSize
       ...texts.map(({ table }, i) => network(`text encoder${i === 0 ? "" : ` ${i + 1}`}`, table)),
     ],
     notes,
-    sizes: sizes.map((size) => costs(checkpoint, size, calls)),
+    sizes: sizes.map((size) => costs(checkpoint, size, balanced.calls)),
   };
 }
 

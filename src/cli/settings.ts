@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option } from "commander";
 import { defaultOf, type SettingName, settingRows } from "../method/settings-derived.ts";
 
-/** "guidanceInterval" → "--guidance-interval" */
+/** "theName" → "--the-name" */
 function flagOf(name: SettingName): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { openShape } from "../method/settings-derived.ts";
+import { suggestionsOf } from "../models/abilities.ts";
+import type { Abilities } from "../models/model.ts";
 import { nodeData, type Tool } from "./tool.ts";
 
 const input = z.strictObject({
@@ -19,6 +21,7 @@ export const open: Tool<typeof input> = {
     const onWarning = (message: string) => void warnings.push(message);
     const opened = await workspace.open(path, { ...opening, signal: mcpReq.signal, onWarning });
     const { session } = opened;
+    const { model } = session;
     const { width, height } = session.original;
     warnings.push(...session.warnings.map(({ message }) => message));
     const edits = session.nodes.size - 1;
@@ -27,14 +30,23 @@ export const open: Tool<typeof input> = {
       width,
       height,
       nodes: session.nodes.size,
-      model: { id: session.model.id, nativeSize: session.model.nativeSize },
+      model: { id: model.id, nativeSize: model.nativeSize, abilities: model.abilities ?? null },
       warnings,
     };
     const text = [
       `Session ${opened.id}: ${opened.name}, ${width}×${height}, ${edits} edits so far, at node ${session.head.id}.`,
-      `The model is ${session.model.id}, made for pictures of about ${session.model.nativeSize} px.`,
+      `The model is ${model.id}, made for pictures of about ${model.nativeSize} px.`,
+      ...describeAbilities(model.abilities),
       ...warnings,
     ].join("\n");
     return { text, data, picture: await session.head.render({ signal: mcpReq.signal }) };
   },
 };
+
+/** What the model can do, so that an assistant asks for what it knows. */
+function describeAbilities(abilities: Abilities | undefined): string[] {
+  if (!abilities) return [];
+  const suggestions = suggestionsOf(abilities).map((one) => `"${one}"`);
+  const known = suggestions.length > 0 ? [`Instructions that work: ${suggestions.join(", ")}.`] : [];
+  return [`${abilities.summary} ${abilities.limits}`.trim(), ...known];
+}

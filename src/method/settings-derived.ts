@@ -168,10 +168,9 @@ export function fallbacks(): ResolvedSettings {
 
 /** Of settings those that a preset decides. */
 export function decidedByPreset<T extends object>(settings: T): Partial<T> {
-  const names = settingRows().flatMap(([name, { byPreset }]) => (byPreset ? [name] : []));
-  return Object.fromEntries(
-    Object.entries(settings).filter(([name]) => names.includes(name as SettingName)),
-  ) as Partial<T>;
+  const given = settings as Partial<Record<SettingName, unknown>>;
+  const entries = settingRows().filter(([name, { byPreset }]) => byPreset && name in given);
+  return Object.fromEntries(entries.map(([name]) => [name, given[name]])) as Partial<T>;
 }
 
 /**

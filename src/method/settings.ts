@@ -162,7 +162,7 @@ const intervalExpected = "two numbers from 0 to 1, the smaller first";
 const intervalError = says(intervalExpected);
 const share = z.number(intervalError).min(0, intervalError).max(1, intervalError);
 
-const seedExpected = `${SEED_RANGE}, as text where it is larger than 2^53 - 1`;
+const seedExpected = `${SEED_RANGE}, in quotes where it is larger than 2^53 - 1`;
 const seedError = says(seedExpected);
 const seedNumber = z.int(seedError).min(0, seedError);
 const seedText = z
@@ -185,7 +185,7 @@ export const SETTINGS: Table = {
   },
   seed: {
     title: "seed",
-    help: "chooses the noise; the same seed gives the same picture; as text where it is larger than 2^53 - 1",
+    help: "chooses the noise; the same seed gives the same picture; in quotes where it is larger than 2^53 - 1",
     expected: seedExpected,
     json: z.union([seedNumber, seedText], seedError),
     program: z.union([seedNumber, seedBig], seedError),

@@ -13,6 +13,7 @@ import { EmilieError } from "../errors.ts";
 import type { Dialect, Graph } from "../graph/graph.ts";
 import type { Engine, Feeds } from "../runtime/engine.ts";
 import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
+import { abilitiesOf } from "./abilities.ts";
 import { vaeFactor } from "./autoencoder-kl.ts";
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
 import { buildClipText } from "./clip-text.ts";
@@ -98,6 +99,7 @@ export async function createEditModel(
     fingerprint: await fingerprintOf(variants, !source.single),
     olderFingerprints: renamable ? [await fingerprintOf(olderVariants, true)] : [],
     defaults: own.defaults,
+    abilities: abilitiesOf(source.id, own),
     nativeSize: own.nativeSize,
     understanding: understanding || undefined,
     memory: options.memory ?? "normal",
@@ -111,6 +113,7 @@ interface Facts {
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
   readonly defaults: EditModel["defaults"];
+  readonly abilities: EditModel["abilities"];
   readonly nativeSize: number | undefined;
   readonly understanding: UnderstandingHead | undefined;
   readonly memory: MemoryMode;
@@ -123,6 +126,7 @@ class DiffusersEditModel implements EditModel {
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
   readonly defaults: EditModel["defaults"];
+  readonly abilities: EditModel["abilities"];
   readonly scalingFactor: number;
   readonly conditionIsScaled: boolean;
   readonly factor: number;
@@ -158,6 +162,7 @@ class DiffusersEditModel implements EditModel {
     this.fingerprint = facts.fingerprint;
     this.olderFingerprints = facts.olderFingerprints;
     this.defaults = facts.defaults;
+    this.abilities = facts.abilities;
     this.conditionIsScaled = checkpoint.family.conditionIsScaled;
     this.scalingFactor = vae.scaling_factor;
     this.latentChannels = vae.latent_channels;

@@ -8,8 +8,9 @@ import { formatRepoId, requireRepoId } from "../checkpoint/hub/repo-id.ts";
 import type { Variant } from "../checkpoint/hub/select.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
+import { abilitiesOf, KNOWN_MODELS, suggestionsOf, UNSTATED } from "../models/abilities.ts";
+import type { Abilities, EditModel } from "../models/model.ts";
 import { formatModelName } from "../models/open.node.ts";
-import { abilitiesOf, KNOWN_MODELS } from "./abilities.ts";
 import type { EventLog } from "./events.ts";
 import type { Loading, ModelInfo, ModelList, Pull } from "./schemas/index.ts";
 
@@ -22,6 +23,8 @@ export interface ListedModel {
   readonly family: string | null;
   readonly nativeSize: number | null;
   readonly problem: string | null;
+  readonly defaults: EditModel["defaults"];
+  readonly abilities: Abilities | null;
 }
 export type ListModels = () => Promise<{ readonly models: readonly ListedModel[] }>;
 
@@ -29,7 +32,6 @@ interface Entry extends Omit<ListedModel, "from"> {
   readonly from: "package" | "cache" | "folder";
   /** What loadModel takes. */
   readonly load: string;
-  readonly defaults: ModelInfo["defaults"];
 }
 
 /** Listing reads every configuration; a page asks several times a minute. */
@@ -54,7 +56,7 @@ export class Catalog {
     this.#listModels = listModels;
     this.#events = events;
     const isFolder = existsSync(join(resolve(model), "model_index.json"));
-    const facts = { family: null, nativeSize: null, bytes: 0, problem: null, defaults: {} };
+    const facts = { family: null, nativeSize: null, bytes: 0, problem: null, defaults: {}, abilities: null };
     const folder = resolve(model);
     this.#given = isFolder ? { id: basename(folder), from: "folder", folder, load: folder, ...facts } : null;
     this.#selected = this.#given?.id ?? model;
@@ -172,22 +174,20 @@ export class Catalog {
   }
 
   #view(entry: Entry, pull: Pull | null = null): ModelInfo {
-    const { id, from, family, nativeSize, bytes, problem, defaults } = entry;
+    const { id, from, family, nativeSize, bytes, problem, defaults, abilities } = entry;
     const loading = this.#loading?.load === this.#loadName(entry) ? this.#loading.state : null;
     const pulling = pull !== null && pull.error === null;
     const usable = problem === null ? (id === this.#selected ? "selected" : "available") : "unusable";
-    const { description, suggestions } = abilitiesOf(id, family);
     return {
-      ...{ id, from, family, nativeSize, bytes, problem, pull, loading, defaults, description },
+      ...{ id, from, family, nativeSize, bytes, problem, pull, loading, defaults },
+      ...describe(abilities),
       state: pulling ? "pulling" : usable,
       loaded: this.loaded === id,
-      suggestions: [...suggestions],
     };
   }
 
   #missing(id: string, pull: Pull | null = null): ModelInfo {
     const known = KNOWN_MODELS.find((one) => one.id === id);
-    const { description, suggestions } = abilitiesOf(id, known?.family ?? null);
     return {
       ...{
         id,
@@ -198,12 +198,11 @@ export class Catalog {
         loaded: false,
         pull,
         loading: null,
-        description,
       },
+      ...describe(known?.abilities ?? null),
       state: pull !== null && pull.error === null ? "pulling" : "missing",
       family: known?.family ?? null,
       nativeSize: known?.nativeSize ?? null,
-      suggestions: [...suggestions],
     };
   }
 
@@ -220,12 +219,22 @@ export class Catalog {
 
   async #read(): Promise<Entry[]> {
     const { models } = await this.#listModels();
-    const entries = await Promise.all(
-      models.map(async (model): Promise<Entry> => {
-        const own = await readDefaults(folderSource(model.folder, model.id)).catch(() => null);
-        return { ...model, load: model.id, defaults: own?.defaults ?? {} };
-      }),
-    );
-    return this.#given ? [this.#given, ...entries] : entries;
+    const entries = models.map((model): Entry => ({ ...model, load: model.id }));
+    return this.#given ? [{ ...this.#given, ...(await statedBy(this.#given)) }, ...entries] : entries;
   }
+}
+
+/** What a folder says that no list has. What is wrong with it, loading it says. */
+async function statedBy({ folder, id }: Entry): Promise<Partial<Entry>> {
+  const own = await readDefaults(folderSource(folder, id)).catch(() => null);
+  if (!own) return {};
+  const { defaults, nativeSize = null } = own;
+  return { defaults, nativeSize, abilities: abilitiesOf(id, own) ?? null };
+}
+
+/** A model's abilities, whole and as the two lines that a list of models shows. */
+function describe(abilities: Abilities | null): Pick<ModelInfo, "abilities" | "description" | "suggestions"> {
+  if (!abilities) return { abilities, description: UNSTATED, suggestions: [] };
+  const description = [abilities.summary, abilities.limits].filter(Boolean).join(" ");
+  return { abilities, description, suggestions: suggestionsOf(abilities) };
 }

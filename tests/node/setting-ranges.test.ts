@@ -1,4 +1,6 @@
 /** Each setting has one range: what one interface takes all take, and what one refuses all refuse, saying what is expected. */
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readSetting } from "../../src/cli/settings.ts";
 import type { EditRequest } from "../../src/client/index.ts";
@@ -18,6 +20,8 @@ import * as api from "../../src/server/schemas/index.ts";
 import { settingsOf } from "../../src/session/recipe.ts";
 import { recipeSchema as fileRecipe } from "../../src/session/schema.ts";
 import { planScript } from "../../src/session/script.ts";
+
+const src = resolve(import.meta.dirname, "../../src");
 
 /** Values in JSON: [allowed, refused]; texts for the command line where they are not the values' own. */
 const LONG = "x".repeat(100_001);
@@ -150,6 +154,24 @@ describe("a setting", () => {
     );
     expect(messageOf(() => readInput(mcpEdit.input, misspelt, "arguments"))).toMatch(/Did you mean "steps"/);
     expect(messageOf(() => planScript({ steps: [misspelt] }))).toMatch(/did you mean "steps"/);
+  });
+
+  it("is named where it is used, and by no interface, no queue and no recipe", () => {
+    const handing = ["cli", "client", "mcp", "server", "session", "checkpoint", "models"];
+    const files = handing.flatMap((room) =>
+      readdirSync(join(src, room), { recursive: true, encoding: "utf8" })
+        .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
+        .map((file) => join(room, file)),
+    );
+    expect(files.length).toBeGreaterThan(200);
+    const naming = (name: string) =>
+      files.filter((file) => new RegExp(`\\b${name}\\b`).test(readFileSync(join(src, file), "utf8")));
+    expect(naming("guidanceInterval")).toEqual([]);
+    expect(naming("imageGuidance")).toEqual([]);
+    // Of a picture only what passed the gate is its own.
+    expect(naming('recipe\\?\\.gate|\\.gate|gate:|"gate"').map((file) => basename(file))).toEqual([
+      "compositing-mask.ts",
+    ]);
   });
 
   it("is in the client's type of a request", () => {

@@ -5,7 +5,7 @@ import { readPicture } from "../../images/codec.node.ts";
 import { MAX_TEXT } from "../../limits.ts";
 import { CONTROLS } from "../../method/gradient-control.ts";
 import { samplerNames } from "../../samplers/index.ts";
-import { EXAMPLES } from "../abilities.ts";
+import { EXAMPLES } from "../examples.ts";
 import { MAX_VARIATIONS } from "../limits.ts";
 import type { Parts } from "../parts.ts";
 import * as s from "../schemas/index.ts";

@@ -21,6 +21,28 @@ export const loadingSchema = z
   })
   .openapi("Loading");
 
+const abilitiesSchema = z
+  .object({
+    summary: z.string().openapi({ description: "What it edits, in a sentence" }),
+    suggestions: z
+      .array(z.object({ title: z.string(), instructions: z.array(z.string()).readonly() }).readonly())
+      .readonly()
+      .openapi({ description: "Instructions that work with it, in groups" }),
+    limits: z.string().openapi({ description: "What it cannot do" }),
+    success: z
+      .array(z.object({ what: z.string(), rate: z.number(), n: z.number().int() }).readonly())
+      .readonly()
+      .openapi({ description: "How often it succeeds: the share of n measured cases" }),
+    vocabulary: z
+      .object({
+        phrases: z.array(z.string()).readonly(),
+        fields: z.record(z.string(), z.array(z.string()).readonly()),
+      })
+      .optional()
+      .openapi({ description: "Every edit that it knows, where it refuses others" }),
+  })
+  .openapi("Abilities");
+
 export const modelSchema = z
   .object({
     id: z.string().openapi({ example: "picturebook" }),
@@ -35,7 +57,10 @@ export const modelSchema = z
       .openapi({ description: "The longer side of the pictures it was trained on" }),
     bytes: z.number().nullable(),
     defaults: z.object(statedShape()),
-    description: z.string().openapi({ description: "What it can do, and what not" }),
+    abilities: abilitiesSchema
+      .nullable()
+      .openapi({ description: "What it can do; null where it does not say" }),
+    description: z.string().openapi({ description: "The same in a few sentences" }),
     suggestions: z.array(z.string()).openapi({ description: "Instructions that work with it" }),
     problem: z.string().nullable().openapi({ description: "Why it cannot be used" }),
     pull: pullSchema.nullable(),

@@ -32,7 +32,7 @@ import type {
 } from "../backend.ts";
 import { claim } from "./claim.ts";
 import { modelFetch } from "./model-files.ts";
-import { ELSEWHERE, PICTUREBOOK } from "./models.ts";
+import { ELSEWHERE, pageModel } from "./models.ts";
 import { largest, redrawn, settings } from "./parts.ts";
 import { deleteSession, listSessions, readSession, updateSession, writeSession } from "./storage.ts";
 import { viewSession } from "./view.ts";
@@ -43,6 +43,9 @@ interface Opened {
   readonly session: Session;
   readonly redrawn?: number;
 }
+
+/** What is published with the page. */
+const MODEL = "picturebook";
 
 /** Of the time between two previews, at most so much goes into decoding them. */
 const PREVIEW_SHARE = 0.5;
@@ -68,7 +71,7 @@ export class PageBackend implements Backend {
   }
 
   async models(): Promise<readonly ModelInfo[]> {
-    return [PICTUREBOOK, ELSEWHERE];
+    return [await pageModel(`${this.#base}models/${MODEL}`, MODEL), ...ELSEWHERE];
   }
 
   async sessions(): Promise<readonly SessionSummary[]> {
@@ -256,11 +259,11 @@ export class PageBackend implements Backend {
   }
 
   #load({ onLoading }: Loading): Promise<EditModel> {
-    const total = PICTUREBOOK.bytes!;
-    this.#fetched.listener = (bytes) => onLoading?.("Loading picturebook", Math.min(1, bytes / total));
-    onLoading?.("Loading picturebook", Math.min(1, this.#fetched.bytes / total));
-    this.#model ??= loadModel(`${this.#base}models/picturebook`, {
-      id: "picturebook",
+    const tell = (bytes: number) => onLoading?.(`Loading ${MODEL}`, Math.min(1, bytes / __MODEL_BYTES__));
+    this.#fetched.listener = tell;
+    tell(this.#fetched.bytes);
+    this.#model ??= loadModel(`${this.#base}models/${MODEL}`, {
+      id: MODEL,
       device: "auto",
       fetch: modelFetch((bytes) => {
         this.#fetched.bytes += bytes;
