@@ -1,4 +1,6 @@
 /** emilie in the browser: the same method on onnxruntime-web; pictures come as Blobs or bytes. */
+
+export { KNOWN_MODELS } from "./checkpoint/abilities.ts";
 export * from "./common.ts";
 export { encodePng, readPicture } from "./images/codec.web.ts";
 export {
@@ -19,11 +21,17 @@ export {
   type ReadMask,
 } from "./images/mask-question.ts";
 export { fromModelImage, type Size, toModelImage } from "./images/model-image.ts";
-export { KNOWN_MODELS } from "./models/abilities.ts";
 export { describeModel, loadModel, type ModelDescription, type WebLoadOptions } from "./models/load.web.ts";
-export { type PngFileOptions, pngFile, withRecipes } from "./session/export.web.ts";
-export { type PreviewOptions, preview } from "./session/preview.ts";
-export { type RunScriptOptions, runScript } from "./session/run-script.ts";
+export {
+  openStoredSession,
+  readSessionFile,
+  type SessionParts,
+  sessionFile,
+  sessionParts,
+} from "./session/file/store.web.ts";
+export { type PngFileOptions, pngFile, withRecipes } from "./session/picture/export.web.ts";
+export { type PreviewOptions, preview } from "./session/picture/preview.ts";
+export { type RunScriptOptions, runScript } from "./session/script/run-script.ts";
 export {
   type Node,
   type OpenOptions,
@@ -31,11 +39,4 @@ export {
   Session,
   type SessionEditOptions,
 } from "./session/session.ts";
-export {
-  openStoredSession,
-  readSessionFile,
-  type SessionParts,
-  sessionFile,
-  sessionParts,
-} from "./session/store.web.ts";
-export { pathTo } from "./session/tree-node.ts";
+export { pathTo } from "./session/tree/tree.ts";

@@ -1,6 +1,5 @@
 /** The tree of commands as completion needs it: every word that may follow another, and what each option takes. */
 import type { Argument, Command, Option } from "commander";
-import { EXPERIMENTS } from "../bench/experiments/index.ts";
 import { settingWords } from "./settings.ts";
 
 /** A file, a folder, the name of a model, or one of these words (none: a text or a number, which nobody can guess). */
@@ -38,7 +37,6 @@ const BY_NAME: Readonly<Record<string, Takes>> = {
 };
 /** Options that check their value themselves. */
 const BY_FLAG: Readonly<Record<string, readonly string[]>> = {
-  "--experiment": Object.keys(EXPERIMENTS),
   ...settingWords(),
 };
 

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { packageRoot } from "../runtime/package-root.node.ts";
-import { printable } from "../session/printable.ts";
+import { printable } from "../session/script/printable.ts";
+import { addFromBench } from "./bench-package.ts";
 import type { Context } from "./context.ts";
 import { describe, EXIT, errorDocument, exitCode, UsageError } from "./errors.ts";
 import { Output, type Streams } from "./output.ts";
@@ -34,10 +35,10 @@ const VERBS: Readonly<Record<string, () => Promise<(program: Command, context: C
   show: async () => (await import("./show.ts")).addShow,
   export: async () => (await import("./export.ts")).addExport,
   replay: async () => (await import("./replay.ts")).addReplay,
-  study: async () => (await import("./study.ts")).addStudy,
+  study: () => addFromBench("study"),
   serve: async () => (await import("./serve.ts")).addServe,
   studio: async () => (await import("./serve.ts")).addStudio,
-  bench: async () => (await import("./bench.ts")).addBench,
+  bench: () => addFromBench("bench"),
   mcp: async () => (await import("./mcp.ts")).addMcp,
   completion: async () => (await import("./completion.ts")).addCompletion,
 };

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { suggestionsOf } from "../checkpoint/abilities.ts";
+import type { Abilities } from "../method/edit-model.ts";
 import { openShape } from "../method/settings-derived.ts";
-import { suggestionsOf } from "../models/abilities.ts";
-import type { Abilities } from "../models/model.ts";
 import { nodeData, type Tool } from "./tool.ts";
 
 const input = z.strictObject({

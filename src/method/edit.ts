@@ -4,11 +4,11 @@
  * A session is  c₁ = E(I₀),  then for each edit  c_{e+1} = edit(model, c_e, …).c;  pictures are D(c) where somebody looks.
  */
 import { EmilieError } from "../errors.ts";
-import type { EditModel } from "../models/model.ts";
 import { createSchedule, samplers } from "../samplers/index.ts";
 import { createNoise } from "../tensor/noise.ts";
 import { scale } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { EditModel } from "./edit-model.ts";
 import { gated } from "./gate.ts";
 import { endsOnSource, strengthMask, union, withGradientControl } from "./gradient-control.ts";
 import { directionsOf, guidesWithin, withGuidance } from "./guidance.ts";
@@ -56,11 +56,7 @@ export async function edit(
 }
 
 /** Algorithm 1 on what the view shows: z_T ~ N(0, I) → z₀ under guidance and gradient control → c of the next edit. */
-async function sampleEdit(
-  model: EditModel,
-  { c, regions, windowed, shown }: View,
-  settings: ResolvedOptions,
-) {
+async function sampleEdit(model: EditModel, { c, regions, shown }: View<Region>, settings: ResolvedOptions) {
   const { seed, steps, sampler, control, strength, base, signal, onStep, stopAfter = steps } = settings;
   const encode = (text: string) => model.encodeText(text, { signal });
   const [nullText, baseText, ...texts] = await Promise.all(
@@ -70,7 +66,7 @@ async function sampleEdit(
   const noise = createNoise(seed);
   const zT = scale(noise.randn(c.shape), schedule.initSigma);
 
-  const { imageGuidance, guidanceInterval, reuse } = settings;
+  const { imageGuidance, guidanceInterval } = settings;
   const guides = guidesWithin(guidanceInterval, schedule.levels.length);
   const directions = directionsOf(regions, texts, settings);
   const weights = { directions, imageGuidance, guides };
@@ -80,8 +76,6 @@ async function sampleEdit(
     nullText: nullText!,
     baseText: baseText!,
     ...weights,
-    reuse,
-    windowed,
     signal,
   });
   const m = strengthMask(union(regions), strength, c);

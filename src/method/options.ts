@@ -1,8 +1,8 @@
 /** What an edit can be told, with its defaults, checked: everything of method/edit.ts that is not the method. */
 import { EmilieError } from "../errors.ts";
-import type { EditModel } from "../models/model.ts";
 import type { StepListener } from "../samplers/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { EditModel } from "./edit-model.ts";
 import { presetOf } from "./presets.ts";
 import type { EditSettings } from "./settings.ts";
 import { checkSettings, fallbacks, type ReplaySettings, type ResolvedSettings } from "./settings-derived.ts";
@@ -45,17 +45,11 @@ export function resolveOptions(
   checkSettings({ preset });
   const resolved = { ...fallbacks(), ...presetOf(model, preset), ...defined(options) };
   checkSettings(resolved, options.recorded);
-  const { steps, stopAfter = steps, reuse } = resolved;
+  const { steps, stopAfter = steps } = resolved;
   if (stopAfter > steps) {
     throw new EmilieError("option.invalid", `stopAfter must be at most the ${steps} steps, got ${stopAfter}`);
   }
   const window = resolveWindow(model, resolved.window);
-  if (reuse !== 1 && window !== "off" && window.whole !== undefined) {
-    throw new EmilieError(
-      "option.invalid",
-      `a window with steps on the full picture already reuses deep features: reuse must be 1 with it (or its whole 0), got ${reuse}`,
-    );
-  }
   return { ...resolved, window };
 }
 

@@ -3,12 +3,13 @@
  * Steps (arXiv 2308.08947, section 4.1): |ε(y,c) − ε(∅,c)| summed over channels at a high noise level, clipped at
  * Q3 + 1.5·IQR, scaled to [0, 1], smoothed, thresholded; averaged over noise draws as in DiffEdit (arXiv 2210.11427).
  */
-import type { EditModel } from "../models/model.ts";
+
 import { modelInput } from "../samplers/denoiser.ts";
 import { timeOf } from "../samplers/edm.ts";
 import type { NoiseLevel, NoiseSource, Schedule } from "../samplers/types.ts";
 import { combine } from "../tensor/ops.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
+import type { EditModel } from "./edit-model.ts";
 import { toScaled } from "./latent-iteration.ts";
 
 /** How an automatic mask is made. */

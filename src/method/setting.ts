@@ -21,8 +21,11 @@ export interface Setting<Value = unknown, Json = Value, Recorded = Value> {
   readonly byPreset?: boolean;
   /** The default in words, where it is neither the preset's nor always the fallback. */
   readonly defaultText?: string;
-  /** "session": the method does not know it. "opening": it is chosen with the picture, for all edits. Default "edit". */
-  readonly scope?: "edit" | "session" | "opening";
+  /**
+   * "session": the method does not know it. "opening": it is chosen with the picture, for all edits. "retired": only recipes
+   * of earlier versions have it. Default "edit".
+   */
+  readonly scope?: "edit" | "session" | "opening" | "retired";
   /** Whether emilie.json may state it for a checkpoint. */
   readonly stated?: boolean;
   /** Whether the extension of OpenAI's API takes it; its other parameters are OpenAI's own. */

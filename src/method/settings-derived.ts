@@ -2,10 +2,10 @@
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
 import { MAX_TEXT } from "../limits.ts";
+import type { EditDefaults } from "./edit-model.ts";
 import { type Setting, says, shown } from "./setting.ts";
 import {
   type AllSettings,
-  type EditDefaults,
   type EditSettings,
   type InJson,
   type OpenSettings,
@@ -17,13 +17,15 @@ import {
 export type SettingName = keyof AllSettings;
 type Row = Setting;
 
-/** The table as a list; an edit's settings are those of all scopes but "opening". */
+const allRows = () => Object.entries(SETTINGS) as unknown as [name: SettingName, row: Row][];
+
+/** The table as a list, without what only recipes of earlier versions have. */
 export function settingRows(): [name: SettingName, row: Row][] {
-  return Object.entries(SETTINGS) as unknown as [SettingName, Row][];
+  return allRows().filter(([, { scope }]) => scope !== "retired");
 }
 
 const rowsOfEdits = () => settingRows().filter(([, { scope }]) => scope !== "opening");
-const recordedRows = () => settingRows().filter(([, { recipe }]) => recipe !== undefined);
+const recordedRows = () => allRows().filter(([, { recipe }]) => recipe !== undefined);
 const isSame = (a: unknown, b: unknown) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
 /** An edit's settings in JSON or YAML: scripts, requests, and jobs that wait. */
@@ -112,7 +114,7 @@ export function recordSettings(
 /** The way back of {@link recordSettings}, without the settings that a session is opened with. */
 export function replaySettings(recipe: RecordedSettings): ReplaySettings {
   const entries = recordedRows()
-    .filter(([, { scope }]) => scope !== "opening")
+    .filter(([, { scope }]) => scope !== "opening" && scope !== "retired")
     .map(([name, { recipe: how }]) => {
       const recorded = recipe[name as keyof RecordedSettings];
       return [name, recorded === undefined ? how!.absent : how!.read ? how!.read(recorded) : recorded];
@@ -121,8 +123,8 @@ export function replaySettings(recipe: RecordedSettings): ReplaySettings {
 }
 
 /** A recipe's settings as a script says them: all but those whose default never differs. */
-export function scriptSettings(recipe: RecordedSettings): SettingsInJson {
-  const settings = replaySettings(recipe) as AllSettings;
+export function scriptSettings(given: ReplaySettings): SettingsInJson {
+  const settings = given as AllSettings;
   const entries = settingRows().flatMap(([name, row]) => {
     const value = settings[name];
     const isUsual = !row.byPreset && row.defaultText === undefined && isSame(value, row.fallback);
@@ -134,7 +136,7 @@ export function scriptSettings(recipe: RecordedSettings): SettingsInJson {
 /** "seed 7, steps 8, sampler ddim, …": what is not the same in most edits. */
 export function describeSettings(settings: ResolvedSettings): string {
   const recorded = recordSettings({ ...settings, detail: "off" });
-  const said = Object.entries(scriptSettings(recorded)).filter(([name]) => name in recorded);
+  const said = Object.entries(scriptSettings(replaySettings(recorded))).filter(([name]) => name in recorded);
   const text = (value: unknown) => (typeof value === "string" ? value : shown(value));
   return said.map(([name, value]) => `${SETTINGS[name as SettingName].title} ${text(value)}`).join(", ");
 }

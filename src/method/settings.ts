@@ -51,9 +51,8 @@ export interface EditSettings {
    */
   readonly gate?: number;
   /**
-   * Where the UNet runs: on the whole picture ("off", the default), or, under controls that end on the source, on a window
-   * around the masks, with "auto", or numbers for the margin, the least side and the share of steps that see the whole picture all the
-   * same. Where none does, the noise is drawn for the window. Not with `reuse` where some do.
+   * Where the model runs: on the whole picture ("off", the default, and "auto" at the model's native size), or, under controls that
+   * end on the source, on a window around the masks, with numbers for the margin and the least side. The noise is drawn for the window.
    */
   readonly window?: WindowOption;
   /**
@@ -62,11 +61,6 @@ export interface EditSettings {
    * conditional term alone, one UNet call in the place of three. Default: the preset's, [0, 1] where it has none.
    */
   readonly guidanceInterval?: readonly [from: number, to: number];
-  /**
-   * Deep UNet features are computed at every n-th step and reused at those between, for each guidance term its own
-   * (DeepCache, arXiv 2312.00858). 1 to 1000; 1, the default, reuses nothing.
-   */
-  readonly reuse?: number;
   /** Ends after this number of the steps, with x̂₀ of the last of them as the result. Default: all are taken. */
   readonly stopAfter?: number;
 }
@@ -91,11 +85,10 @@ export interface OpenSettings {
   readonly workingSize?: number | "own";
 }
 
-/** What a checkpoint may state for itself, in its emilie.json; see {@link EditSettings}. */
-export interface EditDefaults
-  extends Pick<EditSettings, "steps" | "textGuidance" | "imageGuidance" | "gate"> {
-  /** A sampler's name. */
-  readonly sampler?: string;
+/** The window of a recipe. */
+export interface RecordedWindow extends ResolvedWindow {
+  /** In recipes of earlier versions, the share of the steps that ran on the whole picture: computed no more. */
+  readonly whole?: number;
 }
 
 /** What a recipe records of the settings. Those that may be absent are left out at the value that changes nothing. */
@@ -119,12 +112,12 @@ export interface RecordedSettings {
   /** Absent where everything was taken (0). */
   readonly gate?: number;
   /** The window around the masks that the edit ran on, where it was given one. */
-  readonly window?: ResolvedWindow;
+  readonly window?: RecordedWindow;
   /** The longer side of the picture that the model worked on, where it was another than the model's own choice. */
   readonly workingSize?: number;
   /** Where in the schedule guidance acts; absent where it does everywhere ([0, 1]). */
   readonly guidanceInterval?: readonly [from: number, to: number];
-  /** The number of steps that share deep UNet features; absent at 1. */
+  /** In recipes of earlier versions, for how many steps deep UNet features served: computed no more. */
   readonly reuse?: number;
   /** Where the result has the picture's own detail; absent where it is the model's pixels, enlarged, as before there was any choice. */
   readonly detail?: "on";
@@ -135,10 +128,17 @@ export interface RecordedSettings {
 /** Every setting, wherever it is chosen. */
 export interface AllSettings extends SessionSettings, OpenSettings {}
 
+/** What only recipes of earlier versions have. */
+interface RetiredSettings {
+  readonly reuse: never;
+}
+
 /** A setting's value in JSON, which has no large integers. */
 export type InJson<K extends keyof AllSettings> = K extends "seed" ? number | string : AllSettings[K];
 
 type Table = {
+  readonly [K in keyof RetiredSettings]: Setting<undefined, never, number>;
+} & {
   readonly [K in keyof AllSettings]-?: Setting<
     NonNullable<AllSettings[K]>,
     NonNullable<InJson<K>>,
@@ -149,13 +149,11 @@ type Table = {
 const whole = z.int().min(0);
 
 // Inner errors say the whole as well: of a union that nearly fits, zod reports what is wrong inside.
-const windowExpected =
-  '"off", "auto", or margin and least (whole numbers, in latent pixels) and whole (a number from 0 to 1)';
+const windowExpected = '"off", "auto", or a margin and a least side (whole numbers, in latent pixels)';
 const windowError = says(windowExpected);
 const windowSize = z.strictObject({
   margin: z.int(windowError).min(0, windowError),
   least: z.int(windowError).min(1, windowError).optional(),
-  whole: z.number(windowError).min(0, windowError).max(1, windowError).optional(),
 });
 
 const intervalExpected = "two numbers from 0 to 1, the smaller first";
@@ -276,8 +274,8 @@ export const SETTINGS: Table = {
   window: {
     title: "window",
     help:
-      "where the model runs: on the full picture (off), or on a window around the masks: auto, or a margin and a minimum side in latent " +
-      "pixels, and the fraction of steps that run on the full picture",
+      "where the model runs: on the full picture (off), or on a window around the masks: a margin and a minimum side in latent pixels, or " +
+      "auto, which is a window above the model's native size and the full picture otherwise",
     expected: windowExpected,
     json: z.union([z.enum(["off", "auto"]), windowSize], windowError),
     fallback: "off",
@@ -285,8 +283,7 @@ export const SETTINGS: Table = {
     cli: {
       value: "how",
       help: "run the model on a window around the masks",
-      expected:
-        "auto, off, or MARGIN[:LEAST[:WHOLE]] as in 8:32:0.25: margin and minimum side in latent pixels, and the fraction of steps that run on the full picture",
+      expected: "auto, off, or MARGIN[:LEAST] as in 8:32: margin and minimum side in latent pixels",
       read: readWindow,
     },
     recipe: {
@@ -297,6 +294,8 @@ export const SETTINGS: Table = {
       }),
       absent: "off",
       since: 3,
+      // Where such a recipe is computed at all, every step saw the whole picture.
+      read: (window) => (window.whole === undefined ? window : "off"),
     },
   },
   workingSize: {
@@ -328,13 +327,11 @@ export const SETTINGS: Table = {
   },
   reuse: {
     title: "reuse",
-    help: "compute the UNet's deep features only at every n-th step",
-    ...wholeNumber(1, 1000),
-    fallback: 1,
-    byPreset: true,
-    defaultText: "1",
-    cli: { value: "n" },
-    recipe: { schema: z.int().min(2).max(1000), absent: 1, since: 3 },
+    help: "in recipes of earlier versions: the number of steps that shared deep UNet features",
+    expected: "nothing: deep features are no longer shared",
+    json: z.never(),
+    scope: "retired",
+    recipe: { schema: z.int().min(2).max(1000), absent: undefined, since: 3 },
   },
   detail: {
     title: "detail",
@@ -355,14 +352,9 @@ export const SETTINGS: Table = {
   },
 };
 
-/** MARGIN[:LEAST[:WHOLE]]; other texts are left to the schema. */
+/** MARGIN[:LEAST]; other texts are left to the schema. */
 function readWindow(text: string): unknown {
-  const [, margin, least, whole] =
-    /^(\d{1,6})(?::([1-9]\d{0,5})(?::(0|1|0?\.\d{1,9}))?)?$/.exec(text.trim()) ?? [];
+  const [, margin, least] = /^(\d{1,6})(?::([1-9]\d{0,5}))?$/.exec(text.trim()) ?? [];
   if (margin === undefined) return text;
-  return {
-    margin: Number(margin),
-    ...(least === undefined ? {} : { least: Number(least) }),
-    ...(whole === undefined ? {} : { whole: Number(whole) }),
-  };
+  return { margin: Number(margin), ...(least === undefined ? {} : { least: Number(least) }) };
 }

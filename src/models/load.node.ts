@@ -7,9 +7,10 @@ import type { LoadProgress } from "../checkpoint/load-progress.ts";
 import { cacheFolder, mappedStorage } from "../checkpoint/storage.node.ts";
 import type { Variant } from "../checkpoint/variants.ts";
 import { EmilieError } from "../errors.ts";
+import type { EditModel } from "../method/edit-model.ts";
+import { createEditModel } from "../networks/stable-diffusion/editor.ts";
 import { createNodeEngine, type NodeDevice } from "../runtime/node.ts";
-import { createEditModel } from "./editor.ts";
-import type { EditModel } from "./model.ts";
+import type { MemoryMode } from "../runtime/onnx-sessions.ts";
 import {
   checkPrecision,
   checkpointFolder,
@@ -22,7 +23,6 @@ import {
   parseModelName,
   splitVariant,
 } from "./open.node.ts";
-import type { MemoryMode } from "./session-cache.ts";
 
 /** How a model is loaded and run. */
 export interface LoadOptions {

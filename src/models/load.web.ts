@@ -1,15 +1,16 @@
 /** Loading a model in a browser, from the address of a checkpoint's folder. */
+
+import { abilitiesOf } from "../checkpoint/abilities.ts";
 import { readDefaults } from "../checkpoint/defaults.ts";
 import type { Precision } from "../checkpoint/derived.ts";
 import type { LoraFile } from "../checkpoint/lora/read.ts";
 import { webSource } from "../checkpoint/source.web.ts";
 import { fetchedStorage } from "../checkpoint/storage.web.ts";
 import { EmilieError } from "../errors.ts";
+import type { Abilities, EditModel } from "../method/edit-model.ts";
+import { createEditModel } from "../networks/stable-diffusion/editor.ts";
+import type { MemoryMode } from "../runtime/onnx-sessions.ts";
 import { createWebEngine, type WebEngineOptions } from "../runtime/web.ts";
-import { abilitiesOf } from "./abilities.ts";
-import { createEditModel } from "./editor.ts";
-import type { Abilities, EditModel } from "./model.ts";
-import type { MemoryMode } from "./session-cache.ts";
 
 /** How a model is loaded and run in a browser. */
 export interface WebLoadOptions extends WebEngineOptions {

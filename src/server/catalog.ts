@@ -1,15 +1,15 @@
 /** The models that sessions may use: what is on the disk, what is being fetched, and which one new sessions get. */
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { abilitiesOf, KNOWN_MODELS, suggestionsOf, UNSTATED } from "../checkpoint/abilities.ts";
 import { readDefaults } from "../checkpoint/defaults.ts";
 import type { Precision } from "../checkpoint/derived.ts";
-import { pullModel } from "../checkpoint/hub/pull.node.ts";
-import { formatRepoId, requireRepoId } from "../checkpoint/hub/repo-id.ts";
-import type { Variant } from "../checkpoint/hub/select.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
-import { abilitiesOf, KNOWN_MODELS, suggestionsOf, UNSTATED } from "../models/abilities.ts";
-import type { Abilities, EditModel } from "../models/model.ts";
+import type { Abilities, EditModel } from "../method/edit-model.ts";
+import { pullModel } from "../models/hub/pull.node.ts";
+import { formatRepoId, requireRepoId } from "../models/hub/repo-id.ts";
+import type { Variant } from "../models/hub/select.ts";
 import { formatModelName } from "../models/open.node.ts";
 import type { EventLog } from "./events.ts";
 import type { Loading, ModelInfo, ModelList, Pull } from "./schemas/index.ts";

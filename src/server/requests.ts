@@ -2,7 +2,8 @@
 import { EmilieError } from "../errors.ts";
 import { pickSettings } from "../method/settings-derived.ts";
 import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
-import { keepMask, maskOfNode, readMaskPiece } from "./mask-files.ts";
+import { keepMask } from "./mask-files.ts";
+import { maskOfNode, readMaskPiece } from "./mask-pieces.ts";
 import type { Parts } from "./parts.ts";
 import type { EditWork, RelevanceWork, ReplayWork, WorkMask, WorkRegion } from "./queue/work.ts";
 import type { EditRequest, MaskRef, RelevanceRequest, ReplayRequest } from "./schemas/index.ts";

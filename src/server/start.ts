@@ -12,8 +12,8 @@ import type { Precision } from "../checkpoint/derived.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
 import type { NodeDevice } from "../models/load.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
-import { reasonOf } from "../session/atomic.node.ts";
-import { acquire, type Lock } from "../session/lock.node.ts";
+import { reasonOf } from "../session/file/atomic.node.ts";
+import { acquire, type Lock } from "../session/file/lock.node.ts";
 import { createApp } from "./app.ts";
 import { Catalog, type ListModels } from "./catalog.ts";
 import { checkOrigins } from "./cors.ts";
@@ -34,7 +34,6 @@ import { Retry } from "./retry.ts";
 import { deleteExpired } from "./sessions.ts";
 import { DiskStore } from "./store/disk-store.ts";
 import { MemoryStore } from "./store/memory-store.ts";
-import type { SessionStore } from "./store/store.ts";
 import { WorkerProcess } from "./worker/process.ts";
 
 export interface ServerOptions {
@@ -123,7 +122,6 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
     closing.unshift(() => catalog.dispose());
     let making: string | null = null;
     const worker = new WorkerProcess({
-      session: (id) => retry.until(() => readSession(store, id), { tries: 5 }),
       memoryLimit: options.workerMemory,
       silence: options.workerSilence,
       device: options.device,
@@ -141,8 +139,7 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
         log(`! The inference process ended: ${reason}. It is started again with the next job.`);
       },
     });
-    const resolveModel = (id: string) => catalog.resolve(id);
-    const dispatcher = new Dispatcher({ store, queue, worker, events, metrics, retry, resolveModel });
+    const dispatcher = new Dispatcher({ store, queue, worker, events, metrics, retry, catalog });
     closing.unshift(
       () => dispatcher.stop(),
       () => worker.dispose(),
@@ -215,14 +212,6 @@ async function closeAll(closing: (() => unknown)[]): Promise<void> {
 
 function dataFolder(): string {
   return process.env.EMILIE_DATA || join(homedir(), ".emilie");
-}
-
-/** Null where the session is gone. */
-async function readSession(store: SessionStore, id: string): Promise<Uint8Array | null> {
-  return store.export(id).catch((error: unknown) => {
-    if (isEmilieError(error) && error.code === "server.missing") return null;
-    throw error;
-  });
 }
 
 /** What lies in a data folder, this version's and earlier ones'. */

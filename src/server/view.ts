@@ -1,6 +1,6 @@
 /** What is kept, as the API shows it. */
-import type { StoredNode } from "../session/schema.ts";
-import { isUnderstood } from "../session/tree-node.ts";
+import type { StoredNode } from "../session/file/schema.ts";
+import { isUnderstood } from "../session/tree/tree-node.ts";
 import type { Job } from "./queue/queue.ts";
 import type { JobInfo, Node, Progress, Session, SessionSummary } from "./schemas/index.ts";
 import type { SessionRecord } from "./store/store.ts";

@@ -1,9 +1,9 @@
 /** Opens a session on a file as well as on a picture. */
 import { type ReadOptions, readPictureFile } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
-import type { EditModel } from "../models/model.ts";
+import type { EditModel } from "../method/edit-model.ts";
+import { StoredSession } from "./file/store.node.ts";
 import { encodeOriginal, type OpenOptions } from "./session.ts";
-import { StoredSession } from "./store.node.ts";
 
 /**
  * Opens a session on a picture or on a picture file (PNG, JPEG, WebP, AVIF, TIFF; up to 64 megapixels). What of the file is not

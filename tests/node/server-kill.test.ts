@@ -9,7 +9,8 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { EmilieClient } from "../../src/client/index.ts";
-import { readContainer } from "../../src/session/container.node.ts";
+import { readContainer } from "../../src/session/file/container.node.ts";
+import { EMILIE } from "../support/command.ts";
 import { killsOf, seededRandom } from "./kills.ts";
 import { COTTAGE, serve } from "./server-fixture.ts";
 import { spawnServer } from "./spawn-server.ts";
@@ -35,11 +36,11 @@ const leftovers = async (path: string) =>
 /** `emilie edit` on one session; its node where it was let end. */
 function runEdit(session: string, seed: number, killAfter: number): Promise<string | null> {
   const args = ["edit", COTTAGE, "make it winter", "--steps", "1", "--seed", `${seed}`, "--session", session];
-  const child = spawn(
-    process.execPath,
-    ["--import", "tsx", "src/cli/main.ts", ...args, "--out", join(folder, "out"), "--json"],
-    { cwd: root, env: { ...process.env, TMPDIR: temporary }, stdio: ["ignore", "pipe", "inherit"] },
-  );
+  const child = spawn(process.execPath, [...EMILIE, ...args, "--out", join(folder, "out"), "--json"], {
+    cwd: root,
+    env: { ...process.env, TMPDIR: temporary },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const timer = setTimeout(() => child.kill("SIGKILL"), killAfter);
   let said = "";
   child.stdout.setEncoding("utf8").on("data", (text) => {

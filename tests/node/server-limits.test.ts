@@ -9,9 +9,9 @@ import { loadModel } from "../../src/models/load.node.ts";
 import { answerError, describeError } from "../../src/server/errors.ts";
 import { Metrics } from "../../src/server/metrics.ts";
 import { countUploads } from "../../src/server/uploads.ts";
-import { packContainer } from "../../src/session/container.node.ts";
+import { packContainer } from "../../src/session/file/container.node.ts";
+import { packSession } from "../../src/session/file/pack.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
-import { packSession } from "../../src/session/pack.node.ts";
 import { COTTAGE, type Fixture, fileOf, serve } from "./server-fixture.ts";
 
 const CHECKPOINT = new URL("../fixtures/parity/sd1/checkpoint", import.meta.url).pathname;

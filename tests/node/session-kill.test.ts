@@ -4,9 +4,9 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
-import { loadSession } from "../../src/session/store.node.ts";
+import { loadSession } from "../../src/session/file/store.node.ts";
 import { killsOf, seededRandom } from "./kills.ts";
 
 const root = resolve(import.meta.dirname, "../..");

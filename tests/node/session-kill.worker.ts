@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { blankPicture } from "../../src/images/picture.ts";
 import { loadModel } from "../../src/models/load.node.ts";
+import { loadSession } from "../../src/session/file/store.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
-import { loadSession } from "../../src/session/store.node.ts";
 
 const [checkpoint, file] = process.argv.slice(2) as [string, string];
 const model = await loadModel(checkpoint, { threads: 1 });

@@ -17,9 +17,9 @@ import {
 } from "../../src/method/settings-derived.ts";
 import { parametersSchema } from "../../src/server/openai/request.ts";
 import * as api from "../../src/server/schemas/index.ts";
-import { settingsOf } from "../../src/session/recipe.ts";
-import { recipeSchema as fileRecipe } from "../../src/session/schema.ts";
-import { planScript } from "../../src/session/script.ts";
+import { recipeSchema as fileRecipe } from "../../src/session/file/schema.ts";
+import { planScript } from "../../src/session/script/script.ts";
+import { settingsOf } from "../../src/session/tree/recipe.ts";
 
 const src = resolve(import.meta.dirname, "../../src");
 
@@ -60,8 +60,8 @@ const VALUES: {
     [-0.1, 100.5],
   ],
   window: [
-    ["auto", "off", { margin: 0 }, { margin: 8, least: 32 }, { margin: 8, least: 32, whole: 0.25 }],
-    ["on", { margin: -1 }, { margin: 8, least: 0 }, { margin: 8, least: 32, whole: 2 }],
+    ["auto", "off", { margin: 0 }, { margin: 8, least: 32 }],
+    ["on", { margin: -1 }, { margin: 8, least: 0 }],
   ],
   workingSize: [
     ["own", 8, 100_000],
@@ -73,10 +73,6 @@ const VALUES: {
       [0.25, 0.25],
     ],
     [[0.7, 0.2], [0], [-0.1, 1], [0, 1.1]],
-  ],
-  reuse: [
-    [1, 1000],
-    [0, 1001, 1.5],
   ],
   detail: [["on", "off"], ["some"]],
   stopAfter: [
@@ -157,7 +153,7 @@ describe("a setting", () => {
   });
 
   it("is named where it is used, and by no interface, no queue and no recipe", () => {
-    const handing = ["cli", "client", "mcp", "server", "session", "checkpoint", "models"];
+    const handing = ["cli", "client", "mcp", "server", "session", "checkpoint", "models", "networks"];
     const files = handing.flatMap((room) =>
       readdirSync(join(src, room), { recursive: true, encoding: "utf8" })
         .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
@@ -236,12 +232,12 @@ describe("what a recipe has recorded", () => {
     expect(JSON.stringify(again)).toBe(JSON.stringify({ ...old, regions }));
     const everything = fileRecipe.parse({
       ...old,
-      ...{ strength: 0.5, window: { margin: 2, least: 8 }, guidanceInterval: [0, 0.5], reuse: 2 },
+      ...{ strength: 0.5, window: { margin: 2, least: 8 }, guidanceInterval: [0, 0.5] },
       ...{ detail: "on", stopAfter: 2, workingSize: 96 },
     });
     const order = [
       ...["seed", "steps", "sampler", "textGuidance", "imageGuidance", "control", "base", "strength", "gate"],
-      ...["window", "workingSize", "guidanceInterval", "reuse", "detail", "stopAfter"],
+      ...["window", "workingSize", "guidanceInterval", "detail", "stopAfter"],
     ];
     expect(Object.keys(everything).slice(4)).toEqual(order);
     const { recorded: __, ...all } = settingsOf(everything);

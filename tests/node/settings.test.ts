@@ -50,7 +50,7 @@ describe("a setting that is added to the table", () => {
   });
 
   it("is in the script's schema, and a near miss is named", async () => {
-    const { planScript, scriptJsonSchema } = await import("../../src/session/script.ts");
+    const { planScript, scriptJsonSchema } = await import("../../src/session/script/script.ts");
     const text = JSON.stringify(scriptJsonSchema());
     expect(text.match(/"glow":\{"description":"How much the picture glows\. Default: 0\."/g)).toHaveLength(2);
     const step = { instruction: "make it red", glow: 0.25 };
@@ -67,7 +67,7 @@ describe("a setting that is added to the table", () => {
   it("is the session's and the method's, recorded, replayed with changes, and stated by checkpoints", async () => {
     const { loadModel } = await import("../../src/models/load.node.ts");
     const { openSession } = await import("../../src/session/open.node.ts");
-    const { loadSession } = await import("../../src/session/store.node.ts");
+    const { loadSession } = await import("../../src/session/file/store.node.ts");
     const { resolveOptions } = await import("../../src/method/options.ts");
     const model = await loadModel(checkpoint);
     const session = await openSession(model, photo);
@@ -108,6 +108,8 @@ describe("a setting that is added to the table", () => {
     beforeAll(async () => {
       // The server's own process computes edits; it has the setting as well.
       vi.stubEnv("NODE_OPTIONS", preload);
+      // From the sources, since what a run of the tests has compiled beforehand has the table as it is.
+      vi.stubEnv("EMILIE_COMPILED", "");
       const { startServer } = await import("../../src/server.ts");
       server = await startServer({ port: 0, data: join(folder, "data"), model: checkpoint, log: () => {} });
     });

@@ -1,6 +1,6 @@
 /** Every form in which a single file is written, at full size: read, its graphs built, or refused with what does not agree. */
 import { describe, expect, it, test } from "vitest";
-import { readCheckpoint } from "../../src/models/checkpoint.ts";
+import { readCheckpoint } from "../../src/networks/stable-diffusion/checkpoint.ts";
 import {
   clipShapes,
   headerSource,

@@ -7,10 +7,10 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vites
 import { readFloat32 } from "../../src/checkpoint/convert.ts";
 import { readSafetensorsHeader, writeSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { folderSource } from "../../src/checkpoint/source.node.ts";
-import { readCheckpoint } from "../../src/models/checkpoint.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
 import { openCheckpoint } from "../../src/models/open.node.ts";
+import { readCheckpoint } from "../../src/networks/stable-diffusion/checkpoint.ts";
 import { type Tensor, zeros } from "../../src/tensor/tensor.ts";
 
 const FIXTURES = fileURLToPath(new URL("../fixtures/parity", import.meta.url));

@@ -1,5 +1,6 @@
 /** A server as a process of its own, from the sources: what is killed, and what is put under load. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { EMILIE } from "../support/command.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 
@@ -8,8 +9,8 @@ export async function spawnServer(
   data: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ process: ChildProcess; url: string }> {
-  const serve = ["src/cli/main.ts", "serve", "--port", "0", "--data", data, "--json", "--quiet"];
-  const child = spawn(process.execPath, ["--import", "tsx", ...serve], {
+  const serve = ["serve", "--port", "0", "--data", data, "--json", "--quiet"];
+  const child = spawn(process.execPath, [...EMILIE, ...serve], {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "inherit"],

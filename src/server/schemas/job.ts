@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { editShape, WEIGHT } from "../../method/settings-derived.ts";
 import { MAX_REGIONS } from "../limits.ts";
-import { MASK_CHANNELS } from "../worker/protocol.ts";
+import { MASK_CHANNELS } from "../worker/mask-reading.ts";
 import { instruction, jobId, maskId, nodeId, sessionId, time, warnings } from "./common.ts";
 
 const box = z.strictObject({

@@ -1,0 +1,39 @@
+/** What an edit script is made of, as types; script.ts checks values against them. */
+import type { SettingsInJson } from "../../method/settings-derived.ts";
+
+/** How a step is done; what is left out is the script's default, then the checkpoint's own. */
+export interface EditScriptSettings extends SettingsInJson {}
+
+/** A further instruction with a place of its own. */
+export interface EditScriptRegion {
+  /** What should change there. */
+  instruction: string;
+  /** A mask in words (see readMask). Default: everywhere. */
+  mask?: string | undefined;
+  /** Replaces textGuidance; negative values push away. */
+  weight?: number | undefined;
+}
+
+/** One edit of a script. */
+export interface EditScriptStep extends EditScriptSettings {
+  /** What later steps call this one. Default: its number, from 1. */
+  id?: string | undefined;
+  /** The id or number of a step before, "original", or a node of the session. Default: the step before. */
+  from?: string | number | undefined;
+  /** What should change. */
+  instruction: string;
+  /** Where: a mask in words (see readMask), or "auto". Default: everywhere. */
+  mask?: string | undefined;
+  /** Further instructions in the same pass. */
+  regions?: EditScriptRegion[] | undefined;
+}
+
+/** Edits one after the other, branches included, as data. */
+export interface EditScript {
+  /** For editors that check and complete: the address of schema/edit-script.schema.json. */
+  $schema?: string | undefined;
+  /** Settings of all steps that say no other. */
+  defaults?: EditScriptSettings | undefined;
+  /** In order; at least one. */
+  steps: EditScriptStep[];
+}

@@ -1,0 +1,49 @@
+/** A session's edits as an edit script: what runs again on this picture, or on another one. */
+
+import { scriptSettings } from "../../method/settings-derived.ts";
+import type { Session } from "../session.ts";
+import { type Recipe, type RecipeRegion, settingsOf } from "../tree/recipe.ts";
+import type { Node } from "../tree/tree.ts";
+import type { EditScript } from "./edit-script.ts";
+import { ORIGINAL } from "./script.ts";
+
+type Step = EditScript["steps"][number];
+
+/**
+ * The script of some edits of a session, by default of all, each node after its parent. Run in a session of the same picture
+ * and model that holds the same masks, it makes the same nodes. Masks are named by their hashes; give runScript the masks, or
+ * put files or shapes in their place for another picture.
+ *
+ * @throws EmilieError session.version where an edit is one that only earlier versions compute
+ */
+export function scriptOf(session: Session, nodes: Iterable<Node> = session.nodes.values()): EditScript {
+  return scriptOfRecipes(session.root.id, nodes);
+}
+
+/** The same of nodes as they are stored; the one without a recipe is the original. */
+export function scriptOfRecipes(
+  root: string,
+  nodes: Iterable<{ readonly id: string; readonly recipe: Recipe | null }>,
+): EditScript {
+  return { steps: [...nodes].flatMap(({ id, recipe }) => (recipe ? [stepOf(id, recipe, root)] : [])) };
+}
+
+function stepOf(id: string, recipe: Recipe, root: string): Step {
+  const [first, ...rest] = recipe.regions;
+  const { parent } = recipe;
+  return {
+    id,
+    from: parent === root ? ORIGINAL : parent,
+    ...region(first!),
+    ...(rest.length === 0 ? {} : { regions: rest.map(region) }),
+    ...scriptSettings(settingsOf(recipe)),
+  };
+}
+
+function region({ instruction, weight, mask }: RecipeRegion) {
+  return {
+    instruction,
+    ...(mask ? { mask: `sha256:${mask.sha256}` } : {}),
+    ...(weight === undefined ? {} : { weight }),
+  };
+}
