@@ -66,7 +66,7 @@ async function sampleEdit(
   const [nullText, baseText, ...texts] = await Promise.all(
     ["", base, ...regions.map((r) => r.instruction)].map(encode),
   );
-  const schedule = createSchedule(model.schedulerConfig, { sampler, steps });
+  const schedule = createSchedule(model.schedulerConfig, { sampler, steps, tokens: tokensOf(model, c) });
   const noise = createNoise(seed);
   const zT = scale(noise.randn(c.shape), schedule.initSigma);
 
@@ -98,4 +98,9 @@ async function sampleEdit(
     return taken >= stopAfter ? "keep" : (answer ?? undefined);
   });
   return { next: nextCondition(model, z0, c, m && endsOnSource(control) ? m : undefined), steps: taken };
+}
+
+/** Rectified flows shift their noise levels by the picture's size, which they count in pieces of 16 × 16 pixels, whatever their latents are. */
+function tokensOf({ factor }: EditModel, { shape: [, h = 0, w = 0] }: Tensor): number {
+  return h * w * (factor / 16) ** 2;
 }

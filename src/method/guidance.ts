@@ -81,7 +81,7 @@ export function directionsOf(
 }
 
 /**
- * UNet calls of a plain edit, one instruction and no mask: its terms in each of the steps, whose number is the schedule's.
+ * UNet calls of a plain edit, one instruction and no mask: its terms in each of the sampler's calls, `calls` of them a step.
  * Fewer may be needed where a mask leaves nothing to change.
  */
 export function plannedCalls(
@@ -90,15 +90,15 @@ export function plannedCalls(
     readonly imageGuidance: number;
     readonly guidanceInterval: readonly [number, number];
   },
-  steps: number,
+  calls: readonly number[],
 ): number {
   const { textGuidance, imageGuidance, guidanceInterval } = settings;
-  const guides = guidesWithin(guidanceInterval, steps);
+  const guides = guidesWithin(guidanceInterval, calls.length);
   const [guided, plain] = [
     [textGuidance, imageGuidance],
     [textGuidance > 0 ? 1 : 0, 1],
   ].map(([text, image]) => weightsOf([text!], text!, image!).filter((weight) => !vanishes(weight)).length);
-  return Array.from({ length: steps }, (_, i) => (guides(i) ? guided! : plain!)).reduce((a, b) => a + b, 0);
+  return calls.reduce((sum, count, i) => sum + count * (guides(i) ? guided! : plain!), 0);
 }
 
 /** The weights of the terms, in the order of inputsOf: each direction's, the base's, nothing's. */

@@ -4,7 +4,13 @@
  */
 import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../models/model.ts";
-import { defaultSampler, type SamplerName, samplerName, usableSamplers } from "../samplers/index.ts";
+import {
+  defaultSampler,
+  distilledSteps,
+  type SamplerName,
+  samplerName,
+  usableSamplers,
+} from "../samplers/index.ts";
 import type { EditOptions } from "./options.ts";
 
 /** "draft" to look, "balanced" (the default), "best" to keep. */
@@ -50,24 +56,18 @@ export function presetOf(model: DefaultsOf, preset: PresetName): PresetSettings 
   const stated = sampler === undefined ? undefined : samplerName(sampler);
   if (steps !== undefined) {
     const scaled = Math.max(1, Math.round(OF_ITS_OWN_STEPS[preset] * steps));
-    const most = preset === "balanced" ? steps : mostSteps(model);
-    return {
-      ...guidance,
-      sampler: stated ?? defaultSampler(model.schedulerConfig),
-      steps: Math.min(scaled, most),
-    };
+    const name = stated ?? defaultSampler(model.schedulerConfig);
+    const most = preset === "balanced" ? steps : mostSteps(model, name);
+    return { ...guidance, sampler: name, steps: Math.min(scaled, most) };
   }
   const general = GENERAL[preset];
-  return {
-    ...guidance,
-    ...general,
-    steps: Math.min(general.steps, mostSteps(model)),
-    sampler: stated ?? samplerOf(model, preset),
-  };
+  const name = stated ?? samplerOf(model, preset);
+  return { ...guidance, ...general, steps: Math.min(general.steps, mostSteps(model, name)), sampler: name };
 }
 
-/** A model that was trained on few timesteps has no more steps; half of them are there whatever its spacing. */
-function mostSteps({ schedulerConfig }: DefaultsOf): number {
+/** A model that was trained on few timesteps has no more steps; half of them are there whatever its spacing. A distilled one has few by intent. */
+function mostSteps({ schedulerConfig }: DefaultsOf, name: SamplerName): number {
+  if (name === "lcm" || name === "tcd") return distilledSteps(schedulerConfig);
   const trained = Number(schedulerConfig.num_train_timesteps ?? 1000);
   return Math.max(1, Math.min(1000, trained > 200 ? trained - 1 : Math.floor(trained / 2)));
 }

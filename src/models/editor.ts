@@ -12,6 +12,7 @@ import { readUnderstanding, type UnderstandingHead } from "../checkpoint/underst
 import { EmilieError } from "../errors.ts";
 import type { Dialect, Graph } from "../graph/graph.ts";
 import type { Engine, Feeds } from "../runtime/engine.ts";
+import { isFlow } from "../samplers/index.ts";
 import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 import { vaeFactor } from "./autoencoder-kl.ts";
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
@@ -374,6 +375,7 @@ const unbatch = (x: Tensor): Tensor => ({ data: x.data, shape: x.shape.slice(1) 
 const invalid = (message: string) => new EmilieError("option.invalid", `${message}.`);
 
 function predictionType(scheduler: Readonly<Record<string, unknown>>): PredictionType {
+  if (isFlow(scheduler)) return "flow_prediction";
   const value = scheduler.prediction_type ?? "epsilon";
   if (value === "epsilon" || value === "v_prediction" || value === "sample") return value;
   throw new EmilieError(

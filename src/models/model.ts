@@ -4,8 +4,8 @@
  */
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** How the UNet's raw output is read: ε̂, v̂ = a·ε − s·x₀, or x̂₀ itself. */
-export type PredictionType = "epsilon" | "v_prediction" | "sample";
+/** How the UNet's raw output is read: ε̂, v̂ = a·ε − s·x₀, x̂₀ itself, or a rectified flow's ε − x₀. */
+export type PredictionType = "epsilon" | "v_prediction" | "sample" | "flow_prediction";
 
 /** An instruction as the UNet sees it. */
 export interface TextEncoding {

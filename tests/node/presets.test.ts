@@ -122,7 +122,7 @@ describe("reuse", () => {
     expect([part.calls, part.shallow]).toEqual([4 + 2 * 3, 3 + 2]);
   });
 
-  it.each(samplerNames)(
+  it.each(samplerNames.filter((name) => name !== "flow-euler"))(
     "%s: the nearer the steps, the nearer to what nothing is reused for",
     async (sampler) => {
       const errors: number[] = [];
