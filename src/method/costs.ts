@@ -17,5 +17,9 @@ export interface PresetCosts extends Required<PresetSettings> {
 export function costsOf(model: DefaultsOf, preset: PresetName): PresetCosts {
   const settings = { guidanceInterval: [0, 1] as const, ...presetOf(model, preset) };
   const calls = callsOf(createSchedule(model.schedulerConfig, settings));
-  return { preset, ...settings, calls: plannedCalls(settings, calls) };
+  return {
+    preset,
+    ...settings,
+    calls: plannedCalls({ ...settings, embedsGuidance: model.embedsGuidance }, calls),
+  };
 }

@@ -72,7 +72,7 @@ async function sampleEdit(
 
   const { imageGuidance, guidanceInterval, reuse } = settings;
   const guides = guidesWithin(guidanceInterval, schedule.levels.length);
-  const directions = directionsOf(regions, texts, settings);
+  const directions = directionsOf(model, regions, texts, settings);
   const weights = { directions, imageGuidance, guides };
   const guided = withGuidance({
     model,

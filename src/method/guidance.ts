@@ -24,6 +24,8 @@ export interface Direction {
   readonly text: TextEncoding;
   /** s_r; negative pushes away from the text. */
   readonly weight: number;
+  /** What the network is told of guidance, in the place of a weight above 1, where it embeds it. */
+  readonly guidance?: number;
   /** In the place of a positive weight where a step is not guided. Default 1. */
   readonly unguided?: number;
   /** m_r [1, h, w]; absent: everywhere. */
@@ -66,18 +68,24 @@ export function guidesWithin(
  * the control that leaves x̂₀ alone.
  */
 export function directionsOf(
+  { embedsGuidance }: Pick<EditModel, "embedsGuidance">,
   regions: readonly Region[],
   texts: readonly TextEncoding[],
   { control, strength, textGuidance }: ResolvedOptions,
 ): Direction[] {
   const local = masksDirection(control) || regions.length > 1;
   const pull = control === "direction" ? strength : 1;
-  return regions.map((r, i) => ({
-    text: texts[i]!,
-    weight: pull * (r.weight ?? textGuidance),
-    unguided: pull,
-    mask: local ? r.mask : undefined,
-  }));
+  return regions.map((r, i) => {
+    const weight = r.weight ?? textGuidance;
+    const told = embedsGuidance && weight > 1;
+    return {
+      text: texts[i]!,
+      weight: pull * (told ? 1 : weight),
+      guidance: told ? weight : undefined,
+      unguided: pull,
+      mask: local ? r.mask : undefined,
+    };
+  });
 }
 
 /**
@@ -89,10 +97,12 @@ export function plannedCalls(
     readonly textGuidance: number;
     readonly imageGuidance: number;
     readonly guidanceInterval: readonly [number, number];
+    readonly embedsGuidance?: boolean;
   },
   calls: readonly number[],
 ): number {
-  const { textGuidance, imageGuidance, guidanceInterval } = settings;
+  const { imageGuidance, guidanceInterval, embedsGuidance } = settings;
+  const textGuidance = embedsGuidance ? Math.min(settings.textGuidance, 1) : settings.textGuidance;
   const guides = guidesWithin(guidanceInterval, calls.length);
   const [guided, plain] = [
     [textGuidance, imageGuidance],
@@ -132,7 +142,7 @@ function totalWeight(directions: readonly Direction[], pixels: number): number |
 
 /** What the UNet is told in each term: every direction's text, the base, nothing at all. */
 function inputsOf({ c, nullText, baseText, directions }: Guidance): Term["input"][] {
-  const told = [...directions.map(({ text }) => ({ c, text })), { c, text: baseText }];
+  const told = [...directions.map(({ text, guidance }) => ({ c, text, guidance })), { c, text: baseText }];
   return [...told, { c: zeros(c.shape), text: nullText }];
 }
 

@@ -71,7 +71,7 @@ export async function createEditModel(
   const { precision = "fp32", keysFrom } = options;
   const checkpoint = await readCheckpoint(source, precision);
   const { tables, texts, own, variant } = checkpoint;
-  const { additions, variants, olderVariants } = await matchLoras(options.loras ?? [], checkpoint);
+  const { additions, variants, olderVariants, fewSteps } = await matchLoras(options.loras ?? [], checkpoint);
   const understanding =
     options.understanding !== false &&
     own.understanding &&
@@ -100,6 +100,7 @@ export async function createEditModel(
     fingerprint: await fingerprintOf(variants, !source.single),
     olderFingerprints: renamable ? [await fingerprintOf(olderVariants, true)] : [],
     defaults: own.defaults,
+    fewSteps: fewSteps ?? undefined,
     nativeSize: own.nativeSize,
     understanding: understanding || undefined,
     memory: options.memory ?? "normal",
@@ -113,6 +114,7 @@ interface Facts {
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
   readonly defaults: EditDefaults;
+  readonly fewSteps: EditModel["fewSteps"];
   readonly nativeSize: number | undefined;
   readonly understanding: UnderstandingHead | undefined;
   readonly memory: MemoryMode;
@@ -125,6 +127,8 @@ class DiffusersEditModel implements EditModel {
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
   readonly defaults: EditDefaults;
+  readonly fewSteps: EditModel["fewSteps"];
+  readonly embedsGuidance: boolean;
   readonly scalingFactor: number;
   readonly conditionIsScaled: boolean;
   readonly factor: number;
@@ -160,6 +164,8 @@ class DiffusersEditModel implements EditModel {
     this.fingerprint = facts.fingerprint;
     this.olderFingerprints = facts.olderFingerprints;
     this.defaults = facts.defaults;
+    this.fewSteps = facts.fewSteps;
+    this.embedsGuidance = unet.time_cond_proj_dim !== null;
     this.conditionIsScaled = checkpoint.family.conditionIsScaled;
     this.scalingFactor = vae.scaling_factor;
     this.latentChannels = vae.latent_channels;
@@ -263,7 +269,7 @@ class DiffusersEditModel implements EditModel {
     const { unet: config } = this.#checkpoint;
     const { factor } = this;
     const keysFrom = this.#keysFrom;
-    for (const { z, c, text, deep: kept } of inputs) {
+    for (const { z, c, text, guidance = 1, deep: kept } of inputs) {
       const [height, w] = this.#picture("unet", z, this.latentChannels, 1);
       if (String(this.#picture("unet", c, this.latentChannels, 1)) !== String([height, w])) {
         throw invalid(`unet: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
@@ -286,6 +292,7 @@ class DiffusersEditModel implements EditModel {
         timestep: tensor([timestep], [1, 1]),
         text: text.hidden,
         ...(text.pooled ? { pooled: text.pooled } : {}),
+        ...(this.embedsGuidance ? { guidance: tensor([guidance], [1, 1]) } : {}),
         ...(kept ? { deep: batch(kept) } : {}),
       };
       const { noise, deep } = await this.#run(

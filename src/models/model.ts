@@ -23,6 +23,8 @@ export interface UNetInput {
   readonly c: Tensor;
   /** What the UNet is told. */
   readonly text: TextEncoding;
+  /** The guidance that the answer is to have, from 1 (none, the default), where the model embeds it. */
+  readonly guidance?: number;
   /** UNetOutput.deep of an earlier, near timestep with the same c and text: only the rest of the UNet is computed. */
   readonly deep?: Tensor;
 }
@@ -97,6 +99,10 @@ export interface EditModel {
   readonly predictionType: PredictionType;
   /** scheduler/scheduler_config.json, as read. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
+  /** How it is sampled where it, or a LoRA in it, was made for few steps: what the preset "turbo" stands for. */
+  readonly fewSteps?: Readonly<{ sampler: "lcm" | "tcd"; steps: number }>;
+  /** Whether the UNet is told how strongly it is guided (UNetInput.guidance), in the place of a second call. */
+  readonly embedsGuidance?: boolean;
   /** Defaults that belong to the checkpoint (emilie.json beside model_index.json), where it states them. */
   readonly defaults: Readonly<EditDefaults>;
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { edit } from "../../src/method/edit.ts";
 import { resolveOptions } from "../../src/method/options.ts";
-import { PRESETS, presetOf } from "../../src/method/presets.ts";
+import { presetOf, presetsOf } from "../../src/method/presets.ts";
 import { readCheckpoint } from "../../src/models/checkpoint.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { openCheckpoint } from "../../src/models/open.node.ts";
@@ -75,8 +75,10 @@ describe("a single file and a folder of the same family", () => {
         expect(ours).toEqual(theirs);
       }
     }
-    for (const preset of PRESETS) {
-      const of = (schedulerConfig: Json) => presetOf({ defaults: own.defaults, schedulerConfig }, preset);
+    const facts = (schedulerConfig: Json) => ({ defaults: own.defaults, schedulerConfig });
+    expect(presetsOf(facts(scheduler))).toEqual(presetsOf(facts(config)));
+    for (const preset of presetsOf(facts(config))) {
+      const of = (schedulerConfig: Json) => presetOf(facts(schedulerConfig), preset);
       expect(of(scheduler)).toEqual(of(config));
     }
   });

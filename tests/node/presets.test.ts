@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { edit } from "../../src/method/edit.ts";
 import { CONTROLS } from "../../src/method/gradient-control.ts";
 import { type EditOptions, type Region, resolveOptions } from "../../src/method/options.ts";
-import { PRESETS, presetOf } from "../../src/method/presets.ts";
+import { presetOf, presetsOf } from "../../src/method/presets.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import type { EditModel } from "../../src/models/model.ts";
 import { samplerNames } from "../../src/samplers/index.ts";
@@ -158,9 +158,9 @@ describe("presets", () => {
   it("cost more from draft to best, and the checkpoint's own steps are balanced", async () => {
     const stated = { ...model, defaults: { steps: 8, sampler: "ddim", textGuidance: 1, imageGuidance: 1 } };
     for (const facts of [model, stated as EditModel]) {
-      const costs = PRESETS.map((preset) => calls(resolveOptions(facts, { preset })));
+      const costs = presetsOf(facts).map((preset) => calls(resolveOptions(facts, { preset })));
       expect(costs).toEqual(costs.toSorted((a, b) => a - b));
-      expect(new Set(costs).size).toBe(PRESETS.length);
+      expect(new Set(costs).size).toBe(3);
       expect(resolveOptions(facts)).toEqual(resolveOptions(facts, { preset: "balanced" }));
     }
     expect(presetOf(stated as EditModel, "balanced")).toEqual(stated.defaults);
@@ -171,7 +171,7 @@ describe("presets", () => {
 
   it("give way to every option beside them", async () => {
     const options = { ...plain, reuse: 2 };
-    for (const preset of PRESETS) {
+    for (const preset of presetsOf(model)) {
       expect(resolveOptions(model, { ...options, preset })).toMatchObject(options);
       expect(resolveOptions(model, { preset, steps: 3 }).steps).toBe(3);
       const undefinedIsAbsent = resolveOptions(model, { preset, steps: undefined });
