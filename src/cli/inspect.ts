@@ -1,11 +1,12 @@
 /** `emilie inspect`: what a checkpoint is, and what it costs per picture size, from its headers alone. */
 import type { Command } from "commander";
+import type { FewSteps } from "../checkpoint/few-steps.ts";
 import { checkWeights } from "../checkpoint/finite.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { costsOf, type PresetCosts } from "../method/costs.ts";
-import { PRESETS } from "../method/presets.ts";
+import { presetsOf } from "../method/presets.ts";
 import {
   checkpointFolder,
   nameVariant,
@@ -75,9 +76,13 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const folder = checkpointFolder(base);
   const source = openCheckpoint(base, flags);
   const checkpoint = await readCheckpoint(source);
-  const { additions, notes } = await matchLoras(loras.map(openLora), checkpoint);
+  const { additions, notes, fewSteps } = await matchLoras(loras.map(openLora), checkpoint);
   const touched = [...additions.values()].reduce((sum, { size }) => sum + size, 0);
-  const facts = { ...describeCheckpoint(checkpoint, flags.size), loras: loras.length, merged: touched };
+  const facts = {
+    ...describeCheckpoint(checkpoint, fewSteps, flags.size),
+    loras: loras.length,
+    merged: touched,
+  };
   if (flags.weights) await checkAll(source, checkpoint, output);
   output.document({ id: name, folder, ...facts, finite: flags.weights ? true : null });
 
@@ -154,12 +159,21 @@ async function checkAll(
   }
 }
 
-function describeCheckpoint(checkpoint: Checkpoint, given?: readonly PictureSize[]) {
-  const { vae, texts, scheduler, tables, own, family, notes } = checkpoint;
+function describeCheckpoint(
+  checkpoint: Checkpoint,
+  fewSteps: FewSteps | null,
+  given?: readonly PictureSize[],
+) {
+  const { unet, vae, texts, scheduler, tables, own, family, notes } = checkpoint;
   const factor = vaeFactor(vae);
   const nativeSize = trainedSize(checkpoint);
-  const model = { defaults: own.defaults, schedulerConfig: scheduler };
-  const presets = PRESETS.map((preset) => costsOf(model, preset));
+  const model = {
+    defaults: own.defaults,
+    schedulerConfig: scheduler,
+    fewSteps: fewSteps ?? undefined,
+    embedsGuidance: unet.time_cond_proj_dim !== null,
+  };
+  const presets = presetsOf(model).map((preset) => costsOf(model, preset));
   const { calls, sampler, steps, textGuidance, imageGuidance, guidanceInterval } = presets.find(
     ({ preset }) => preset === "balanced",
   ) as PresetCosts;
