@@ -1,13 +1,14 @@
 /** `emilie inspect`: what a checkpoint is, and what it costs per picture size, from its headers alone. */
 import type { Command } from "commander";
 import { abilitiesOf } from "../checkpoint/abilities.ts";
+import type { FewSteps } from "../checkpoint/few-steps.ts";
 import { checkWeights } from "../checkpoint/finite.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { costsOf, type PresetCosts } from "../method/costs.ts";
 import type { Abilities } from "../method/edit-model.ts";
-import { PRESETS, type PresetSettings } from "../method/presets.ts";
+import { type PresetSettings, presetsOf } from "../method/presets.ts";
 import { SETTINGS } from "../method/settings.ts";
 import { decidedByPreset } from "../method/settings-derived.ts";
 import {
@@ -79,11 +80,11 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const folder = checkpointFolder(base);
   const source = openCheckpoint(base, flags);
   const checkpoint = await readCheckpoint(source);
-  const { additions, notes } = await matchLoras(loras.map(openLora), checkpoint);
+  const { additions, notes, fewSteps } = await matchLoras(loras.map(openLora), checkpoint);
   const touched = [...additions.values()].reduce((sum, { size }) => sum + size, 0);
   const abilities = abilitiesOf(name, checkpoint.own) ?? null;
   const facts = {
-    ...describeCheckpoint(checkpoint, flags.size),
+    ...describeCheckpoint(checkpoint, fewSteps, flags.size),
     abilities,
     loras: loras.length,
     merged: touched,
@@ -172,12 +173,21 @@ async function checkAll(
   }
 }
 
-function describeCheckpoint(checkpoint: Checkpoint, given?: readonly PictureSize[]) {
-  const { vae, texts, scheduler, tables, own, family, notes } = checkpoint;
+function describeCheckpoint(
+  checkpoint: Checkpoint,
+  fewSteps: FewSteps | null,
+  given?: readonly PictureSize[],
+) {
+  const { unet, vae, texts, scheduler, tables, own, family, notes } = checkpoint;
   const factor = vaeFactor(vae);
   const nativeSize = trainedSize(checkpoint);
-  const model = { defaults: own.defaults, schedulerConfig: scheduler };
-  const presets = PRESETS.map((preset) => costsOf(model, preset));
+  const model = {
+    defaults: own.defaults,
+    schedulerConfig: scheduler,
+    fewSteps: fewSteps ?? undefined,
+    embedsGuidance: unet.time_cond_proj_dim !== null,
+  };
+  const presets = presetsOf(model).map((preset) => costsOf(model, preset));
   const { preset: _, ...balanced } = presets.find(({ preset }) => preset === "balanced") as PresetCosts;
   const wanted = given ?? [nativeSize / 2, nativeSize, 2 * nativeSize].map((side) => [side, side] as const);
   const whole = (side: number) => Math.ceil(side / factor) * factor;

@@ -6,7 +6,7 @@ import { packageRoot } from "../runtime/package-root.node.ts";
 import { printable } from "../session/script/printable.ts";
 import { addFromBench } from "./bench-package.ts";
 import type { Context } from "./context.ts";
-import { describe, EXIT, errorDocument, exitCode, UsageError } from "./errors.ts";
+import { describe, EXIT, errorDocument, exitCode, explained, UsageError } from "./errors.ts";
 import { Output, type Streams } from "./output.ts";
 
 const EXAMPLES = `
@@ -52,7 +52,8 @@ export async function runCommandLine(args: readonly string[], streams: Streams =
       const output = new Output(json, streams);
       try {
         await action(output);
-      } catch (error) {
+      } catch (thrown) {
+        const error = explained(thrown);
         code = exitCode(error);
         output.note(describe(error));
         if (error instanceof UsageError) output.note("Use --help to see what is allowed.");
@@ -63,7 +64,8 @@ export async function runCommandLine(args: readonly string[], streams: Streams =
   try {
     const program = await buildProgram(context, streams, args[0]);
     await program.parseAsync(args, { from: "user" });
-  } catch (error) {
+  } catch (thrown) {
+    const error = explained(thrown);
     code = exitCode(error);
     // Commander has already said what it did not understand, but not to a program.
     if (!(error instanceof CommanderError)) streams.stderr.write(`${printable(describe(error))}\n`);

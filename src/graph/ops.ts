@@ -24,7 +24,7 @@ export function cast(at: Site, x: Value, type: FloatType): Value {
 }
 
 /** Of angles; a shader's sine is good within a turn, and a timestep of 999 is 159 turns. */
-export function unary(at: Site, op: "Sin" | "Cos", x: Value): Value {
+export function unary(at: Site, op: "Sin" | "Cos" | "Tanh" | "Relu", x: Value): Value {
   const angle = at.graph.dialect === "plain" ? withinTurn(at, x) : x;
   return at.graph.add(at, { op, inputs: [angle], shape: x.shape });
 }
@@ -162,6 +162,8 @@ export interface ConvOptions {
   readonly padding?: Padding;
   /** A value of the result's shape, added to it in the same pass. */
   readonly residual?: Value | null;
+  /** Whether what is below 0, after the residual, becomes 0. */
+  readonly relu?: boolean;
 }
 
 /** x [b, in, h, w] ∗ weight [out, in, k, k] + bias [out] → [b, out, h', w'] */
@@ -172,7 +174,7 @@ export function conv2d(
   bias: Value | null,
   options: ConvOptions = {},
 ): Value {
-  const { stride = 1, padding = [0, 0, 0, 0], residual = null } = options;
+  const { stride = 1, padding = [0, 0, 0, 0], residual = null, relu = false } = options;
   const [n = 0, c = 0, h = 0, w = 0] = x.shape;
   const [out = 0, cIn = 0, kh = 0, kw = 0] = weight.shape;
   if (c !== cIn) fail(at, `a convolution with weight [${weight.shape}] cannot take [${x.shape}]`);
@@ -183,10 +185,11 @@ export function conv2d(
   const shape = [n, out, h2, w2];
   if (residual) expectShape(at, "the convolution's residual", residual, shape);
   if (residual && at.graph.dialect === "plain") {
-    return add(at, conv2d(at, x, weight, bias, { stride, padding }), residual);
+    const sum = add(at, conv2d(at, x, weight, bias, { stride, padding }), residual);
+    return relu ? unary(at, "Relu", sum) : sum;
   }
-  return at.graph.add(at, {
-    // FusedConv is Conv with a fourth input that is added to the result.
+  const y = at.graph.add(at, {
+    // FusedConv is Conv with a fourth input that is added to the result, and an activation after that.
     ...(residual ? { op: "FusedConv", domain: MICROSOFT } : { op: "Conv" }),
     inputs: [x, weight, bias, residual],
     shape,
@@ -194,9 +197,12 @@ export function conv2d(
       kernel_shape: { ints: [kh, kw] },
       strides: { ints: [stride, stride] },
       pads: { ints: padding },
+      ...(residual && relu ? { activation: { string: "Relu" } } : {}),
     },
     flops: 2 * n * h2 * w2 * out * c * kh * kw,
   });
+  // Without a residual, the runtime makes one operation of the two.
+  return relu && !residual ? unary(at, "Relu", y) : y;
 }
 
 /** Normalises over the last axis: x [n, width], weight and bias [width]. */

@@ -4,8 +4,8 @@
  */
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** How the UNet's raw output is read: ε̂, v̂ = a·ε − s·x₀, or x̂₀ itself. */
-export type PredictionType = "epsilon" | "v_prediction" | "sample";
+/** How the UNet's raw output is read: ε̂, v̂ = a·ε − s·x₀, x̂₀ itself, or a rectified flow's ε − x₀. */
+export type PredictionType = "epsilon" | "v_prediction" | "sample" | "flow_prediction";
 
 /** An instruction as the UNet sees it. */
 export interface TextEncoding {
@@ -23,6 +23,8 @@ export interface UNetInput {
   readonly c: Tensor;
   /** What the UNet is told. */
   readonly text: TextEncoding;
+  /** The guidance that the answer is to have, from 1 (none, the default), where the model embeds it. */
+  readonly guidance?: number;
 }
 
 /** What every call of a network takes. */
@@ -100,6 +102,10 @@ export interface EditModel {
   readonly predictionType: PredictionType;
   /** scheduler/scheduler_config.json, as read. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
+  /** How it is sampled where it, or a LoRA in it, was made for few steps: what the preset "turbo" stands for. */
+  readonly fewSteps?: Readonly<{ sampler: "lcm" | "tcd"; steps: number }>;
+  /** Whether the UNet is told how strongly it is guided (UNetInput.guidance), in the place of a second call. */
+  readonly embedsGuidance?: boolean;
   /** Defaults that belong to the checkpoint (emilie.json beside model_index.json), where it states them. */
   readonly defaults: Readonly<EditDefaults>;
   /** What it can do, where the checkpoint says so (emilie.json), or is known. */

@@ -1,11 +1,18 @@
 /** What an edit can be told, with its defaults, checked: everything of method/edit.ts that is not the method. */
 import { EmilieError } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { StepListener } from "../samplers/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { EditModel } from "./edit-model.ts";
 import { presetOf } from "./presets.ts";
 import type { EditSettings } from "./settings.ts";
-import { checkSettings, fallbacks, type ReplaySettings, type ResolvedSettings } from "./settings-derived.ts";
+import {
+  checkSettings,
+  fallbacks,
+  type ReplaySettings,
+  type ResolvedSettings,
+  settingNames,
+} from "./settings-derived.ts";
 import { type ResolvedWindow, resolveWindow } from "./window.ts";
 
 /** An instruction with a place and a strength of its own; several of them make one edit in one pass. */
@@ -37,6 +44,13 @@ export interface EditOptions extends EditSettings {
   readonly onStep?: StepListener;
 }
 
+/** The names of {@link EditOptions}. */
+export const EDIT_OPTIONS: OptionNames<EditOptions> = {
+  ...settingNames("edit"),
+  ...{ signal: true, onStep: true, recorded: false },
+};
+export const REGION_OPTIONS: OptionNames<Region> = { instruction: true, mask: true, weight: true };
+
 /** All options of an edit with the checkpoint's defaults filled in and checked: what a recipe records. */
 export function resolveOptions(
   model: EditModel,
@@ -44,12 +58,12 @@ export function resolveOptions(
 ): ResolvedOptions {
   checkSettings({ preset });
   const resolved = { ...fallbacks(), ...presetOf(model, preset), ...defined(options) };
+  const window = resolveWindow(model, resolved.window);
   checkSettings(resolved, options.recorded);
   const { steps, stopAfter = steps } = resolved;
   if (stopAfter > steps) {
     throw new EmilieError("option.invalid", `stopAfter must be at most the ${steps} steps, got ${stopAfter}`);
   }
-  const window = resolveWindow(model, resolved.window);
   return { ...resolved, window };
 }
 
@@ -67,6 +81,7 @@ export function checkRegions(regions: readonly Region[], c: Tensor): Region[] {
     throw new EmilieError("option.invalid", "an edit needs at least one instruction, got none");
   const [, h, w] = c.shape;
   const checked = regions.map((region) => {
+    checkOptions(region, REGION_OPTIONS, "a region");
     const { instruction, mask } = region;
     if (!mask) return region;
     if (mask.shape.length !== 3 || mask.shape[0] !== 1 || mask.shape[1] !== h || mask.shape[2] !== w) {

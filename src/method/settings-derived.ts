@@ -24,6 +24,24 @@ export function settingRows(): [name: SettingName, row: Row][] {
   return allRows().filter(([, { scope }]) => scope !== "retired");
 }
 
+interface Scopes {
+  readonly edit: EditSettings;
+  readonly session: Omit<SessionSettings, keyof EditSettings>;
+  readonly opening: OpenSettings;
+}
+
+/** The names of the settings of one scope. */
+export function settingNames<S extends keyof Scopes>(of: S): { readonly [K in keyof Scopes[S]]-?: true } {
+  const names = settingRows().filter(([, { scope = "edit" }]) => scope === of);
+  return Object.fromEntries(names.map(([name]) => [name, true])) as { [K in keyof Scopes[S]]-?: true };
+}
+
+/** Of settings those of one scope. */
+export function settingsOfScope<S extends keyof Scopes>(of: S, settings: Partial<AllSettings>): Scopes[S] {
+  const names = settingNames(of);
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => name in names)) as Scopes[S];
+}
+
 const rowsOfEdits = () => settingRows().filter(([, { scope }]) => scope !== "opening");
 const recordedRows = () => allRows().filter(([, { recipe }]) => recipe !== undefined);
 const isSame = (a: unknown, b: unknown) => a === b || JSON.stringify(a) === JSON.stringify(b);

@@ -17,7 +17,7 @@ export interface EditSettings {
   /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default 0. */
   readonly seed?: number | bigint;
   /**
-   * How much is computed: "draft" to look, "balanced" (the default), "best" to keep. It stands for the settings that
+   * How much is computed: "draft" to look, "balanced" (the default), "best" to keep, "turbo" for checkpoints made for few steps. It stands for the settings that
    * {@link presetOf} gives for the checkpoint; explicit ones override it.
    */
   readonly preset?: PresetName;
@@ -176,7 +176,7 @@ const sizeError = says(sizeExpected);
 export const SETTINGS: Table = {
   preset: {
     title: "preset",
-    help: "quality against speed: draft for previews, balanced, best for final results; explicit settings override it",
+    help: "quality against speed: draft for previews, balanced, best for final results, turbo for models made for few steps; explicit settings override it",
     ...oneOf(PRESETS),
     fallback: "balanced",
     cli: { value: "name" },

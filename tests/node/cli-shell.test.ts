@@ -233,3 +233,40 @@ describe("Ctrl-C", () => {
     }
   });
 });
+
+describe.runIf(process.platform === "linux")("where few files may be open", () => {
+  it.each([48, 64, 128])(
+    "%i: it works, or says how many there may be and how they become more",
+    async (limit) => {
+      const out = join(folder, `files-${limit}`);
+      const edit = [
+        "edit",
+        join(root, "examples/cottage.png"),
+        "make it red",
+        "--model",
+        checkpoint,
+        "--steps",
+        "1",
+      ];
+      const command = [process.execPath, ...EMILIE, ...edit, "--out", out]
+        .map((word) => `'${word}'`)
+        .join(" ");
+      const ended = run("bash", ["-c", `ulimit -n ${limit}; exec ${command}`], {
+        cwd: root,
+        timeout: 100_000,
+      });
+      const { stderr, code } = await ended.then(
+        ({ stderr }) => ({ stderr, code: 0 }),
+        (error: { stderr: string; code: number }) => error,
+      );
+      if (code !== 0) {
+        expect([code, stderr]).toEqual([
+          1,
+          expect.stringMatching(new RegExp(`may open ${limit}\\. Raise the limit \\(ulimit -n 1024`)),
+        ]);
+      }
+      expect(stderr).not.toMatch(/\n\s+at /);
+      expect(limit < 128 || code === 0).toBe(true);
+    },
+  );
+});

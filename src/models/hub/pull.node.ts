@@ -4,6 +4,7 @@ import { z } from "zod";
 import { folderSource } from "../../checkpoint/source.node.ts";
 import { readJson } from "../../checkpoint/source.ts";
 import { EmilieError } from "../../errors.ts";
+import { checkOptions, type OptionNames } from "../../input/options.ts";
 import { checkTogether } from "../../networks/stable-diffusion/check-together.ts";
 import { readConfigs } from "../../networks/stable-diffusion/layout.ts";
 import {
@@ -56,6 +57,19 @@ export interface PullOptions {
   readonly retryDelay?: number;
 }
 
+const PULL_OPTIONS: OptionNames<PullOptions> = {
+  ...{
+    variant: true,
+    signal: true,
+    onPlan: true,
+    onProgress: true,
+    cache: true,
+    endpoint: true,
+    token: true,
+  },
+  retryDelay: true,
+};
+
 /** What is going to be pulled. */
 export interface PullPlan {
   /** How many files the model has. */
@@ -106,6 +120,7 @@ const MAX_SMALL_BYTES = 32 * 2 ** 20;
  * "hub.corrupt", "checkpoint.missing", "checkpoint.unsafe", "checkpoint.unsupported", "io.failed" or "aborted".
  */
 export async function pullModel(id: string, options: PullOptions = {}): Promise<PulledModel> {
+  checkOptions(options, PULL_OPTIONS, "pullModel's options");
   const { repoId, variant } = parsePull(id, options.variant);
   const { signal, retryDelay = 1000 } = options;
   if (variant !== undefined && !VARIANT_NAME.test(variant)) {

@@ -16,6 +16,7 @@ import type { Dialect, Graph } from "../../graph/graph.ts";
 import type {
   CallOptions,
   Device,
+  EditDefaults,
   EditModel,
   PredictionType,
   TextEncoding,
@@ -23,6 +24,7 @@ import type {
 } from "../../method/edit-model.ts";
 import type { Engine, Feeds } from "../../runtime/engine.ts";
 import { type MemoryMode, SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
+import { isFlow } from "../../samplers/index.ts";
 import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
 import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { vaeFactor } from "../autoencoder-kl/graph.ts";
@@ -66,7 +68,7 @@ export async function createEditModel(
   const { precision = "fp32", keysFrom } = options;
   const checkpoint = await readCheckpoint(source, precision);
   const { tables, texts, own, variant } = checkpoint;
-  const { additions, variants, olderVariants } = await matchLoras(options.loras ?? [], checkpoint);
+  const { additions, variants, olderVariants, fewSteps } = await matchLoras(options.loras ?? [], checkpoint);
   const understanding =
     options.understanding !== false &&
     own.understanding &&
@@ -96,6 +98,7 @@ export async function createEditModel(
     olderFingerprints: renamable ? [await fingerprintOf(olderVariants, true)] : [],
     defaults: own.defaults,
     abilities: abilitiesOf(source.id, own),
+    fewSteps: fewSteps ?? undefined,
     nativeSize: own.nativeSize,
     understanding: understanding || undefined,
     memory: options.memory ?? "normal",
@@ -108,8 +111,9 @@ interface Facts {
   readonly source: CheckpointSource;
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
-  readonly defaults: EditModel["defaults"];
+  readonly defaults: EditDefaults;
   readonly abilities: EditModel["abilities"];
+  readonly fewSteps: EditModel["fewSteps"];
   readonly nativeSize: number | undefined;
   readonly understanding: UnderstandingHead | undefined;
   readonly memory: MemoryMode;
@@ -121,8 +125,10 @@ class DiffusersEditModel implements EditModel {
   readonly id: string;
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
-  readonly defaults: EditModel["defaults"];
+  readonly defaults: EditDefaults;
   readonly abilities: EditModel["abilities"];
+  readonly fewSteps: EditModel["fewSteps"];
+  readonly embedsGuidance: boolean;
   readonly scalingFactor: number;
   readonly conditionIsScaled: boolean;
   readonly factor: number;
@@ -159,6 +165,8 @@ class DiffusersEditModel implements EditModel {
     this.olderFingerprints = facts.olderFingerprints;
     this.defaults = facts.defaults;
     this.abilities = facts.abilities;
+    this.fewSteps = facts.fewSteps;
+    this.embedsGuidance = unet.time_cond_proj_dim !== null;
     this.conditionIsScaled = checkpoint.family.conditionIsScaled;
     this.scalingFactor = vae.scaling_factor;
     this.latentChannels = vae.latent_channels;
@@ -258,7 +266,7 @@ class DiffusersEditModel implements EditModel {
     const { unet: config } = this.#checkpoint;
     const { factor } = this;
     const keysFrom = this.#keysFrom;
-    for (const { z, c, text } of inputs) {
+    for (const { z, c, text, guidance = 1 } of inputs) {
       const [height, w] = this.#picture("unet", z, this.latentChannels, 1);
       if (String(this.#picture("unet", c, this.latentChannels, 1)) !== String([height, w])) {
         throw invalid(`unet: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
@@ -276,6 +284,7 @@ class DiffusersEditModel implements EditModel {
         timestep: tensor([timestep], [1, 1]),
         text: text.hidden,
         ...(text.pooled ? { pooled: text.pooled } : {}),
+        ...(this.embedsGuidance ? { guidance: tensor([guidance], [1, 1]) } : {}),
       };
       const size = `${height}x${w}x${tokens}`;
       const { noise } = await this.#run(this.#networks.unet, size, build, feeds, options);
@@ -358,6 +367,7 @@ const unbatch = (x: Tensor): Tensor => ({ data: x.data, shape: x.shape.slice(1) 
 const invalid = (message: string) => new EmilieError("option.invalid", `${message}.`);
 
 function predictionType(scheduler: Readonly<Record<string, unknown>>): PredictionType {
+  if (isFlow(scheduler)) return "flow_prediction";
   const value = scheduler.prediction_type ?? "epsilon";
   if (value === "epsilon" || value === "v_prediction" || value === "sample") return value;
   throw new EmilieError(

@@ -1,9 +1,10 @@
 /** What a session begins with. */
 import { type Size, workingSize } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
+import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { CallOptions, EditModel } from "../../method/edit-model.ts";
 import type { OpenSettings } from "../../method/settings.ts";
-import { checkSettings } from "../../method/settings-derived.ts";
+import { checkSettings, settingNames } from "../../method/settings-derived.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
 import { sha256 } from "../tree/recipe.ts";
 import { conditionOf } from "./condition.ts";
@@ -11,6 +12,13 @@ import { largePicture } from "./large.ts";
 
 /** How a session is opened. */
 export interface OpenOptions extends CallOptions, OpenSettings {}
+
+const OPEN_OPTIONS: OptionNames<OpenOptions> = { ...settingNames("opening"), signal: true };
+
+/** @throws InputError naming an option that is not known; `more` are a door's own */
+export function checkOpenOptions(options: OpenOptions, more: Readonly<Record<string, true>> = {}): void {
+  checkOptions(options, { ...OPEN_OPTIONS, ...more }, "openSession's options");
+}
 
 /**
  * What a session begins with: the size the model works at, c₁ = E(I₀).mode (nothing yet above the native size), and the

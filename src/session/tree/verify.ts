@@ -2,8 +2,10 @@
 import type { Mask } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
+import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import type { EditOptions } from "../../method/options.ts";
+import { settingsOfScope } from "../../method/settings-derived.ts";
 import type { StepEvent } from "../../samplers/types.ts";
 import { relativeError } from "../../tensor/ops.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
@@ -49,11 +51,14 @@ export interface VerifyOptions {
   readonly onProgress?: (event: StepEvent & { readonly node: Node }) => void | Promise<void>;
 }
 
+const VERIFY_OPTIONS: OptionNames<VerifyOptions> = { signal: true, onProgress: true };
+
 /**
  * Each node is computed from the latent that the session holds for its parent, so that a difference is reported where it
  * arises and not again in everything that follows. A lost latent is put back when the computed one has its hash.
  */
 export async function verify(session: Verified, options: VerifyOptions = {}): Promise<Verification[]> {
+  checkOptions(options, VERIFY_OPTIONS, "session.verify's options");
   const verifications: Verification[] = [];
   for (const node of session.nodes.values()) {
     verifications.push(await verifyNode(node, await compute(session, node, options)));
@@ -78,8 +83,10 @@ async function compute(
   // Above the native size a latent is a patch over those of all nodes before it.
   const lost = (session.large ? pathTo(parent) : [parent]).some((before) => before.lostLatent);
   if (lost || retiredSetting(recipe) || hashes.some((hash) => !session.masks.has(hash))) return null;
+  const { recorded, ...settings } = settingsOf(recipe);
   const { c } = await session.compute(parent, regionsOf(recipe, session.masks), {
-    ...settingsOf(recipe),
+    ...settingsOfScope("edit", settings),
+    recorded,
     signal,
     onStep: (event) => onProgress?.({ ...event, node }),
   });

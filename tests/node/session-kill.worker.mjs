@@ -1,15 +1,15 @@
 /** What session-kill.test.ts kills: goes on with a session, saves after every edit, and says so when it is saved. */
 import { existsSync } from "node:fs";
-import { blankPicture } from "../../src/images/picture.ts";
-import { loadModel } from "../../src/models/load.node.ts";
-import { loadSession } from "../../src/session/file/store.node.ts";
-import { openSession } from "../../src/session/open.node.ts";
 
-const [checkpoint, file] = process.argv.slice(2) as [string, string];
+const [entry, checkpoint, file] = process.argv.slice(2);
+const { loadModel, loadSession, openSession } = await import(entry);
 const model = await loadModel(checkpoint, { threads: 1 });
+const [width, height] = [300, 200];
+const data = new Uint8ClampedArray(4 * width * height);
+for (let i = 0; i < data.length; i += 4) data.set([90, 120, 200, 255], i);
 const session = existsSync(file)
   ? await loadSession(file, { model })
-  : await openSession(model, blankPicture(300, 200, [90, 120, 200, 255]));
+  : await openSession(model, { width, height, data });
 for (;;) {
   const seed = session.nodes.size;
   // A chain of five, then a new branch.
