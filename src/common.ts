@@ -31,6 +31,7 @@ export type {
 export type { MemoryMode } from "./models/session-cache.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";
 export type { Denoise, NoiseLevel, Sampler, SamplerOptions, Schedule, StepEvent } from "./samplers/types.ts";
+export { type Changes, changesOf, type Look, visibleChange } from "./session/changes.ts";
 export type { Drift, InsideOutside } from "./session/drift.ts";
 export type {
   EditScript,

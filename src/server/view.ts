@@ -1,4 +1,5 @@
 /** What is kept, as the API shows it. */
+import { changesOf } from "../session/changes.ts";
 import type { StoredNode } from "../session/schema.ts";
 import { isUnderstood } from "../session/tree-node.ts";
 import type { Job } from "./queue/queue.ts";
@@ -6,7 +7,8 @@ import type { JobInfo, Node, Progress, Session, SessionSummary } from "./schemas
 import type { SessionRecord } from "./store/store.ts";
 import { redoTarget, undoTarget } from "./store/tree.ts";
 
-export function nodeView({ id, parent, name, recipe, changed, refused = [], cost, drift }: StoredNode): Node {
+export function nodeView(node: StoredNode): Node {
+  const { id, parent, name, recipe, changed, refused = [], cost, drift } = node;
   return {
     id,
     parent,
@@ -19,6 +21,7 @@ export function nodeView({ id, parent, name, recipe, changed, refused = [], cost
     refused,
     cost,
     drift: drift ?? null,
+    changes: changesOf(node) ?? null,
   };
 }
 

@@ -10,6 +10,7 @@ import { type Mask, maskToLatent } from "../images/mask.ts";
 import type { Picture } from "../images/picture.ts";
 import type { CallOptions } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { type Look, lookAtChange } from "./changes.ts";
 import { unionOf } from "./run.ts";
 import { type Node, pathTo, type TreeNode } from "./tree-node.ts";
 
@@ -26,6 +27,8 @@ export interface Drift {
   readonly quietHalf: { readonly step: number; readonly largestStep: number; readonly since: number };
   /** Relative L2 distance of the latent from the original's, outside of all masks: what the composite covers. */
   readonly hidden: number;
+  /** What a person sees of the change from the parent; absent in what older versions measured. */
+  readonly look?: Look;
   /** What to look at; empty where all is well. */
   readonly warnings: readonly string[];
 }
@@ -51,7 +54,7 @@ const HIDDEN = 0.1;
 
 /** Measures a node and those before it that were not measured yet; keeps the result in `node.drift`. */
 export async function measureDrift(node: Node, options?: CallOptions): Promise<Drift> {
-  if (node.drift) return node.drift;
+  if (node.drift?.look) return node.drift;
   const path = pathTo(node);
   const root = path[0]!;
   if (node.parent) await measureDrift(node.parent, options);
@@ -67,6 +70,7 @@ export async function measureDrift(node: Node, options?: CallOptions): Promise<D
     original: compareInsideOutside(original, picture, union),
     quietHalf: halves,
     hidden,
+    look: lookAtChange(parent, picture),
     warnings: driftWarnings(halves, hidden),
   };
   (node as TreeNode).drift = drift;

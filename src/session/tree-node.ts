@@ -6,6 +6,7 @@ import type { Refusal } from "../method/understood.ts";
 import type { Window } from "../method/window.ts";
 import type { CallOptions } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { type Changes, changesOf } from "./changes.ts";
 import type { Drift } from "./drift.ts";
 import type { Recipe } from "./recipe.ts";
 import type { SessionEditOptions } from "./session.ts";
@@ -41,6 +42,8 @@ export interface Node {
   readonly cost: { readonly seconds: number; readonly unetCalls: number };
   /** How far it has come from its parent and from the original, once session.drift has measured it. */
   readonly drift?: Drift;
+  /** What the edit did to the picture, in words; once session.drift has measured it, and never of the original. */
+  readonly changes?: Changes | undefined;
   /** SHA-256 over a latent that was lost with the file's damage: what computing it again must give. */
   readonly lostLatent?: string | undefined;
   /** The picture at the user's own size. Decoded on the first call. */
@@ -111,6 +114,10 @@ export class TreeNode implements Node {
       `The latent of ${title(this)} was lost when the session's file was damaged. Compute it again from its recipe with ` +
         "session.verify(), or `emilie replay`.",
     );
+  }
+
+  get changes(): Changes | undefined {
+    return changesOf(this);
   }
 
   get lostLatent(): string | undefined {

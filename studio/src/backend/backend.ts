@@ -2,7 +2,7 @@
  * What the studio needs from whoever computes. Two implementations: the page itself, and `emilie serve` over HTTP. All
  * views are plain values; a change gives the new view of the whole session, so that the page never guesses.
  */
-import type { Drift, Mask, Picture, PresetName } from "../../../src/web.ts";
+import type { Changes, Drift, Mask, Picture, PresetName } from "../../../src/web.ts";
 
 export interface ModelDefaults {
   readonly steps: number;
@@ -84,6 +84,8 @@ export interface NodeView {
   }[];
   readonly seconds: number;
   readonly drift?: Drift;
+  /** What the edit did to the picture, once drift was measured. */
+  readonly changes?: Changes;
 }
 
 export interface SessionView {

@@ -1,8 +1,9 @@
 /** The stage: the picture, what is painted on it, and what it is compared with. */
 import { useEffect, useRef } from "react";
-import type { Mask, Picture } from "../../../src/web.ts";
+import { type Mask, type Picture, visibleChange } from "../../../src/web.ts";
 import { CompareBar, CompareHandle, CompareLabels } from "../compare/compare.tsx";
 import { difference } from "../compare/difference.ts";
+import { TrustLine } from "../history/trust.tsx";
 import { isBlank, whole } from "../painting/layer.ts";
 import { paintedOf } from "../painting/regions.ts";
 import { get, useStudio } from "../state/store.ts";
@@ -81,6 +82,7 @@ export function Stage() {
       {compare && <CompareLabels />}
       {compare?.mode === "slider" && <CompareHandle />}
       {compare && <CompareBar />}
+      <TrustLine />
       <ZoomBar />
     </div>
   );
@@ -107,8 +109,18 @@ function differenceCanvas(a: Picture, b: Picture): OffscreenCanvas {
   return lastDifference.canvas;
 }
 
+let lastChange: { a: Picture; b: Picture; mask: Mask } | null = null;
+
+function changeMask(a: Picture, b: Picture): Mask {
+  if (lastChange?.a !== a || lastChange.b !== b) {
+    const mask = { width: a.width, height: a.height, data: Float32Array.from(visibleChange(a, b)) };
+    lastChange = { a, b, mask };
+  }
+  return lastChange.mask;
+}
+
 function sceneOf(element: HTMLCanvasElement): Scene {
-  const { session, pictures, job, compare, peek, regions, region, hovered, tool } = get();
+  const { session, pictures, job, compare, peek, regions, region, hovered, tool, showChanges } = get();
   const { view, screen } = useCamera.getState();
   const head = session?.nodes.find(({ id }) => id === session.head);
   const shown = pictures.get((peek && head?.parent) || head?.id || "") ?? null;
@@ -118,6 +130,9 @@ function sceneOf(element: HTMLCanvasElement): Scene {
   const veils: Veil[] = [];
   if (hovered && hoveredMask?.node === hovered && hoveredMask.mask) {
     veils.push({ shape: veilOfMask(hoveredMask.mask), active: true });
+  } else if (!job && !compare && !peek && showChanges && head?.parent) {
+    const before = pictures.get(head.parent);
+    if (before && shown) veils.push({ shape: veilOfMask(changeMask(before, shown)), active: true });
   } else if (!job && !compare && !peek) {
     for (const { id } of regions) {
       const own = paintedOf(id);

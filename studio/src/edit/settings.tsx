@@ -4,7 +4,7 @@ import { Collapsible } from "radix-ui";
 import { useState } from "react";
 import { PRESETS } from "../../../src/web.ts";
 import type { NodeView } from "../backend/backend.ts";
-import { driftWords, levelOf, nameOf, untouchedWords } from "../history/names.ts";
+import { changesWords, levelOf, nameOf, untouchedWords } from "../history/names.ts";
 import { changeSettings, changeStep, descendants } from "../state/edit.ts";
 import { newSeed, useStudio } from "../state/store.ts";
 import { IconButton, Slider } from "../ui/controls.tsx";
@@ -186,7 +186,7 @@ function Choice<T extends string>({ label, value, options, onChange }: ChoicePro
 }
 
 function ThisStep({ node }: { node: NodeView }) {
-  const untouched = untouchedWords(node);
+  const [level, untouched] = [levelOf(node), untouchedWords(node)];
   return (
     <div className="settings-group">
       <h2>This step</h2>
@@ -194,31 +194,17 @@ function ThisStep({ node }: { node: NodeView }) {
       {node.parent === null && (
         <p className="muted">Your own picture. Every edit starts from it, and it is never changed.</p>
       )}
-      {untouched && (
-        <p className="fact" data-testid="untouched">
-          <span className="fact-mark" data-level="still" aria-hidden />
-          {untouched}
+      {level && (
+        <p className="fact">
+          <span className="trust-mark" data-level={level} aria-hidden />
+          {changesWords(node)}
         </p>
       )}
-      {node.drift && node.parent !== null && (
-        <>
-          {!untouched && (
-            <p className="fact">
-              <span className="fact-mark" aria-hidden />
-              No mask: this edit was allowed to change everything.
-            </p>
-          )}
-          <p className="fact">
-            <span className="fact-mark" data-level={levelOf(node.drift)} aria-hidden />
-            {driftWords(node.drift)}
-          </p>
-          <dl className="facts">
-            <dt>From the step before</dt>
-            <dd className="number">{decibel(node.drift.parent.inside.psnr)}</dd>
-            <dt>From the original</dt>
-            <dd className="number">{decibel(node.drift.original.inside.psnr)}</dd>
-          </dl>
-        </>
+      {untouched && (
+        <p className="fact" data-testid="untouched">
+          <span className="trust-mark" data-level="kept" aria-hidden />
+          {untouched}
+        </p>
       )}
       {node.settings && <ChangeStep node={node} />}
     </div>
@@ -279,6 +265,14 @@ function ChangeStep({ node }: { node: NodeView }) {
           </p>
         </form>
         <dl className="facts">
+          {node.drift && (
+            <>
+              <dt>From the step before</dt>
+              <dd className="number">{decibel(node.drift.parent.inside.psnr)}</dd>
+              <dt>From the original</dt>
+              <dd className="number">{decibel(node.drift.original.inside.psnr)}</dd>
+            </>
+          )}
           <dt>Seed</dt>
           <dd className="number">{settings.seed}</dd>
           <dt>Steps</dt>

@@ -5,8 +5,8 @@ import type { NodeView } from "../backend/backend.ts";
 import { goTo } from "../state/session.ts";
 import { set, useStudio } from "../state/store.ts";
 import { Thumbnail } from "../ui/thumbnail.tsx";
-import { DriftDot } from "./history.tsx";
 import { nameOf } from "./names.ts";
+import { TrustMark } from "./trust.tsx";
 
 export function Filmstrip() {
   const session = useStudio((s) => s.session)!;
@@ -38,7 +38,7 @@ export function Filmstrip() {
           onClick={() => void goTo(node.id)}
         >
           <Thumbnail session={session.id} node={node.id} className="film" />
-          <DriftDot node={node} />
+          <TrustMark node={node} />
           {siblings > 1 && <span className="film-branches">{siblings}</span>}
         </button>
       ))}

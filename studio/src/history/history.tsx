@@ -16,10 +16,10 @@ import { descendants } from "../state/edit.ts";
 import { changeRegion, reuseMask } from "../state/mask.ts";
 import { compareWith, goTo, removeNodes, renameNode, walk } from "../state/session.ts";
 import { get, notify, set, useStudio } from "../state/store.ts";
-import { Tip } from "../ui/controls.tsx";
 import { Thumbnail } from "../ui/thumbnail.tsx";
 import { layoutTree, type Row } from "./layout.ts";
-import { driftWords, levelOf, nameOf, untouchedWords } from "./names.ts";
+import { nameOf } from "./names.ts";
+import { TrustMark } from "./trust.tsx";
 
 const ROW = 56;
 const LANE = 16;
@@ -128,7 +128,7 @@ function NodeRow({
         )}
         <NodeFacts node={node} />
       </span>
-      <DriftDot node={node} />
+      <TrustMark node={node} />
       <NodeMenu node={node} rename={() => setRenaming(true)} />
     </div>
   );
@@ -139,21 +139,6 @@ function NodeFacts({ node }: { node: NodeView }) {
   const facts = [node.regions.length > 1 && `${node.regions.length} places`, !node.changed && "no change"];
   const words = facts.filter(Boolean).join(" · ");
   return words === "" ? null : <span className="muted">{words}</span>;
-}
-
-export function DriftDot({ node }: { node: NodeView }) {
-  if (!node.drift || node.parent === null) return null;
-  const words = [driftWords(node.drift), untouchedWords(node)].filter(Boolean).join(" ");
-  return (
-    <Tip label={<span className="tooltip-text">{words}</span>}>
-      <span
-        className="drift-dot"
-        data-level={levelOf(node.drift)}
-        role="img"
-        aria-label={`Drift: ${words}`}
-      />
-    </Tip>
-  );
 }
 
 function Rename({ node, done }: { node: NodeView; done: () => void }) {

@@ -115,7 +115,11 @@ export function cancelOpening(): void {
 
 /** Shows a session's new view; its pictures follow. */
 export async function show(session: SessionView): Promise<void> {
-  set({ session });
+  set(({ session: before, showChanges }) => ({
+    session,
+    // Where the step that was shown had changed says nothing of another one.
+    showChanges: showChanges && before?.head === session.head,
+  }));
   await loadPictures();
 }
 

@@ -30,6 +30,7 @@ export const useStudio = create<StudioState>(() => ({
   settings: { seed: newSeed(), seedLocked: false, strength: 1, variations: 1, preset: "balanced" },
   compare: null,
   peek: false,
+  showChanges: false,
   variations: [],
   hovered: null,
   panel: null,

@@ -99,6 +99,8 @@ export interface StudioState {
   readonly compare: Compare | null;
   /** The parent is shown while a key is held. */
   readonly peek: boolean;
+  /** Where the head differs from its parent is tinted. */
+  readonly showChanges: boolean;
   /** Nodes made as variations that wait for a choice. */
   readonly variations: readonly string[];
   /** A node whose mask is shown, as the pointer rests on it. */

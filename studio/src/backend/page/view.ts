@@ -4,7 +4,7 @@ import type { NodeView, SessionView } from "../backend.ts";
 import { viewRecipe } from "../recipe-view.ts";
 
 export function viewNode(node: Node): NodeView {
-  const { id, parent, name, instruction, recipe, changed, understood, refused, cost, drift } = node;
+  const { id, parent, name, instruction, recipe, changed, understood, refused, cost, drift, changes } = node;
   return {
     id,
     parent: parent?.id ?? null,
@@ -17,6 +17,7 @@ export function viewNode(node: Node): NodeView {
     refused,
     seconds: cost.seconds,
     drift,
+    changes,
   };
 }
 

@@ -17,6 +17,7 @@ function viewNode({
   refused,
   cost,
   drift,
+  changes,
 }: api.Node): NodeView {
   return {
     id,
@@ -30,6 +31,7 @@ function viewNode({
     refused,
     seconds: cost.seconds,
     drift: drift ? viewDrift(drift) : undefined,
+    changes: changes ?? undefined,
   };
 }
 
