@@ -5,7 +5,7 @@ import { isUnderstood } from "../session/tree-node.ts";
 import type { Job } from "./queue/queue.ts";
 import type { JobInfo, Node, Progress, Session, SessionSummary } from "./schemas/index.ts";
 import type { SessionRecord } from "./store/store.ts";
-import { redoTarget, undoTarget } from "./store/tree.ts";
+import { redoTarget, shownNodes, undoTarget } from "./store/tree.ts";
 
 export function nodeView(node: StoredNode): Node {
   const { id, parent, name, recipe, changed, refused = [], cost, drift } = node;
@@ -25,7 +25,8 @@ export function nodeView(node: StoredNode): Node {
   };
 }
 
-export function summaryView({ info, manifest }: SessionRecord): SessionSummary {
+export function summaryView(record: SessionRecord): SessionSummary {
+  const { info, manifest } = record;
   const { id, name, created, modified, model } = info;
   const { width, height } = manifest.picture;
   const [root] = manifest.nodes;
@@ -33,13 +34,15 @@ export function summaryView({ info, manifest }: SessionRecord): SessionSummary {
     ...{ id, name, created, modified, model, width, height },
     root: root!.id,
     head: manifest.head,
-    nodeCount: manifest.nodes.length,
+    nodeCount: shownNodes(record).length,
     workingSize: manifest.workingSize ?? null,
+    familiar: info.familiar ?? null,
+    binned: info.binned ?? null,
   };
 }
 
 export function sessionView(record: SessionRecord): Session {
-  return { ...summaryView(record), nodes: record.manifest.nodes.map(nodeView), ...steps(record) };
+  return { ...summaryView(record), nodes: shownNodes(record).map(nodeView), ...steps(record) };
 }
 
 export function steps(record: SessionRecord): { canUndo: boolean; canRedo: boolean } {

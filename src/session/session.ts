@@ -14,10 +14,11 @@ import { type EditOptions, resolveOptions, type StepListener } from "../method/o
 import type { RelevanceOptions } from "../method/relevance.ts";
 import { describeRefusal, type UnderstoodResult } from "../method/understood.ts";
 import type { Window } from "../method/window.ts";
-import type { CallOptions, EditModel } from "../models/model.ts";
+import type { CallOptions, EditModel, Understanding } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkDetail, checkEdit, type Detail, remarksOn } from "./check-edit.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
+import { isFamiliar, understandBefore } from "./familiar.ts";
 import { type LargePicture, largePicture } from "./large.ts";
 import { encodeOriginal, isLarger, type OpenOptions, workingSide } from "./original.ts";
 import { Pictures } from "./pictures.ts";
@@ -340,6 +341,22 @@ export class Session<N extends Node = Node> {
   drift(node: Node = this.head, options?: CallOptions): Promise<Drift> {
     this.#require(node, "the node to measure");
     return measureDrift(node, options);
+  }
+
+  /**
+   * Whether the original is of the world that the model was made for, so that it can redraw it; null where the model states no
+   * world of its own (EditModel.understand) and takes any picture.
+   */
+  isFamiliar(options?: CallOptions): Promise<boolean | null> {
+    return isFamiliar(this, options);
+  }
+
+  /** Whether the model understands an instruction, and what it would do; nothing is computed of the edit itself. */
+  understand(
+    instruction: string,
+    { from = this.head, ...options }: CallOptions & { readonly from?: Node } = {},
+  ): Promise<Understanding> {
+    return understandBefore(this.model, instruction, this.#require(from, "the node to edit"), options);
   }
 
   /**

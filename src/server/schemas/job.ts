@@ -65,6 +65,28 @@ export const maskRefSchema = z
   .union([...placedMask, z.strictObject({ auto: autoMaskSchema })])
   .openapi("MaskReference");
 
+/** A question before an edit. */
+export const understandRequestSchema = z
+  .strictObject({
+    instruction,
+    from: nodeId.optional().openapi({ description: "Default: the head" }),
+  })
+  .openapi("UnderstandRequest");
+
+/** See the library's Understanding. */
+export const understandingSchema = z
+  .object({
+    understood: z.boolean(),
+    parts: z.array(z.string()).readonly().openapi({ description: "What would be done, one after the other" }),
+    reason: z.enum(["unsupported", "compound", "absent"]).optional(),
+    message: z.string().optional().openapi({ description: "The reason as a sentence" }),
+    nearest: z
+      .array(z.string())
+      .readonly()
+      .openapi({ description: "The nearest instructions that the model knows" }),
+  })
+  .openapi("Understanding");
+
 /** Seeds up to 2^53 - 1 as numbers, larger ones as decimal text. */
 export const seedSchema = z
   .union([z.int().min(0), z.string().regex(/^\d{1,20}$/, "expected a whole number")])
@@ -219,6 +241,8 @@ export type AutoMask = z.input<typeof autoMaskSchema>;
 export type EditRequest = z.input<typeof editRequestSchema>;
 export type ReplayRequest = z.input<typeof replayRequestSchema>;
 export type RelevanceRequest = z.input<typeof relevanceRequestSchema>;
+export type UnderstandRequest = z.input<typeof understandRequestSchema>;
+export type Understanding = z.output<typeof understandingSchema>;
 export type JobState = (typeof jobStates)[number];
 export type Progress = z.output<typeof progressSchema>;
 export type JobInfo = z.output<typeof jobSchema>;

@@ -110,6 +110,11 @@ export const sessionSummarySchema = z
       .int()
       .nullable()
       .openapi({ description: "The longer side at which the model works; null: its native size" }),
+    familiar: z.boolean().nullable().openapi({
+      description:
+        "Whether the picture is of the world that the model was made for; null: not known, or it takes any picture",
+    }),
+    binned: time.nullable().openapi({ description: "When it was put into the bin; null: it was not" }),
   })
   .openapi("SessionSummary");
 

@@ -4,7 +4,7 @@
  */
 import type { Box } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
-import type { EditModel } from "../../models/model.ts";
+import type { EditModel, Understanding } from "../../models/model.ts";
 import type { Manifest, PieceEntry, StoredNode } from "../../session/schema.ts";
 import type { EditWork, RelevanceWork, ReplayWork } from "../queue/work.ts";
 import type { Loading } from "../schemas/index.ts";
@@ -40,7 +40,13 @@ export interface Calls {
   load: { params: { model: string }; result: Pick<EditModel, "fingerprint" | "olderFingerprints"> };
   open: {
     params: Subject & { picture: Uint8Array; workingSize?: number | "own"; maxPixels: number };
-    result: { manifest: Manifest; pieces: PieceData[]; png: Uint8Array; warnings: string[] };
+    result: {
+      manifest: Manifest;
+      pieces: PieceData[];
+      png: Uint8Array;
+      warnings: string[];
+      familiar: boolean | null;
+    };
   };
   edit: { params: Subject & { work: EditWork; masks: Masks }; result: Record<string, never> };
   replay: {
@@ -51,6 +57,7 @@ export interface Calls {
     params: Subject & { work: RelevanceWork };
     result: { map: MaskData; mask: MaskData };
   };
+  understand: { params: Subject & { node: string; instruction: string }; result: Understanding };
   render: { params: Subject & { node: string }; result: { png: Uint8Array } };
   compare: {
     params: Subject & { a: string; b: string };
