@@ -1,7 +1,10 @@
 /** What both entries have: the method, its options, and the types that they share. */
 export { EmilieError, type ErrorCode, isEmilieError } from "./errors.ts";
 export { compareInsideOutside, type Difference } from "./images/difference.ts";
+export { alongEdges } from "./images/edge-upsampling.ts";
+export { otsuThreshold } from "./images/otsu.ts";
 export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
+export { type Selection, selectRegion } from "./images/select-region.ts";
 export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts";
 export { type EditResult, edit } from "./method/edit.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
@@ -41,7 +44,7 @@ export type {
 } from "./session/edit-script.ts";
 export type { Recipe, RecipeRegion } from "./session/recipe.ts";
 export type { RelevanceMap, RelevanceMapOptions } from "./session/relevance-map.ts";
-export type { Replay, ReplayChanges } from "./session/replay.ts";
+export type { Replay, ReplayChanges, ReplayOptions } from "./session/replay.ts";
 export type { PlacedRegion } from "./session/run.ts";
 export { scriptOf } from "./session/script-of.ts";
 export type { Verification, VerifyOptions } from "./session/verify.ts";

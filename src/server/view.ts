@@ -5,7 +5,7 @@ import { isUnderstood } from "../session/tree-node.ts";
 import type { Job } from "./queue/queue.ts";
 import type { JobInfo, Node, Progress, Session, SessionSummary } from "./schemas/index.ts";
 import type { SessionRecord } from "./store/store.ts";
-import { redoTarget, shownNodes, undoTarget } from "./store/tree.ts";
+import { binnedNodes, redoTarget, shownNodes, undoTarget } from "./store/tree.ts";
 
 export function nodeView(node: StoredNode): Node {
   const { id, parent, name, recipe, changed, refused = [], cost, drift } = node;
@@ -42,7 +42,12 @@ export function summaryView(record: SessionRecord): SessionSummary {
 }
 
 export function sessionView(record: SessionRecord): Session {
-  return { ...summaryView(record), nodes: shownNodes(record).map(nodeView), ...steps(record) };
+  return {
+    ...summaryView(record),
+    nodes: shownNodes(record).map(nodeView),
+    bin: binnedNodes(record).map(nodeView),
+    ...steps(record),
+  };
 }
 
 export function steps(record: SessionRecord): { canUndo: boolean; canRedo: boolean } {

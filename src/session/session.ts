@@ -24,7 +24,7 @@ import { encodeOriginal, isLarger, type OpenOptions, workingSide } from "./origi
 import { Pictures } from "./pictures.ts";
 import { describeMask, nodeId, nonDefaultSettings, type Recipe } from "./recipe.ts";
 import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./relevance-map.ts";
-import { type Replay, type ReplayChanges, replay } from "./replay.ts";
+import { type Replay, type ReplayChanges, type ReplayOptions, replay } from "./replay.ts";
 import { type PlacedRegion, runEdit, unionOf } from "./run.ts";
 import { type Node, type NodeHost, type NodeRecord, nextSeed, pathTo, TreeNode } from "./tree-node.ts";
 import { type Verification, type VerifyOptions, verify } from "./verify.ts";
@@ -363,11 +363,7 @@ export class Session<N extends Node = Node> {
    * Makes a new branch with a step changed, and repeats on it everything that followed the step. The old branch stays;
    * what the change does not touch is not computed again. Automatic masks of later steps stay as they were seen.
    */
-  replay(
-    node: Node,
-    changes: ReplayChanges,
-    options?: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning">,
-  ): Promise<Replay> {
+  replay(node: Node, changes: ReplayChanges, options?: ReplayOptions): Promise<Replay> {
     this.#require(node, "the step to change");
     return replay(this, node, changes, options);
   }

@@ -55,6 +55,12 @@ const placedMask = [
   z.strictObject({ id: maskId }).openapi({ description: "A mask that was uploaded, or that a recipe names" }),
   z.strictObject({ node: nodeId }).openapi({ description: "The mask of that node's edit" }),
   z.strictObject({ box }).openapi({ description: "A box in the picture's pixels" }),
+  z.strictObject({ at: z.strictObject({ x: z.number().min(0), y: z.number().min(0) }) }).openapi({
+    description: "The thing at this point of the picture that is edited: a mask that follows its edges",
+  }),
+  z.strictObject({ around: box }).openapi({
+    description: "What this box was drawn around in the picture that is edited, likewise",
+  }),
   z.strictObject({ part: z.string().regex(/^[\w.-]{1,60}$/), ...maskReading.shape }).openapi({
     description:
       "In a multipart request: the name of the part that contains the mask as a picture, white = edit",
@@ -181,6 +187,11 @@ export const replayRequestSchema = z
     instruction: instruction.optional(),
     mask: maskRefSchema.nullable().optional().openapi({ description: "null: everywhere" }),
     ...settings,
+    until: nodeId
+      .optional()
+      .openapi({
+        description: "Of what follows the step, only the way to this node is made again; default: everything",
+      }),
     previews,
   })
   .openapi("ReplayRequest", {

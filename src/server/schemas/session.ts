@@ -121,6 +121,7 @@ export const sessionSummarySchema = z
 export const sessionSchema = sessionSummarySchema
   .extend({
     nodes: z.array(nodeSchema).openapi({ description: "The original first, every node after its parent" }),
+    bin: z.array(nodeSchema).openapi({ description: "Nodes that were put into the bin" }),
     canUndo: z.boolean(),
     canRedo: z.boolean(),
   })

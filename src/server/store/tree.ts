@@ -26,6 +26,10 @@ export function shownNodes({ manifest, info }: SessionRecord): StoredNode[] {
   return manifest.nodes.filter(({ id }) => !bin.has(id));
 }
 
+export function binnedNodes({ manifest, info }: SessionRecord): StoredNode[] {
+  return manifest.nodes.filter(({ id }) => info.bin?.includes(id));
+}
+
 /** From the original to the node, both included. */
 export function pathOf(manifest: Manifest, id: string): StoredNode[] {
   const path: StoredNode[] = [];

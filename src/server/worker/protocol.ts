@@ -4,6 +4,7 @@
  */
 import type { Box } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
+import type { Selection } from "../../images/select-region.ts";
 import type { EditModel, Understanding } from "../../models/model.ts";
 import type { Manifest, PieceEntry, StoredNode } from "../../session/schema.ts";
 import type { EditWork, RelevanceWork, ReplayWork } from "../queue/work.ts";
@@ -34,6 +35,8 @@ export interface MaskReading {
 export type MaskSource =
   | ({ readonly upload: Uint8Array } & MaskReading)
   | { readonly box: Box }
+  /** The thing at a point, or what a box was drawn around, in a picture. */
+  | { readonly select: Selection; readonly picture: Uint8Array }
   | { readonly pieces: readonly PieceData[] };
 
 export interface Calls {

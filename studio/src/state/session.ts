@@ -1,9 +1,12 @@
 /** Opening, leaving and walking through a session. */
-import type { SessionView } from "../backend/backend.ts";
+import type { Backend, SessionView } from "../backend/backend.ts";
 import { neighbour } from "../history/layout.ts";
+import { encodePicture } from "../ui/pictures.ts";
+import { t } from "../words/index.ts";
 import { restoreDraft } from "./drafts.ts";
 import { attach } from "./edit.ts";
-import { resetRegions } from "./mask.ts";
+import { isBlankDraft, resetRegions } from "./mask.ts";
+import { loadStars, rememberWay } from "./steps.ts";
 import { describe, get, notify, report, set, wasAborted } from "./store.ts";
 import type { CompareMode } from "./types.ts";
 
@@ -28,10 +31,42 @@ export async function goToStart({ address = true } = {}): Promise<void> {
   cancelOpening();
   localStorage.removeItem(LAST);
   if (address) history.replaceState(null, "", "#");
-  set({ phase: { kind: "start" }, session: null, compare: null, variations: [], panel: null });
+  const left = untouched();
+  set({ phase: { kind: "start" }, ...NOTHING_OPEN });
   resetRegions();
+  if (left) await get().backend.forget(left).catch(report);
+  await listSessions();
+}
+
+const NOTHING_OPEN = {
+  session: null,
+  pictures: new Map(),
+  compare: null,
+  variations: [],
+  queue: [],
+  deleted: [],
+  panel: null,
+} as const;
+
+/** The open session where nothing was done in it: it is not kept when it is left. */
+function untouched(): string | null {
+  const { session, job } = get();
+  const nothing = session && session.nodes.length === 1 && session.bin.length === 0;
+  return nothing && !job && isBlankDraft() ? session.id : null;
+}
+
+let listing = 0;
+
+/** Sessions by name and what was asked for in them; those in the bin beside them. */
+export async function listSessions(search = ""): Promise<void> {
+  const { backend } = get();
+  const turn = ++listing;
   try {
-    set({ recent: await get().backend.sessions() });
+    const [recent, recentBin] = await Promise.all([
+      backend.sessions({ search: search || undefined }),
+      backend.sessions({ search: search || undefined, bin: true }),
+    ]);
+    if (turn === listing) set({ recent, recentBin });
   } catch (error) {
     report(error);
   }
@@ -41,10 +76,7 @@ export async function goToStart({ address = true } = {}): Promise<void> {
 export async function openFile(file: Blob, name: string): Promise<void> {
   const { backend, model } = get();
   if (file.size === 0) {
-    notify(
-      "error",
-      `"${name}" is empty, or a folder. Open a picture (PNG, JPEG, WebP, AVIF) or a session (.emilie).`,
-    );
+    notify("error", t.emptyFile(name));
     return;
   }
   await enter(name, (loading) => backend.open(file, name, model, loading));
@@ -52,7 +84,7 @@ export async function openFile(file: Blob, name: string): Promise<void> {
 
 export async function resume(id: string, quiet = false): Promise<void> {
   const { backend, recent } = get();
-  const name = recent.find((one) => one.id === id)?.name ?? "your session";
+  const name = recent.find((one) => one.id === id)?.name ?? t.yourSession;
   await enter(name, (loading) => backend.resume(id, loading), quiet);
 }
 
@@ -67,7 +99,8 @@ async function enter(
   cancelOpening();
   const controller = new AbortController();
   opening = controller;
-  set({ phase: { kind: "opening", name, what: "Opening" } });
+  const { phase: before, session: openBefore } = get();
+  set({ phase: { kind: "opening", name, what: t.opening } });
   try {
     const session = await open({
       signal: controller.signal,
@@ -76,8 +109,9 @@ async function enter(
       },
     });
     if (opening !== controller) return;
+    const left = untouched();
     // First no session, so that the draft of the one before is not emptied with the places.
-    set({ session: null, pictures: new Map(), compare: null, variations: [], panel: null });
+    set(NOTHING_OPEN);
     resetRegions();
     await show(session);
     localStorage.setItem(LAST, session.id);
@@ -87,13 +121,40 @@ async function enter(
     else history.pushState(null, "", address);
     set({ phase: { kind: "editing" }, model: session.model });
     if (session.notes?.length) notify("info", session.notes.join(" "));
+    loadStars(session.id);
     await restoreDraft();
     void attach();
+    if (left && left !== session.id) void get().backend.forget(left).catch(report);
   } catch (error) {
     if (opening !== controller) return;
-    await goToStart();
+    // What was open stays open: nothing of it was touched.
+    if (before.kind === "editing" && get().session === openBefore) set({ phase: before });
+    else await goToStart();
     if (!quiet && !wasAborted(error)) report(error);
-    if (quiet) notify("info", `Your last session was not opened again. ${describe(error)}`);
+    if (quiet) notify("info", t.lastNotOpened(describe(error)));
+  }
+}
+
+/** Gives up what is being opened, and goes back to where one was. */
+export async function cancelAndReturn(): Promise<void> {
+  if (!get().session) return goToStart();
+  cancelOpening();
+  set({ phase: { kind: "editing" } });
+}
+
+/** Another model: for new pictures, or going on with the picture that is shown. */
+export async function continueWith(model: string): Promise<void> {
+  const { session, backend, models } = get();
+  set({ model, panel: null });
+  if (!session || session.model === model) return;
+  try {
+    const picture = await backend.picture(session.id, session.head);
+    const file = await encodePicture(picture, "png", 1);
+    const title = models.find(({ id }) => id === model)?.title ?? model;
+    await openFile(file, `${session.name}.png`);
+    notify("info", t.continuedWith(title));
+  } catch (error) {
+    report(error);
   }
 }
 
@@ -138,7 +199,8 @@ export async function loadPictures(): Promise<void> {
   if (get().session?.id === session.id) set({ pictures: kept });
 }
 
-async function update(action: (id: string) => Promise<SessionView>): Promise<void> {
+/** Changes the open session, and shows what became of it. */
+export async function update(action: (id: string) => Promise<SessionView>): Promise<void> {
   const { session } = get();
   if (!session) return;
   try {
@@ -148,37 +210,36 @@ async function update(action: (id: string) => Promise<SessionView>): Promise<voi
   }
 }
 
-export const goTo = (node: string) =>
-  node === get().session?.head ? Promise.resolve() : update((id) => get().backend.moveHead(id, node));
+export const goTo = (node: string) => (node === get().session?.head ? Promise.resolve() : moveTo(node));
+
+async function moveTo(node: string): Promise<void> {
+  rememberWay();
+  set({ deleted: [] });
+  await update((id) => get().backend.moveHead(id, node));
+}
+
 export const renameNode = (node: string, name: string) =>
   update((id) => get().backend.rename(id, node, name));
-export const renameSession = (name: string) => update((id) => get().backend.renameSession(id, name));
-export const removeNodes = (nodes: readonly string[]) => update((id) => get().backend.remove(id, nodes));
+
+export async function renameSession(id: string, name: string): Promise<void> {
+  const named = name.trim() || t.untitled;
+  try {
+    await get().backend.renameSession(id, named);
+    set(({ session, recent }) => ({
+      session: session?.id === id ? { ...session, name: named } : session,
+      recent: recent.map((one) => (one.id === id ? { ...one, name: named } : one)),
+    }));
+  } catch (error) {
+    report(error);
+  }
+}
+
 export const measure = (node: string) => update((id) => get().backend.measure(id, node));
 
 export async function walk(key: "up" | "down" | "left" | "right"): Promise<void> {
   const { session } = get();
   const next = session && neighbour(session.nodes, session.head, key);
   if (next) await goTo(next);
-}
-
-/** Where the head was seen last below each node: where going forward leads. */
-const towards = new Map<string, string>();
-
-export async function undoEdit(): Promise<void> {
-  const { session } = get();
-  const head = session?.nodes.find(({ id }) => id === session.head);
-  if (!head?.parent) return;
-  towards.set(head.parent, head.id);
-  await goTo(head.parent);
-}
-
-export async function redoEdit(): Promise<void> {
-  const { session } = get();
-  if (!session) return;
-  const children = session.nodes.filter(({ parent }) => parent === session.head);
-  const last = children.find(({ id }) => id === towards.get(session.head)) ?? children.at(-1);
-  if (last) await goTo(last.id);
 }
 
 export async function compareWith(node: string | null, mode?: CompareMode): Promise<void> {
@@ -191,11 +252,15 @@ export async function compareWith(node: string | null, mode?: CompareMode): Prom
   await loadPictures().catch(report);
 }
 
-export async function forgetSession(id: string): Promise<void> {
+async function changeList(action: (backend: Backend) => Promise<void>): Promise<void> {
   try {
-    await get().backend.forget(id);
-    set({ recent: await get().backend.sessions() });
+    await action(get().backend);
+    await listSessions();
   } catch (error) {
     report(error);
   }
 }
+
+export const forgetSession = (id: string) => changeList((backend) => backend.forget(id));
+export const discardSession = (id: string) => changeList((backend) => backend.discard(id));
+export const recoverSession = (id: string) => changeList((backend) => backend.recover(id));

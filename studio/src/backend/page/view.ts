@@ -21,8 +21,15 @@ export function viewNode(node: Node): NodeView {
   };
 }
 
-export function viewSession(id: string, name: string, session: Session, redrawn?: number): SessionView {
+export function viewSession(
+  id: string,
+  name: string,
+  session: Session,
+  bin: ReadonlySet<string>,
+  familiar: boolean | null,
+): SessionView {
   const { device } = session.model;
+  const nodes = [...session.nodes.values()].map(viewNode);
   return {
     id,
     name,
@@ -31,7 +38,8 @@ export function viewSession(id: string, name: string, session: Session, redrawn?
     width: session.original.width,
     height: session.original.height,
     head: session.head.id,
-    nodes: [...session.nodes.values()].map(viewNode),
-    redrawn,
+    nodes: nodes.filter((node) => !bin.has(node.id)),
+    bin: nodes.filter((node) => bin.has(node.id)),
+    familiar,
   };
 }
