@@ -21,6 +21,7 @@ export {
 export { fromModelImage, type Size, toModelImage } from "./images/model-image.ts";
 export { loadModel, type WebLoadOptions } from "./models/load.web.ts";
 export { type PngFileOptions, pngFile, withRecipes } from "./session/export.web.ts";
+export { type PicturePath, readPicturePath } from "./session/picture-path.web.ts";
 export { type PreviewOptions, preview } from "./session/preview.ts";
 export { type RunScriptOptions, runScript } from "./session/run-script.ts";
 export {

@@ -187,11 +187,9 @@ export const replayRequestSchema = z
     instruction: instruction.optional(),
     mask: maskRefSchema.nullable().optional().openapi({ description: "null: everywhere" }),
     ...settings,
-    until: nodeId
-      .optional()
-      .openapi({
-        description: "Of what follows the step, only the way to this node is made again; default: everything",
-      }),
+    until: nodeId.optional().openapi({
+      description: "Of what follows the step, only the way to this node is made again; default: everything",
+    }),
     previews,
   })
   .openapi("ReplayRequest", {

@@ -115,6 +115,8 @@ export interface SessionSummary {
   readonly id: string;
   readonly name: string;
   readonly edits: number;
+  /** Of its original: equal for equal pictures. */
+  readonly root: string;
   /** Milliseconds since 1970. */
   readonly updated: number;
   readonly thumbnail?: Blob | string;
@@ -132,6 +134,8 @@ export interface EditSettings {
   readonly control?: string;
   /** Below it a change is carried over from the picture before; 0 takes everything. */
   readonly gate?: number;
+  /** A picture larger than the model works at keeps its own detail. */
+  readonly detail?: "on";
 }
 
 export interface EditRequest extends EditSettings {

@@ -26,6 +26,16 @@ export function brushRadius(): number {
   return session ? Math.max(0.5, (brush.size * Math.max(session.width, session.height)) / 2) : 1;
 }
 
+let trackpadUntil = 0;
+
+/** Whether a wheel event comes from two fingers: small or slanted steps in pixels, and all that follow at once. */
+function isTrackpad({ deltaX, deltaY, deltaMode, ctrlKey, timeStamp }: WheelEvent): boolean {
+  if (ctrlKey || deltaMode !== 0) return false;
+  const fine = deltaX !== 0 || !Number.isInteger(deltaY) || Math.abs(deltaY) < 40;
+  if (fine) trackpadUntil = timeStamp + 300;
+  return timeStamp <= trackpadUntil;
+}
+
 /** A click means what is under it, a drag what is in its box. */
 function selectIn(a: Point, b: Point, erase: boolean): void {
   const { session } = get();
@@ -174,6 +184,8 @@ export function listen(canvas: HTMLCanvasElement, redraw: () => void): () => voi
   const wheel = (event: WheelEvent) => {
     event.preventDefault();
     if (event.shiftKey) return move(-event.deltaX - event.deltaY, 0);
+    // Two fingers on a trackpad move the picture; what a wheel does is known by its even, upright steps.
+    if (isTrackpad(event)) return move(-event.deltaX, -event.deltaY);
     // A pinch on a trackpad comes as a wheel with Ctrl, in smaller steps.
     const speed = event.ctrlKey ? 0.01 : event.deltaMode === 1 ? 0.05 : 0.0016;
     zoom(Math.exp(-speed * Math.max(-240, Math.min(240, event.deltaY))), local(event));

@@ -4,7 +4,7 @@ import { t } from "../words/index.ts";
 import { layersNow, layOut, type Places, requestOf } from "./ask.ts";
 import { isRunning, run, say } from "./job.ts";
 import { changeRegion, chooseRegion, currentRegion, isBlankDraft, resetRegions, setHeat } from "./mask.ts";
-import { loadPictures, show } from "./session.ts";
+import { arrived, loadPictures, show } from "./session.ts";
 import { get, newSeed, notify, report, set } from "./store.ts";
 import type { Queued, Settings } from "./types.ts";
 
@@ -15,6 +15,7 @@ let aside: Places | null = null;
 let queued = 0;
 
 export async function edit(): Promise<void> {
+  await arrived();
   const { session, settings, models, model } = get();
   if (!session) return;
   const empty = firstWithoutWords();

@@ -1,11 +1,13 @@
 /** Opening, leaving and walking through a session. */
+import { isEmilieError } from "../../../src/web.ts";
 import type { Backend, SessionView } from "../backend/backend.ts";
 import { neighbour } from "../history/layout.ts";
-import { encodePicture } from "../ui/pictures.ts";
+import { encodePicture, shrinkFile } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
 import { restoreDraft } from "./drafts.ts";
 import { attach } from "./edit.ts";
 import { isBlankDraft, resetRegions } from "./mask.ts";
+import { offerRestore } from "./restore.ts";
 import { loadStars, rememberWay } from "./steps.ts";
 import { describe, get, notify, report, set, wasAborted } from "./store.ts";
 import type { CompareMode } from "./types.ts";
@@ -73,19 +75,41 @@ export async function listSessions(search = ""): Promise<void> {
 }
 
 /** Opens a picture or a session file. */
-export async function openFile(file: Blob, name: string): Promise<void> {
+export async function openFile(
+  file: Blob,
+  name: string,
+  opts: { readonly silent?: boolean } = {},
+): Promise<void> {
   const { backend, model } = get();
   if (file.size === 0) {
     notify("error", t.emptyFile(name));
     return;
   }
-  await enter(name, (loading) => backend.open(file, name, model, loading));
+  const opened = await enter(name, (loading) => backend.open(file, name, model, loading), {
+    onError: (error) => offerSmaller(error, file, name),
+  });
+  if (opened && !opts.silent) void offerRestore(file);
+}
+
+/** What a large picture is opened at where its own size is too much. */
+const SMALLER_MEGAPIXELS = 40;
+
+/** A picture beyond the limit can be opened smaller; true where that was offered. */
+function offerSmaller(error: unknown, file: Blob, name: string): boolean {
+  if (!isEmilieError(error) || error.code !== "image.too-large") return false;
+  const megapixels = String(SMALLER_MEGAPIXELS);
+  const run = () =>
+    void shrinkFile(file, SMALLER_MEGAPIXELS * 1e6)
+      .then((smaller) => openFile(smaller, name))
+      .catch(report);
+  notify("error", t.tooLarge(megapixels), { label: t.openSmaller(megapixels), run });
+  return true;
 }
 
 export async function resume(id: string, quiet = false): Promise<void> {
   const { backend, recent } = get();
   const name = recent.find((one) => one.id === id)?.name ?? t.yourSession;
-  await enter(name, (loading) => backend.resume(id, loading), quiet);
+  await enter(name, (loading) => backend.resume(id, loading), { quiet });
 }
 
 async function enter(
@@ -94,8 +118,11 @@ async function enter(
     signal: AbortSignal;
     onLoading: (what: string, fraction?: number) => void;
   }) => Promise<SessionView>,
-  quiet = false,
-): Promise<void> {
+  {
+    quiet = false,
+    onError,
+  }: { readonly quiet?: boolean; readonly onError?: (error: unknown) => boolean } = {},
+): Promise<boolean> {
   cancelOpening();
   const controller = new AbortController();
   opening = controller;
@@ -108,7 +135,7 @@ async function enter(
         if (opening === controller) set({ phase: { kind: "opening", name, what, fraction } });
       },
     });
-    if (opening !== controller) return;
+    if (opening !== controller) return false;
     const left = untouched();
     // First no session, so that the draft of the one before is not emptied with the places.
     set(NOTHING_OPEN);
@@ -125,13 +152,15 @@ async function enter(
     await restoreDraft();
     void attach();
     if (left && left !== session.id) void get().backend.forget(left).catch(report);
+    return true;
   } catch (error) {
-    if (opening !== controller) return;
+    if (opening !== controller) return false;
     // What was open stays open: nothing of it was touched.
     if (before.kind === "editing" && get().session === openBefore) set({ phase: before });
     else await goToStart();
-    if (!quiet && !wasAborted(error)) report(error);
+    if (!quiet && !wasAborted(error) && !onError?.(error)) report(error);
     if (quiet) notify("info", t.lastNotOpened(describe(error)));
+    return false;
   }
 }
 
@@ -151,7 +180,7 @@ export async function continueWith(model: string): Promise<void> {
     const picture = await backend.picture(session.id, session.head);
     const file = await encodePicture(picture, "png", 1);
     const title = models.find(({ id }) => id === model)?.title ?? model;
-    await openFile(file, `${session.name}.png`);
+    await openFile(file, `${session.name}.png`, { silent: true });
     notify("info", t.continuedWith(title));
   } catch (error) {
     report(error);
@@ -212,10 +241,16 @@ export async function update(action: (id: string) => Promise<SessionView>): Prom
 
 export const goTo = (node: string) => (node === get().session?.head ? Promise.resolve() : moveTo(node));
 
-async function moveTo(node: string): Promise<void> {
+let moving: Promise<void> = Promise.resolve();
+
+/** Until the step that was asked for is the head: an edit goes on from there, however quickly it follows. */
+export const arrived = (): Promise<void> => moving;
+
+function moveTo(node: string): Promise<void> {
   rememberWay();
   set({ deleted: [] });
-  await update((id) => get().backend.moveHead(id, node));
+  moving = update((id) => get().backend.moveHead(id, node));
+  return moving;
 }
 
 export const renameNode = (node: string, name: string) =>

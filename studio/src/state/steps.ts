@@ -83,8 +83,8 @@ export async function redoEdit(): Promise<void> {
   const children = session.nodes.filter(({ parent }) => parent === session.head);
   const last = children.find(({ id }) => id === towards.get(session.head)) ?? children.at(-1);
   if (!last) return;
-  if (isBrought()) resetRegions();
   await goTo(last.id);
+  if (isBrought()) resetRegions();
 }
 
 /** The same words, places and settings with another seed, as a sibling. */

@@ -87,6 +87,7 @@ export interface Settings {
   readonly imageGuidance?: number;
   readonly control?: string;
   readonly gate?: number;
+  readonly detail?: "on";
 }
 
 export interface StudioState {

@@ -88,8 +88,9 @@ export class PageBackend implements Backend {
         (text) => text.toLowerCase().includes(wanted),
       );
     const found = (await listSessions()).filter((one) => (one.binned !== undefined) === bin && holds(one));
-    return found.map(({ id, name, edits, updated, thumbnail }) => ({
+    return found.map(({ id, name, edits, updated, thumbnail, manifest }) => ({
       id,
+      root: manifest.nodes[0]!.id,
       name,
       edits,
       updated,

@@ -3,8 +3,20 @@ import type { Mask, SessionEditOptions } from "../../../../src/web.ts";
 import type { EditSettings } from "../backend.ts";
 
 export function settings(request: Partial<EditSettings>): SessionEditOptions {
-  const { seed, preset, steps, sampler, textGuidance, imageGuidance, control, strength, gate } = request;
-  const options = { seed, preset, steps, sampler, textGuidance, imageGuidance, control, strength, gate };
+  const { seed, preset, steps, sampler, textGuidance, imageGuidance, control, strength, gate, detail } =
+    request;
+  const options = {
+    seed,
+    preset,
+    steps,
+    sampler,
+    textGuidance,
+    imageGuidance,
+    control,
+    strength,
+    gate,
+    detail,
+  };
   return Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as SessionEditOptions;

@@ -61,8 +61,9 @@ export class ServerBackend implements Backend {
     const all = await this.#client.sessions(options);
     return all
       .sort((a, b) => b.modified - a.modified)
-      .map(({ id, name, head, nodeCount, modified }) => ({
+      .map(({ id, name, head, root, nodeCount, modified }) => ({
         id,
+        root,
         name,
         edits: nodeCount - 1,
         updated: modified,
