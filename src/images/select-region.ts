@@ -25,16 +25,16 @@ export function selectRegion(picture: Picture, selection: Selection): Mask {
   const factor = Math.max(1, Math.max(picture.width, picture.height) / SMALL);
   const colours = coloursOf(picture, factor);
   const { width, height } = colours;
-  const fit = (value: number, limit: number) => Math.min(limit - 1, Math.max(0, Math.floor(value / factor)));
+  const inSmall = (value: number, limit: number) => Math.min(limit - 1, Math.max(0, Math.floor(value / factor)));
   let inside: Uint8Array;
   if ("point" in selection) {
     const { x, y } = selection.point;
-    const cost = costFrom(colours, fit(x, width), fit(y, height));
+    const cost = costFrom(colours, inSmall(x, width), inSmall(y, height));
     const level = stableCost(cost);
     inside = Uint8Array.from(cost, (value) => (value <= level ? 1 : 0));
   } else {
     const { box } = selection;
-    const [x, y] = [fit(box.x, width), fit(box.y, height)];
+    const [x, y] = [inSmall(box.x, width), inSmall(box.y, height)];
     inside = insideOfBox(colours, {
       ...{ x, y },
       width: Math.max(1, Math.min(width - x, Math.round(box.width / factor))),

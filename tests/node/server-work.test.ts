@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { EmilieClient } from "../../src/client/index.ts";
-import { readContainer } from "../../src/session/container.node.ts";
+import { readContainer } from "../../src/session/file/container.node.ts";
 import { bytesOf, edit, type Fixture, serve } from "./server-fixture.ts";
 
 let fixture: Fixture;

@@ -11,6 +11,7 @@ import { editWork, relevanceWork, replayWork, type UploadedParts } from "../requ
 import * as s from "../schemas/index.ts";
 import { emitSession } from "../sessions.ts";
 import { binNode, deleteNode, findNode, renameNode, restoreNode } from "../store/tree.ts";
+import { subjectOf } from "../subject.ts";
 import { nodeView, sessionView } from "../view.ts";
 import { readJson } from "./body.ts";
 import { isForm, readParts, textOf, uploadOf } from "./form.ts";
@@ -25,7 +26,7 @@ const NO_REQUEST =
   'The form needs a part "request" with the request as JSON; masks beside it are named in it by { part: NAME }.';
 
 export function addNodes(app: OpenAPIHono, parts: Parts): void {
-  const { store, queue, dispatcher, limits, events, catalog, worker, calls } = parts;
+  const { store, queue, dispatcher, limits, events, worker, calls } = parts;
   const nameField = z.strictObject({ name: s.name });
 
   route(
@@ -172,11 +173,10 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
     },
     async (c, { params }) => {
       const { instruction, from } = await readJson(c, s.understandRequestSchema);
-      const { info, manifest } = await store.read(params.session);
+      const { manifest } = await store.read(params.session);
       const { id: node } = findNode(manifest, from ?? manifest.head);
-      const model = await catalog.resolve(info.model);
-      const subject = { session: params.session, model, node, instruction };
-      return c.json(await calls.run(() => worker.call("understand", subject)));
+      const subject = await subjectOf(parts, params.session);
+      return c.json(await calls.run(() => worker.call("understand", { ...subject, node, instruction })));
     },
   );
 
