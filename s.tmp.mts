@@ -1,0 +1,13 @@
+import { openExample, openPage, openServer, edit, drag } from "./studio/tests/site.ts";
+const site = await openServer();
+const { page } = await openPage(site, {colorScheme:"light"});
+await openExample(page, "cottage");
+await edit(page, "make it night"); await edit(page, "add fog");
+await page.locator(".node", { hasText: "make it night" }).click();
+await edit(page, "make it winter");
+await page.locator(".node", { hasText: "make it night" }).click();
+await page.waitForTimeout(500);
+await page.getByRole("button", { name: "Change this step" }).click();
+await page.waitForTimeout(500);
+await page.screenshot({ path: `/tmp/studio/p7.png` });
+await site.close(); process.exit(0);
