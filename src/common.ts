@@ -25,6 +25,7 @@ export {
   type PresetName,
   type PresetSettings,
   presetOf,
+  presetsOf,
 } from "./method/presets.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
 export type { Refusal } from "./method/understood.ts";
