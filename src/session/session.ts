@@ -9,13 +9,14 @@ import { compareInsideOutside } from "../images/difference.ts";
 import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
 import type { Size } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
-import type { CallOptions, EditModel } from "../method/edit-model.ts";
+import type { CallOptions, EditModel, Understanding } from "../method/edit-model.ts";
 import { endsOnSource } from "../method/gradient-control.ts";
 import { type EditOptions, resolveOptions } from "../method/options.ts";
 import { checkSettings, recordSettings } from "../method/settings-derived.ts";
 import { describeRefusal, type UnderstoodResult } from "../method/understood.ts";
 import type { Window } from "../method/window.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { isFamiliar, understandBefore } from "./picture/familiar.ts";
 import { type LargePicture, largePicture } from "./picture/large.ts";
 import {
   checkOpenOptions,
@@ -30,7 +31,7 @@ import { checkEdit, remarksOn } from "./tree/check-edit.ts";
 import { checkEditOptions } from "./tree/check-options.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./tree/drift.ts";
 import { describeMask, nodeId, type Recipe } from "./tree/recipe.ts";
-import { type Replay, type ReplayChanges, replay } from "./tree/replay.ts";
+import { type Replay, type ReplayChanges, type ReplayOptions, replay } from "./tree/replay.ts";
 import { type PlacedRegion, runEdit, unionOf } from "./tree/run.ts";
 import { type Node, nextSeed, pathTo, type SessionEditOptions } from "./tree/tree.ts";
 import { type NodeHost, type NodeRecord, TreeNode } from "./tree/tree-node.ts";
@@ -326,14 +327,26 @@ export class Session<N extends Node = Node> {
   }
 
   /**
+   * Whether the original is of the world that the model was made for, so that it can redraw it; null where the model states no
+   * world of its own (EditModel.understand) and takes any picture.
+   */
+  isFamiliar(options?: CallOptions): Promise<boolean | null> {
+    return isFamiliar(this, options);
+  }
+
+  /** Whether the model understands an instruction, and what it would do; nothing is computed of the edit itself. */
+  understand(
+    instruction: string,
+    { from = this.head, ...options }: CallOptions & { readonly from?: Node } = {},
+  ): Promise<Understanding> {
+    return understandBefore(this.model, instruction, this.#require(from, "the node to edit"), options);
+  }
+
+  /**
    * Makes a new branch with a step changed, and repeats on it everything that followed the step. The old branch stays;
    * what the change does not touch is not computed again. Automatic masks of later steps stay as they were seen.
    */
-  replay(
-    node: Node,
-    changes: ReplayChanges,
-    options?: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning">,
-  ): Promise<Replay> {
+  replay(node: Node, changes: ReplayChanges, options?: ReplayOptions): Promise<Replay> {
     this.#require(node, "the step to change");
     return replay(this, node, changes, options);
   }

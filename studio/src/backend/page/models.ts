@@ -6,7 +6,7 @@ import {
   type EditDefaults,
   KNOWN_MODELS,
   type ModelDescription,
-  PRESETS,
+  presetsOf as presetNames,
   presetOf,
   samplers,
 } from "../../../../src/web.ts";
@@ -15,7 +15,10 @@ import type { ModelInfo } from "../backend.ts";
 /** InstructPix2Pix's own sampler is assumed where a model does not say how it is run. */
 export function presetsOf(defaults: EditDefaults): ModelInfo["presets"] {
   const schedulerConfig = { _class_name: "EulerAncestralDiscreteScheduler" };
-  const entries = PRESETS.map((name) => [name, presetOf({ defaults, schedulerConfig }, name)]);
+  const entries = presetNames({ defaults, schedulerConfig }).map((name) => [
+    name,
+    presetOf({ defaults, schedulerConfig }, name),
+  ]);
   return Object.fromEntries(entries);
 }
 
