@@ -29,6 +29,7 @@ import {
   precisionOption,
   sayDevice,
   tokenizerOption,
+  vaeOption,
   variantOption,
 } from "./model-options.ts";
 import * as values from "./options.ts";
@@ -59,6 +60,7 @@ interface Flags
   readonly model?: string;
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
+  readonly vae?: string;
   readonly device?: NodeDevice;
   readonly precision?: Precision;
   readonly seed?: number | bigint;
@@ -91,6 +93,7 @@ export function addEdit(program: Command, context: Context): void {
     .addOption(tokenizerOption())
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(vaeOption())
     .option(
       "--seed <seed>",
       "the seed of the first edit's noise; later edits count up from it; the same seed gives the same picture (default: 0)",

@@ -13,7 +13,7 @@ import { toDecoderInput } from "../method/latent-iteration.ts";
 import type { EditOptions, StepListener } from "../method/options.ts";
 import { editUnderstood, type UnderstoodResult } from "../method/understood.ts";
 import { crop, overlay, resolveWindow, type Window, type WindowOption, windowOf } from "../method/window.ts";
-import type { CallOptions, EditModel } from "../models/model.ts";
+import type { CallOptions, DecodeOptions, EditModel } from "../models/model.ts";
 import { largest } from "../tensor/ops.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { conditionOf } from "./condition.ts";
@@ -109,7 +109,7 @@ export class LargePicture {
     window: Window,
     over: Picture,
     mask: Mask | undefined,
-    options?: CallOptions,
+    options?: DecodeOptions,
   ): Promise<Picture> {
     const { factor } = this.#model;
     const image = await this.#model.decodeLatent(part, options);

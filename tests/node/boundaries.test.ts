@@ -22,7 +22,9 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   checkpoint: ["tensor"],
   runtime: ["contract", "tensor", "graph"],
   // Whether a checkpoint's schedule can be sampled is tried when it is loaded.
-  models: ["contract", "tensor", "graph", "checkpoint", "runtime", "samplers"],
+  models: ["contract", "tensor", "graph", "checkpoint", "runtime", "samplers", "networks"],
+  // A folder for each architecture: configuration, graph, and how it runs.
+  networks: ["contract", "tensor", "graph", "checkpoint", "models"],
   // What a prediction is, the contract says.
   samplers: ["contract", "tensor"],
   method: ["contract", "tensor", "samplers"],
@@ -77,7 +79,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "any-ascii": ["images"],
   commander: ["cli"],
   yaml: ["session"],
-  zod: ["input", "checkpoint", "session", "server", "cli", "mcp", "bench", "study"],
+  zod: ["input", "checkpoint", "networks", "session", "server", "cli", "mcp", "bench", "study"],
   hono: ["server", "study"],
   "@hono/node-server": ["server", "study"],
   "@hono/zod-openapi": ["server"],

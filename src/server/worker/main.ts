@@ -37,7 +37,7 @@ const cache = new SessionCache((session) => {
   });
 });
 const slot = new ModelSlot(
-  process.argv[2] as NodeDevice | undefined,
+  { device: process.argv[2] as NodeDevice | undefined, previewVae: process.argv[3] },
   () => cache.clear(),
   (model, progress) => send({ kind: "loading", model, loading: progress && loadingOf(progress) }),
 );
