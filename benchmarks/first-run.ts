@@ -1,5 +1,5 @@
 /**
- * npm run bench:first-run -- [--precision int8,fp32-fast,fp32] [--stored F16] [--largest] [--json] [--clean]
+ * npm run bench -- first-run [--precision int8,fp32-fast,fp32] [--stored F16] [--largest] [--json] [--clean]
  *
  * What the first load of a full-size UNet (859.5 M parameters, random) costs, and what is seen of it: seconds until something is said, the
  * longest silence between two reports, the most processor time between two (which a busy machine does not lengthen), bytes on disk, memory,
@@ -17,7 +17,7 @@ import { dryPlacement, type Needs } from "../src/checkpoint/storage.ts";
 import { openWeights } from "../src/checkpoint/weights.ts";
 import { isEmilieError } from "../src/errors.ts";
 import { checkPrecision } from "../src/models/open.node.ts";
-import { unetNeeds } from "../src/models/unet.ts";
+import { unetNeeds } from "../src/networks/stable-diffusion/unet.ts";
 import { sizeOf } from "../src/tensor/tensor.ts";
 import { watchMemory } from "./memory.ts";
 import { config, folder, halfFolder, makeHalfUNet, makeRandomUNet } from "./random-unet.ts";

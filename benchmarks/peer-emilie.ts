@@ -1,5 +1,5 @@
 /**
- * emilie as a peer of bench:peers: `tsx benchmarks/peer-emilie.ts --model M [--precision P] [--preset P] [--memory low] [--threads N]`.
+ * emilie as a peer of `npm run bench -- peers`: `tsx benchmarks/peer-emilie.ts --model M [--precision P] [--preset P] [--memory low] [--threads N]`.
  * Speaks the protocol of peer-process.ts.
  */
 import { readFile, writeFile } from "node:fs/promises";
@@ -74,7 +74,7 @@ async function edit(model: EditModel, request: Extract<Request, { do: "edit" }>)
 
 /** The checkpoint's sampler, every guidance term at every step and all of the result, whatever is spared by default: what the others compute. */
 function everyTerm(model: EditModel): EditOptions {
-  return { guidanceInterval: [0, 1], reuse: 1, gate: 0, sampler: defaultSampler(model.schedulerConfig) };
+  return { guidanceInterval: [0, 1], gate: 0, sampler: defaultSampler(model.schedulerConfig) };
 }
 
 async function values(folder: string, name: string, shape: readonly number[]): Promise<Tensor> {

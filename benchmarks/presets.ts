@@ -1,21 +1,17 @@
 /**
  * What an edit costs and how good it is, by how much is computed for it:
- * `npm run bench:presets -- [--only presets,samplers,guidance,reuse] [--limit 100] [--threads N] [--out out/presets] [--json] [--write]`
+ * `npm run bench -- presets [--only presets,samplers,guidance] [--limit 100] [--threads N] [--out out/presets] [--json] [--write]`
  * runs the settings of benchmarks/presets/settings.ts on the first `limit` held-out edits of picturebook, whose truth is exact.
  * What is measured is kept in --out and not measured again. --write puts the numbers into docs/results/presets.json and the
  * tables into docs/results/speed-presets.md; of what --only leaves out, those from before stay.
- *
- * `npm run bench:presets -- --full-size 256 [--runs 3]`: the cost of a pass with reused deep features on a full-size UNet.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { loadModel } from "../src/index.ts";
-import { fullSize } from "./presets/full-size.ts";
 import { resultOf, tableOf } from "./presets/report.ts";
 import { measure } from "./presets/rows.ts";
 import { groups } from "./presets/settings.ts";
-import { shallowShare } from "./presets/shallow-share.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -25,22 +21,12 @@ const { values: flags } = parseArgs({
     out: { type: "string", default: "out/presets" },
     json: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
-    "full-size": { type: "string" },
-    runs: { type: "string", default: "3" },
   },
 });
 const docs = new URL("../docs/results/", import.meta.url).pathname;
 const threads = flags.threads ? Number(flags.threads) : undefined;
 
-if (flags["full-size"]) {
-  const costs = await fullSize(Number(flags["full-size"]), Number(flags.runs), threads);
-  if (flags.json) console.log(JSON.stringify(costs, null, 2));
-  else
-    for (const { pass, gflop, shareOfWork, seconds, shareOfSeconds } of costs)
-      console.log(
-        `${pass.padEnd(34)} ${gflop.toFixed(1)} GFLOP (${shareOfWork.toFixed(3)})   ${seconds.toFixed(2)} s (${shareOfSeconds.toFixed(3)})`,
-      );
-} else await main();
+await main();
 
 async function main(): Promise<void> {
   const model = await loadModel("picturebook", { threads });
@@ -54,26 +40,24 @@ async function main(): Promise<void> {
   const rows = await measure(model, settings, file, Number(flags.limit), say);
   const { fingerprint } = model;
   await model.dispose();
-  const share = shallowShare();
   const results = chosen.map(([name, group]) => ({
     name,
     results: Object.keys(group)
       .filter((setting) => rows[setting])
-      .map((setting) => resultOf(setting, rows, share)),
+      .map((setting) => resultOf(setting, rows)),
   }));
   if (flags.json) console.log(JSON.stringify(results, null, 2));
   for (const group of results) say(`\n${group.name}\n\n${tableOf(group.results)}`);
-  if (flags.write) write(fingerprint, share, results);
+  if (flags.write) write(fingerprint, results);
 }
 
 function write(
   fingerprint: string,
-  shallowShare: number,
   results: readonly { name: string; results: ReturnType<typeof resultOf>[] }[],
 ): void {
   const about = {
     version: 1,
-    command: "npm run bench:presets -- --write",
+    command: "npm run bench -- presets --write",
     model: "picturebook",
     fingerprint,
   };
@@ -82,7 +66,7 @@ function write(
   const kept: typeof results = JSON.parse(readFileSync(file, "utf8")).groups;
   const all = kept.map((group) => results.find(({ name }) => name === group.name) ?? group);
   const added = results.filter(({ name }) => !kept.some((group) => group.name === name));
-  const rounded = JSON.stringify({ ...about, shallowShare, groups: [...all, ...added] }, (_, value) =>
+  const rounded = JSON.stringify({ ...about, groups: [...all, ...added] }, (_, value) =>
     typeof value === "number" ? Number(value.toPrecision(4)) : value,
   );
   writeFileSync(file, `${rounded}\n`);

@@ -1,5 +1,5 @@
 /**
- * npm run bench:speed-report -- [OUT.json…] [--page docs/results/speed.md]
+ * npm run bench -- speed-report [OUT.json…] [--page docs/results/speed.md]
  *
  * Puts what benchmarks printed with --json into the page: the results are kept beside it (speed.json, by command, the newest
  * stays), every block `<!-- bench: NAME SUBJECT | COMMAND -->` … `<!-- end -->` of the page is written anew from them, and the
@@ -9,7 +9,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { writeAtomically } from "../src/session/atomic.node.ts";
+import { writeAtomically } from "../src/session/file/atomic.node.ts";
 import { usage } from "./options.ts";
 import type { BenchRecord } from "./record.ts";
 import { keyOf, type SpeedFigure, speedFigures, writeBlocks } from "./speed-page.ts";

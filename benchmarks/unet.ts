@@ -1,5 +1,5 @@
 /**
- * npm run bench:unet -- [--size 512] [--precision fp32,fp32-fast,int8] [--memory low] [--runs N] [--threads N] [--json] [--clean]
+ * npm run bench -- unet [--size 512] [--precision fp32,fp32-fast,int8] [--memory low] [--runs N] [--threads N] [--json] [--clean]
  * or, on a graphics card, [--device webgpu] [--precision fp32,fp16] and the rest.
  *
  * One forward of the full InstructPix2Pix UNet at a picture size, against the fastest matrix product that the same
@@ -15,7 +15,7 @@ import { Graph } from "../src/graph/graph.ts";
 import { gemm } from "../src/graph/ops.ts";
 import { checkDevice } from "../src/models/load.node.ts";
 import { checkPrecision } from "../src/models/open.node.ts";
-import { buildUNet, unetNeeds } from "../src/models/unet.ts";
+import { buildUNet, unetNeeds } from "../src/networks/stable-diffusion/unet.ts";
 import type { Engine, Feeds, Session } from "../src/runtime/engine.ts";
 import { createNodeEngine, type NodeDevice, physicalCores } from "../src/runtime/node.ts";
 import { sizeOf, type Tensor } from "../src/tensor/tensor.ts";

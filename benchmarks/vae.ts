@@ -1,5 +1,5 @@
 /**
- * npm run bench:vae -- [--sizes 512,1024,2048] [--precision fp32,fp32-fast] [--runs 1] [--threads N] [--whole-up-to 7]
+ * npm run bench -- vae [--sizes 512,1024,2048] [--precision fp32,fp32-fast] [--runs 1] [--threads N] [--whole-up-to 7]
  *   [--json] [--clean]
  *
  * Encoding and decoding by a full-size VAE of SD 1.x, whole and in tiles: seconds, sessions made anew each time as in an edit,
@@ -9,8 +9,6 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { VaeConfig } from "../src/checkpoint/configs.ts";
-import { readVaeConfig } from "../src/checkpoint/configs.ts";
 import type { Precision } from "../src/checkpoint/derived.ts";
 import { folderSource } from "../src/checkpoint/source.node.ts";
 import { mappedStorage } from "../src/checkpoint/storage.node.ts";
@@ -18,11 +16,13 @@ import type { PlacedWeights } from "../src/checkpoint/storage.ts";
 import { openWeights } from "../src/checkpoint/weights.ts";
 import { readPicture } from "../src/images/codec.node.ts";
 import { toModelImage } from "../src/images/model-image.ts";
-import { buildDecoder, buildEncoder } from "../src/models/autoencoder-kl.ts";
-import type { RunGraph } from "../src/models/fine-stage.ts";
 import { checkPrecision } from "../src/models/open.node.ts";
-import { decode, encode, VAE_LIMITS, type VaeLimits } from "../src/models/vae.ts";
-import { vaePrecision } from "../src/models/vae-layers.ts";
+import type { RunGraph } from "../src/networks/autoencoder-kl/fine-stage.ts";
+import { buildDecoder, buildEncoder } from "../src/networks/autoencoder-kl/graph.ts";
+import { vaePrecision } from "../src/networks/autoencoder-kl/layers.ts";
+import { decode, encode, VAE_LIMITS, type VaeLimits } from "../src/networks/autoencoder-kl/vae.ts";
+import type { VaeConfig } from "../src/networks/stable-diffusion/configs.ts";
+import { readVaeConfig } from "../src/networks/stable-diffusion/configs.ts";
 import { createNodeEngine, physicalCores } from "../src/runtime/node.ts";
 import { createNoise } from "../src/tensor/noise.ts";
 import { relativeError } from "../src/tensor/ops.ts";

@@ -1,9 +1,9 @@
 /**
  * What a window around the mask costs and saves:
- * `npm run bench:window -- [--limit N] [--settings 2:8,2:8:0.25] [--steps N] [--timed N] [--full-size] [--runs N] [--json]`
+ * `npm run bench -- window [--limit N] [--settings 2:8,2:8:0.25] [--steps N] [--timed N] [--full-size] [--runs N] [--json]`
  *
  * Every local edit of imie-picturebook that has a brush and a known result, from the true picture before it: on the whole picture
- * and on windows of MARGIN:LEAST latent pixels, or MARGIN:LEAST:WHOLE with that share of the steps on the whole picture. What is paired is
+ * and on windows of MARGIN:LEAST latent pixels. What is paired is
  * compared with intervals (bootstrap over scenes). A setting of one number is an edit on the whole picture in so many steps, which says what
  * fewer steps alone would cost. `--full-size` instead: one forward of the full InstructPix2Pix UNet at 512 px against those on the window
  * around a tenth of the picture, what an edit of 8 and of 20 steps then costs,
@@ -12,9 +12,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { estimate } from "../src/bench/aggregate.ts";
-import { median, psnr } from "../src/bench/picture-metrics.ts";
-import { scoreTurn } from "../src/bench/turn-metrics.ts";
+import { estimate } from "../packages/bench/src/aggregate.ts";
+import { median, psnr } from "../packages/bench/src/picture-metrics.ts";
+import { scoreTurn } from "../packages/bench/src/turn-metrics.ts";
 import { folderSource } from "../src/checkpoint/source.node.ts";
 import { mappedStorage } from "../src/checkpoint/storage.node.ts";
 import { openWeights } from "../src/checkpoint/weights.ts";
@@ -23,8 +23,8 @@ import { fromModelImage, toModelImage } from "../src/images/model-image.ts";
 import { resizePlanes } from "../src/images/resize.ts";
 import { loadModel, openSession, type Picture, readPicture, type WindowOption } from "../src/index.ts";
 import { firstCondition, toDecoderInput } from "../src/method/latent-iteration.ts";
-import { crop, type ResolvedWindow, resolveWindow, windowedSteps, windowOf } from "../src/method/window.ts";
-import { buildUNet } from "../src/models/unet.ts";
+import { crop, type ResolvedWindow, resolveWindow, windowOf } from "../src/method/window.ts";
+import { buildUNet } from "../src/networks/stable-diffusion/unet.ts";
 import { createNodeEngine, physicalCores } from "../src/runtime/node.ts";
 import { createNoise } from "../src/tensor/noise.ts";
 import { watchMemory } from "./memory.ts";
@@ -55,8 +55,8 @@ if (flags.json) console.log(JSON.stringify(result));
 /** MARGIN:LEAST or MARGIN:LEAST:WHOLE, several with commas between; without a colon, no window. */
 function settingsOf(text: string) {
   return text.split(",").map((name) => {
-    const [margin, least, whole] = name.split(":").map(Number);
-    return { name, option: least === undefined ? undefined : { margin: margin!, least, whole } };
+    const [margin, least] = name.split(":").map(Number);
+    return { name, option: least === undefined ? undefined : { margin: margin!, least } };
   });
 }
 
@@ -87,7 +87,7 @@ function localEdits(root: string): Edit[] {
 }
 
 async function quality() {
-  const root = new URL("./imie-picturebook/", import.meta.url).pathname;
+  const root = new URL("../packages/bench/datasets/imie-picturebook/", import.meta.url).pathname;
   const load = (file: string) => readPicture(join(root, file));
   const model = await loadModel("picturebook");
   const steps = flags.steps === undefined ? undefined : Number(flags.steps);
@@ -165,7 +165,7 @@ async function quality() {
   for (const { setting, windowed, of, all, onWindows, timeRatio, timed } of table) {
     say(
       setting.includes(":")
-        ? `margin:least[:whole] ${setting}, ${windowed} of ${of} edits on a window; paired differences to the whole:`
+        ? `margin:least ${setting}, ${windowed} of ${of} edits on a window; paired differences to the whole:`
         : `${setting} steps on the whole picture, ${windowed} of ${of} edits differ:`,
     );
     for (const [called, part] of [
@@ -182,7 +182,7 @@ async function quality() {
 
 /** The latent of tiles against that of the whole, on pictures of twice the native size; and a window decoded by itself. */
 async function tiles() {
-  const root = new URL("./imie-picturebook/", import.meta.url).pathname;
+  const root = new URL("../packages/bench/datasets/imie-picturebook/", import.meta.url).pathname;
   const { items } = JSON.parse(readFileSync(join(root, "dataset.json"), "utf8"));
   const model = await loadModel("picturebook");
   const rows: Record<"fromTiles" | "fromWhole" | "between" | "windowDecoded", number>[] = [];
@@ -241,7 +241,7 @@ function enlarged({ width, height, data }: Picture, w: number, h: number): Pictu
   };
 }
 
-/** One forward of the full-size UNet on 512 px, on windows around a tenth of it, and of its last layer alone there, taking turns. */
+/** One forward of the full-size UNet on 512 px, and on windows around a tenth of it, taking turns. */
 async function forwards(runs: number) {
   await makeRandomUNet();
   const source = folderSource(folder);
@@ -255,37 +255,27 @@ async function forwards(runs: number) {
     shape: [1, 64, 64],
   };
   const model = { nativeSize: 512, factor: 8 };
-  const settings = settingsOf(flags.settings ?? "16:32,8:32,6:32,16:32:0.25,8:32:0.25,6:32:0.25").map(
-    ({ name, option }) => {
-      const resolved = resolveWindow(model, option) as ResolvedWindow;
-      const window = windowOf(mask, resolved, 8) ?? { x: 0, y: 0, width: 64, height: 64 };
-      return { name, window, share: resolved.whole ?? 0 };
-    },
-  );
+  const settings = settingsOf(flags.settings ?? "16:32,8:32,6:32").map(({ name, option }) => {
+    const resolved = resolveWindow(model, option) as ResolvedWindow;
+    const window = windowOf(mask, resolved, 8) ?? { x: 0, y: 0, width: 64, height: 64 };
+    return { name, window };
+  });
   const probes = new Map<string, { flops: number; times: number[]; run: () => Promise<unknown> }>();
-  const keyOf = (width: number, height: number, shallow: boolean) =>
-    `${width}×${height} latent pixels${shallow ? ", the last layer alone" : ""}`;
-  const places = settings.map(({ window: { width, height }, share }) => ({
-    width,
-    height,
-    shallow: share > 0,
-  }));
-  for (const { width, height, shallow } of [{ width: 64, height: 64, shallow: false }, ...places]) {
-    const key = keyOf(width, height, shallow);
+  const keyOf = (width: number, height: number) => `${width}×${height} latent pixels`;
+  for (const { width, height } of [{ width: 64, height: 64 }, ...settings.map(({ window }) => window)]) {
+    const key = keyOf(width, height);
     if (probes.has(key)) continue;
-    const cut = shallow ? ({ part: "shallow" } as const) : undefined;
-    const graph = buildUNet(config, weights, { height, width, tokens: 77 }, undefined, cut);
+    const graph = buildUNet(config, weights, { height, width, tokens: 77 });
     const session = await engine.createSession(graph.encode(), {
       ...{ files: weights.files, root: weights.root, prepack: false },
     });
     const noise = createNoise(1);
-    const [{ channels, crossAttentionDim }] = config.levels as [(typeof config.levels)[number]];
+    const [{ crossAttentionDim }] = config.levels as [(typeof config.levels)[number]];
     const feeds = {
       z: noise.randn([1, 4, height, width]),
       c: noise.randn([1, 4, height, width]),
       timestep: { data: Float32Array.of(500), shape: [1, 1] },
       text: noise.randn([77, crossAttentionDim]),
-      ...(shallow ? { deep: noise.randn([1, channels, height, width]) } : {}),
     };
     await session.run(feeds);
     const { flops } = graph;
@@ -294,7 +284,7 @@ async function forwards(runs: number) {
   for (let i = 0; i < runs; i++)
     for (const probe of probes.values()) probe.times.push(await seconds(probe.run));
   await engine.dispose();
-  const whole = probes.get(keyOf(64, 64, false))!;
+  const whole = probes.get(keyOf(64, 64))!;
   const rows = [...probes].map(([name, { flops, times }]) => {
     const row = {
       ...{ name, seconds: median(times), ratio: median(times) / median(whole.times), n: times.length },
@@ -306,23 +296,7 @@ async function forwards(runs: number) {
     );
     return row;
   });
-  const edits = settings.flatMap(({ name, window, share }) =>
-    [8, 20].map((steps) => {
-      const part = rows.find((row) => row.name === keyOf(window.width, window.height, share > 0))!;
-      const windowed = share > 0 ? windowedSteps(window, share, steps) : { whole: () => false };
-      const seen = Array.from({ length: steps }, (_, i) => i).filter(
-        (i) => windowed?.whole(i) ?? true,
-      ).length;
-      const of = (ratio: number) => (seen + (steps - seen) * ratio) / steps;
-      const row = { setting: name, steps, whole: seen, ratio: of(part.ratio), flopRatio: of(part.flopRatio) };
-      say(
-        `margin:least[:whole] ${name}, ${steps} steps (${seen} whole): ${row.ratio.toFixed(2)} of the whole edit's UNet time, ` +
-          `${row.flopRatio.toFixed(2)} of its operations`,
-      );
-      return row;
-    }),
-  );
-  return { forwards: rows, edits };
+  return { forwards: rows };
 }
 
 /** picturebook on a drawing of 24 megapixels at its own size, and on one of the native size. */

@@ -4,6 +4,16 @@ export { compareInsideOutside, type Difference } from "./images/difference.ts";
 export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
 export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts";
 export { type EditResult, edit } from "./method/edit.ts";
+export type {
+  CallOptions,
+  Device,
+  EditDefaults,
+  EditModel,
+  PredictionType,
+  TextEncoding,
+  UNetInput,
+  Understanding,
+} from "./method/edit-model.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
 export type { EditOptions, Region, StepListener } from "./method/options.ts";
 export {
@@ -16,33 +26,21 @@ export {
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
 export type { Refusal } from "./method/understood.ts";
 export type { ResolvedWindow, Window, WindowOption, WindowSize } from "./method/window.ts";
-export type {
-  CallOptions,
-  Device,
-  EditDefaults,
-  EditModel,
-  PredictionType,
-  TextEncoding,
-  UNetInput,
-  UNetOptions,
-  UNetOutput,
-  Understanding,
-} from "./models/model.ts";
-export type { MemoryMode } from "./models/session-cache.ts";
+export type { MemoryMode } from "./runtime/onnx-sessions.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";
 export type { Denoise, NoiseLevel, Sampler, SamplerOptions, Schedule, StepEvent } from "./samplers/types.ts";
-export type { Drift, InsideOutside } from "./session/drift.ts";
+export type { RelevanceMap, RelevanceMapOptions } from "./session/picture/relevance-map.ts";
 export type {
   EditScript,
   EditScriptRegion,
   EditScriptSettings,
   EditScriptStep,
-} from "./session/edit-script.ts";
-export type { Recipe, RecipeRegion } from "./session/recipe.ts";
-export type { RelevanceMap, RelevanceMapOptions } from "./session/relevance-map.ts";
-export type { Replay, ReplayChanges } from "./session/replay.ts";
-export type { PlacedRegion } from "./session/run.ts";
-export { scriptOf } from "./session/script-of.ts";
-export type { Verification, VerifyOptions } from "./session/verify.ts";
+} from "./session/script/edit-script.ts";
+export { scriptOf } from "./session/script/script-of.ts";
+export type { Drift, InsideOutside } from "./session/tree/drift.ts";
+export type { Recipe, RecipeRegion } from "./session/tree/recipe.ts";
+export type { Replay, ReplayChanges } from "./session/tree/replay.ts";
+export type { PlacedRegion } from "./session/tree/run.ts";
+export type { Verification, VerifyOptions } from "./session/tree/verify.ts";
 export type { NoiseSource } from "./tensor/noise.ts";
 export type { Tensor } from "./tensor/tensor.ts";

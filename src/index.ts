@@ -1,9 +1,6 @@
 /** emilie: iterative, multi-granular image editing. The Node entry; `emilie/web` is the browser's. */
 
 export type { Precision } from "./checkpoint/derived.ts";
-export type { PullProgress } from "./checkpoint/hub/progress.ts";
-export { type PulledModel, type PullOptions, type PullPlan, pullModel } from "./checkpoint/hub/pull.node.ts";
-export type { Variant } from "./checkpoint/hub/select.ts";
 export * from "./common.ts";
 export {
   type PictureFile,
@@ -32,6 +29,9 @@ export type { MaskSources } from "./images/mask-spec.ts";
 export type { Size } from "./images/model-image.ts";
 export { readMask } from "./images/read-mask.node.ts";
 export { type Frame, type StripOptions, strip } from "./images/strip.ts";
+export type { PullProgress } from "./models/hub/progress.ts";
+export { type PulledModel, type PullOptions, type PullPlan, pullModel } from "./models/hub/pull.node.ts";
+export type { Variant } from "./models/hub/select.ts";
 export {
   type LoadOptions,
   type LoadProgress,
@@ -40,16 +40,16 @@ export {
   type ModelParts,
   type NodeDevice,
 } from "./models/load.node.ts";
-export { type ExportOptions, exportPicture } from "./session/export.node.ts";
-export type { FileEditOptions, FileNode, MaskSource } from "./session/file-node.node.ts";
-export { openSession } from "./session/open.node.ts";
-export type { RunScriptOptions } from "./session/run-script.ts";
-export { parseScript, readScript, runScript } from "./session/script-file.node.ts";
-export { type Node, type OpenOptions, Session, type SessionEditOptions } from "./session/session.ts";
+export type { FileEditOptions, FileNode, MaskSource } from "./session/file/file-node.node.ts";
 export {
   type LoadSessionOptions,
   loadSession,
   type SaveOptions,
   type SessionWarning,
   StoredSession,
-} from "./session/store.node.ts";
+} from "./session/file/store.node.ts";
+export { openSession } from "./session/open.node.ts";
+export { type ExportOptions, exportPicture } from "./session/picture/export.node.ts";
+export type { RunScriptOptions } from "./session/script/run-script.ts";
+export { parseScript, readScript, runScript } from "./session/script/script-file.node.ts";
+export { type Node, type OpenOptions, Session, type SessionEditOptions } from "./session/session.ts";

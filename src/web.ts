@@ -20,9 +20,16 @@ export {
 } from "./images/mask-question.ts";
 export { fromModelImage, type Size, toModelImage } from "./images/model-image.ts";
 export { loadModel, type WebLoadOptions } from "./models/load.web.ts";
-export { type PngFileOptions, pngFile, withRecipes } from "./session/export.web.ts";
-export { type PreviewOptions, preview } from "./session/preview.ts";
-export { type RunScriptOptions, runScript } from "./session/run-script.ts";
+export {
+  openStoredSession,
+  readSessionFile,
+  type SessionParts,
+  sessionFile,
+  sessionParts,
+} from "./session/file/store.web.ts";
+export { type PngFileOptions, pngFile, withRecipes } from "./session/picture/export.web.ts";
+export { type PreviewOptions, preview } from "./session/picture/preview.ts";
+export { type RunScriptOptions, runScript } from "./session/script/run-script.ts";
 export {
   type Node,
   type OpenOptions,
@@ -30,11 +37,4 @@ export {
   Session,
   type SessionEditOptions,
 } from "./session/session.ts";
-export {
-  openStoredSession,
-  readSessionFile,
-  type SessionParts,
-  sessionFile,
-  sessionParts,
-} from "./session/store.web.ts";
-export { pathTo } from "./session/tree-node.ts";
+export { pathTo } from "./session/tree/tree.ts";

@@ -1,7 +1,7 @@
 /** From rows to the tables of docs/results/speed-presets.md. */
-import { estimate } from "../../src/bench/aggregate.ts";
-import { mean, median } from "../../src/bench/picture-metrics.ts";
-import type { Estimate } from "../../src/bench/types.ts";
+import { estimate } from "../../packages/bench/src/aggregate.ts";
+import { mean, median } from "../../packages/bench/src/picture-metrics.ts";
+import type { Estimate } from "../../packages/bench/src/types.ts";
 import type { Row, Rows } from "./rows.ts";
 import { BASELINE } from "./settings.ts";
 
@@ -16,9 +16,6 @@ export interface Result {
   readonly inside: number;
   readonly outside: number;
   readonly unetCalls: number;
-  readonly shallowCalls: number;
-  /** In whole UNet calls, a shallow one counted by its share of multiplications. */
-  readonly work: number;
   /** Median, from the instruction to the picture. */
   readonly seconds: number;
   /** Median over pictures of the baseline's seconds through this one's. */
@@ -27,14 +24,14 @@ export interface Result {
 
 const succeeded = ({ inside, source }: Row) => Number(inside < source / 4);
 
-export function resultOf(setting: string, rows: Rows, shallowShare: number): Result {
+export function resultOf(setting: string, rows: Rows): Result {
   const own = rows[setting]!;
   const base = new Map((rows[BASELINE] ?? []).map((row) => [row.item, row]));
   const pairs = own.flatMap((row) => {
     const other = base.get(row.item);
     return other ? [{ row, other }] : [];
   });
-  const { unetCalls, shallowCalls } = own[0]!;
+  const { unetCalls } = own[0]!;
   return {
     setting,
     n: own.length,
@@ -49,8 +46,6 @@ export function resultOf(setting: string, rows: Rows, shallowShare: number): Res
     inside: mean(own.map((row) => Math.sqrt(row.inside))),
     outside: mean(own.flatMap((row) => (row.outside === null ? [] : [Math.sqrt(row.outside)]))),
     unetCalls,
-    shallowCalls,
-    work: unetCalls - shallowCalls * (1 - shallowShare),
     seconds: median(own.map((row) => row.seconds)),
     faster: pairs.length > 0 ? median(pairs.map(({ row, other }) => other.seconds / row.seconds)) : undefined,
   };
@@ -60,15 +55,14 @@ export function resultOf(setting: string, rows: Rows, shallowShare: number): Res
 export function tableOf(results: readonly Result[]): string {
   const timed = results.some(({ setting }) => setting === BASELINE);
   const head = [
-    ...["setting", "n", "UNet calls", "UNet work", "success", "against diffusers, paired"],
+    ...["setting", "n", "UNet calls", "success", "against diffusers, paired"],
     ...["error inside", "error outside"],
     ...(timed ? ["seconds", "times faster"] : []),
   ];
   const lines = results.map((r) => [
     r.setting,
     String(r.n),
-    r.shallowCalls > 0 ? `${r.unetCalls} (${r.shallowCalls} shallow)` : String(r.unetCalls),
-    r.work.toFixed(r.shallowCalls > 0 ? 1 : 0),
+    String(r.unetCalls),
     interval(r.success),
     r.setting === BASELINE || !r.difference ? "" : interval(r.difference, true),
     r.inside.toFixed(1),

@@ -1,11 +1,11 @@
-/** The measurements of bench:presets: one row for each setting and held-out picture, kept in a file as they are made. */
+/** The measurements of `npm run bench -- presets`: one row for each setting and held-out picture, kept in a file as they are made. */
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { errors } from "../../src/bench/picture-metrics.ts";
+import { errors } from "../../packages/bench/src/picture-metrics.ts";
 import { openSession, readPicture } from "../../src/index.ts";
-import type { EditModel } from "../../src/models/model.ts";
-import { writeAtomically } from "../../src/session/atomic.node.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
+import { writeAtomically } from "../../src/session/file/atomic.node.ts";
 import type { Settings } from "./settings.ts";
 
 /** One edit. Errors are mean squares over RGB in 8-bit levels, against the true picture. */
@@ -17,7 +17,6 @@ export interface Row {
   /** Elsewhere; null where the truth differs everywhere. */
   readonly outside: number | null;
   readonly unetCalls: number;
-  readonly shallowCalls: number;
   /** Picture to picture, without the encoder, which a session runs once. */
   readonly seconds: number;
 }
@@ -62,7 +61,7 @@ export async function measure(
     for (const [name, options] of missing) {
       if (!warm) await (await session.edit("leave it as it is", { steps: 1, seed: 99 })).render();
       warm = true;
-      const [calls, shallow] = [model.calls.unet, model.calls.shallow];
+      const calls = model.calls.unet;
       const start = performance.now();
       const node = await session.edit(instruction, { ...options, from: session.root, seed: 0 });
       const result = await node.render();
@@ -78,7 +77,6 @@ export async function measure(
           source: errors(source!, target!, changed).squared,
           outside: outside!.pixels > 0 ? outside!.squared : null,
           unetCalls: model.calls.unet - calls,
-          shallowCalls: model.calls.shallow - shallow,
           seconds,
         },
       ];

@@ -1,9 +1,9 @@
-/** What bench:presets compares: settings of an edit by name, in groups. */
+/** What `npm run bench -- presets` compares: settings of an edit by name, in groups. */
 import type { SessionEditOptions } from "../../src/index.ts";
 
 export type Settings = Pick<
   SessionEditOptions,
-  "preset" | "steps" | "sampler" | "textGuidance" | "imageGuidance" | "guidanceInterval" | "reuse"
+  "preset" | "steps" | "sampler" | "textGuidance" | "imageGuidance" | "guidanceInterval"
 >;
 export type Group = Readonly<Record<string, Settings>>;
 
@@ -44,16 +44,5 @@ export const groups: Readonly<Record<string, Group>> = {
     "1.5 / 1": mild,
     "1.5 / 1, 0 to 0.5": { ...mild, guidanceInterval: [0, 0.5] },
     "1.5 / 1, 0.25 to 0.75": { ...mild, guidanceInterval: [0.25, 0.75] },
-  },
-  reuse: {
-    "1 step": { steps: 1 },
-    "reuse 2 of 4": { steps: 4, reuse: 2 },
-    "reuse 4 of 4": { steps: 4, reuse: 4 },
-    "reuse 2 of 8": { steps: 8, reuse: 2 },
-    "reuse 4 of 8": { steps: 8, reuse: 4 },
-    "reuse 8 of 8": { steps: 8, reuse: 8 },
-    "reuse 2 of 20": { steps: 20, reuse: 2 },
-    "reuse 3 of 20": { steps: 20, reuse: 3 },
-    "reuse 5 of 20": { steps: 20, reuse: 5 },
   },
 };

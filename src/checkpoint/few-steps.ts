@@ -8,7 +8,7 @@
  *
  * The first that holds counts, and the last LoRA first. Hyper-SD is sampled with TCD, as its authors recommend beside DDIM.
  */
-import type { UNetConfig } from "./configs.ts";
+import type { UNetConfig } from "../networks/stable-diffusion/configs.ts";
 import type { LoraFile } from "./lora/read.ts";
 
 /** How a checkpoint that was made for few steps is sampled. */

@@ -4,7 +4,7 @@
  */
 import { EmilieError } from "../errors.ts";
 import { CONFIG_JSON, type JsonLimits } from "../limits.ts";
-import { outsideStrings, parseJson as parseWithin } from "../parse-json.ts";
+import { outsideStrings, parseJson as parseWithin } from "../util/parse-json.ts";
 
 const MARK = "\uFEFF";
 

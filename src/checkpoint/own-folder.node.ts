@@ -1,7 +1,7 @@
 /** Folders that belong to one process, PREFIX<owner>-XXXXXX. What a killed process has left, the next one removes. */
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { OWNER, ownerLives } from "../process-identity.node.ts";
+import { OWNER, ownerLives } from "../util/process-identity.node.ts";
 
 /** A folder whose process cannot be looked up, as another container's, is nobody's after so long. */
 const FORGOTTEN_MS = 24 * 3600 * 1000;

@@ -4,8 +4,8 @@
  */
 import { EmilieError } from "../errors.ts";
 import { MAX_TENSORS, SAFETENSORS_HEADER } from "../limits.ts";
-import { parseJson } from "../parse-json.ts";
 import { sizeOf } from "../tensor/tensor.ts";
+import { parseJson } from "../util/parse-json.ts";
 import type { CheckpointSource } from "./source.ts";
 import { BEGINNING_BYTES, refuseStandIn } from "./stand-in.ts";
 

@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { OWNER, ownerOf } from "../process-identity.node.ts";
+import { OWNER, ownerOf } from "../util/process-identity.node.ts";
 import type { LoadProgress } from "./load-progress.ts";
 import { type SideFile, sideFile } from "./side-file.node.ts";
 import { clearSideFiles, listSideFiles } from "./side-list.node.ts";

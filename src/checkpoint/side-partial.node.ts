@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { uptime } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { OWNER, ownerLives } from "../process-identity.node.ts";
+import { OWNER, ownerLives } from "../util/process-identity.node.ts";
 
 const SUFFIX = ".partial";
 const NOBODY = "paused";

@@ -3,7 +3,7 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { EmilieError } from "../errors.ts";
 import { VOCABULARY_JSON } from "../limits.ts";
-import { openFile, readFileWithin } from "../open-file.node.ts";
+import { openFile, readFileWithin } from "../util/open-file.node.ts";
 import { type CheckpointSource, missingFile } from "./source.ts";
 
 export function folderSource(folder: string, id = folder): CheckpointSource {

@@ -2,8 +2,9 @@
  * From tensors in a checkpoint's files to fp32 bytes (fp16 where a network is to compute so) that the runtime can read. On Node they are mapped into memory
  * from where they lie (storage.node.ts), on the web they are fetched into buffers (storage.web.ts).
  */
+
+import type { TableAdditions } from "../networks/stable-diffusion/lora-targets.ts";
 import type { Derivation, Precision } from "./derived.ts";
-import type { TableAdditions } from "./lora/targets.ts";
 import type { CheckpointSource } from "./source.ts";
 import type { WeightTable } from "./weights.ts";
 

@@ -2,7 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import type { Command } from "commander";
 import { EmilieError } from "../errors.ts";
-import type { Device, EditModel } from "../models/model.ts";
+import type { Device, EditModel } from "../method/edit-model.ts";
 import { EXIT } from "./errors.ts";
 import type { Output } from "./output.ts";
 

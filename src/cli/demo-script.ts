@@ -3,8 +3,6 @@ import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
 import { REQUEST_JSON, SCRIPT } from "../limits.ts";
-import { readFileWithin } from "../open-file.node.ts";
-import { parseJson } from "../parse-json.ts";
 import {
   issueOf,
   ORIGINAL,
@@ -12,7 +10,9 @@ import {
   planScript,
   type ScriptStep,
   scriptStepSchema,
-} from "../session/script.ts";
+} from "../session/script/script.ts";
+import { readFileWithin } from "../util/open-file.node.ts";
+import { parseJson } from "../util/parse-json.ts";
 
 const stepSchema = scriptStepSchema.required({ id: true });
 

@@ -8,7 +8,7 @@ import { compareInsideOutside } from "../images/difference.ts";
 import type { Picture } from "../images/picture.ts";
 import type { NodeDevice } from "../models/load.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
-import { readyStep } from "../session/run-script.ts";
+import { readyStep } from "../session/script/run-script.ts";
 import { openSession } from "../session/session.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { type DemoScript, readDemoScript } from "./demo-script.ts";

@@ -5,19 +5,19 @@ import type { Command } from "commander";
 import type { Precision } from "../checkpoint/derived.ts";
 import { readPictureFile } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
+import type { EditModel } from "../method/edit-model.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
 import { type EditOptions, resolveOptions } from "../method/options.ts";
 import { PRESETS } from "../method/presets.ts";
 import type { LoraOption, NodeDevice } from "../models/load.node.ts";
-import type { EditModel } from "../models/model.ts";
 import { samplerNames } from "../samplers/index.ts";
-import type { Detail } from "../session/check-edit.ts";
-import type { EditScript } from "../session/edit-script.ts";
-import { readyStep } from "../session/run-script.ts";
-import { planScript } from "../session/script.ts";
-import { readScript } from "../session/script-file.node.ts";
+import type { StoredSession } from "../session/file/store.node.ts";
+import type { EditScript } from "../session/script/edit-script.ts";
+import { readyStep } from "../session/script/run-script.ts";
+import { planScript } from "../session/script/script.ts";
+import { readScript } from "../session/script/script-file.node.ts";
 import type { Node, Session } from "../session/session.ts";
-import type { StoredSession } from "../session/store.node.ts";
+import type { Detail } from "../session/tree/check-edit.ts";
 import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXAMPLES } from "./edit-help.ts";
@@ -51,7 +51,6 @@ interface Flags
     | "textGuidance"
     | "imageGuidance"
     | "guidanceInterval"
-    | "reuse"
     | "control"
     | "window"
   > {
@@ -131,11 +130,6 @@ export function addEdit(program: Command, context: Context): void {
       "the part of the schedule in which guidance acts: 0 is the first step, 1 the last (default: the preset's)",
       values.interval,
     )
-    .option(
-      "--reuse <n>",
-      "compute the UNet's deep features only at every n-th step (default: 1)",
-      values.reuse,
-    )
     .option("--strength <m>", "how much of each edit is applied, 0 to 1 (default: 1)", values.strength)
     .option(
       "--gate <g>",
@@ -145,8 +139,7 @@ export function addEdit(program: Command, context: Context): void {
     .option("--control <name>", `how a mask acts: ${CONTROLS.join(", ")} (default: anchored)`, values.control)
     .option(
       "--window <how>",
-      "run the model on a window around the masks: auto, off, or MARGIN[:LEAST[:WHOLE]]: margin and minimum side in latent pixels, and the " +
-        "fraction of steps that run on the full picture (default: off)",
+      "run the model on a window around the masks: auto, off, or MARGIN[:LEAST], margin and minimum side in latent pixels (default: off)",
       values.window,
     )
     .option(
@@ -231,9 +224,8 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
 }
 
 /** What of the steps is spared, where anything is. */
-function nonDefaultText({ guidanceInterval: [from, to], reuse }: ReturnType<typeof resolveOptions>): string {
-  const guided = from === 0 && to === 1 ? "" : `guided from ${from} to ${to} of the way, `;
-  return `${guided}${reuse === 1 ? "" : `deep features every ${reuse} steps, `}`;
+function nonDefaultText({ guidanceInterval: [from, to] }: ReturnType<typeof resolveOptions>): string {
+  return from === 0 && to === 1 ? "" : `guided from ${from} to ${to} of the way, `;
 }
 
 interface Plan {
@@ -290,7 +282,7 @@ function withAvoided(steps: readonly Step[], avoided: Edits["avoided"], model: E
 async function readEdits(instructions: readonly string[], flags: Flags): Promise<Edits> {
   const { preset, seed, steps, sampler, strength, gate, textGuidance, imageGuidance, control, window } =
     flags;
-  const { guidanceInterval, reuse, detail } = flags;
+  const { guidanceInterval, detail } = flags;
   const pulled = { textGuidance, imageGuidance, guidanceInterval };
   const settings = {
     preset,
@@ -300,7 +292,6 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
     strength,
     gate,
     ...pulled,
-    reuse,
     control,
     window,
     detail,

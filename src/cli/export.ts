@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { checkWritable } from "../images/codec.node.ts";
 import type { NodeDevice } from "../models/load.node.ts";
-import { exportPicture } from "../session/export.node.ts";
+import { exportPicture } from "../session/picture/export.node.ts";
 import { type Context, modelFacts } from "./context.ts";
 import { UsageError } from "./errors.ts";
 import { deviceOption } from "./model-options.ts";

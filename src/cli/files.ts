@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { encodePicture, type WriteOptions } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
-import { writeNew } from "../session/new-file.node.ts";
+import { writeNew } from "../session/file/new-file.node.ts";
 import type { Output } from "./output.ts";
 
 /**

@@ -1,16 +1,12 @@
 /** `emilie inspect`: what a checkpoint is, and what it costs per picture size, from its headers alone. */
 import type { Command } from "commander";
 import type { FewSteps } from "../checkpoint/few-steps.ts";
+import { checkWeights } from "../checkpoint/finite.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { costsOf, type PresetCosts } from "../method/costs.ts";
 import { presetsOf } from "../method/presets.ts";
-import { buildDecoder, buildEncoder, vaeFactor } from "../models/autoencoder-kl.ts";
-import { type Checkpoint, readCheckpoint } from "../models/checkpoint.ts";
-import { familyName, trainedSize } from "../models/describe.ts";
-import { checkWeights } from "../models/finite.ts";
-import { matchLoras } from "../models/loras.ts";
 import {
   checkpointFolder,
   nameVariant,
@@ -18,8 +14,12 @@ import {
   openLora,
   parseModelName,
 } from "../models/open.node.ts";
-import { buildUNet } from "../models/unet.ts";
-import { workingBytes } from "../models/vae.ts";
+import { buildDecoder, buildEncoder, vaeFactor } from "../networks/autoencoder-kl/graph.ts";
+import { workingBytes } from "../networks/autoencoder-kl/vae.ts";
+import { type Checkpoint, readCheckpoint } from "../networks/stable-diffusion/checkpoint.ts";
+import { familyName, trainedSize } from "../networks/stable-diffusion/describe.ts";
+import { matchLoras } from "../networks/stable-diffusion/loras.ts";
+import { buildUNet } from "../networks/stable-diffusion/unet.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
 import { tokenizerOption, variantOption } from "./model-options.ts";

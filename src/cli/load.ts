@@ -1,8 +1,8 @@
 /** Loading a model on the command line: what is made on the way is said beforehand, shown, and may be stopped. */
 import type { LoadProgress } from "../checkpoint/load-progress.ts";
 import { isEmilieError } from "../errors.ts";
+import type { EditModel } from "../method/edit-model.ts";
 import { type LoadOptions, loadModel } from "../models/load.node.ts";
-import type { EditModel } from "../models/model.ts";
 import { stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { formatLarge, formatSeconds, type Output } from "./output.ts";

@@ -1,7 +1,7 @@
 /** Masks as they are named on the command line: which edit each is for, and what it is. */
 import type { Mask } from "../images/mask.ts";
 import { type MaskSources, parseMaskSpec } from "../images/mask-spec.ts";
-import { readBeside } from "../session/script-file.node.ts";
+import { readBeside } from "../session/script/script-file.node.ts";
 import { UsageError } from "./errors.ts";
 import type { Output } from "./output.ts";
 

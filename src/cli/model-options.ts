@@ -2,8 +2,8 @@
 import { InvalidArgumentError, Option } from "commander";
 import { PRECISIONS } from "../checkpoint/derived.ts";
 import { isEmilieError } from "../errors.ts";
+import type { Device } from "../method/edit-model.ts";
 import { NODE_DEVICES } from "../models/load.node.ts";
-import type { Device } from "../models/model.ts";
 import { type LoraOption, parseLora } from "../models/open.node.ts";
 
 /** --lora FILE or FILE=WEIGHT, repeatable. */

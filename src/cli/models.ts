@@ -1,12 +1,12 @@
 /** `emilie models`: what is on disk and what each can do; `emilie models rm` deletes. */
 import { basename } from "node:path";
 import type { Command } from "commander";
-import { clearUnfinished, listCache, removeRepo } from "../checkpoint/hub/cache.node.ts";
-import { MAIN, parseRepoId } from "../checkpoint/hub/repo-id.ts";
-import { hubCache } from "../checkpoint/hub/settings.node.ts";
 import { type CachedFile, clearSideFiles, listSideFiles } from "../checkpoint/side-list.node.ts";
 import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { EmilieError } from "../errors.ts";
+import { clearUnfinished, listCache, removeRepo } from "../models/hub/cache.node.ts";
+import { MAIN, parseRepoId } from "../models/hub/repo-id.ts";
+import { hubCache } from "../models/hub/settings.node.ts";
 import { listModels } from "../models/list.node.ts";
 import { SHIPPED } from "../models/load.node.ts";
 import { parseModelName } from "../models/open.node.ts";

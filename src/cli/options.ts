@@ -5,7 +5,7 @@ import { PRESETS, type PresetName } from "../method/presets.ts";
 import type { WindowOption } from "../method/window.ts";
 import { samplerNames } from "../samplers/index.ts";
 import type { SamplerName } from "../samplers/types.ts";
-import { DETAIL, type Detail } from "../session/check-edit.ts";
+import { DETAIL, type Detail } from "../session/tree/check-edit.ts";
 import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 
 function wholeNumber(lowest: number, highest: number): (text: string) => number {
@@ -55,7 +55,6 @@ export const strength = decimal(0, 1);
 export const gate = decimal(0, 100);
 export const sampler: (text: string) => SamplerName = oneOf(samplerNames);
 export const preset: (text: string) => PresetName = oneOf(PRESETS);
-export const reuse = wholeNumber(1, 1000);
 export const detail: (text: string) => Detail = oneOf(DETAIL);
 
 /** "768" or "1024x683", in pixels. */
@@ -82,21 +81,18 @@ export function interval(text: string): [number, number] {
 }
 export const control: (text: string) => Control = oneOf(CONTROLS);
 
-/** "auto", "off", or MARGIN[:LEAST[:WHOLE]]: latent pixels, and a share of the steps. */
+/** "auto", "off", or MARGIN[:LEAST] in latent pixels. */
 export function window(text: string): WindowOption {
   if (text === "auto" || text === "off") return text;
-  const [, margin, least, whole] =
-    /^(\d{1,6})(?::([1-9]\d{0,5})(?::(0|1|0?\.\d{1,9}))?)?$/.exec(text.trim()) ?? [];
+  const [, margin, least] = /^(\d{1,6})(?::([1-9]\d{0,5}))?$/.exec(text.trim()) ?? [];
   if (margin === undefined) {
     throw new InvalidArgumentError(
-      "Expected auto, off, a margin in latent pixels, MARGIN:LEAST with the minimum side, or MARGIN:LEAST:WHOLE with the fraction " +
-        "of steps on the full picture, as in 8:32:0.25.",
+      "Expected auto, off, a margin in latent pixels, or MARGIN:LEAST with the minimum side, as in 8:32.",
     );
   }
   return {
     margin: Number(margin),
     ...(least === undefined ? {} : { least: Number(least) }),
-    ...(whole === undefined ? {} : { whole: Number(whole) }),
   };
 }
 

@@ -3,7 +3,7 @@
  * one document on stdout and nothing else. Every text goes through printable.ts on its way out, so that no instruction of a
  * stranger's session steers the terminal.
  */
-import { onOneLine, printable, printableJson } from "../session/printable.ts";
+import { onOneLine, printable, printableJson } from "../session/script/printable.ts";
 
 export interface Stream {
   write(text: string): unknown;

@@ -1,7 +1,7 @@
 /** `emilie pull`: a model from the hub into the cache, from where --model finds it by its name. */
 import type { Command } from "commander";
-import { pullModel } from "../checkpoint/hub/pull.node.ts";
 import { isEmilieError } from "../errors.ts";
+import { pullModel } from "../models/hub/pull.node.ts";
 import { type Context, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { formatLarge, formatSeconds, type Output } from "./output.ts";

@@ -11,16 +11,16 @@ import { parseMaskSpec } from "../images/mask-spec.ts";
 import type { Size } from "../images/model-image.ts";
 import { type Picture, samePicture } from "../images/picture.ts";
 import { readMask } from "../images/read-mask.node.ts";
+import type { EditModel } from "../method/edit-model.ts";
 import type { LoraOption, NodeDevice } from "../models/load.node.ts";
-import type { EditModel } from "../models/model.ts";
-import { readFileWithin } from "../open-file.node.ts";
-import { readContainer } from "../session/container.node.ts";
-import { loadModelOf, refuseFar } from "../session/model-source.node.ts";
-import { pictureId } from "../session/original.ts";
-import { type PicturePath, pngMetadata, readPath } from "../session/picture-path.node.ts";
-import { onOneLine } from "../session/printable.ts";
-import { replayPath } from "../session/replay-path.node.ts";
-import type { Verification } from "../session/verify.ts";
+import { readContainer } from "../session/file/container.node.ts";
+import { loadModelOf, refuseFar } from "../session/file/model-source.node.ts";
+import { replayPath } from "../session/file/replay-path.node.ts";
+import { pictureId } from "../session/picture/original.ts";
+import { type PicturePath, pngMetadata, readPath } from "../session/picture/picture-path.node.ts";
+import { onOneLine } from "../session/script/printable.ts";
+import type { Verification } from "../session/tree/verify.ts";
+import { readFileWithin } from "../util/open-file.node.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { pictureFile, writeOwn } from "./files.ts";
@@ -288,7 +288,8 @@ function sayRows(rows: readonly Row[], output: Output): void {
   const words = {
     same: () => "the same, bit for bit",
     restored: () => "was lost, and is computed again",
-    unknown: () => "cannot be computed again: a mask or its parent is lost",
+    unknown: () =>
+      "cannot be computed again: a mask or its parent is lost, or only earlier versions compute it",
     differs: ({ error }: Row) =>
       error === undefined ? "differs" : `differs by ${error.toExponential(1)} (relative, in the latent)`,
   };

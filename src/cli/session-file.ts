@@ -4,18 +4,18 @@ import { join } from "node:path";
 import type { Precision } from "../checkpoint/derived.ts";
 import { isEmilieError } from "../errors.ts";
 import type { Picture } from "../images/picture.ts";
+import { type EditModel, isMadeWith } from "../method/edit-model.ts";
 import type { LoraOption, NodeDevice } from "../models/load.node.ts";
-import { type EditModel, isMadeWith } from "../models/model.ts";
 import { nameVariant, parseModelName } from "../models/open.node.ts";
-import { readContainer } from "../session/container.node.ts";
-import { matchNodes } from "../session/find-node.ts";
-import { loadModelOf } from "../session/model-source.node.ts";
+import { readContainer } from "../session/file/container.node.ts";
+import { loadModelOf } from "../session/file/model-source.node.ts";
+import { type LoadSessionOptions, loadSession, type StoredSession } from "../session/file/store.node.ts";
 import { openSession } from "../session/open.node.ts";
-import { type OpenOptions, resolveWorkingSize, workingSide } from "../session/original.ts";
-import { onOneLine } from "../session/printable.ts";
+import { type OpenOptions, resolveWorkingSize, workingSide } from "../session/picture/original.ts";
+import { matchNodes } from "../session/script/find-node.ts";
+import { onOneLine } from "../session/script/printable.ts";
 import type { Node } from "../session/session.ts";
 import { pictureId } from "../session/session.ts";
-import { type LoadSessionOptions, loadSession, type StoredSession } from "../session/store.node.ts";
 import { UsageError } from "./errors.ts";
 import { loadTold, told } from "./load.ts";
 import type { Output } from "./output.ts";
@@ -95,7 +95,10 @@ export async function beginSession(
     const asked = { picture, model, workingSize: flags.workingSize };
     const file = flags.session ?? (await freeFile(flags.out, asked, output));
     const session = existsSync(file) ? await joinSession(file, asked, output) : null;
-    return { session: session ?? (await openSession(model, picture, asked)), file };
+    return {
+      session: session ?? (await openSession(model, picture, { workingSize: flags.workingSize })),
+      file,
+    };
   } catch (error) {
     await model.dispose();
     throw error;

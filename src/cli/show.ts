@@ -1,13 +1,13 @@
 /** `emilie show`: the tree of a saved session, without loading a model. */
 import type { Command } from "commander";
 import type { Mask } from "../images/mask.ts";
-import { readContainer } from "../session/container.node.ts";
-import { type Unpacked, unpackSession } from "../session/pack.node.ts";
-import { onOneLine } from "../session/printable.ts";
-import type { StoredNode } from "../session/schema.ts";
-import { formatScript } from "../session/script-file.node.ts";
-import { scriptOfRecipes } from "../session/script-of.ts";
-import { damageOf } from "../session/store.node.ts";
+import { readContainer } from "../session/file/container.node.ts";
+import { type Unpacked, unpackSession } from "../session/file/pack.node.ts";
+import type { StoredNode } from "../session/file/schema.ts";
+import { damageOf } from "../session/file/store.node.ts";
+import { onOneLine } from "../session/script/printable.ts";
+import { formatScript } from "../session/script/script-file.node.ts";
+import { scriptOfRecipes } from "../session/script/script-of.ts";
 import type { Context } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import type { Output } from "./output.ts";

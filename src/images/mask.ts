@@ -4,8 +4,10 @@
  */
 import { EmilieError } from "../errors.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
-import type { Picture } from "./picture.ts";
+import type { Box, Picture } from "./picture.ts";
 import { type Filter, resizePlanes } from "./resize.ts";
+
+export type { Box } from "./picture.ts";
 
 /** Where a picture may change. */
 export interface Mask {
@@ -51,18 +53,6 @@ export function pictureFromMask(mask: Mask): Picture {
     data[4 * i + 2] = value;
   }
   return { width: mask.width, height: mask.height, data };
-}
-
-/** A box in pixels of the picture; x and y from the upper left corner. */
-export interface Box {
-  /** Columns from the left, 0 or more. */
-  readonly x: number;
-  /** Rows from the top, 0 or more. */
-  readonly y: number;
-  /** Columns, 1 or more. */
-  readonly width: number;
-  /** Rows, 1 or more. */
-  readonly height: number;
 }
 
 /** A mask that is 1 in the box and 0 elsewhere. Throws mask.invalid unless the box lies in the picture. */

@@ -1,7 +1,6 @@
 /** A picture as people see it: 8-bit sRGB with straight alpha, the same in Node and in the browser. */
 import { EmilieError } from "../errors.ts";
 import { MAX_PICTURE_SIDE } from "../limits.ts";
-import type { Box } from "./mask.ts";
 
 /** Pixels in memory. */
 export interface Picture {
@@ -11,6 +10,18 @@ export interface Picture {
   readonly height: number;
   /** Row-major RGBA, 0 to 255, alpha not multiplied in: [height, width, 4]. */
   readonly data: Uint8ClampedArray;
+}
+
+/** A box in pixels of the picture; x and y from the upper left corner. */
+export interface Box {
+  /** Columns from the left, 0 or more. */
+  readonly x: number;
+  /** Rows from the top, 0 or more. */
+  readonly y: number;
+  /** Columns, 1 or more. */
+  readonly width: number;
+  /** Rows, 1 or more. */
+  readonly height: number;
 }
 
 /** The most pixels a picture may have: beyond this one decoded RGBA copy alone takes over a quarter of a gigabyte. */

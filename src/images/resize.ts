@@ -3,7 +3,7 @@
  * half integers; when shrinking, the kernel is widened by the scale (antialiasing), as Pillow's resize does.
  */
 import { type Tensor, tensor } from "../tensor/tensor.ts";
-import type { Box } from "./mask.ts";
+import type { Box } from "./picture.ts";
 
 /**
  * `lanczos` (three lobes) keeps most detail when shrinking; `cubic` (Catmull-Rom) enlarges with little ringing;

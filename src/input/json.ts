@@ -1,6 +1,6 @@
 /** What requests say as JSON: within limits, and a key that an object has twice is refused, rather than the first one lost. */
 import { REQUEST_JSON } from "../limits.ts";
-import { endOfString, parseJson as parseWithin } from "../parse-json.ts";
+import { endOfString, parseJson as parseWithin } from "../util/parse-json.ts";
 import { InputError, quote } from "./input-error.ts";
 
 /** @throws InputError where the text is no JSON, goes beyond REQUEST_JSON, or an object in it has a key twice */

@@ -7,7 +7,7 @@ import { CONTROLS } from "../method/gradient-control.ts";
 import { GUIDANCE_RANGES } from "../method/options.ts";
 import { PRESETS } from "../method/presets.ts";
 import { samplerNames } from "../samplers/index.ts";
-import type { FileEditOptions, FileNode } from "../session/file-node.node.ts";
+import type { FileEditOptions, FileNode } from "../session/file/file-node.node.ts";
 import type { Roots } from "./roots.ts";
 import { type Answer, differenceData, nodeData, sayDifference, sessionInput, type Tool } from "./tool.ts";
 import { nodeOf, type OpenSession, type Workspace } from "./workspace.ts";

@@ -7,7 +7,7 @@ import type { Difference } from "../images/difference.ts";
 import type { Picture } from "../images/picture.ts";
 import { thumbnail } from "../images/strip.ts";
 import { readInput } from "../input/read-input.ts";
-import type { FileNode } from "../session/file-node.node.ts";
+import type { FileNode } from "../session/file/file-node.node.ts";
 import type { OpenSession, Workspace } from "./workspace.ts";
 
 /** The longer side of pictures sent to an assistant, in pixels. Larger ones cost it much and show it little; export has them whole. */

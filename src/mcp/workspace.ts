@@ -2,13 +2,13 @@
 import { basename, extname } from "node:path";
 import { EmilieError } from "../errors.ts";
 import type { ReadOptions } from "../images/codec.node.ts";
+import type { EditModel } from "../method/edit-model.ts";
 import { loadModel, type NodeDevice } from "../models/load.node.ts";
-import type { EditModel } from "../models/model.ts";
-import type { FileNode } from "../session/file-node.node.ts";
-import { matchNodes } from "../session/find-node.ts";
+import type { FileNode } from "../session/file/file-node.node.ts";
+import { loadSession, type StoredSession } from "../session/file/store.node.ts";
 import { openSession } from "../session/open.node.ts";
-import type { OpenOptions } from "../session/original.ts";
-import { loadSession, type StoredSession } from "../session/store.node.ts";
+import type { OpenOptions } from "../session/picture/original.ts";
+import { matchNodes } from "../session/script/find-node.ts";
 import type { Roots } from "./roots.ts";
 
 /** Each holds its picture and latents in memory. */

@@ -4,17 +4,19 @@
  * A session is  c₁ = E(I₀),  then for each edit  c_{e+1} = edit(model, c_e, …).c;  pictures are D(c) where somebody looks.
  */
 import { EmilieError } from "../errors.ts";
-import type { EditModel } from "../models/model.ts";
+import { checkOptions } from "../input/options.ts";
 import { createSchedule, samplers } from "../samplers/index.ts";
 import { createNoise } from "../tensor/noise.ts";
 import { scale } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { EditModel } from "./edit-model.ts";
 import { gated } from "./gate.ts";
 import { endsOnSource, strengthMask, union, withGradientControl } from "./gradient-control.ts";
 import { directionsOf, guidesWithin, withGuidance } from "./guidance.ts";
 import { nextCondition, toScaled } from "./latent-iteration.ts";
 import {
   checkRegions,
+  EDIT_OPTIONS,
   type EditOptions,
   type Region,
   type ResolvedOptions,
@@ -45,6 +47,7 @@ export async function edit(
   regions: readonly Region[],
   options: EditOptions = {},
 ): Promise<EditResult> {
+  checkOptions(options, EDIT_OPTIONS, "the edit's options");
   const settings = resolveOptions(model, options);
   const active = checkRegions(regions, parent);
   const unchanged = { c: parent, changed: false };
@@ -56,11 +59,7 @@ export async function edit(
 }
 
 /** Algorithm 1 on what the view shows: z_T ~ N(0, I) → z₀ under guidance and gradient control → c of the next edit. */
-async function sampleEdit(
-  model: EditModel,
-  { c, regions, windowed, shown }: View,
-  settings: ResolvedOptions,
-) {
+async function sampleEdit(model: EditModel, { c, regions, shown }: View<Region>, settings: ResolvedOptions) {
   const { seed, steps, sampler, control, strength, base, signal, onStep, stopAfter = steps } = settings;
   const encode = (text: string) => model.encodeText(text, { signal });
   const [nullText, baseText, ...texts] = await Promise.all(
@@ -70,7 +69,7 @@ async function sampleEdit(
   const noise = createNoise(seed);
   const zT = scale(noise.randn(c.shape), schedule.initSigma);
 
-  const { imageGuidance, guidanceInterval, reuse } = settings;
+  const { imageGuidance, guidanceInterval } = settings;
   const guides = guidesWithin(guidanceInterval, schedule.levels.length);
   const directions = directionsOf(model, regions, texts, settings);
   const weights = { directions, imageGuidance, guides };
@@ -80,8 +79,6 @@ async function sampleEdit(
     nullText: nullText!,
     baseText: baseText!,
     ...weights,
-    reuse,
-    windowed,
     signal,
   });
   const m = strengthMask(union(regions), strength, c);

@@ -7,9 +7,10 @@
  * Two thresholds, as in Canny's edge detector (1986): what moved by more than twice the gate is a change, and so is what
  * touches a change and moved by more than the gate. Noise alone rarely reaches the first.
  */
-import type { EditModel } from "../models/model.ts";
+
 import { blend } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { EditModel } from "./edit-model.ts";
 import { toScaled } from "./latent-iteration.ts";
 
 /** What moved by more than so many gates is a change by itself. */

@@ -7,17 +7,15 @@
  * The UNet's raw output (ε or v) is linear in x̂₀ at a fixed level, so the sum is taken there. A term whose weight makes it
  * vanish is not computed.
  *
- * Three ways to compute less, all off by default: guidance in a part of the steps alone (Kynkäänniemi et al., arXiv
- * 2404.07724), deep features that neighbouring steps share (DeepCache, arXiv 2312.00858), and steps that compute the rest
- * on a window alone (window.ts).
+ * Guidance may act in a part of the steps alone (Kynkäänniemi et al., arXiv 2404.07724).
  */
-import type { EditModel, TextEncoding, UNetInput } from "../models/model.ts";
+
 import { modelInput, toDenoised } from "../samplers/denoiser.ts";
 import type { Denoise } from "../samplers/types.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
+import type { EditModel, TextEncoding, UNetInput } from "./edit-model.ts";
 import { masksDirection } from "./gradient-control.ts";
 import type { Region, ResolvedOptions } from "./options.ts";
-import { crop, paste, type WindowedSteps } from "./window.ts";
 
 /** One text direction: how strongly, towards what, and where. */
 export interface Direction {
@@ -46,13 +44,6 @@ export interface Guidance {
   readonly signal?: AbortSignal;
   /** Whether a step is guided; others have s_I = 1 and the directions' weights at 1. Absent: every step is. */
   readonly guides?: (step: number) => boolean;
-  /** Each term's deep features serve so many steps: computed at one, reused at those after it. Default 1. */
-  readonly reuse?: number;
-  /**
-   * Deep features are computed at its whole steps, whatever `reuse` says, and the others compute the rest on the window: outside of it
-   * x̂₀ then means nothing, and is gradient control's to fill. Absent: every step sees the whole picture.
-   */
-  readonly windowed?: WindowedSteps;
 }
 
 /** Whether a step is guided: its middle, as a share of the schedule (0 its noisy end, 1 its clean one), lies in the interval. */
@@ -174,45 +165,19 @@ function weightedSum(terms: readonly Term[], outputs: readonly Tensor[]): Tensor
   return { data: Float32Array.from(sum), shape };
 }
 
-/** The UNet at a step's terms, which are known by their inputs. */
-type Call = (z: Tensor, terms: readonly Term[], timestep: number, step: number) => Promise<Tensor[]>;
-
-/**
- * Deep features are kept for each term, since each sees another c or text, and computed again after `reuse` steps, or at the next
- * whole step. A term that has none yet computes them, on the whole picture.
- */
-function reusing({ model, signal, reuse = 1, windowed }: Guidance): Call {
-  const kept = new Map<Term["input"], { readonly deep: Tensor; readonly step: number }>();
-  const window = windowed?.window;
-  const near = (known: number, step: number) =>
-    windowed ? !windowed.whole(step) : step > known && step < known + reuse;
-  return async (z, terms, timestep, step) => {
-    const inputs = terms.map(({ input }): UNetInput => {
-      const known = kept.get(input);
-      if (!known || !near(known.step, step)) return { z, ...input };
-      // The last layer works at the latent's own resolution, and so do the features that enter it.
-      const [part, c, deep] = [z, input.c, known.deep].map((whole) => crop(whole, window));
-      return { ...input, z: part!, c: c!, deep: deep! };
-    });
-    const keeps = reuse > 1 || windowed !== undefined;
-    const outputs = await model.unet(inputs, timestep, keeps ? { signal, deep: true } : { signal });
-    terms.forEach(({ input }, k) => {
-      const { deep } = outputs[k]!;
-      if (deep) kept.set(input, { deep, step });
-    });
-    return outputs.map((output, k) => (inputs[k]!.deep ? paste(z, output, window) : output));
-  };
-}
-
 /** The guided model as a denoiser: x at a level → x̂₀. One is made for each run of a sampler. */
 export function withGuidance(guidance: Guidance): Denoise {
-  const { model, guides } = guidance;
+  const { model, guides, signal } = guidance;
   const inputs = inputsOf(guidance);
   const [inside, outside] = [guidance, withoutGuidance(guidance)].map((g) => termsOf(g, inputs));
-  const call = reusing(guidance);
   return async (x, level, step) => {
     const terms = !guides || guides(step) ? inside! : outside!;
-    const outputs = await call(modelInput(x, level), terms, level.t, step);
+    const z = modelInput(x, level);
+    const outputs = await model.unet(
+      terms.map(({ input }) => ({ z, ...input })),
+      level.t,
+      { signal },
+    );
     return toDenoised(weightedSum(terms, outputs), x, level, model.predictionType);
   };
 }

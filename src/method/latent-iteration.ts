@@ -5,9 +5,10 @@
  * The scale trap: z₀ is in scaled units; an InstructPix2Pix condition is the unscaled mode of the VAE's posterior. What
  * goes back is z₀ / s. Families whose condition is scaled (CosXL-Edit) say so, and this file is the one place that cares.
  */
-import type { EditModel } from "../models/model.ts";
+
 import { blend, scale } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { EditModel } from "./edit-model.ts";
 
 type Units = Pick<EditModel, "scalingFactor" | "conditionIsScaled">;
 

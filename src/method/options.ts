@@ -1,10 +1,11 @@
 /** What an edit can be told, with its defaults, checked: everything of method/edit.ts that is not the method. */
 import { EmilieError } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import { MAX_TEXT } from "../limits.ts";
-import type { EditModel } from "../models/model.ts";
 import { type SamplerName, type StepListener, samplers } from "../samplers/index.ts";
 import { MAX_SEED } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { EditModel } from "./edit-model.ts";
 import { CONTROLS, type Control } from "./gradient-control.ts";
 import { checkPreset, type PresetName, presetOf } from "./presets.ts";
 import { resolveWindow, type WindowOption } from "./window.ts";
@@ -56,11 +57,6 @@ export interface EditOptions {
    * conditional term alone, one UNet call in the place of three. Default: the preset's, [0, 1] where it has none.
    */
   readonly guidanceInterval?: readonly [from: number, to: number];
-  /**
-   * Deep UNet features are computed at every so many-th step and reused at those between, for each guidance term its own
-   * (DeepCache, arXiv 2312.00858). From 1, the default, which reuses nothing.
-   */
-  readonly reuse?: number;
   /** How a mask acts. Default "anchored". */
   readonly control?: Control;
   /**
@@ -77,9 +73,8 @@ export interface EditOptions {
   /** What ε(∅, c) is told instead of "", for instance a no-op sentence. Default "". */
   readonly base?: string;
   /**
-   * Where the UNet runs: on the whole picture ("off", the default), or, under controls that end on the source, on a window
-   * around the masks, with "auto", or numbers for the margin, the least side and the share of steps that see the whole picture all the
-   * same. Where none does, the noise is drawn for the window. Not with `reuse` where some do.
+   * Where the model runs: on the whole picture ("off", the default, and "auto" at the model's native size), or, under controls that
+   * end on the source, on a window around the masks, with numbers for the margin and the least side. The noise is drawn for the window.
    */
   readonly window?: WindowOption;
   /** Ends after so many of the steps, with x̂₀ of the last of them as the result. Default: all are taken. */
@@ -96,10 +91,16 @@ export interface EditOptions {
   readonly onStep?: StepListener;
 }
 
+export const EDIT_OPTIONS: OptionNames<EditOptions> = {
+  ...{ preset: true, seed: true, steps: true, sampler: true, textGuidance: true, imageGuidance: true },
+  ...{ guidanceInterval: true, reuse: true, control: true, strength: true, gate: true, base: true },
+  ...{ window: true, stopAfter: true, signal: true, onStep: true, recorded: false },
+};
+export const REGION_OPTIONS: OptionNames<Region> = { instruction: true, mask: true, weight: true };
+
 const DEFAULTS = {
   seed: 0,
   guidanceInterval: [0, 1] as readonly [number, number],
-  reuse: 1,
   control: "anchored",
   strength: 1,
   gate: 0,
@@ -123,7 +124,6 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
     textGuidance,
     imageGuidance,
     guidanceInterval,
-    reuse,
     control,
     strength,
     gate,
@@ -167,11 +167,6 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
     "the guidance interval must be two numbers, 0 ≤ from ≤ to ≤ 1",
     guidanceInterval,
   );
-  expect(
-    Number.isInteger(reuse) && reuse >= 1 && reuse <= 1000,
-    "reuse must be a whole number from 1 to 1000",
-    reuse,
-  );
   expect(CONTROLS.includes(control as Control), `the control must be one of ${CONTROLS.join(", ")}`, control);
   expect(within(strength, [0, 1]), "the strength must be a number from 0 to 1", strength);
   expect(within(gate, [0, Number.MAX_VALUE]), "the gate must be a number from 0 up", gate);
@@ -187,11 +182,6 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
     seed,
   );
   const window = resolveWindow(model, resolved.window);
-  expect(
-    reuse === 1 || window === "off" || window.whole === undefined,
-    "a window with steps on the full picture already reuses deep features: reuse must be 1 with it (or its whole 0)",
-    reuse,
-  );
   return { ...resolved, control: control as Control, sampler: sampler as SamplerName, window };
 }
 
@@ -207,6 +197,7 @@ export function checkRegions(regions: readonly Region[], c: Tensor): Region[] {
     throw new EmilieError("option.invalid", "an edit needs at least one instruction, got none");
   const [, h, w] = c.shape;
   const checked = regions.map((region) => {
+    checkOptions(region, REGION_OPTIONS, "a region");
     const { instruction, mask } = region;
     if (!mask) return region;
     if (mask.shape.length !== 3 || mask.shape[0] !== 1 || mask.shape[1] !== h || mask.shape[2] !== w) {

@@ -3,7 +3,6 @@
  * measured, docs/decisions/0053-presets.md why it is so.
  */
 import { EmilieError } from "../errors.ts";
-import type { EditModel } from "../models/model.ts";
 import {
   defaultSampler,
   distilledSteps,
@@ -11,7 +10,7 @@ import {
   samplerName,
   usableSamplers,
 } from "../samplers/index.ts";
-import type { EditOptions } from "./options.ts";
+import type { EditModel } from "./edit-model.ts";
 
 /** "turbo" for checkpoints and LoRAs that were made for few steps; "draft" to look, "balanced" (the default), "best" to keep. */
 export const PRESETS = ["turbo", "draft", "balanced", "best"] as const;
@@ -19,8 +18,18 @@ export const PRESETS = ["turbo", "draft", "balanced", "best"] as const;
 export type PresetName = (typeof PRESETS)[number];
 
 /** What a preset decides. */
-export type PresetSettings = Pick<EditOptions, "guidanceInterval"> &
-  Required<Pick<EditOptions, "steps" | "sampler" | "textGuidance" | "imageGuidance">>;
+export interface PresetSettings {
+  /** Model steps. */
+  readonly steps: number;
+  /** One of the samplers' names. */
+  readonly sampler: SamplerName;
+  /** s_T. */
+  readonly textGuidance: number;
+  /** s_I. */
+  readonly imageGuidance: number;
+  /** Where in the schedule guidance acts; absent: everywhere. */
+  readonly guidanceInterval?: readonly [from: number, to: number];
+}
 
 /**
  * A checkpoint that states its steps was tuned for them, with its sampler and guidance: only their number changes, by so

@@ -2,10 +2,11 @@
  * An edit of what the checkpoint understands (EditModel.understand): what it cannot do is refused before anything is computed and leaves the picture as it is,
  * bit for bit; an instruction for several things is done one after the other. Where a checkpoint states nothing, this is edit().
  */
-import type { EditModel, Understanding } from "../models/model.ts";
+
 import type { StepEvent } from "../samplers/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type EditResult, edit } from "./edit.ts";
+import type { EditModel, Understanding } from "./edit-model.ts";
 import { type EditOptions, type Region, resolveOptions } from "./options.ts";
 
 /** An instruction that was not carried out, and why. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Tensor } from "../tensor/tensor.ts";
-import { crop, paste, resolveWindow, windowedSteps, windowOf } from "./window.ts";
+import { crop, paste, resolveWindow, windowOf } from "./window.ts";
 
 /** A grid, a box that is open in it, and a window's settings. */
 const cases = fc
@@ -61,39 +61,6 @@ describe("windowOf", () => {
   });
 });
 
-describe("windowedSteps", () => {
-  const window = { x: 0, y: 0, width: 4, height: 4 };
-  const whole = (share: number, steps: number) => {
-    const windowed = windowedSteps(window, share, steps);
-    return Array.from({ length: steps }, (_, step) => step).filter((step) => windowed?.whole(step) ?? true);
-  };
-
-  it("has the share asked for on the whole picture, the first and the last among them, the others evenly between", () => {
-    expect(whole(0.25, 8)).toEqual([0, 7]);
-    expect(whole(0.25, 20)).toEqual([0, 5, 10, 14, 19]);
-    expect(whole(0.01, 100)).toEqual([0, 99]);
-    fc.assert(
-      fc.property(
-        fc.double({ min: 0.001, max: 1, noNaN: true }),
-        fc.integer({ min: 2, max: 200 }),
-        (share, steps) => {
-          const seen = whole(share, steps);
-          expect(seen.length).toBe(Math.min(steps, Math.max(2, Math.round(share * steps))));
-          expect([seen[0], seen.at(-1)]).toEqual([0, steps - 1]);
-          const gaps = seen.slice(1).map((step, i) => step - seen[i]!);
-          expect(Math.max(...gaps) - Math.min(...gaps)).toBeLessThanOrEqual(1);
-        },
-      ),
-    );
-  });
-
-  it("is none where every step would see the whole, and none without a window", () => {
-    for (const steps of [1, 2]) expect(windowedSteps(window, 0.25, steps)).toBeUndefined();
-    expect(windowedSteps(window, 1, 8)).toBeUndefined();
-    expect(windowedSteps(undefined, 0.25, 8)).toBeUndefined();
-  });
-});
-
 describe("crop and paste", () => {
   it("undo each other, and leave alone what lies outside", () => {
     fc.assert(
@@ -121,21 +88,10 @@ describe("resolveWindow", () => {
     expect(resolveWindow(model)).toBe("off");
     expect(resolveWindow(model, { margin: 3 })).toEqual({ margin: 3, least: 8 });
     expect(resolveWindow(model, { margin: 0, least: 5 })).toEqual({ margin: 0, least: 5 });
-    expect(resolveWindow(model, { margin: 0, least: 5, whole: 0 })).toEqual({ margin: 0, least: 5 });
-    expect(resolveWindow(model, { margin: 0, whole: 0.5 })).toEqual({ margin: 0, least: 8, whole: 0.5 });
-    const auto = resolveWindow(model, "auto");
-    expect(resolveWindow(model, auto)).toEqual(auto);
+    expect(resolveWindow(model, "auto")).toBe("off");
   });
 
-  it.each([
-    { margin: -1 },
-    { margin: 1.5 },
-    { margin: 1, least: 0 },
-    {},
-    "on",
-    { margin: 1, whole: -0.1 },
-    { margin: 1, whole: 1.5 },
-  ])("refuses %j", (option) => {
+  it.each([{ margin: -1 }, { margin: 1.5 }, { margin: 1, least: 0 }, {}, "on"])("refuses %j", (option) => {
     expect(() => resolveWindow(model, option as never)).toThrow(/"auto", "off", or a margin/);
   });
 });

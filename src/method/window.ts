@@ -1,19 +1,16 @@
 /**
  * Small edits are cheap (method, section 6): where a mask leaves most of the picture alone and the control ends on the source
- * there, the UNet runs on a window of the latent around the mask, and the rest is carried over as it is.
- *
- * Either at all steps, and the edit is that of the cropped picture; or at most of them, and what it has to know of the scene
- * comes from steps on the whole picture: a window's steps run the UNet's last layer alone, on the deep features of the last
- * whole step (DeepCache, arXiv 2312.00858), cropped.
+ * there, the model runs on a window of the latent around the mask, and the rest is carried over as it is: the edit is that of
+ * the cropped picture. Above the native size that is the only way; at it, what lies beyond the window is not known to the edit.
  *
  * All sizes here are in latent pixels, of which one is `model.factor` pixels of the picture that the model works on.
  */
 import { EmilieError } from "../errors.ts";
-import type { EditModel } from "../models/model.ts";
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { endsOnSource, union } from "./gradient-control.ts";
+import type { EditModel } from "./edit-model.ts";
+import { type Control, endsOnSource, union } from "./gradient-control.ts";
 import { toScaled } from "./latent-iteration.ts";
-import type { Region, ResolvedOptions } from "./options.ts";
 
 /** A part of the latent grid, in latent pixels; x and y from the upper left corner. */
 export interface Window {
@@ -27,59 +24,55 @@ export interface Window {
   readonly height: number;
 }
 
-/** How much of the picture the UNet sees beside what may change, in latent pixels. */
+/** How much of the picture the model sees beside what may change, in latent pixels. */
 export interface WindowSize {
   /** On each side of the masks, as far as the picture goes; a whole number from 0. */
   readonly margin: number;
   /** The shortest side; a whole number from 1. Default: half of the size that the model was trained at. */
   readonly least?: number;
-  /**
-   * The share of the steps that run on the whole picture, from 0 (the default: none, the edit never sees beyond the window) to
-   * 1 (all). Above 0, the first and the last step are among them, and the others lie evenly between; so of one or two steps all do.
-   */
-  readonly whole?: number;
 }
 
-/** The same with its numbers filled in, as a recipe records it; without `whole` where no step runs on the whole picture. */
+/** The same with its numbers filled in, as a recipe records it. */
 export interface ResolvedWindow extends WindowSize {
   /** The shortest side; a whole number from 1. */
   readonly least: number;
 }
 
-/** Where an edit with masks runs: on the whole picture, or on a window around them. */
+/**
+ * Where an edit with masks runs: on the whole picture, or on a window around them. "auto" is a window above the native size, and
+ * the whole picture at it: a window there costs success, whatever it saves (docs/decisions/0077-rooms.md).
+ */
 export type WindowOption = "off" | "auto" | WindowSize;
 
-/** What "auto" leaves around the masks, as a share of the size the model was trained at (docs/decisions/0051-windows.md). */
-const MARGIN = 1 / 8;
+/** The least side where none is given, as a share of the size the model was trained at (docs/decisions/0051-windows.md). */
 const LEAST = 1 / 2;
-/** The share of "auto"'s steps on the whole picture. */
-const WHOLE = 1 / 4;
 /** From this share of the picture on a window saves less than it may cost in quality: the whole is taken. */
 const NEARLY_WHOLE = 0.8;
+
+const WINDOW_SIZE: OptionNames<WindowSize> = { margin: true, least: true };
 
 /** The option with its numbers, as a recipe records it. Throws option.invalid. */
 export function resolveWindow(
   model: Pick<EditModel, "nativeSize" | "factor">,
   option: WindowOption = "off",
 ): "off" | ResolvedWindow {
-  if (option === "off") return "off";
-  const share = (part: number) => Math.max(1, Math.round((part * model.nativeSize) / model.factor));
-  const auto: WindowSize = { margin: share(MARGIN), whole: WHOLE };
-  const { margin, least = share(LEAST), whole = 0 } = option === "auto" ? auto : option;
-  const sides = Number.isInteger(margin) && margin >= 0 && Number.isInteger(least) && least >= 1;
-  if (!(sides && whole >= 0 && whole <= 1)) {
+  if (option === "off" || option === "auto") return "off";
+  checkOptions(option, WINDOW_SIZE, "the window");
+  const half = Math.max(1, Math.round((LEAST * model.nativeSize) / model.factor));
+  const { margin, least = half } = option;
+  if (!(Number.isInteger(margin) && margin >= 0 && Number.isInteger(least) && least >= 1)) {
     throw new EmilieError(
       "option.invalid",
-      'the window must be "auto", "off", or a margin (a whole number from 0) and a least side (from 1) in latent pixels, and ' +
-        `the share of the steps on the whole picture (from 0 to 1), got margin ${margin}, least ${least}, whole ${whole}`,
+      'the window must be "auto", "off", or a margin (a whole number from 0) and a least side (from 1) in latent pixels, got ' +
+        `margin ${margin}, least ${least}`,
     );
   }
-  return { margin, least, ...(whole === 0 ? {} : { whole }) };
+  return { margin, least };
 }
 
 /**
  * The window around what a mask [1, h, w] leaves open: its bounding box and the margin, sides of at least `least` that are
- * multiples of `multiple` (the UNet's own stride) or as long as the picture's, inside the picture.
+ * multiples of `multiple` (the model's own stride) or as long as the picture's, inside the picture.
  *
  * @returns undefined where the mask is 0 everywhere, and where the window would be (nearly) the whole picture
  */
@@ -103,26 +96,6 @@ export function windowOf(
     const first = Math.floor((start + end - length) / 2);
     return [Math.min(Math.max(first, 0), size - length), length];
   }
-}
-
-/** An edit whose UNet sees the whole picture at some steps, and the window at the others. */
-export interface WindowedSteps {
-  readonly window: Window;
-  /** Whether a step, from 0, runs on the whole picture. The first does. */
-  readonly whole: (step: number) => boolean;
-}
-
-/** Which steps see the whole picture, of `share` of them; undefined where all do, and where there is no window. */
-export function windowedSteps(
-  window: Window | undefined,
-  share: number,
-  steps: number,
-): WindowedSteps | undefined {
-  const count = Math.max(2, Math.round(share * steps));
-  if (!window || count >= steps) return undefined;
-  // The last decides what stays, and closes the seam; the first knows nothing else to go by.
-  const seen = new Set(Array.from({ length: count }, (_, k) => Math.round((k * (steps - 1)) / (count - 1))));
-  return { window, whole: (step) => seen.has(step) };
 }
 
 /** What of a tensor [channels, h, w] lies in the window; the tensor itself where there is none. */
@@ -161,32 +134,32 @@ export function paste(whole: Tensor, part: Tensor, window: Window | undefined): 
   return { data, shape: whole.shape };
 }
 
+/** Whatever has a place in the latent: m_r [1, h, w]; absent: everywhere. */
+interface Placed {
+  readonly mask?: Tensor;
+}
+
 /** What an edit sees of the latent: all of it, or a window around its masks. */
-export interface View {
+export interface View<R extends Placed> {
   readonly c: Tensor;
-  readonly regions: readonly Region[];
-  /** Which steps see the whole all the same, where the window is the UNet's alone. */
-  readonly windowed?: WindowedSteps;
+  readonly regions: readonly R[];
   /** A latent of the view, for who looks at steps: laid over the source. */
   readonly shown: (part: Tensor) => Tensor;
   readonly paste: (whole: Tensor, part: Tensor) => Tensor;
 }
 
-export function viewOf(
+export function viewOf<R extends Placed>(
   model: EditModel,
-  regions: readonly Region[],
-  { control, window: size, steps }: ResolvedOptions,
+  regions: readonly R[],
+  { control, window: size }: { readonly control: Control; readonly window: "off" | ResolvedWindow },
   parent: Tensor,
-): View {
+): View<R> {
   const masks = size !== "off" && endsOnSource(control) ? union(regions) : undefined;
-  const around = masks && windowOf(masks, size as ResolvedWindow, model.stride / model.factor);
-  const share = size === "off" ? 0 : (size.whole ?? 0);
-  const window = share > 0 ? undefined : around;
+  const window = masks && windowOf(masks, size as ResolvedWindow, model.stride / model.factor);
   const source = window && toScaled(model, parent);
   return {
     c: crop(parent, window),
     regions: regions.map((r) => ({ ...r, mask: r.mask && crop(r.mask, window) })),
-    windowed: share > 0 ? windowedSteps(around, share, steps) : undefined,
     shown: (part) => (source ? paste(source, part, window) : part),
     paste: (whole, part) => paste(whole, part, window),
   };

@@ -2,14 +2,14 @@
 import { readdirSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { listCache, snapshotFiles } from "../checkpoint/hub/cache.node.ts";
-import { UNET_WEIGHTS } from "../checkpoint/hub/select.ts";
-import { hubCache } from "../checkpoint/hub/settings.node.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { type Variant, weightSets } from "../checkpoint/variants.ts";
 import { isEmilieError } from "../errors.ts";
-import { readCheckpoint } from "./checkpoint.ts";
-import { familyName, trainedSize } from "./describe.ts";
+import { readCheckpoint } from "../networks/stable-diffusion/checkpoint.ts";
+import { familyName, trainedSize } from "../networks/stable-diffusion/describe.ts";
+import { listCache, snapshotFiles } from "./hub/cache.node.ts";
+import { UNET_WEIGHTS } from "./hub/select.ts";
+import { hubCache } from "./hub/settings.node.ts";
 import { imageModels, revisionName } from "./names.node.ts";
 import { nameVariant, SHIPPED, shippedFolder } from "./open.node.ts";
 

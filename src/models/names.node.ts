@@ -1,9 +1,9 @@
 /** What --model can name, without opening a checkpoint: quick enough for a shell's completion. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type CachedRepo, type CachedRevision, listCache } from "../checkpoint/hub/cache.node.ts";
-import { formatRepoId, MAIN } from "../checkpoint/hub/repo-id.ts";
-import { hubCache } from "../checkpoint/hub/settings.node.ts";
+import { type CachedRepo, type CachedRevision, listCache } from "./hub/cache.node.ts";
+import { formatRepoId, MAIN } from "./hub/repo-id.ts";
+import { hubCache } from "./hub/settings.node.ts";
 import { SHIPPED } from "./open.node.ts";
 
 export async function listModelNames(cache = hubCache()): Promise<string[]> {

@@ -2,10 +2,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { PRECISIONS, type Precision } from "../checkpoint/derived.ts";
-import { cachedModel } from "../checkpoint/hub/cache.node.ts";
-import { parseRepoId } from "../checkpoint/hub/repo-id.ts";
-import { hubCache } from "../checkpoint/hub/settings.node.ts";
-import { cachedTokenizers } from "../checkpoint/hub/tokenizers.node.ts";
 import type { LoraFile } from "../checkpoint/lora/read.ts";
 import { fileSource, folderSource } from "../checkpoint/source.node.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
@@ -13,6 +9,10 @@ import { VARIANT_NAME, type Variant } from "../checkpoint/variants.ts";
 import { EmilieError } from "../errors.ts";
 import { readTinyAutoencoder, type TinyAutoencoder } from "../networks/autoencoder-tiny/read.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
+import { cachedModel } from "./hub/cache.node.ts";
+import { parseRepoId } from "./hub/repo-id.ts";
+import { hubCache } from "./hub/settings.node.ts";
+import { cachedTokenizers } from "./hub/tokenizers.node.ts";
 
 /** Checkpoints under models/ of the package. */
 export const SHIPPED: readonly string[] = ["picturebook"];

@@ -2,7 +2,7 @@
  * What the models ask of a runtime: sessions made of an ONNX graph and the files its weights are in. Implementations
  * run in a worker (node.ts, web.ts), because ONNX Runtime's create and run block the thread they are called on.
  */
-import type { Device } from "../models/model.ts";
+import type { Device } from "../method/edit-model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Token ids and other integers. */

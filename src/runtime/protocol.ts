@@ -1,6 +1,6 @@
 /** The messages between an engine and its worker: one answer for every request, in order. */
 import type { ErrorCode } from "../errors.ts";
-import type { Device } from "../models/model.ts";
+import type { Device } from "../method/edit-model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Feeds, SessionOptions } from "./engine.ts";
 

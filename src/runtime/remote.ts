@@ -1,6 +1,6 @@
 /** The engine's side of the worker: requests out, answers in, and what happens when the worker ends. */
 import { EmilieError } from "../errors.ts";
-import type { Device } from "../models/model.ts";
+import type { Device } from "../method/edit-model.ts";
 import type { Engine, Feeds, Session, SessionOptions } from "./engine.ts";
 import type { AnswerMessage, Request, RequestMessage } from "./protocol.ts";
 

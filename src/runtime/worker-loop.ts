@@ -1,7 +1,7 @@
 /** The worker's side: sessions of ONNX Runtime, asked for by messages and answered in order. */
 import type { InferenceSession, Tensor as OrtTensor, TypedTensor } from "onnxruntime-node";
 import { EmilieError, isEmilieError } from "../errors.ts";
-import type { Device } from "../models/model.ts";
+import type { Device } from "../method/edit-model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Feeds, SessionOptions } from "./engine.ts";
 import type { AnswerMessage, Request, RequestMessage } from "./protocol.ts";

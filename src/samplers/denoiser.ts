@@ -3,7 +3,7 @@
  * read as norm·(a·x₀ + s·ε) with a² + s² = 1 (Salimans and Ho, arXiv 2202.00512, for v).
  */
 import { EmilieError } from "../errors.ts";
-import type { PredictionType } from "../models/model.ts";
+import type { PredictionType } from "../method/edit-model.ts";
 import { combine, scale } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { NoiseLevel } from "./types.ts";

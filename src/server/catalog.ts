@@ -3,14 +3,15 @@ import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { readDefaults } from "../checkpoint/defaults.ts";
 import type { Precision } from "../checkpoint/derived.ts";
-import { pullModel } from "../checkpoint/hub/pull.node.ts";
-import { formatRepoId, requireRepoId } from "../checkpoint/hub/repo-id.ts";
-import type { Variant } from "../checkpoint/hub/select.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
+import { pullModel } from "../models/hub/pull.node.ts";
+import { formatRepoId, requireRepoId } from "../models/hub/repo-id.ts";
+import type { Variant } from "../models/hub/select.ts";
 import { formatModelName } from "../models/open.node.ts";
 import { abilitiesOf, KNOWN_MODELS } from "./abilities.ts";
 import type { EventLog } from "./events.ts";
+import { withoutPaths } from "./private-paths.ts";
 import type { Loading, ModelInfo, ModelList, Pull } from "./schemas/index.ts";
 
 /** What is known of a model on the disk: `emilie models` lists the same. */
@@ -149,7 +150,7 @@ export class Catalog {
       (error: unknown) => {
         const code = isEmilieError(error) ? error.code : "runtime.failed";
         const message = error instanceof Error ? error.message : String(error);
-        if (own()) set({ ...this.#pulls.get(id)!.state, error: { code, message } });
+        if (own()) set({ ...this.#pulls.get(id)!.state, error: { code, message: withoutPaths(message) } });
         else void this.#tell(id);
       },
     );
@@ -177,7 +178,8 @@ export class Catalog {
   }
 
   #view(entry: Entry, pull: Pull | null = null): ModelInfo {
-    const { id, from, family, nativeSize, bytes, problem, defaults } = entry;
+    const { id, from, family, nativeSize, bytes, defaults } = entry;
+    const problem = entry.problem && withoutPaths(entry.problem);
     const loading = this.#loading?.load === this.#loadName(entry) ? this.#loading.state : null;
     const pulling = pull !== null && pull.error === null;
     const usable = problem === null ? (id === this.#selected ? "selected" : "available") : "unusable";

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { mayPass, reasonOf, WriteFailed } from "../session/atomic.node.ts";
+import { mayPass, reasonOf, WriteFailed } from "../session/file/atomic.node.ts";
 import { FILE_MODE } from "./private-folder.ts";
 
 /** Answers are good for this long, however often they are asked for. */

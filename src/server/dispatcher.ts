@@ -4,16 +4,19 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { EmilieError, isEmilieError } from "../errors.ts";
+import type { Catalog } from "./catalog.ts";
 import type { EventLog } from "./events.ts";
-import { readMaskPiece, writeMaskPiece } from "./mask-files.ts";
+import { keepPicture } from "./kept-picture.ts";
+import { readMaskPiece, writeMaskPiece } from "./mask-pieces.ts";
 import type { Metrics } from "./metrics.ts";
+import { withoutPaths } from "./private-paths.ts";
 import type { Job, JobQueue } from "./queue/queue.ts";
 import type { EditWork, ReplayWork } from "./queue/work.ts";
 import type { Retry } from "./retry.ts";
 import type { JobInfo, Progress } from "./schemas/index.ts";
-import { keepPicture } from "./sessions.ts";
 import type { SessionStore } from "./store/store.ts";
 import { addNode, setHead } from "./store/tree.ts";
+import { subjectOf } from "./subject.ts";
 import { jobView, nodeView, steps, summaryView } from "./view.ts";
 import { WorkerEnded, type WorkerProcess } from "./worker/process.ts";
 import type { CallEvent, Masks } from "./worker/protocol.ts";
@@ -25,8 +28,8 @@ export interface DispatcherParts {
   readonly events: EventLog;
   readonly metrics: Metrics;
   readonly retry: Retry;
-  /** What loadModel takes for the name that the catalogue gives a model. */
-  readonly resolveModel: (id: string) => Promise<string>;
+  /** Says what loadModel takes for a model's name. */
+  readonly catalog: Pick<Catalog, "resolve">;
 }
 
 /** What a worker is called in the queue. This server has one. */
@@ -172,17 +175,19 @@ export class Dispatcher {
           if (lost.finished !== null) metrics.job(lost.state);
           await this.#tell(lost);
         }
-      } else await this.#end(job.id, { state: "failed", error: { code, message } });
+      } else {
+        if (withoutPaths(message) !== message) metrics.problem(message);
+        await this.#end(job.id, { state: "failed", error: { code, message } });
+      }
     } finally {
       this.#running = null;
     }
   }
 
   async #do(job: Job, signal: AbortSignal): Promise<void> {
-    const { store, queue, worker, resolveModel } = this.#parts;
+    const { store, queue, worker } = this.#parts;
     const write = <T>(action: () => Promise<T>) => this.#write(action, signal);
-    const { info } = await store.read(job.session);
-    const subject = { session: job.session, model: await resolveModel(info.model) };
+    const subject = await subjectOf(this.#parts, job.session);
     const { work } = job;
     const onEvent = (event: CallEvent) => this.#hear(job, event, signal);
     if (work.kind === "relevance") {

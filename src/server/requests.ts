@@ -1,6 +1,7 @@
 /** From a request to a piece of work: names resolved, masks stored, so that it can be done at any later time. */
 import { EmilieError } from "../errors.ts";
-import { keepMask, maskOfNode, readMaskPiece } from "./mask-files.ts";
+import { keepMask } from "./mask-files.ts";
+import { maskOfNode, readMaskPiece } from "./mask-pieces.ts";
 import type { Parts } from "./parts.ts";
 import type {
   EditWork,
@@ -78,7 +79,7 @@ export async function relevanceWork(
 
 function settingsOf(request: ReplayRequest): WorkSettings {
   const { seed, preset, steps, sampler, textGuidance, imageGuidance, control, strength, base } = request;
-  const { guidanceInterval, reuse, gate, window } = request;
+  const { guidanceInterval, gate, window } = request;
   if (seed !== undefined && BigInt(seed) >= 2n ** 64n - 16n) {
     throw new EmilieError("option.invalid", `the seed must be a whole number below 2⁶⁴ − 16, got ${seed}`);
   }
@@ -90,7 +91,6 @@ function settingsOf(request: ReplayRequest): WorkSettings {
     textGuidance,
     imageGuidance,
     guidanceInterval,
-    reuse,
     control,
     strength,
     gate,

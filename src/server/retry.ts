@@ -1,7 +1,7 @@
 /** Goes on where the machine refused for a while: a full disk, no descriptors. What was accepted is done when it can be. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { EmilieError } from "../errors.ts";
-import { isShortage, mayPass, reasonOf } from "../session/atomic.node.ts";
+import { isShortage, mayPass, reasonOf } from "../session/file/atomic.node.ts";
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;

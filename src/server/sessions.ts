@@ -1,11 +1,13 @@
 /** Sessions come and go: opened on a picture, brought in from a file, deleted with their jobs. */
 import { randomBytes } from "node:crypto";
 import { EmilieError } from "../errors.ts";
-import { isMadeWith } from "../models/model.ts";
-import { readContainerBytes } from "../session/container.node.ts";
+import { isMadeWith } from "../method/edit-model.ts";
+import { readContainerBytes } from "../session/file/container.node.ts";
+import { keepPicture } from "./kept-picture.ts";
 import type { Parts } from "./parts.ts";
 import type { SessionRecord } from "./store/store.ts";
 import { findNode } from "./store/tree.ts";
+import { subjectOf } from "./subject.ts";
 import { steps, summaryView } from "./view.ts";
 
 export interface NewSession {
@@ -127,23 +129,14 @@ export function emitSession({ events }: Parts, record: SessionRecord, deleted: s
 
 /** The picture of a node as PNG: kept when it was made, made again where it is not. */
 export async function pictureOf(parts: Parts, session: string, node: string): Promise<Uint8Array> {
-  const { store, worker, catalog, calls } = parts;
-  const { info, manifest } = await store.read(session);
+  const { store, worker, calls } = parts;
+  const { manifest } = await store.read(session);
   findNode(manifest, node);
   const kept = await store.file(session, "pictures", `${node}.png`).catch(() => null);
   if (kept) return kept;
-  const model = await catalog.resolve(info.model);
-  const { png } = await calls.run(() => worker.call("render", { session, model, node }));
+  const { png } = await calls.run(async () =>
+    worker.call("render", { ...(await subjectOf(parts, session)), node }),
+  );
   await keepPicture(parts, session, node, png);
   return png;
-}
-
-/** Keeps a node's picture. It can be made again, so a disk that does not take it is no reason to fail. */
-export async function keepPicture(
-  { store, metrics }: Pick<Parts, "store" | "metrics">,
-  session: string,
-  node: string,
-  png: Uint8Array,
-): Promise<void> {
-  await store.putFile(session, "pictures", `${node}.png`, png).catch((error) => metrics.problem(error));
 }

@@ -10,11 +10,12 @@ import { join, resolve } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Precision } from "../checkpoint/derived.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { NodeDevice } from "../models/load.node.ts";
 import { openTinyAutoencoder } from "../models/open.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
-import { reasonOf } from "../session/atomic.node.ts";
-import { acquire, type Lock } from "../session/lock.node.ts";
+import { reasonOf } from "../session/file/atomic.node.ts";
+import { acquire, type Lock } from "../session/file/lock.node.ts";
 import { createApp } from "./app.ts";
 import { Catalog, type ListModels } from "./catalog.ts";
 import { checkOrigins } from "./cors.ts";
@@ -30,12 +31,11 @@ import type { Parts } from "./parts.ts";
 import { FOLDER_MODE } from "./private-folder.ts";
 import { DiskQueue } from "./queue/disk-queue.ts";
 import { MemoryQueue } from "./queue/memory-queue.ts";
-import type { QueueLimits } from "./queue/queue.ts";
+import { QUEUE_LIMITS, type QueueLimits } from "./queue/queue.ts";
 import { Retry } from "./retry.ts";
 import { deleteExpired } from "./sessions.ts";
 import { DiskStore } from "./store/disk-store.ts";
 import { MemoryStore } from "./store/memory-store.ts";
-import type { SessionStore } from "./store/store.ts";
 import { WorkerProcess } from "./worker/process.ts";
 
 export interface ServerOptions {
@@ -75,6 +75,30 @@ export interface ServerOptions {
   readonly log?: (line: string) => void;
 }
 
+const SERVER_OPTIONS: OptionNames<ServerOptions> = {
+  ...{
+    port: true,
+    host: true,
+    data: true,
+    model: true,
+    device: true,
+    precision: true,
+    vae: true,
+    previewVae: true,
+    token: true,
+    studio: true,
+  },
+  ...{
+    allowedHosts: true,
+    allowedOrigins: true,
+    publicUrl: true,
+    limits: true,
+    queue: true,
+    workerMemory: true,
+  },
+  ...{ workerSilence: true, preload: true, log: true },
+};
+
 export interface RunningServer {
   /** http://127.0.0.1:7860 */
   readonly url: string;
@@ -92,6 +116,9 @@ const SWEEP_MS = 60_000;
 
 /** @throws EmilieError "server.busy" where the port or the data folder is another server's, "option.invalid" */
 export async function start(options: ServerOptions, listModels: ListModels): Promise<RunningServer> {
+  checkOptions(options, SERVER_OPTIONS, "startServer's options");
+  checkOptions(options.limits ?? {}, SERVER_LIMITS, "startServer's limits");
+  checkOptions(options.queue ?? {}, QUEUE_LIMITS, "startServer's queue");
   const { host = "127.0.0.1", port = DEFAULT_PORT, log = () => {} } = options;
   const data = options.data === undefined ? dataFolder() : options.data && resolve(options.data);
   const token = options.token ?? (isLoopback(host) ? null : randomBytes(24).toString("base64url"));
@@ -134,7 +161,6 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
     closing.unshift(() => catalog.dispose());
     let making: string | null = null;
     const worker = new WorkerProcess({
-      session: (id) => retry.until(() => readSession(store, id), { tries: 5 }),
       memoryLimit: options.workerMemory,
       silence: options.workerSilence,
       device: options.device,
@@ -153,8 +179,7 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
         log(`! The inference process ended: ${reason}. It is started again with the next job.`);
       },
     });
-    const resolveModel = (id: string) => catalog.resolve(id);
-    const dispatcher = new Dispatcher({ store, queue, worker, events, metrics, retry, resolveModel });
+    const dispatcher = new Dispatcher({ store, queue, worker, events, metrics, retry, catalog });
     closing.unshift(
       () => dispatcher.stop(),
       () => worker.dispose(),
@@ -227,14 +252,6 @@ async function closeAll(closing: (() => unknown)[]): Promise<void> {
 
 function dataFolder(): string {
   return process.env.EMILIE_DATA || join(homedir(), ".emilie");
-}
-
-/** Null where the session is gone. */
-async function readSession(store: SessionStore, id: string): Promise<Uint8Array | null> {
-  return store.export(id).catch((error: unknown) => {
-    if (isEmilieError(error) && error.code === "server.missing") return null;
-    throw error;
-  });
 }
 
 /** What lies in a data folder, this version's and earlier ones'. */

@@ -9,45 +9,34 @@ import { compareInsideOutside } from "../images/difference.ts";
 import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
 import type { Size } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
+import type { CallOptions, EditModel } from "../method/edit-model.ts";
 import { endsOnSource } from "../method/gradient-control.ts";
-import { type EditOptions, resolveOptions, type StepListener } from "../method/options.ts";
-import type { RelevanceOptions } from "../method/relevance.ts";
+import { type EditOptions, resolveOptions } from "../method/options.ts";
 import { describeRefusal, type UnderstoodResult } from "../method/understood.ts";
 import type { Window } from "../method/window.ts";
-import type { CallOptions, EditModel } from "../models/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkDetail, checkEdit, type Detail, remarksOn } from "./check-edit.ts";
-import { allowed, type Drift, type InsideOutside, measureDrift } from "./drift.ts";
-import { type LargePicture, largePicture } from "./large.ts";
-import { encodeOriginal, isLarger, type OpenOptions, workingSide } from "./original.ts";
-import { Pictures } from "./pictures.ts";
-import { describeMask, nodeId, nonDefaultSettings, type Recipe } from "./recipe.ts";
-import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./relevance-map.ts";
-import { type Replay, type ReplayChanges, replay } from "./replay.ts";
-import { type PlacedRegion, runEdit, unionOf } from "./run.ts";
-import { type Node, type NodeHost, type NodeRecord, nextSeed, pathTo, TreeNode } from "./tree-node.ts";
-import { type Verification, type VerifyOptions, verify } from "./verify.ts";
+import { type LargePicture, largePicture } from "./picture/large.ts";
+import {
+  checkOpenOptions,
+  encodeOriginal,
+  isLarger,
+  type OpenOptions,
+  workingSide,
+} from "./picture/original.ts";
+import { Pictures } from "./picture/pictures.ts";
+import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./picture/relevance-map.ts";
+import { checkDetail, checkEdit, remarksOn } from "./tree/check-edit.ts";
+import { checkEditOptions } from "./tree/check-options.ts";
+import { allowed, type Drift, type InsideOutside, measureDrift } from "./tree/drift.ts";
+import { describeMask, nodeId, nonDefaultSettings, type Recipe } from "./tree/recipe.ts";
+import { type Replay, type ReplayChanges, replay } from "./tree/replay.ts";
+import { type PlacedRegion, runEdit, unionOf } from "./tree/run.ts";
+import { type Node, nextSeed, pathTo, type SessionEditOptions } from "./tree/tree.ts";
+import { type NodeHost, type NodeRecord, TreeNode } from "./tree/tree-node.ts";
+import { type Verification, type VerifyOptions, verify } from "./tree/verify.ts";
 
-export { encodeOriginal, type OpenOptions, pictureId } from "./original.ts";
-export type { Node } from "./tree-node.ts";
-
-/** How a session's edit is made, and where. */
-export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
-  /** The node to edit. Default: the head. */
-  readonly from?: Node;
-  /** White (1) may change, black (0) must stay. "auto": the model's own relevance map. Default: everywhere. */
-  readonly mask?: Mask | "auto";
-  /** Further instructions with places of their own, in the same pass. */
-  readonly regions?: readonly PlacedRegion[];
-  /** How an automatic mask is made. */
-  readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
-  /** "on": a picture larger than the model's size keeps its own detail (detail-transfer.ts). "off", the default: the result is upscaled. */
-  readonly detail?: Detail;
-  /** Hears of every step, and is awaited; `denoised` can be shown by `preview`. "keep" ends the edit with that as its result. */
-  readonly onProgress?: StepListener;
-  /** Called before anything is computed with what is allowed and may surprise: words that are not read, a mask of another size or a black one. */
-  readonly onWarning?: (message: string) => void;
-}
+export { encodeOriginal, type OpenOptions, pictureId } from "./picture/original.ts";
+export type { Node, SessionEditOptions } from "./tree/tree.ts";
 
 /** A name is for a caption in a tree, not for an essay. */
 export const MAX_NAME_LENGTH = 200;
@@ -63,6 +52,7 @@ export async function openSession(
   original: Picture,
   options: OpenOptions = {},
 ): Promise<Session> {
+  checkOpenOptions(options);
   return new Session(model, original, ...(await encodeOriginal(model, original, options)));
 }
 
@@ -141,6 +131,7 @@ export class Session<N extends Node = Node> {
    * @throws EmilieError option.invalid, mask.invalid, aborted (the session is then as it was before); session.damaged
    */
   async edit(instruction: string, options: SessionEditOptions = {}): Promise<N> {
+    checkEditOptions(options);
     const {
       from = this.head,
       mask,

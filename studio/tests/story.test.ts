@@ -12,8 +12,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPicture, readXmp } from "../../src/images/codec.node.ts";
 import { readXmpValue } from "../../src/images/xmp.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import { readPath } from "../../src/session/picture-path.node.ts";
-import { loadSession } from "../../src/session/store.node.ts";
+import { loadSession } from "../../src/session/file/store.node.ts";
+import { readPath } from "../../src/session/picture/picture-path.node.ts";
 import { drag, edit, openPage, openSite, root, type Site } from "./site.ts";
 
 let site: Site;

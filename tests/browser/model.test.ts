@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readFloat32 } from "../../src/checkpoint/convert.ts";
 import { readSafetensorsHeader } from "../../src/checkpoint/safetensors.ts";
 import { webSource } from "../../src/checkpoint/source.web.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.web.ts";
-import type { EditModel } from "../../src/models/model.ts";
 import { relativeError } from "../../src/tensor/ops.ts";
 import { type Tensor, tensor } from "../../src/tensor/tensor.ts";
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPicture, writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture, type Picture, samePicture } from "../../src/images/picture.ts";
 import { readPngText, writePngText } from "../../src/images/png-text.ts";
-import { readContainer } from "../../src/session/container.node.ts";
+import { readContainer } from "../../src/session/file/container.node.ts";
 import { emilie } from "./command-line.ts";
 
 const root = resolve(import.meta.dirname, "../..");

@@ -8,7 +8,7 @@ import { runSteps } from "../../src/cli/steps.ts";
 import { maskFromBox } from "../../src/images/mask.ts";
 import { samePicture } from "../../src/images/picture.ts";
 import { loadModel, openSession } from "../../src/index.ts";
-import type { EditModel } from "../../src/models/model.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 
 const CHECKPOINT = new URL("../fixtures/parity/sd1/checkpoint", import.meta.url).pathname;
 const [WIDTH, HEIGHT] = [40, 32];

@@ -6,16 +6,21 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writePicture } from "../../src/images/codec.node.ts";
 import { pictureFromMask } from "../../src/images/mask.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { CONTROLS } from "../../src/method/gradient-control.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
 import { samplerNames } from "../../src/samplers/index.ts";
-import type { EditScript } from "../../src/session/edit-script.ts";
+import { loadSession } from "../../src/session/file/store.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
-import { planScript, scriptJsonSchema } from "../../src/session/script.ts";
-import { formatScript, parseScript, readScript, runScript } from "../../src/session/script-file.node.ts";
-import { scriptOf } from "../../src/session/script-of.ts";
-import { loadSession } from "../../src/session/store.node.ts";
+import type { EditScript } from "../../src/session/script/edit-script.ts";
+import { planScript, scriptJsonSchema } from "../../src/session/script/script.ts";
+import {
+  formatScript,
+  parseScript,
+  readScript,
+  runScript,
+} from "../../src/session/script/script-file.node.ts";
+import { scriptOf } from "../../src/session/script/script-of.ts";
 import { emilie } from "./command-line.ts";
 import { box, picture, same } from "./session-fixture.ts";
 

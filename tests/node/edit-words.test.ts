@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture } from "../../src/images/picture.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
 import { openSession } from "../../src/session/open.node.ts";
-import { parseScript } from "../../src/session/script-file.node.ts";
+import { parseScript } from "../../src/session/script/script-file.node.ts";
 import { emilie } from "./command-line.ts";
 
 const checkpoint = new URL("../fixtures/parity/sd1/checkpoint", import.meta.url).pathname;

@@ -10,14 +10,14 @@ import { blankPicture, type Picture, samePicture } from "../../src/images/pictur
 import { readPngText } from "../../src/images/png-text.ts";
 import { readMask } from "../../src/images/read-mask.node.ts";
 import { DIGITAL_SOURCE_TYPE, MAX_XMP_BYTES, readXmpValue } from "../../src/images/xmp.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
 import { publicModelName } from "../../src/models/open.node.ts";
-import { exportPicture } from "../../src/session/export.node.ts";
+import { replayPath } from "../../src/session/file/replay-path.node.ts";
+import type { StoredSession } from "../../src/session/file/store.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
-import { readPath } from "../../src/session/picture-path.node.ts";
-import { replayPath } from "../../src/session/replay-path.node.ts";
-import type { StoredSession } from "../../src/session/store.node.ts";
+import { exportPicture } from "../../src/session/picture/export.node.ts";
+import { readPath } from "../../src/session/picture/picture-path.node.ts";
 import { emilie } from "./command-line.ts";
 
 const CHECKPOINT = new URL("../fixtures/parity/sd1/checkpoint", import.meta.url).pathname;

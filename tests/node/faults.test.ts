@@ -12,9 +12,9 @@ import type { Job, Work } from "../../src/server/queue/queue.ts";
 import { DiskStore } from "../../src/server/store/disk-store.ts";
 import type { Draft, SessionRecord } from "../../src/server/store/store.ts";
 import { addNode, deleteNode, renameNode, setHead, touch } from "../../src/server/store/tree.ts";
-import { readContainerBytes } from "../../src/session/container.node.ts";
-import { packNode, packSession } from "../../src/session/pack.node.ts";
-import { loadSession } from "../../src/session/store.node.ts";
+import { readContainerBytes } from "../../src/session/file/container.node.ts";
+import { packNode, packSession } from "../../src/session/file/pack.node.ts";
+import { loadSession } from "../../src/session/file/store.node.ts";
 import { everyFault, FaultyDisk } from "./faulty-disk.ts";
 import { model, options, savedSession, session } from "./session-fixture.ts";
 

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPicture, writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture, type Picture } from "../../src/images/picture.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
 import { openSession } from "../../src/session/open.node.ts";
 import { emilie } from "./command-line.ts";
 

@@ -8,16 +8,16 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Precision } from "../../src/checkpoint/derived.ts";
 import type { Dialect, Graph } from "../../src/graph/graph.ts";
-import { buildDecoder, buildEncoder } from "../../src/models/autoencoder-kl.ts";
-import { buildClipText } from "../../src/models/clip-text.ts";
-import { buildUNet } from "../../src/models/unet.ts";
-import { VAE_LIMITS } from "../../src/models/vae.ts";
+import { buildDecoder, buildEncoder } from "../../src/networks/autoencoder-kl/graph.ts";
 import {
   buildCoarseDecoder,
   buildCoarseEncoder,
   fineDecoder,
   fineEncoder,
-} from "../../src/models/vae-stages.ts";
+} from "../../src/networks/autoencoder-kl/stages.ts";
+import { VAE_LIMITS } from "../../src/networks/autoencoder-kl/vae.ts";
+import { buildClipText } from "../../src/networks/clip/text.ts";
+import { buildUNet } from "../../src/networks/stable-diffusion/unet.ts";
 import {
   componentsOf,
   configsOf,
@@ -111,18 +111,6 @@ describe.each(FAMILIES)("%s at full size", (name) => {
         ...(texts.length === 2 ? { pooled: [1, 1280] } : {}),
       });
     }
-  });
-
-  it.each(["fp32", "int8"] as const)("has a UNet in two parts in %s", (precision) => {
-    const weights = placedUNet(published, components, precision, nowhere);
-    const shape = { ...latentOf([1024, 683]), tokens: 77 };
-    const whole = buildUNet(config, weights, shape, "fused");
-    const keep = buildUNet(config, weights, shape, "fused", { part: "keep" });
-    const shallow = buildUNet(config, weights, shape, "fused", { part: "shallow" });
-    const { deep } = shapesOf(keep.outputs);
-    expect(shapesOf(shallow.inputs).deep).toEqual(deep);
-    expect(shapesOf(shallow.outputs)).toEqual(shapesOf(whole.outputs));
-    expect(shallow.flops).toBeLessThan(whole.flops / 4);
   });
 
   it("has its text encoders", () => {

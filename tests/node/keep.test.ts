@@ -3,12 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
+import { loadSession } from "../../src/session/file/store.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
-import { runScript } from "../../src/session/run-script.ts";
-import { scriptOf } from "../../src/session/script-of.ts";
-import { loadSession } from "../../src/session/store.node.ts";
+import { runScript } from "../../src/session/script/run-script.ts";
+import { scriptOf } from "../../src/session/script/script-of.ts";
 import { box, picture, same } from "./session-fixture.ts";
 
 const CHECKPOINT = new URL("../fixtures/parity/sd1/checkpoint", import.meta.url).pathname;

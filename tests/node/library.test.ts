@@ -17,7 +17,7 @@ import {
   readPicture,
   writePicture,
 } from "../../src/index.ts";
-import { readPath } from "../../src/session/picture-path.node.ts";
+import { readPath } from "../../src/session/picture/picture-path.node.ts";
 import { box, options, picture } from "./session-fixture.ts";
 
 const CHECKPOINT = new URL("../fixtures/parity/sd1/checkpoint", import.meta.url).pathname;

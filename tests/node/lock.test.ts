@@ -5,8 +5,8 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { EmilieError } from "../../src/errors.ts";
-import { locked, writeAtomically } from "../../src/session/atomic.node.ts";
-import { acquire, SILENT_MS } from "../../src/session/lock.node.ts";
+import { locked, writeAtomically } from "../../src/session/file/atomic.node.ts";
+import { acquire, SILENT_MS } from "../../src/session/file/lock.node.ts";
 
 let folder: string;
 let stranger: ChildProcess;

@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { merged } from "../../src/checkpoint/lora/merge.ts";
 import { type StoredType, safetensorsHeader } from "../../src/checkpoint/safetensors.ts";
-import { readCheckpoint } from "../../src/models/checkpoint.ts";
-import { matchLoras } from "../../src/models/loras.ts";
 import { openCheckpoint, openLora } from "../../src/models/open.node.ts";
+import { readCheckpoint } from "../../src/networks/stable-diffusion/checkpoint.ts";
+import { matchLoras } from "../../src/networks/stable-diffusion/loras.ts";
 
 const folder = fileURLToPath(new URL("../fixtures/lora/writers", import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "emilie-lora-names-"));

@@ -8,9 +8,9 @@ import { writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 import { readPngText, writePngText } from "../../src/images/png-text.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import { packContainer, readContainer } from "../../src/session/container.node.ts";
-import { loadModelOf } from "../../src/session/model-source.node.ts";
-import { loadSession, readSession } from "../../src/session/store.node.ts";
+import { packContainer, readContainer } from "../../src/session/file/container.node.ts";
+import { loadModelOf } from "../../src/session/file/model-source.node.ts";
+import { loadSession, readSession } from "../../src/session/file/store.node.ts";
 import { emilie } from "./command-line.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { PredictionType } from "../../src/models/model.ts";
+import type { PredictionType } from "../../src/method/edit-model.ts";
 import { createSchedule, isFlow, samplers, type TimeShift, toDenoised } from "../../src/samplers/index.ts";
 import type { SamplerName } from "../../src/samplers/types.ts";
 import { createNoise } from "../../src/tensor/noise.ts";

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { folderSource } from "../../src/checkpoint/source.node.ts";
 import { mappedStorage } from "../../src/checkpoint/storage.node.ts";
 import type { PlacedWeights } from "../../src/checkpoint/storage.ts";
-import type { RunGraph } from "../../src/models/fine-stage.ts";
+import type { RunGraph } from "../../src/networks/autoencoder-kl/fine-stage.ts";
 import { decodeTiny, encodeTiny } from "../../src/networks/autoencoder-tiny/autoencoder.ts";
 import { readTinyAutoencoder } from "../../src/networks/autoencoder-tiny/read.ts";
 import { createNodeEngine } from "../../src/runtime/node.ts";

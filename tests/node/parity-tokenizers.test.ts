@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { folderSource } from "../../src/checkpoint/source.node.ts";
-import { readTokenizer } from "../../src/checkpoint/tokenizer.ts";
+import { readTokenizer } from "../../src/networks/clip/tokenizer.ts";
 
 interface Whole {
   readonly model: object;

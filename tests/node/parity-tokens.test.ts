@@ -1,8 +1,8 @@
 /** Token ids against transformers' CLIPTokenizer, over plain, long and odd texts. */
 import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readCheckpoint } from "../../src/models/checkpoint.ts";
 import { openCheckpoint } from "../../src/models/open.node.ts";
+import { readCheckpoint } from "../../src/networks/stable-diffusion/checkpoint.ts";
 import { checkpointOf } from "./parity/models.ts";
 import { at, fixtures, readReferences } from "./parity/references.ts";
 

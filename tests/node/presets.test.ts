@@ -1,21 +1,20 @@
-/** Less computing for an edit: presets, guidance in a part of the steps, shared deep features; on a real, tiny checkpoint. */
+/** Less computing for an edit: presets, guidance in a part of the steps; on a real, tiny checkpoint. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { edit } from "../../src/method/edit.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { CONTROLS } from "../../src/method/gradient-control.ts";
 import { type EditOptions, type Region, resolveOptions } from "../../src/method/options.ts";
 import { presetOf, presetsOf } from "../../src/method/presets.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
-import { samplerNames } from "../../src/samplers/index.ts";
+import { parseManifest, recipeSchema } from "../../src/session/file/schema.ts";
+import { loadSession } from "../../src/session/file/store.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
-import { nodeId } from "../../src/session/recipe.ts";
-import { runScript } from "../../src/session/run-script.ts";
-import { parseManifest } from "../../src/session/schema.ts";
-import { scriptOf } from "../../src/session/script-of.ts";
-import { loadSession } from "../../src/session/store.node.ts";
+import { runScript } from "../../src/session/script/run-script.ts";
+import { scriptOf } from "../../src/session/script/script-of.ts";
+import { nodeId } from "../../src/session/tree/recipe.ts";
 import { createNoise } from "../../src/tensor/noise.ts";
 import { relativeError } from "../../src/tensor/ops.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
@@ -48,9 +47,9 @@ const plain: EditOptions = {
   guidanceInterval: [0, 1],
 };
 const counted = async (options: EditOptions, regions: readonly Region[] = [{ instruction: red }]) => {
-  const { unet, shallow } = model.calls;
+  const { unet } = model.calls;
   const { c: next } = await edit(model, c, regions, { ...plain, ...options });
-  return { c: next, calls: model.calls.unet - unet, shallow: model.calls.shallow - shallow };
+  return { c: next, calls: model.calls.unet - unet };
 };
 
 describe("the guidance interval", () => {
@@ -111,46 +110,6 @@ describe("the guidance interval", () => {
   );
 });
 
-describe("reuse", () => {
-  it("computes the deep part of every term at every n-th step, and of a term that comes anew", async () => {
-    const { calls, shallow } = await counted({ reuse: 3 });
-    expect([calls, shallow]).toEqual([18, 12]);
-    expect((await counted({ reuse: 1 })).shallow).toBe(0);
-    expect((await counted({ reuse: 100 })).shallow).toBe(15);
-    // Guided steps are 2 and 3: the instruction's term is deep at 0, 2, 4; the others' first step is 2.
-    const part = await counted({ reuse: 2, guidanceInterval: [0.3, 0.7] });
-    expect([part.calls, part.shallow]).toEqual([4 + 2 * 3, 3 + 2]);
-  });
-
-  it.each(samplerNames.filter((name) => name !== "flow-euler"))(
-    "%s: the nearer the steps, the nearer to what nothing is reused for",
-    async (sampler) => {
-      const errors: number[] = [];
-      for (const reuse of [1, 2, 6]) {
-        const { c: next } = await counted({ sampler, steps: 12, reuse });
-        errors.push(relativeError(next, (await counted({ sampler, steps: 12 })).c));
-      }
-      expect(errors[0]).toBe(0);
-      expect(errors[1]).toBeGreaterThan(0);
-      expect(errors[1]).toBeLessThan(errors[2]!);
-      expect(errors[2]).toBeLessThan(0.5);
-    },
-  );
-
-  it("gives the same again, and with low memory", async () => {
-    const low = await loadModel(CHECKPOINT, { memory: "low" });
-    const first = await counted({ reuse: 3 });
-    expect(same((await counted({ reuse: 3 })).c, first.c)).toBe(true);
-    const other = await edit(low, c, [{ instruction: red }], { ...plain, reuse: 3 });
-    expect(relativeError(other.c, first.c)).toBeLessThan(1e-4);
-    await low.dispose();
-  });
-
-  it.each([0, 1.5, 1001, Number.NaN])("%d is refused", async (reuse) => {
-    await expect(counted({ reuse })).rejects.toMatchObject({ code: "option.invalid" });
-  });
-});
-
 describe("presets", () => {
   const calls = ({ steps, guidanceInterval: [from, to] }: ReturnType<typeof resolveOptions>) =>
     steps + 2 * steps * (to - from);
@@ -165,12 +124,12 @@ describe("presets", () => {
     }
     expect(presetOf(stated as EditModel, "balanced")).toEqual(stated.defaults);
     // What diffusers does when it is told nothing.
-    const best = { steps: 100, textGuidance: 7.5, imageGuidance: 1.5, guidanceInterval: [0, 1], reuse: 1 };
+    const best = { steps: 100, textGuidance: 7.5, imageGuidance: 1.5, guidanceInterval: [0, 1] };
     expect(resolveOptions(model, { preset: "best" })).toMatchObject(best);
   });
 
   it("give way to every option beside them", async () => {
-    const options = { ...plain, reuse: 2 };
+    const options = { ...plain };
     for (const preset of presetsOf(model)) {
       expect(resolveOptions(model, { ...options, preset })).toMatchObject(options);
       expect(resolveOptions(model, { preset, steps: 3 }).steps).toBe(3);
@@ -209,17 +168,16 @@ describe("recipes", () => {
 
     const older = await session.edit(red, { ...plain, steps: 1, from });
     expect(older.recipe).not.toHaveProperty("guidanceInterval");
-    expect(older.recipe).not.toHaveProperty("reuse");
     expect(await nodeId(older.recipe!)).toBe(older.id);
-    expect(await session.edit(red, { ...plain, steps: 1, reuse: 1, from })).toBe(older);
+    expect(await session.edit(red, { ...plain, steps: 1, from })).toBe(older);
   });
 
   it("are done again bit for bit: in the session, from its file, by its script", async () => {
     const session = await openSession(model, picture);
-    const sparing = { steps: 4, guidanceInterval: [0.2, 0.6], reuse: 2 } as const;
+    const sparing = { steps: 4, guidanceInterval: [0.2, 0.6] } as const;
     await session.edit(red, { ...sparing, mask: box });
-    const last = await session.edit("make it blue", { preset: "draft", reuse: 2 });
-    expect(last.recipe).toMatchObject({ reuse: 2 });
+    const last = await session.edit("make it blue", { preset: "draft" });
+    expect(last.recipe).toHaveProperty("guidanceInterval");
     const file = join(folder, "sparing.emilie");
     await session.save(file);
     const opened = await loadSession(file, { model });
@@ -234,24 +192,78 @@ describe("recipes", () => {
     const first = await session.edit(red, {
       ...plain,
       steps: 3,
-      reuse: 2,
       stopAfter: 2,
       control: "direction",
     });
     const { node } = await session.replay(first, { preset: "draft" });
     expect(node.recipe).toMatchObject({ ...presetOf(model, "draft"), control: "direction" });
-    expect(node.recipe).not.toHaveProperty("reuse");
     expect(node.recipe?.stopAfter).toBeUndefined();
     const { node: finer } = await session.replay(first, { preset: "draft", steps: 5 });
     expect(finer.recipe).toMatchObject({ ...presetOf(model, "draft"), steps: 5 });
   });
 
+  it.each([
+    [{ reuse: 3 }, /deep features shared between steps \(reuse 3\), which this version/],
+    [{ window: { margin: 1, least: 4, whole: 0.4 } }, /a share of 0.4 of its steps on the whole picture/],
+  ])("of earlier versions open, go on, and are not said to be reproduced: %j", async (extra, message) => {
+    const session = await openSession(model, picture);
+    const plainNode = await session.edit(red, { ...plain, mask: box });
+    // As an earlier version recorded it: the optional keys in the order of the schema.
+    const { guidanceInterval, ...rest } = plainNode.recipe!;
+    const recipe = recipeSchema.parse({ ...rest, guidanceInterval, ...extra });
+    const id = await nodeId(recipe);
+    const { latent, mask } = plainNode;
+    const cost = { seconds: 1, unetCalls: 6 };
+    session.restore({ id, parent: session.root, recipe, latent, mask, changed: true, cost });
+    const file = join(folder, `retired-${id}.emilie`);
+    await session.save(file);
+
+    const opened = await loadSession(file, { model });
+    expect(opened.warnings).toEqual([]);
+    const old = opened.nodes.get(id)!;
+    expect(same(old.latent, latent)).toBe(true);
+    const results = (await opened.verify()).map(({ node, result }) => [node.id, result]);
+    expect(results).toEqual([...opened.nodes.keys()].map((key) => [key, key === id ? "unknown" : "same"]));
+    const refused = { code: "session.version", message: expect.stringMatching(message) };
+    const { unet } = model.calls;
+    await expect(opened.replay(old, { instruction: "make it blue" })).rejects.toMatchObject(refused);
+    expect(() => scriptOf(opened)).toThrow(message);
+    expect(model.calls.unet).toBe(unet);
+    const next = await opened.edit("make it blue", { ...plain, steps: 1, from: old });
+    expect(next.parent).toBe(old);
+  });
+
+  it("of earlier versions are computed where every step was a full one", async () => {
+    const session = await openSession(model, picture);
+    const { latent, mask, recipe } = await session.edit(red, { ...plain, steps: 2, mask: box });
+    for (const extra of [{ window: { margin: 1, least: 4, whole: 0.25 } }, { reuse: 5, stopAfter: 1 }]) {
+      const older = recipeSchema.parse({ ...recipe, ...extra });
+      const exact =
+        "reuse" in extra
+          ? (
+              await session.edit(red, {
+                ...plain,
+                steps: 2,
+                stopAfter: 1,
+                mask: box,
+                from: session.root,
+                seed: 0,
+              })
+            ).latent
+          : latent;
+      const cost = { seconds: 1, unetCalls: 6 };
+      const id = await nodeId(older);
+      session.restore({ id, parent: session.root, recipe: older, latent: exact, mask, changed: true, cost });
+    }
+    expect(new Set((await session.verify()).map(({ result }) => result))).toEqual(new Set(["same"]));
+  });
+
   it("of a file that says version 2 spare nothing", async () => {
     const session = await openSession(model, picture);
-    await session.edit(red, { steps: 1, reuse: 2 });
+    await session.edit(red, { steps: 1, guidanceInterval: [0, 0.5] });
     const file = join(folder, "newer.emilie");
     await session.save(file);
-    const { readContainer } = await import("../../src/session/container.node.ts");
+    const { readContainer } = await import("../../src/session/file/container.node.ts");
     const { manifest } = await readContainer(file);
     expect(manifest.version).toBe(5);
     const older = JSON.stringify({ ...manifest, version: 2 });

@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { escapeText } from "../../src/bench/report/html.ts";
+import { escapeText } from "../../packages/bench/src/report/html.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
-import { onOneLine, printable, printableJson } from "../../src/session/printable.ts";
-import { formatScript, parseScript } from "../../src/session/script-file.node.ts";
+import { onOneLine, printable, printableJson } from "../../src/session/script/printable.ts";
+import { formatScript, parseScript } from "../../src/session/script/script-file.node.ts";
 import { emilie } from "./command-line.ts";
 
 const checkpoint = new URL("../fixtures/parity/sd1/checkpoint", import.meta.url).pathname;

@@ -1,12 +1,17 @@
 /** What the parsers say of one published folder: a verdict for each of its files, and whether its UNet can edit. */
-import { parseClipTextConfig, parseUNetConfig, parseVaeConfig } from "../../src/checkpoint/configs.ts";
-import { checkEditable } from "../../src/checkpoint/editable.ts";
-import { readPipeline } from "../../src/checkpoint/pipeline.ts";
+
 import { parseSchedulerConfig } from "../../src/checkpoint/scheduler-config.ts";
 import { type CheckpointSource, missingFile, readJson } from "../../src/checkpoint/source.ts";
-import { readTokenizer } from "../../src/checkpoint/tokenizer.ts";
-import { readTokenizerFiles } from "../../src/checkpoint/tokenizer-files.ts";
 import { isEmilieError } from "../../src/errors.ts";
+import { readTokenizer } from "../../src/networks/clip/tokenizer.ts";
+import { readTokenizerFiles } from "../../src/networks/clip/tokenizer-files.ts";
+import {
+  parseClipTextConfig,
+  parseUNetConfig,
+  parseVaeConfig,
+} from "../../src/networks/stable-diffusion/configs.ts";
+import { checkEditable } from "../../src/networks/stable-diffusion/editable.ts";
+import { readPipeline } from "../../src/networks/stable-diffusion/pipeline.ts";
 import { createSchedule, defaultSampler } from "../../src/samplers/schedule.ts";
 
 export interface PublishedFolder {

@@ -8,7 +8,7 @@ import { readPicture } from "../../src/images/codec.node.ts";
 import { compareInsideOutside } from "../../src/images/difference.ts";
 import { maskFromPicture } from "../../src/images/mask.ts";
 import { readPngText } from "../../src/images/png-text.ts";
-import { loadSession } from "../../src/session/store.node.ts";
+import { loadSession } from "../../src/session/file/store.node.ts";
 import { bytesOf, COTTAGE, edit, type Fixture, fileOf, ROOF, serve } from "./server-fixture.ts";
 
 let fixture: Fixture;

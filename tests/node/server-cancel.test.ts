@@ -29,7 +29,7 @@ class SlowQueue extends MemoryQueue {
 
 async function takenJob() {
   const queue = new SlowQueue();
-  const worker = new WorkerProcess({ session: async () => null });
+  const worker = new WorkerProcess({});
   const problems: string[] = [];
   const events = new EventLog();
   const dispatcher = new Dispatcher({
@@ -39,7 +39,7 @@ async function takenJob() {
     store: new MemoryStore(),
     metrics: new Metrics((problem) => problems.push(problem)),
     retry: new Retry((problem) => problems.push(String(problem))),
-    resolveModel: async (id) => id,
+    catalog: { resolve: async (id) => id },
   });
   const { id } = await queue.add("0".repeat(16), {
     kind: "relevance",

@@ -14,9 +14,9 @@ import {
   setHead,
   undoTarget,
 } from "../../src/server/store/tree.ts";
-import { packNode, packSession } from "../../src/session/pack.node.ts";
-import type { StoredNode } from "../../src/session/schema.ts";
-import { loadSession } from "../../src/session/store.node.ts";
+import { packNode, packSession } from "../../src/session/file/pack.node.ts";
+import type { StoredNode } from "../../src/session/file/schema.ts";
+import { loadSession } from "../../src/session/file/store.node.ts";
 import { checkWhole, model, savedSession, session } from "./session-fixture.ts";
 
 savedSession();

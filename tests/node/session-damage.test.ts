@@ -4,8 +4,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseSafetensorsHeader } from "../../src/checkpoint/safetensors.ts";
 import { isEmilieError } from "../../src/errors.ts";
-import { packSession } from "../../src/session/pack.node.ts";
-import { loadSession } from "../../src/session/store.node.ts";
+import { packSession } from "../../src/session/file/pack.node.ts";
+import { loadSession } from "../../src/session/file/store.node.ts";
 import {
   at,
   box,

@@ -8,13 +8,13 @@ import { compareInsideOutside } from "../../src/images/difference.ts";
 import { maskFromBox } from "../../src/images/mask.ts";
 import { fromModelImage } from "../../src/images/model-image.ts";
 import { type Picture, samePicture } from "../../src/images/picture.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { toDecoderInput } from "../../src/method/latent-iteration.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
+import { loadSession } from "../../src/session/file/store.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
-import { scriptOf } from "../../src/session/script-of.ts";
-import { loadSession } from "../../src/session/store.node.ts";
-import type { Node } from "../../src/session/tree-node.ts";
+import { scriptOf } from "../../src/session/script/script-of.ts";
+import type { Node } from "../../src/session/tree/tree.ts";
 
 const TINY = new URL("../fixtures/parity/sd1/checkpoint", import.meta.url).pathname;
 const options = { steps: 1, seed: 3, detail: "on" } as const;

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { isEmilieError } from "../../src/errors.ts";
 import { type Mask, maskFromBox } from "../../src/images/mask.ts";
 import { type Picture, samePicture } from "../../src/images/picture.ts";
+import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import type { EditModel } from "../../src/models/model.ts";
+import type { StoredSession } from "../../src/session/file/store.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
-import type { StoredSession } from "../../src/session/store.node.ts";
 
 const CHECKPOINT = new URL("../fixtures/parity/sd1/checkpoint", import.meta.url).pathname;
 export const [width, height] = [40, 32];

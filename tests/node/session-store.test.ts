@@ -5,12 +5,12 @@ import { hostname } from "node:os";
 import { describe, expect, it } from "vitest";
 import { parseSafetensorsHeader } from "../../src/checkpoint/safetensors.ts";
 import { samePicture } from "../../src/images/picture.ts";
-import { readContainer } from "../../src/session/container.node.ts";
-import { packContainer } from "../../src/session/container.ts";
+import { readContainer } from "../../src/session/file/container.node.ts";
+import { packContainer } from "../../src/session/file/container.ts";
+import { packSession } from "../../src/session/file/pack.node.ts";
+import { parseManifest } from "../../src/session/file/schema.ts";
+import { loadSession, type StoredSession } from "../../src/session/file/store.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
-import { packSession } from "../../src/session/pack.node.ts";
-import { parseManifest } from "../../src/session/schema.ts";
-import { loadSession, type StoredSession } from "../../src/session/store.node.ts";
 import {
   at,
   bytes,

@@ -2,13 +2,14 @@
  * Headers of single files as programs write them, at the widths of the published checkpoints: names and shapes of every
  * tensor, and no data.
  */
-import { parseUNetConfig, parseVaeConfig } from "../../src/checkpoint/configs.ts";
-import { originalUNetModules } from "../../src/checkpoint/single-file/names.ts";
+
 import { type CheckpointSource, missingFile } from "../../src/checkpoint/source.ts";
 import { Graph } from "../../src/graph/graph.ts";
-import { down, imageIn, imageOut, latentIn, latentOut, up } from "../../src/models/autoencoder-kl.ts";
-import { Scope, WeightReader } from "../../src/models/scope.ts";
-import { unet } from "../../src/models/unet.ts";
+import { down, imageIn, imageOut, latentIn, latentOut, up } from "../../src/networks/autoencoder-kl/graph.ts";
+import { Scope, WeightReader } from "../../src/networks/layers/scope.ts";
+import { parseUNetConfig, parseVaeConfig } from "../../src/networks/stable-diffusion/configs.ts";
+import { originalUNetModules } from "../../src/networks/stable-diffusion/single-file/names.ts";
+import { unet } from "../../src/networks/stable-diffusion/unet.ts";
 import { sizeOf } from "../../src/tensor/tensor.ts";
 
 export type Shapes = ReadonlyMap<string, readonly number[]>;

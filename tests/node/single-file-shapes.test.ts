@@ -3,12 +3,12 @@
  * computed: the graphs say which tensors there are.
  */
 import { expect, it } from "vitest";
-import { parseUNetConfig } from "../../src/checkpoint/configs.ts";
-import { inferUNet } from "../../src/checkpoint/single-file/infer.ts";
-import { originalUNetModules, unetNames } from "../../src/checkpoint/single-file/names.ts";
 import { Graph } from "../../src/graph/graph.ts";
-import { Scope, WeightReader } from "../../src/models/scope.ts";
-import { unet } from "../../src/models/unet.ts";
+import { Scope, WeightReader } from "../../src/networks/layers/scope.ts";
+import { parseUNetConfig } from "../../src/networks/stable-diffusion/configs.ts";
+import { inferUNet } from "../../src/networks/stable-diffusion/single-file/infer.ts";
+import { originalUNetModules, unetNames } from "../../src/networks/stable-diffusion/single-file/names.ts";
+import { unet } from "../../src/networks/stable-diffusion/unet.ts";
 
 const CROSS = ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"];
 const UP = ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"];

@@ -10,7 +10,7 @@ import type { PlacedWeights } from "../../src/checkpoint/storage.ts";
 import { openWeights } from "../../src/checkpoint/weights.ts";
 import { type Dialect, Graph, type Layout, type Value } from "../../src/graph/graph.ts";
 import { fromChannelsFirst, toChannelsFirst } from "../../src/graph/layout.ts";
-import { Scope, WeightReader } from "../../src/models/scope.ts";
+import { Scope, WeightReader } from "../../src/networks/layers/scope.ts";
 import { createNodeEngine } from "../../src/runtime/node.ts";
 import { sizeOf, type Tensor, tensor } from "../../src/tensor/tensor.ts";
 

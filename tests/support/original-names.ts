@@ -1,8 +1,8 @@
 /**
  * Tensors of diffusers' folders under the names of the original programs, as single files have them: the way back from
- * src/checkpoint/single-file/names.ts, written down on its own.
+ * src/networks/stable-diffusion/single-file/names.ts, written down on its own.
  */
-import { originalUNetModules } from "../../src/checkpoint/single-file/names.ts";
+import { originalUNetModules } from "../../src/networks/stable-diffusion/single-file/names.ts";
 import type { Components, Configs, Shapes } from "./published.ts";
 
 type Named = readonly (readonly [name: string, shape: readonly number[]])[];

@@ -2,6 +2,13 @@
  * The checkpoints that people have, by their published configurations: what their tensors are called and how large they are is what the
  * graphs ask for. Nothing here has weights (see sparse-checkpoint.ts for folders and files of that size that take no disk).
  */
+
+import { type Precision, specsOf } from "../../src/checkpoint/derived.ts";
+import type { Needs, PlacedTensor, PlacedWeights } from "../../src/checkpoint/storage.ts";
+import { Graph } from "../../src/graph/graph.ts";
+import { down, imageIn, imageOut, latentIn, latentOut, up } from "../../src/networks/autoencoder-kl/graph.ts";
+import { clipText, type TextUse } from "../../src/networks/clip/text.ts";
+import { Scope, WeightReader } from "../../src/networks/layers/scope.ts";
 import {
   type ClipTextConfig,
   parseClipTextConfig,
@@ -9,14 +16,8 @@ import {
   parseVaeConfig,
   type UNetConfig,
   type VaeConfig,
-} from "../../src/checkpoint/configs.ts";
-import { type Precision, specsOf } from "../../src/checkpoint/derived.ts";
-import type { Needs, PlacedTensor, PlacedWeights } from "../../src/checkpoint/storage.ts";
-import { Graph } from "../../src/graph/graph.ts";
-import { down, imageIn, imageOut, latentIn, latentOut, up } from "../../src/models/autoencoder-kl.ts";
-import { clipText, type TextUse } from "../../src/models/clip-text.ts";
-import { Scope, WeightReader } from "../../src/models/scope.ts";
-import { unet, unetNeeds } from "../../src/models/unet.ts";
+} from "../../src/networks/stable-diffusion/configs.ts";
+import { unet, unetNeeds } from "../../src/networks/stable-diffusion/unet.ts";
 
 export type PublishedName = "sd1" | "sd2" | "sdxl" | "cosxl";
 

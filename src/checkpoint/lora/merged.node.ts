@@ -7,6 +7,7 @@ import { mkdir, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, parse, relative } from "node:path";
 import { EmilieError } from "../../errors.ts";
+import type { TableAdditions } from "../../networks/stable-diffusion/lora-targets.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
 import { toFloat16 } from "../convert.ts";
 import { type DerivedSpec, derive, specsOf } from "../derived.ts";
@@ -18,7 +19,6 @@ import type { CheckpointSource } from "../source.ts";
 import { type Needs, type PlacedWeights, placedAs, plainType } from "../storage.ts";
 import type { WeightTable } from "../weights.ts";
 import { merged } from "./merge.ts";
-import type { TableAdditions } from "./targets.ts";
 
 const PREFIX = "merged-";
 

@@ -4,7 +4,7 @@
  */
 import { EmilieError } from "../../errors.ts";
 import { CONFIG_JSON } from "../../limits.ts";
-import { parseJson } from "../../parse-json.ts";
+import { parseJson } from "../../util/parse-json.ts";
 import { type CheckpointSource, readJson } from "../source.ts";
 
 /** Of one network. */

@@ -1,10 +1,10 @@
 /** A tiny autoencoder at any picture size: whole up to a limit, and beyond it its fine levels in tiles, with the same result. */
 import type { PlacedWeights } from "../../checkpoint/storage.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
-import type { RunGraph } from "../../models/fine-stage.ts";
-import { crop, paste, type Span, type TileSpan, tileSpans } from "../../models/tiles.ts";
-import { VAE_LIMITS, type VaeLimits } from "../../models/vae.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
+import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
+import { crop, paste, type Span, type TileSpan, tileSpans } from "../autoencoder-kl/tiles.ts";
+import { VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
 import type { TinyConfig } from "./config.ts";
 import { buildTinyDecoder, buildTinyEncoder, fineHalo, fineLevels, type Part } from "./graph.ts";
 

@@ -10,8 +10,8 @@ import { conv2dOfDoubled } from "../../graph/doubled.ts";
 import { type Dialect, Graph, type Layout, type Value } from "../../graph/graph.ts";
 import { fromChannelsFirst, sizeOfPicture, toChannelsFirst } from "../../graph/layout.ts";
 import { add, conv2d, mul, resizeNearest, unary } from "../../graph/ops.ts";
-import { halvingConvolution } from "../../models/banded-layers.ts";
-import { Scope, WeightReader } from "../../models/scope.ts";
+import { halvingConvolution } from "../autoencoder-kl/banded-layers.ts";
+import { Scope, WeightReader } from "../layers/scope.ts";
 import type { TinyConfig, TinyHalf } from "./config.ts";
 
 /** Channels from which Winograd's convolution is faster: with fewer, its transforms take longer than what they save. */

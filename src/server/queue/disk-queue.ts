@@ -2,7 +2,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { removeFile, writeAtomically } from "../../session/atomic.node.ts";
+import { removeFile, writeAtomically } from "../../session/file/atomic.node.ts";
 import { FILE_MODE, privateFolder } from "../private-folder.ts";
 import { MemoryQueue } from "./memory-queue.ts";
 import type { Job, QueueLimits } from "./queue.ts";

@@ -23,7 +23,6 @@ export interface WorkSettings {
   readonly textGuidance?: number;
   readonly imageGuidance?: number;
   readonly guidanceInterval?: readonly [number, number];
-  readonly reuse?: number;
   readonly control?: string;
   readonly strength?: number;
   readonly gate?: number;

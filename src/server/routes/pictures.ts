@@ -6,11 +6,13 @@ import { EmilieError } from "../../errors.ts";
 import { animate, convertPicture, SHOWN_FORMATS } from "../../images/encode.node.ts";
 import { pictureFromText } from "../../input/data-url.ts";
 import { sortByName } from "../../input/names.ts";
-import { keepMask, maskOfNode, maskPng, readMaskPiece } from "../mask-files.ts";
+import { keepMask, maskPng } from "../mask-files.ts";
+import { maskOfNode, readMaskPiece } from "../mask-pieces.ts";
 import type { Parts } from "../parts.ts";
 import * as s from "../schemas/index.ts";
 import { pictureOf } from "../sessions.ts";
 import { findNode, pathOf } from "../store/tree.ts";
+import { subjectOf } from "../subject.ts";
 import { isJson, readBytes, readJson } from "./body.ts";
 import { fileField, isForm, readForm, requireFile, uploadOf } from "./form.ts";
 import { route } from "./route.ts";
@@ -26,7 +28,7 @@ const MAX_FRAMES = 100;
 const MAX_FRAME_PIXELS = 60_000_000;
 
 export function addPictures(app: OpenAPIHono, parts: Parts): void {
-  const { store, worker, catalog, calls, limits } = parts;
+  const { store, worker, calls, limits } = parts;
   const tag = "Pictures";
 
   const shown = z.object({
@@ -148,8 +150,10 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       answer: s.comparisonSchema,
     },
     async (c, { params, query }) => {
-      const subject = await subjectOf(params.session, [query.a, query.b]);
-      const { inside, outside } = await calls.run(() => worker.call("compare", { ...subject, ...query }));
+      await require(params.session, [query.a, query.b]);
+      const { inside, outside } = await calls.run(async () =>
+        worker.call("compare", { ...(await subjectOf(parts, params.session)), ...query }),
+      );
       // JSON has no Infinity.
       const plain = (d: typeof inside) => ({ ...d, psnr: Number.isFinite(d.psnr) ? d.psnr : null });
       return c.json({ inside: plain(inside), outside: plain(outside) });
@@ -169,9 +173,11 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       answer: ["image/png"],
     },
     async (c, { params, query: { a, b, gain = 4 } }) => {
-      const subject = await subjectOf(params.session, [a, b]);
+      await require(params.session, [a, b]);
       return cached(c, "image/png", ["difference", a, b, gain], undefined, async () => {
-        return (await calls.run(() => worker.call("difference", { ...subject, a, b, gain }))).png;
+        const make = async () =>
+          worker.call("difference", { ...(await subjectOf(parts, params.session)), a, b, gain });
+        return (await calls.run(make)).png;
       });
     },
   );
@@ -212,13 +218,10 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
     },
   );
 
-  async function subjectOf(
-    id: string,
-    nodes: readonly string[],
-  ): Promise<{ session: string; model: string }> {
-    const { info, manifest } = await store.read(id);
+  /** Throws server.missing where the session, or one of the nodes, is not there. */
+  async function require(session: string, nodes: readonly string[]): Promise<void> {
+    const { manifest } = await store.read(session);
     for (const one of nodes) findNode(manifest, one);
-    return { session: id, model: await catalog.resolve(info.model) };
   }
 }
 

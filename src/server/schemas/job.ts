@@ -4,7 +4,7 @@ import { CONTROLS } from "../../method/gradient-control.ts";
 import { GUIDANCE_RANGES } from "../../method/options.ts";
 import { PRESETS } from "../../method/presets.ts";
 import { samplerNames } from "../../samplers/index.ts";
-import { MASK_CHANNELS } from "../worker/protocol.ts";
+import { MASK_CHANNELS } from "../worker/mask-reading.ts";
 import { instruction, jobId, maskId, nodeId, sessionId, time, warnings } from "./common.ts";
 
 const box = z.strictObject({
@@ -100,12 +100,6 @@ const settings = {
     .openapi({
       description: "The part of the schedule in which guidance acts: 0 is its noisy end, 1 its clean end",
     }),
-  reuse: z
-    .int()
-    .min(1)
-    .max(1000)
-    .optional()
-    .openapi({ description: "Compute the UNet's deep features only at every n-th step; default 1" }),
   control: z.enum(CONTROLS).optional(),
   strength: z.number().min(0).max(1).optional().openapi({
     description: "How much of the edit is applied, from 0 (nothing) to 1 (all of it, the default)",
@@ -121,14 +115,13 @@ const settings = {
       z.strictObject({
         margin: z.int().min(0),
         least: z.int().min(1).optional(),
-        whole: z.number().min(0).max(1).optional(),
       }),
     ])
     .optional()
     .openapi({
       description:
-        "Where the model runs: on the full picture (off, the default), or on a window around the masks: auto, or its margin " +
-        "and its minimum side in latent pixels, and the fraction of steps that run on the full picture (default: 0)",
+        "Where the model runs: on the full picture (off, the default), or on a window around the masks: its margin and its minimum " +
+        "side in latent pixels, or auto, which is a window above the model's native size and the full picture otherwise",
     }),
 };
 const previews = z

@@ -30,11 +30,9 @@ export const recipeSchema = z
       .readonly()
       .optional()
       .openapi({ description: "Where guidance acted; absent: everywhere" }),
-    reuse: z
-      .number()
-      .int()
-      .optional()
-      .openapi({ description: "The number of steps that share deep UNet features; absent: 1" }),
+    reuse: z.number().int().optional().openapi({
+      description: "In recipes of earlier versions: the number of steps that shared deep UNet features",
+    }),
     detail: z
       .literal("on")
       .optional()

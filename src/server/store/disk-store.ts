@@ -9,8 +9,8 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { EmilieError } from "../../errors.ts";
-import { locked, mayPass, reasonOf, removeFile, writeAtomically } from "../../session/atomic.node.ts";
-import { type Piece, packContainer, readContainer } from "../../session/container.node.ts";
+import { locked, mayPass, reasonOf, removeFile, writeAtomically } from "../../session/file/atomic.node.ts";
+import { type Piece, packContainer, readContainer } from "../../session/file/container.node.ts";
 import { FILE_MODE, FOLDER_MODE, privateFolder } from "../private-folder.ts";
 import {
   checkFileName,

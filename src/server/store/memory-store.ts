@@ -1,6 +1,6 @@
 /** Sessions in memory: for tests, and for a server that shall leave nothing behind. */
 import { EmilieError } from "../../errors.ts";
-import { type Piece, packContainer } from "../../session/container.node.ts";
+import { type Piece, packContainer } from "../../session/file/container.node.ts";
 import {
   checkFileName,
   checkId,

@@ -5,8 +5,8 @@
  * Implementations are held to one contract: tests/node/server-store.test.ts.
  */
 import { EmilieError } from "../../errors.ts";
-import type { Piece } from "../../session/container.node.ts";
-import type { Manifest } from "../../session/schema.ts";
+import type { Piece } from "../../session/file/container.node.ts";
+import type { Manifest } from "../../session/file/schema.ts";
 
 export interface SessionInfo {
   /** Sixteen hex digits. */

@@ -1,7 +1,7 @@
 /** What can be done to a session's tree without its model: these change a draft, and say what they did. */
 import { EmilieError } from "../../errors.ts";
-import type { Piece } from "../../session/container.node.ts";
-import type { Manifest, StoredNode } from "../../session/schema.ts";
+import type { Piece } from "../../session/file/container.node.ts";
+import type { Manifest, StoredNode } from "../../session/file/schema.ts";
 import type { Draft, SessionRecord } from "./store.ts";
 
 export function findNode(manifest: Manifest, id: string): StoredNode {

@@ -1,9 +1,9 @@
 /** A session file that somebody sends: opened here, where it may take its time and its memory. */
 import { EmilieError } from "../../errors.ts";
-import { sourceOfBytes } from "../../session/container.node.ts";
-import { readContainerFrom, readManifest } from "../../session/container.ts";
-import { unpackSession } from "../../session/pack.node.ts";
-import { damageOf } from "../../session/store.node.ts";
+import { sourceOfBytes } from "../../session/file/container.node.ts";
+import { readContainerFrom, readManifest } from "../../session/file/container.ts";
+import { unpackSession } from "../../session/file/pack.node.ts";
+import { damageOf } from "../../session/file/store.node.ts";
 import type { Params, Result } from "./protocol.ts";
 
 export async function checkSession({ file, maxPixels }: Params<"check">): Promise<Result<"check">> {

@@ -1,8 +1,8 @@
 /** Calls that only look: a node's picture, what differs between two, where an instruction would act. */
 import { encodePng } from "../../images/codec.node.ts";
 import type { Picture } from "../../images/picture.ts";
-import type { EditModel } from "../../models/model.ts";
-import { pngMetadata } from "../../session/picture-path.node.ts";
+import type { EditModel } from "../../method/edit-model.ts";
+import { pngMetadata } from "../../session/picture/picture-path.node.ts";
 import { pieceOfMask } from "./masks.ts";
 import type { Params, Result } from "./protocol.ts";
 import { nodeOf, type SessionCache } from "./session-cache.ts";
@@ -10,9 +10,9 @@ import { nodeOf, type SessionCache } from "./session-cache.ts";
 export async function render(
   model: EditModel,
   cache: SessionCache,
-  { session: id, node: nodeId }: Params<"render">,
+  { node: nodeId, ...subject }: Params<"render">,
 ): Promise<Result<"render">> {
-  const session = await cache.get(id, model, [nodeId]);
+  const session = await cache.get(subject, model, [nodeId]);
   const node = nodeOf(session, nodeId);
   return { png: await encodePng(await node.render(), await pngMetadata(session, node)) };
 }
@@ -20,9 +20,9 @@ export async function render(
 export async function compare(
   model: EditModel,
   cache: SessionCache,
-  { session: id, a, b }: Params<"compare">,
+  { a, b, ...subject }: Params<"compare">,
 ): Promise<Result<"compare">> {
-  const session = await cache.get(id, model, [a, b]);
+  const session = await cache.get(subject, model, [a, b]);
   return session.compare(nodeOf(session, a), nodeOf(session, b));
 }
 
@@ -30,9 +30,9 @@ export async function compare(
 export async function difference(
   model: EditModel,
   cache: SessionCache,
-  { session: id, a, b, gain }: Params<"difference">,
+  { a, b, gain, ...subject }: Params<"difference">,
 ): Promise<Result<"difference">> {
-  const session = await cache.get(id, model, [a, b]);
+  const session = await cache.get(subject, model, [a, b]);
   const [one, other] = [await nodeOf(session, a).render(), await nodeOf(session, b).render()];
   const data = new Uint8ClampedArray(one.data.length);
   for (let i = 0; i < data.length; i++) {
@@ -45,10 +45,10 @@ export async function difference(
 export async function findRelevance(
   model: EditModel,
   cache: SessionCache,
-  { session: id, work }: Params<"relevance">,
+  { work, ...subject }: Params<"relevance">,
   signal: AbortSignal,
 ): Promise<Result<"relevance">> {
-  const session = await cache.get(id, model, [work.from]);
+  const session = await cache.get(subject, model, [work.from]);
   const from = nodeOf(session, work.from);
   const { map, mask } = await session.relevanceMap(work.instruction, {
     ...work.options,

@@ -1,11 +1,11 @@
 /** The inference process: the server's child, which holds the model. It ends when the server does. */
-import { EmilieError, type ErrorCode, isEmilieError } from "../../errors.ts";
+import { EmilieError, isEmilieError } from "../../errors.ts";
 import { encodePng, readPicture } from "../../images/codec.node.ts";
 import { checkPictureSize } from "../../images/encode.node.ts";
+import type { EditModel } from "../../method/edit-model.ts";
 import type { LoadProgress, NodeDevice } from "../../models/load.node.ts";
-import type { EditModel } from "../../models/model.ts";
+import { packSession } from "../../session/file/pack.node.ts";
 import { openSession } from "../../session/open.node.ts";
-import { packSession } from "../../session/pack.node.ts";
 import type { Loading } from "../schemas/index.ts";
 import { checkSession } from "./check-session.ts";
 import { startHeartbeat } from "./heartbeat.ts";
@@ -24,18 +24,7 @@ const MEMORY_REPORT_MS = 500;
 
 const send = (message: FromWorker) => void process.send!(message);
 const running = new Map<number, { controller: AbortController; kept: boolean }>();
-const asked = new Map<number, (answer: Extract<ToWorker, { kind: "session" }>) => void>();
-let questions = 0;
-
-const cache = new SessionCache((session) => {
-  const id = questions++;
-  send({ kind: "need", id, session });
-  return new Promise((resolve, reject) => {
-    asked.set(id, ({ bytes, error }) =>
-      error ? reject(new EmilieError(error.code as ErrorCode, error.message)) : resolve(bytes),
-    );
-  });
-});
+const cache = new SessionCache();
 const slot = new ModelSlot(
   { device: process.argv[2] as NodeDevice | undefined, previewVae: process.argv[3] },
   () => cache.clear(),
@@ -115,11 +104,7 @@ process.on("message", (message: ToWorker) => {
     case "keep": {
       const job = running.get(message.id);
       if (job) job.kept = true;
-      break;
     }
-    case "session":
-      asked.get(message.id)?.(message);
-      asked.delete(message.id);
   }
 });
 // Ctrl-C reaches the whole group of processes; it is the server that decides when this one ends.

@@ -12,10 +12,11 @@ import {
 } from "../../images/mask.ts";
 import { type MaskAnswer, maskOfPicture, type ReadMask } from "../../images/mask-question.ts";
 import { eightBits } from "../../images/mask-spec.ts";
-import { maskPiece } from "../../session/pack.node.ts";
-import { describeMask } from "../../session/recipe.ts";
-import { unionOf } from "../../session/run.ts";
-import type { MaskData, MaskReading, Params, PieceData, Result } from "./protocol.ts";
+import { maskPiece } from "../../session/file/pack.node.ts";
+import { describeMask } from "../../session/tree/recipe.ts";
+import { unionOf } from "../../session/tree/run.ts";
+import type { MaskReading } from "./mask-reading.ts";
+import type { MaskData, Params, PieceData, Result } from "./protocol.ts";
 
 export async function maskFromPiece({
   type,

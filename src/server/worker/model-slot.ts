@@ -1,6 +1,7 @@
 /** The one model in memory. Users of the same model share it; who wants another waits until nobody uses this one. */
+
+import type { EditModel } from "../../method/edit-model.ts";
 import { type LoadOptions, type LoadProgress, loadModel } from "../../models/load.node.ts";
-import type { EditModel } from "../../models/model.ts";
 
 export class ModelSlot {
   #name: string | null = null;

@@ -3,7 +3,7 @@ import { encodePreview, shrinkPicture } from "../../images/encode.node.ts";
 import type { Mask } from "../../images/mask.ts";
 import type { StepListener } from "../../method/options.ts";
 import type { StepEvent } from "../../samplers/types.ts";
-import { preview } from "../../session/preview.ts";
+import { preview } from "../../session/picture/preview.ts";
 import type { Node, Session } from "../../session/session.ts";
 import type { CallEvent } from "./protocol.ts";
 

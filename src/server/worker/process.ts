@@ -5,10 +5,10 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { EmilieError, type ErrorCode, isEmilieError } from "../../errors.ts";
+import { EmilieError, type ErrorCode } from "../../errors.ts";
 import type { NodeDevice } from "../../models/load.node.ts";
 import { fromSource, packageRoot } from "../../runtime/package-root.node.ts";
-import { reasonOf } from "../../session/atomic.node.ts";
+import { reasonOf } from "../../session/file/atomic.node.ts";
 import type { Loading } from "../schemas/index.ts";
 import { HEARTBEAT_FD } from "./heartbeat.ts";
 import type { CallEvent, FromWorker, Method, Params, Result, ToWorker } from "./protocol.ts";
@@ -17,8 +17,6 @@ import { Watchdog } from "./watchdog.ts";
 export class WorkerEnded extends EmilieError {}
 
 export interface WorkerOptions {
-  /** The bytes of a session's .emilie file; null where there is none. */
-  readonly session: (id: string) => Promise<Uint8Array | null>;
   /** The process is ended when its resident memory goes beyond this, in bytes. Default: no limit. */
   readonly memoryLimit?: number;
   /** Where its models run. Default "cpu". */
@@ -214,16 +212,6 @@ export class WorkerProcess {
       case "memory":
         // While it computes it cannot report; where the system tells us, its own word is not needed.
         if (residentBytes(child.pid) === null) this.#weigh(child, message.bytes);
-        return;
-      case "need":
-        void this.#options.session(message.session).then(
-          (bytes) => this.#send({ kind: "session", id: message.id, bytes }),
-          (error: unknown) => {
-            const code = isEmilieError(error) ? error.code : "io.failed";
-            const text = error instanceof Error ? error.message : String(error);
-            this.#send({ kind: "session", id: message.id, bytes: null, error: { code, message: text } });
-          },
-        );
         return;
     }
     this.#watchdog?.progress();

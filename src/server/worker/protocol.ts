@@ -1,34 +1,25 @@
 /**
- * What the server and its inference process say to each other. The process keeps nothing that would be lost with it: it is
- * told what to do, asks for sessions it does not know, and hands back nodes as they are finished.
+ * What the server and its inference process say to each other. The process keeps nothing that would be lost with it: a call
+ * comes with all that it needs, and nodes are sent back as they are finished.
  */
 import type { Box } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
-import type { EditModel } from "../../models/model.ts";
-import type { Manifest, PieceEntry, StoredNode } from "../../session/schema.ts";
+import type { EditModel } from "../../method/edit-model.ts";
+import type { Manifest, PieceEntry, StoredNode } from "../../session/file/schema.ts";
 import type { EditWork, RelevanceWork, ReplayWork } from "../queue/work.ts";
 import type { Loading } from "../schemas/index.ts";
+import type { MaskReading } from "./mask-reading.ts";
 
-/** A session and the model it is edited by, as loadModel takes it. */
+/** A session, its file's bytes, and the model it is edited by, as loadModel takes it. */
 export interface Subject {
   readonly session: string;
+  readonly file: Uint8Array;
   readonly model: string;
 }
 
 export type PieceData = PieceEntry & { readonly bytes: Uint8Array };
 /** The masks that a piece of work names, by their ids. */
 export type Masks = Readonly<Record<string, PieceData>>;
-
-/**
- * What of an uploaded picture is the mask: its brightness exactly as it is, its brightness from darkest to brightest, or its alpha
- * (transparent = edit, as in OpenAI's API).
- */
-export const MASK_CHANNELS = ["luma", "stretch", "alpha"] as const;
-export interface MaskReading {
-  /** Default: white = edit, and what cannot be meant so is asked about. */
-  readonly channel?: (typeof MASK_CHANNELS)[number];
-  readonly invert?: boolean;
-}
 
 /** What a mask is made of: a picture, a box, or others together. */
 export type MaskSource =
@@ -39,7 +30,7 @@ export type MaskSource =
 export interface Calls {
   load: { params: { model: string }; result: Pick<EditModel, "fingerprint" | "olderFingerprints"> };
   open: {
-    params: Subject & { picture: Uint8Array; workingSize?: number | "own"; maxPixels: number };
+    params: Omit<Subject, "file"> & { picture: Uint8Array; workingSize?: number | "own"; maxPixels: number };
     result: { manifest: Manifest; pieces: PieceData[]; png: Uint8Array; warnings: string[] };
   };
   edit: { params: Subject & { work: EditWork; masks: Masks }; result: Record<string, never> };
@@ -113,14 +104,7 @@ export type CallEvent =
 
 export type ToWorker =
   | { readonly kind: "call"; readonly id: number; readonly method: Method; readonly params: unknown }
-  | { readonly kind: "cancel" | "keep"; readonly id: number }
-  /** No bytes: the session is gone, or cannot be read, which the error says. */
-  | {
-      readonly kind: "session";
-      readonly id: number;
-      readonly bytes: Uint8Array | null;
-      readonly error?: { readonly code: string; readonly message: string };
-    };
+  | { readonly kind: "cancel" | "keep"; readonly id: number };
 
 export type FromWorker =
   | { readonly kind: "ready" }
@@ -129,5 +113,4 @@ export type FromWorker =
   | { readonly kind: "memory"; readonly bytes: number }
   | { readonly kind: "event"; readonly id: number; readonly event: CallEvent }
   | { readonly kind: "result"; readonly id: number; readonly result: unknown }
-  | { readonly kind: "error"; readonly id: number; readonly code: string; readonly message: string }
-  | { readonly kind: "need"; readonly id: number; readonly session: string };
+  | { readonly kind: "error"; readonly id: number; readonly code: string; readonly message: string };

@@ -2,12 +2,12 @@
 
 import { encodePng } from "../../images/codec.node.ts";
 import type { Mask } from "../../images/mask.ts";
-import type { EditModel } from "../../models/model.ts";
-import { packNode } from "../../session/pack.node.ts";
-import { pngMetadata } from "../../session/picture-path.node.ts";
-import { unionOf } from "../../session/run.ts";
+import type { EditModel } from "../../method/edit-model.ts";
+import { packNode } from "../../session/file/pack.node.ts";
+import { pngMetadata } from "../../session/picture/picture-path.node.ts";
 import type { Node, Session, SessionEditOptions } from "../../session/session.ts";
-import { nextSeed } from "../../session/tree-node.ts";
+import { unionOf } from "../../session/tree/run.ts";
+import { nextSeed } from "../../session/tree/tree.ts";
 import type { WorkMask, WorkRegion, WorkSettings } from "../queue/work.ts";
 import { readMasks } from "./masks.ts";
 import { type Watch, watcher } from "./previews.ts";
@@ -17,10 +17,10 @@ import { nodeOf, type SessionCache } from "./session-cache.ts";
 export async function runEdit(
   model: EditModel,
   cache: SessionCache,
-  { session: id, work, masks }: Params<"edit">,
+  { work, masks, ...subject }: Params<"edit">,
   watch: Watch,
 ): Promise<Record<string, never>> {
-  const session = await cache.get(id, model, [work.from]);
+  const session = await cache.get(subject, model, [work.from]);
   const from = nodeOf(session, work.from);
   const maskOf = await readMasks(masks);
   const mask = await resolveMask(session, from, work.instruction, work.mask, maskOf, watch.signal);

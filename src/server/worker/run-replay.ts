@@ -1,7 +1,7 @@
 /** A replay job: a step with changes, then what followed it with its own recipes. Each node is handed over as it is done. */
-import type { EditModel } from "../../models/model.ts";
-import { editAgain, type ReplayChanges } from "../../session/replay.ts";
+import type { EditModel } from "../../method/edit-model.ts";
 import type { Session } from "../../session/session.ts";
+import { editAgain, type ReplayChanges } from "../../session/tree/replay.ts";
 import { readMasks } from "./masks.ts";
 import { type Watch, watcher } from "./previews.ts";
 import type { Params, Result } from "./protocol.ts";
@@ -11,10 +11,10 @@ import { nodeOf, type SessionCache } from "./session-cache.ts";
 export async function runReplay(
   model: EditModel,
   cache: SessionCache,
-  { session: id, work, masks }: Params<"replay">,
+  { work, masks, ...subject }: Params<"replay">,
   watch: Watch,
 ): Promise<Result<"replay">> {
-  const session = await cache.get(id, model, work.nodes);
+  const session = await cache.get(subject, model, work.nodes);
   const begun = performance.now();
   const replaced: Record<string, string> = {};
   for (const [edit, oldId] of work.nodes.entries()) {

@@ -1,11 +1,12 @@
 /**
  * Sessions that were used lately. Nodes never change, so a copy here is never wrong, it can only lack a node; then the
- * session is fetched again.
+ * session is opened from the bytes that came with the call.
  */
 import { EmilieError } from "../../errors.ts";
-import type { EditModel } from "../../models/model.ts";
+import type { EditModel } from "../../method/edit-model.ts";
+import { readSession, type StoredSession } from "../../session/file/store.node.ts";
 import type { Node } from "../../session/session.ts";
-import { readSession, type StoredSession } from "../../session/store.node.ts";
+import type { Subject } from "./protocol.ts";
 
 /** An open session holds its original and up to eight pictures: 36 bytes a pixel. */
 const MAX_PIXELS = 24_000_000;
@@ -13,12 +14,6 @@ const MAX_SESSIONS = 64;
 
 export class SessionCache {
   readonly #sessions = new Map<string, StoredSession>();
-  readonly #loading = new Map<string, Promise<StoredSession>>();
-  readonly #fetch: (id: string) => Promise<Uint8Array | null>;
-
-  constructor(fetch: (id: string) => Promise<Uint8Array | null>) {
-    this.#fetch = fetch;
-  }
 
   add(id: string, session: StoredSession): void {
     this.#sessions.delete(id);
@@ -31,11 +26,15 @@ export class SessionCache {
     });
   }
 
-  /** The session with all of these nodes. @throws EmilieError "server.missing" */
-  async get(id: string, model: EditModel, nodes: readonly string[]): Promise<StoredSession> {
+  /** The call's session with all of these nodes. @throws EmilieError "server.missing" */
+  async get(
+    { session: id, file }: Subject,
+    model: EditModel,
+    nodes: readonly string[],
+  ): Promise<StoredSession> {
     const has = (session: StoredSession) => nodes.every((node) => session.nodes.has(node));
     const known = this.#sessions.get(id);
-    const session = known && has(known) ? known : await this.#load(id, model);
+    const session = known && has(known) ? known : await readSession(file, `The session ${id}`, { model });
     this.add(id, session);
     const lost = nodes.find((node) => !session.nodes.has(node));
     if (lost !== undefined)
@@ -45,21 +44,6 @@ export class SessionCache {
 
   clear(): void {
     this.#sessions.clear();
-  }
-
-  #load(id: string, model: EditModel): Promise<StoredSession> {
-    const running = this.#loading.get(id);
-    if (running) return running;
-    const load = this.#read(id, model).finally(() => this.#loading.delete(id));
-    this.#loading.set(id, load);
-    return load;
-  }
-
-  async #read(id: string, model: EditModel): Promise<StoredSession> {
-    const bytes = await this.#fetch(id);
-    if (!bytes)
-      throw new EmilieError("server.missing", `There is no session ${id}; it may have been deleted.`);
-    return readSession(bytes, `The session ${id}`, { model });
   }
 }
 

@@ -5,7 +5,7 @@ import { afterAll, describe, it } from "vitest";
 import { folderSource } from "../../../src/checkpoint/source.node.ts";
 import { mappedStorage } from "../../../src/checkpoint/storage.node.ts";
 import { resolveOptions } from "../../../src/method/options.ts";
-import { createEditModel } from "../../../src/models/editor.ts";
+import { createEditModel } from "../../../src/networks/stable-diffusion/editor.ts";
 import { createNodeEngine } from "../../../src/runtime/node.ts";
 import { createSchedule } from "../../../src/samplers/index.ts";
 import { FUZZ_TIMEOUT, fuzz } from "./run.ts";

@@ -5,7 +5,7 @@ import { readPictureSize } from "../../../src/images/picture-size.node.ts";
 import { readPngText, writePngText } from "../../../src/images/png-text.ts";
 import { sharp } from "../../../src/images/sharp.node.ts";
 import { writeXmp } from "../../../src/images/xmp.ts";
-import { readPath } from "../../../src/session/picture-path.node.ts";
+import { readPath } from "../../../src/session/picture/picture-path.node.ts";
 import { FUZZ_TIMEOUT, fuzz } from "./run.ts";
 
 const [width, height] = [96, 64];

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, it } from "vitest";
 import { parseMaskSpec } from "../../../src/images/mask-spec.ts";
-import { formatScript, parseScript } from "../../../src/session/script-file.node.ts";
+import { formatScript, parseScript } from "../../../src/session/script/script-file.node.ts";
 import { FUZZ_TIMEOUT, fuzz } from "./run.ts";
 
 const root = new URL("../../..", import.meta.url).pathname;

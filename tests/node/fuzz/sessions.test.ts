@@ -5,11 +5,11 @@ import { afterAll, describe, it } from "vitest";
 import { maskFromBox } from "../../../src/images/mask.ts";
 import { blankPicture } from "../../../src/images/picture.ts";
 import { loadModel } from "../../../src/models/load.node.ts";
-import { packContainer, readContainer } from "../../../src/session/container.node.ts";
-import type { Piece } from "../../../src/session/container.ts";
+import { packContainer, readContainer } from "../../../src/session/file/container.node.ts";
+import type { Piece } from "../../../src/session/file/container.ts";
+import type { Manifest } from "../../../src/session/file/schema.ts";
+import { loadSession } from "../../../src/session/file/store.node.ts";
 import { openSession } from "../../../src/session/open.node.ts";
-import type { Manifest } from "../../../src/session/schema.ts";
-import { loadSession } from "../../../src/session/store.node.ts";
 import type { Damage } from "./mutate.ts";
 import { FUZZ_TIMEOUT, fuzz } from "./run.ts";
 

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
+import type { EditModel } from "../../../src/method/edit-model.ts";
 import { loadModel } from "../../../src/models/load.node.ts";
-import type { EditModel } from "../../../src/models/model.ts";
 
 /** `folder`/checkpoint, or the single file of that name. */
 export function checkpointOf(folder: string): string {

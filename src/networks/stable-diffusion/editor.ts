@@ -1,0 +1,381 @@
+/**
+ * An EditModel made of a checkpoint of the InstructPix2Pix kind (SD 1.x, 2.x or XL): tokenizers, text encoders, VAE and
+ * UNet, each network an ONNX graph whose weights stay where they are.
+ */
+
+import type { Precision } from "../../checkpoint/derived.ts";
+import { fingerprint } from "../../checkpoint/fingerprint.ts";
+import { requireFinite } from "../../checkpoint/finite.ts";
+import type { LoraFile } from "../../checkpoint/lora/read.ts";
+import type { CheckpointSource } from "../../checkpoint/source.ts";
+import type { PlacedWeights, WeightStorage } from "../../checkpoint/storage.ts";
+import { readUnderstanding, type UnderstandingHead } from "../../checkpoint/understanding.ts";
+import { EmilieError } from "../../errors.ts";
+import type { Dialect, Graph } from "../../graph/graph.ts";
+import type {
+  CallOptions,
+  DecodeOptions,
+  Device,
+  EditDefaults,
+  EditModel,
+  PredictionType,
+  TextEncoding,
+  UNetInput,
+} from "../../method/edit-model.ts";
+import type { Engine, Feeds } from "../../runtime/engine.ts";
+import { type MemoryMode, SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
+import { sideBySide } from "../../tensor/ops.ts";
+import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
+import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
+import { vaeFactor } from "../autoencoder-kl/graph.ts";
+import { VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
+import { checkTinyFits, type TinyAutoencoder } from "../autoencoder-tiny/read.ts";
+import { buildClipText } from "../clip/text.ts";
+import { type Autoencoder, ownAutoencoder, tinyAutoencoder } from "./autoencoder.ts";
+import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
+import { matchLoras } from "./loras.ts";
+import {
+  type CheckedNetwork,
+  type Networks,
+  networksOf,
+  placeAll,
+  type TinyAutoencoders,
+  type Weights,
+} from "./networks.ts";
+import { predictionType } from "./prediction-type.ts";
+import { understand } from "./understanding.ts";
+import { buildUNet } from "./unet.ts";
+
+export { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
+
+export interface EditModelOptions {
+  /** How weights reach the runtime. */
+  readonly storage: WeightStorage;
+  /** LoRA files to merge, in their order. */
+  readonly loras?: readonly LoraFile[];
+  /**
+   * "low" keeps one session alive at a time and its weights in their files alone: less memory, a few per cent slower,
+   * and a session is made again whenever another network had its turn. Default "normal".
+   */
+  readonly memory?: MemoryMode;
+  /** Where pictures become too large for the VAE to run whole. Default VAE_LIMITS. */
+  readonly vaeLimits?: VaeLimits;
+  /** How the UNet computes. Default "fp32". */
+  readonly precision?: Precision;
+  /** From how many pixels on self-attention spares keys (UNetShape). Default: as the precision has it. */
+  readonly keysFrom?: number;
+  /** A tiny autoencoder in the place of the VAE. */
+  readonly vae?: TinyAutoencoder;
+  /** A tiny autoencoder for previews. */
+  readonly previewVae?: TinyAutoencoder;
+  /** Whether what the checkpoint says it understands (emilie.json) is asked before an edit. Default true. */
+  readonly understanding?: boolean;
+}
+
+/**
+ * The model of a checkpoint. The engine belongs to the model from here on: dispose() ends it. Throws EmilieError with
+ * code "checkpoint.*" where the checkpoint cannot be used; nothing has been computed then.
+ */
+export async function createEditModel(
+  source: CheckpointSource,
+  engine: Engine,
+  options: EditModelOptions,
+): Promise<EditModel> {
+  const { precision = "fp32", keysFrom } = options;
+  const checkpoint = await readCheckpoint(source, precision);
+  const { tables, texts, own, variant } = checkpoint;
+  const { additions, variants, olderVariants, fewSteps } = await matchLoras(options.loras ?? [], checkpoint);
+  const understanding =
+    options.understanding !== false &&
+    own.understanding &&
+    (await readUnderstanding(source, own.understanding, texts[0]!.config.hidden_size));
+  const { vae, previewVae } = options;
+  const latents = { channels: checkpoint.vae.latent_channels, factor: vaeFactor(checkpoint.vae) };
+  for (const tiny of [vae, previewVae]) if (tiny) checkTinyFits(tiny, latents);
+  const tiny = { vae, previewVae };
+  const weights = await placeAll(source, checkpoint, options.storage, additions, precision, tiny);
+  // What is only looked at makes no other model.
+  const ownVae = vae && `vae ${await fingerprint(vae.source, [vae.table], [], false)};`;
+  const all = [tables.unet, tables.vae, ...texts.map(({ table }) => table)];
+  const fingerprintOf = (loras: readonly string[], named: boolean) =>
+    fingerprint(
+      source,
+      all,
+      [
+        variant,
+        ...loras,
+        ...(precision === "fp32" ? [] : [`precision ${precision}`]),
+        ...(keysFrom === undefined ? [] : [`keys ${keysFrom}`]),
+        ...(ownVae === undefined ? [] : [ownVae]),
+        ...(understanding
+          ? [`understanding ${JSON.stringify(own.understanding)} ${understanding.sha256}`]
+          : []),
+      ],
+      named,
+    );
+  // A single file, and a LoRA, may be renamed and stays what it is; sessions of before say what its name went into.
+  const renamable = source.single !== undefined || variants.length > 0;
+  return new DiffusersEditModel(engine, checkpoint, weights, {
+    source,
+    fingerprint: await fingerprintOf(variants, !source.single),
+    olderFingerprints: renamable ? [await fingerprintOf(olderVariants, true)] : [],
+    defaults: own.defaults,
+    fewSteps: fewSteps ?? undefined,
+    nativeSize: own.nativeSize,
+    understanding: understanding || undefined,
+    memory: options.memory ?? "normal",
+    vaeLimits: options.vaeLimits ?? VAE_LIMITS,
+    keysFrom,
+    tiny,
+  });
+}
+
+interface Facts {
+  readonly source: CheckpointSource;
+  readonly fingerprint: string;
+  readonly olderFingerprints: readonly string[];
+  readonly defaults: EditDefaults;
+  readonly fewSteps: EditModel["fewSteps"];
+  readonly nativeSize: number | undefined;
+  readonly understanding: UnderstandingHead | undefined;
+  readonly memory: MemoryMode;
+  readonly vaeLimits: VaeLimits;
+  readonly keysFrom: number | undefined;
+  readonly tiny: TinyAutoencoders;
+}
+
+class DiffusersEditModel implements EditModel {
+  readonly id: string;
+  readonly fingerprint: string;
+  readonly olderFingerprints: readonly string[];
+  readonly defaults: EditDefaults;
+  readonly fewSteps: EditModel["fewSteps"];
+  readonly embedsGuidance: boolean;
+  readonly scalingFactor: number;
+  readonly conditionIsScaled: boolean;
+  readonly factor: number;
+  readonly stride: number;
+  readonly nativeSize: number;
+  readonly latentChannels: number;
+  readonly predictionType: PredictionType;
+  readonly schedulerConfig: Readonly<Record<string, unknown>>;
+  readonly understand: EditModel["understand"];
+  readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, unet: 0 };
+  readonly #engine: Engine;
+  readonly #source: CheckpointSource;
+  readonly #checkpoint: Checkpoint;
+  readonly #networks: Networks;
+  readonly #weights: Weights;
+  readonly #sessions: SessionCache;
+  readonly #autoencoder: Autoencoder;
+  readonly #previews: Autoencoder | undefined;
+  readonly #keysFrom: number | undefined;
+  readonly #texts = new Map<string, TextEncoding>();
+  #disposed = false;
+
+  constructor(engine: Engine, checkpoint: Checkpoint, weights: Weights, facts: Facts) {
+    const { unet, vae } = checkpoint;
+    this.#engine = engine;
+    this.#checkpoint = checkpoint;
+    this.#weights = weights;
+    this.#sessions = new SessionCache(engine, facts.memory);
+    this.#source = facts.source;
+    this.#keysFrom = facts.keysFrom;
+    const { tiny, vaeLimits } = facts;
+    this.#networks = networksOf(checkpoint, weights, tiny);
+    const tinyOne = (one: TinyAutoencoder, placed: PlacedWeights) =>
+      tinyAutoencoder(one, placed, vae.scaling_factor, vaeLimits);
+    this.#autoencoder = tiny.vae
+      ? tinyOne(tiny.vae, weights.vae)
+      : ownAutoencoder(vae, weights.vae, vaeLimits);
+    this.#previews = tiny.previewVae && tinyOne(tiny.previewVae, weights.previewVae!);
+    this.id = facts.source.id;
+    this.fingerprint = facts.fingerprint;
+    this.olderFingerprints = facts.olderFingerprints;
+    this.defaults = facts.defaults;
+    this.fewSteps = facts.fewSteps;
+    this.embedsGuidance = unet.time_cond_proj_dim !== null;
+    this.conditionIsScaled = checkpoint.family.conditionIsScaled;
+    this.scalingFactor = vae.scaling_factor;
+    this.latentChannels = vae.latent_channels;
+    this.factor = vaeFactor(vae);
+    this.stride = this.factor * 2 ** (unet.levels.length - 1);
+    this.nativeSize = facts.nativeSize ?? this.factor * Math.max(...[unet.sample_size ?? 64].flat());
+    this.schedulerConfig = checkpoint.scheduler;
+    this.predictionType = predictionType(checkpoint.scheduler);
+    const { understanding } = facts;
+    if (understanding) {
+      this.understand = (instruction, c, options) =>
+        understand(understanding, (text) => this.#lastToken(text, options), instruction, c);
+    }
+  }
+
+  get device(): Device | undefined {
+    return this.#engine.device;
+  }
+
+  async encodeImage(image: Tensor, options: CallOptions = {}): Promise<Tensor> {
+    this.#picture("encodeImage", image, 3, this.factor);
+    const run = this.#vae(this.#networks.encodeImage, options);
+    const latent = await this.#autoencoder.encode(batch(image), run);
+    this.calls.encodeImage++;
+    return unbatch(latent);
+  }
+
+  async decodeLatent(latent: Tensor, options: DecodeOptions = {}): Promise<Tensor> {
+    this.#picture("decodeLatent", latent, this.latentChannels, 1);
+    const { decodeLatent, previewLatent = decodeLatent } = this.#networks;
+    const run = this.#vae(options.preview ? previewLatent : decodeLatent, options);
+    const autoencoder = (options.preview && this.#previews) || this.#autoencoder;
+    const image = await autoencoder.decode(batch(latent), run);
+    this.calls.decodeLatent++;
+    return unbatch(image);
+  }
+
+  async encodeText(text: string, options: CallOptions = {}): Promise<TextEncoding> {
+    this.#alive();
+    throwIfAborted(options.signal);
+    const known = this.#texts.get(text);
+    if (known) return known;
+    const encoding = await this.#encode(text, options);
+    if (this.#texts.size >= MAX_TEXTS) this.#texts.delete(this.#texts.keys().next().value!);
+    this.#texts.set(text, encoding);
+    return encoding;
+  }
+
+  /** The first text encoder's output where the text ends, [width]. */
+  async #lastToken(text: string, options?: CallOptions): Promise<Float32Array> {
+    const { hidden } = await this.encodeText(text, options);
+    const { config, tokenizer } = this.#checkpoint.texts[0]!;
+    const end = tokenizer.encode(text).indexOf(tokenizer.end);
+    return hidden.data.subarray(end * config.hidden_size, (end + 1) * config.hidden_size);
+  }
+
+  countTokens(text: string): { tokens: number; limit: number } {
+    // Families with several text encoders have one vocabulary; the shortest of them is what is read whole.
+    const tokenizers = this.#checkpoint.texts.map(({ tokenizer }) => tokenizer);
+    const limit = Math.min(...tokenizers.map(({ length }) => length)) - 2;
+    return { tokens: tokenizers[0]!.count(text), limit };
+  }
+
+  /** What all text encoders say, side by side; zeros for the null text of a family that was trained so. */
+  async #encode(text: string, options: CallOptions): Promise<TextEncoding> {
+    const { texts, family, tokens, emptyIsZero, unet } = this.#checkpoint;
+    if (text === "" && emptyIsZero) {
+      const hidden = zeros([tokens, unet.levels[0]!.crossAttentionDim]);
+      const width = pooledWidth(unet);
+      return width > 0 ? { hidden, pooled: zeros([1, width]) } : { hidden };
+    }
+    const encoded: TextEncoding[] = [];
+    for (const [i, { config, tokenizer }] of texts.entries()) {
+      const weights = this.#weights.texts[i]!;
+      const use = family.texts[i]!;
+      const ids = tokenizer.encode(text);
+      // The text ends where its first end token stands; padding may repeat it.
+      const end = { data: Int32Array.of(ids.indexOf(tokenizer.end)), shape: [1] };
+      const feeds = { ids: { data: ids, shape: [tokens] }, ...(use.pooled ? { end } : {}) };
+      const build = (dialect: Dialect) => buildClipText(config, weights, tokens, use, dialect);
+      const { hidden, pooled } = await this.#run(
+        this.#networks.texts[i]!,
+        `${tokens}`,
+        build,
+        feeds,
+        options,
+      );
+      encoded.push({ hidden: hidden!, pooled });
+    }
+    this.calls.encodeText++;
+    const hidden = sideBySide(encoded.map((one) => one.hidden));
+    const pooled = encoded.find((one) => one.pooled)?.pooled;
+    return pooled ? { hidden, pooled } : { hidden };
+  }
+
+  /** One after the other: on a CPU that is faster than a batch, and takes a third of the memory. */
+  async unet(inputs: readonly UNetInput[], timestep: number, options: CallOptions = {}): Promise<Tensor[]> {
+    const results: Tensor[] = [];
+    const { unet: config } = this.#checkpoint;
+    const { factor } = this;
+    const keysFrom = this.#keysFrom;
+    for (const { z, c, text, guidance = 1 } of inputs) {
+      const [height, w] = this.#picture("unet", z, this.latentChannels, 1);
+      if (String(this.#picture("unet", c, this.latentChannels, 1)) !== String([height, w])) {
+        throw invalid(`unet: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
+      }
+      const [tokens = 0, textWidth] = text.hidden.shape;
+      const width = pooledWidth(config);
+      if (textWidth !== config.levels[0]!.crossAttentionDim || (text.pooled?.shape[1] ?? 0) !== width) {
+        throw invalid(`unet: a text encoding of shape [${text.hidden.shape}] is not one of this model's`);
+      }
+      const shape = { height, width: w, tokens, factor, keysFrom };
+      const build = (dialect: Dialect) => buildUNet(config, this.#weights.unet, shape, dialect);
+      const feeds = {
+        z: batch(z),
+        c: batch(c),
+        timestep: tensor([timestep], [1, 1]),
+        text: text.hidden,
+        ...(text.pooled ? { pooled: text.pooled } : {}),
+        ...(this.embedsGuidance ? { guidance: tensor([guidance], [1, 1]) } : {}),
+      };
+      const size = `${height}x${w}x${tokens}`;
+      const { noise } = await this.#run(this.#networks.unet, size, build, feeds, options);
+      this.calls.unet++;
+      results.push(unbatch(noise!));
+    }
+    return results;
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#texts.clear();
+    await this.#engine.dispose();
+    const { unet, vae, texts, previewVae } = this.#weights;
+    for (const weights of [unet, vae, ...texts]) await weights.release();
+    await previewVae?.release();
+  }
+
+  /** Stages that are to be alone in memory go by one name, so that each takes the place of the one before. */
+  #vae(network: CheckedNetwork, options: CallOptions): RunGraph {
+    return (key, build, feeds, alone) =>
+      this.#run(alone ? { ...network, name: "vae", alone } : network, key, build, feeds, options);
+  }
+
+  async #run(
+    network: CheckedNetwork,
+    size: string,
+    build: (dialect: Dialect) => Graph,
+    feeds: Feeds,
+    options: CallOptions,
+  ): Promise<Record<string, Tensor>> {
+    this.#alive();
+    const outputs = await this.#sessions.run(network, size, build, feeds, options.signal);
+    await requireFinite(outputs, network.what, network.source ?? this.#source, network.table);
+    return outputs;
+  }
+
+  #alive(): void {
+    if (this.#disposed) {
+      throw new EmilieError("disposed", `The model ${this.id} was disposed; load it again to use it.`);
+    }
+  }
+
+  /** Height and width of x [channels, height, width], both multiples of `step`. */
+  #picture(call: string, x: Tensor, channels: number, step: number): [number, number] {
+    const [c, height = 0, width = 0] = x.shape;
+    const good = x.shape.length === 3 && c === channels && height > 0 && width > 0;
+    if (!good || height % step !== 0 || width % step !== 0) {
+      const sides = step > 1 ? `, height and width multiples of ${step}` : "";
+      throw invalid(
+        `${call}: expected a tensor of shape [${channels}, height, width]${sides}; got [${x.shape}]`,
+      );
+    }
+    return [height, width];
+  }
+}
+
+/** Encodings kept: 77 × 768 floats are a quarter of a megabyte. */
+const MAX_TEXTS = 256;
+
+const batch = (x: Tensor): Tensor => ({ data: x.data, shape: [1, ...x.shape] });
+const unbatch = (x: Tensor): Tensor => ({ data: x.data, shape: x.shape.slice(1) });
+const invalid = (message: string) => new EmilieError("option.invalid", `${message}.`);

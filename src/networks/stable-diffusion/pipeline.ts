@@ -1,0 +1,93 @@
+/** model_index.json: which pipeline a checkpoint in the layout of diffusers was made for. */
+import { z } from "zod";
+import { asObject, on, show } from "../../checkpoint/parse-config.ts";
+import { type CheckpointSource, readJson } from "../../checkpoint/source.ts";
+import { EmilieError } from "../../errors.ts";
+
+/** The library and the class; null or [null, null] for a part that is not there. */
+const component = z.tuple([z.string().nullable(), z.string().nullable()]).nullish();
+
+/** Other keys name parts that an editor has no use for: safety_checker, feature_extractor, image_encoder … */
+const pipelineSchema = z.looseObject({
+  _class_name: z.string(),
+  unet: component,
+  vae: component,
+  text_encoder: component,
+  tokenizer: component,
+  scheduler: component,
+  text_encoder_2: component,
+  tokenizer_2: component,
+  force_zeros_for_empty_prompt: on,
+  is_cosxl_edit: z.boolean().nullable().default(null),
+});
+
+export interface Pipeline {
+  readonly className: string;
+  /** SDXL: two text encoders, added conditioning. */
+  readonly xl: boolean;
+  /** Whether the encoding of "" is zeros instead of what the text encoders say. */
+  readonly emptyIsZero: boolean;
+  /** What the file says; newer diffusers does not write it. */
+  readonly cosxl: boolean | null;
+}
+
+/** Pipelines of the SD 1.x, 2.x and XL kind, whose components an editor can be made of. */
+const FAMILY = /^StableDiffusion(XL)?(InstructPix2Pix|Img2Img|Inpaint|InpaintLegacy)?Pipeline$/;
+
+const TOKENIZERS = ["CLIPTokenizer", "CLIPTokenizerFast"];
+const CLASSES: Readonly<Record<string, readonly string[]>> = {
+  unet: ["UNet2DConditionModel"],
+  vae: ["AutoencoderKL"],
+  text_encoder: ["CLIPTextModel"],
+  tokenizer: TOKENIZERS,
+};
+const XL_CLASSES: typeof CLASSES = {
+  ...CLASSES,
+  text_encoder_2: ["CLIPTextModelWithProjection"],
+  tokenizer_2: TOKENIZERS,
+};
+
+/** Checks that the checkpoint is one that this package can run at all. */
+export async function readPipeline(source: CheckpointSource): Promise<Pipeline> {
+  const path = "model_index.json";
+  const json = asObject(await readJson(source, path), `${path} of ${source.id}`);
+  const refuse = (key: string, value: unknown, expected: string) =>
+    new EmilieError(
+      "checkpoint.unsupported",
+      `${path} of ${source.id}: "${key}" is ${show(value)}; expected ${expected}.`,
+    );
+  const parsed = pipelineSchema.safeParse(json);
+  if (!parsed.success) {
+    const key = String(parsed.error.issues[0]?.path[0] ?? "");
+    const expected = {
+      _class_name: "a pipeline's class",
+      force_zeros_for_empty_prompt: "true or false",
+      is_cosxl_edit: "true or false",
+    };
+    throw refuse(
+      key,
+      json[key],
+      expected[key as keyof typeof expected] ?? "a library and a class, as diffusers writes them",
+    );
+  }
+  const index = parsed.data;
+  const kind = FAMILY.exec(index._class_name);
+  if (!kind) {
+    throw refuse(
+      "_class_name",
+      index._class_name,
+      "StableDiffusionInstructPix2PixPipeline, StableDiffusionXLInstructPix2PixPipeline or their kin",
+    );
+  }
+  const xl = kind[1] !== undefined;
+  for (const [key, wanted] of Object.entries(xl ? XL_CLASSES : CLASSES)) {
+    const value = index[key as "unet"];
+    if (!wanted.includes(value?.[1] ?? "")) throw refuse(key, value, `the class ${wanted.join(" or ")}`);
+  }
+  return {
+    className: index._class_name,
+    xl,
+    emptyIsZero: xl && index.force_zeros_for_empty_prompt,
+    cosxl: index.is_cosxl_edit,
+  };
+}

@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import { logitsOf, type UnderstandingHead, understandingSchema } from "../../checkpoint/understanding.ts";
+import { understand } from "./understanding.ts";
+
+/** Each word of a vocabulary is one entry of the hidden state; the head is written by hand. */
+const WORDS = ["winter", "roof", "balloon", "red", "blue", "dog", "and"];
+const config = understandingSchema.parse({
+  weights: "understanding.safetensors",
+  intents: [
+    { name: "winter", phrase: "make it winter" },
+    { name: "roof", phrase: "paint the roof {colour}" },
+    { name: "remove_balloon", phrase: "remove the balloon" },
+    { name: "noop", phrase: "leave it", keeps: true },
+  ],
+  refused: { unsupported: true, compound: true },
+  fields: [{ name: "colour", values: ["red", "blue"] }],
+  presence: {
+    latent: [1, 1, 1],
+    hidden: 1,
+    attributes: [{ name: "balloon", values: ["none", "balloon"] }],
+    needs: {
+      remove_balloon: [{ attribute: "balloon", is: ["balloon"], otherwise: "There is no balloon" }],
+    },
+    threshold: 0.1,
+  },
+});
+const [W, R, B, red, blue, dog, and] = WORDS.keys() as unknown as number[];
+const rows: Readonly<Record<number, number>>[] = [
+  { [W!]: 6 }, // winter
+  { [R!]: 6 },
+  { [B!]: 6 },
+  {}, // noop
+  { [dog!]: 6 }, // unsupported
+  { [and!]: 14 }, // compound
+  {}, // no colour
+  { [red!]: 3 },
+  { [blue!]: 3 },
+];
+const bias = Float32Array.from([0, 0, 0, -4, 3, -4, 1, 0, 0]);
+const head: UnderstandingHead = {
+  config,
+  width: WORDS.length,
+  sha256: "",
+  weight: Float32Array.from(rows.flatMap((row) => WORDS.map((_, i) => row[i] ?? 0))),
+  bias,
+  sees: {
+    weight: Float32Array.of(1),
+    bias: Float32Array.of(0),
+    // A latent of 1: a balloon; of −1, which the ReLU makes 0: none.
+    outWeight: Float32Array.of(-8, 8),
+    outBias: Float32Array.of(4, -4),
+  },
+};
+const read = async (text: string) =>
+  Float32Array.from(WORDS, (word) => Number(text.split(/\W+/).includes(word)));
+const latent = (value: number) => ({ data: Float32Array.of(value), shape: [1, 1, 1] });
+const ask = (text: string, balloon = true) => understand(head, read, text, latent(balloon ? 1 : -1));
+
+describe("understanding", () => {
+  it("has as many logits as its description says", () => {
+    expect(logitsOf(config)).toBe(rows.length);
+  });
+
+  it("takes what it knows, in its words", async () => {
+    expect(await ask("make it winter now")).toEqual({
+      understood: true,
+      parts: ["make it winter now"],
+      nearest: [],
+    });
+  });
+
+  it("refuses what it has no edit for, and names what is nearest", async () => {
+    const answer = await ask("a dog on the roof blue");
+    expect(answer).toMatchObject({ understood: false, reason: "unsupported", parts: [] });
+    expect(answer.nearest[0]).toBe("paint the roof blue");
+    expect(answer.nearest).not.toContain("leave it");
+  });
+
+  it("does both of two things, cut where both halves are understood", async () => {
+    expect((await ask("roof red and winter")).parts).toEqual(["roof red", "winter"]);
+    expect((await ask("roof red, and then winter")).parts).toEqual(["roof red", "winter"]);
+  });
+
+  it("says so where several things cannot be told apart", async () => {
+    expect(await ask("winter and dog")).toMatchObject({ understood: false, reason: "compound" });
+  });
+
+  it("refuses what is not in the picture, and does not propose it", async () => {
+    expect(await ask("remove the balloon")).toMatchObject({ understood: true });
+    const absent = await ask("remove the balloon", false);
+    expect(absent).toMatchObject({ understood: false, reason: "absent", message: "There is no balloon." });
+    expect(absent.nearest).not.toContain("remove the balloon");
+  });
+
+  it("does not look at latents of another shape", async () => {
+    const other = { data: Float32Array.of(-1, -1), shape: [1, 1, 2] };
+    expect(await understand(head, read, "remove the balloon", other)).toMatchObject({ understood: true });
+  });
+});

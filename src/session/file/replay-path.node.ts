@@ -1,0 +1,86 @@
+/** A picture made again from the path that its file tells (picture-path.node.ts). */
+import { EmilieError } from "../../errors.ts";
+import { readPicture } from "../../images/codec.node.ts";
+import { type Mask, maskFromPicture, resizeMask } from "../../images/mask.ts";
+import type { Picture } from "../../images/picture.ts";
+import { type EditModel, isMadeWith } from "../../method/edit-model.ts";
+import type { PicturePath } from "../picture/picture-path.node.ts";
+import { encodeOriginal, pictureId, type Session, type SessionEditOptions } from "../session.ts";
+import { bytesOf, describeMask, sha256 } from "../tree/recipe.ts";
+import { editAgain } from "../tree/replay.ts";
+import type { Node } from "../tree/tree.ts";
+import { StoredSession } from "./store.node.ts";
+
+export interface PathReplay {
+  readonly session: StoredSession;
+  /** In order; `same` where node id and latent are bit for bit those of the recipe. */
+  readonly steps: readonly { readonly node: Node; readonly same: boolean }[];
+}
+
+/**
+ * Makes a picture again from its path. `masks` are those that the file does not hold.
+ *
+ * @throws EmilieError session.model, option.invalid (another original), session.damaged naming the masks that are missing
+ */
+export async function replayPath(
+  model: EditModel,
+  original: Picture,
+  path: PicturePath,
+  masks: readonly Mask[],
+  options: Pick<SessionEditOptions, "signal" | "onProgress"> = {},
+): Promise<PathReplay> {
+  if (!isMadeWith(model, path.model.fingerprint)) {
+    throw new EmilieError(
+      "session.model",
+      `The picture was made with ${path.model.id} (fingerprint ${path.model.fingerprint.slice(0, 12)}), but ${model.id} ` +
+        "has other weights. Give the model it was made with: --model.",
+    );
+  }
+  if ((await pictureId(original)) !== path.original.id) {
+    const { width, height } = path.original;
+    throw new EmilieError(
+      "option.invalid",
+      `The picture given is not the original (${width}×${height}, id ${path.original.id}) that the edits started from.`,
+    );
+  }
+  const session = new StoredSession(
+    model,
+    original,
+    ...(await encodeOriginal(model, original, {
+      ...options,
+      workingSize: path.steps[0]!.recipe.workingSize,
+    })),
+    path.model,
+  );
+  await gatherMasks(session, path, masks);
+  const steps: { node: Node; same: boolean }[] = [];
+  let from = session.root;
+  for (const { id, recipe, latent } of path.steps) {
+    from = await editAgain(session, recipe, from, {}, options);
+    steps.push({ node: from, same: from.id === id && (await sha256(bytesOf(from.latent))) === latent });
+  }
+  return { session, steps };
+}
+
+async function gatherMasks(session: Session, path: PicturePath, given: readonly Mask[]): Promise<void> {
+  const { width, height } = session.original;
+  const embedded = Object.values(path.masks).map(async (png) =>
+    maskFromPicture(await readPicture(Buffer.from(png, "base64"))),
+  );
+  for (const mask of [...(await Promise.all(embedded)), ...given]) {
+    const fitted = resizeMask(mask, width, height);
+    session.masks.set((await describeMask(fitted)).sha256, fitted);
+  }
+  const missing = path.steps.flatMap(({ recipe }, i) =>
+    recipe.regions.flatMap(({ instruction, mask }) =>
+      mask && !session.masks.has(mask.sha256)
+        ? [`  of edit ${i + 1}, "${instruction}": ${mask.width}×${mask.height}, SHA-256 ${mask.sha256}`]
+        : [],
+    ),
+  );
+  if (missing.length === 0) return;
+  throw new EmilieError(
+    "session.damaged",
+    `Masks that are too large for the picture's file, or not of 8 bits, are missing. Give their files with --mask:\n${missing.join("\n")}`,
+  );
+}

@@ -1,0 +1,204 @@
+/**
+ * What a session file says about its session: the tree, the recipes, and which pieces (latents, masks, the
+ * original) lie in the file. docs/decisions/0006-session-file.md describes the format.
+ */
+import { z } from "zod";
+import { PRECISIONS } from "../../checkpoint/derived.ts";
+import { EmilieError } from "../../errors.ts";
+import { MAX_PICTURE_PIXELS } from "../../images/picture.ts";
+import { SESSION_JSON } from "../../limits.ts";
+import { parseJson } from "../../util/parse-json.ts";
+import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "../tree/check-edit.ts";
+import type { Recipe } from "../tree/recipe.ts";
+
+export const FORMAT = "emilie-session";
+/**
+ * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows,
+ * working sizes, gates, and recipes that spare computing;
+ * version 4 says where the model's parts lie; version 5 has detail transfer in its recipes.
+ */
+export const VERSION = 5;
+const VERSIONS = [1, 2, 3, 4, VERSION] as const;
+/** Which version a recipe's optional keys came with. */
+const SINCE = {
+  strength: 2,
+  stopAfter: 2,
+  gate: 3,
+  window: 3,
+  workingSize: 3,
+  guidanceInterval: 3,
+  reuse: 3,
+  detail: 5,
+} as const;
+/** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
+export const MAX_NODES = 10_000;
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256");
+const id = z.string().regex(/^[0-9a-f]{12}$/, "expected twelve hex digits");
+const side = z.int().min(1).max(MAX_PICTURE_PIXELS);
+const count = z.int().min(0);
+const text = z.string().max(MAX_INSTRUCTION_LENGTH);
+
+/** Keys stand in the order in which a session writes them: a node's id is a hash over them in this order. */
+export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
+  version: z.literal(1),
+  model: z.strictObject({ id: text, fingerprint: text }),
+  parent: id,
+  regions: z
+    .array(
+      z.strictObject({
+        instruction: text,
+        weight: z.number().optional(),
+        mask: z.strictObject({ width: side, height: side, sha256: hash }).nullable(),
+      }),
+    )
+    .min(1)
+    .max(MAX_REGIONS),
+  seed: z.string().regex(/^\d{1,20}$/, "expected a whole number"),
+  steps: z.int().min(1).max(1000),
+  sampler: text,
+  textGuidance: z.number(),
+  imageGuidance: z.number(),
+  control: text,
+  base: text,
+  strength: z.number().min(0).max(1).optional(),
+  gate: z.number().positive().optional(),
+  window: z
+    .strictObject({ margin: count, least: z.int().min(1), whole: z.number().positive().max(1).optional() })
+    .optional(),
+  workingSize: side.optional(),
+  guidanceInterval: z
+    .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
+    .readonly()
+    .optional(),
+  reuse: z.int().min(2).max(1000).optional(),
+  detail: z.literal("on").optional(),
+  stopAfter: z.int().min(1).max(999).optional(),
+});
+
+/** JSON has no Infinity: the PSNR of equal pictures is null there. */
+const difference = z.strictObject({
+  mae: z.number().min(0),
+  psnr: z.number().nullable(),
+  changedPixels: count,
+  pixels: count,
+});
+const insideOutside = z.strictObject({ inside: difference, outside: difference });
+const driftSchema = z.strictObject({
+  parent: insideOutside,
+  original: insideOutside,
+  quietHalf: z.strictObject({ step: z.number(), largestStep: z.number(), since: z.number() }),
+  hidden: z.number(),
+  warnings: z.array(text).max(16),
+});
+/** Version 1 measured from the original only; it is measured anew when asked for. */
+const olderDrift = z
+  .looseObject({ quietHalf: z.looseObject({ original: z.number() }) })
+  .transform(() => undefined);
+
+const nodeSchema = z.strictObject({
+  id,
+  parent: id.nullable(),
+  name: text.optional(),
+  recipe: recipeSchema.nullable(),
+  /** SHA-256 of the latent's values; they are the piece "latent/<sha256>". */
+  latent: hash,
+  /** In a session above the native size: where the latent lies, in latent pixels. */
+  window: z.strictObject({ x: count, y: count, width: count, height: count }).optional(),
+  changed: z.boolean(),
+  /** Instructions that were not carried out. */
+  refused: z
+    .array(
+      z.strictObject({
+        instruction: text,
+        reason: z.enum(["unsupported", "compound", "absent"]),
+        message: text,
+        nearest: z.array(text).max(16),
+      }),
+    )
+    .max(MAX_REGIONS)
+    .optional(),
+  cost: z.strictObject({ seconds: z.number().min(0), unetCalls: count }),
+  drift: z.union([driftSchema, olderDrift]).optional(),
+});
+
+const pieceSchema = z.strictObject({
+  name: z.string().min(1).max(100),
+  type: z.enum(["F32", "U8"]),
+  shape: z.array(count).min(1).max(3),
+  /** Over the bytes as they lie in the file. */
+  sha256: hash,
+});
+
+/** A file or folder by its absolute path and as seen from the session's file, or a model by its name alone. */
+const placeSchema = z.strictObject({ name: text, beside: text.optional() });
+const sourceSchema = z.strictObject({
+  base: placeSchema,
+  loras: z.array(placeSchema.extend({ weight: z.number() })).max(100),
+  precision: z.enum(PRECISIONS),
+  tokenizer: placeSchema.optional(),
+  vae: placeSchema.optional(),
+});
+export type ModelSource = z.output<typeof sourceSchema>;
+
+const manifestSchema = z.strictObject({
+  format: z.literal(FORMAT),
+  version: z.literal(VERSIONS),
+  model: z.strictObject({ id: text, fingerprint: text }),
+  /** What the model was loaded from, each part by itself. Absent in files that no program with a disk has saved. */
+  source: sourceSchema.optional(),
+  /** Of the user's picture, which is the piece "original.png". */
+  picture: z.strictObject({ width: side, height: side }),
+  /** The longer side that the model works at, where it is another than its own choice. */
+  workingSize: side.optional(),
+  head: id,
+  /** The original first, every node after its parent. */
+  nodes: z.array(nodeSchema).min(1).max(MAX_NODES),
+  /** In the order in which they lie in the file. */
+  pieces: z.array(pieceSchema).max(3 * MAX_NODES),
+});
+
+export interface Manifest extends z.output<typeof manifestSchema> {}
+export type StoredNode = z.output<typeof nodeSchema>;
+export type StoredDrift = z.output<typeof driftSchema>;
+export type PieceEntry = z.output<typeof pieceSchema>;
+
+/** Throws session.version for another version of the format, session.malformed naming what is wrong. */
+export function parseManifest(json: string, path: string): Manifest {
+  const value = parseJson(json, SESSION_JSON, (what, cause) =>
+    malformed(path, `its description ${what}`, cause),
+  );
+  const head = z.object({ format: z.literal(FORMAT), version: z.int() }).safeParse(value);
+  if (!head.success) throw malformed(path, "its description is of something else");
+  if (!VERSIONS.some((version) => version === head.data.version)) {
+    throw new EmilieError(
+      "session.version",
+      `${path} is a session of format version ${head.data.version}; this emilie reads versions 1 to ${VERSION}. ` +
+        `Open it with ${head.data.version > VERSION ? "a newer" : "an older"} emilie.`,
+    );
+  }
+  const result = manifestSchema.safeParse(value);
+  if (result.success) {
+    const { version, nodes } = result.data;
+    const { workingSize, source } = result.data;
+    const placed = workingSize !== undefined || nodes.some(({ window }) => window !== undefined);
+    const later =
+      source && version < 4
+        ? "source"
+        : placed && version < 3
+          ? "workingSize"
+          : (Object.keys(SINCE) as (keyof typeof SINCE)[]).find(
+              (key) => SINCE[key] > version && nodes.some(({ recipe }) => recipe?.[key] !== undefined),
+            );
+    if (!later) return result.data;
+    throw malformed(path, `it says version ${version}, which has no "${later}"`);
+  }
+  const issue = result.error.issues[0]!;
+  throw malformed(path, `${issue.path.join(".") || "the whole"}: ${issue.message}`);
+}
+
+export function malformed(path: string, what: string, cause?: unknown): EmilieError {
+  return new EmilieError("session.malformed", `${path} is not a session that can be opened: ${what}.`, {
+    cause,
+  });
+}

@@ -1,0 +1,110 @@
+/** The pictures of a session's nodes, decoded where somebody looks. */
+import { composite } from "../../images/composite.ts";
+import { transferDetail } from "../../images/detail-transfer.ts";
+import { fromModelImage, type Size } from "../../images/model-image.ts";
+import type { Picture } from "../../images/picture.ts";
+import type { CallOptions, EditModel } from "../../method/edit-model.ts";
+import { toDecoderInput } from "../../method/latent-iteration.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Node } from "../tree/tree.ts";
+import type { TreeNode } from "../tree/tree-node.ts";
+import { compositingMask } from "./compositing-mask.ts";
+import { conditionOf } from "./condition.ts";
+import type { LargePicture } from "./large.ts";
+
+/** Pictures kept in memory; others are decoded again from their latents when asked for. The original is always kept. */
+const KEPT_PICTURES = 8;
+/** And together at most so many pixels, of four bytes each; two at least, since a picture is laid over its parent's. */
+const KEPT_PIXELS = 64_000_000;
+/** Decoded images at the model's size, beside the original's: an edit's and its parent's are needed together. */
+const KEPT_IMAGES = 4;
+/** What pictures are made from: a session. */
+interface Source {
+  readonly model: EditModel;
+  readonly original: Picture;
+  readonly size: Size;
+  readonly large: LargePicture | undefined;
+}
+
+/** Renders nodes, and keeps the pictures that were looked at last. */
+export class Pictures {
+  readonly #source: Source;
+  /** By node, the one used longest ago first. */
+  readonly #kept = new Map<string, Promise<Picture>>();
+  /** The original's reconstruction, which every first edit needs. */
+  #reconstruction: Promise<Tensor> | undefined;
+  /** By node, as #kept. */
+  readonly #images = new Map<string, Promise<Tensor>>();
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  /** A node's picture, at the size of the original. */
+  of(node: TreeNode, options?: CallOptions): Promise<Picture> {
+    const kept = this.#kept.get(node.id) ?? this.#render(node, options);
+    this.#kept.delete(node.id);
+    this.#kept.set(node.id, kept);
+    kept.catch(() => this.#kept.delete(node.id));
+    const { width, height } = this.#source.original;
+    const most = Math.max(2, Math.min(KEPT_PICTURES, Math.floor(KEPT_PIXELS / (width * height))));
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > most) this.#kept.delete(oldest!);
+    return kept;
+  }
+
+  forget(id: string): void {
+    this.#kept.delete(id);
+    this.#images.delete(id);
+  }
+
+  async #render(node: TreeNode, options?: CallOptions): Promise<Picture> {
+    const { original, large } = this.#source;
+    // A node asks its parent for its picture, and that one its own: each on a stack of its own, however deep the tree is.
+    await null;
+    if (!node.changed) return node.parent!.render(options);
+    if (large) return large.renderNode(node, await node.parent!.render(options), options);
+    const mask = compositingMask(node, original.width, original.height);
+    const image = await this.#imageOf(node, options);
+    if (node.recipe?.detail) {
+      const parent = await node.parent!.render(options);
+      const reconstruction = await this.#imageOf(node.parent!, options);
+      const picture = transferDetail(parent, { reconstruction, edited: image, mask });
+      return mask ? composite(parent, picture, mask) : picture;
+    }
+    const picture = fromModelImage(image, original.width, original.height, original);
+    // Under a mask that is white everywhere the parent's picture shows nowhere, and need not be decoded.
+    if (!mask || mask.data.every((m) => m === 1)) return picture;
+    return composite(await node.parent!.render(options), picture, mask);
+  }
+
+  /** What the decoder makes of a node's latent, [3, h, w]. */
+  #imageOf(node: Node, options?: CallOptions): Promise<Tensor> {
+    if (!node.parent) {
+      this.#reconstruction ??= this.#reconstruct(node, options);
+      this.#reconstruction.catch(() => {
+        this.#reconstruction = undefined;
+      });
+      return this.#reconstruction;
+    }
+    const kept = this.#images.get(node.id) ?? this.#decode(node.latent, options);
+    this.#images.delete(node.id);
+    this.#images.set(node.id, kept);
+    kept.catch(() => this.#images.delete(node.id));
+    const [oldest] = this.#images.keys();
+    if (this.#images.size > KEPT_IMAGES) this.#images.delete(oldest!);
+    return kept;
+  }
+
+  /** A latent that was lost with its file's damage is encoded again: the original is at hand. */
+  async #reconstruct(root: Node, options?: CallOptions): Promise<Tensor> {
+    const { model, original, size } = this.#source;
+    const c = root.lostLatent ? await conditionOf(model, original, size, options) : root.latent;
+    return this.#decode(c, options);
+  }
+
+  async #decode(c: Tensor, options?: CallOptions): Promise<Tensor> {
+    const { model } = this.#source;
+    return model.decodeLatent(toDecoderInput(model, c), options);
+  }
+}

@@ -1,0 +1,87 @@
+/** Where the model thinks that an instruction belongs (method/relevance.ts), in the picture's own pixels. */
+import type { Mask } from "../../images/mask.ts";
+import type { Picture } from "../../images/picture.ts";
+import { checkOptions, type OptionNames } from "../../input/options.ts";
+import type { EditModel } from "../../method/edit-model.ts";
+import { resolveOptions } from "../../method/options.ts";
+import { above, RELEVANCE_OPTIONS, type RelevanceOptions, relevance } from "../../method/relevance.ts";
+import { createSchedule } from "../../samplers/index.ts";
+import { createNoise } from "../../tensor/noise.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Node } from "../tree/tree.ts";
+import type { LargePicture } from "./large.ts";
+
+/** How a map of relevance is made. */
+export interface RelevanceMapOptions extends RelevanceOptions {
+  /** The node to look at. Default: the head. */
+  readonly from?: Node;
+  /** Of the noise under which the predictions are compared. Default 0. */
+  readonly seed?: number | bigint;
+}
+
+/** What a map is made from: a session. */
+interface Source {
+  readonly model: EditModel;
+  readonly original: Picture;
+  readonly large: LargePicture | undefined;
+  readonly head: Node;
+  /** Maps by all that they depend on. */
+  readonly relevances: Map<string, Tensor>;
+}
+
+const MAP_OPTIONS: OptionNames<RelevanceMapOptions> = { ...RELEVANCE_OPTIONS, from: true, seed: true };
+
+/** Where an instruction would act. */
+export interface RelevanceMap {
+  /** How much, from 0 to 1. */
+  readonly map: Mask;
+  /** 1 where the map reaches the threshold, 0 elsewhere. */
+  readonly mask: Mask;
+}
+
+/** The map of an instruction, and the mask that is its upper part. */
+export async function relevanceMap(
+  session: Source,
+  instruction: string,
+  options: RelevanceMapOptions = {},
+): Promise<RelevanceMap> {
+  checkOptions(options, MAP_OPTIONS, "session.relevance's options");
+  const { from = session.head, seed = 0, threshold, ...rest } = options;
+  const { level, draws, base } = rest;
+  const key = JSON.stringify([from.id, instruction, String(seed), level, draws, base]);
+  const { relevances } = session;
+  const map = relevances.get(key) ?? (await compute(session, instruction, from, seed, rest));
+  // The one used longest ago goes first.
+  relevances.delete(key);
+  relevances.set(key, map);
+  if (relevances.size > KEPT_MAPS) relevances.delete(relevances.keys().next().value!);
+  return { map: inPixels(map, session), mask: inPixels(above(map, threshold), session) };
+}
+
+/** A map is as large as one channel of a latent: 16 kB at 512 px. The threshold is no part of it. */
+const KEPT_MAPS = 64;
+
+async function compute(
+  { model, large }: Source,
+  instruction: string,
+  from: Node,
+  seed: number | bigint,
+  options: RelevanceOptions,
+): Promise<Tensor> {
+  const { steps, sampler } = resolveOptions(model);
+  const schedule = createSchedule(model.schedulerConfig, { sampler, steps: Math.max(steps, 20) });
+  const noise = createNoise(seed);
+  const c = large ? await large.overview(await from.render(options), options) : from.latent;
+  return (await relevance(model, c, instruction, schedule, noise, options)).map;
+}
+
+function inPixels(mask: Tensor, { original: { width, height } }: Source): Mask {
+  const [, h, w] = mask.shape as [number, number, number];
+  // Each latent pixel becomes its footprint, with hard edges: what the latent may not change, the picture shows unchanged.
+  const data = new Float32Array(width * height);
+  for (let i = 0; i < data.length; i++) {
+    const y = Math.floor((Math.floor(i / width) * h) / height);
+    data[i] = mask.data[y * w + Math.floor(((i % width) * w) / width)]!;
+  }
+  return { width, height, data };
+}

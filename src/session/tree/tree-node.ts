@@ -1,0 +1,106 @@
+/** A node as its session keeps it: with the latent and the mask that it was made with, or the hash of what was lost. */
+import { EmilieError } from "../../errors.ts";
+import type { Mask } from "../../images/mask.ts";
+import type { Picture } from "../../images/picture.ts";
+import type { CallOptions } from "../../method/edit-model.ts";
+import type { Refusal } from "../../method/understood.ts";
+import type { Window } from "../../method/window.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Recipe } from "./recipe.ts";
+import { type Drift, type Node, type SessionEditOptions, title } from "./tree.ts";
+
+/** What a node asks its session for. */
+export interface NodeHost {
+  readonly render: (node: TreeNode, options?: CallOptions) => Promise<Picture>;
+  readonly edit: (instruction: string, options: SessionEditOptions) => Promise<Node>;
+}
+
+/** A node as it is stored; a string in place of the latent is the hash of one that was lost, a mask of null is lost. */
+export interface NodeRecord {
+  readonly id: string;
+  readonly parent: Node | null;
+  readonly name?: string;
+  readonly recipe: Recipe | null;
+  readonly latent: Tensor | string;
+  readonly window?: Window | undefined;
+  readonly mask?: Mask | null;
+  readonly changed: boolean;
+  readonly refused?: readonly Refusal[];
+  readonly cost: Node["cost"];
+  readonly drift?: Drift;
+}
+
+/** The node as the session keeps it; everybody else sees it read-only, as Node. */
+export class TreeNode implements Node {
+  readonly id: string;
+  readonly parent: Node | null;
+  readonly recipe: Recipe | null;
+  readonly instruction: string;
+  readonly changed: boolean;
+  readonly understood: boolean;
+  readonly refused: readonly Refusal[];
+  readonly window: Window | undefined;
+  readonly cost: Node["cost"];
+  name?: string;
+  drift?: Drift;
+  readonly #host: NodeHost;
+  readonly #mask?: Mask | null;
+  #latent: Tensor | string;
+
+  constructor(record: NodeRecord, host: NodeHost) {
+    this.id = record.id;
+    this.parent = record.parent;
+    this.recipe = record.recipe;
+    this.instruction = record.recipe?.regions.map((r) => r.instruction).join(" + ") ?? "";
+    this.changed = record.changed;
+    this.refused = record.refused ?? [];
+    this.understood = isUnderstood(this.refused, record.recipe);
+    this.window = record.window;
+    this.cost = record.cost;
+    this.name = record.name;
+    this.drift = record.drift;
+    this.#latent = record.latent;
+    this.#mask = record.mask;
+    this.#host = host;
+  }
+
+  get latent(): Tensor {
+    if (typeof this.#latent !== "string") return this.#latent;
+    throw new EmilieError(
+      "session.damaged",
+      `The latent of ${title(this)} was lost when the session's file was damaged. Compute it again from its recipe with ` +
+        "session.verify(), or `emilie replay`.",
+    );
+  }
+
+  get lostLatent(): string | undefined {
+    return typeof this.#latent === "string" ? this.#latent : undefined;
+  }
+
+  /** Puts a lost latent back. */
+  restoreLatent(latent: Tensor): void {
+    this.#latent = latent;
+  }
+
+  get mask(): Mask | undefined {
+    if (this.#mask !== null) return this.#mask;
+    throw new EmilieError(
+      "session.damaged",
+      `A mask of ${title(this)} was lost when the session's file was damaged. Open the session with the mask given ` +
+        "again: loadSession(path, { masks: [mask] }).",
+    );
+  }
+
+  render(options?: CallOptions): Promise<Picture> {
+    return this.#host.render(this, options);
+  }
+
+  edit(instruction: string, options: Omit<SessionEditOptions, "from"> = {}): Promise<Node> {
+    return this.#host.edit(instruction, { ...options, from: this });
+  }
+}
+
+/** Whether anything of what a recipe asks for was carried out. */
+export function isUnderstood(refused: readonly unknown[], recipe: Recipe | null): boolean {
+  return refused.length === 0 || refused.length < (recipe?.regions.length ?? 0);
+}
