@@ -27,6 +27,7 @@ import {
   precisionOption,
   sayDevice,
   tokenizerOption,
+  vaeOption,
   variantOption,
 } from "./model-options.ts";
 import { collect } from "./options.ts";
@@ -42,6 +43,7 @@ interface Flags extends SettingsInJson, OpenSettings {
   readonly model?: string;
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
+  readonly vae?: string;
   readonly device?: NodeDevice;
   readonly precision?: Precision;
   readonly weight?: readonly string[];
@@ -70,7 +72,8 @@ export function addEdit(program: Command, context: Context): void {
     .addOption(variantOption())
     .addOption(tokenizerOption())
     .addOption(deviceOption())
-    .addOption(precisionOption());
+    .addOption(precisionOption())
+    .addOption(vaeOption());
   for (const option of settingOptions()) command.addOption(option);
   command
     .option(

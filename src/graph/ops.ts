@@ -164,8 +164,7 @@ export interface ConvOptions {
   readonly padding?: Padding;
   /** A value of the result's shape, added to it in the same pass. */
   readonly residual?: Value | null;
-  /** Whether what is below 0, after the residual, becomes 0. */
-  readonly relu?: boolean;
+  readonly relu?: boolean; // after the residual
 }
 
 /** x [b, in, h, w] ∗ weight [out, in, k, k] + bias [out] → [b, out, h', w'] */
@@ -191,7 +190,7 @@ export function conv2d(
     return relu ? unary(at, "Relu", sum) : sum;
   }
   const y = at.graph.add(at, {
-    // FusedConv is Conv with a fourth input that is added to the result, and an activation after that.
+    // Conv with a fourth input that is added to the result, and an activation. The runtime itself joins Conv and Relu.
     ...(residual ? { op: "FusedConv", domain: MICROSOFT } : { op: "Conv" }),
     inputs: [x, weight, bias, residual],
     shape,
@@ -203,7 +202,6 @@ export function conv2d(
     },
     flops: 2 * n * h2 * w2 * out * c * kh * kw,
   });
-  // Without a residual, the runtime makes one operation of the two.
   return relu && !residual ? unary(at, "Relu", y) : y;
 }
 

@@ -33,6 +33,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a call of the decoder takes. */
+export interface DecodeOptions extends CallOptions {
+  /** Whether it is to be looked at for a moment: the autoencoder for previews decodes it, where there is one. Default false. */
+  readonly preview?: boolean;
+}
+
 /**
  * Where networks run: "cpu" natively, "wasm" on the processor in a browser, "webgpu" and (on Node) "cuda" on the graphics
  * card.
@@ -114,7 +120,7 @@ export interface EditModel {
   /** E(I).mode, unscaled. image [3, H, W] in [-1, 1] → [latentChannels, H/factor, W/factor]. */
   encodeImage(image: Tensor, options?: CallOptions): Promise<Tensor>;
   /** D(latent), latent unscaled → [3, H, W], about [-1, 1], not clamped. */
-  decodeLatent(latent: Tensor, options?: CallOptions): Promise<Tensor>;
+  decodeLatent(latent: Tensor, options?: DecodeOptions): Promise<Tensor>;
   /** An instruction as the UNet sees it; "" for the null text. Longer texts than the encoder reads are cut. */
   encodeText(text: string, options?: CallOptions): Promise<TextEncoding>;
   /** How many tokens a text has, and how many the text encoder reads; what is beyond them has no effect. */

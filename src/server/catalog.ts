@@ -42,7 +42,7 @@ export class Catalog {
   readonly #listModels: ListModels;
   readonly #events: EventLog;
   readonly #given: Entry | null;
-  readonly #precision: Precision | undefined;
+  readonly #loaded: { readonly precision?: Precision; readonly vae?: string };
   readonly #pulls = new Map<string, { state: Pull; controller: AbortController }>();
   #listing: { time: number; entries: Promise<Entry[]> } | null = null;
   #selected: string;
@@ -51,9 +51,14 @@ export class Catalog {
   /** What it is making, by what loadModel takes. */
   #loading: { load: string; state: Loading } | null = null;
 
-  /** `model` is the user's own choice, and the one place where a folder may be named. */
-  constructor(listModels: ListModels, events: EventLog, model = "picturebook", precision?: Precision) {
-    this.#precision = precision;
+  /** `loaded`: how all of them are loaded. `model` is the user's own choice, and the one place where a folder may be named. */
+  constructor(
+    listModels: ListModels,
+    events: EventLog,
+    model = "picturebook",
+    loaded: { readonly precision?: Precision; readonly vae?: string } = {},
+  ) {
+    this.#loaded = loaded;
     this.#listModels = listModels;
     this.#events = events;
     const isFolder = existsSync(join(resolve(model), "model_index.json"));
@@ -97,7 +102,7 @@ export class Catalog {
   }
 
   #loadName({ load }: Entry): string {
-    return formatModelName({ base: load, loras: [], precision: this.#precision });
+    return formatModelName({ base: load, loras: [], ...this.#loaded });
   }
 
   async select(id: string): Promise<void> {

@@ -12,6 +12,7 @@ import type { Precision } from "../checkpoint/derived.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { NodeDevice } from "../models/load.node.ts";
+import { openTinyAutoencoder } from "../models/open.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
 import { reasonOf } from "../session/file/atomic.node.ts";
 import { acquire, type Lock } from "../session/file/lock.node.ts";
@@ -50,6 +51,10 @@ export interface ServerOptions {
   readonly device?: NodeDevice;
   /** How all models of this server compute. Default "fp32". Sessions belong to the precision that they were made in. */
   readonly precision?: Precision;
+  /** A tiny autoencoder in the place of every model's own: its folder or file. Default: none. */
+  readonly vae?: string;
+  /** A tiny autoencoder for previews; models that it does not fit cannot be used. Default: none. */
+  readonly previewVae?: string;
   /** What every request must carry. Default: none on loopback, a random one elsewhere. */
   readonly token?: string;
   /** The studio's folder. Default: the package's own, where it was built. */
@@ -78,6 +83,8 @@ const SERVER_OPTIONS: OptionNames<ServerOptions> = {
     model: true,
     device: true,
     precision: true,
+    vae: true,
+    previewVae: true,
     token: true,
     studio: true,
   },
@@ -143,7 +150,13 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
       metrics.problem(error);
     });
     const events = new EventLog();
-    const catalog = new Catalog(listModels, events, options.model, options.precision);
+    // Read once, so that what is wrong with them is said now and not at the first edit.
+    for (const path of [options.vae, options.previewVae])
+      if (path !== undefined) await openTinyAutoencoder(path);
+    const catalog = new Catalog(listModels, events, options.model, {
+      precision: options.precision,
+      vae: options.vae,
+    });
     await catalog.resolve(catalog.selected);
     closing.unshift(() => catalog.dispose());
     let making: string | null = null;
@@ -151,6 +164,7 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
       memoryLimit: options.workerMemory,
       silence: options.workerSilence,
       device: options.device,
+      previewVae: options.previewVae,
       onLoading: (model, loading) => {
         if (loading && making !== model) {
           const size = `${(loading.totalBytes / 1e9).toFixed(1)} GB`;

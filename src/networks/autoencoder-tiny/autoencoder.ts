@@ -4,7 +4,7 @@ import type { Dialect, Graph } from "../../graph/graph.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
 import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { crop, paste, type Span, type TileSpan, tileSpans } from "../autoencoder-kl/tiles.ts";
-import { VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
+import { ifWhole, VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
 import type { TinyConfig } from "./config.ts";
 import { buildTinyDecoder, buildTinyEncoder, fineHalo, fineLevels, type Part } from "./graph.ts";
 
@@ -19,9 +19,10 @@ export async function encodeTiny(
   const make = (h: number, w: number, dialect?: Dialect, part?: Part) =>
     buildTinyEncoder(config, weights, h, w, dialect, part);
   const [h, w] = sizeOf(image);
-  if (runsWhole(config, () => make(h, w), limits)) {
-    return (await run(`tiny ${h}x${w}`, (dialect) => make(h, w, dialect), { image })).latent!;
-  }
+  const build = (dialect?: Dialect) => make(h, w, dialect);
+  // One of one level has nothing that could run in tiles.
+  const whole = fineLevels(config) === 0 ? build : ifWhole(weights, `encode ${h}x${w}`, build, limits.whole);
+  if (whole) return (await run(`tiny ${h}x${w}`, whole, { image })).latent!;
   const scale = 2 ** fineLevels(config);
   const stage = { from: "image", to: "feature", grow: 1, shrink: scale, halo: fineHalo(config, "encoder") };
   const fine = (rows: number, columns: number, dialect?: Dialect) =>
@@ -43,9 +44,9 @@ export async function decodeTiny(
   const make = (h: number, w: number, dialect?: Dialect, part?: Part) =>
     buildTinyDecoder(config, weights, h, w, dialect, part);
   const [h, w] = sizeOf(z);
-  if (runsWhole(config, () => make(h, w), limits)) {
-    return (await run(`tiny ${h}x${w}`, (dialect) => make(h, w, dialect), { z })).image!;
-  }
+  const build = (dialect?: Dialect) => make(h, w, dialect);
+  const whole = fineLevels(config) === 0 ? build : ifWhole(weights, `decode ${h}x${w}`, build, limits.whole);
+  if (whole) return (await run(`tiny ${h}x${w}`, whole, { z })).image!;
   const coarse = (dialect: Dialect) => make(h, w, dialect, "coarse");
   const { feature } = await run(`tiny coarse ${h}x${w}`, coarse, { z }, true);
   const scale = 2 ** fineLevels(config);
@@ -55,11 +56,6 @@ export async function decodeTiny(
 }
 
 const sizeOf = ({ shape: [, , h = 0, w = 0] }: Tensor) => [h, w] as const;
-
-/** One of one level has nothing that could run in tiles. */
-function runsWhole(config: TinyConfig, build: () => Graph, limits: VaeLimits): boolean {
-  return fineLevels(config) === 0 || build().peakBytes <= limits.whole;
-}
 
 interface Stage {
   readonly from: string;

@@ -9,12 +9,13 @@ import { fingerprint } from "../../checkpoint/fingerprint.ts";
 import { requireFinite } from "../../checkpoint/finite.ts";
 import type { LoraFile } from "../../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
-import type { WeightStorage } from "../../checkpoint/storage.ts";
+import type { PlacedWeights, WeightStorage } from "../../checkpoint/storage.ts";
 import { readUnderstanding, type UnderstandingHead } from "../../checkpoint/understanding.ts";
 import { EmilieError } from "../../errors.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
 import type {
   CallOptions,
+  DecodeOptions,
   Device,
   EditDefaults,
   EditModel,
@@ -24,15 +25,25 @@ import type {
 } from "../../method/edit-model.ts";
 import type { Engine, Feeds } from "../../runtime/engine.ts";
 import { type MemoryMode, SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
-import { isFlow } from "../../samplers/index.ts";
+import { sideBySide } from "../../tensor/ops.ts";
 import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
 import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { vaeFactor } from "../autoencoder-kl/graph.ts";
-import { decode, encode, VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
+import { VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
+import { checkTinyFits, type TinyAutoencoder } from "../autoencoder-tiny/read.ts";
 import { buildClipText } from "../clip/text.ts";
+import { type Autoencoder, ownAutoencoder, tinyAutoencoder } from "./autoencoder.ts";
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
 import { matchLoras } from "./loras.ts";
-import { type CheckedNetwork, type Networks, networksOf, placeAll, type Weights } from "./networks.ts";
+import {
+  type CheckedNetwork,
+  type Networks,
+  networksOf,
+  placeAll,
+  type TinyAutoencoders,
+  type Weights,
+} from "./networks.ts";
+import { predictionType } from "./prediction-type.ts";
 import { understand } from "./understanding.ts";
 import { buildUNet } from "./unet.ts";
 
@@ -52,6 +63,10 @@ export interface EditModelOptions {
   readonly precision?: Precision;
   /** From how many pixels on self-attention spares keys (UNetShape). Default: as the precision has it. */
   readonly keysFrom?: number;
+  /** A tiny autoencoder in the place of the VAE. */
+  readonly vae?: TinyAutoencoder;
+  /** A tiny autoencoder for previews. */
+  readonly previewVae?: TinyAutoencoder;
   /** Whether what the checkpoint says it understands (emilie.json) is asked before an edit. Default true. */
   readonly understanding?: boolean;
 }
@@ -73,7 +88,13 @@ export async function createEditModel(
     options.understanding !== false &&
     own.understanding &&
     (await readUnderstanding(source, own.understanding, texts[0]!.config.hidden_size));
-  const weights = await placeAll(source, checkpoint, options.storage, additions, precision);
+  const { vae, previewVae } = options;
+  const latents = { channels: checkpoint.vae.latent_channels, factor: vaeFactor(checkpoint.vae) };
+  for (const tiny of [vae, previewVae]) if (tiny) checkTinyFits(tiny, latents);
+  const tiny = { vae, previewVae };
+  const weights = await placeAll(source, checkpoint, options.storage, additions, precision, tiny);
+  // What is only looked at makes no other model.
+  const ownVae = vae && `vae ${await fingerprint(vae.source, [vae.table], [], false)};`;
   const all = [tables.unet, tables.vae, ...texts.map(({ table }) => table)];
   const fingerprintOf = (loras: readonly string[], named: boolean) =>
     fingerprint(
@@ -84,6 +105,7 @@ export async function createEditModel(
         ...loras,
         ...(precision === "fp32" ? [] : [`precision ${precision}`]),
         ...(keysFrom === undefined ? [] : [`keys ${keysFrom}`]),
+        ...(ownVae === undefined ? [] : [ownVae]),
         ...(understanding
           ? [`understanding ${JSON.stringify(own.understanding)} ${understanding.sha256}`]
           : []),
@@ -104,6 +126,7 @@ export async function createEditModel(
     memory: options.memory ?? "normal",
     vaeLimits: options.vaeLimits ?? VAE_LIMITS,
     keysFrom,
+    tiny,
   });
 }
 
@@ -119,6 +142,7 @@ interface Facts {
   readonly memory: MemoryMode;
   readonly vaeLimits: VaeLimits;
   readonly keysFrom: number | undefined;
+  readonly tiny: TinyAutoencoders;
 }
 
 class DiffusersEditModel implements EditModel {
@@ -145,7 +169,8 @@ class DiffusersEditModel implements EditModel {
   readonly #networks: Networks;
   readonly #weights: Weights;
   readonly #sessions: SessionCache;
-  readonly #vaeLimits: VaeLimits;
+  readonly #autoencoder: Autoencoder;
+  readonly #previews: Autoencoder | undefined;
   readonly #keysFrom: number | undefined;
   readonly #texts = new Map<string, TextEncoding>();
   #disposed = false;
@@ -157,9 +182,15 @@ class DiffusersEditModel implements EditModel {
     this.#weights = weights;
     this.#sessions = new SessionCache(engine, facts.memory);
     this.#source = facts.source;
-    this.#vaeLimits = facts.vaeLimits;
     this.#keysFrom = facts.keysFrom;
-    this.#networks = networksOf(checkpoint, weights);
+    const { tiny, vaeLimits } = facts;
+    this.#networks = networksOf(checkpoint, weights, tiny);
+    const tinyOne = (one: TinyAutoencoder, placed: PlacedWeights) =>
+      tinyAutoencoder(one, placed, vae.scaling_factor, vaeLimits);
+    this.#autoencoder = tiny.vae
+      ? tinyOne(tiny.vae, weights.vae)
+      : ownAutoencoder(vae, weights.vae, vaeLimits);
+    this.#previews = tiny.previewVae && tinyOne(tiny.previewVae, weights.previewVae!);
     this.id = facts.source.id;
     this.fingerprint = facts.fingerprint;
     this.olderFingerprints = facts.olderFingerprints;
@@ -189,15 +220,17 @@ class DiffusersEditModel implements EditModel {
   async encodeImage(image: Tensor, options: CallOptions = {}): Promise<Tensor> {
     this.#picture("encodeImage", image, 3, this.factor);
     const run = this.#vae(this.#networks.encodeImage, options);
-    const latent = await encode(this.#checkpoint.vae, this.#weights.vae, batch(image), run, this.#vaeLimits);
+    const latent = await this.#autoencoder.encode(batch(image), run);
     this.calls.encodeImage++;
     return unbatch(latent);
   }
 
-  async decodeLatent(latent: Tensor, options: CallOptions = {}): Promise<Tensor> {
+  async decodeLatent(latent: Tensor, options: DecodeOptions = {}): Promise<Tensor> {
     this.#picture("decodeLatent", latent, this.latentChannels, 1);
-    const run = this.#vae(this.#networks.decodeLatent, options);
-    const image = await decode(this.#checkpoint.vae, this.#weights.vae, batch(latent), run, this.#vaeLimits);
+    const { decodeLatent, previewLatent = decodeLatent } = this.#networks;
+    const run = this.#vae(options.preview ? previewLatent : decodeLatent, options);
+    const autoencoder = (options.preview && this.#previews) || this.#autoencoder;
+    const image = await autoencoder.decode(batch(latent), run);
     this.calls.decodeLatent++;
     return unbatch(image);
   }
@@ -299,8 +332,9 @@ class DiffusersEditModel implements EditModel {
     this.#disposed = true;
     this.#texts.clear();
     await this.#engine.dispose();
-    const { unet, vae, texts } = this.#weights;
+    const { unet, vae, texts, previewVae } = this.#weights;
     for (const weights of [unet, vae, ...texts]) await weights.release();
+    await previewVae?.release();
   }
 
   /** Stages that are to be alone in memory go by one name, so that each takes the place of the one before. */
@@ -318,7 +352,7 @@ class DiffusersEditModel implements EditModel {
   ): Promise<Record<string, Tensor>> {
     this.#alive();
     const outputs = await this.#sessions.run(network, size, build, feeds, options.signal);
-    await requireFinite(outputs, network.what, this.#source, network.table);
+    await requireFinite(outputs, network.what, network.source ?? this.#source, network.table);
     return outputs;
   }
 
@@ -345,34 +379,6 @@ class DiffusersEditModel implements EditModel {
 /** Encodings kept: 77 × 768 floats are a quarter of a megabyte. */
 const MAX_TEXTS = 256;
 
-/** Matrices of the same number of rows → one, row by row. */
-function sideBySide(parts: readonly Tensor[]): Tensor {
-  if (parts.length === 1) return parts[0]!;
-  const [rows = 0] = parts[0]!.shape;
-  const width = parts.reduce((sum, { shape }) => sum + shape[1]!, 0);
-  const data = new Float32Array(rows * width);
-  let column = 0;
-  for (const { data: from, shape } of parts) {
-    const own = shape[1]!;
-    for (let row = 0; row < rows; row++) {
-      data.set(from.subarray(row * own, (row + 1) * own), row * width + column);
-    }
-    column += own;
-  }
-  return { data, shape: [rows, width] };
-}
-
 const batch = (x: Tensor): Tensor => ({ data: x.data, shape: [1, ...x.shape] });
 const unbatch = (x: Tensor): Tensor => ({ data: x.data, shape: x.shape.slice(1) });
 const invalid = (message: string) => new EmilieError("option.invalid", `${message}.`);
-
-function predictionType(scheduler: Readonly<Record<string, unknown>>): PredictionType {
-  if (isFlow(scheduler)) return "flow_prediction";
-  const value = scheduler.prediction_type ?? "epsilon";
-  if (value === "epsilon" || value === "v_prediction" || value === "sample") return value;
-  throw new EmilieError(
-    "checkpoint.unsupported",
-    `scheduler/scheduler_config.json: "prediction_type" is ${JSON.stringify(value)}; ` +
-      'expected "epsilon", "v_prediction" or "sample".',
-  );
-}

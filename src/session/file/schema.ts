@@ -109,6 +109,7 @@ const sourceSchema = z.strictObject({
   loras: z.array(placeSchema.extend({ weight: z.number() })).max(100),
   precision: z.enum(PRECISIONS),
   tokenizer: placeSchema.optional(),
+  vae: placeSchema.optional(),
 });
 export type ModelSource = z.output<typeof sourceSchema>;
 
