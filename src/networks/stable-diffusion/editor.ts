@@ -10,7 +10,7 @@ import { requireFinite } from "../../checkpoint/finite.ts";
 import type { LoraFile } from "../../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import type { PlacedWeights, WeightStorage } from "../../checkpoint/storage.ts";
-import { readUnderstanding, type UnderstandingHead } from "../../checkpoint/understanding.ts";
+import { readUnderstanding, type UnderstandingHead, decisive } from "../../checkpoint/understanding.ts";
 import { EmilieError } from "../../errors.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
 import type {
@@ -25,7 +25,7 @@ import type {
 } from "../../method/edit-model.ts";
 import type { Engine, Feeds } from "../../runtime/engine.ts";
 import { type MemoryMode, SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
-import { sideBySide } from "../../tensor/ops.ts";
+import { sideBySide, relativeError, scale } from "../../tensor/ops.ts";
 import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
 import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { vaeFactor } from "../autoencoder-kl/graph.ts";
@@ -107,7 +107,7 @@ export async function createEditModel(
         ...(keysFrom === undefined ? [] : [`keys ${keysFrom}`]),
         ...(ownVae === undefined ? [] : [ownVae]),
         ...(understanding
-          ? [`understanding ${JSON.stringify(own.understanding)} ${understanding.sha256}`]
+          ? [`understanding ${JSON.stringify(decisive(own.understanding!))} ${understanding.sha256}`]
           : []),
       ],
       named,
@@ -209,12 +209,26 @@ class DiffusersEditModel implements EditModel {
     const { understanding } = facts;
     if (understanding) {
       this.understand = (instruction, c, options) =>
-        understand(understanding, (text) => this.#lastToken(text, options), instruction, c);
+        understand(
+          understanding,
+          (text) => this.#lastToken(text, options),
+          instruction,
+          c,
+          () => this.#isFamiliar(c, understanding.config.presence?.familiar, options),
+        );
     }
   }
 
   get device(): Device | undefined {
     return this.#engine.device;
+  }
+
+  /** Whether the autoencoder, which was trained on the checkpoint's own pictures, gives the latent back. */
+  async #isFamiliar(c: Tensor, limit: number | undefined, options?: CallOptions): Promise<boolean> {
+    if (limit === undefined) return true;
+    const latent = this.conditionIsScaled ? scale(c, 1 / this.scalingFactor) : c;
+    const again = await this.encodeImage(await this.decodeLatent(latent, options), options);
+    return relativeError(again, latent) <= limit;
   }
 
   async encodeImage(image: Tensor, options: CallOptions = {}): Promise<Tensor> {
