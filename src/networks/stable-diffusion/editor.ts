@@ -10,7 +10,7 @@ import { requireFinite } from "../../checkpoint/finite.ts";
 import type { LoraFile } from "../../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import type { PlacedWeights, WeightStorage } from "../../checkpoint/storage.ts";
-import { readUnderstanding, type UnderstandingHead, decisive } from "../../checkpoint/understanding.ts";
+import { decisive, readUnderstanding, type UnderstandingHead } from "../../checkpoint/understanding.ts";
 import { EmilieError } from "../../errors.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
 import type {
@@ -25,7 +25,7 @@ import type {
 } from "../../method/edit-model.ts";
 import type { Engine, Feeds } from "../../runtime/engine.ts";
 import { type MemoryMode, SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
-import { sideBySide, relativeError, scale } from "../../tensor/ops.ts";
+import { relativeError, scale, sideBySide } from "../../tensor/ops.ts";
 import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
 import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { vaeFactor } from "../autoencoder-kl/graph.ts";
