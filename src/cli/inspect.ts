@@ -1,11 +1,16 @@
 /** `emilie inspect`: what a checkpoint is, and what it costs per picture size, from its headers alone. */
 import type { Command } from "commander";
+import { abilitiesOf } from "../checkpoint/abilities.ts";
+import type { FewSteps } from "../checkpoint/few-steps.ts";
 import { checkWeights } from "../checkpoint/finite.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { costsOf, type PresetCosts } from "../method/costs.ts";
-import { PRESETS } from "../method/presets.ts";
+import type { Abilities } from "../method/edit-model.ts";
+import { type PresetSettings, presetsOf } from "../method/presets.ts";
+import { SETTINGS } from "../method/settings.ts";
+import { decidedByPreset } from "../method/settings-derived.ts";
 import {
   checkpointFolder,
   nameVariant,
@@ -75,9 +80,15 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const folder = checkpointFolder(base);
   const source = openCheckpoint(base, flags);
   const checkpoint = await readCheckpoint(source);
-  const { additions, notes } = await matchLoras(loras.map(openLora), checkpoint);
+  const { additions, notes, fewSteps } = await matchLoras(loras.map(openLora), checkpoint);
   const touched = [...additions.values()].reduce((sum, { size }) => sum + size, 0);
-  const facts = { ...describeCheckpoint(checkpoint, flags.size), loras: loras.length, merged: touched };
+  const abilities = abilitiesOf(name, checkpoint.own) ?? null;
+  const facts = {
+    ...describeCheckpoint(checkpoint, fewSteps, flags.size),
+    abilities,
+    loras: loras.length,
+    merged: touched,
+  };
   if (flags.weights) await checkAll(source, checkpoint, output);
   output.document({ id: name, folder, ...facts, finite: flags.weights ? true : null });
 
@@ -87,22 +98,20 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
     `  ${facts.prediction} prediction, ${facts.steps} steps of ${facts.sampler} by default, trained at about ${facts.nativeSize} px`,
   );
   output.say();
+  const decided = Object.keys(decidedByPreset(facts.presets[0]!)) as (keyof PresetSettings)[];
   sayTable(output, [
-    ["preset", "steps", "sampler", "text guidance", "image guidance", "guided in", "UNet calls"],
-    ...facts.presets.map((p) => [
-      p.preset === "balanced" ? "balanced (the default)" : p.preset,
-      String(p.steps),
-      p.sampler,
-      String(p.textGuidance),
-      String(p.imageGuidance),
-      p.guidanceInterval.join(" to "),
-      String(p.calls),
+    ["preset", ...decided.map((name) => SETTINGS[name].title), "UNet calls"],
+    ...facts.presets.map((one) => [
+      one.preset === "balanced" ? "balanced (the default)" : one.preset,
+      ...decided.map((name) => [one[name]].flat().join(" to ")),
+      String(one.calls),
     ]),
   ]);
   output.say();
   output.say(
     `  pictures ${facts.factor} times as large as their latents (${facts.latentChannels} channels, scaling factor ${facts.scalingFactor})`,
   );
+  sayAbilities(facts.abilities, output);
   for (const note of [...facts.notes, ...notes]) output.say(`  ${note}`);
   if (loras.length > 0) output.say(`  LoRA: ${touched} weights are merged when it is loaded.`);
   if (flags.weights) output.say("  All weights are finite numbers.");
@@ -135,6 +144,16 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   output.say("intermediate results, in addition to the weights, which are read directly from their files.");
 }
 
+/** What it can do, where it says so. */
+function sayAbilities(abilities: Abilities | null, output: Output): void {
+  if (!abilities) return;
+  for (const line of [abilities.summary, abilities.limits]) if (line !== "") output.say(`  ${line}`);
+  for (const { title, instructions } of abilities.suggestions)
+    output.say(`  ${title}: ${instructions.join(", ")}`);
+  for (const { what, rate, n } of abilities.success)
+    output.say(`  Success: ${(100 * rate).toFixed(1)} % of ${n} ${what}`);
+}
+
 /** Throws where a weight is no number, naming it. */
 async function checkAll(
   source: CheckpointSource,
@@ -154,15 +173,22 @@ async function checkAll(
   }
 }
 
-function describeCheckpoint(checkpoint: Checkpoint, given?: readonly PictureSize[]) {
-  const { vae, texts, scheduler, tables, own, family, notes } = checkpoint;
+function describeCheckpoint(
+  checkpoint: Checkpoint,
+  fewSteps: FewSteps | null,
+  given?: readonly PictureSize[],
+) {
+  const { unet, vae, texts, scheduler, tables, own, family, notes } = checkpoint;
   const factor = vaeFactor(vae);
   const nativeSize = trainedSize(checkpoint);
-  const model = { defaults: own.defaults, schedulerConfig: scheduler };
-  const presets = PRESETS.map((preset) => costsOf(model, preset));
-  const { calls, sampler, steps, textGuidance, imageGuidance, guidanceInterval } = presets.find(
-    ({ preset }) => preset === "balanced",
-  ) as PresetCosts;
+  const model = {
+    defaults: own.defaults,
+    schedulerConfig: scheduler,
+    fewSteps: fewSteps ?? undefined,
+    embedsGuidance: unet.time_cond_proj_dim !== null,
+  };
+  const presets = presetsOf(model).map((preset) => costsOf(model, preset));
+  const { preset: _, ...balanced } = presets.find(({ preset }) => preset === "balanced") as PresetCosts;
   const wanted = given ?? [nativeSize / 2, nativeSize, 2 * nativeSize].map((side) => [side, side] as const);
   const whole = (side: number) => Math.ceil(side / factor) * factor;
   const sizes = wanted.map(([width, height]) => [whole(width), whole(height)] as const);
@@ -170,12 +196,7 @@ function describeCheckpoint(checkpoint: Checkpoint, given?: readonly PictureSize
     family: familyName(checkpoint),
     conditionIsScaled: family.conditionIsScaled,
     prediction: String(scheduler.prediction_type ?? "epsilon"),
-    sampler,
-    steps,
-    textGuidance,
-    imageGuidance,
-    guidanceInterval,
-    calls,
+    ...balanced,
     presets,
     nativeSize,
     factor,
@@ -188,7 +209,7 @@ function describeCheckpoint(checkpoint: Checkpoint, given?: readonly PictureSize
       ...texts.map(({ table }, i) => network(`text encoder${i === 0 ? "" : ` ${i + 1}`}`, table)),
     ],
     notes,
-    sizes: sizes.map((size) => costs(checkpoint, size, calls)),
+    sizes: sizes.map((size) => costs(checkpoint, size, balanced.calls)),
   };
 }
 

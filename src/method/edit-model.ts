@@ -4,8 +4,8 @@
  */
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** How the UNet's raw output is read: ε̂, v̂ = a·ε − s·x₀, or x̂₀ itself. */
-export type PredictionType = "epsilon" | "v_prediction" | "sample";
+/** How the UNet's raw output is read: ε̂, v̂ = a·ε − s·x₀, x̂₀ itself, or a rectified flow's ε − x₀. */
+export type PredictionType = "epsilon" | "v_prediction" | "sample" | "flow_prediction";
 
 /** An instruction as the UNet sees it. */
 export interface TextEncoding {
@@ -23,12 +23,20 @@ export interface UNetInput {
   readonly c: Tensor;
   /** What the UNet is told. */
   readonly text: TextEncoding;
+  /** The guidance that the answer is to have, from 1 (none, the default), where the model embeds it. */
+  readonly guidance?: number;
 }
 
 /** What every call of a network takes. */
 export interface CallOptions {
   /** Stops before the network runs, with code "aborted". */
   readonly signal?: AbortSignal;
+}
+
+/** What a call of the decoder takes. */
+export interface DecodeOptions extends CallOptions {
+  /** Whether it is to be looked at for a moment: the autoencoder for previews decodes it, where there is one. Default false. */
+  readonly preview?: boolean;
 }
 
 /**
@@ -59,6 +67,23 @@ export interface Understanding {
   readonly nearest: readonly string[];
 }
 
+/** What a model can do, for people who choose one and write instructions. */
+export interface Abilities {
+  /** What it edits, in a sentence. */
+  readonly summary: string;
+  /** Instructions that work with it, in groups; the strongest first. */
+  readonly suggestions: readonly { readonly title: string; readonly instructions: readonly string[] }[];
+  /** What it cannot do; "" where it does not say. */
+  readonly limits: string;
+  /** How often it does what it is asked, as measured: the share of n cases. */
+  readonly success: readonly { readonly what: string; readonly rate: number; readonly n: number }[];
+  /** Every edit that it knows, where it refuses others: "paint the roof {colour}", and the values of its fields. */
+  readonly vocabulary?: {
+    readonly phrases: readonly string[];
+    readonly fields: Readonly<Record<string, readonly string[]>>;
+  };
+}
+
 /** A checkpoint that edits: loadModel makes one. */
 export interface EditModel {
   /** The checkpoint as the user named it. */
@@ -83,13 +108,19 @@ export interface EditModel {
   readonly predictionType: PredictionType;
   /** scheduler/scheduler_config.json, as read. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
+  /** How it is sampled where it, or a LoRA in it, was made for few steps: what the preset "turbo" stands for. */
+  readonly fewSteps?: Readonly<{ sampler: "lcm" | "tcd"; steps: number }>;
+  /** Whether the UNet is told how strongly it is guided (UNetInput.guidance), in the place of a second call. */
+  readonly embedsGuidance?: boolean;
   /** Defaults that belong to the checkpoint (emilie.json beside model_index.json), where it states them. */
   readonly defaults: Readonly<EditDefaults>;
+  /** What it can do, where the checkpoint says so (emilie.json), or is known. */
+  readonly abilities?: Abilities;
 
   /** E(I).mode, unscaled. image [3, H, W] in [-1, 1] → [latentChannels, H/factor, W/factor]. */
   encodeImage(image: Tensor, options?: CallOptions): Promise<Tensor>;
   /** D(latent), latent unscaled → [3, H, W], about [-1, 1], not clamped. */
-  decodeLatent(latent: Tensor, options?: CallOptions): Promise<Tensor>;
+  decodeLatent(latent: Tensor, options?: DecodeOptions): Promise<Tensor>;
   /** An instruction as the UNet sees it; "" for the null text. Longer texts than the encoder reads are cut. */
   encodeText(text: string, options?: CallOptions): Promise<TextEncoding>;
   /** How many tokens a text has, and how many the text encoder reads; what is beyond them has no effect. */

@@ -3,17 +3,19 @@
  * UNet, each network an ONNX graph whose weights stay where they are.
  */
 
+import { abilitiesOf } from "../../checkpoint/abilities.ts";
 import type { Precision } from "../../checkpoint/derived.ts";
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
 import { requireFinite } from "../../checkpoint/finite.ts";
 import type { LoraFile } from "../../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
-import type { WeightStorage } from "../../checkpoint/storage.ts";
-import { readUnderstanding, type UnderstandingHead } from "../../checkpoint/understanding.ts";
+import type { PlacedWeights, WeightStorage } from "../../checkpoint/storage.ts";
+import { decisive, readUnderstanding, type UnderstandingHead } from "../../checkpoint/understanding.ts";
 import { EmilieError } from "../../errors.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
 import type {
   CallOptions,
+  DecodeOptions,
   Device,
   EditDefaults,
   EditModel,
@@ -23,18 +25,27 @@ import type {
 } from "../../method/edit-model.ts";
 import type { Engine, Feeds } from "../../runtime/engine.ts";
 import { type MemoryMode, SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
+import { relativeError, scale, sideBySide } from "../../tensor/ops.ts";
 import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
 import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { vaeFactor } from "../autoencoder-kl/graph.ts";
-import { decode, encode, VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
+import { VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
+import { checkTinyFits, type TinyAutoencoder } from "../autoencoder-tiny/read.ts";
 import { buildClipText } from "../clip/text.ts";
+import { type Autoencoder, ownAutoencoder, tinyAutoencoder } from "./autoencoder.ts";
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
 import { matchLoras } from "./loras.ts";
-import { type CheckedNetwork, type Networks, networksOf, placeAll, type Weights } from "./networks.ts";
+import {
+  type CheckedNetwork,
+  type Networks,
+  networksOf,
+  placeAll,
+  type TinyAutoencoders,
+  type Weights,
+} from "./networks.ts";
+import { predictionType } from "./prediction-type.ts";
 import { understand } from "./understanding.ts";
 import { buildUNet } from "./unet.ts";
-
-export { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 
 export interface EditModelOptions {
   /** How weights reach the runtime. */
@@ -52,6 +63,10 @@ export interface EditModelOptions {
   readonly precision?: Precision;
   /** From how many pixels on self-attention spares keys (UNetShape). Default: as the precision has it. */
   readonly keysFrom?: number;
+  /** A tiny autoencoder in the place of the VAE. */
+  readonly vae?: TinyAutoencoder;
+  /** A tiny autoencoder for previews. */
+  readonly previewVae?: TinyAutoencoder;
   /** Whether what the checkpoint says it understands (emilie.json) is asked before an edit. Default true. */
   readonly understanding?: boolean;
 }
@@ -68,12 +83,18 @@ export async function createEditModel(
   const { precision = "fp32", keysFrom } = options;
   const checkpoint = await readCheckpoint(source, precision);
   const { tables, texts, own, variant } = checkpoint;
-  const { additions, variants, olderVariants } = await matchLoras(options.loras ?? [], checkpoint);
+  const { additions, variants, olderVariants, fewSteps } = await matchLoras(options.loras ?? [], checkpoint);
   const understanding =
     options.understanding !== false &&
     own.understanding &&
     (await readUnderstanding(source, own.understanding, texts[0]!.config.hidden_size));
-  const weights = await placeAll(source, checkpoint, options.storage, additions, precision);
+  const { vae, previewVae } = options;
+  const latents = { channels: checkpoint.vae.latent_channels, factor: vaeFactor(checkpoint.vae) };
+  for (const tiny of [vae, previewVae]) if (tiny) checkTinyFits(tiny, latents);
+  const tiny = { vae, previewVae };
+  const weights = await placeAll(source, checkpoint, options.storage, additions, precision, tiny);
+  // What is only looked at makes no other model.
+  const ownVae = vae && `vae ${await fingerprint(vae.source, [vae.table], [], false)};`;
   const all = [tables.unet, tables.vae, ...texts.map(({ table }) => table)];
   const fingerprintOf = (loras: readonly string[], named: boolean) =>
     fingerprint(
@@ -84,8 +105,9 @@ export async function createEditModel(
         ...loras,
         ...(precision === "fp32" ? [] : [`precision ${precision}`]),
         ...(keysFrom === undefined ? [] : [`keys ${keysFrom}`]),
+        ...(ownVae === undefined ? [] : [ownVae]),
         ...(understanding
-          ? [`understanding ${JSON.stringify(own.understanding)} ${understanding.sha256}`]
+          ? [`understanding ${JSON.stringify(decisive(own.understanding!))} ${understanding.sha256}`]
           : []),
       ],
       named,
@@ -97,11 +119,14 @@ export async function createEditModel(
     fingerprint: await fingerprintOf(variants, !source.single),
     olderFingerprints: renamable ? [await fingerprintOf(olderVariants, true)] : [],
     defaults: own.defaults,
+    abilities: abilitiesOf(source.id, own),
+    fewSteps: fewSteps ?? undefined,
     nativeSize: own.nativeSize,
     understanding: understanding || undefined,
     memory: options.memory ?? "normal",
     vaeLimits: options.vaeLimits ?? VAE_LIMITS,
     keysFrom,
+    tiny,
   });
 }
 
@@ -110,11 +135,14 @@ interface Facts {
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
   readonly defaults: EditDefaults;
+  readonly abilities: EditModel["abilities"];
+  readonly fewSteps: EditModel["fewSteps"];
   readonly nativeSize: number | undefined;
   readonly understanding: UnderstandingHead | undefined;
   readonly memory: MemoryMode;
   readonly vaeLimits: VaeLimits;
   readonly keysFrom: number | undefined;
+  readonly tiny: TinyAutoencoders;
 }
 
 class DiffusersEditModel implements EditModel {
@@ -122,6 +150,9 @@ class DiffusersEditModel implements EditModel {
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
   readonly defaults: EditDefaults;
+  readonly abilities: EditModel["abilities"];
+  readonly fewSteps: EditModel["fewSteps"];
+  readonly embedsGuidance: boolean;
   readonly scalingFactor: number;
   readonly conditionIsScaled: boolean;
   readonly factor: number;
@@ -138,7 +169,8 @@ class DiffusersEditModel implements EditModel {
   readonly #networks: Networks;
   readonly #weights: Weights;
   readonly #sessions: SessionCache;
-  readonly #vaeLimits: VaeLimits;
+  readonly #autoencoder: Autoencoder;
+  readonly #previews: Autoencoder | undefined;
   readonly #keysFrom: number | undefined;
   readonly #texts = new Map<string, TextEncoding>();
   #disposed = false;
@@ -150,13 +182,22 @@ class DiffusersEditModel implements EditModel {
     this.#weights = weights;
     this.#sessions = new SessionCache(engine, facts.memory);
     this.#source = facts.source;
-    this.#vaeLimits = facts.vaeLimits;
     this.#keysFrom = facts.keysFrom;
-    this.#networks = networksOf(checkpoint, weights);
+    const { tiny, vaeLimits } = facts;
+    this.#networks = networksOf(checkpoint, weights, tiny);
+    const tinyOne = (one: TinyAutoencoder, placed: PlacedWeights) =>
+      tinyAutoencoder(one, placed, vae.scaling_factor, vaeLimits);
+    this.#autoencoder = tiny.vae
+      ? tinyOne(tiny.vae, weights.vae)
+      : ownAutoencoder(vae, weights.vae, vaeLimits);
+    this.#previews = tiny.previewVae && tinyOne(tiny.previewVae, weights.previewVae!);
     this.id = facts.source.id;
     this.fingerprint = facts.fingerprint;
     this.olderFingerprints = facts.olderFingerprints;
     this.defaults = facts.defaults;
+    this.abilities = facts.abilities;
+    this.fewSteps = facts.fewSteps;
+    this.embedsGuidance = unet.time_cond_proj_dim !== null;
     this.conditionIsScaled = checkpoint.family.conditionIsScaled;
     this.scalingFactor = vae.scaling_factor;
     this.latentChannels = vae.latent_channels;
@@ -168,7 +209,13 @@ class DiffusersEditModel implements EditModel {
     const { understanding } = facts;
     if (understanding) {
       this.understand = (instruction, c, options) =>
-        understand(understanding, (text) => this.#lastToken(text, options), instruction, c);
+        understand(
+          understanding,
+          (text) => this.#lastToken(text, options),
+          instruction,
+          c,
+          () => this.#isFamiliar(c, understanding.config.presence?.familiar, options),
+        );
     }
   }
 
@@ -176,18 +223,28 @@ class DiffusersEditModel implements EditModel {
     return this.#engine.device;
   }
 
+  /** Whether the autoencoder, which was trained on the checkpoint's own pictures, gives the latent back. */
+  async #isFamiliar(c: Tensor, limit: number | undefined, options?: CallOptions): Promise<boolean> {
+    if (limit === undefined) return true;
+    const latent = this.conditionIsScaled ? scale(c, 1 / this.scalingFactor) : c;
+    const again = await this.encodeImage(await this.decodeLatent(latent, options), options);
+    return relativeError(again, latent) <= limit;
+  }
+
   async encodeImage(image: Tensor, options: CallOptions = {}): Promise<Tensor> {
     this.#picture("encodeImage", image, 3, this.factor);
     const run = this.#vae(this.#networks.encodeImage, options);
-    const latent = await encode(this.#checkpoint.vae, this.#weights.vae, batch(image), run, this.#vaeLimits);
+    const latent = await this.#autoencoder.encode(batch(image), run);
     this.calls.encodeImage++;
     return unbatch(latent);
   }
 
-  async decodeLatent(latent: Tensor, options: CallOptions = {}): Promise<Tensor> {
+  async decodeLatent(latent: Tensor, options: DecodeOptions = {}): Promise<Tensor> {
     this.#picture("decodeLatent", latent, this.latentChannels, 1);
-    const run = this.#vae(this.#networks.decodeLatent, options);
-    const image = await decode(this.#checkpoint.vae, this.#weights.vae, batch(latent), run, this.#vaeLimits);
+    const { decodeLatent, previewLatent = decodeLatent } = this.#networks;
+    const run = this.#vae(options.preview ? previewLatent : decodeLatent, options);
+    const autoencoder = (options.preview && this.#previews) || this.#autoencoder;
+    const image = await autoencoder.decode(batch(latent), run);
     this.calls.decodeLatent++;
     return unbatch(image);
   }
@@ -256,7 +313,7 @@ class DiffusersEditModel implements EditModel {
     const { unet: config } = this.#checkpoint;
     const { factor } = this;
     const keysFrom = this.#keysFrom;
-    for (const { z, c, text } of inputs) {
+    for (const { z, c, text, guidance = 1 } of inputs) {
       const [height, w] = this.#picture("unet", z, this.latentChannels, 1);
       if (String(this.#picture("unet", c, this.latentChannels, 1)) !== String([height, w])) {
         throw invalid(`unet: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
@@ -274,6 +331,7 @@ class DiffusersEditModel implements EditModel {
         timestep: tensor([timestep], [1, 1]),
         text: text.hidden,
         ...(text.pooled ? { pooled: text.pooled } : {}),
+        ...(this.embedsGuidance ? { guidance: tensor([guidance], [1, 1]) } : {}),
       };
       const size = `${height}x${w}x${tokens}`;
       const { noise } = await this.#run(this.#networks.unet, size, build, feeds, options);
@@ -288,8 +346,9 @@ class DiffusersEditModel implements EditModel {
     this.#disposed = true;
     this.#texts.clear();
     await this.#engine.dispose();
-    const { unet, vae, texts } = this.#weights;
+    const { unet, vae, texts, previewVae } = this.#weights;
     for (const weights of [unet, vae, ...texts]) await weights.release();
+    await previewVae?.release();
   }
 
   /** Stages that are to be alone in memory go by one name, so that each takes the place of the one before. */
@@ -307,7 +366,7 @@ class DiffusersEditModel implements EditModel {
   ): Promise<Record<string, Tensor>> {
     this.#alive();
     const outputs = await this.#sessions.run(network, size, build, feeds, options.signal);
-    await requireFinite(outputs, network.what, this.#source, network.table);
+    await requireFinite(outputs, network.what, network.source ?? this.#source, network.table);
     return outputs;
   }
 
@@ -334,33 +393,6 @@ class DiffusersEditModel implements EditModel {
 /** Encodings kept: 77 × 768 floats are a quarter of a megabyte. */
 const MAX_TEXTS = 256;
 
-/** Matrices of the same number of rows → one, row by row. */
-function sideBySide(parts: readonly Tensor[]): Tensor {
-  if (parts.length === 1) return parts[0]!;
-  const [rows = 0] = parts[0]!.shape;
-  const width = parts.reduce((sum, { shape }) => sum + shape[1]!, 0);
-  const data = new Float32Array(rows * width);
-  let column = 0;
-  for (const { data: from, shape } of parts) {
-    const own = shape[1]!;
-    for (let row = 0; row < rows; row++) {
-      data.set(from.subarray(row * own, (row + 1) * own), row * width + column);
-    }
-    column += own;
-  }
-  return { data, shape: [rows, width] };
-}
-
 const batch = (x: Tensor): Tensor => ({ data: x.data, shape: [1, ...x.shape] });
 const unbatch = (x: Tensor): Tensor => ({ data: x.data, shape: x.shape.slice(1) });
 const invalid = (message: string) => new EmilieError("option.invalid", `${message}.`);
-
-function predictionType(scheduler: Readonly<Record<string, unknown>>): PredictionType {
-  const value = scheduler.prediction_type ?? "epsilon";
-  if (value === "epsilon" || value === "v_prediction" || value === "sample") return value;
-  throw new EmilieError(
-    "checkpoint.unsupported",
-    `scheduler/scheduler_config.json: "prediction_type" is ${JSON.stringify(value)}; ` +
-      'expected "epsilon", "v_prediction" or "sample".',
-  );
-}

@@ -1,7 +1,7 @@
 /** The one model in memory. Users of the same model share it; who wants another waits until nobody uses this one. */
 
 import type { EditModel } from "../../method/edit-model.ts";
-import { type LoadProgress, loadModel, type NodeDevice } from "../../models/load.node.ts";
+import { type LoadOptions, type LoadProgress, loadModel } from "../../models/load.node.ts";
 
 export class ModelSlot {
   #name: string | null = null;
@@ -10,7 +10,7 @@ export class ModelSlot {
   /** Takes of the slot, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #left: (() => void) | null = null;
-  readonly #device: NodeDevice | undefined;
+  readonly #how: Pick<LoadOptions, "device" | "previewVae">;
   readonly #onChange: () => void;
   readonly #onLoading: (model: string, progress: LoadProgress | null) => void;
 
@@ -19,11 +19,11 @@ export class ModelSlot {
    * and with null when that is over.
    */
   constructor(
-    device: NodeDevice | undefined,
+    how: Pick<LoadOptions, "device" | "previewVae">,
     onChange: () => void,
     onLoading: (model: string, progress: LoadProgress | null) => void,
   ) {
-    this.#device = device;
+    this.#how = how;
     this.#onChange = onChange;
     this.#onLoading = onLoading;
   }
@@ -62,7 +62,7 @@ export class ModelSlot {
       this.#onLoading(name, progress);
     };
     try {
-      return await loadModel(name, { device: this.#device, onProgress, signal });
+      return await loadModel(name, { ...this.#how, onProgress, signal });
     } finally {
       if (making) this.#onLoading(name, null);
     }

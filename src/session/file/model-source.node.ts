@@ -40,7 +40,7 @@ export function refuseFar(name: string, file: string): void {
 export function sourceOf(model: EditModel, file: string): ModelSource | undefined {
   const parts = partsOfModel(model);
   if (!parts) return undefined;
-  const { base, loras, precision = "fp32", tokenizer } = parts;
+  const { base, loras, precision = "fp32", tokenizer, vae } = parts;
   const place = (path: string): Place =>
     isAbsolute(path)
       ? {
@@ -55,6 +55,7 @@ export function sourceOf(model: EditModel, file: string): ModelSource | undefine
     loras: loras.map(({ file, weight = 1 }) => ({ ...place(file), weight })),
     precision,
     ...(tokenizer === undefined ? {} : { tokenizer: place(tokenizer) }),
+    ...(vae === undefined ? {} : { vae: place(vae) }),
   };
 }
 
@@ -67,13 +68,14 @@ export function partsFor({ source, model }: Pick<Manifest, "source" | "model">, 
     const moved = SHARE.test(beside) ? beside : resolve(dirname(file), beside);
     return isThere(moved) ? moved : name;
   };
-  const { base, loras, precision, tokenizer } = source;
+  const { base, loras, precision, tokenizer, vae } = source;
   return {
     id: model.id,
     base: found(base),
     loras: loras.map(({ weight, ...place }) => ({ file: found(place), weight })),
     precision,
     ...(tokenizer === undefined ? {} : { tokenizer: found(tokenizer) }),
+    ...(vae === undefined ? {} : { vae: found(vae) }),
   };
 }
 
@@ -112,14 +114,16 @@ export async function loadModelOf(
   if (given.base === undefined) refuseFar(own.base, file);
   if (given.loras === undefined) for (const lora of own.loras) refuseFar(lora.file, file);
   if (given.tokenizer === undefined) refuseFar(own.tokenizer ?? "", file);
+  if (given.vae === undefined) refuseFar(own.vae ?? "", file);
   const parts = { ...own, ...defined(given) };
-  const asIts = given.base === undefined && given.loras === undefined && given.precision === undefined;
+  const { base, loras, vae, precision } = given;
+  const asIts = [base, loras, vae, precision].every((part) => part === undefined);
   try {
     return await loadModel({ ...parts, id: asIts ? parts.id : undefined }, { device, onProgress, signal });
   } catch (cause) {
     // What was asked for, stopped, or has no room is not mended by another place.
     const isLost = isEmilieError(cause) && cause.code.startsWith("checkpoint.");
-    if (!isLost || given.base !== undefined) throw cause;
+    if (!isLost || base !== undefined) throw cause;
     const { id, fingerprint } = manifest.model;
     throw new EmilieError(
       "session.model",
