@@ -6,12 +6,13 @@ export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts
 export { type EditResult, edit } from "./method/edit.ts";
 export type {
   CallOptions,
+  DenoiseInput,
   Device,
   EditDefaults,
   EditModel,
+  EncodeTextOptions,
   PredictionType,
   TextEncoding,
-  UNetInput,
   Understanding,
 } from "./method/edit-model.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";

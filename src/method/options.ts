@@ -36,7 +36,7 @@ export interface EditOptions {
   readonly preset?: PresetName;
   /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default 0. */
   readonly seed?: number | bigint;
-  /** UNet steps. Default: the preset's. */
+  /** Steps of the sampler. Default: the preset's. */
   readonly steps?: number;
   /** Default: the preset's. */
   readonly sampler?: SamplerName;
@@ -53,13 +53,13 @@ export interface EditOptions {
   /**
    * Where in the schedule guidance acts, as shares of it: 0 is its noisy end, 1 its clean one, and a step is guided where its
    * middle, (i + ½) / steps, lies in [from, to] (limited-interval guidance, arXiv 2404.07724). Elsewhere s_T = s_I = 1: the
-   * conditional term alone, one UNet call in the place of three. Default: the preset's, [0, 1] where it has none.
+   * conditional term alone, one call of the denoiser in the place of three. Default: the preset's, [0, 1] where it has none.
    */
   readonly guidanceInterval?: readonly [from: number, to: number];
   /** How a mask acts. Default "anchored". */
   readonly control?: Control;
   /**
-   * How much of the edit is done, from 0 (the parent, and no UNet runs) to 1 (all of it, the default): gradient control
+   * How much of the edit is done, from 0 (the parent, and no network runs) to 1 (all of it, the default): gradient control
    * takes strength·m for m, and without a mask the strength everywhere. Under "direction" it weakens the text guidance.
    */
   readonly strength?: number;

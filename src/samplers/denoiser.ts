@@ -16,7 +16,7 @@ function normOf({ alpha, sigma }: NoiseLevel): number {
   return Math.abs(norm - 1) < ROUNDING ? 1 : norm;
 }
 
-/** x in the variance-preserving units that the UNet was trained on; x itself where it is in them already. */
+/** x in the variance-preserving units that the denoiser was trained on; x itself where it is in them already. */
 export function modelInput(x: Tensor, level: NoiseLevel): Tensor {
   const norm = normOf(level);
   return norm === 1 ? x : scale(x, 1 / norm);

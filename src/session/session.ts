@@ -136,7 +136,7 @@ export class Session<N extends Node = Node> {
     } = options;
     this.#require(from, "the node to edit");
     const start = performance.now();
-    const callsBefore = this.model.calls.unet;
+    const callsBefore = this.model.calls.denoise;
     const resolved = resolveOptions(this.model, {
       ...method,
       seed: method.seed ?? nextSeed(from),
@@ -216,7 +216,10 @@ export class Session<N extends Node = Node> {
       mask: unionOf(own.map((region) => region.mask)),
       changed: result.changed,
       refused: result.refused,
-      cost: { seconds: (performance.now() - start) / 1000, unetCalls: this.model.calls.unet - callsBefore },
+      cost: {
+        seconds: (performance.now() - start) / 1000,
+        unetCalls: this.model.calls.denoise - callsBefore,
+      },
     });
     this.head = node;
     return node;

@@ -14,12 +14,12 @@ import { EmilieError } from "../../errors.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
 import type {
   CallOptions,
+  DenoiseInput,
   Device,
   EditDefaults,
   EditModel,
   PredictionType,
   TextEncoding,
-  UNetInput,
 } from "../../method/edit-model.ts";
 import type { Engine, Feeds } from "../../runtime/engine.ts";
 import { type MemoryMode, SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
@@ -131,7 +131,7 @@ class DiffusersEditModel implements EditModel {
   readonly predictionType: PredictionType;
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   readonly understand: EditModel["understand"];
-  readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, unet: 0 };
+  readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, denoise: 0 };
   readonly #engine: Engine;
   readonly #source: CheckpointSource;
   readonly #checkpoint: Checkpoint;
@@ -251,33 +251,38 @@ class DiffusersEditModel implements EditModel {
   }
 
   /** One after the other: on a CPU that is faster than a batch, and takes a third of the memory. */
-  async unet(inputs: readonly UNetInput[], timestep: number, options: CallOptions = {}): Promise<Tensor[]> {
+  async denoise(
+    inputs: readonly DenoiseInput[],
+    timestep: number,
+    options: CallOptions = {},
+  ): Promise<Tensor[]> {
     const results: Tensor[] = [];
     const { unet: config } = this.#checkpoint;
     const { factor } = this;
     const keysFrom = this.#keysFrom;
     for (const { z, c, text } of inputs) {
-      const [height, w] = this.#picture("unet", z, this.latentChannels, 1);
-      if (String(this.#picture("unet", c, this.latentChannels, 1)) !== String([height, w])) {
-        throw invalid(`unet: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
+      const [height, w] = this.#picture("denoise", z, this.latentChannels, 1);
+      if (c && String(this.#picture("denoise", c, this.latentChannels, 1)) !== String([height, w])) {
+        throw invalid(`denoise: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
       }
       const [tokens = 0, textWidth] = text.hidden.shape;
       const width = pooledWidth(config);
       if (textWidth !== config.levels[0]!.crossAttentionDim || (text.pooled?.shape[1] ?? 0) !== width) {
-        throw invalid(`unet: a text encoding of shape [${text.hidden.shape}] is not one of this model's`);
+        throw invalid(`denoise: a text encoding of shape [${text.hidden.shape}] is not one of this model's`);
       }
       const shape = { height, width: w, tokens, factor, keysFrom };
       const build = (dialect: Dialect) => buildUNet(config, this.#weights.unet, shape, dialect);
       const feeds = {
         z: batch(z),
-        c: batch(c),
+        // What InstructPix2Pix was trained to take for no picture.
+        c: batch(c ?? zeros(z.shape)),
         timestep: tensor([timestep], [1, 1]),
         text: text.hidden,
         ...(text.pooled ? { pooled: text.pooled } : {}),
       };
       const size = `${height}x${w}x${tokens}`;
       const { noise } = await this.#run(this.#networks.unet, size, build, feeds, options);
-      this.calls.unet++;
+      this.calls.denoise++;
       results.push(unbatch(noise!));
     }
     return results;

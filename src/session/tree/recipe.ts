@@ -33,7 +33,7 @@ export interface Recipe {
   readonly regions: readonly RecipeRegion[];
   /** Decimal, since seeds reach 2⁶⁴ − 1. */
   readonly seed: string;
-  /** UNet steps. */
+  /** Steps of the sampler. */
   readonly steps: number;
   /** A sampler's name. */
   readonly sampler: string;

@@ -39,7 +39,7 @@ export interface Node {
   readonly understood: boolean;
   /** Instructions that were not carried out, with the nearest ones the model knows; empty where all were. */
   readonly refused: readonly Refusal[];
-  /** What it took: seconds with the automatic mask and without decoding, and UNet calls. */
+  /** What it took: seconds with the automatic mask and without decoding, and calls of the denoiser. */
   readonly cost: { readonly seconds: number; readonly unetCalls: number };
   /** How far it has come from its parent and from the original, once session.drift has measured it. */
   readonly drift?: Drift;
