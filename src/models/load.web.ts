@@ -5,9 +5,9 @@ import { webSource } from "../checkpoint/source.web.ts";
 import { fetchedStorage } from "../checkpoint/storage.web.ts";
 import { EmilieError } from "../errors.ts";
 import type { EditModel } from "../method/edit-model.ts";
-import { createEditModel } from "../networks/stable-diffusion/editor.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
 import { createWebEngine, type WebEngineOptions } from "../runtime/web.ts";
+import { architectureOf } from "./architectures.ts";
 
 /** How a model is loaded and run in a browser. */
 export interface WebLoadOptions extends WebEngineOptions {
@@ -37,7 +37,9 @@ export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): 
   const id = options.id ?? baseUrl;
   const engine = createWebEngine(options, half);
   try {
-    return await createEditModel(webSource(baseUrl, half ? `${id} in fp16` : id, options.fetch), engine, {
+    const source = webSource(baseUrl, half ? `${id} in fp16` : id, options.fetch);
+    const architecture = await architectureOf(source);
+    return await architecture.createEditModel(source, engine, {
       storage: fetchedStorage(),
       memory: options.memory,
       precision,

@@ -17,8 +17,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   util: [],
   tensor: [],
   graph: ["tensor"],
-  // What a LoRA adds is found by the architecture, and merged where weights are placed.
-  checkpoint: ["tensor", "networks"],
+  checkpoint: ["tensor"],
   // Weights are placed by their storage; a session takes them as they are placed.
   runtime: ["contract", "tensor", "graph", "checkpoint"],
   // Whether a checkpoint's schedule can be sampled is tried when it is loaded.

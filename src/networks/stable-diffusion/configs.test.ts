@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { parseSchedulerConfig } from "../../checkpoint/scheduler-config.ts";
-import { parseClipTextConfig, parseUNetConfig, parseVaeConfig } from "./configs.ts";
+import { parseVaeConfig } from "../autoencoder-kl/config.ts";
+import { parseClipTextConfig } from "../clip/config.ts";
+import { parseUNetConfig } from "./unet-config.ts";
 
 describe("unet/config.json", () => {
   it("has diffusers' defaults and ignores the writer's notes", () => {

@@ -3,12 +3,9 @@
  * UNet, each network an ONNX graph whose weights stay where they are.
  */
 
-import type { Precision } from "../../checkpoint/derived.ts";
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
 import { requireFinite } from "../../checkpoint/finite.ts";
-import type { LoraFile } from "../../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
-import type { WeightStorage } from "../../checkpoint/storage.ts";
 import { readUnderstanding, type UnderstandingHead } from "../../checkpoint/understanding.ts";
 import { EmilieError } from "../../errors.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
@@ -24,11 +21,13 @@ import type {
 import type { Engine, Feeds } from "../../runtime/engine.ts";
 import { type MemoryMode, SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
 import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
+import type { EditorOptions } from "../architecture.ts";
 import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { vaeFactor } from "../autoencoder-kl/graph.ts";
 import { decode, encode, VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
 import { buildClipText } from "../clip/text.ts";
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
+import { trainedSize } from "./describe.ts";
 import { matchLoras } from "./loras.ts";
 import { type CheckedNetwork, type Networks, networksOf, placeAll, type Weights } from "./networks.ts";
 import { understand } from "./understanding.ts";
@@ -36,24 +35,12 @@ import { buildUNet } from "./unet.ts";
 
 export { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 
-export interface EditModelOptions {
-  /** How weights reach the runtime. */
-  readonly storage: WeightStorage;
-  /** LoRA files to merge, in their order. */
-  readonly loras?: readonly LoraFile[];
-  /**
-   * "low" keeps one session alive at a time and its weights in their files alone: less memory, a few per cent slower,
-   * and a session is made again whenever another network had its turn. Default "normal".
-   */
-  readonly memory?: MemoryMode;
+/** How a checkpoint is loaded; what differs from the defaults here is for measurements and tests. */
+export interface EditModelOptions extends EditorOptions {
   /** Where pictures become too large for the VAE to run whole. Default VAE_LIMITS. */
   readonly vaeLimits?: VaeLimits;
-  /** How the UNet computes. Default "fp32". */
-  readonly precision?: Precision;
   /** From how many pixels on self-attention spares keys (UNetShape). Default: as the precision has it. */
   readonly keysFrom?: number;
-  /** Whether what the checkpoint says it understands (emilie.json) is asked before an edit. Default true. */
-  readonly understanding?: boolean;
 }
 
 /**
@@ -97,7 +84,6 @@ export async function createEditModel(
     fingerprint: await fingerprintOf(variants, !source.single),
     olderFingerprints: renamable ? [await fingerprintOf(olderVariants, true)] : [],
     defaults: own.defaults,
-    nativeSize: own.nativeSize,
     understanding: understanding || undefined,
     memory: options.memory ?? "normal",
     vaeLimits: options.vaeLimits ?? VAE_LIMITS,
@@ -110,7 +96,6 @@ interface Facts {
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
   readonly defaults: EditDefaults;
-  readonly nativeSize: number | undefined;
   readonly understanding: UnderstandingHead | undefined;
   readonly memory: MemoryMode;
   readonly vaeLimits: VaeLimits;
@@ -162,7 +147,7 @@ class DiffusersEditModel implements EditModel {
     this.latentChannels = vae.latent_channels;
     this.factor = vaeFactor(vae);
     this.stride = this.factor * 2 ** (unet.levels.length - 1);
-    this.nativeSize = facts.nativeSize ?? this.factor * Math.max(...[unet.sample_size ?? 64].flat());
+    this.nativeSize = trainedSize(checkpoint);
     this.schedulerConfig = checkpoint.scheduler;
     this.predictionType = predictionType(checkpoint.scheduler);
     const { understanding } = facts;
