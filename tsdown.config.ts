@@ -1,4 +1,4 @@
-/** The published package: ESM with types. Dependencies stay outside; what the browser loads is built apart from Node's. */
+/** The published packages, emilie and @emilie/bench: ESM, emilie with types. Dependencies stay outside; what the browser loads is built apart from Node's. */
 import { defineConfig } from "tsdown";
 
 const shared = {
@@ -19,6 +19,16 @@ const builtWorker = {
   },
 };
 
+/** In the source each package imports the other by path, in the published packages by name. */
+const packageNames = {
+  name: "package-names",
+  resolveId(source: string) {
+    if (source.endsWith("/packages/bench/src/index.ts")) return { id: "@emilie/bench", external: true };
+    if (/^\.\.?\/library\.ts$/.test(source)) return { id: "emilie/internal", external: true };
+    return undefined;
+  },
+};
+
 export default defineConfig([
   {
     ...shared,
@@ -26,14 +36,14 @@ export default defineConfig([
     platform: "node",
     entry: {
       index: "src/index.ts",
+      internal: "src/internal.ts",
       "cli/main": "src/cli/main.ts",
       server: "src/server.ts",
       "server-worker": "src/server/worker/main.ts",
       worker: "src/runtime/worker.node.ts",
     },
     dts: { entry: ["src/index.ts", "src/server.ts"] },
-    // The page of a preference study is served as it stands.
-    copy: [{ from: "src/study/page/*", to: "dist/study-page" }],
+    plugins: [packageNames],
     clean: true,
   },
   {
@@ -44,5 +54,14 @@ export default defineConfig([
     dts: { entry: ["src/client/index.ts", "src/web.ts"] },
     plugins: [builtWorker],
     clean: false,
+  },
+  {
+    ...shared,
+    name: "bench",
+    platform: "node",
+    entry: { index: "packages/bench/src/index.ts" },
+    outDir: "packages/bench/dist",
+    plugins: [packageNames],
+    clean: true,
   },
 ]);

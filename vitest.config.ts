@@ -41,7 +41,13 @@ export default defineConfig({
       {
         test: {
           name: "node",
-          include: ["src/**/*.test.ts", "studio/src/**/*.test.ts", "tests/node/**/*.test.ts"],
+          globalSetup: "tests/support/compiled.ts",
+          include: [
+            "src/**/*.test.ts",
+            "packages/*/src/**/*.test.ts",
+            "studio/src/**/*.test.ts",
+            "tests/node/**/*.test.ts",
+          ],
           environment: "node",
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -1,7 +1,7 @@
 /** Bars from 0, in groups, each with its number beside it, as SVG without script. */
-import { html, type Markup } from "../src/bench/report/html.ts";
-import { seriesLook } from "../src/bench/report/palette.ts";
-import { at } from "../src/bench/report/scale.ts";
+import { html, type Markup } from "../packages/bench/src/report/html.ts";
+import { seriesLook } from "../packages/bench/src/report/palette.ts";
+import { at } from "../packages/bench/src/report/scale.ts";
 
 export interface Bar {
   readonly name: string;

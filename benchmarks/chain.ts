@@ -1,10 +1,10 @@
 /**
- * Does an edit cost more the deeper the history? `npm run bench:chain -- [--edits 100] [--model M] [--device D] [--steps T] [--json]`
+ * Does an edit cost more the deeper the history? `npm run bench -- chain [--edits 100] [--model M] [--device D] [--steps T] [--json]`
  * edits one picture again and again and compares the first and the last quarter of the chain: seconds an edit, and memory
  * (method, invariant 7). Also the share of a step that is spent outside ONNX Runtime.
  */
 import { parseArgs } from "node:util";
-import { median } from "../src/bench/picture-metrics.ts";
+import { median } from "../packages/bench/src/picture-metrics.ts";
 import { loadModel, type NodeDevice, openSession, readPicture } from "../src/index.ts";
 import { digits, record } from "./record.ts";
 

@@ -1,5 +1,5 @@
 /**
- * npm run bench:check-claims [-- --write] [PAGE]
+ * npm run bench -- check-claims [--write] [PAGE]
  *
  * Compares every number in the tables of docs/results/README.md, and those of some sentences, with the committed JSON that it is said to come from
  * (claims.ts): as many decimals as are printed, the interval where one is printed, and bold exactly where a difference's interval excludes 0. Fails on a
@@ -8,10 +8,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { excludesZero, fixed } from "../src/bench/report/format.ts";
-import { readResultsFile } from "../src/bench/report/results.node.ts";
-import { estimateOf } from "../src/bench/report/select.ts";
-import type { BenchResults, Estimate } from "../src/bench/types.ts";
+import { excludesZero, fixed } from "../packages/bench/src/report/format.ts";
+import { readResultsFile } from "../packages/bench/src/report/results.node.ts";
+import { estimateOf } from "../packages/bench/src/report/select.ts";
+import type { BenchResults, Estimate } from "../packages/bench/src/types.ts";
 import { type Ref, SENTENCES, TABLES } from "./claims.ts";
 
 /** Tables of words. */

@@ -1,5 +1,5 @@
 /**
- * npm run bench:compact -- IN/results.json OUT.json [--limit BYTES]
+ * npm run bench -- compact IN/results.json OUT.json [--limit BYTES]
  *
  * A run's results made small enough to be kept with the project (300,000 bytes unless told): environment, methods, settings,
  * aggregates, and the edits in columns with four digits. Says what had to be left out. Report and figures can be made from it.
@@ -8,8 +8,8 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
-import { compactJson, compactResults } from "../src/bench/report/compact.ts";
-import { readResultsFile } from "../src/bench/report/results.node.ts";
+import { compactJson, compactResults } from "../packages/bench/src/report/compact.ts";
+import { readResultsFile } from "../packages/bench/src/report/results.node.ts";
 import { writeAtomically } from "../src/session/file/atomic.node.ts";
 
 const { values: flags, positionals } = parseArgs({
@@ -19,7 +19,7 @@ const { values: flags, positionals } = parseArgs({
 const [file, out] = positionals;
 const limit = Number(flags.limit);
 if (file === undefined || out === undefined || !(limit > 0)) {
-  console.error("Usage: npm run bench:compact -- IN/results.json OUT.json [--limit BYTES]");
+  console.error("Usage: npm run bench -- compact IN/results.json OUT.json [--limit BYTES]");
   process.exit(2);
 }
 const compact = compactResults(await readResultsFile(file), limit);

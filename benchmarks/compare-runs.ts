@@ -1,21 +1,21 @@
 /**
- * npm run bench:compare -- OUT NAME=RUN:METHOD NAME=RUN:METHOD …
+ * npm run bench -- compare OUT NAME=RUN:METHOD NAME=RUN:METHOD …
  *
  * Against another baseline than image iteration, or two checkpoints instead of two methods: the rows of a method in a run (a
  * folder of `emilie bench`, each with its own --model) under a name, and the paired differences of all others to the first. Writes OUT/results.json,
- * from which bench:figures and bench:compact make tables and figures as from any run.
+ * from which `npm run bench -- figures` and `npm run bench -- compact` make tables and figures as from any run.
  */
 import { mkdir } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { readResults, writeResults } from "../src/bench/results.node.ts";
-import { standardAggregates } from "../src/bench/standard-aggregates.ts";
-import type { BenchResults } from "../src/bench/types.ts";
+import { readResults, writeResults } from "../packages/bench/src/results.node.ts";
+import { standardAggregates } from "../packages/bench/src/standard-aggregates.ts";
+import type { BenchResults } from "../packages/bench/src/types.ts";
 
 const { positionals } = parseArgs({ allowPositionals: true });
 const [out, ...words] = positionals;
 const sides = words.map((word) => /^([^=]+)=(.+):([^:]+)$/s.exec(word)?.slice(1) ?? []);
 if (out === undefined || sides.length < 2 || sides.some(([name]) => name === undefined)) {
-  console.error("Usage: npm run bench:compare -- OUT NAME=RUN:METHOD NAME=RUN:METHOD …");
+  console.error("Usage: npm run bench -- compare OUT NAME=RUN:METHOD NAME=RUN:METHOD …");
   process.exit(2);
 }
 const results: { name: string; method: string; run: BenchResults }[] = [];

@@ -1,5 +1,5 @@
 /**
- * npm run sheet:picturebook -- [--out FILE] [--scenes 14] [--edits 4] [--model picturebook]
+ * npm run bench -- contact-sheet [--out FILE] [--scenes 14] [--edits 4] [--model picturebook]
  *
  * Held-out scenes with their first edits one after the other, without masks, as one picture for the model card: what a reader
  * should judge by eye, beside the numbers.
@@ -24,7 +24,7 @@ const { values: flags } = parseArgs({
     model: { type: "string", default: "picturebook" },
   },
 });
-const root = new URL("./imie-picturebook/", import.meta.url).pathname;
+const root = new URL("../packages/bench/datasets/imie-picturebook/", import.meta.url).pathname;
 const { items } = JSON.parse(readFileSync(join(root, "dataset.json"), "utf8")) as { items: Item[] };
 const edits = Number(flags.edits);
 const model = await loadModel(flags.model);

@@ -1,11 +1,11 @@
 /**
- * What detail transfer gains: `npm run bench:detail -- FOLDER [PER GROUP [GROUPS]]` on the pictures that training/picturebook/export_detail.py
- * draws, with their exact truth at 1024 px; `npm run bench:detail -- --cost` for its time and memory at 24 megapixels.
+ * What detail transfer gains: `npm run bench -- detail FOLDER [PER GROUP [GROUPS]]` on the pictures that training/picturebook/export_detail.py
+ * draws, with their exact truth at 1024 px; `npm run bench -- detail --cost` for its time and memory at 24 megapixels.
  * Docs: docs/results/detail.md.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ssimMap } from "../src/bench/ssim.ts";
+import { ssimMap } from "../packages/bench/src/ssim.ts";
 import { transferDetail } from "../src/images/detail-transfer.ts";
 import { compareInsideOutside } from "../src/images/difference.ts";
 import { boxOfMask, cropMask, type Mask } from "../src/images/mask.ts";

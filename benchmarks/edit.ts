@@ -1,6 +1,6 @@
 /**
- * npm run bench:edit -- [--model picturebook] [--image FILE] [--runs 7] [--steps T] [--json]
- * npm run bench:edit -- --full-size [--size 512] [--runs 3] [--steps 2] [--json]
+ * npm run bench -- edit [--model picturebook] [--image FILE] [--runs 7] [--steps T] [--json]
+ * npm run bench -- edit --full-size [--size 512] [--runs 3] [--steps 2] [--json]
  * Both: [--precision NAME] [--preset NAME] [--memory low] [--threads N]. --clean removes the full-size weights.
  *
  * From picture to picture. Cold: a fresh `emilie edit` in a process of its own, from its start to its end, with the picture and
@@ -13,7 +13,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { median } from "../src/bench/picture-metrics.ts";
+import { median } from "../packages/bench/src/picture-metrics.ts";
 import { edit, loadModel, openSession, type PresetName, readPicture } from "../src/index.ts";
 import { guidesWithin } from "../src/method/guidance.ts";
 import { firstCondition, toDecoderInput } from "../src/method/latent-iteration.ts";

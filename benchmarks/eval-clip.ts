@@ -1,5 +1,5 @@
 /**
- * npm run eval:clip -- [MODEL] [--json]
+ * npm run bench -- clip [MODEL] [--json]
  *
  * Whether a CLIP knows the world that it scores: how often the caption of the true picture is nearer to that picture than to
  * the source, over the held-out edits of benchmarks/picturebook (default model: picturebook-clip).
@@ -7,7 +7,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { openScorer } from "../src/bench/scorers/index.node.ts";
+import { openScorer } from "../packages/bench/src/scorers/index.node.ts";
 import { readPicture } from "../src/index.ts";
 
 interface Item {

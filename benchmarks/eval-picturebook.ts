@@ -1,6 +1,6 @@
 /**
  * The table of the shipped checkpoint on pictures it was never trained on, against the exact truth:
- * `npm run eval:picturebook -- [--json] [--limit N] [--preset NAME] [--steps T] [--sampler NAME] [--text-guidance s]
+ * `npm run bench -- picturebook [--json] [--limit N] [--preset NAME] [--steps T] [--sampler NAME] [--text-guidance s]
  * [--image-guidance s] [--guidance-interval from,to] [--reuse n] [--gate g] [--fixed-seed] [--precision MODE]
  * [--keys-from PIXELS] [--device NAME]`.
  * `--keys-from 64` spares keys of self-attention (UNetShape) where no picture of this checkpoint would be large enough for that.
@@ -16,7 +16,7 @@ import {
   psnr,
   squaredError,
   succeeded,
-} from "../src/bench/picture-metrics.ts";
+} from "../packages/bench/src/picture-metrics.ts";
 import { cacheFolder, mappedStorage } from "../src/checkpoint/storage.node.ts";
 import { fromModelImage } from "../src/images/model-image.ts";
 import {

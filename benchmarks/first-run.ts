@@ -1,5 +1,5 @@
 /**
- * npm run bench:first-run -- [--precision int8,fp32-fast,fp32] [--stored F16] [--largest] [--json] [--clean]
+ * npm run bench -- first-run [--precision int8,fp32-fast,fp32] [--stored F16] [--largest] [--json] [--clean]
  *
  * What the first load of a full-size UNet (859.5 M parameters, random) costs, and what is seen of it: seconds until something is said, the
  * longest silence between two reports, the most processor time between two (which a busy machine does not lengthen), bytes on disk, memory,

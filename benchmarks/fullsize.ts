@@ -1,5 +1,5 @@
 /**
- * npm run bench:fullsize -- --family sd1 [--form folder|file] [--precision int8] [--size 512] [--runs 2] [--scratch DIR]
+ * npm run bench -- fullsize --family sd1 [--form folder|file] [--precision int8] [--size 512] [--runs 2] [--scratch DIR]
  *   [--keep] [--json] [--write]
  *
  * One edit of four UNet calls (two steps, of which the first is guided) by `emilie edit` in a process of its own, with a checkpoint of

@@ -1,7 +1,7 @@
-/** What bench:peers has edited, and whether it came out. */
+/** What `npm run bench -- peers` has edited, and whether it came out. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { succeeded } from "../src/bench/picture-metrics.ts";
+import { succeeded } from "../packages/bench/src/picture-metrics.ts";
 import { fromModelImage, toModelImage } from "../src/images/model-image.ts";
 import { readPicture, writePicture } from "../src/index.ts";
 

@@ -1,5 +1,5 @@
 /**
- * emilie as a peer of bench:peers: `tsx benchmarks/peer-emilie.ts --model M [--precision P] [--preset P] [--memory low] [--threads N]`.
+ * emilie as a peer of `npm run bench -- peers`: `tsx benchmarks/peer-emilie.ts --model M [--precision P] [--preset P] [--memory low] [--threads N]`.
  * Speaks the protocol of peer-process.ts.
  */
 import { readFile, writeFile } from "node:fs/promises";

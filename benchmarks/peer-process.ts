@@ -1,5 +1,5 @@
 /**
- * One peer of bench:peers: a process that has loaded its model and answers one request at a time, a line of JSON each way.
+ * One peer of `npm run bench -- peers`: a process that has loaded its model and answers one request at a time, a line of JSON each way.
  * It says "ready" once it has loaded; what it cannot do it answers with "error". Its own words go to stderr. The protocol is
  * the same for emilie (peer-emilie.ts) and for Python (peers/protocol.py), and each peer takes its own time.
  */

@@ -1,5 +1,5 @@
 /**
- * npm run bench:peers -- [--model full-size|picturebook|FOLDER] [--sizes 512,256] [--rounds 5] [--measure unet,edit,defaults]
+ * npm run bench -- peers [--model full-size|picturebook|FOLDER] [--sizes 512,256] [--rounds 5] [--measure unet,edit,defaults]
  *   [--precision fp32,int8] [--peers emilie:fp32,diffusers:bf16+channels-last,sd.cpp:f16] [--preset P] [--memory low]
  *   [--edits 3] [--steps T] [--threads N] [--python PY] [--sd-cpp PY] [--limit SECONDS] [--json]
  *
@@ -13,13 +13,13 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
-import { median } from "../src/bench/picture-metrics.ts";
+import { median } from "../packages/bench/src/picture-metrics.ts";
+import { wilson } from "../packages/bench/src/study/analyse.ts";
 import { resolveOptions } from "../src/method/options.ts";
 import { checkpointFolder, loadModel } from "../src/models/load.node.ts";
 import { openCheckpoint } from "../src/models/open.node.ts";
 import { readCheckpoint } from "../src/networks/stable-diffusion/checkpoint.ts";
 import { physicalCores } from "../src/runtime/node.ts";
-import { wilson } from "../src/study/analyse.ts";
 import { createNoise } from "../src/tensor/noise.ts";
 import { refused, sizes, usage, whole } from "./options.ts";
 import { peerCommand } from "./peer-commands.ts";

@@ -1,6 +1,6 @@
 /**
  * What an edit costs and how good it is, by how much is computed for it:
- * `npm run bench:presets -- [--only presets,samplers,guidance] [--limit 100] [--threads N] [--out out/presets] [--json] [--write]`
+ * `npm run bench -- presets [--only presets,samplers,guidance] [--limit 100] [--threads N] [--out out/presets] [--json] [--write]`
  * runs the settings of benchmarks/presets/settings.ts on the first `limit` held-out edits of picturebook, whose truth is exact.
  * What is measured is kept in --out and not measured again. --write puts the numbers into docs/results/presets.json and the
  * tables into docs/results/speed-presets.md; of what --only leaves out, those from before stay.
@@ -57,7 +57,7 @@ function write(
 ): void {
   const about = {
     version: 1,
-    command: "npm run bench:presets -- --write",
+    command: "npm run bench -- presets --write",
     model: "picturebook",
     fingerprint,
   };

@@ -1,5 +1,5 @@
 /**
- * What a benchmark leaves behind with --json: its rows, the command that made them, and the machine. bench:speed-report
+ * What a benchmark leaves behind with --json: its rows, the command that made them, and the machine. `npm run bench -- speed-report`
  * makes the page of them.
  */
 import { readFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { physicalCores } from "../src/runtime/node.ts";
 export type Row = Readonly<Record<string, number | string | null>>;
 
 export interface BenchRecord {
-  /** As in `npm run bench:NAME`. */
+  /** As in `npm run bench -- NAME`. */
   readonly bench: string;
   /** Which block of the page it belongs to, where a benchmark has several: "full-size", "picturebook". */
   readonly subject?: string;
@@ -59,13 +59,13 @@ export function describeMachine(m: Machine): string {
   return `${processor}, ${cores} core${cores === 1 ? "" : "s"}, ${memoryGB} GB, ${instructions}; ${system}, Node ${node}, ONNX Runtime ${onnxruntime}`;
 }
 
-/** What `npm run bench:NAME -- …` was called with; where files lie on this machine is nobody's business. */
+/** What `npm run bench -- NAME …` was called with; where files lie on this machine is nobody's business. */
 export function commandLine(bench: string, args: readonly string[] = process.argv.slice(2)): string {
   const words = args
     .filter((word) => word !== "--json")
     .map((word) => (isAbsolute(word) ? basename(word) : word))
     .map((word) => (/\s/.test(word) ? `"${word}"` : word));
-  return [`npm run bench:${bench}`, ...(words.length > 0 ? ["--", ...words] : [])].join(" ");
+  return [`npm run bench -- ${bench}`, ...words].join(" ");
 }
 
 /** What a benchmark prints with --json. */

@@ -1,13 +1,13 @@
 /**
- * npm run bench:figures -- RESULTS.json OUTDIR [--report]
+ * npm run bench -- figures RESULTS.json OUTDIR [--report]
  *
  * The figures of a run as .svg files and its tables as Markdown, from results.json in full or compact; with --report also
  * report.html (without pictures from compact results). What docs/results shows is written by this.
  */
 import { parseArgs } from "node:util";
-import { writeFigures } from "../src/bench/report/figures.node.ts";
-import { writeReport } from "../src/bench/report/index.node.ts";
-import { readResultsFile } from "../src/bench/report/results.node.ts";
+import { writeFigures } from "../packages/bench/src/report/figures.node.ts";
+import { writeReport } from "../packages/bench/src/report/index.node.ts";
+import { readResultsFile } from "../packages/bench/src/report/results.node.ts";
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -15,7 +15,7 @@ const { values: flags, positionals } = parseArgs({
 });
 const [file, folder] = positionals;
 if (file === undefined || folder === undefined) {
-  console.error("Usage: npm run bench:figures -- RESULTS.json OUTDIR [--report]");
+  console.error("Usage: npm run bench -- figures RESULTS.json OUTDIR [--report]");
   process.exit(2);
 }
 const results = await readResultsFile(file);

@@ -1,5 +1,5 @@
 /**
- * Many clients at once on one server: `npm run bench:server -- [--clients 50] [--edits 4] [--steps 8] [--json] [--write]`.
+ * Many clients at once on one server: `npm run bench -- server [--clients 50] [--edits 4] [--steps 8] [--json] [--write]`.
  * Every client opens a session and edits it again and again, each edit after the one before. Reported: what was lost (must
  * be nothing), how evenly clients were served, how long edits took, and how much memory server and worker took at most.
  * --write puts the table into docs/results/server.md.
@@ -132,7 +132,7 @@ function table(figures: Figures): string {
 function page(figures: Figures): string {
   return `# The server under load
 
-\`npm run bench:server -- --clients ${clients} --edits ${edits} --steps ${steps} --write\` wrote this: ${clients} clients on loopback, each with a session
+\`npm run bench -- server --clients ${clients} --edits ${edits} --steps ${steps} --write\` wrote this: ${clients} clients on loopback, each with a session
 of its own, each asking for its next edit when it has the picture of the last. Times are in seconds, from asking to having the
 picture. "lost" are edits whose node or picture is missing at the end. "fairness" is Jain's index over the clients' mean times:
 1 where all are served alike.

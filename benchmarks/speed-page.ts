@@ -1,6 +1,6 @@
 /** The blocks and the figures of docs/results/speed.md, of benchmarks' records. */
 
-import { standalone } from "../src/bench/report/figures.node.ts";
+import { standalone } from "../packages/bench/src/report/figures.node.ts";
 import { type BarGroup, bars } from "./bars.ts";
 import { type BenchRecord, describeMachine, type Row } from "./record.ts";
 import { markdownRows } from "./table.ts";

@@ -1,5 +1,5 @@
 /**
- * npm run bench:speed-report -- [OUT.json…] [--page docs/results/speed.md]
+ * npm run bench -- speed-report [OUT.json…] [--page docs/results/speed.md]
  *
  * Puts what benchmarks printed with --json into the page: the results are kept beside it (speed.json, by command, the newest
  * stays), every block `<!-- bench: NAME SUBJECT | COMMAND -->` … `<!-- end -->` of the page is written anew from them, and the

@@ -1,5 +1,5 @@
 /**
- * npm run bench:unet -- [--size 512] [--precision fp32,fp32-fast,int8] [--memory low] [--runs N] [--threads N] [--json] [--clean]
+ * npm run bench -- unet [--size 512] [--precision fp32,fp32-fast,int8] [--memory low] [--runs N] [--threads N] [--json] [--clean]
  * or, on a graphics card, [--device webgpu] [--precision fp32,fp16] and the rest.
  *
  * One forward of the full InstructPix2Pix UNet at a picture size, against the fastest matrix product that the same

@@ -1,5 +1,5 @@
 /**
- * npm run bench:vae -- [--sizes 512,1024,2048] [--precision fp32,fp32-fast] [--runs 1] [--threads N] [--whole-up-to 7]
+ * npm run bench -- vae [--sizes 512,1024,2048] [--precision fp32,fp32-fast] [--runs 1] [--threads N] [--whole-up-to 7]
  *   [--json] [--clean]
  *
  * Encoding and decoding by a full-size VAE of SD 1.x, whole and in tiles: seconds, sessions made anew each time as in an edit,

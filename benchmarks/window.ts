@@ -1,6 +1,6 @@
 /**
  * What a window around the mask costs and saves:
- * `npm run bench:window -- [--limit N] [--settings 2:8,2:8:0.25] [--steps N] [--timed N] [--full-size] [--runs N] [--json]`
+ * `npm run bench -- window [--limit N] [--settings 2:8,2:8:0.25] [--steps N] [--timed N] [--full-size] [--runs N] [--json]`
  *
  * Every local edit of imie-picturebook that has a brush and a known result, from the true picture before it: on the whole picture
  * and on windows of MARGIN:LEAST latent pixels. What is paired is
@@ -12,9 +12,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { estimate } from "../src/bench/aggregate.ts";
-import { median, psnr } from "../src/bench/picture-metrics.ts";
-import { scoreTurn } from "../src/bench/turn-metrics.ts";
+import { estimate } from "../packages/bench/src/aggregate.ts";
+import { median, psnr } from "../packages/bench/src/picture-metrics.ts";
+import { scoreTurn } from "../packages/bench/src/turn-metrics.ts";
 import { folderSource } from "../src/checkpoint/source.node.ts";
 import { mappedStorage } from "../src/checkpoint/storage.node.ts";
 import { openWeights } from "../src/checkpoint/weights.ts";
@@ -87,7 +87,7 @@ function localEdits(root: string): Edit[] {
 }
 
 async function quality() {
-  const root = new URL("./imie-picturebook/", import.meta.url).pathname;
+  const root = new URL("../packages/bench/datasets/imie-picturebook/", import.meta.url).pathname;
   const load = (file: string) => readPicture(join(root, file));
   const model = await loadModel("picturebook");
   const steps = flags.steps === undefined ? undefined : Number(flags.steps);
@@ -182,7 +182,7 @@ async function quality() {
 
 /** The latent of tiles against that of the whole, on pictures of twice the native size; and a window decoded by itself. */
 async function tiles() {
-  const root = new URL("./imie-picturebook/", import.meta.url).pathname;
+  const root = new URL("../packages/bench/datasets/imie-picturebook/", import.meta.url).pathname;
   const { items } = JSON.parse(readFileSync(join(root, "dataset.json"), "utf8"));
   const model = await loadModel("picturebook");
   const rows: Record<"fromTiles" | "fromWhole" | "between" | "windowDecoded", number>[] = [];

@@ -13,6 +13,7 @@ export type ErrorCode =
   | "mask.ambiguous" // a mask that could be meant in more than one way; the message says what to write for each
   | "option.invalid"
   | "edit.too-large" // more of a picture at once than the model can do: a mask is missing, or too large
+  | "bench.missing" // the package of the benchmark is not installed, or is of another version
   | "dataset.invalid" // a benchmark's dataset is not as its layout says; which item and turn
   | "study.invalid" // not a preference study, or one whose pictures are no longer those it was made from
   | "session.malformed" // not an emilie session, or too damaged to open

@@ -1,4 +1,4 @@
-"""diffusers on PyTorch as a peer of bench:peers.
+"""diffusers on PyTorch as a peer of `npm run bench -- peers`.
 
     python benchmarks/peers/diffusers_peer.py --model FOLDER --threads N [--dtype float32|bfloat16] [--channels-last] [--compile]
 

@@ -1,4 +1,4 @@
-"""The Python side of bench:peers: a line of JSON each way (benchmarks/peer-process.ts says what is asked).
+"""The Python side of `npm run bench -- peers`: a line of JSON each way (benchmarks/peer-process.ts says what is asked).
 
 `serve(start)` is given a function that loads the model and returns the versions and a function for each kind of request. stdout is
 the protocol's alone: whatever libraries print goes to stderr.

@@ -1,4 +1,4 @@
-"""stable-diffusion.cpp as a peer of bench:peers, through stable-diffusion-cpp-python.
+"""stable-diffusion.cpp as a peer of `npm run bench -- peers`, through stable-diffusion-cpp-python.
 
     python benchmarks/peers/sdcpp_peer.py --model FOLDER --threads N [--type f32|f16|q8_0] [--flash]
 

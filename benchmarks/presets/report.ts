@@ -1,7 +1,7 @@
 /** From rows to the tables of docs/results/speed-presets.md. */
-import { estimate } from "../../src/bench/aggregate.ts";
-import { mean, median } from "../../src/bench/picture-metrics.ts";
-import type { Estimate } from "../../src/bench/types.ts";
+import { estimate } from "../../packages/bench/src/aggregate.ts";
+import { mean, median } from "../../packages/bench/src/picture-metrics.ts";
+import type { Estimate } from "../../packages/bench/src/types.ts";
 import type { Row, Rows } from "./rows.ts";
 import { BASELINE } from "./settings.ts";
 

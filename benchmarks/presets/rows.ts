@@ -1,8 +1,8 @@
-/** The measurements of bench:presets: one row for each setting and held-out picture, kept in a file as they are made. */
+/** The measurements of `npm run bench -- presets`: one row for each setting and held-out picture, kept in a file as they are made. */
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { errors } from "../../src/bench/picture-metrics.ts";
+import { errors } from "../../packages/bench/src/picture-metrics.ts";
 import { openSession, readPicture } from "../../src/index.ts";
 import type { EditModel } from "../../src/method/edit-model.ts";
 import { writeAtomically } from "../../src/session/file/atomic.node.ts";

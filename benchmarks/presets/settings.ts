@@ -1,4 +1,4 @@
-/** What bench:presets compares: settings of an edit by name, in groups. */
+/** What `npm run bench -- presets` compares: settings of an edit by name, in groups. */
 import type { SessionEditOptions } from "../../src/index.ts";
 
 export type Settings = Pick<

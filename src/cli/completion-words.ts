@@ -1,6 +1,5 @@
 /** The tree of commands as completion needs it: every word that may follow another, and what each option takes. */
 import type { Argument, Command, Option } from "commander";
-import { EXPERIMENTS } from "../bench/experiments/index.ts";
 import { CONTROLS } from "../method/gradient-control.ts";
 import { PRESETS } from "../method/presets.ts";
 import { samplerNames } from "../samplers/index.ts";
@@ -41,7 +40,6 @@ const BY_NAME: Readonly<Record<string, Takes>> = {
 /** Options that check their value themselves. */
 const BY_FLAG: Readonly<Record<string, readonly string[]>> = {
   "--control": CONTROLS,
-  "--experiment": Object.keys(EXPERIMENTS),
   "--preset": PRESETS,
   "--sampler": samplerNames,
 };

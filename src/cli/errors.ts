@@ -1,6 +1,7 @@
 /** How errors end a command: one clear line, and an exit code that scripts can rely on. */
 import { CommanderError } from "commander";
-import { isEmilieError } from "../errors.ts";
+import { EmilieError, isEmilieError } from "../errors.ts";
+import { isOutOfFiles, tooManyFiles } from "../util/open-files.node.ts";
 
 /** 0 done, 1 it did not work, 2 the command was not understood, 130 stopped by Ctrl-C (as shells count it). */
 export const EXIT = { done: 0, failed: 1, usage: 2, stopped: 130 } as const;
@@ -19,6 +20,12 @@ export class Unsuccessful extends Error {
   ) {
     super(message);
   }
+}
+
+/** What is thrown where nobody expected it, as what it is for whoever started the program: the system's own limits. */
+export function explained(error: unknown): unknown {
+  if (isEmilieError(error) || !isOutOfFiles(error)) return error;
+  return new EmilieError("io.failed", `emilie cannot go on: ${tooManyFiles()}.`, { cause: error });
 }
 
 export function exitCode(error: unknown): number {

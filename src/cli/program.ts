@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { packageRoot } from "../runtime/package-root.node.ts";
 import { printable } from "../session/script/printable.ts";
+import { addFromBench } from "./bench-package.ts";
 import type { Context } from "./context.ts";
-import { describe, EXIT, errorDocument, exitCode, UsageError } from "./errors.ts";
+import { describe, EXIT, errorDocument, exitCode, explained, UsageError } from "./errors.ts";
 import { Output, type Streams } from "./output.ts";
 
 const EXAMPLES = `
@@ -34,10 +35,10 @@ const VERBS: Readonly<Record<string, () => Promise<(program: Command, context: C
   show: async () => (await import("./show.ts")).addShow,
   export: async () => (await import("./export.ts")).addExport,
   replay: async () => (await import("./replay.ts")).addReplay,
-  study: async () => (await import("./study.ts")).addStudy,
+  study: () => addFromBench("study"),
   serve: async () => (await import("./serve.ts")).addServe,
   studio: async () => (await import("./serve.ts")).addStudio,
-  bench: async () => (await import("./bench.ts")).addBench,
+  bench: () => addFromBench("bench"),
   mcp: async () => (await import("./mcp.ts")).addMcp,
   completion: async () => (await import("./completion.ts")).addCompletion,
 };
@@ -51,7 +52,8 @@ export async function runCommandLine(args: readonly string[], streams: Streams =
       const output = new Output(json, streams);
       try {
         await action(output);
-      } catch (error) {
+      } catch (thrown) {
+        const error = explained(thrown);
         code = exitCode(error);
         output.note(describe(error));
         if (error instanceof UsageError) output.note("Use --help to see what is allowed.");
@@ -62,7 +64,8 @@ export async function runCommandLine(args: readonly string[], streams: Streams =
   try {
     const program = await buildProgram(context, streams, args[0]);
     await program.parseAsync(args, { from: "user" });
-  } catch (error) {
+  } catch (thrown) {
+    const error = explained(thrown);
     code = exitCode(error);
     // Commander has already said what it did not understand, but not to a program.
     if (!(error instanceof CommanderError)) streams.stderr.write(`${printable(describe(error))}\n`);

@@ -93,7 +93,10 @@ export async function beginSession(
     const asked = { picture, model, workingSize: flags.workingSize };
     const file = flags.session ?? (await freeFile(flags.out, asked, output));
     const session = existsSync(file) ? await joinSession(file, asked, output) : null;
-    return { session: session ?? (await openSession(model, picture, asked)), file };
+    return {
+      session: session ?? (await openSession(model, picture, { workingSize: flags.workingSize })),
+      file,
+    };
   } catch (error) {
     await model.dispose();
     throw error;

@@ -2,6 +2,7 @@
  * A client for `emilie serve`, in the browser and in Node: sessions, edits as jobs, pictures, models, and what happens as
  * it happens. Every method throws EmilieError with the server's code.
  */
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import { type EventsOptions, follow } from "./events.ts";
 import { type ClientOptions, type Query, type RequestOptions, Requests } from "./request.ts";
 import type {
@@ -50,10 +51,13 @@ export interface JobListener extends RequestOptions, Pick<EventsOptions, "onConn
   readonly onEvent?: (event: ServerEvent) => void;
 }
 
+const CLIENT_OPTIONS: OptionNames<ClientOptions> = { baseUrl: true, token: true, fetch: true };
+
 export class EmilieClient {
   readonly #requests: Requests;
 
   constructor(options: ClientOptions = {}) {
+    checkOptions(options, CLIENT_OPTIONS, "the client's options");
     this.#requests = new Requests(options);
   }
 

@@ -3,6 +3,7 @@ import { type FileHandle, rename, rm, writeFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import type { Sharp } from "sharp";
 import { EmilieError } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import { openFile } from "../util/open-file.node.ts";
 import { partName } from "../util/part-name.node.ts";
 import { factsOf, levelsOf } from "./file-notes.node.ts";
@@ -112,6 +113,8 @@ export interface WriteOptions {
   readonly xmp?: string;
 }
 
+const WRITE_OPTIONS: OptionNames<WriteOptions> = { quality: true, metadata: true, xmp: true };
+
 /** The bytes of a PNG file; its pixels are the picture's, bit for bit. */
 export async function encodePng(
   picture: Picture,
@@ -214,6 +217,7 @@ export async function encodePicture(
   path: string,
   options: WriteOptions = {},
 ): Promise<Uint8Array> {
+  checkOptions(options, WRITE_OPTIONS, "writePicture's options");
   checkWritable(path, options);
   const format = formatOf(path);
   if (format === "png") return encodePng(picture, options);

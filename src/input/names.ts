@@ -54,7 +54,8 @@ export function sortByName<V>(
   return sorted;
 }
 
-function unknownName(given: string, known: readonly string[], where: string): InputError {
+/** What is said of a name that is not known, with the known one that is nearest. */
+export function unknownName(given: string, known: readonly string[], where: string): InputError {
   const near = nearest(bare(given), known);
   const meant = near === undefined ? "" : ` Did you mean ${quote(near)}?`;
   const list = known.length > 0 ? ` There may be ${known.join(", ")}.` : " Nothing is expected there.";

@@ -4,6 +4,7 @@
  * A session is  c₁ = E(I₀),  then for each edit  c_{e+1} = edit(model, c_e, …).c;  pictures are D(c) where somebody looks.
  */
 import { EmilieError } from "../errors.ts";
+import { checkOptions } from "../input/options.ts";
 import { createSchedule, samplers } from "../samplers/index.ts";
 import { createNoise } from "../tensor/noise.ts";
 import { scale } from "../tensor/ops.ts";
@@ -15,6 +16,7 @@ import { directionsOf, guidesWithin, withGuidance } from "./guidance.ts";
 import { nextCondition, toScaled } from "./latent-iteration.ts";
 import {
   checkRegions,
+  EDIT_OPTIONS,
   type EditOptions,
   type Region,
   type ResolvedOptions,
@@ -45,6 +47,7 @@ export async function edit(
   regions: readonly Region[],
   options: EditOptions = {},
 ): Promise<EditResult> {
+  checkOptions(options, EDIT_OPTIONS, "the edit's options");
   const settings = resolveOptions(model, options);
   const active = checkRegions(regions, parent);
   const unchanged = { c: parent, changed: false };

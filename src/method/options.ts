@@ -1,5 +1,6 @@
 /** What an edit can be told, with its defaults, checked: everything of method/edit.ts that is not the method. */
 import { EmilieError } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import { MAX_TEXT } from "../limits.ts";
 import { type SamplerName, type StepListener, samplers } from "../samplers/index.ts";
 import { MAX_SEED } from "../tensor/noise.ts";
@@ -89,6 +90,13 @@ export interface EditOptions {
   /** Hears of every step. */
   readonly onStep?: StepListener;
 }
+
+export const EDIT_OPTIONS: OptionNames<EditOptions> = {
+  ...{ preset: true, seed: true, steps: true, sampler: true, textGuidance: true, imageGuidance: true },
+  ...{ guidanceInterval: true, reuse: true, control: true, strength: true, gate: true, base: true },
+  ...{ window: true, stopAfter: true, signal: true, onStep: true, recorded: false },
+};
+export const REGION_OPTIONS: OptionNames<Region> = { instruction: true, mask: true, weight: true };
 
 const DEFAULTS = {
   seed: 0,
@@ -189,6 +197,7 @@ export function checkRegions(regions: readonly Region[], c: Tensor): Region[] {
     throw new EmilieError("option.invalid", "an edit needs at least one instruction, got none");
   const [, h, w] = c.shape;
   const checked = regions.map((region) => {
+    checkOptions(region, REGION_OPTIONS, "a region");
     const { instruction, mask } = region;
     if (!mask) return region;
     if (mask.shape.length !== 3 || mask.shape[0] !== 1 || mask.shape[1] !== h || mask.shape[2] !== w) {

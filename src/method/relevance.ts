@@ -3,7 +3,7 @@
  * Steps (arXiv 2308.08947, section 4.1): |ε(y,c) − ε(∅,c)| summed over channels at a high noise level, clipped at
  * Q3 + 1.5·IQR, scaled to [0, 1], smoothed, thresholded; averaged over noise draws as in DiffEdit (arXiv 2210.11427).
  */
-
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import { modelInput } from "../samplers/denoiser.ts";
 import { timeOf } from "../samplers/edm.ts";
 import type { NoiseLevel, NoiseSource, Schedule } from "../samplers/types.ts";
@@ -25,6 +25,10 @@ export interface RelevanceOptions {
   /** Stops between draws with code "aborted". */
   readonly signal?: AbortSignal;
 }
+
+export const RELEVANCE_OPTIONS: OptionNames<RelevanceOptions> = {
+  ...{ level: true, draws: true, threshold: true, base: true, signal: true },
+};
 
 /** What an instruction concerns. */
 export interface Relevance {
@@ -72,8 +76,10 @@ export async function relevance(
   instruction: string,
   schedule: Schedule,
   noise: NoiseSource,
-  { level = 0.7, draws = 4, threshold, base = "", signal }: RelevanceOptions = {},
+  options: RelevanceOptions = {},
 ): Promise<Relevance> {
+  checkOptions(options, RELEVANCE_OPTIONS, "the relevance's options");
+  const { level = 0.7, draws = 4, threshold, base = "", signal } = options;
   const [, h, w] = c.shape as [number, number, number];
   const [text, baseText] = await Promise.all([
     model.encodeText(instruction, { signal, c }),

@@ -6,6 +6,7 @@
  * All sizes here are in latent pixels, of which one is `model.factor` pixels of the picture that the model works on.
  */
 import { EmilieError } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { EditModel } from "./edit-model.ts";
 import { type Control, endsOnSource, union } from "./gradient-control.ts";
@@ -48,12 +49,15 @@ const LEAST = 1 / 2;
 /** From this share of the picture on a window saves less than it may cost in quality: the whole is taken. */
 const NEARLY_WHOLE = 0.8;
 
+const WINDOW_SIZE: OptionNames<WindowSize> = { margin: true, least: true };
+
 /** The option with its numbers, as a recipe records it. Throws option.invalid. */
 export function resolveWindow(
   model: Pick<EditModel, "nativeSize" | "factor">,
   option: WindowOption = "off",
 ): "off" | ResolvedWindow {
   if (option === "off" || option === "auto") return "off";
+  checkOptions(option, WINDOW_SIZE, "the window");
   const half = Math.max(1, Math.round((LEAST * model.nativeSize) / model.factor));
   const { margin, least = half } = option;
   if (!(Number.isInteger(margin) && margin >= 0 && Number.isInteger(least) && least >= 1)) {

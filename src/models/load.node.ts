@@ -7,6 +7,7 @@ import type { LoadProgress } from "../checkpoint/load-progress.ts";
 import { cacheFolder, mappedStorage } from "../checkpoint/storage.node.ts";
 import type { Variant } from "../checkpoint/variants.ts";
 import { EmilieError } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { EditModel } from "../method/edit-model.ts";
 import { createNodeEngine, type NodeDevice } from "../runtime/node.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
@@ -66,6 +67,20 @@ export interface LoadOptions {
   readonly lora?: readonly LoraOption[];
 }
 
+const LOAD_OPTIONS: OptionNames<LoadOptions> = {
+  ...{
+    threads: true,
+    device: true,
+    memory: true,
+    precision: true,
+    cache: true,
+    variant: true,
+    tokenizer: true,
+  },
+  ...{ onProgress: true, signal: true, understanding: true, lora: true },
+};
+const LORA_OPTION: OptionNames<LoraOption> = { file: true, weight: true };
+
 /**
  * Loads an editing checkpoint: `name` is a folder in the layout of diffusers, a single .safetensors file in the naming of
  * the original programs, "picturebook", or the name of a model that was pulled from the hub ("owner/name",
@@ -76,6 +91,8 @@ export interface LoadOptions {
  * the runtime itself ("runtime.missing") is only needed by the first call of the model.
  */
 export async function loadModel(name: string | ModelParts, options: LoadOptions = {}): Promise<EditModel> {
+  checkOptions(options, LOAD_OPTIONS, "loadModel's options");
+  for (const lora of options.lora ?? []) checkOptions(lora, LORA_OPTION, "loadModel's lora");
   const given: ModelParts = typeof name === "string" ? parseModelName(name) : name;
   const precision = checkPrecision(options.precision ?? given.precision ?? "fp32");
   const tokenizer = options.tokenizer ?? given.tokenizer;

@@ -4,6 +4,7 @@ import type { LoraFile } from "../checkpoint/lora/read.ts";
 import { webSource } from "../checkpoint/source.web.ts";
 import { fetchedStorage } from "../checkpoint/storage.web.ts";
 import { EmilieError } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { EditModel } from "../method/edit-model.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
 import { createWebEngine, type WebEngineOptions } from "../runtime/web.ts";
@@ -26,12 +27,18 @@ export interface WebLoadOptions extends WebEngineOptions {
   readonly lora?: readonly { readonly file: string; readonly weight?: number }[];
 }
 
+const LOAD_OPTIONS: OptionNames<WebLoadOptions> = {
+  ...{ id: true, fetch: true, precision: true, memory: true, lora: true },
+  ...{ threads: true, device: true, wasmPaths: true },
+};
+
 /**
  * Loads an editing checkpoint in the diffusers layout from `baseUrl`, the address of the folder that holds
  * model_index.json. Weights are fetched when a network is first used. Throws EmilieError: "checkpoint.missing",
  * ".malformed" or ".unsupported" where the checkpoint cannot be used, "io.failed" where it cannot be fetched.
  */
 export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): Promise<EditModel> {
+  checkOptions(options, LOAD_OPTIONS, "loadModel's options");
   const precision = checkPrecision(options.precision, options.device);
   const half = precision === "fp16";
   const id = options.id ?? baseUrl;

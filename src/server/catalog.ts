@@ -11,6 +11,7 @@ import type { Variant } from "../models/hub/select.ts";
 import { formatModelName } from "../models/open.node.ts";
 import { abilitiesOf, KNOWN_MODELS } from "./abilities.ts";
 import type { EventLog } from "./events.ts";
+import { withoutPaths } from "./private-paths.ts";
 import type { Loading, ModelInfo, ModelList, Pull } from "./schemas/index.ts";
 
 /** What is known of a model on the disk: `emilie models` lists the same. */
@@ -144,7 +145,7 @@ export class Catalog {
       (error: unknown) => {
         const code = isEmilieError(error) ? error.code : "runtime.failed";
         const message = error instanceof Error ? error.message : String(error);
-        if (own()) set({ ...this.#pulls.get(id)!.state, error: { code, message } });
+        if (own()) set({ ...this.#pulls.get(id)!.state, error: { code, message: withoutPaths(message) } });
         else void this.#tell(id);
       },
     );
@@ -172,7 +173,8 @@ export class Catalog {
   }
 
   #view(entry: Entry, pull: Pull | null = null): ModelInfo {
-    const { id, from, family, nativeSize, bytes, problem, defaults } = entry;
+    const { id, from, family, nativeSize, bytes, defaults } = entry;
+    const problem = entry.problem && withoutPaths(entry.problem);
     const loading = this.#loading?.load === this.#loadName(entry) ? this.#loading.state : null;
     const pulling = pull !== null && pull.error === null;
     const usable = problem === null ? (id === this.#selected ? "selected" : "available") : "unusable";

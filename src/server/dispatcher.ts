@@ -9,6 +9,7 @@ import type { EventLog } from "./events.ts";
 import { keepPicture } from "./kept-picture.ts";
 import { readMaskPiece, writeMaskPiece } from "./mask-pieces.ts";
 import type { Metrics } from "./metrics.ts";
+import { withoutPaths } from "./private-paths.ts";
 import type { Job, JobQueue } from "./queue/queue.ts";
 import type { EditWork, ReplayWork } from "./queue/work.ts";
 import type { Retry } from "./retry.ts";
@@ -174,7 +175,10 @@ export class Dispatcher {
           if (lost.finished !== null) metrics.job(lost.state);
           await this.#tell(lost);
         }
-      } else await this.#end(job.id, { state: "failed", error: { code, message } });
+      } else {
+        if (withoutPaths(message) !== message) metrics.problem(message);
+        await this.#end(job.id, { state: "failed", error: { code, message } });
+      }
     } finally {
       this.#running = null;
     }

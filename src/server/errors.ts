@@ -4,6 +4,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { EmilieError, type ErrorCode, isEmilieError } from "../errors.ts";
 import { InputError, type InputProblem } from "../input/input-error.ts";
 import type { Metrics } from "./metrics.ts";
+import { withoutPaths } from "./private-paths.ts";
 
 const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   "server.missing": 404,
@@ -56,7 +57,15 @@ const INPUT_CODES: Readonly<Record<InputProblem, string>> = {
   invalid: "invalid_value",
 };
 
+/** What a client is told. Where that is less than the error says, the log has all of it. */
 export function describeError(error: unknown, metrics: Metrics): ErrorAnswer {
+  const answer = answerOf(error, metrics);
+  const message = withoutPaths(answer.message);
+  if (message !== answer.message) metrics.problem(answer.message);
+  return { ...answer, message };
+}
+
+function answerOf(error: unknown, metrics: Metrics): ErrorAnswer {
   if (error instanceof Unauthorized) return { status: 401, code: "server.denied", message: error.message };
   if (error instanceof InputError)
     return { status: 400, code: error.code, message: error.message, input: error };

@@ -10,6 +10,7 @@ import { join, resolve } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Precision } from "../checkpoint/derived.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { NodeDevice } from "../models/load.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
 import { reasonOf } from "../session/file/atomic.node.ts";
@@ -29,7 +30,7 @@ import type { Parts } from "./parts.ts";
 import { FOLDER_MODE } from "./private-folder.ts";
 import { DiskQueue } from "./queue/disk-queue.ts";
 import { MemoryQueue } from "./queue/memory-queue.ts";
-import type { QueueLimits } from "./queue/queue.ts";
+import { QUEUE_LIMITS, type QueueLimits } from "./queue/queue.ts";
 import { Retry } from "./retry.ts";
 import { deleteExpired } from "./sessions.ts";
 import { DiskStore } from "./store/disk-store.ts";
@@ -69,6 +70,28 @@ export interface ServerOptions {
   readonly log?: (line: string) => void;
 }
 
+const SERVER_OPTIONS: OptionNames<ServerOptions> = {
+  ...{
+    port: true,
+    host: true,
+    data: true,
+    model: true,
+    device: true,
+    precision: true,
+    token: true,
+    studio: true,
+  },
+  ...{
+    allowedHosts: true,
+    allowedOrigins: true,
+    publicUrl: true,
+    limits: true,
+    queue: true,
+    workerMemory: true,
+  },
+  ...{ workerSilence: true, preload: true, log: true },
+};
+
 export interface RunningServer {
   /** http://127.0.0.1:7860 */
   readonly url: string;
@@ -86,6 +109,9 @@ const SWEEP_MS = 60_000;
 
 /** @throws EmilieError "server.busy" where the port or the data folder is another server's, "option.invalid" */
 export async function start(options: ServerOptions, listModels: ListModels): Promise<RunningServer> {
+  checkOptions(options, SERVER_OPTIONS, "startServer's options");
+  checkOptions(options.limits ?? {}, SERVER_LIMITS, "startServer's limits");
+  checkOptions(options.queue ?? {}, QUEUE_LIMITS, "startServer's queue");
   const { host = "127.0.0.1", port = DEFAULT_PORT, log = () => {} } = options;
   const data = options.data === undefined ? dataFolder() : options.data && resolve(options.data);
   const token = options.token ?? (isLoopback(host) ? null : randomBytes(24).toString("base64url"));

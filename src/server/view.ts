@@ -1,6 +1,7 @@
 /** What is kept, as the API shows it. */
 import type { StoredNode } from "../session/file/schema.ts";
 import { isUnderstood } from "../session/tree/tree-node.ts";
+import { withoutPaths } from "./private-paths.ts";
 import type { Job } from "./queue/queue.ts";
 import type { JobInfo, Node, Progress, Session, SessionSummary } from "./schemas/index.ts";
 import type { SessionRecord } from "./store/store.ts";
@@ -55,12 +56,12 @@ export function jobView(job: Job, position: number | null, progress: Progress | 
     relevance: job.relevance,
     kept: job.kept,
     warnings: warningsOf(job),
-    error: job.error,
+    error: job.error && { ...job.error, message: withoutPaths(job.error.message) },
   };
 }
 
 /** What was noticed when the request came, and while it was carried out. */
 export function warningsOf({ work, remarks = [] }: Job): string[] {
   const first = work.kind === "relevance" ? [] : (work.warnings ?? []);
-  return [...new Set([...first, ...remarks])];
+  return [...new Set([...first, ...remarks].map(withoutPaths))];
 }

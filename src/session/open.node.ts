@@ -3,6 +3,7 @@ import { type ReadOptions, readPictureFile } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
 import type { EditModel } from "../method/edit-model.ts";
 import { StoredSession } from "./file/store.node.ts";
+import { checkOpenOptions } from "./picture/original.ts";
 import { encodeOriginal, type OpenOptions } from "./session.ts";
 
 /**
@@ -16,6 +17,7 @@ export async function openSession(
   picture: Picture | string | URL | Uint8Array,
   options: OpenOptions & ReadOptions = {},
 ): Promise<StoredSession> {
+  checkOpenOptions(options, { onWarning: true });
   const isPicture = typeof picture === "object" && "width" in picture;
   const { picture: original, notes } = isPicture ? { picture, notes: [] } : await readPictureFile(picture);
   for (const note of notes) options.onWarning?.(note);

@@ -16,10 +16,17 @@ import { describeRefusal, type UnderstoodResult } from "../method/understood.ts"
 import type { Window } from "../method/window.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type LargePicture, largePicture } from "./picture/large.ts";
-import { encodeOriginal, isLarger, type OpenOptions, workingSide } from "./picture/original.ts";
+import {
+  checkOpenOptions,
+  encodeOriginal,
+  isLarger,
+  type OpenOptions,
+  workingSide,
+} from "./picture/original.ts";
 import { Pictures } from "./picture/pictures.ts";
 import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./picture/relevance-map.ts";
 import { checkDetail, checkEdit, remarksOn } from "./tree/check-edit.ts";
+import { checkEditOptions } from "./tree/check-options.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./tree/drift.ts";
 import { describeMask, nodeId, nonDefaultSettings, type Recipe } from "./tree/recipe.ts";
 import { type Replay, type ReplayChanges, replay } from "./tree/replay.ts";
@@ -45,6 +52,7 @@ export async function openSession(
   original: Picture,
   options: OpenOptions = {},
 ): Promise<Session> {
+  checkOpenOptions(options);
   return new Session(model, original, ...(await encodeOriginal(model, original, options)));
 }
 
@@ -123,6 +131,7 @@ export class Session<N extends Node = Node> {
    * @throws EmilieError option.invalid, mask.invalid, aborted (the session is then as it was before); session.damaged
    */
   async edit(instruction: string, options: SessionEditOptions = {}): Promise<N> {
+    checkEditOptions(options);
     const {
       from = this.head,
       mask,

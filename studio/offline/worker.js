@@ -48,10 +48,10 @@ async function forgetOthers() {
 }
 
 /**
- * Asks the newer version to take over, and for the page again once it has: asked for sooner, this version would answer once more, and a worker that
- * always has a request to answer is never replaced. Not the header Refresh: an address with a # is then not asked for again.
+ * Asks the newer version to take over, and for the page again once it has. Nothing else may be asked for meanwhile, be it an icon: a request starts this
+ * version again while it ends, and the newer one then waits for five minutes. Not the header Refresh: an address with a # is then not asked for again.
  */
-const TAKE_OVER = `<!doctype html><script>
+const TAKE_OVER = `<!doctype html><link rel="icon" href="data:,"><script>
   const workers = navigator.serviceWorker;
   workers.addEventListener("controllerchange", () => location.reload());
   workers.getRegistration().then((registration) => {

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readStudy, writeStudy } from "../../src/study/file.node.ts";
-import { makeStudy } from "../../src/study/make.node.ts";
-import { type RunningStudy, serveStudy } from "../../src/study/serve.ts";
+import { readStudy, writeStudy } from "../../packages/bench/src/study/file.node.ts";
+import { makeStudy } from "../../packages/bench/src/study/make.node.ts";
+import { type RunningStudy, serveStudy } from "../../packages/bench/src/study/serve.ts";
 import { METHODS, TITLES, writeRun } from "../../tests/node/study-fixture.ts";
 import { launch, openPage } from "./site.ts";
 

@@ -9,6 +9,7 @@ import { blankPicture, type Picture } from "../../src/images/picture.ts";
 import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { loadSession } from "../../src/session/file/store.node.ts";
+import { EMILIE } from "../support/command.ts";
 import { emilie } from "./command-line.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -42,10 +43,10 @@ function confined(
   bytes: number,
   ...args: string[]
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const script = `ulimit -f ${Math.floor(bytes / 512)} 2>/dev/null; exec "$0" --import tsx src/cli/main.ts "$@"`;
+  const script = `ulimit -f ${Math.floor(bytes / 512)} 2>/dev/null; exec "$0" "$@"`;
   // The transformer's cache would be a file too.
   const env = { ...process.env, TSX_DISABLE_CACHE: "1" };
-  const child = spawn("/bin/sh", ["-c", script, process.execPath, ...args], { cwd: root, env });
+  const child = spawn("/bin/sh", ["-c", script, process.execPath, ...EMILIE, ...args], { cwd: root, env });
   const said = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const) {
     child[stream].on("data", (chunk) => {

@@ -3,7 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { openDataset, readTurnMask } from "../../src/bench/datasets/index.node.ts";
+import { openDataset, readTurnMask } from "../../packages/bench/src/datasets/index.node.ts";
 import { writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 
@@ -40,9 +40,9 @@ describe("imie-picturebook", () => {
       kind: "wall",
       global: false,
       caption: expect.stringContaining("a blue house"),
-      mask: join(root, "benchmarks/imie-picturebook/chains/00-1-brush.png"),
-      target: join(root, "benchmarks/imie-picturebook/chains/00-1.png"),
-      changeMask: join(root, "benchmarks/imie-picturebook/chains/00-1-mask.png"),
+      mask: join(root, "packages/bench/datasets/imie-picturebook/chains/00-1-brush.png"),
+      target: join(root, "packages/bench/datasets/imie-picturebook/chains/00-1.png"),
+      changeMask: join(root, "packages/bench/datasets/imie-picturebook/chains/00-1-mask.png"),
     });
   });
 

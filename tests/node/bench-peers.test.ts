@@ -1,4 +1,4 @@
-/** bench:peers: the protocol between it and a peer, the table, and the page that is made of it. No Python: emilie is the peer. */
+/** `npm run bench -- peers`: the protocol between it and a peer, the table, and the page that is made of it. No Python: emilie is the peer. */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -93,7 +93,7 @@ describe("a peer", () => {
   });
 });
 
-describe("bench:peers", () => {
+describe("npm run bench -- peers", () => {
   it("measures who is there, and says why the others are not", async () => {
     const missing = join(folder, "no-python");
     const settings = ["--model", MODEL, "--python", missing, "--sizes", "32,64", "--rounds", "3"];
@@ -102,7 +102,7 @@ describe("bench:peers", () => {
     expect(code, stderr).toBe(0);
     const { bench, command, machine, rows, skipped } = JSON.parse(stdout);
     expect([bench, machine.cores > 0]).toEqual(["peers", true]);
-    expect(command).toContain("npm run bench:peers -- --model");
+    expect(command).toContain("npm run bench -- peers --model");
     expect(rows.map((row: { what: string; n?: number }) => [row.what, row.n])).toEqual([
       ["UNet call, 32 px", 3],
       ["UNet call, 64 px", 3],
@@ -158,8 +158,8 @@ describe("the page of speed", () => {
 
   it("has what was measured in its blocks, and leaves the rest alone", () => {
     const page =
-      "# Speed\n\n<!-- bench: peers full-size | npm run bench:peers -->\nold\n<!-- end -->\n\nBetween.\n\n" +
-      "<!-- bench: edit picturebook | npm run bench:edit -->\nold\n<!-- end -->\n";
+      "# Speed\n\n<!-- bench: peers full-size | npm run bench -- peers -->\nold\n<!-- end -->\n\nBetween.\n\n" +
+      "<!-- bench: edit picturebook | npm run bench -- edit -->\nold\n<!-- end -->\n";
     const figures = speedFigures([one]);
     const { text, left } = writeBlocks(page, [one, record("window", [])], figures);
     expect(left).toEqual(["window"]);
@@ -167,9 +167,9 @@ describe("the page of speed", () => {
     expect(text).toContain("Left out: sd.cpp:f16: not there.");
     expect(text).toContain("![One UNet call](figures/speed-unet-full-size.svg)");
     expect(text).toContain(
-      "<!-- end -->\n\nBetween.\n\n<!-- bench: edit picturebook | npm run bench:edit -->\n",
+      "<!-- end -->\n\nBetween.\n\n<!-- bench: edit picturebook | npm run bench -- edit -->\n",
     );
-    expect(text).toContain("Not measured yet: `npm run bench:edit`.");
+    expect(text).toContain("Not measured yet: `npm run bench -- edit`.");
     expect(text).not.toContain("old");
     expect(writeBlocks(text, [one], figures).text).toBe(text);
   });

@@ -1,9 +1,15 @@
 /** A run's results as the runner would write them: drawn with a fixed seed, over the pictures of imie-picturebook. */
 import { readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import type { Aggregate, BenchDataset, BenchResults, Estimate, ResultRow } from "../../src/bench/types.ts";
+import type {
+  Aggregate,
+  BenchDataset,
+  BenchResults,
+  Estimate,
+  ResultRow,
+} from "../../packages/bench/src/types.ts";
 
-export const pictures = resolve(import.meta.dirname, "../../benchmarks/imie-picturebook");
+export const pictures = resolve(import.meta.dirname, "../../packages/bench/datasets/imie-picturebook");
 
 interface StoredTurn {
   instruction: string;

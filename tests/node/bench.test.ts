@@ -4,15 +4,16 @@ import { mkdtemp, readdir, readFile, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openDataset } from "../../src/bench/datasets/index.node.ts";
-import { METHODS } from "../../src/bench/methods/index.ts";
-import { parseResults, readResults } from "../../src/bench/results.node.ts";
-import { type BenchPlan, runBench } from "../../src/bench/run.node.ts";
-import type { BenchDataset, ResultRow, ScoredTurn, Scorer } from "../../src/bench/types.ts";
+import { openDataset } from "../../packages/bench/src/datasets/index.node.ts";
+import { METHODS } from "../../packages/bench/src/methods/index.ts";
+import { parseResults, readResults } from "../../packages/bench/src/results.node.ts";
+import { type BenchPlan, runBench } from "../../packages/bench/src/run.node.ts";
+import type { BenchDataset, ResultRow, ScoredTurn, Scorer } from "../../packages/bench/src/types.ts";
 import { readPicture } from "../../src/images/codec.node.ts";
 import { samePicture } from "../../src/images/picture.ts";
 import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
+import { EMILIE } from "../support/command.ts";
 import { emilie } from "./command-line.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -224,7 +225,7 @@ describe("emilie bench", () => {
       "--out",
       out,
     ];
-    const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...args], { cwd: root });
+    const child = spawn(process.execPath, [...EMILIE, ...args], { cwd: root });
     let said = "";
     child.stderr.on("data", (text) => {
       said += text;
@@ -248,7 +249,7 @@ describe("emilie bench", () => {
     };
     expect(await wrong("--methods", "emilie,magic")).toMatch(/"magic".*emilie, .*image-iteration/);
     expect(await wrong("--parts", "short")).toMatch(/no part "short".*chains, long, noop, cycle/);
-    expect(await wrong("--experiment", "luck")).toMatch(/no experiment "luck"/);
+    expect(await wrong("--experiment", "luck")).toMatch(/'luck' is invalid.*iteration, control/);
     expect(await wrong("--limit", "0")).toMatch(/whole number from 1/);
     const missing = await bench("--dataset", join(folder, "nothing"));
     expect([missing.code, missing.stderr]).toEqual([1, expect.stringMatching(/no dataset .*nothing/)]);

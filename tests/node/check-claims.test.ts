@@ -1,4 +1,4 @@
-/** npm run bench:check-claims: the committed page holds, and a number, a bold mark, a row or a table that does not is named. */
+/** npm run bench -- check-claims: the committed page holds, and a number, a bold mark, a row or a table that does not is named. */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

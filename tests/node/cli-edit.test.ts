@@ -10,6 +10,7 @@ import { blankPicture, type Picture, samePicture } from "../../src/images/pictur
 import { readPngText } from "../../src/images/png-text.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { openSession } from "../../src/session/session.ts";
+import { EMILIE } from "../support/command.ts";
 import { emilie } from "./command-line.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -232,7 +233,7 @@ describe("emilie edit", () => {
     const out = join(folder, "stopped");
     const args = ["edit", join(folder, "photo.png"), "make it winter", "make it night"];
     const options = ["--model", checkpoint, "--steps", "400", "--out", out, "--json"];
-    const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...args, ...options], {
+    const child = spawn(process.execPath, [...EMILIE, ...args, ...options], {
       cwd: root,
     });
     let [stdout, stderr] = ["", ""];

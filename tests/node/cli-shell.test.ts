@@ -10,11 +10,11 @@ import { Output } from "../../src/cli/output.ts";
 import { encodePreview, previewProtocol } from "../../src/cli/preview.ts";
 import { encodePng, readPicture, writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture, samePicture } from "../../src/images/picture.ts";
+import { EMILIE } from "../support/command.ts";
 import { emilie } from "./command-line.ts";
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
-const main = ["--import", "tsx", "src/cli/main.ts"];
 const checkpoint = join(root, "tests/fixtures/parity/sd1/checkpoint");
 
 let folder: string;
@@ -58,7 +58,7 @@ describe("help", () => {
     const report =
       "data:text/javascript,process.on('exit',()=>console.error(JSON.stringify(process.report.getReport().sharedObjects)))";
     for (const args of [["--help"], ["edit", "--help"], ["completion", "bash"]]) {
-      const { stderr } = await run(process.execPath, ["--import", report, ...main, ...args], { cwd: root });
+      const { stderr } = await run(process.execPath, ["--import", report, ...EMILIE, ...args], { cwd: root });
       const libraries: string[] = JSON.parse(stderr.trim().split("\n").at(-1)!);
       expect(libraries.length).toBeGreaterThan(0);
       expect(libraries.filter((name) => /sharp|vips|onnxruntime/i.test(name))).toEqual([]);
@@ -195,7 +195,7 @@ describe("errors with --json", () => {
 
 describe("a reader that leaves early", () => {
   it("ends neither the command nor what it writes", async () => {
-    const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", "inspect", "picturebook"], {
+    const child = spawn(process.execPath, [...EMILIE, "inspect", "picturebook"], {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -232,4 +232,41 @@ describe("Ctrl-C", () => {
       exit.mockRestore();
     }
   });
+});
+
+describe.runIf(process.platform === "linux")("where few files may be open", () => {
+  it.each([48, 64, 128])(
+    "%i: it works, or says how many there may be and how they become more",
+    async (limit) => {
+      const out = join(folder, `files-${limit}`);
+      const edit = [
+        "edit",
+        join(root, "examples/cottage.png"),
+        "make it red",
+        "--model",
+        checkpoint,
+        "--steps",
+        "1",
+      ];
+      const command = [process.execPath, ...EMILIE, ...edit, "--out", out]
+        .map((word) => `'${word}'`)
+        .join(" ");
+      const ended = run("bash", ["-c", `ulimit -n ${limit}; exec ${command}`], {
+        cwd: root,
+        timeout: 100_000,
+      });
+      const { stderr, code } = await ended.then(
+        ({ stderr }) => ({ stderr, code: 0 }),
+        (error: { stderr: string; code: number }) => error,
+      );
+      if (code !== 0) {
+        expect([code, stderr]).toEqual([
+          1,
+          expect.stringMatching(new RegExp(`may open ${limit}\\. Raise the limit \\(ulimit -n 1024`)),
+        ]);
+      }
+      expect(stderr).not.toMatch(/\n\s+at /);
+      expect(limit < 128 || code === 0).toBe(true);
+    },
+  );
 });

@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EMILIE } from "../support/command.ts";
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
@@ -58,7 +59,7 @@ const env = () => ({
 
 /** npm run emilie and npm run demo mean the source; everything else of npm is the project's own checks, and is left out. */
 const SHELL = `
-emilie() { "${process.execPath}" --import "${tsx}" "${root}/src/cli/main.ts" "$@"; }
+emilie() { "${process.execPath}" ${EMILIE.map((word) => `"${word}"`).join(" ")} "$@"; }
 npm() {
   case "$1 $2" in
     "run emilie") shift 3; emilie "$@" ;;

@@ -5,8 +5,9 @@ import { lstatSync, statSync } from "node:fs";
 import { readdir, readFile, readlink, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { openScorer } from "../../src/bench/scorers/index.node.ts";
+import { openScorer } from "../../packages/bench/src/scorers/index.node.ts";
 import { loadModel, type PullProgress } from "../../src/index.ts";
+import { EMILIE } from "../support/command.ts";
 import {
   blobs,
   cache,
@@ -183,7 +184,7 @@ describe("pulling a model", () => {
   it("goes on with what a killed process has left", async () => {
     hub.addFolder(id, checkpoint);
     hub.faults.set(unet, [{ kind: "hang", after: 500_000 }]);
-    const args = ["--import", "tsx", join(root, "src/cli/main.ts"), "pull", id];
+    const args = [...EMILIE, "pull", id];
     const child = spawn(process.execPath, args, { cwd: root, env: process.env, stdio: "ignore" });
     const ended = new Promise((done) => child.on("exit", done));
     const etag = createHash("sha256")

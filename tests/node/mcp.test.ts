@@ -12,6 +12,7 @@ import { maskFromBox, pictureFromMask } from "../../src/images/mask.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 import { readPngText } from "../../src/images/png-text.ts";
 import { MAX_SHOWN_BYTES, MAX_SHOWN_SIDE } from "../../src/mcp/tool.ts";
+import { EMILIE } from "../support/command.ts";
 
 // A busy machine takes its time.
 vi.setConfig({ testTimeout: 300_000 });
@@ -34,7 +35,7 @@ beforeAll(async () => {
   await symlink(folder, at("up"));
   const transport = new StdioClientTransport({
     command: process.execPath,
-    args: ["--import", "tsx", "src/cli/main.ts", "mcp", "--root", join(folder, "root")],
+    args: [...EMILIE, "mcp", "--root", join(folder, "root")],
     cwd: repository,
     stderr: "pipe",
   });

@@ -10,6 +10,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { EMILIE } from "../support/command.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 
@@ -43,7 +44,8 @@ async function watch(name: string, script: string, args: (out: string) => string
   ];
   await mkdir(home);
   await mkdir(out);
-  const node = [process.execPath, "--import", "tsx", script, ...args(out)];
+  const started = script === "src/cli/main.ts" ? EMILIE : ["--import", "tsx", script];
+  const node = [process.execPath, ...started, ...args(out)];
   const traced = [
     "strace",
     "-f",

@@ -1,8 +1,8 @@
 /** CLIP, BLIP and DINO against transformers: preprocessing, tokens, embeddings, scores (training/parity/make_scorers.py). */
 import { describe, expect, test } from "vitest";
-import type { BlipScorer } from "../../src/bench/scorers/blip.ts";
-import type { ClipScorer } from "../../src/bench/scorers/clip.ts";
-import type { DinoScorer } from "../../src/bench/scorers/dino.ts";
+import type { BlipScorer } from "../../packages/bench/src/scorers/blip.ts";
+import type { ClipScorer } from "../../packages/bench/src/scorers/clip.ts";
+import type { DinoScorer } from "../../packages/bench/src/scorers/dino.ts";
 import type { Picture } from "../../src/images/picture.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { at, expectClose } from "./parity/references.ts";

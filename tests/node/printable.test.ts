@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { escapeText } from "../../src/bench/report/html.ts";
+import { escapeText } from "../../packages/bench/src/report/html.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { openSession } from "../../src/session/open.node.ts";

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { openScorer } from "../../src/bench/scorers/index.node.ts";
-import { preprocess } from "../../src/bench/scorers/preprocess.ts";
+import { openScorer } from "../../packages/bench/src/scorers/index.node.ts";
+import { preprocess } from "../../packages/bench/src/scorers/preprocess.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "emilie-scorers-"));

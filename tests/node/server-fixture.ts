@@ -16,10 +16,11 @@ export interface Fixture {
   readonly close: () => Promise<void>;
 }
 
-export async function serve(options: ServerOptions = {}): Promise<Fixture> {
+/** `start`: where another server than the sources' is wanted. */
+export async function serve(options: ServerOptions = {}, start = startServer): Promise<Fixture> {
   const folder = await mkdtemp(join(tmpdir(), "emilie-server-"));
   const logs: string[] = [];
-  const server = await startServer({ port: 0, data: folder, log: (line) => logs.push(line), ...options });
+  const server = await start({ port: 0, data: folder, log: (line) => logs.push(line), ...options });
   const close = async () => {
     await server.close();
     await rm(folder, { recursive: true, force: true });

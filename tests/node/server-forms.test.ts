@@ -66,9 +66,11 @@ const file = (disposition: string, more = "") =>
   part(`Content-Disposition: form-data; ${disposition}\r\nContent-Type: image/png${more}`, picture);
 const NAMED = 'name="picture"; filename="a.png"';
 
-/** As a client writes a form by hand, with the line ends of its own source. */
+/** As a client writes a form by hand, with the line ends of its own source; a picture's bytes stay. */
 function linesOfUnix(body: Buffer): Buffer {
-  return Buffer.from(body.toString("latin1").replaceAll("\r\n", "\n"), "latin1");
+  const at = body.indexOf(picture);
+  const plain = (bytes: Buffer) => Buffer.from(bytes.toString("latin1").replaceAll("\r\n", "\n"), "latin1");
+  return Buffer.concat([plain(body.subarray(0, at)), picture, plain(body.subarray(at + picture.length))]);
 }
 
 describe("forms of other languages", () => {
@@ -137,6 +139,17 @@ describe("forms of other languages", () => {
           file(NAMED),
         ],
       ],
+      ["LF alone", [...words(), file(NAMED)], { encode: linesOfUnix }],
+      [
+        "LF alone, in pieces, after a preamble",
+        [file(NAMED), ...words()],
+        { encode: linesOfUnix, before: "A form.\n\n", end: `--${B}--\nIts end.\n\n\n`, chunked: true },
+      ],
+      [
+        "LF alone, and nothing after the last boundary",
+        [...words(), file(NAMED)],
+        { encode: linesOfUnix, end: `--${B}--` },
+      ],
       ["curl: Expect", [...words(), file(NAMED)], { headers: { expect: "100-continue" } }],
       [
         "gzip",
@@ -198,11 +211,26 @@ describe("forms of other languages", () => {
       expect(body.error.message.length, what).toBeGreaterThan(20);
     }
     const why: [Buffer[], Raw, RegExp][] = [
-      [[...words(), file(NAMED)], { encode: linesOfUnix }, /LF alone.*CR LF/],
+      [[...words(), file(NAMED)], { encode: linesOfUnix, end: "" }, /ends before its last boundary/],
       [
-        [...words(), file(NAMED)],
-        { encode: linesOfUnix, before: "A preamble.\n", chunked: true },
-        /LF alone/,
+        [
+          ...words(),
+          part(
+            'Content-Disposition: form-data; name="picture"\r\nContent-Type: multipart/mixed; boundary=in',
+            "--in--",
+          ),
+        ],
+        {},
+        /"picture" is a form of several files itself/,
+      ],
+      [
+        [
+          ...words(),
+          file('name="picture"; filename="a.png"'),
+          part('Content-Disposition: form-data; name="picture"; filename="b.png"', picture),
+        ],
+        {},
+        /more than once/,
       ],
       [
         [...words(), file(NAMED)],

@@ -10,11 +10,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { EmilieClient } from "../../src/client/index.ts";
 import { readContainer } from "../../src/session/file/container.node.ts";
+import { COMMAND, entry } from "./built.ts";
 import { killsOf, seededRandom } from "./kills.ts";
 import { COTTAGE, serve } from "./server-fixture.ts";
 import { spawnServer } from "./spawn-server.ts";
 
 const root = resolve(import.meta.dirname, "../..");
+/** Tiny: most of the time that is killed in is not the networks'. */
+const MODEL = join(root, "tests/fixtures/parity/sd1/checkpoint");
 let folder: string;
 let temporary: string;
 /** What onnxruntime writes of itself is no copy of anybody's session. */
@@ -34,12 +37,13 @@ const leftovers = async (path: string) =>
 
 /** `emilie edit` on one session; its node where it was let end. */
 function runEdit(session: string, seed: number, killAfter: number): Promise<string | null> {
-  const args = ["edit", COTTAGE, "make it winter", "--steps", "1", "--seed", `${seed}`, "--session", session];
-  const child = spawn(
-    process.execPath,
-    ["--import", "tsx", "src/cli/main.ts", ...args, "--out", join(folder, "out"), "--json"],
-    { cwd: root, env: { ...process.env, TMPDIR: temporary }, stdio: ["ignore", "pipe", "inherit"] },
-  );
+  const what = ["edit", COTTAGE, "make it winter", "--model", MODEL];
+  const args = [...what, "--steps", "1", "--seed", `${seed}`, "--session", session];
+  const child = spawn(process.execPath, [...COMMAND, ...args, "--out", join(folder, "out"), "--json"], {
+    cwd: root,
+    env: { ...process.env, TMPDIR: temporary },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const timer = setTimeout(() => child.kill("SIGKILL"), killAfter);
   let said = "";
   child.stdout.setEncoding("utf8").on("data", (text) => {
@@ -87,7 +91,7 @@ it(`the server, ${SERVER} times`, async () => {
   const nodes = new Set<string>();
   let session = "";
   for (let kill = 0; kill <= SERVER; kill++) {
-    const server = await spawnServer(data, { TMPDIR: temporary });
+    const server = await spawnServer(data, { TMPDIR: temporary }, ["--model", MODEL]);
     const client = new EmilieClient({ baseUrl: server.url });
     const ended = new Promise((done) => server.process.once("exit", done));
     // What it writes itself, as it takes jobs up, is there for a moment only.
@@ -129,7 +133,8 @@ it(`the server, ${SERVER} times`, async () => {
 const WORKER = killsOf("worker");
 it(`the worker, ${WORKER} times`, async () => {
   const random = seededRandom("worker");
-  const { client, server, close, folder: data } = await serve({ preload: false });
+  const { startServer } = (await import(entry("server"))) as typeof import("../../src/server.ts");
+  const { client, server, close, folder: data } = await serve({ preload: false, model: MODEL }, startServer);
   // The worker starts with the first picture.
   const before = process.env.TMPDIR;
   process.env.TMPDIR = temporary;

@@ -1,6 +1,8 @@
 /** What a server is sent is held to its limits before it is decoded, and decoded where nobody waits for it. */
 import { readdir } from "node:fs/promises";
+import { request as httpRequest } from "node:http";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Hono } from "hono";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -154,5 +156,34 @@ describe("uploads together", () => {
     expect(await (await slow).text()).toBe(`${3 * MB}`);
     expect(await (await send(new Uint8Array(4 * MB))).text()).toBe(`${4 * MB}`);
     expect(read).toBeLessThanOrEqual(10 * MB);
+  });
+});
+
+describe("session files", () => {
+  it("are taken one at a time, whatever the one before does; the others stay with their senders", async () => {
+    const begin = () => {
+      const request = httpRequest(`${fixture.server.url}/api/v1/sessions/import`, {
+        method: "POST",
+        headers: { "content-type": "multipart/form-data; boundary=B", "content-length": 1000 },
+      });
+      request.on("error", () => {});
+      request.write('--B\r\nContent-Disposition: form-data; name="session"; filename="a"\r\n\r\n');
+      return request;
+    };
+    const first = begin();
+    await sleep(200);
+    const form = new FormData();
+    form.set("session", new File(["no session"], "a.emilie"));
+    let answered = false;
+    const second = fetch(`${fixture.server.url}/api/v1/sessions/import`, { method: "POST", body: form });
+    void second.then(() => {
+      answered = true;
+    });
+    await sleep(500);
+    expect(answered).toBe(false);
+    // Everything else is answered meanwhile.
+    expect((await fixture.client.health()).status).toBe("ok");
+    first.destroy();
+    expect(await codeOf(await second)).toBe("session.malformed");
   });
 });

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { loadSession } from "../../src/session/file/store.node.ts";
+import { entry, LOADER } from "./built.ts";
 import { killsOf, seededRandom } from "./kills.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -28,7 +29,13 @@ afterAll(async () => {
 
 /** Runs the worker until it has saved `edits` edits and `delay` ms more, kills it, and returns the ids it said. */
 function work(file: string, edits: number, delay: number): Promise<string[]> {
-  const args = ["--import", "tsx", join(root, "tests/node/session-kill.worker.ts"), checkpoint, file];
+  const args = [
+    ...LOADER,
+    join(root, "tests/node/session-kill.worker.mjs"),
+    entry("index"),
+    checkpoint,
+    file,
+  ];
   const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   return new Promise((done, fail) => {
     let [said, wrong] = ["", ""];

@@ -91,7 +91,32 @@ const FORMS: readonly [string, readonly Shapes[], string, readonly number[]][] =
   ],
 ];
 
+const within = (wrapper: string, parts: readonly Shapes[]): Shapes[] =>
+  parts.map((part) => new Map([...part].map(([name, shape]) => [wrapper + name, shape])));
+const averagesOf = (unet: Shapes): Shapes =>
+  new Map([...withAverages(unet)].filter(([name]) => name.startsWith("model_ema.")));
+const ONE: readonly Shapes[] = [vae, unets.sd1, clipShapes(alone, CLIP_L)];
+
 describe("a single file is read", () => {
+  it("whatever all of it is wrapped in, and with a UNet that has the averages alone", async () => {
+    const keys = async (parts: readonly Shapes[]) =>
+      [...(await readCheckpoint(headerSource(parts))).tables.unet.tensors.keys()].sort();
+    const expected = await keys(ONE);
+    for (const wrapper of ["state_dict.", "model.", "module.", "state_dict.model."]) {
+      expect(await keys(within(wrapper, ONE)), wrapper).toEqual(expected);
+      expect(await keys([...within(wrapper, ONE), marks("epoch", "global_step")]), wrapper).toEqual(expected);
+    }
+    expect(await keys([vae, averagesOf(unets.sd1), clipShapes(alone, CLIP_L)])).toEqual(expected);
+    expect(
+      await keys(within("state_dict.", [vae, averagesOf(unets.sd1), clipShapes(alone, CLIP_L)])),
+    ).toEqual(expected);
+    const two = openClipShapes(openAlone, OPEN_H);
+    expect(await keys([vae, averagesOf(unets.sd2), two])).toEqual(await keys([vae, unets.sd2, two]));
+    expect(await keys([vae, averagesOf(unets.sdxl), firstXL, secondXL])).toEqual(
+      await keys([vae, unets.sdxl, firstXL, secondXL]),
+    );
+  });
+
   test.each(FORMS)("%s", async (name, parts, family, layers) => {
     const own = name.includes("diffusers") ? vaeShapes("vae.") : vae;
     const checkpoint = await readCheckpoint(headerSource([own, ...parts]));
@@ -195,6 +220,11 @@ describe("a single file is refused", () => {
       code: expect.stringMatching(/^checkpoint\.(unsupported|malformed)$/),
       message: expect.stringMatching(message),
     });
+  });
+
+  it("two checkpoints in one file", async () => {
+    const both = headerSource([...within("a.", ONE), ...within("b.", ONE)]);
+    await expect(readCheckpoint(both)).rejects.toThrow(/below different names, "a\." and "b\."/);
   });
 
   it("a UNet of diffusers alone", async () => {

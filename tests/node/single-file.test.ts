@@ -11,6 +11,9 @@ import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { openCheckpoint } from "../../src/models/open.node.ts";
 import { readCheckpoint } from "../../src/networks/stable-diffusion/checkpoint.ts";
+import { openSession } from "../../src/session/open.node.ts";
+import { toHalf } from "../../src/tensor/half.ts";
+import { relativeError } from "../../src/tensor/ops.ts";
 import { type Tensor, zeros } from "../../src/tensor/tensor.ts";
 
 const FIXTURES = fileURLToPath(new URL("../fixtures/parity", import.meta.url));
@@ -173,6 +176,51 @@ describe("what a file cannot say", () => {
       code: expect.stringMatching(/malformed|missing/),
       message: expect.stringMatching(/checkpoint\.safetensors.*should have shape/),
     });
+  });
+});
+
+describe("a file of other programs", () => {
+  const latent = async () => {
+    const model = await open(file);
+    const session = await openSession(model, join(FIXTURES, "ldm1/picture-0.png"));
+    return (await session.edit("make it winter", { steps: 1 })).latent;
+  };
+
+  it("is the same below another name, and with the averages of its UNet alone", async () => {
+    const expected = await latent();
+    await rewrite((name) => `state_dict.${name}`);
+    expect(await latent()).toEqual(expected);
+    await rewrite((name) =>
+      name.startsWith("state_dict.model.diffusion_model.") ? null : name.slice("state_dict.".length),
+    );
+    expect(await latent()).toEqual(expected);
+    // Taken as they are only where nobody asked for the others.
+    settings({ ...OWN, ema: false });
+    await expect(read()).rejects.toThrow(/averaged weights of its UNet alone.*Leave "ema" out/);
+  });
+
+  it("may have a VAE in half precision beside a UNet in full", async () => {
+    const expected = await latent();
+    const bytes = readFileSync(file);
+    const { tensors } = await readSafetensorsHeader(folderSource(folder), NAME);
+    const header: Record<string, object> = {};
+    const data: Uint8Array[] = [];
+    let at = 0;
+    for (const [name, { type, shape, offset, length }] of tensors) {
+      let own: Uint8Array = new Uint8Array(bytes.subarray(offset, offset + length));
+      const isVae = name.startsWith("first_stage_model.") && type === "F32";
+      if (isVae) own = new Uint8Array(toHalf(new Float32Array(own.buffer)).buffer);
+      header[name] = { dtype: isVae ? "F16" : type, shape, data_offsets: [at, at + own.length] };
+      at += own.length;
+      data.push(own);
+    }
+    const text = Buffer.from(JSON.stringify(header));
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(text.length));
+    writeFileSync(file, Buffer.concat([size, text, ...data]));
+    const half = await latent();
+    expect(half).not.toEqual(expected);
+    expect(relativeError(half, expected)).toBeLessThan(0.01);
   });
 });
 

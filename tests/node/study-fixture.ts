@@ -1,8 +1,8 @@
 /** Runs of the benchmark in small: pictures of a dataset's turns by two methods that make them plain, and their results.json. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openDataset } from "../../src/bench/datasets/index.node.ts";
-import type { BenchResults, ResultRow } from "../../src/bench/types.ts";
+import { openDataset } from "../../packages/bench/src/datasets/index.node.ts";
+import type { BenchResults, ResultRow } from "../../packages/bench/src/types.ts";
 import { writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture } from "../../src/images/picture.ts";
 

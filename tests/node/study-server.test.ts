@@ -4,12 +4,12 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { StudyView } from "../../packages/bench/src/study/app.ts";
+import { readStudy, writeStudy } from "../../packages/bench/src/study/file.node.ts";
+import { makeStudy } from "../../packages/bench/src/study/make.node.ts";
+import { type RunningStudy, serveStudy } from "../../packages/bench/src/study/serve.ts";
 import { readPicture, writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture } from "../../src/images/picture.ts";
-import type { StudyView } from "../../src/study/app.ts";
-import { readStudy, writeStudy } from "../../src/study/file.node.ts";
-import { makeStudy } from "../../src/study/make.node.ts";
-import { type RunningStudy, serveStudy } from "../../src/study/serve.ts";
 import { METHODS, TITLES, writeRun } from "./study-fixture.ts";
 
 const [methodA, methodB] = METHODS;

@@ -3,16 +3,21 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { analyse, wilson } from "../../packages/bench/src/study/analyse.ts";
+import {
+  readStudy,
+  readStudyPicture,
+  updateStudy,
+  writeStudy,
+} from "../../packages/bench/src/study/file.node.ts";
+import { makeStudy } from "../../packages/bench/src/study/make.node.ts";
+import { planOf } from "../../packages/bench/src/study/plan.ts";
+import { raterOf, withChoice, withRater } from "../../packages/bench/src/study/raters.ts";
+import { csvOf, rowsOf } from "../../packages/bench/src/study/rows.ts";
+import { simulate } from "../../packages/bench/src/study/simulate.ts";
+import type { Asked, Letter, Rater, Study } from "../../packages/bench/src/study/study.ts";
 import { writePicture } from "../../src/images/codec.node.ts";
 import { blankPicture } from "../../src/images/picture.ts";
-import { analyse, wilson } from "../../src/study/analyse.ts";
-import { readStudy, readStudyPicture, updateStudy, writeStudy } from "../../src/study/file.node.ts";
-import { makeStudy } from "../../src/study/make.node.ts";
-import { planOf } from "../../src/study/plan.ts";
-import { raterOf, withChoice, withRater } from "../../src/study/raters.ts";
-import { csvOf, rowsOf } from "../../src/study/rows.ts";
-import { simulate } from "../../src/study/simulate.ts";
-import type { Asked, Letter, Rater, Study } from "../../src/study/study.ts";
 import { emilie } from "./command-line.ts";
 import { METHODS, writeRun } from "./study-fixture.ts";
 

@@ -1,15 +1,23 @@
 /**
- * The package as people get it: packed, installed in an empty project, compiled against with strict TypeScript, run, and run
- * again without its native parts. Needs a build (npm run build) and a registry. `npm run test:package`
+ * Both packages as people get them: packed, installed in an empty project, compiled against with strict TypeScript, run, and run
+ * again without the native parts. Needs a build (npm run build) and a registry. `npm run test:package`
  */
 import { strict as assert } from "node:assert";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 /** The shipped checkpoint is most of it. */
-const MAX_PACKED_BYTES = 60e6;
+const MAX_UNPACKED_BYTES = 75e6;
 
 const root = resolve(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "emilie-package-"));
@@ -37,9 +45,23 @@ function passed(what: string): void {
 
 assert(existsSync(join(root, "dist/index.mjs")), "Build first: npm run build");
 
-const [packed] = JSON.parse(succeed("npm", ["pack", "--json", "--pack-destination", folder], root)) as [
-  { filename: string; size: number; files: { path: string }[] },
-];
+interface Packed {
+  readonly filename: string;
+  readonly size: number;
+  readonly unpackedSize: number;
+  readonly files: readonly { readonly path: string }[];
+}
+
+function pack(path: string): Packed {
+  const packed = JSON.parse(
+    succeed("npm", ["pack", "--json", "--pack-destination", folder], join(root, path)),
+  )[0] as Packed;
+  const [size, unpacked] = [packed.size, packed.unpackedSize].map((bytes) => (bytes / 1e6).toFixed(1));
+  passed(`packed ${packed.filename}: ${packed.files.length} files, ${size} MB, unpacked ${unpacked} MB`);
+  return packed;
+}
+
+const packed = pack(".");
 const paths = packed.files.map(({ path }) => path);
 for (const path of [
   "dist/index.mjs",
@@ -50,20 +72,45 @@ for (const path of [
   "README.md",
 ])
   assert(paths.includes(path), `${path} is not in the package`);
-const stray = paths.filter((path) =>
-  /^(src|tests|training|benchmarks(?!\/imie-picturebook)|node_modules)\//.test(path),
-);
+const stray = paths.filter((path) => /^(src|tests|training|benchmarks|packages|node_modules)\//.test(path));
 assert.deepEqual(stray, []);
-assert(packed.size < MAX_PACKED_BYTES, `the package takes ${packed.size} bytes`);
-passed(`packed: ${paths.length} files, ${(packed.size / 1e6).toFixed(1)} MB`);
+assert(packed.unpackedSize <= MAX_UNPACKED_BYTES, `the package takes ${packed.unpackedSize} bytes unpacked`);
+const bench = pack("packages/bench");
+for (const path of ["dist/index.mjs", "study-page/index.html", "datasets/imie-picturebook/dataset.json"])
+  assert(
+    bench.files.some((file) => file.path === path),
+    `${path} is not in @emilie/bench`,
+  );
+assert(
+  bench.files.every(({ path }) => !path.startsWith("src/")),
+  "@emilie/bench contains its source",
+);
 
 writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "trial", private: true, type: "module" }));
-const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const others = ["typescript", "@types/node"].map((name) => `${name}@${devDependencies[name]}`);
 // Scripts stay off: onnxruntime-node's would download CUDA libraries.
 const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
 succeed("npm", ["install", ...quiet, `./${packed.filename}`, ...others]);
 passed("installed in an empty project");
+
+const built = readdirSync(join(root, "dist"), { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".mjs"))
+  .map((file) => readFileSync(join(root, "dist", file), "utf8"))
+  .join("\n");
+const unused = Object.keys(dependencies).filter(
+  (name) => !built.includes(`"${name}"`) && !built.includes(`"${name}/`),
+);
+assert.deepEqual(unused, []);
+assert(!existsSync(join(folder, "node_modules/@emilie")));
+passed("emilie installs nothing that it does not import, and not the benchmark");
+const absent = run("npx", ["emilie", "bench", "--limit", "1", "--json"]);
+assert.equal(absent.status, 1);
+const { error } = JSON.parse(absent.stdout);
+assert.equal(error.code, "bench.missing");
+assert.match(error.message, /npm install @emilie\/bench@\d/);
+assert.match(succeed("npx", ["emilie", "--help"]), /study .*npm install @emilie\/bench/);
+passed("without @emilie/bench: emilie bench and emilie study say what to install");
 
 copyFileSync(join(root, "examples/cottage.png"), join(folder, "photo.jpg"));
 copyFileSync(join(root, "examples/cottage-roof.png"), join(folder, "roof.png"));
@@ -110,6 +157,32 @@ assert.equal(
 passed(`npx emilie demo: ${report.steps.length} edits as expected`);
 assert.match(succeed("npx", ["emilie", "replay", "out.png", "--image", "photo.jpg"]), /same, byte for byte/);
 passed("npx emilie replay makes the library's picture again");
+
+succeed("npm", ["install", ...quiet, `./${bench.filename}`]);
+const limits = ["--limit", "1", "--turns", "1", "--parts", "chains", "--scorers", "picturebook-clip"];
+const benched = JSON.parse(succeed("npx", ["emilie", "bench", ...limits, "--same-steps", "2", "--json"]));
+assert.equal(benched.computed, 2);
+assert(existsSync(join(folder, "out/bench/report.html")));
+succeed("npx", ["emilie", "bench", "--help"]);
+passed("with @emilie/bench: emilie bench runs, scores and reports");
+writeFileSync(
+  join(folder, "study.mjs"),
+  `import { spawn } from "node:child_process";
+const study = spawn("npx", ["emilie", "study", "out/bench", "--method-a", "emilie", "--method-b", "image-iteration",
+  "--port", "0", "--json"], { stdio: ["ignore", "pipe", "inherit"], detached: true });
+let text = "";
+for await (const part of study.stdout) {
+  text += part;
+  if (text.trimEnd().endsWith("}")) break;
+}
+const { url } = JSON.parse(text);
+const page = await fetch(url + "/");
+console.log(page.status, (await page.text()).includes("<title>"));
+process.kill(-study.pid, "SIGTERM");
+`,
+);
+assert.match(succeed("node", ["study.mjs"]), /^200 true/);
+passed("emilie study serves its page");
 
 // As where the optional package could not be installed.
 rmSync(join(folder, "node_modules/onnxruntime-node"), { recursive: true });

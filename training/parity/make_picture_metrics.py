@@ -1,4 +1,4 @@
-"""Reference numbers of scikit-image for the picture metrics of src/bench/, on two pictures that a formula makes.
+"""Reference numbers of scikit-image for the picture metrics of packages/bench/, on two pictures that a formula makes.
 
     pip install scikit-image
     python training/parity/make_picture_metrics.py > tests/fixtures/parity/picture-metrics.json

@@ -1,4 +1,4 @@
-"""Write the benchmark that ships, benchmarks/imie-picturebook: `python export_imie.py`. Scenes of seeds from 2,000,000, drawn from
+"""Write the benchmark that ships, packages/bench/datasets/imie-picturebook: `python export_imie.py`. Scenes of seeds from 2,000,000, drawn from
 nothing that training or the evaluation of picturebook has seen; held-out phrasings half of the time.
 
     chains   40 scenes, 5 different edits each, global and local mixed (4 where a scene runs out of them)
@@ -22,7 +22,7 @@ from common import HERE
 from edits import GLOBAL, caption, change_mask, draw_edit, edits_of, inverse_of, is_held_out_pair, phrase
 from world import render, sample_scene
 
-OUT = HERE.parent.parent / "benchmarks" / "imie-picturebook"
+OUT = HERE.parent.parent / "packages" / "bench" / "datasets" / "imie-picturebook"
 OPPOSITE = {"night": "day", "day": "night", "fog": "clear", "clear": "fog", "moon": "sun", "sun": "moon", "add_balloon": "remove_balloon",
             "remove_balloon": "add_balloon", "add_vehicle": "remove_vehicle", "remove_vehicle": "add_vehicle", "add_clouds": "remove_clouds",
             "remove_clouds": "add_clouds"}

@@ -24,7 +24,7 @@ from edits import caption, draw_edit
 from muon import Optimizers
 from world import COLOURS, render, sample_scene
 
-CLIP_OUT = OUT.parent / "picturebook-clip"
+CLIP_OUT = OUT.parent.parent / "packages" / "bench" / "scorers" / "picturebook-clip"
 EDITS, TOKENS = 3, 77
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 CONFIG = dict(

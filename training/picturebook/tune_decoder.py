@@ -2,7 +2,7 @@
 them the UNet, stay valid; only pictures become sharper.
 
 Squared and absolute errors are least where an edge that may lie here or half a pixel further is drawn soft. Two more terms ask for the
-edge: the error of the Laplacian, and its energy, which should be the picture's own (the `sharpness` that eval:picturebook prints).
+edge: the error of the Laplacian, and its energy, which should be the picture's own (the `sharpness` that `npm run bench -- picturebook` prints).
 """
 
 import argparse

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { folderSource } from "../../checkpoint/source.node.ts";
 import { readJson } from "../../checkpoint/source.ts";
 import { EmilieError } from "../../errors.ts";
+import { checkOptions, type OptionNames } from "../../input/options.ts";
 import { architectureOf } from "../architectures.ts";
 import {
   findSnapshot,
@@ -55,6 +56,19 @@ export interface PullOptions {
   readonly retryDelay?: number;
 }
 
+const PULL_OPTIONS: OptionNames<PullOptions> = {
+  ...{
+    variant: true,
+    signal: true,
+    onPlan: true,
+    onProgress: true,
+    cache: true,
+    endpoint: true,
+    token: true,
+  },
+  retryDelay: true,
+};
+
 /** What is going to be pulled. */
 export interface PullPlan {
   /** How many files the model has. */
@@ -105,6 +119,7 @@ const MAX_SMALL_BYTES = 32 * 2 ** 20;
  * "hub.corrupt", "checkpoint.missing", "checkpoint.unsafe", "checkpoint.unsupported", "io.failed" or "aborted".
  */
 export async function pullModel(id: string, options: PullOptions = {}): Promise<PulledModel> {
+  checkOptions(options, PULL_OPTIONS, "pullModel's options");
   const { repoId, variant } = parsePull(id, options.variant);
   const { signal, retryDelay = 1000 } = options;
   if (variant !== undefined && !VARIANT_NAME.test(variant)) {

@@ -1,4 +1,5 @@
 /** Bodies of requests: read within their limit, whatever their headers claim, and checked. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { EmilieError, isEmilieError } from "../../errors.ts";
@@ -9,6 +10,9 @@ import { RequestError } from "../errors.ts";
 
 /** JSON and short texts have no need of more. */
 const MAX_JSON_BYTES = 4 * 2 ** 20;
+
+/** Between two pieces of a body. A slow line sends something all the time. */
+const SILENCE_MS = 30_000;
 
 /** A content-encoding's name, and what undoes it. */
 const ENCODINGS: Readonly<Record<string, "gzip" | "deflate">> = {
@@ -31,7 +35,7 @@ export async function* readChunks(c: Context, limit: number): AsyncGenerator<Uin
   const reader = stream.getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await withinTime(reader.read());
       if (done) return;
       size += value.length;
       if (size > limit) throw tooLarge();
@@ -48,6 +52,24 @@ export async function* readChunks(c: Context, limit: number): AsyncGenerator<Uin
     );
   } finally {
     await reader.cancel().catch(() => {});
+  }
+}
+
+/** @throws RequestError (408) where nothing more of a body comes: it would keep its place, and what it has sent, for minutes. */
+async function withinTime<T>(read: Promise<T>): Promise<T> {
+  const timer = new AbortController();
+  const late = sleep(SILENCE_MS, undefined, { signal: timer.signal }).then(() => {
+    throw new RequestError(
+      408,
+      "option.invalid",
+      `Nothing of the request's body came for ${SILENCE_MS / 1000} s.`,
+    );
+  });
+  late.catch(() => {});
+  try {
+    return await Promise.race([read, late]);
+  } finally {
+    timer.abort();
   }
 }
 

@@ -7,10 +7,11 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { EmilieError } from "../../errors.ts";
 import { pictureFromText } from "../../input/data-url.ts";
-import { InputError } from "../../input/input-error.ts";
+import { InputError, quote } from "../../input/input-error.ts";
 import { type Names, sortByName } from "../../input/names.ts";
 import { readInput } from "../../input/read-input.ts";
 import { readChunks } from "./body.ts";
+import { FormLines } from "./form-lines.ts";
 import { headerParameters } from "./header-parameters.ts";
 
 /** How the document describes a file in a form. */
@@ -62,14 +63,15 @@ export async function readParts(c: Context, limit: number): Promise<FormPart[]> 
     });
   });
   let start = "";
+  const lines = new FormLines(boundary);
   for await (const chunk of readChunks(c, limit)) {
     if (problem) break;
     if (start.length < START_BYTES) start += Buffer.from(chunk.subarray(0, START_BYTES)).toString("latin1");
     // A part is read as fast as it comes, so nothing waits for it.
-    dicer.write(Buffer.from(chunk));
+    dicer.write(lines.write(Buffer.from(chunk)));
     if (parts.length > MAX_PARTS) throw malformed(`it has more than ${MAX_PARTS} parts`);
   }
-  dicer.end();
+  dicer.end(lines.end());
   await ended;
   if (problem) throw malformed(whyUnread(start, boundary), problem);
   return Promise.all(parts);
@@ -79,8 +81,6 @@ export async function readParts(c: Context, limit: number): Promise<FormPart[]> 
 function whyUnread(start: string, boundary: string): string {
   const at = start.indexOf(`--${boundary}`);
   if (at < 0) return `its boundary is not ${JSON.stringify(boundary)}, as its Content-Type says`;
-  if (start[at + 2 + boundary.length] === "\n")
-    return "its lines end in LF alone; a form's end in CR LF (\\r\\n)";
   return "it ends before its last boundary";
 }
 
@@ -101,10 +101,28 @@ function readPart(stream: Dicer.PartStream): Promise<FormPart> {
         return;
       }
       const file = disposition.get("filename") ?? null;
-      const charset = headerParameters(header["content-type"]?.[0] ?? "").get("charset") ?? "";
-      resolve({ name, file, charset: charset.toLowerCase(), bytes: new Uint8Array(Buffer.concat(chunks)) });
+      const type = header["content-type"]?.[0] ?? "";
+      if (/^\s*multipart\//i.test(type)) {
+        reject(
+          malformed(`its part ${quote(name)} is a form of several files itself; send each file as a part`),
+        );
+        return;
+      }
+      const charset = headerParameters(type).get("charset") ?? "";
+      resolve({ name, file, charset: charset.toLowerCase(), bytes: joined(chunks) });
     });
   });
+}
+
+/** In a buffer of its own. What it is made from is let go. */
+function joined(chunks: Buffer[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks.splice(0)) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 function malformed(why: string, cause?: unknown): EmilieError {

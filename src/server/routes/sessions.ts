@@ -5,6 +5,7 @@ import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import { EmilieError } from "../../errors.ts";
 import { packageRoot } from "../../runtime/package-root.node.ts";
 import { EXAMPLES } from "../abilities.ts";
+import { Slots } from "../limits.ts";
 import type { Parts } from "../parts.ts";
 import * as s from "../schemas/index.ts";
 import { createSession, deleteSession, emitSession, importSession } from "../sessions.ts";
@@ -81,6 +82,8 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
     },
   );
 
+  // A file takes several times its size until it is kept: the others stay in their senders' hands.
+  const imports = new Slots(1);
   route(
     app,
     {
@@ -93,10 +96,13 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
       answer: s.sessionSchema,
     },
     async (c) => {
-      const form = await readForm(c, { files: ["session"], fields: importFields }, limits.importBytes);
-      const file = requireFile(form, "session");
-      const { name = titleOf(file.file) } = form.values;
-      return c.json(sessionView(await importSession(parts, file.bytes, name)), 201);
+      const record = await imports.run(async () => {
+        const form = await readForm(c, { files: ["session"], fields: importFields }, limits.importBytes);
+        const file = requireFile(form, "session");
+        const { name = titleOf(file.file) } = form.values;
+        return importSession(parts, file.bytes, name);
+      });
+      return c.json(sessionView(record), 201);
     },
   );
 

@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import { PAGE_HEADERS } from "../guard.ts";
 import { referencePage } from "../pages/reference.ts";
 import type { Parts } from "../parts.ts";
+import { withoutPaths } from "../private-paths.ts";
 import { type Health, healthSchema } from "../schemas/index.ts";
 import { route } from "./route.ts";
 
@@ -16,7 +17,7 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
       retry.problem === null ? null : `A job waits to be tried again: ${retry.problem}.`,
       worker.problem === null ? null : `No edit can run: ${worker.problem}.`,
     ];
-    return found.filter((problem) => problem !== null);
+    return found.filter((problem) => problem !== null).map(withoutPaths);
   };
   const counts = async () => {
     const jobs = await queue.list();

@@ -1,5 +1,12 @@
 // Starts main.ts from source: a child process does not inherit the loader of tsx, and vitest's is not for processes.
-import { register } from "tsx/esm/api";
+// A run of the tests has compiled it beforehand (tests/support/compiled.ts).
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 
-register();
-await import("./main.ts");
+const compiled = process.env.EMILIE_COMPILED;
+if (compiled) await import(pathToFileURL(join(compiled, "server-worker.mjs")).href);
+else {
+  const { register } = await import("tsx/esm/api");
+  register();
+  await import("./main.ts");
+}

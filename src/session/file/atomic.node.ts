@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { EmilieError } from "../../errors.ts";
+import { tooManyFiles } from "../../util/open-files.node.ts";
 import { acquire, type Lock } from "./lock.node.ts";
 
 /** A save takes well under a second; who waits longer than this should hear about it. */
@@ -19,7 +20,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EDQUOT: "the disk quota is used up",
   EIO: "the disk reports an error",
   EROFS: "the disk is read-only",
-  EMFILE: "too many files are open",
   ENFILE: "too many files are open on this machine",
   EACCES: "permission is denied",
   EPERM: "permission is denied",
@@ -42,6 +42,7 @@ export class WriteFailed extends EmilieError {
 /** What went wrong with the disk, in words and without a path. */
 export function reasonOf(error: unknown): string {
   const { code } = systemError(error) ?? {};
+  if (code === "EMFILE") return tooManyFiles();
   return REASONS[code ?? ""] ?? (error instanceof Error ? error.message : String(error));
 }
 

@@ -5,9 +5,11 @@ import { EmilieError } from "../../errors.ts";
 import { readPicture } from "../../images/codec.node.ts";
 import { type Mask, resizeMask } from "../../images/mask.ts";
 import type { Picture } from "../../images/picture.ts";
+import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import type { LoadOptions, NodeDevice } from "../../models/load.node.ts";
-import { pictureId, Session } from "../session.ts";
+import { pictureId, Session, type SessionEditOptions } from "../session.ts";
+import { checkEditOptions } from "../tree/check-options.ts";
 import { describeMask } from "../tree/recipe.ts";
 import type { NodeHost, NodeRecord } from "../tree/tree-node.ts";
 import { locked, writeAtomically } from "./atomic.node.ts";
@@ -30,6 +32,8 @@ export interface SaveOptions {
   readonly onChange?: "refuse" | "merge" | "overwrite";
 }
 
+const SAVE_OPTIONS: OptionNames<SaveOptions> = { onChange: true };
+
 /** A session that can be saved; what {@link loadSession} and Node's openSession return. */
 export class StoredSession extends Session<FileNode> {
   /** What was damaged in the file that this session was loaded from; empty where nothing was. */
@@ -50,6 +54,8 @@ export class StoredSession extends Session<FileNode> {
    *   session is then as it was before), session.damaged, disposed, and runtime.missing where onnxruntime-node is not installed
    */
   override async edit(instruction: string, options: FileEditOptions = {}): Promise<FileNode> {
+    // Before a mask is read: what is spelt wrongly may be one.
+    checkEditOptions(options as SessionEditOptions);
     // The head of now, not of when the mask has been read.
     const from = options.from ?? this.head;
     return super.edit(instruction, { ...(await readMasks(this, options)), from });
@@ -62,6 +68,7 @@ export class StoredSession extends Session<FileNode> {
    * @throws EmilieError session.changed, io.failed
    */
   async save(path: string, options: SaveOptions = {}): Promise<void> {
+    checkOptions(options, SAVE_OPTIONS, "session.save's options");
     const target = await realpath(path).catch(() => resolve(path));
     await locked(target, async () => {
       const there = await readRevision(target);
@@ -119,6 +126,10 @@ export interface LoadSessionOptions extends Pick<LoadOptions, "onProgress" | "si
   readonly masks?: readonly Mask[];
 }
 
+const LOAD_SESSION_OPTIONS: OptionNames<LoadSessionOptions> = {
+  ...{ model: true, device: true, original: true, masks: true, onProgress: true, signal: true },
+};
+
 /**
  * Opens a saved session. A damaged file opens as far as it can: `session.warnings` says what was lost, and to ask a node
  * for a lost part throws session.damaged. Lost latents are computed again by session.verify().
@@ -127,6 +138,7 @@ export interface LoadSessionOptions extends Pick<LoadOptions, "onProgress" | "si
  *   session.damaged (the original is lost, and was not given), io.failed, and what loadModel throws
  */
 export async function loadSession(path: string, options: LoadSessionOptions = {}): Promise<StoredSession> {
+  checkOptions(options, LOAD_SESSION_OPTIONS, "loadSession's options");
   const target = await realpath(path).catch(() => resolve(path));
   const container = await readContainer(target);
   const session = await restore(container, path, target, options);

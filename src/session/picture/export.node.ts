@@ -3,6 +3,7 @@ import { lstat } from "node:fs/promises";
 import { EmilieError, isEmilieError } from "../../errors.ts";
 import { checkWritable, encodePicture, type WriteOptions, writePicture } from "../../images/codec.node.ts";
 import type { Picture } from "../../images/picture.ts";
+import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { CallOptions } from "../../method/edit-model.ts";
 import { contents } from "../file/new-file.node.ts";
 import type { Session } from "../session.ts";
@@ -26,6 +27,10 @@ export interface ExportOptions extends CallOptions {
   readonly overwrite?: boolean;
 }
 
+const EXPORT_OPTIONS: OptionNames<ExportOptions> = {
+  ...{ node: true, quality: true, recipe: true, overwrite: true, signal: true },
+};
+
 /**
  * Writes a node's picture; the extension names the format (.png, .jpg, .webp, .avif, .tiff). Nothing of the original's own
  * metadata goes into it: no EXIF, no place, no camera.
@@ -37,8 +42,10 @@ export interface ExportOptions extends CallOptions {
 export async function exportPicture(
   session: Session,
   path: string,
-  { node = session.head, quality, recipe, signal, overwrite = false }: ExportOptions = {},
+  given: ExportOptions = {},
 ): Promise<string[]> {
+  checkOptions(given, EXPORT_OPTIONS, "the picture's options");
+  const { node = session.head, quality, recipe, signal, overwrite = false } = given;
   checkWritable(path, { quality });
   const other = !overwrite && !(await isReplaceable(path, session));
   const { metadata, xmp, left } = await describePicture(session, node, { recipe });

@@ -1,6 +1,7 @@
 /** What a session begins with. */
 import { type Size, workingSize } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
+import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { CallOptions, EditModel } from "../../method/edit-model.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
 import { sha256 } from "../tree/recipe.ts";
@@ -14,6 +15,13 @@ export interface OpenOptions extends CallOptions {
    * nothing is encoded before it is needed, edits run on windows around their masks, and one that cannot is refused.
    */
   readonly workingSize?: number | "own";
+}
+
+const OPEN_OPTIONS: OptionNames<OpenOptions> = { workingSize: true, signal: true };
+
+/** @throws InputError naming an option that is not known; `more` are a door's own */
+export function checkOpenOptions(options: OpenOptions, more: Readonly<Record<string, true>> = {}): void {
+  checkOptions(options, { ...OPEN_OPTIONS, ...more }, "openSession's options");
 }
 
 /**

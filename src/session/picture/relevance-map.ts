@@ -1,9 +1,10 @@
 /** Where the model thinks that an instruction belongs (method/relevance.ts), in the picture's own pixels. */
 import type { Mask } from "../../images/mask.ts";
 import type { Picture } from "../../images/picture.ts";
+import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { resolveOptions } from "../../method/options.ts";
-import { above, type RelevanceOptions, relevance } from "../../method/relevance.ts";
+import { above, RELEVANCE_OPTIONS, type RelevanceOptions, relevance } from "../../method/relevance.ts";
 import { createSchedule } from "../../samplers/index.ts";
 import { createNoise } from "../../tensor/noise.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -28,6 +29,8 @@ interface Source {
   readonly relevances: Map<string, Tensor>;
 }
 
+const MAP_OPTIONS: OptionNames<RelevanceMapOptions> = { ...RELEVANCE_OPTIONS, from: true, seed: true };
+
 /** Where an instruction would act. */
 export interface RelevanceMap {
   /** How much, from 0 to 1. */
@@ -42,6 +45,7 @@ export async function relevanceMap(
   instruction: string,
   options: RelevanceMapOptions = {},
 ): Promise<RelevanceMap> {
+  checkOptions(options, MAP_OPTIONS, "session.relevance's options");
   const { from = session.head, seed = 0, threshold, ...rest } = options;
   const { level, draws, base } = rest;
   const key = JSON.stringify([from.id, instruction, String(seed), level, draws, base]);

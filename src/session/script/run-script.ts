@@ -4,6 +4,7 @@ import type { Mask } from "../../images/mask.ts";
 import { type MaskSources, makeMask, parseMaskSpec } from "../../images/mask-spec.ts";
 import type { Size } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
+import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { StepEvent } from "../../samplers/types.ts";
 import type { Session, SessionEditOptions } from "../session.ts";
 import type { Node } from "../tree/tree.ts";
@@ -75,6 +76,18 @@ export interface RunScriptOptions {
   readonly onWarning?: (message: string) => void;
 }
 
+const RUN_OPTIONS: OptionNames<RunScriptOptions> = {
+  ...{
+    from: true,
+    readFile: true,
+    masks: true,
+    signal: true,
+    onProgress: true,
+    onNode: true,
+    onWarning: true,
+  },
+};
+
 /**
  * Does a script's edits in order and returns their nodes by the steps' ids. All masks are made before the first edit, so
  * that what is wrong with them is said at once.
@@ -86,6 +99,7 @@ export async function runScript(
   script: EditScript,
   options: RunScriptOptions = {},
 ): Promise<Map<string, Node>> {
+  checkOptions(options, RUN_OPTIONS, "runScript's options");
   const { readFile = noFiles, signal, onProgress, onNode, onWarning } = options;
   const held = new Map([...session.masks, ...(options.masks ?? [])]);
   const steps: ReadyStep[] = [];

@@ -2,6 +2,7 @@
 import type { Mask } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
+import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import type { EditOptions } from "../../method/options.ts";
 import type { StepEvent } from "../../samplers/types.ts";
@@ -49,11 +50,14 @@ export interface VerifyOptions {
   readonly onProgress?: (event: StepEvent & { readonly node: Node }) => void | Promise<void>;
 }
 
+const VERIFY_OPTIONS: OptionNames<VerifyOptions> = { signal: true, onProgress: true };
+
 /**
  * Each node is computed from the latent that the session holds for its parent, so that a difference is reported where it
  * arises and not again in everything that follows. A lost latent is put back when the computed one has its hash.
  */
 export async function verify(session: Verified, options: VerifyOptions = {}): Promise<Verification[]> {
+  checkOptions(options, VERIFY_OPTIONS, "session.verify's options");
   const verifications: Verification[] = [];
   for (const node of session.nodes.values()) {
     verifications.push(await verifyNode(node, await compute(session, node, options)));

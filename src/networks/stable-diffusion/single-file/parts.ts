@@ -1,10 +1,11 @@
 /** What is in a single file: which tensors are which network's, and which are nobody's. */
-
 import { readSafetensorsHeader } from "../../../checkpoint/safetensors.ts";
 import type { CheckpointSource } from "../../../checkpoint/source.ts";
 import type { WeightFile, WeightRef } from "../../../checkpoint/weights.ts";
 import { EmilieError } from "../../../errors.ts";
+import { averagesAlone, averagesOf, EMA } from "./averages.ts";
 import { below, openClipNames, type Refs } from "./names.ts";
+import { unwrapped } from "./wrapped.ts";
 
 /** A text encoder, named as transformers names it, whoever named it in the file. */
 export interface Encoder {
@@ -42,7 +43,6 @@ const FIRST = [
   "text_encoder.",
 ];
 const SECOND = ["conditioner.embedders.1.model.", "conditioner.embedders.1.transformer.", "text_encoder_2."];
-const EMA = "model_ema.";
 
 /** Whether a file's tensors are named as the original programs name them, or as a pipeline of diffusers that was written into one file. */
 export const isOriginal = (tensors: ReadonlySet<string>): boolean =>
@@ -67,8 +67,9 @@ export async function readParts(
 ): Promise<SingleParts> {
   const header = await readSafetensorsHeader(source, path);
   const file = { path, size: await source.size(path), header: header.bytes };
-  const all = new Map(
-    [...header.tensors].map(([name, tensor]) => [name, { ...tensor, file: path }] as const),
+  const all = unwrapped(
+    path,
+    new Map([...header.tensors].map(([name, tensor]) => [name, { ...tensor, file: path }] as const)),
   );
   const foreign = FOREIGN_MARKS.find((mark) => all.has(mark));
   if (foreign !== undefined) {
@@ -88,13 +89,20 @@ export async function readParts(
       `${path} has two networks for the same part: ${found.map(({ prefix }) => `${prefix}*`).join(" and ")}.`,
     );
   };
-  const unet = part(UNET);
+  const plain = part(UNET)?.refs;
   const vae = part(VAE);
-  if (!unet || !vae) throw notWhole(path, all, unet ? VAE : UNET);
-  const averaged = emaOf(unet.refs, all);
+  const averaged = plain ? averagesOf(plain, all) : averagesAlone(all);
+  const unet = plain ?? averaged;
+  if (!unet || unet.size === 0 || !vae) throw notWhole(path, all, unet?.size ? VAE : UNET);
+  if (!plain && !wantsEma) {
+    throw new EmilieError(
+      "checkpoint.unsupported",
+      `${path} has the averaged weights of its UNet alone (${EMA}*), and "ema": false beside it asks for the others. Leave "ema" out.`,
+    );
+  }
   return {
     file,
-    unet: averaged && wantsEma ? averaged : unet.refs,
+    unet: averaged && wantsEma ? averaged : unet,
     vae: vae.refs,
     encoders: encodersOf(path, all, part(FIRST), part(SECOND)),
     ema: averaged && wantsEma,
@@ -121,20 +129,6 @@ function encodersOf(path: string, all: Refs, first: Found, second: Found): Singl
   }
   if (first.prefix.startsWith("conditioner.")) throw notWhole(path, all, SECOND);
   return [encoder(first)];
-}
-
-/**
- * The averaged weights of the UNet, which latent-diffusion saves under the same names without their dots. Null where not
- * every tensor has its average, in the same shape.
- */
-function emaOf(unet: Refs, all: Refs): Refs | null {
-  const averaged = new Map<string, WeightRef>();
-  for (const [name, ref] of unet) {
-    const average = all.get(EMA + `diffusion_model.${name}`.replaceAll(".", ""));
-    if (!average || String(average.shape) !== String(ref.shape)) return null;
-    averaged.set(name, average);
-  }
-  return averaged;
 }
 
 /** What lies outside the networks, or beside them: shortened to its first two names. */

@@ -1,0 +1,24 @@
+/** What `npm run bench -- NAME` may be. */
+
+/** By name: the file, and what it is for. */
+export const BENCHMARKS: Readonly<Record<string, readonly [file: string, purpose: string]>> = {
+  unet: ["unet", "time and memory of one UNet call"],
+  vae: ["vae", "time and memory of the VAE, whole and in tiles"],
+  edit: ["edit", "time of an edit from picture to picture, cold and warm"],
+  chain: ["chain", "whether an edit costs more the deeper its history is"],
+  window: ["window", "local edits on a window against the whole picture"],
+  detail: ["detail", "what detail transfer gains on large pictures"],
+  fullsize: ["fullsize", "an edit with a checkpoint of published size: time, memory, disk"],
+  "first-run": ["first-run", "what the first load of a full-size UNet costs and reports"],
+  presets: ["presets", "quality and cost of the presets and of single settings"],
+  peers: ["peers", "the same work by emilie, diffusers and stable-diffusion.cpp"],
+  server: ["server-load", "many clients at once on one server"],
+  picturebook: ["eval-picturebook", "the shipped checkpoint against exact results"],
+  clip: ["eval-clip", "the shipped CLIP on held-out captions"],
+  "contact-sheet": ["contact-sheet", "held-out edits as one picture"],
+  compare: ["compare-runs", "paired differences between runs of emilie bench"],
+  compact: ["compact-results", "a run's results made small enough to commit"],
+  figures: ["report-figures", "figures and tables of a run"],
+  "speed-report": ["speed-report", "docs/results/speed.md from recorded runs"],
+  "check-claims": ["check-claims", "the numbers in docs/results against the committed files"],
+};

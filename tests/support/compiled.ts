@@ -1,0 +1,49 @@
+/**
+ * Compiles, once for a run of the tests, what they start as threads and processes: the command line, ONNX Runtime's worker and the
+ * server's. From the sources each of them would be compiled by tsx while it starts, a second for a command and a third of one for each
+ * loaded model. They are the same modules, which still find the repository's files: `import.meta.url` stays the source's.
+ */
+import { rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "vite";
+import type { TestProject } from "vitest/node";
+
+const root = resolve(import.meta.dirname, "../..");
+
+const sourceUrls = {
+  name: "source-urls",
+  transform(code: string, id: string) {
+    if (!id.startsWith(root) || id.includes("/node_modules/")) return undefined;
+    return code.replaceAll("import.meta.url", JSON.stringify(pathToFileURL(id).href));
+  },
+};
+
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  // Sources change while tests are watched: then tsx compiles them each time.
+  if (project.config.watch) return undefined;
+  const folder = join(root, "node_modules/.cache/emilie-tests", String(process.pid));
+  await build({
+    configFile: false,
+    root,
+    logLevel: "warn",
+    plugins: [sourceUrls],
+    build: {
+      ssr: true,
+      target: "node20",
+      outDir: folder,
+      emptyOutDir: true,
+      copyPublicDir: false,
+      rollupOptions: {
+        input: {
+          main: "src/cli/main.ts",
+          worker: "src/runtime/worker.node.ts",
+          "server-worker": "src/server/worker/main.ts",
+        },
+        output: { entryFileNames: "[name].mjs", chunkFileNames: "[name]-[hash].mjs" },
+      },
+    },
+  });
+  process.env.EMILIE_COMPILED = folder;
+  return () => rm(folder, { recursive: true, force: true });
+}
