@@ -1,10 +1,12 @@
 /** What an edit can be told, with its defaults, checked: everything of method/edit.ts that is not the method. */
+
 import { EmilieError } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../input/options.ts";
 import { MAX_TEXT } from "../limits.ts";
 import { type SamplerName, type StepListener, samplers } from "../samplers/index.ts";
 import { MAX_SEED } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { defined } from "../util/defined.ts";
 import type { EditModel } from "./edit-model.ts";
 import { CONTROLS, type Control } from "./gradient-control.ts";
 import { checkPreset, type PresetName, presetOf } from "./presets.ts";
@@ -186,10 +188,6 @@ export function resolveOptions(model: EditModel, { preset = "balanced", ...optio
 }
 
 export type ResolvedOptions = ReturnType<typeof resolveOptions>;
-
-function defined<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as Partial<T>;
-}
 
 /** Masks are checked once, here; a mask of ones is no mask, so that both take the same path bit for bit. */
 export function checkRegions(regions: readonly Region[], c: Tensor): Region[] {

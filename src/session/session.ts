@@ -15,6 +15,7 @@ import { type EditOptions, resolveOptions } from "../method/options.ts";
 import { describeRefusal, type UnderstoodResult } from "../method/understood.ts";
 import type { Window } from "../method/window.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { Recent } from "../util/recent.ts";
 import { type LargePicture, largePicture } from "./picture/large.ts";
 import {
   checkOpenOptions,
@@ -24,7 +25,12 @@ import {
   workingSide,
 } from "./picture/original.ts";
 import { Pictures } from "./picture/pictures.ts";
-import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./picture/relevance-map.ts";
+import {
+  KEPT_MAPS,
+  type RelevanceMap,
+  type RelevanceMapOptions,
+  relevanceMap,
+} from "./picture/relevance-map.ts";
 import { checkDetail, checkEdit, remarksOn } from "./tree/check-edit.ts";
 import { checkEditOptions } from "./tree/check-options.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./tree/drift.ts";
@@ -73,7 +79,7 @@ export class Session<N extends Node = Node> {
    * Maps of relevance by all that they depend on (relevance-map.ts): a node's id says what was looked at.
    * @internal
    */
-  readonly relevances: Map<string, Tensor> = new Map();
+  readonly relevances: Recent<string, Tensor> = new Recent(KEPT_MAPS);
   /** What recipes call the model. A saved session keeps the name it was made under. */
   readonly modelFacts: Recipe["model"];
   /**

@@ -19,8 +19,9 @@ import type {
   TextEncoding,
 } from "../../method/edit-model.ts";
 import type { Engine, Feeds } from "../../runtime/engine.ts";
-import { type MemoryMode, SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
+import { type MemoryMode, OnnxSessions, throwIfAborted } from "../../runtime/onnx-sessions.ts";
 import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
+import { Recent } from "../../util/recent.ts";
 import type { EditorOptions } from "../architecture.ts";
 import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { vaeFactor } from "../autoencoder-kl/graph.ts";
@@ -122,10 +123,10 @@ class DiffusersEditModel implements EditModel {
   readonly #checkpoint: Checkpoint;
   readonly #networks: Networks;
   readonly #weights: Weights;
-  readonly #sessions: SessionCache;
+  readonly #sessions: OnnxSessions;
   readonly #vaeLimits: VaeLimits;
   readonly #keysFrom: number | undefined;
-  readonly #texts = new Map<string, TextEncoding>();
+  readonly #texts = new Recent<string, TextEncoding>(MAX_TEXTS);
   #disposed = false;
 
   constructor(engine: Engine, checkpoint: Checkpoint, weights: Weights, facts: Facts) {
@@ -133,7 +134,7 @@ class DiffusersEditModel implements EditModel {
     this.#engine = engine;
     this.#checkpoint = checkpoint;
     this.#weights = weights;
-    this.#sessions = new SessionCache(engine, facts.memory);
+    this.#sessions = new OnnxSessions(engine, facts.memory);
     this.#source = facts.source;
     this.#vaeLimits = facts.vaeLimits;
     this.#keysFrom = facts.keysFrom;
@@ -183,7 +184,6 @@ class DiffusersEditModel implements EditModel {
     const known = this.#texts.get(text);
     if (known) return known;
     const encoding = await this.#encode(text, options);
-    if (this.#texts.size >= MAX_TEXTS) this.#texts.delete(this.#texts.keys().next().value!);
     this.#texts.set(text, encoding);
     return encoding;
   }

@@ -4,7 +4,7 @@ import type { Picture } from "../../images/picture.ts";
 import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { CallOptions, EditModel } from "../../method/edit-model.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
-import { sha256 } from "../tree/recipe.ts";
+import { sha256 } from "../../util/sha256.ts";
 import { conditionOf } from "./condition.ts";
 import { largePicture } from "./large.ts";
 

@@ -1,8 +1,10 @@
 /** A recipe says everything an edit's result depends on, so that it can be done again bit for bit (method, invariant 5). */
+
 import { EmilieError } from "../../errors.ts";
 import type { Mask } from "../../images/mask.ts";
 import type { EditOptions } from "../../method/options.ts";
 import type { ResolvedWindow } from "../../method/window.ts";
+import { sha256 } from "../../util/sha256.ts";
 import type { PlacedRegion } from "./run.ts";
 
 /** The window of a recipe. */
@@ -61,13 +63,6 @@ export interface Recipe {
   readonly reuse?: number;
   /** Where the result has the picture's own detail; absent where it is the model's pixels, enlarged, as before there was any choice. */
   readonly detail?: "on";
-}
-
-/** SHA-256 as lower-case hex. */
-export async function sha256(data: Uint8Array | string): Promise<string> {
-  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
-  return Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 /** The bytes of a latent's or a mask's values, as they lie in a session file. */

@@ -1,9 +1,11 @@
 /** An earlier step, changed, and what follows it made again on a branch of its own. */
+
 import { EmilieError } from "../../errors.ts";
 import type { Mask } from "../../images/mask.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { resolveOptions } from "../../method/options.ts";
 import type { PresetName } from "../../method/presets.ts";
+import { defined } from "../../util/defined.ts";
 import { type Recipe, regionsOf, settingsOf } from "./recipe.ts";
 import type { Node, SessionEditOptions } from "./tree.ts";
 
@@ -70,7 +72,7 @@ export function editAgain<N extends Node>(
   options: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning"> = {},
 ): Promise<N> {
   const [first, ...rest] = regionsOf(recipe, session.masks);
-  const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+  const given = defined(changes);
   return session.edit(instruction ?? first!.instruction, {
     ...settingsOf(recipe),
     detail: recipe.detail ?? "off",
