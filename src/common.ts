@@ -39,7 +39,7 @@ export type {
 } from "./session/script/edit-script.ts";
 export { scriptOf } from "./session/script/script-of.ts";
 export type { Drift, InsideOutside } from "./session/tree/drift.ts";
-export type { Recipe, RecipeRegion } from "./session/tree/recipe.ts";
+export type { RecordedWindow, Recipe, RecipeRegion } from "./session/tree/recipe.ts";
 export type { Replay, ReplayChanges } from "./session/tree/replay.ts";
 export type { PlacedRegion } from "./session/tree/run.ts";
 export type { Verification, VerifyOptions } from "./session/tree/verify.ts";
