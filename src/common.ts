@@ -1,7 +1,10 @@
 /** What both entries have: the method, its options, and the types that they share. */
 export { EmilieError, type ErrorCode, isEmilieError } from "./errors.ts";
 export { compareInsideOutside, type Difference } from "./images/difference.ts";
+export { alongEdges } from "./images/edge-upsampling.ts";
+export { otsuThreshold } from "./images/otsu.ts";
 export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
+export { type Selection, selectRegion } from "./images/select-region.ts";
 export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts";
 export { type EditResult, edit } from "./method/edit.ts";
 export type {
@@ -23,6 +26,7 @@ export {
   type PresetName,
   type PresetSettings,
   presetOf,
+  presetsOf,
 } from "./method/presets.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
 export type { Refusal } from "./method/understood.ts";
@@ -38,9 +42,10 @@ export type {
   EditScriptStep,
 } from "./session/script/edit-script.ts";
 export { scriptOf } from "./session/script/script-of.ts";
+export { type Changes, changesOf, type Look, visibleChange } from "./session/tree/changes.ts";
 export type { Drift, InsideOutside } from "./session/tree/drift.ts";
-export type { RecordedWindow, Recipe, RecipeRegion } from "./session/tree/recipe.ts";
-export type { Replay, ReplayChanges } from "./session/tree/replay.ts";
+export type { Recipe, RecipeRegion, RecordedWindow } from "./session/tree/recipe.ts";
+export type { Replay, ReplayChanges, ReplayOptions } from "./session/tree/replay.ts";
 export type { PlacedRegion } from "./session/tree/run.ts";
 export type { Verification, VerifyOptions } from "./session/tree/verify.ts";
 export type { NoiseSource } from "./tensor/noise.ts";

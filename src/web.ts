@@ -28,6 +28,7 @@ export {
   sessionParts,
 } from "./session/file/store.web.ts";
 export { type PngFileOptions, pngFile, withRecipes } from "./session/picture/export.web.ts";
+export { type PicturePath, readPicturePath } from "./session/picture/picture-path.web.ts";
 export { type PreviewOptions, preview } from "./session/picture/preview.ts";
 export { type RunScriptOptions, runScript } from "./session/script/run-script.ts";
 export {

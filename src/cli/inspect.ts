@@ -1,10 +1,11 @@
 /** `emilie inspect`: what a checkpoint is, and what it costs per picture size, from its headers alone. */
 import type { Command } from "commander";
+import type { FewSteps } from "../checkpoint/few-steps.ts";
 import { checkWeights } from "../checkpoint/finite.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { costsOf, type PresetCosts } from "../method/costs.ts";
-import { PRESETS } from "../method/presets.ts";
+import { presetsOf } from "../method/presets.ts";
 import { architectureOf } from "../models/architectures.ts";
 import {
   checkpointFolder,
@@ -70,8 +71,12 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const folder = checkpointFolder(base);
   const source = openCheckpoint(base, flags);
   const checkpoint = await (await architectureOf(source)).describe(source);
-  const { merged: touched, notes } = await checkpoint.loras(loras.map(openLora));
-  const facts = { ...describeCheckpoint(checkpoint, flags.size), loras: loras.length, merged: touched };
+  const { merged: touched, notes, fewSteps } = await checkpoint.loras(loras.map(openLora));
+  const facts = {
+    ...describeCheckpoint(checkpoint, fewSteps, flags.size),
+    loras: loras.length,
+    merged: touched,
+  };
   if (flags.weights) await checkAll(source, checkpoint, output);
   output.document({ id: name, folder, ...facts, finite: flags.weights ? true : null });
 
@@ -148,10 +153,15 @@ async function checkAll(
   }
 }
 
-function describeCheckpoint(checkpoint: CheckpointFacts, given?: readonly PictureSize[]) {
+function describeCheckpoint(
+  checkpoint: CheckpointFacts,
+  fewSteps: FewSteps | null,
+  given?: readonly PictureSize[],
+) {
   const { family, conditionIsScaled, nativeSize, factor, latentChannels, scalingFactor, tokens } = checkpoint;
-  const { schedulerConfig, own, notes } = checkpoint;
-  const presets = PRESETS.map((preset) => costsOf({ defaults: own.defaults, schedulerConfig }, preset));
+  const { schedulerConfig, own, notes, embedsGuidance } = checkpoint;
+  const model = { defaults: own.defaults, schedulerConfig, fewSteps: fewSteps ?? undefined, embedsGuidance };
+  const presets = presetsOf(model).map((preset) => costsOf(model, preset));
   const { calls, sampler, steps, textGuidance, imageGuidance, guidanceInterval } = presets.find(
     ({ preset }) => preset === "balanced",
   ) as PresetCosts;

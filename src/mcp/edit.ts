@@ -145,7 +145,7 @@ async function carryOut(
   const seconds = `${node.cost.seconds.toFixed(1)} s`;
   return {
     text: [
-      `"${instruction}" made node ${node.id} from ${from.id} in ${seconds}.`,
+      `"${instruction}" made node ${node.id} from ${from.id} in ${seconds}. ${node.changes?.text ?? ""}`.trimEnd(),
       ...where,
       ...warnings,
     ].join("\n"),
@@ -153,6 +153,7 @@ async function carryOut(
       ...nodeData(opened, node),
       seed: node.recipe!.seed,
       seconds: node.cost.seconds,
+      changes: node.changes,
       change: { inside: differenceData(change.inside), outside: differenceData(change.outside) },
       understood: node.understood,
       refused: node.refused,

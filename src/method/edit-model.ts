@@ -11,8 +11,8 @@
  */
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** How the denoiser's raw output is read: ε̂, v̂ = a·ε − s·x₀, or x̂₀ itself. */
-export type PredictionType = "epsilon" | "v_prediction" | "sample";
+/** How the denoiser's raw output is read: ε̂, v̂ = a·ε − s·x₀, x̂₀ itself, or a rectified flow's ε − x₀. */
+export type PredictionType = "epsilon" | "v_prediction" | "sample" | "flow_prediction";
 
 /** An instruction as the denoiser sees it. */
 export interface TextEncoding {
@@ -30,6 +30,8 @@ export interface DenoiseInput {
   readonly c: Tensor | null;
   /** What is to be done. */
   readonly text: TextEncoding;
+  /** The guidance that the answer is to have, from 1 (none, the default), where the model embeds it. */
+  readonly guidance?: number;
 }
 
 /** What every call of a network takes. */
@@ -96,6 +98,10 @@ export interface EditModel {
   readonly predictionType: PredictionType;
   /** scheduler/scheduler_config.json, as read. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
+  /** How it is sampled where it, or a LoRA in it, was made for few steps: what the preset "turbo" stands for. */
+  readonly fewSteps?: Readonly<{ sampler: "lcm" | "tcd"; steps: number }>;
+  /** Whether the UNet is told how strongly it is guided (UNetInput.guidance), in the place of a second call. */
+  readonly embedsGuidance?: boolean;
   /** Defaults that belong to the checkpoint (emilie.json beside model_index.json), where it states them. */
   readonly defaults: Readonly<EditDefaults>;
 

@@ -65,13 +65,13 @@ async function sampleEdit(model: EditModel, { c, regions, shown }: View<Region>,
   const [nullText, baseText, ...texts] = await Promise.all(
     ["", base, ...regions.map((r) => r.instruction)].map(encode),
   );
-  const schedule = createSchedule(model.schedulerConfig, { sampler, steps });
+  const schedule = createSchedule(model.schedulerConfig, { sampler, steps, tokens: tokensOf(model, c) });
   const noise = createNoise(seed);
   const zT = scale(noise.randn(c.shape), schedule.initSigma);
 
   const { imageGuidance, guidanceInterval } = settings;
   const guides = guidesWithin(guidanceInterval, schedule.levels.length);
-  const directions = directionsOf(regions, texts, settings);
+  const directions = directionsOf(model, regions, texts, settings);
   const weights = { directions, imageGuidance, guides };
   const guided = withGuidance({
     model,
@@ -95,4 +95,9 @@ async function sampleEdit(model: EditModel, { c, regions, shown }: View<Region>,
     return taken >= stopAfter ? "keep" : (answer ?? undefined);
   });
   return { next: nextCondition(model, z0, c, m && endsOnSource(control) ? m : undefined), steps: taken };
+}
+
+/** Rectified flows shift their noise levels by the picture's size, which they count in pieces of 16 × 16 pixels, whatever their latents are. */
+function tokensOf({ factor }: EditModel, { shape: [, h = 0, w = 0] }: Tensor): number {
+  return h * w * (factor / 16) ** 2;
 }

@@ -4,6 +4,7 @@
  */
 import type { EmilieDefaults } from "../checkpoint/defaults.ts";
 import type { Precision } from "../checkpoint/derived.ts";
+import type { FewSteps } from "../checkpoint/few-steps.ts";
 import type { LoraFile } from "../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import type { WeightStorage } from "../checkpoint/storage.ts";
@@ -41,6 +42,7 @@ export interface CheckpointFacts {
   readonly latentChannels: number;
   readonly scalingFactor: number;
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
+  readonly embedsGuidance: boolean;
   /** Tokens of a text's encoding. */
   readonly tokens: number;
   /** emilie.json */
@@ -49,7 +51,11 @@ export interface CheckpointFacts {
   /** What was taken for granted or passed over, in words. */
   readonly notes: readonly string[];
   /** What LoRA files would change. @throws EmilieError "checkpoint.*" where one does not fit */
-  loras(files: readonly LoraFile[]): Promise<{ readonly merged: number; readonly notes: readonly string[] }>;
+  loras(files: readonly LoraFile[]): Promise<{
+    readonly merged: number;
+    readonly notes: readonly string[];
+    readonly fewSteps: FewSteps | null;
+  }>;
   /** Operations of each network on a picture of that size, in pixels, and the largest sum of intermediate results. */
   costs(width: number, height: number): Costs;
 }

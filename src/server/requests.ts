@@ -12,7 +12,9 @@ import type {
   WorkSettings,
 } from "./queue/work.ts";
 import type { EditRequest, MaskRef, RelevanceRequest, ReplayRequest } from "./schemas/index.ts";
-import { descendants, findNode } from "./store/tree.ts";
+import { pictureOf } from "./sessions.ts";
+import type { SessionRecord } from "./store/store.ts";
+import { descendants, findNode, pathOf, shownNodes } from "./store/tree.ts";
 import type { MaskSource } from "./worker/protocol.ts";
 
 /** Parts of a multipart request by their names. */
@@ -28,7 +30,7 @@ export async function editWork(
   const { manifest } = await parts.store.read(session);
   const { from = manifest.head, instruction, variations = 1, previews = DEFAULT_PREVIEWS } = request;
   findNode(manifest, from);
-  const resolve = maskResolver(parts, session, uploads);
+  const resolve = maskResolver(parts, session, uploads, from);
   return {
     kind: "edit",
     ...{ from, instruction, variations, previews },
@@ -47,12 +49,14 @@ export async function replayWork(
   request: ReplayRequest,
   uploads: UploadedParts,
 ): Promise<ReplayWork> {
-  const { manifest } = await parts.store.read(session);
+  const record = await parts.store.read(session);
+  const { manifest } = record;
   if (findNode(manifest, node).parent === null) {
     throw new EmilieError("option.invalid", "the original has no recipe to change: choose an edit");
   }
   const { mask } = request;
-  const resolve = maskResolver(parts, session, uploads);
+  // What a step may change is chosen on the picture that it starts from.
+  const resolve = maskResolver(parts, session, uploads, findNode(manifest, node).parent!);
   return {
     kind: "replay",
     from: node,
@@ -61,9 +65,18 @@ export async function replayWork(
     regions: await resolveRegions(request.regions, resolve),
     settings: settingsOf(request),
     warnings: resolve.warnings,
-    nodes: descendants(manifest, node),
+    nodes: replayedNodes(record, node, request.until),
     previews: request.previews ?? DEFAULT_PREVIEWS,
   };
+}
+
+function replayedNodes(record: SessionRecord, node: string, until?: string): string[] {
+  const shown = shownNodes(record).map(({ id }) => id);
+  const below = descendants(record.manifest, node).filter((id) => id === node || shown.includes(id));
+  if (until === undefined) return below;
+  const way = pathOf(record.manifest, until).map(({ id }) => id);
+  if (way.includes(node)) return below.filter((id) => way.includes(id));
+  throw new EmilieError("option.invalid", "until: expected a node that follows the changed step");
 }
 
 export async function relevanceWork(
@@ -119,7 +132,7 @@ interface MaskResolver {
   readonly warnings: string[];
 }
 
-function maskResolver(parts: Parts, session: string, uploads: UploadedParts): MaskResolver {
+function maskResolver(parts: Parts, session: string, uploads: UploadedParts, from: string): MaskResolver {
   const { store } = parts;
   const warnings: string[] = [];
   const keep = async (source: MaskSource): Promise<WorkMask> => {
@@ -136,6 +149,10 @@ function maskResolver(parts: Parts, session: string, uploads: UploadedParts): Ma
       return { id: mask.id };
     }
     if ("box" in mask) return keep({ box: mask.box });
+    if ("at" in mask || "around" in mask) {
+      const select = "at" in mask ? { point: mask.at } : { box: mask.around };
+      return keep({ select, picture: await pictureOf(parts, session, from) });
+    }
     if ("node" in mask) {
       const { manifest } = await store.read(session);
       const place = await maskOfNode(store, session, findNode(manifest, mask.node));

@@ -5,17 +5,17 @@
  */
 
 import { EmilieError } from "../errors.ts";
-import { compareInsideOutside } from "../images/difference.ts";
 import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
 import type { Size } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
-import type { CallOptions, EditModel } from "../method/edit-model.ts";
+import type { CallOptions, EditModel, Understanding } from "../method/edit-model.ts";
 import { endsOnSource } from "../method/gradient-control.ts";
 import { type EditOptions, resolveOptions } from "../method/options.ts";
 import { describeRefusal, type UnderstoodResult } from "../method/understood.ts";
 import type { Window } from "../method/window.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Recent } from "../util/recent.ts";
+import { isFamiliar, understandBefore } from "./picture/familiar.ts";
 import { type LargePicture, largePicture } from "./picture/large.ts";
 import {
   checkOpenOptions,
@@ -25,19 +25,14 @@ import {
   workingSide,
 } from "./picture/original.ts";
 import { Pictures } from "./picture/pictures.ts";
-import {
-  KEPT_MAPS,
-  type RelevanceMap,
-  type RelevanceMapOptions,
-  relevanceMap,
-} from "./picture/relevance-map.ts";
+import { KEPT, type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./picture/relevance-map.ts";
 import { checkDetail, checkEdit, remarksOn } from "./tree/check-edit.ts";
 import { checkEditOptions } from "./tree/check-options.ts";
-import { allowed, type Drift, type InsideOutside, measureDrift } from "./tree/drift.ts";
+import { compareNodes, type Drift, type InsideOutside, measureDrift } from "./tree/drift.ts";
 import { describeMask, nodeId, nonDefaultSettings, type Recipe } from "./tree/recipe.ts";
-import { type Replay, type ReplayChanges, replay } from "./tree/replay.ts";
+import { type Replay, type ReplayChanges, type ReplayOptions, replay } from "./tree/replay.ts";
 import { type PlacedRegion, runEdit, unionOf } from "./tree/run.ts";
-import { type Node, nextSeed, pathTo, type SessionEditOptions } from "./tree/tree.ts";
+import { descendantsOf, type Node, nextSeed, pathTo, type SessionEditOptions } from "./tree/tree.ts";
 import { type NodeHost, type NodeRecord, TreeNode } from "./tree/tree-node.ts";
 import { type Verification, type VerifyOptions, verify } from "./tree/verify.ts";
 
@@ -79,7 +74,7 @@ export class Session<N extends Node = Node> {
    * Maps of relevance by all that they depend on (relevance-map.ts): a node's id says what was looked at.
    * @internal
    */
-  readonly relevances: Recent<string, Tensor> = new Recent(KEPT_MAPS);
+  readonly relevances: Recent<string, Tensor> = new Recent(KEPT);
   /** What recipes call the model. A saved session keeps the name it was made under. */
   readonly modelFacts: Recipe["model"];
   /**
@@ -305,10 +300,7 @@ export class Session<N extends Node = Node> {
 
   /** The node and everything that was made from it, each after its parent. */
   descendants(node: Node): N[] {
-    // Nodes are kept in the order they were made, so a parent is always met before its children.
-    const found = new Set<Node>([node]);
-    for (const one of this.nodes.values()) if (one.parent && found.has(one.parent)) found.add(one);
-    return [...found] as N[];
+    return descendantsOf(this.nodes.values(), node) as N[];
   }
 
   /** Moves the head to its parent and returns it; null at the original. Nothing is lost: redo goes back. */
@@ -330,10 +322,8 @@ export class Session<N extends Node = Node> {
    * Compares the pictures of two nodes. `mask` says what counts as inside; by default everything that an edit on the way
    * from one to the other was allowed to change.
    */
-  async compare(a: Node, b: Node, mask?: Mask, options?: CallOptions): Promise<InsideOutside> {
-    const [toA, toB] = [pathTo(a), pathTo(b)];
-    const between = [...toA.filter((n) => !toB.includes(n)), ...toB.filter((n) => !toA.includes(n))];
-    return compareInsideOutside(await a.render(options), await b.render(options), mask ?? allowed(between));
+  compare(a: Node, b: Node, mask?: Mask, options?: CallOptions): Promise<InsideOutside> {
+    return compareNodes(a, b, mask, options);
   }
 
   /** How far a node has come from its parent and from the original, with warnings where error accumulates. */
@@ -343,14 +333,26 @@ export class Session<N extends Node = Node> {
   }
 
   /**
+   * Whether the original is of the world that the model was made for, so that it can redraw it; null where the model states no
+   * world of its own (EditModel.understand) and takes any picture.
+   */
+  isFamiliar(options?: CallOptions): Promise<boolean | null> {
+    return isFamiliar(this, options);
+  }
+
+  /** Whether the model understands an instruction, and what it would do; nothing is computed of the edit itself. */
+  understand(
+    instruction: string,
+    { from = this.head, ...options }: CallOptions & { readonly from?: Node } = {},
+  ): Promise<Understanding> {
+    return understandBefore(this.model, instruction, this.#require(from, "the node to edit"), options);
+  }
+
+  /**
    * Makes a new branch with a step changed, and repeats on it everything that followed the step. The old branch stays;
    * what the change does not touch is not computed again. Automatic masks of later steps stay as they were seen.
    */
-  replay(
-    node: Node,
-    changes: ReplayChanges,
-    options?: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning">,
-  ): Promise<Replay> {
+  replay(node: Node, changes: ReplayChanges, options?: ReplayOptions): Promise<Replay> {
     this.#require(node, "the step to change");
     return replay(this, node, changes, options);
   }

@@ -7,7 +7,7 @@ import { edit } from "../../src/method/edit.ts";
 import type { EditModel } from "../../src/method/edit-model.ts";
 import { CONTROLS } from "../../src/method/gradient-control.ts";
 import { type EditOptions, type Region, resolveOptions } from "../../src/method/options.ts";
-import { PRESETS, presetOf } from "../../src/method/presets.ts";
+import { presetOf, presetsOf } from "../../src/method/presets.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { parseManifest, recipeSchema } from "../../src/session/file/schema.ts";
 import { loadSession } from "../../src/session/file/store.node.ts";
@@ -117,9 +117,9 @@ describe("presets", () => {
   it("cost more from draft to best, and the checkpoint's own steps are balanced", async () => {
     const stated = { ...model, defaults: { steps: 8, sampler: "ddim", textGuidance: 1, imageGuidance: 1 } };
     for (const facts of [model, stated as EditModel]) {
-      const costs = PRESETS.map((preset) => calls(resolveOptions(facts, { preset })));
+      const costs = presetsOf(facts).map((preset) => calls(resolveOptions(facts, { preset })));
       expect(costs).toEqual(costs.toSorted((a, b) => a - b));
-      expect(new Set(costs).size).toBe(PRESETS.length);
+      expect(new Set(costs).size).toBe(3);
       expect(resolveOptions(facts)).toEqual(resolveOptions(facts, { preset: "balanced" }));
     }
     expect(presetOf(stated as EditModel, "balanced")).toEqual(stated.defaults);
@@ -130,7 +130,7 @@ describe("presets", () => {
 
   it("give way to every option beside them", async () => {
     const options = { ...plain };
-    for (const preset of PRESETS) {
+    for (const preset of presetsOf(model)) {
       expect(resolveOptions(model, { ...options, preset })).toMatchObject(options);
       expect(resolveOptions(model, { preset, steps: 3 }).steps).toBe(3);
       const undefinedIsAbsent = resolveOptions(model, { preset, steps: undefined });

@@ -48,7 +48,6 @@ describe("unet/config.json", () => {
     ["mid_block_type", "UNetMidBlock2DSimpleCrossAttn"],
     ["act_fn", "mish"],
     ["num_attention_heads", 8],
-    ["time_cond_proj_dim", 256],
     ["norm_num_groups", null],
     ["layers_per_block", 0],
     ["attention_head_dim", "8"],

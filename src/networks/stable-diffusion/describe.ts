@@ -10,7 +10,7 @@ import { buildUNet } from "./unet.ts";
 
 export async function describe(source: CheckpointSource): Promise<CheckpointFacts> {
   const checkpoint = await readCheckpoint(source);
-  const { vae, texts, scheduler, tables, own, family, notes, tokens } = checkpoint;
+  const { unet, vae, texts, scheduler, tables, own, family, notes, tokens } = checkpoint;
   return {
     family: family.name,
     nativeSize: trainedSize(checkpoint),
@@ -19,6 +19,7 @@ export async function describe(source: CheckpointSource): Promise<CheckpointFact
     latentChannels: vae.latent_channels,
     scalingFactor: vae.scaling_factor,
     schedulerConfig: scheduler,
+    embedsGuidance: unet.time_cond_proj_dim !== null,
     tokens,
     own,
     notes,
@@ -28,8 +29,8 @@ export async function describe(source: CheckpointSource): Promise<CheckpointFact
       ...texts.map(({ table }, i) => ({ name: `text encoder${i === 0 ? "" : ` ${i + 1}`}`, table })),
     ],
     loras: async (files) => {
-      const { additions, notes } = await matchLoras(files, checkpoint);
-      return { merged: [...additions.values()].reduce((sum, { size }) => sum + size, 0), notes };
+      const { additions, notes, fewSteps } = await matchLoras(files, checkpoint);
+      return { merged: [...additions.values()].reduce((sum, { size }) => sum + size, 0), notes, fewSteps };
     },
     costs: (width, height) => costsOf(checkpoint, width, height),
   };

@@ -20,6 +20,7 @@ import type {
 } from "../../method/edit-model.ts";
 import type { Engine, Feeds } from "../../runtime/engine.ts";
 import { type MemoryMode, OnnxSessions, throwIfAborted } from "../../runtime/onnx-sessions.ts";
+import { isFlow } from "../../samplers/index.ts";
 import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
 import { Recent } from "../../util/recent.ts";
 import type { EditorOptions } from "../architecture.ts";
@@ -56,7 +57,7 @@ export async function createEditModel(
   const { precision = "fp32", keysFrom } = options;
   const checkpoint = await readCheckpoint(source, precision);
   const { tables, texts, own, variant } = checkpoint;
-  const { additions, variants, olderVariants } = await matchLoras(options.loras ?? [], checkpoint);
+  const { additions, variants, olderVariants, fewSteps } = await matchLoras(options.loras ?? [], checkpoint);
   const understanding =
     options.understanding !== false &&
     own.understanding &&
@@ -85,6 +86,7 @@ export async function createEditModel(
     fingerprint: await fingerprintOf(variants, !source.single),
     olderFingerprints: renamable ? [await fingerprintOf(olderVariants, true)] : [],
     defaults: own.defaults,
+    fewSteps: fewSteps ?? undefined,
     understanding: understanding || undefined,
     memory: options.memory ?? "normal",
     vaeLimits: options.vaeLimits ?? VAE_LIMITS,
@@ -97,6 +99,7 @@ interface Facts {
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
   readonly defaults: EditDefaults;
+  readonly fewSteps: EditModel["fewSteps"];
   readonly understanding: UnderstandingHead | undefined;
   readonly memory: MemoryMode;
   readonly vaeLimits: VaeLimits;
@@ -108,6 +111,8 @@ class DiffusersEditModel implements EditModel {
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
   readonly defaults: EditDefaults;
+  readonly fewSteps: EditModel["fewSteps"];
+  readonly embedsGuidance: boolean;
   readonly scalingFactor: number;
   readonly conditionIsScaled: boolean;
   readonly factor: number;
@@ -143,6 +148,8 @@ class DiffusersEditModel implements EditModel {
     this.fingerprint = facts.fingerprint;
     this.olderFingerprints = facts.olderFingerprints;
     this.defaults = facts.defaults;
+    this.fewSteps = facts.fewSteps;
+    this.embedsGuidance = unet.time_cond_proj_dim !== null;
     this.conditionIsScaled = checkpoint.family.conditionIsScaled;
     this.scalingFactor = vae.scaling_factor;
     this.latentChannels = vae.latent_channels;
@@ -245,7 +252,7 @@ class DiffusersEditModel implements EditModel {
     const { unet: config } = this.#checkpoint;
     const { factor } = this;
     const keysFrom = this.#keysFrom;
-    for (const { z, c, text } of inputs) {
+    for (const { z, c, text, guidance = 1 } of inputs) {
       const [height, w] = this.#picture("denoise", z, this.latentChannels, 1);
       if (c && String(this.#picture("denoise", c, this.latentChannels, 1)) !== String([height, w])) {
         throw invalid(`denoise: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
@@ -264,6 +271,7 @@ class DiffusersEditModel implements EditModel {
         timestep: tensor([timestep], [1, 1]),
         text: text.hidden,
         ...(text.pooled ? { pooled: text.pooled } : {}),
+        ...(this.embedsGuidance ? { guidance: tensor([guidance], [1, 1]) } : {}),
       };
       const size = `${height}x${w}x${tokens}`;
       const { noise } = await this.#run(this.#networks.unet, size, build, feeds, options);
@@ -346,6 +354,7 @@ const unbatch = (x: Tensor): Tensor => ({ data: x.data, shape: x.shape.slice(1) 
 const invalid = (message: string) => new EmilieError("option.invalid", `${message}.`);
 
 function predictionType(scheduler: Readonly<Record<string, unknown>>): PredictionType {
+  if (isFlow(scheduler)) return "flow_prediction";
   const value = scheduler.prediction_type ?? "epsilon";
   if (value === "epsilon" || value === "v_prediction" || value === "sample") return value;
   throw new EmilieError(

@@ -81,7 +81,7 @@ const unetSchema = z.strictObject({
   time_embedding_dim: count.nullable().default(null),
   time_embedding_act_fn: only(null),
   timestep_post_act: only(null),
-  time_cond_proj_dim: only(null),
+  time_cond_proj_dim: count.nullable().default(null),
   conv_in_kernel: z.literal([1, 3, 5, 7]).default(3),
   conv_out_kernel: z.literal([1, 3, 5, 7]).default(3),
   projection_class_embeddings_input_dim: count.nullable().default(null),

@@ -55,6 +55,12 @@ const placedMask = [
   z.strictObject({ id: maskId }).openapi({ description: "A mask that was uploaded, or that a recipe names" }),
   z.strictObject({ node: nodeId }).openapi({ description: "The mask of that node's edit" }),
   z.strictObject({ box }).openapi({ description: "A box in the picture's pixels" }),
+  z.strictObject({ at: z.strictObject({ x: z.number().min(0), y: z.number().min(0) }) }).openapi({
+    description: "The thing at this point of the picture that is edited: a mask that follows its edges",
+  }),
+  z.strictObject({ around: box }).openapi({
+    description: "What this box was drawn around in the picture that is edited, likewise",
+  }),
   z.strictObject({ part: z.string().regex(/^[\w.-]{1,60}$/), ...maskReading.shape }).openapi({
     description:
       "In a multipart request: the name of the part that contains the mask as a picture, white = edit",
@@ -64,6 +70,28 @@ export const placeSchema = z.union(placedMask).openapi("Place");
 export const maskRefSchema = z
   .union([...placedMask, z.strictObject({ auto: autoMaskSchema })])
   .openapi("MaskReference");
+
+/** A question before an edit. */
+export const understandRequestSchema = z
+  .strictObject({
+    instruction,
+    from: nodeId.optional().openapi({ description: "Default: the head" }),
+  })
+  .openapi("UnderstandRequest");
+
+/** See the library's Understanding. */
+export const understandingSchema = z
+  .object({
+    understood: z.boolean(),
+    parts: z.array(z.string()).readonly().openapi({ description: "What would be done, one after the other" }),
+    reason: z.enum(["unsupported", "compound", "absent"]).optional(),
+    message: z.string().optional().openapi({ description: "The reason as a sentence" }),
+    nearest: z
+      .array(z.string())
+      .readonly()
+      .openapi({ description: "The nearest instructions that the model knows" }),
+  })
+  .openapi("Understanding");
 
 /** Seeds up to 2^53 - 1 as numbers, larger ones as decimal text. */
 export const seedSchema = z
@@ -152,6 +180,9 @@ export const replayRequestSchema = z
     instruction: instruction.optional(),
     mask: maskRefSchema.nullable().optional().openapi({ description: "null: everywhere" }),
     ...settings,
+    until: nodeId.optional().openapi({
+      description: "Of what follows the step, only the way to this node is made again; default: everything",
+    }),
     previews,
   })
   .openapi("ReplayRequest", {
@@ -212,6 +243,8 @@ export type AutoMask = z.input<typeof autoMaskSchema>;
 export type EditRequest = z.input<typeof editRequestSchema>;
 export type ReplayRequest = z.input<typeof replayRequestSchema>;
 export type RelevanceRequest = z.input<typeof relevanceRequestSchema>;
+export type UnderstandRequest = z.input<typeof understandRequestSchema>;
+export type Understanding = z.output<typeof understandingSchema>;
 export type JobState = (typeof jobStates)[number];
 export type Progress = z.output<typeof progressSchema>;
 export type JobInfo = z.output<typeof jobSchema>;

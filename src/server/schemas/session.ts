@@ -46,9 +46,20 @@ export const driftSchema = z
     original: comparisonSchema,
     quietHalf: z.object({ step: z.number(), largestStep: z.number(), since: z.number() }),
     hidden: z.number(),
+    look: z.object({ visible: z.number(), sharpness: z.number(), shift: z.number() }).optional(),
     warnings: z.array(z.string()),
   })
   .openapi("Drift", { description: "How far a node has come from its parent and from the original" });
+
+/** See the library's Changes. */
+export const changesSchema = z
+  .object({
+    kind: z.enum(["none", "masked", "everywhere", "outside", "blurred", "shifted"]),
+    level: z.enum(["kept", "changed", "wrong"]),
+    share: z.number().openapi({ description: "Of the picture; of what, the text says" }),
+    text: z.string().openapi({ description: "One sentence", example: "32 % of the picture changed." }),
+  })
+  .openapi("Changes", { description: "What an edit did to the picture" });
 
 export const refusalSchema = z
   .object({
@@ -74,6 +85,9 @@ export const nodeSchema = z
     refused: z.array(refusalSchema).openapi({ description: "Instructions that were not carried out" }),
     cost: z.object({ seconds: z.number(), unetCalls: z.number().int() }),
     drift: driftSchema.nullable().openapi({ description: "null where it was not measured" }),
+    changes: changesSchema
+      .nullable()
+      .openapi({ description: "null for the original and where drift was not measured" }),
   })
   .openapi("Node");
 
@@ -94,12 +108,18 @@ export const sessionSummarySchema = z
       .int()
       .nullable()
       .openapi({ description: "The longer side at which the model works; null: its native size" }),
+    familiar: z.boolean().nullable().openapi({
+      description:
+        "Whether the picture is of the world that the model was made for; null: not known, or it takes any picture",
+    }),
+    binned: time.nullable().openapi({ description: "When it was put into the bin; null: it was not" }),
   })
   .openapi("SessionSummary");
 
 export const sessionSchema = sessionSummarySchema
   .extend({
     nodes: z.array(nodeSchema).openapi({ description: "The original first, every node after its parent" }),
+    bin: z.array(nodeSchema).openapi({ description: "Nodes that were put into the bin" }),
     canUndo: z.boolean(),
     canRedo: z.boolean(),
   })

@@ -15,7 +15,7 @@ export const FORMAT = "emilie-session";
 /**
  * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows,
  * working sizes, gates, and recipes that spare computing;
- * version 4 says where the model's parts lie; version 5 has detail transfer in its recipes.
+ * version 4 says where the model's parts lie; version 5 has detail transfer in its recipes, and what is seen of a change.
  */
 export const VERSION = 5;
 const VERSIONS = [1, 2, 3, 4, VERSION] as const;
@@ -89,6 +89,7 @@ const driftSchema = z.strictObject({
   original: insideOutside,
   quietHalf: z.strictObject({ step: z.number(), largestStep: z.number(), since: z.number() }),
   hidden: z.number(),
+  look: z.strictObject({ visible: z.number(), sharpness: z.number(), shift: z.number() }).optional(),
   warnings: z.array(text).max(16),
 });
 /** Version 1 measured from the original only; it is measured anew when asked for. */

@@ -58,7 +58,7 @@ export async function relevanceMap(
 }
 
 /** A map is as large as one channel of a latent: 16 kB at 512 px. The threshold is no part of it. */
-export const KEPT_MAPS = 64;
+export const KEPT = 64;
 
 async function compute(
   { model, large }: Source,

@@ -7,7 +7,7 @@ import { resolveOptions } from "../../method/options.ts";
 import type { PresetName } from "../../method/presets.ts";
 import { defined } from "../../util/defined.ts";
 import { type Recipe, regionsOf, settingsOf } from "./recipe.ts";
-import type { Node, SessionEditOptions } from "./tree.ts";
+import { type Node, pathTo, type SessionEditOptions } from "./tree.ts";
 
 /** What is different in the changed step; everything else is as its recipe says. */
 export interface ReplayChanges extends Omit<SessionEditOptions, "from" | "mask" | "signal" | "onProgress"> {
@@ -15,6 +15,14 @@ export interface ReplayChanges extends Omit<SessionEditOptions, "from" | "mask" 
   readonly instruction?: string;
   /** null: everywhere. */
   readonly mask?: SessionEditOptions["mask"] | null;
+}
+
+/** How a replay is carried out. */
+export interface ReplayOptions extends Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning"> {
+  /** Of what follows the step, only the way to this node is made again. Default: everything. */
+  readonly until?: Node;
+  /** Hears of every node that is finished, with how many there will be. */
+  readonly onNode?: (node: Node, index: number, count: number) => void;
 }
 
 /** What a replay needs of a session. */
@@ -45,19 +53,28 @@ export async function replay(
   session: Replayed,
   node: Node,
   changes: ReplayChanges,
-  options: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning"> = {},
+  { until, onNode, ...options }: ReplayOptions = {},
 ): Promise<Replay> {
   if (!node.parent) {
     throw new EmilieError("option.invalid", "the original has no recipe to change: choose an edit");
   }
   const head = session.head;
   const replaced = new Map<string, Node>();
-  const following = session.descendants(node);
+  const way = until && pathTo(until);
+  if (way && !way.includes(node)) {
+    throw new EmilieError(
+      "option.invalid",
+      "what is made again ends at a node that follows the changed step",
+    );
+  }
+  const following = session.descendants(node).filter((one) => !way || way.includes(one));
   // What is computed no more is refused before anything is computed.
   for (const { recipe } of following) settingsOf(recipe!);
-  for (const old of following) {
+  for (const [index, old] of following.entries()) {
     const from = replaced.get(old.parent!.id) ?? old.parent!;
-    replaced.set(old.id, await editAgain(session, old.recipe!, from, old === node ? changes : {}, options));
+    const made = await editAgain(session, old.recipe!, from, old === node ? changes : {}, options);
+    replaced.set(old.id, made);
+    onNode?.(made, index, following.length);
   }
   session.head = replaced.get(head.id) ?? replaced.get(node.id)!;
   return { node: replaced.get(node.id)!, replaced };

@@ -8,6 +8,7 @@ import type { RelevanceOptions } from "../../method/relevance.ts";
 import type { Refusal } from "../../method/understood.ts";
 import type { Window } from "../../method/window.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { Changes, Look } from "./changes.ts";
 import type { Detail } from "./check-edit.ts";
 import type { Recipe } from "./recipe.ts";
 import type { PlacedRegion } from "./run.ts";
@@ -43,6 +44,8 @@ export interface Node {
   readonly cost: { readonly seconds: number; readonly unetCalls: number };
   /** How far it has come from its parent and from the original, once session.drift has measured it. */
   readonly drift?: Drift;
+  /** What the edit did to the picture, in words; once session.drift has measured it, and never of the original. */
+  readonly changes?: Changes | undefined;
   /** SHA-256 over a latent that was lost with the file's damage: what computing it again must give. */
   readonly lostLatent?: string | undefined;
   /** The picture at the user's own size. Decoded on the first call. */
@@ -82,6 +85,8 @@ export interface Drift {
   readonly quietHalf: { readonly step: number; readonly largestStep: number; readonly since: number };
   /** Relative L2 distance of the latent from the original's, outside of all masks: what the composite covers. */
   readonly hidden: number;
+  /** What a person sees of the change from the parent; absent in what older versions measured. */
+  readonly look?: Look;
   /** What to look at; empty where all is well. */
   readonly warnings: readonly string[];
 }
@@ -112,3 +117,10 @@ export function pathTo(node: Node): Node[] {
  * errors that one noise makes add up, and those of several do less so (docs/decisions/0041-seeds.md).
  */
 export const nextSeed = (from: Node): number => pathTo(from).length - 1;
+
+/** The node and everything that was made from it. `nodes` are in the order they were made, so a parent comes before its children. */
+export function descendantsOf(nodes: Iterable<Node>, node: Node): Node[] {
+  const found = new Set([node]);
+  for (const one of nodes) if (one.parent && found.has(one.parent)) found.add(one);
+  return [...found];
+}

@@ -1,11 +1,20 @@
 /** What runs in the page, and what would run with a server. */
-import { CONTROLS, type EditDefaults, PRESETS, presetOf, samplers } from "../../../../src/web.ts";
+import {
+  CONTROLS,
+  type EditDefaults,
+  presetsOf as presetNames,
+  presetOf,
+  samplers,
+} from "../../../../src/web.ts";
 import type { ModelInfo } from "../backend.ts";
 
 /** InstructPix2Pix's own sampler is assumed where a model does not say how it is run. */
 export function presetsOf(defaults: EditDefaults): ModelInfo["presets"] {
   const schedulerConfig = { _class_name: "EulerAncestralDiscreteScheduler" };
-  const entries = PRESETS.map((name) => [name, presetOf({ defaults, schedulerConfig }, name)]);
+  const entries = presetNames({ defaults, schedulerConfig }).map((name) => [
+    name,
+    presetOf({ defaults, schedulerConfig }, name),
+  ]);
   return Object.fromEntries(entries);
 }
 

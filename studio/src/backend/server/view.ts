@@ -17,6 +17,7 @@ function viewNode({
   refused,
   cost,
   drift,
+  changes,
 }: api.Node): NodeView {
   return {
     id,
@@ -30,6 +31,7 @@ function viewNode({
     refused,
     seconds: cost.seconds,
     drift: drift ? viewDrift(drift) : undefined,
+    changes: changes ?? undefined,
   };
 }
 
@@ -42,8 +44,19 @@ function viewDrift(drift: api.Drift): Drift {
   return { ...drift, parent: both(drift.parent), original: both(drift.original) };
 }
 
-export function viewSession({ id, name, model, width, height, head, nodes }: api.Session): SessionView {
-  return { id, name, model, width, height, head, nodes: nodes.map(viewNode) };
+export function viewSession(session: api.Session): SessionView {
+  const { id, name, model, width, height, head, nodes, bin, familiar } = session;
+  return {
+    id,
+    name,
+    model,
+    width,
+    height,
+    head,
+    familiar,
+    nodes: nodes.map(viewNode),
+    bin: bin.map(viewNode),
+  };
 }
 
 export function viewLoading(loading: api.ModelInfo["loading"]): CallState["making"] {
