@@ -105,7 +105,7 @@ async function measure(): Promise<Row[]> {
   return rows;
 }
 
-const unetCalls = ({ calls }: Pick<EditModel, "calls">): number => calls.unet;
+const unetCalls = ({ calls }: Pick<EditModel, "calls">): number => calls.denoise;
 
 /** From a picture to a picture. */
 async function once(model: EditModel, picture: string, options: SessionEditOptions): Promise<void> {

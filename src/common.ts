@@ -10,12 +10,13 @@ export { type EditResult, edit } from "./method/edit.ts";
 export type {
   Abilities,
   CallOptions,
+  DenoiseInput,
   Device,
   EditDefaults,
   EditModel,
+  EncodeTextOptions,
   PredictionType,
   TextEncoding,
-  UNetInput,
   Understanding,
 } from "./method/edit-model.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";

@@ -8,7 +8,6 @@
  *
  * The first that holds counts, and the last LoRA first. Hyper-SD is sampled with TCD, as its authors recommend beside DDIM.
  */
-import type { UNetConfig } from "../networks/stable-diffusion/configs.ts";
 import type { LoraFile } from "./lora/read.ts";
 
 /** How a checkpoint that was made for few steps is sampled. */
@@ -36,7 +35,13 @@ export interface NamedLora {
 }
 
 export function fewStepsOf(
-  { scheduler, unet }: { readonly scheduler: Readonly<Record<string, unknown>>; readonly unet: UNetConfig },
+  {
+    scheduler,
+    unet,
+  }: {
+    readonly scheduler: Readonly<Record<string, unknown>>;
+    readonly unet: { readonly time_cond_proj_dim: number | null };
+  },
   loras: readonly NamedLora[] = [],
 ): FewSteps | null {
   for (const { lora, metadata } of loras.toReversed()) {

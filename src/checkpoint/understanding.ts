@@ -4,8 +4,8 @@
  */
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
+import { sha256 } from "../util/sha256.ts";
 import { readWhole } from "./convert.ts";
-import { sha256 } from "./hash.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 import type { CheckpointSource } from "./source.ts";
 

@@ -4,13 +4,13 @@ import { abilitiesOf } from "../checkpoint/abilities.ts";
 import type { FewSteps } from "../checkpoint/few-steps.ts";
 import { checkWeights } from "../checkpoint/finite.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
-import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { costsOf, type PresetCosts } from "../method/costs.ts";
 import type { Abilities } from "../method/edit-model.ts";
 import { type PresetSettings, presetsOf } from "../method/presets.ts";
 import { SETTINGS } from "../method/settings.ts";
 import { decidedByPreset } from "../method/settings-derived.ts";
+import { architectureOf } from "../models/architectures.ts";
 import {
   checkpointFolder,
   nameVariant,
@@ -18,12 +18,7 @@ import {
   openLora,
   parseModelName,
 } from "../models/open.node.ts";
-import { buildDecoder, buildEncoder, vaeFactor } from "../networks/autoencoder-kl/graph.ts";
-import { workingBytes } from "../networks/autoencoder-kl/vae.ts";
-import { type Checkpoint, readCheckpoint } from "../networks/stable-diffusion/checkpoint.ts";
-import { familyName, trainedSize } from "../networks/stable-diffusion/describe.ts";
-import { matchLoras } from "../networks/stable-diffusion/loras.ts";
-import { buildUNet } from "../networks/stable-diffusion/unet.ts";
+import type { CheckpointFacts } from "../networks/architecture.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
 import { tokenizerOption, variantOption } from "./model-options.ts";
@@ -79,9 +74,8 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const base = nameVariant(given, flags.variant);
   const folder = checkpointFolder(base);
   const source = openCheckpoint(base, flags);
-  const checkpoint = await readCheckpoint(source);
-  const { additions, notes, fewSteps } = await matchLoras(loras.map(openLora), checkpoint);
-  const touched = [...additions.values()].reduce((sum, { size }) => sum + size, 0);
+  const checkpoint = await (await architectureOf(source)).describe(source);
+  const { merged: touched, notes, fewSteps } = await checkpoint.loras(loras.map(openLora));
   const abilities = abilitiesOf(name, checkpoint.own) ?? null;
   const facts = {
     ...describeCheckpoint(checkpoint, fewSteps, flags.size),
@@ -157,10 +151,10 @@ function sayAbilities(abilities: Abilities | null, output: Output): void {
 /** Throws where a weight is no number, naming it. */
 async function checkAll(
   source: CheckpointSource,
-  { tables, texts }: Checkpoint,
+  { networks }: CheckpointFacts,
   output: Output,
 ): Promise<void> {
-  const all = [tables.unet, tables.vae, ...texts.map(({ table }) => table)];
+  const all = networks.map(({ table }) => table);
   const start = performance.now();
   for (const [i, table] of all.entries()) {
     output.progress(
@@ -174,72 +168,45 @@ async function checkAll(
 }
 
 function describeCheckpoint(
-  checkpoint: Checkpoint,
+  checkpoint: CheckpointFacts,
   fewSteps: FewSteps | null,
   given?: readonly PictureSize[],
 ) {
-  const { unet, vae, texts, scheduler, tables, own, family, notes } = checkpoint;
-  const factor = vaeFactor(vae);
-  const nativeSize = trainedSize(checkpoint);
-  const model = {
-    defaults: own.defaults,
-    schedulerConfig: scheduler,
-    fewSteps: fewSteps ?? undefined,
-    embedsGuidance: unet.time_cond_proj_dim !== null,
-  };
+  const { family, conditionIsScaled, nativeSize, factor, latentChannels, scalingFactor, tokens } = checkpoint;
+  const { schedulerConfig, own, notes, embedsGuidance } = checkpoint;
+  const model = { defaults: own.defaults, schedulerConfig, fewSteps: fewSteps ?? undefined, embedsGuidance };
   const presets = presetsOf(model).map((preset) => costsOf(model, preset));
   const { preset: _, ...balanced } = presets.find(({ preset }) => preset === "balanced") as PresetCosts;
   const wanted = given ?? [nativeSize / 2, nativeSize, 2 * nativeSize].map((side) => [side, side] as const);
   const whole = (side: number) => Math.ceil(side / factor) * factor;
   const sizes = wanted.map(([width, height]) => [whole(width), whole(height)] as const);
   return {
-    family: familyName(checkpoint),
-    conditionIsScaled: family.conditionIsScaled,
-    prediction: String(scheduler.prediction_type ?? "epsilon"),
+    family,
+    conditionIsScaled,
+    prediction: String(schedulerConfig.prediction_type ?? "epsilon"),
     ...balanced,
     presets,
     nativeSize,
     factor,
-    latentChannels: vae.latent_channels,
-    scalingFactor: vae.scaling_factor,
-    tokens: checkpoint.tokens,
-    networks: [
-      network("UNet", tables.unet),
-      network("VAE", tables.vae),
-      ...texts.map(({ table }, i) => network(`text encoder${i === 0 ? "" : ` ${i + 1}`}`, table)),
-    ],
+    latentChannels,
+    scalingFactor,
+    tokens,
+    networks: checkpoint.networks.map(({ name, table }) => network(name, table)),
     notes,
     sizes: sizes.map((size) => costs(checkpoint, size, balanced.calls)),
   };
 }
 
 /** Operations and memory of a picture. */
-function costs({ unet, vae, tokens, tables }: Checkpoint, [width, height]: PictureSize, calls: number) {
-  const factor = vaeFactor(vae);
-  const [h, w] = [height / factor, width / factor];
-  const graphs = {
-    unet: buildUNet(unet, dryPlacement(tables.unet), { height: h, width: w, tokens, factor }),
-    encode: buildEncoder(vae, dryPlacement(tables.vae), height, width),
-    decode: buildDecoder(vae, dryPlacement(tables.vae), h, w),
-  };
-  const { unet: call, encode, decode } = graphs;
+function costs(checkpoint: CheckpointFacts, [width, height]: PictureSize, calls: number) {
+  const { denoise, encode, decode, workingBytes } = checkpoint.costs(width, height);
   return {
     /** The longer side. */
     size: Math.max(width, height),
     width,
     height,
-    flops: {
-      unet: call.flops,
-      encode: encode.flops,
-      decode: decode.flops,
-      edit: calls * call.flops + decode.flops,
-    },
-    workingBytes: Math.max(
-      call.peakBytes,
-      ...(["encode", "decode"] as const).map((what) =>
-        workingBytes(vae, dryPlacement(tables.vae), what, [height, width]),
-      ),
-    ),
+    flops: { unet: denoise, encode, decode, edit: calls * denoise + decode },
+    workingBytes,
   };
 }
 

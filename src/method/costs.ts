@@ -3,7 +3,7 @@ import { callsOf, createSchedule } from "../samplers/index.ts";
 import { plannedCalls } from "./guidance.ts";
 import { type DefaultsOf, type PresetName, type PresetSettings, presetOf } from "./presets.ts";
 
-/** The settings of a preset with a checkpoint, whole, and the UNet calls of a plain edit with them. */
+/** The settings of a preset with a checkpoint, whole, and the denoiser's calls of a plain edit with them. */
 export interface PresetCosts extends Required<PresetSettings> {
   readonly preset: PresetName;
   readonly calls: number;

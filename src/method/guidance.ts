@@ -4,7 +4,7 @@
  *
  *   ε̂ = ε(∅,0) + s_I·[ε(∅,c) − ε(∅,0)] + Σ_r s_r·m_r·[ε(y_r,c) − ε(∅,c)]
  *
- * The UNet's raw output (ε or v) is linear in x̂₀ at a fixed level, so the sum is taken there. A term whose weight makes it
+ * The denoiser's raw output (ε or v) is linear in x̂₀ at a fixed level, so the sum is taken there. A term whose weight makes it
  * vanish is not computed.
  *
  * Guidance may act in a part of the steps alone (Kynkäänniemi et al., arXiv 2404.07724).
@@ -12,8 +12,8 @@
 
 import { modelInput, toDenoised } from "../samplers/denoiser.ts";
 import type { Denoise } from "../samplers/types.ts";
-import { type Tensor, zeros } from "../tensor/tensor.ts";
-import type { EditModel, TextEncoding, UNetInput } from "./edit-model.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { DenoiseInput, EditModel, TextEncoding } from "./edit-model.ts";
 import { masksDirection } from "./gradient-control.ts";
 import type { Region, ResolvedOptions } from "./options.ts";
 
@@ -80,7 +80,7 @@ export function directionsOf(
 }
 
 /**
- * UNet calls of a plain edit, one instruction and no mask: its terms in each of the sampler's calls, `calls` of them a step.
+ * Calls of the denoiser for a plain edit, one instruction and no mask: its terms in each of the sampler's calls, `calls` of them a step.
  * Fewer may be needed where a mask leaves nothing to change.
  */
 export function plannedCalls(
@@ -112,9 +112,9 @@ function weightsOf(
   return [...own, base, 1 - imageGuidance];
 }
 
-/** One UNet term with its weight: a number, or a number for each latent pixel. */
+/** One term with its weight: a number, or a number for each latent pixel. */
 interface Term {
-  readonly input: Omit<UNetInput, "z">;
+  readonly input: Omit<DenoiseInput, "z">;
   readonly weight: number | Float32Array;
 }
 
@@ -131,10 +131,10 @@ function totalWeight(directions: readonly Direction[], pixels: number): number |
   return map;
 }
 
-/** What the UNet is told in each term: every direction's text, the base, nothing at all. */
+/** What the denoiser is told in each term: every direction's text, the base, nothing at all. */
 function inputsOf({ c, nullText, baseText, directions }: Guidance): Term["input"][] {
   const told = [...directions.map(({ text, guidance }) => ({ c, text, guidance })), { c, text: baseText }];
-  return [...told, { c: zeros(c.shape), text: nullText }];
+  return [...told, { c: null, text: nullText }];
 }
 
 /** The terms of ε̂ that have any weight. */
@@ -173,7 +173,7 @@ export function withGuidance(guidance: Guidance): Denoise {
   return async (x, level, step) => {
     const terms = !guides || guides(step) ? inside! : outside!;
     const z = modelInput(x, level);
-    const outputs = await model.unet(
+    const outputs = await model.denoise(
       terms.map(({ input }) => ({ z, ...input })),
       level.t,
       { signal },

@@ -1,8 +1,10 @@
 /** What an edit can be told, with its defaults, checked: everything of method/edit.ts that is not the method. */
+
 import { EmilieError } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { StepListener } from "../samplers/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { defined } from "../util/defined.ts";
 import type { EditModel } from "./edit-model.ts";
 import { presetOf } from "./presets.ts";
 import type { EditSettings } from "./settings.ts";
@@ -70,10 +72,6 @@ export function resolveOptions(
 /** What {@link resolveOptions} gives. */
 export type ResolvedOptions = ResolvedSettings &
   Omit<EditOptions, keyof ResolvedSettings | "preset"> & { readonly window: "off" | ResolvedWindow };
-
-function defined<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as Partial<T>;
-}
 
 /** Masks are checked once, here; a mask of ones is no mask, so that both take the same path bit for bit. */
 export function checkRegions(regions: readonly Region[], c: Tensor): Region[] {

@@ -7,10 +7,8 @@ import { folderSource } from "../checkpoint/source.node.ts";
 import { type Variant, weightSets } from "../checkpoint/variants.ts";
 import { isEmilieError } from "../errors.ts";
 import type { Abilities, EditModel } from "../method/edit-model.ts";
-import { readCheckpoint } from "../networks/stable-diffusion/checkpoint.ts";
-import { familyName, trainedSize } from "../networks/stable-diffusion/describe.ts";
+import { architectureOf, architectureOfFiles } from "./architectures.ts";
 import { listCache, snapshotFiles } from "./hub/cache.node.ts";
-import { UNET_WEIGHTS } from "./hub/select.ts";
 import { hubCache } from "./hub/settings.node.ts";
 import { imageModels, revisionName } from "./names.node.ts";
 import { nameVariant, SHIPPED, shippedFolder } from "./open.node.ts";
@@ -69,11 +67,13 @@ export async function listModels(cache = hubCache()): Promise<ModelList> {
   return { models, cache: { folder: cache, bytes, others, unfinished } };
 }
 
-/** The variants of a snapshot's UNet, beside the one that its plain name means: undefined. */
+/** The variants of a snapshot's denoiser, beside the one that its plain name means: undefined. */
 function variantsIn(folder: string, id: string): (Variant | undefined)[] {
   try {
-    const taken = snapshotFiles(folder, id).variants.unet;
-    const sets = weightSets(readdirSync(join(folder, "unet")), UNET_WEIGHTS);
+    const { small, weights, variants } = snapshotFiles(folder, id);
+    const { denoiser, networks } = architectureOfFiles([...small, ...weights]).files;
+    const taken = variants[denoiser];
+    const sets = weightSets(readdirSync(join(folder, denoiser)), networks[denoiser]!);
     const whole = [...sets].filter(([name, { lacking }]) => lacking === 0 && name !== taken);
     return [undefined, ...whole.map(([name]) => name).sort()];
   } catch {
@@ -97,11 +97,8 @@ async function describeModel(
     const bytes = sizes.reduce((sum, { size }) => sum + size, 0);
     try {
       const source = { ...folderSource(folder, id), variant };
-      const checkpoint = await readCheckpoint(source);
-      const nativeSize = trainedSize(checkpoint);
-      const { own } = checkpoint;
+      const { family, nativeSize, own } = await (await architectureOf(source)).describe(source);
       const abilities = abilitiesOf(id, own) ?? null;
-      const family = familyName(checkpoint);
       return { ...base, bytes, family, nativeSize, defaults: own.defaults, abilities, problem: null };
     } catch (error) {
       return { ...base, ...unusable, bytes, problem: reason(error) };

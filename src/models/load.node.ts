@@ -9,9 +9,9 @@ import type { Variant } from "../checkpoint/variants.ts";
 import { EmilieError } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { EditModel } from "../method/edit-model.ts";
-import { createEditModel } from "../networks/stable-diffusion/editor.ts";
 import { createNodeEngine, type NodeDevice } from "../runtime/node.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
+import { architectureOf } from "./architectures.ts";
 import {
   checkPrecision,
   checkpointFolder,
@@ -119,7 +119,8 @@ export async function loadModel(name: string | ModelParts, options: LoadOptions 
   });
   const { onProgress, signal } = options;
   try {
-    const loaded = await createEditModel(source, engine, {
+    const architecture = await architectureOf(source);
+    const loaded = await architecture.createEditModel(source, engine, {
       storage: mappedStorage(options.cache ?? cacheFolder(), {
         onProgress,
         signal,

@@ -9,9 +9,9 @@ import { fetchedStorage } from "../checkpoint/storage.web.ts";
 import { EmilieError } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { Abilities, EditModel } from "../method/edit-model.ts";
-import { createEditModel } from "../networks/stable-diffusion/editor.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
 import { createWebEngine, type WebEngineOptions } from "../runtime/web.ts";
+import { architectureOf } from "./architectures.ts";
 
 /** How a model is loaded and run in a browser. */
 export interface WebLoadOptions extends WebEngineOptions {
@@ -47,7 +47,9 @@ export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): 
   const id = options.id ?? baseUrl;
   const engine = createWebEngine(options, half);
   try {
-    return await createEditModel(webSource(baseUrl, half ? `${id} in fp16` : id, options.fetch), engine, {
+    const source = webSource(baseUrl, half ? `${id} in fp16` : id, options.fetch);
+    const architecture = await architectureOf(source);
+    return await architecture.createEditModel(source, engine, {
       storage: fetchedStorage(),
       memory: options.memory,
       precision,

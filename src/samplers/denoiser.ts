@@ -16,7 +16,7 @@ function normOf({ alpha, sigma }: NoiseLevel): number {
   return Math.abs(norm - 1) < ROUNDING ? 1 : norm;
 }
 
-/** x in the variance-preserving units that the UNet was trained on; x itself where it is in them already, and for a rectified flow. */
+/** x in the variance-preserving units that the denoiser was trained on; x itself where it is in them already, and for a rectified flow. */
 export function modelInput(x: Tensor, level: NoiseLevel): Tensor {
   if (level.flow) return x;
   const norm = normOf(level);

@@ -23,8 +23,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   util: [],
   tensor: [],
   graph: ["tensor"],
-  // What a LoRA adds is found by the architecture, and merged where weights are placed.
-  checkpoint: ["contract", "settings", "tensor", "networks"],
+  checkpoint: ["contract", "settings", "tensor"],
   settings: ["contract", "tensor", "samplers", "method"],
   // Weights are placed by their storage; a session takes them as they are placed.
   runtime: ["contract", "tensor", "graph", "checkpoint"],

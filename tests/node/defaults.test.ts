@@ -139,9 +139,9 @@ describe("inspect says what edit does", () => {
       for (const stated of facts.presets) {
         const { preset, calls, ...settings } = stated;
         expect(resolveOptions(model, { preset })).toMatchObject(settings);
-        const before = model.calls.unet;
+        const before = model.calls.denoise;
         await edit(model, c, [{ instruction: "make it red" }], { preset });
-        expect(model.calls.unet - before).toBe(calls);
+        expect(model.calls.denoise - before).toBe(calls);
       }
       const { preset: _, ...balanced } = facts.presets.find((one: Json) => one.preset === "balanced");
       expect(facts).toMatchObject(balanced);

@@ -106,9 +106,9 @@ describe("a script", () => {
     expect([...other.nodes.keys()]).toEqual([...session.nodes.keys()]);
     for (const [id, node] of nodes) expect(same(node.latent, session.nodes.get(id)!.latent)).toBe(true);
     // In the session itself, nothing is computed again.
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     await runScript(session, script);
-    expect(model.calls.unet).toBe(before);
+    expect(model.calls.denoise).toBe(before);
   });
 
   it("may go on from nodes of the session, by id or by name; anything else is refused before the first edit", async () => {

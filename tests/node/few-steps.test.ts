@@ -67,7 +67,7 @@ describe.each(guided)("a UNet that is told its guidance: %s", (name) => {
     const text = await model.encodeText(references.prompt);
     const [z, c] = [tensor("z"), tensor("c")];
     for (const { timestep, guidance, output } of references.unet) {
-      const [answer] = await model.unet([{ z, c, text, guidance }], timestep);
+      const [answer] = await model.denoise([{ z, c, text, guidance }], timestep);
       expectClose(answer!, tensor(output), `${name}: t ${timestep}, guidance ${guidance}`);
     }
   });
@@ -75,11 +75,11 @@ describe.each(guided)("a UNet that is told its guidance: %s", (name) => {
   it("edits in few steps as diffusers does, one call a step, and guidance is what the network is told", async () => {
     const regions = [{ instruction: references.prompt }];
     for (const { sampler, steps, guidance, seed, result } of references.runs) {
-      const before = model.calls.unet;
+      const before = model.calls.denoise;
       const options = { sampler, steps, seed, textGuidance: guidance, imageGuidance: 1 };
       const xs: Tensor[] = [];
       await edit(model, tensor("c"), regions, { ...options, onStep: ({ x }) => void xs.push(x) });
-      expect(model.calls.unet - before).toBe(steps);
+      expect(model.calls.denoise - before).toBe(steps);
       expectClose(xs.at(-1)!, tensor(result), `${name}: ${sampler}, ${steps} steps`);
     }
   });
@@ -93,10 +93,10 @@ describe.each(guided)("a UNet that is told its guidance: %s", (name) => {
       imageGuidance: 1,
       guidanceInterval: [0, 1],
     });
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     const c = tensor("c");
     const weak = await edit(model, c, [{ instruction: "make it red" }], { preset: "turbo", textGuidance: 2 });
-    expect(model.calls.unet - before).toBe(4);
+    expect(model.calls.denoise - before).toBe(4);
     const strong = await edit(model, c, [{ instruction: "make it red" }], { preset: "turbo" });
     expect(same(weak.c, strong.c)).toBe(false);
   });
@@ -162,9 +162,9 @@ describe("what was made for few steps", () => {
         });
       }
       const session = await openSession(model, picture);
-      const before = model.calls.unet;
+      const before = model.calls.denoise;
       const first = await session.edit("make it red", { preset: "turbo", mask: box });
-      expect(model.calls.unet - before).toBe(4);
+      expect(model.calls.denoise - before).toBe(4);
       expect(first.recipe).toMatchObject({ sampler, steps: 4, textGuidance: 1, imageGuidance: 1 });
       const weak = await first.edit("make it blue", { preset: "turbo", strength: 0.5, gate: 0.01 });
       const again = await first.edit("make it blue", { preset: "turbo", strength: 0.5, gate: 0.01 });

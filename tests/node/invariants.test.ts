@@ -106,11 +106,11 @@ describe("2. masks of ones and of zeros", () => {
   });
 
   it.each(CONTROLS)("%s: m ≡ 0 returns the parent itself and calls no UNet", async (control) => {
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     const result = await run(filled(0), { control });
     expect(result).toMatchObject({ c, changed: false });
     expect(result.c).toBe(c);
-    expect(model.calls.unet).toBe(before);
+    expect(model.calls.denoise).toBe(before);
   });
 
   it("in a session, the picture of a node that changed nothing is its parent's", async () => {
@@ -227,9 +227,9 @@ describe("guidance computes only the terms that count", () => {
     [{ textGuidance: 1, imageGuidance: 1 }, 1],
     [{ textGuidance: 2, imageGuidance: 2 }, 2],
   ])("%o: %d UNet calls a step", async (options, terms) => {
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     await run(undefined, { ...options, sampler: "ddim", steps: 3 });
-    expect(model.calls.unet - before).toBe(3 * terms);
+    expect(model.calls.denoise - before).toBe(3 * terms);
   });
 });
 
@@ -262,9 +262,9 @@ describe("5. the same recipe gives the same latents", () => {
   it("what has been computed is not computed again", async () => {
     const session = await openSession(model, picture);
     const a = await session.edit("make it red", { steps: 2 });
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     expect(await session.edit("make it red", { steps: 2, from: session.root })).toBe(a);
-    expect(model.calls.unet).toBe(before);
+    expect(model.calls.denoise).toBe(before);
   });
 });
 

@@ -47,9 +47,9 @@ const plain: EditOptions = {
   guidanceInterval: [0, 1],
 };
 const counted = async (options: EditOptions, regions: readonly Region[] = [{ instruction: red }]) => {
-  const { unet } = model.calls;
+  const { denoise } = model.calls;
   const { c: next } = await edit(model, c, regions, { ...plain, ...options });
-  return { c: next, calls: model.calls.unet - unet };
+  return { c: next, calls: model.calls.denoise - denoise };
 };
 
 describe("the guidance interval", () => {
@@ -225,10 +225,10 @@ describe("recipes", () => {
     const results = (await opened.verify()).map(({ node, result }) => [node.id, result]);
     expect(results).toEqual([...opened.nodes.keys()].map((key) => [key, key === id ? "unknown" : "same"]));
     const refused = { code: "session.version", message: expect.stringMatching(message) };
-    const { unet } = model.calls;
+    const { denoise } = model.calls;
     await expect(opened.replay(old, { instruction: "make it blue" })).rejects.toMatchObject(refused);
     expect(() => scriptOf(opened)).toThrow(message);
-    expect(model.calls.unet).toBe(unet);
+    expect(model.calls.denoise).toBe(denoise);
     const next = await opened.edit("make it blue", { ...plain, steps: 1, from: old });
     expect(next.parent).toBe(old);
   });
@@ -274,9 +274,9 @@ describe("recipes", () => {
 it("a relevance map is computed once for all that it depends on, and its threshold is none of it", async () => {
   const session = await openSession(model, picture);
   const calls = async (work: () => Promise<unknown>) => {
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     await work();
-    return model.calls.unet - before;
+    return model.calls.denoise - before;
   };
   const first = await session.relevanceMap(red, { draws: 2 });
   expect(await calls(() => session.relevanceMap(red, { draws: 2, threshold: 0.6 }))).toBe(0);

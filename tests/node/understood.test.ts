@@ -21,9 +21,9 @@ afterAll(async () => {
 });
 
 const ask = async (text: string, options = {}) => {
-  const before = model.calls.unet;
+  const before = model.calls.denoise;
   const node = await session.edit(text, { from: session.root, steps: 4, ...options });
-  return { node, calls: model.calls.unet - before };
+  return { node, calls: model.calls.denoise - before };
 };
 
 describe("a checkpoint that says what it understands", () => {

@@ -88,9 +88,9 @@ describe("an edit on a window", () => {
   });
 
   it("returns the parent without a UNet call where the mask is 0", async () => {
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     expect(await run(none)).toMatchObject({ c, changed: false });
-    expect(model.calls.unet).toBe(before);
+    expect(model.calls.denoise).toBe(before);
   });
 
   it("shows its steps on the whole picture, and ends early with what the last one showed", async () => {

@@ -7,7 +7,7 @@
 import type { PlacedWeights } from "../../checkpoint/storage.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { VaeConfig } from "../stable-diffusion/configs.ts";
+import type { VaeConfig } from "./config.ts";
 import { type RunGraph, throughTiles } from "./fine-stage.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "./graph.ts";
 import * as stages from "./stages.ts";

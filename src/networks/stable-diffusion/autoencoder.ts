@@ -3,11 +3,11 @@
 import type { PlacedWeights } from "../../checkpoint/storage.ts";
 import { scale } from "../../tensor/ops.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { VaeConfig } from "../autoencoder-kl/config.ts";
 import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { decode, encode, type VaeLimits } from "../autoencoder-kl/vae.ts";
 import { decodeTiny, encodeTiny } from "../autoencoder-tiny/autoencoder.ts";
 import type { TinyAutoencoder } from "../autoencoder-tiny/read.ts";
-import type { VaeConfig } from "./configs.ts";
 
 /** Latents are the checkpoint's unscaled ones, [1, channels, h, w]; images [1, 3, h · factor, w · factor] in [−1, 1]. */
 export interface Autoencoder {

@@ -4,29 +4,29 @@
  */
 
 import { abilitiesOf } from "../../checkpoint/abilities.ts";
-import type { Precision } from "../../checkpoint/derived.ts";
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
 import { requireFinite } from "../../checkpoint/finite.ts";
-import type { LoraFile } from "../../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
-import type { PlacedWeights, WeightStorage } from "../../checkpoint/storage.ts";
+import type { PlacedWeights } from "../../checkpoint/storage.ts";
 import { decisive, readUnderstanding, type UnderstandingHead } from "../../checkpoint/understanding.ts";
 import { EmilieError } from "../../errors.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
 import type {
   CallOptions,
   DecodeOptions,
+  DenoiseInput,
   Device,
   EditDefaults,
   EditModel,
   PredictionType,
   TextEncoding,
-  UNetInput,
 } from "../../method/edit-model.ts";
 import type { Engine, Feeds } from "../../runtime/engine.ts";
-import { type MemoryMode, SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
+import { type MemoryMode, OnnxSessions, throwIfAborted } from "../../runtime/onnx-sessions.ts";
 import { relativeError, scale, sideBySide } from "../../tensor/ops.ts";
 import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
+import { Recent } from "../../util/recent.ts";
+import type { EditorOptions } from "../architecture.ts";
 import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { vaeFactor } from "../autoencoder-kl/graph.ts";
 import { VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
@@ -34,6 +34,7 @@ import { checkTinyFits, type TinyAutoencoder } from "../autoencoder-tiny/read.ts
 import { buildClipText } from "../clip/text.ts";
 import { type Autoencoder, ownAutoencoder, tinyAutoencoder } from "./autoencoder.ts";
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
+import { trainedSize } from "./describe.ts";
 import { matchLoras } from "./loras.ts";
 import {
   type CheckedNetwork,
@@ -47,20 +48,12 @@ import { predictionType } from "./prediction-type.ts";
 import { understand } from "./understanding.ts";
 import { buildUNet } from "./unet.ts";
 
-export interface EditModelOptions {
-  /** How weights reach the runtime. */
-  readonly storage: WeightStorage;
-  /** LoRA files to merge, in their order. */
-  readonly loras?: readonly LoraFile[];
-  /**
-   * "low" keeps one session alive at a time and its weights in their files alone: less memory, a few per cent slower,
-   * and a session is made again whenever another network had its turn. Default "normal".
-   */
-  readonly memory?: MemoryMode;
+export { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
+
+/** How a checkpoint is loaded; what differs from the defaults here is for measurements and tests. */
+export interface EditModelOptions extends EditorOptions {
   /** Where pictures become too large for the VAE to run whole. Default VAE_LIMITS. */
   readonly vaeLimits?: VaeLimits;
-  /** How the UNet computes. Default "fp32". */
-  readonly precision?: Precision;
   /** From how many pixels on self-attention spares keys (UNetShape). Default: as the precision has it. */
   readonly keysFrom?: number;
   /** A tiny autoencoder in the place of the VAE. */
@@ -121,7 +114,6 @@ export async function createEditModel(
     defaults: own.defaults,
     abilities: abilitiesOf(source.id, own),
     fewSteps: fewSteps ?? undefined,
-    nativeSize: own.nativeSize,
     understanding: understanding || undefined,
     memory: options.memory ?? "normal",
     vaeLimits: options.vaeLimits ?? VAE_LIMITS,
@@ -137,7 +129,6 @@ interface Facts {
   readonly defaults: EditDefaults;
   readonly abilities: EditModel["abilities"];
   readonly fewSteps: EditModel["fewSteps"];
-  readonly nativeSize: number | undefined;
   readonly understanding: UnderstandingHead | undefined;
   readonly memory: MemoryMode;
   readonly vaeLimits: VaeLimits;
@@ -162,17 +153,17 @@ class DiffusersEditModel implements EditModel {
   readonly predictionType: PredictionType;
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   readonly understand: EditModel["understand"];
-  readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, unet: 0 };
+  readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, denoise: 0 };
   readonly #engine: Engine;
   readonly #source: CheckpointSource;
   readonly #checkpoint: Checkpoint;
   readonly #networks: Networks;
   readonly #weights: Weights;
-  readonly #sessions: SessionCache;
+  readonly #sessions: OnnxSessions;
   readonly #autoencoder: Autoencoder;
   readonly #previews: Autoencoder | undefined;
   readonly #keysFrom: number | undefined;
-  readonly #texts = new Map<string, TextEncoding>();
+  readonly #texts = new Recent<string, TextEncoding>(MAX_TEXTS);
   #disposed = false;
 
   constructor(engine: Engine, checkpoint: Checkpoint, weights: Weights, facts: Facts) {
@@ -180,7 +171,7 @@ class DiffusersEditModel implements EditModel {
     this.#engine = engine;
     this.#checkpoint = checkpoint;
     this.#weights = weights;
-    this.#sessions = new SessionCache(engine, facts.memory);
+    this.#sessions = new OnnxSessions(engine, facts.memory);
     this.#source = facts.source;
     this.#keysFrom = facts.keysFrom;
     const { tiny, vaeLimits } = facts;
@@ -203,7 +194,7 @@ class DiffusersEditModel implements EditModel {
     this.latentChannels = vae.latent_channels;
     this.factor = vaeFactor(vae);
     this.stride = this.factor * 2 ** (unet.levels.length - 1);
-    this.nativeSize = facts.nativeSize ?? this.factor * Math.max(...[unet.sample_size ?? 64].flat());
+    this.nativeSize = trainedSize(checkpoint);
     this.schedulerConfig = checkpoint.scheduler;
     this.predictionType = predictionType(checkpoint.scheduler);
     const { understanding } = facts;
@@ -255,7 +246,6 @@ class DiffusersEditModel implements EditModel {
     const known = this.#texts.get(text);
     if (known) return known;
     const encoding = await this.#encode(text, options);
-    if (this.#texts.size >= MAX_TEXTS) this.#texts.delete(this.#texts.keys().next().value!);
     this.#texts.set(text, encoding);
     return encoding;
   }
@@ -308,26 +298,31 @@ class DiffusersEditModel implements EditModel {
   }
 
   /** One after the other: on a CPU that is faster than a batch, and takes a third of the memory. */
-  async unet(inputs: readonly UNetInput[], timestep: number, options: CallOptions = {}): Promise<Tensor[]> {
+  async denoise(
+    inputs: readonly DenoiseInput[],
+    timestep: number,
+    options: CallOptions = {},
+  ): Promise<Tensor[]> {
     const results: Tensor[] = [];
     const { unet: config } = this.#checkpoint;
     const { factor } = this;
     const keysFrom = this.#keysFrom;
     for (const { z, c, text, guidance = 1 } of inputs) {
-      const [height, w] = this.#picture("unet", z, this.latentChannels, 1);
-      if (String(this.#picture("unet", c, this.latentChannels, 1)) !== String([height, w])) {
-        throw invalid(`unet: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
+      const [height, w] = this.#picture("denoise", z, this.latentChannels, 1);
+      if (c && String(this.#picture("denoise", c, this.latentChannels, 1)) !== String([height, w])) {
+        throw invalid(`denoise: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
       }
       const [tokens = 0, textWidth] = text.hidden.shape;
       const width = pooledWidth(config);
       if (textWidth !== config.levels[0]!.crossAttentionDim || (text.pooled?.shape[1] ?? 0) !== width) {
-        throw invalid(`unet: a text encoding of shape [${text.hidden.shape}] is not one of this model's`);
+        throw invalid(`denoise: a text encoding of shape [${text.hidden.shape}] is not one of this model's`);
       }
       const shape = { height, width: w, tokens, factor, keysFrom };
       const build = (dialect: Dialect) => buildUNet(config, this.#weights.unet, shape, dialect);
       const feeds = {
         z: batch(z),
-        c: batch(c),
+        // What InstructPix2Pix was trained to take for no picture.
+        c: batch(c ?? zeros(z.shape)),
         timestep: tensor([timestep], [1, 1]),
         text: text.hidden,
         ...(text.pooled ? { pooled: text.pooled } : {}),
@@ -335,7 +330,7 @@ class DiffusersEditModel implements EditModel {
       };
       const size = `${height}x${w}x${tokens}`;
       const { noise } = await this.#run(this.#networks.unet, size, build, feeds, options);
-      this.calls.unet++;
+      this.calls.denoise++;
       results.push(unbatch(noise!));
     }
     return results;

@@ -2,9 +2,10 @@
 
 import { type FewSteps, fewStepsOf } from "../../checkpoint/few-steps.ts";
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
+import type { Additions } from "../../checkpoint/lora/additions.ts";
 import { type LoraFile, readLora } from "../../checkpoint/lora/read.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { type Additions, findTargets } from "./lora-targets.ts";
+import { findTargets } from "./lora-targets.ts";
 
 export interface MatchedLoras {
   readonly additions: Additions;

@@ -1,6 +1,7 @@
 /** A checkpoint's weights brought to the runtime, and the networks that are made of them. */
 
 import type { Precision } from "../../checkpoint/derived.ts";
+import type { Additions } from "../../checkpoint/lora/additions.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import { dryPlacement, type PlacedWeights, type WeightStorage } from "../../checkpoint/storage.ts";
 import type { WeightTable } from "../../checkpoint/weights.ts";
@@ -8,7 +9,6 @@ import type { Network } from "../../runtime/onnx-sessions.ts";
 import { vaePrecision } from "../autoencoder-kl/layers.ts";
 import type { TinyAutoencoder } from "../autoencoder-tiny/read.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import type { Additions } from "./lora-targets.ts";
 import { unetNeeds } from "./unet.ts";
 
 /** Tiny autoencoders that a model is loaded with. */

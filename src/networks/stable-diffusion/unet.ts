@@ -11,8 +11,8 @@ import { add, cast, concat, mul, reshape, silu, unary } from "../../graph/ops.ts
 import { conv2d, groupNorm, linear } from "../layers/layers.ts";
 import { downsample, resnetBlock, upsample } from "../layers/resnet.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
-import { TIME_IDS, type UNetConfig, type UNetLevel } from "./configs.ts";
 import { transformer2d } from "./transformer.ts";
+import { TIME_IDS, type UNetConfig, type UNetLevel } from "./unet-config.ts";
 
 export interface UNetShape {
   /** Size of the latent. */

@@ -2,13 +2,14 @@
 
 import type { EditModel } from "../../method/edit-model.ts";
 import { type LoadOptions, type LoadProgress, loadModel } from "../../models/load.node.ts";
+import { Turns } from "../../util/turns.ts";
 
 export class ModelSlot {
   #name: string | null = null;
   #model: EditModel | null = null;
   #users = 0;
   /** Takes of the slot, one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #left: (() => void) | null = null;
   readonly #how: Pick<LoadOptions, "device" | "previewVae">;
   readonly #onChange: () => void;
@@ -30,9 +31,7 @@ export class ModelSlot {
 
   /** `signal` stops the making of weights, where this use is what they are made for. */
   async use<T>(name: string, action: (model: EditModel) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const turn = this.#turn.then(() => this.#enter(name, signal));
-    this.#turn = turn.catch(() => {});
-    const model = await turn;
+    const model = await this.#turns.take("enter", () => this.#enter(name, signal));
     try {
       return await action(model);
     } finally {

@@ -2,12 +2,14 @@
  * Where a session's model lies: its parts by themselves, absolute and as seen from the session's file, so that a session opens
  * from any folder, and after it has been moved together with its model. Sessions of versions 1 to 3 have one name of them all.
  */
+
 import { existsSync } from "node:fs";
 import { dirname, isAbsolute, parse, relative, resolve, sep } from "node:path";
 import { EmilieError, isEmilieError } from "../../errors.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { type LoadOptions, loadModel, type ModelParts, partsOfModel } from "../../models/load.node.ts";
 import { parseModelName, splitVariant } from "../../models/open.node.ts";
+import { defined } from "../../util/defined.ts";
 import type { Manifest, ModelSource } from "./schema.ts";
 
 type Place = ModelSource["base"];
@@ -132,8 +134,4 @@ export async function loadModelOf(
       { cause },
     );
   }
-}
-
-function defined<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as Partial<T>;
 }

@@ -29,7 +29,7 @@ import { nativeCells, Tiles } from "./tiles.ts";
 
 /** Around a mask, as a share of the native size; the least side is the native size itself, which the model was trained at. */
 const MARGIN = 1 / 4;
-/** The UNet runs on at most so many native pictures' pixels at once; beyond it repeats itself, and memory grows with the square. */
+/** The denoiser runs on at most so many native pictures' pixels at once; beyond it repeats itself, and memory grows with the square. */
 const MOST_NATIVE_AREAS = 4;
 /** From here on it is said that pictures get worse. */
 const MANY_NATIVE_AREAS = 2;

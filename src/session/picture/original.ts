@@ -6,7 +6,7 @@ import type { CallOptions, EditModel } from "../../method/edit-model.ts";
 import type { OpenSettings } from "../../method/settings.ts";
 import { checkSettings, settingNames } from "../../method/settings-derived.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
-import { sha256 } from "../tree/recipe.ts";
+import { sha256 } from "../../util/sha256.ts";
 import { conditionOf } from "./condition.ts";
 import { largePicture } from "./large.ts";
 

@@ -1,9 +1,11 @@
 /** A recipe says everything an edit's result depends on, so that it can be done again bit for bit (method, invariant 5). */
+
 import { EmilieError } from "../../errors.ts";
 import type { Mask } from "../../images/mask.ts";
 import type { Recorded } from "../../method/options.ts";
 import type { RecordedSettings } from "../../method/settings.ts";
 import { type ReplaySettings, replaySettings } from "../../method/settings-derived.ts";
+import { sha256 } from "../../util/sha256.ts";
 import type { PlacedRegion } from "./run.ts";
 
 /** An instruction of a recipe and its place. */
@@ -26,13 +28,6 @@ export interface Recipe extends RecordedSettings {
   readonly parent: string;
   /** At least one; several are composed in one pass. */
   readonly regions: readonly RecipeRegion[];
-}
-
-/** SHA-256 as lower-case hex. */
-export async function sha256(data: Uint8Array | string): Promise<string> {
-  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
-  return Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 /** The bytes of a latent's or a mask's values, as they lie in a session file. */

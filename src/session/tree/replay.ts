@@ -1,9 +1,11 @@
 /** An earlier step, changed, and what follows it made again on a branch of its own. */
+
 import { EmilieError } from "../../errors.ts";
 import type { Mask } from "../../images/mask.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { resolveOptions } from "../../method/options.ts";
 import { decidedByPreset } from "../../method/settings-derived.ts";
+import { defined } from "../../util/defined.ts";
 import { type Recipe, regionsOf, settingsOf } from "./recipe.ts";
 import { type Node, pathTo, type SessionEditOptions } from "./tree.ts";
 
@@ -87,7 +89,7 @@ export function editAgain<N extends Node>(
   options: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning"> = {},
 ): Promise<N> {
   const [first, ...rest] = regionsOf(recipe, session.masks);
-  const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+  const given = defined(changes);
   return session.edit(instruction ?? first!.instruction, {
     ...settingsOf(recipe),
     // What a preset stands for takes the place of what the recipe says: its own settings would override the preset.

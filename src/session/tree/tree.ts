@@ -40,7 +40,7 @@ export interface Node {
   readonly understood: boolean;
   /** Instructions that were not carried out, with the nearest ones the model knows; empty where all were. */
   readonly refused: readonly Refusal[];
-  /** What it took: seconds with the automatic mask and without decoding, and UNet calls. */
+  /** What it took: seconds with the automatic mask and without decoding, and calls of the denoiser. */
   readonly cost: { readonly seconds: number; readonly unetCalls: number };
   /** How far it has come from its parent and from the original, once session.drift has measured it. */
   readonly drift?: Drift;
@@ -115,3 +115,10 @@ export function pathTo(node: Node): Node[] {
  * errors that one noise makes add up, and those of several do less so (docs/decisions/0041-seeds.md).
  */
 export const nextSeed = (from: Node): number => pathTo(from).length - 1;
+
+/** The node and everything that was made from it. `nodes` are in the order they were made, so a parent comes before its children. */
+export function descendantsOf(nodes: Iterable<Node>, node: Node): Node[] {
+  const found = new Set([node]);
+  for (const one of nodes) if (one.parent && found.has(one.parent)) found.add(one);
+  return [...found];
+}
