@@ -25,7 +25,8 @@ export function selectRegion(picture: Picture, selection: Selection): Mask {
   const factor = Math.max(1, Math.max(picture.width, picture.height) / SMALL);
   const colours = coloursOf(picture, factor);
   const { width, height } = colours;
-  const inSmall = (value: number, limit: number) => Math.min(limit - 1, Math.max(0, Math.floor(value / factor)));
+  const inSmall = (value: number, limit: number) =>
+    Math.min(limit - 1, Math.max(0, Math.floor(value / factor)));
   let inside: Uint8Array;
   if ("point" in selection) {
     const { x, y } = selection.point;

@@ -92,7 +92,7 @@ export async function relevanceWork(
 
 function settingsOf(request: ReplayRequest): WorkSettings {
   const { seed, preset, steps, sampler, textGuidance, imageGuidance, control, strength, base } = request;
-  const { guidanceInterval, gate, window } = request;
+  const { guidanceInterval, gate, window, detail } = request;
   if (seed !== undefined && BigInt(seed) >= 2n ** 64n - 16n) {
     throw new EmilieError("option.invalid", `the seed must be a whole number below 2⁶⁴ − 16, got ${seed}`);
   }
@@ -109,6 +109,7 @@ function settingsOf(request: ReplayRequest): WorkSettings {
     gate,
     base,
     window,
+    detail,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as WorkSettings;
 }

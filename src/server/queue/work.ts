@@ -27,6 +27,7 @@ export interface WorkSettings {
   readonly strength?: number;
   readonly gate?: number;
   readonly base?: string;
+  readonly detail?: "on" | "off";
   readonly window?: WindowOption;
 }
 

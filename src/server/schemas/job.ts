@@ -4,6 +4,7 @@ import { CONTROLS } from "../../method/gradient-control.ts";
 import { GUIDANCE_RANGES } from "../../method/options.ts";
 import { PRESETS } from "../../method/presets.ts";
 import { samplerNames } from "../../samplers/index.ts";
+import { DETAIL } from "../../session/tree/check-edit.ts";
 import { MASK_CHANNELS } from "../worker/mask-reading.ts";
 import { instruction, jobId, maskId, nodeId, sessionId, time, warnings } from "./common.ts";
 
@@ -137,6 +138,9 @@ const settings = {
       "Latents that the edit changes by less than this are carried over exactly; 0 keeps every change. Default: the checkpoint's own",
   }),
   base: z.string().max(2000).optional(),
+  detail: z.enum(DETAIL).optional().openapi({
+    description: "on: a picture larger than the model works at keeps its own detail; default off",
+  }),
   window: z
     .union([
       z.enum(["off", "auto"]),

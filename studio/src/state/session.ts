@@ -85,9 +85,12 @@ export async function openFile(
     notify("error", t.emptyFile(name));
     return;
   }
+  const picture = /\.emilie$/i.test(name) ? undefined : URL.createObjectURL(file);
   const opened = await enter(name, (loading) => backend.open(file, name, model, loading), {
     onError: (error) => offerSmaller(error, file, name),
+    picture,
   });
+  if (picture) URL.revokeObjectURL(picture);
   if (opened && !opts.silent) void offerRestore(file);
 }
 
@@ -112,27 +115,32 @@ export async function resume(id: string, quiet = false): Promise<void> {
   await enter(name, (loading) => backend.resume(id, loading), { quiet });
 }
 
+interface Entering {
+  readonly quiet?: boolean;
+  /** True where it has said what went wrong. */
+  readonly onError?: (error: unknown) => boolean;
+  /** The address of the picture, to be looked at meanwhile. */
+  readonly picture?: string;
+}
+
 async function enter(
   name: string,
   open: (loading: {
     signal: AbortSignal;
     onLoading: (what: string, fraction?: number) => void;
   }) => Promise<SessionView>,
-  {
-    quiet = false,
-    onError,
-  }: { readonly quiet?: boolean; readonly onError?: (error: unknown) => boolean } = {},
+  { quiet = false, onError, picture }: Entering = {},
 ): Promise<boolean> {
   cancelOpening();
   const controller = new AbortController();
   opening = controller;
   const { phase: before, session: openBefore } = get();
-  set({ phase: { kind: "opening", name, what: t.opening } });
+  set({ phase: { kind: "opening", name, what: t.opening, picture } });
   try {
     const session = await open({
       signal: controller.signal,
       onLoading: (what, fraction) => {
-        if (opening === controller) set({ phase: { kind: "opening", name, what, fraction } });
+        if (opening === controller) set({ phase: { kind: "opening", name, what, fraction, picture } });
       },
     });
     if (opening !== controller) return false;

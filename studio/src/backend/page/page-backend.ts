@@ -20,6 +20,7 @@ import {
   withRecipes,
 } from "../../../../src/web.ts";
 import { encodePicture, thumbnail } from "../../ui/pictures.ts";
+import { t } from "../../words/index.ts";
 import type {
   Backend,
   Call,
@@ -113,7 +114,7 @@ export class PageBackend implements Backend {
         notes = warnings.map(({ message }) => message);
         return { id, name: title, session, familiar: await session.isFamiliar(), bin: new Set() };
       }
-      loading.onLoading?.("Reading the picture");
+      loading.onLoading?.(t.readingPicture);
       const session = await openSession(model, original!, { signal: loading.signal });
       return { id, name: title, session, familiar: await session.isFamiliar(), bin: new Set() };
     });
@@ -318,8 +319,10 @@ export class PageBackend implements Backend {
 
   #load({ onLoading }: Loading): Promise<EditModel> {
     const total = PICTUREBOOK.bytes!;
-    this.#fetched.listener = (bytes) => onLoading?.("Loading picturebook", Math.min(1, bytes / total));
-    onLoading?.("Loading picturebook", Math.min(1, this.#fetched.bytes / total));
+    const tell = (bytes: number) =>
+      onLoading?.(t.loadingModel("picturebook", bytes, total), Math.min(1, bytes / total));
+    this.#fetched.listener = tell;
+    tell(this.#fetched.bytes);
     this.#model ??= loadModel(`${this.#base}models/picturebook`, {
       id: "picturebook",
       device: "auto",
