@@ -30,8 +30,8 @@ function scenes(folder: string): Turn[] {
     })),
   );
 }
-const all = ["picturebook/single/", "imie-picturebook/"].flatMap((name) =>
-  scenes(new URL(`../../benchmarks/${name}`, import.meta.url).href),
+const all = ["benchmarks/picturebook/single/", "packages/bench/datasets/imie-picturebook/"].flatMap((name) =>
+  scenes(new URL(`../../${name}`, import.meta.url).href),
 );
 const read = (name: string) => readPicture(readFileSync(new URL(name)));
 
@@ -96,7 +96,7 @@ describe("selecting in drawn scenes, where the truth is exact", () => {
 
   it("by a click, finds a roof with its shaded side", async () => {
     const found = await overlaps(roofs, (picture, truth) => selectRegion(picture, { point: middle(truth) }));
-    expect(found[found.length >> 1]).toBeGreaterThan(0.84);
+    expect(found[found.length >> 1]).toBeGreaterThan(0.85);
   });
 });
 

@@ -24,7 +24,7 @@ const instruction = z
   .describe('What should change, as in "make it winter".');
 const mask = z.string().min(1);
 const MASK =
-  "box:x,y,width,height, ellipse:x,y,rx,ry, poly:x1,y1,x2,y2,… (pixels of the picture), or the name of a picture file, white = " +
+  "box:x,y,width,height, ellipse:x,y,rx,ry, poly:x1,y1,x2,y2,…, at:x,y, around:x,y,width,height (pixels of the picture), or the name of a picture file, white = " +
   "edit; before it alpha:, invert: or soft:PX:.";
 
 const SEED = `a seed is ${SEED_RANGE}; in quotes where it is larger than 2^53 - 1`;

@@ -2,11 +2,12 @@
 import { isEmilieError } from "../../../src/web.ts";
 import type { Backend, SessionView } from "../backend/backend.ts";
 import { neighbour } from "../history/layout.ts";
+import { EXAMPLES } from "../start/example-list.ts";
 import { encodePicture, shrinkFile } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
 import { restoreDraft } from "./drafts.ts";
 import { attach } from "./edit.ts";
-import { isBlankDraft, resetRegions } from "./mask.ts";
+import { resetRegions } from "./mask.ts";
 import { offerRestore } from "./restore.ts";
 import { loadStars, rememberWay } from "./steps.ts";
 import { describe, get, notify, report, set, wasAborted } from "./store.ts";
@@ -52,9 +53,14 @@ const NOTHING_OPEN = {
 
 /** The open session where nothing was done in it: it is not kept when it is left. */
 function untouched(): string | null {
-  const { session, job } = get();
+  const { session, job, regions } = get();
   const nothing = session && session.nodes.length === 1 && session.bin.length === 0;
-  return nothing && !job && isBlankDraft() ? session.id : null;
+  // An example's own words are nobody's work.
+  const own = regions.some(
+    ({ instruction, masked }) =>
+      masked || (instruction !== "" && !EXAMPLES.some(({ words }) => words === instruction)),
+  );
+  return nothing && !job && !own ? session.id : null;
 }
 
 let listing = 0;
