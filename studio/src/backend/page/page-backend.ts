@@ -10,11 +10,9 @@ import {
   type Picture,
   pathTo,
   pngFile,
-  preview,
   readPicture,
   readSessionFile,
   type Session,
-  type SessionEditOptions,
   sessionFile,
   sessionParts,
   withRecipes,
@@ -36,6 +34,7 @@ import { claim } from "./claim.ts";
 import { modelFetch } from "./model-files.ts";
 import { ELSEWHERE, PICTUREBOOK } from "./models.ts";
 import { largest, settings } from "./parts.ts";
+import { previewing } from "./previewing.ts";
 import {
   deleteSession,
   listSessions,
@@ -54,9 +53,6 @@ interface Opened {
   /** Ids of deleted nodes: not shown, and still there. */
   readonly bin: Set<string>;
 }
-
-/** Of the time between two previews, at most so much goes into decoding them. */
-const PREVIEW_SHARE = 0.5;
 
 export class PageBackend implements Backend {
   readonly kind = "page";
@@ -142,8 +138,11 @@ export class PageBackend implements Backend {
   }
 
   async forget(id: string): Promise<void> {
-    this.#letGo(id);
-    const release = await claim(id);
+    // A session of this tab's own is claimed already, and stays so until it is gone.
+    const own = this.#opened?.id === id;
+    const release = own ? () => this.#leave() : await claim(id);
+    if (own) this.#opened = undefined;
+    await this.#saving;
     await deleteSession(id).finally(release);
   }
 
@@ -194,7 +193,7 @@ export class PageBackend implements Backend {
       mask: first.mask,
       regions: rest,
       signal: call.signal,
-      onProgress: this.#progress(session, from, whole, call),
+      onProgress: previewing(session, from, whole, call),
       onWarning: call.onRemark,
     });
     this.#unbin([session.head.id]);
@@ -336,35 +335,6 @@ export class PageBackend implements Backend {
       this.#model = undefined;
     });
     return this.#model;
-  }
-
-  #progress(
-    session: Session,
-    from: Node,
-    mask: SessionEditOptions["mask"] | undefined,
-    { onProgress, signal, keep }: Call,
-  ) {
-    const place = typeof mask === "string" ? undefined : mask;
-    let [free, cost] = [0, 0];
-    return async ({
-      step,
-      steps,
-      denoised,
-      window,
-    }: Parameters<NonNullable<SessionEditOptions["onProgress"]>>[0]) => {
-      const now = performance.now();
-      const due = step < 2 ? cost === 0 : now - free >= cost * (1 / PREVIEW_SHARE - 1);
-      if (!onProgress || signal?.aborted || keep?.aborted || !due || step + 1 === steps) {
-        onProgress?.({ step: step + 1, steps });
-        return keep?.aborted ? ("keep" as const) : undefined;
-      }
-      const picture = await preview(session, from, denoised, place, { window });
-      free = performance.now();
-      cost = free - now;
-      onProgress({ step: step + 1, steps, preview: picture });
-      // The answer may have come while the preview was decoded: then it is what was meant.
-      return keep?.aborted ? ("keep" as const) : undefined;
-    };
   }
 
   #current(id: string): Opened {
