@@ -24,6 +24,7 @@ black, they keep your original pixels. With a single instruction, N= can be omit
   white:FILE stretch:FILE   its brightness, unchanged; its brightness, stretched to the full range
   auto                      estimated by the model from the instruction
   box:x,y,width,height      in pixels of the picture; also ellipse:x,y,rx,ry and poly:x1,y1,x2,y2,x3,y3,…
+  at:x,y                    the thing at this point of the opened picture; around:x,y,width,height what a box is around
   invert:MASK  soft:PX:MASK inverted; with a soft border of PX pixels on the inside
 
 A script (JSON or YAML) lists edits, each with its own mask, regions, settings and branch; --seed, --steps and so on

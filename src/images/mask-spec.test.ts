@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { isEmilieError } from "../errors.ts";
 import { checkMask, invertMask, type Mask, maskFromBox, pictureFromMask } from "./mask.ts";
 import { makeMask, parseMaskSpec } from "./mask-spec.ts";
+import { blankPicture } from "./picture.ts";
 import { maskFromEllipse, maskFromPolygon, type Point } from "./shapes.ts";
 
 const size = { width: 12, height: 8 };
@@ -139,5 +140,26 @@ describe("masks in words", () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("a mask along edges", () => {
+  it("is named by a point on a thing or a box around it, and needs the picture", async () => {
+    const picture = blankPicture(40, 40, [20, 60, 160, 255]);
+    for (let y = 10; y < 30; y++)
+      for (let x = 10; x < 30; x++) picture.data.set([220, 60, 40, 255], 4 * (y * 40 + x));
+    const sources = { readFile: () => Promise.reject(new Error("no file is read")) };
+    for (const words of ["at:20,20", "around:8,8,24,24"]) {
+      const mask = await makeMask(parseMaskSpec(words), picture, sources);
+      const covered = (mask as Mask).data.reduce((sum, value) => sum + (value > 0.5 ? 1 : 0), 0);
+      expect(Math.abs(covered - 400)).toBeLessThan(45);
+      await expect(makeMask(parseMaskSpec(words), { width: 40, height: 40 }, sources)).rejects.toThrow(
+        /follows the edges of a picture/,
+      );
+    }
+    expect(() => parseMaskSpec("at:1")).toThrow(/at:x,y, a point on the thing/);
+    await expect(makeMask(parseMaskSpec("at:40,2"), picture, sources)).rejects.toMatchObject({
+      code: "option.invalid",
+    });
   });
 });

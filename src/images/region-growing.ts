@@ -14,7 +14,9 @@ export interface Colours {
 /** A step from pixel to pixel weighs as much as it is, the distance from where one began as much as this. */
 const FROM_START = 0.55;
 /** Of lightness: one thing has light and shaded sides of one hue. */
-const SHADE = 0.4;
+const SHADE = 0.3;
+/** Below this lightness, of 50, a colour is too dark for its chroma to be scaled. */
+const DARK = 12;
 const LEVELS = 256;
 /** Costs a unit of colour. */
 const RESOLUTION = 4;
@@ -85,8 +87,11 @@ function meanAround({ width, height, data }: Colours, x: number, y: number): Flo
   return mean.map((value) => value / count);
 }
 
+/** Light and shade scale all of a colour together: chroma is compared as it would be at one lightness. */
 function hueDistance(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number): number {
-  return Math.hypot(SHADE * (a[i]! - b[j]!), a[i + 1]! - b[j + 1]!, a[i + 2]! - b[j + 2]!);
+  const [light, other] = [Math.max(DARK, a[i]!), Math.max(DARK, b[j]!)];
+  const [x, y] = [(light + other) / 2 / light, (light + other) / 2 / other];
+  return Math.hypot(SHADE * (a[i]! - b[j]!), x * a[i + 1]! - y * b[j + 1]!, x * a[i + 2]! - y * b[j + 2]!);
 }
 
 export function distance(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number): number {

@@ -324,10 +324,7 @@ export class Session<N extends Node = Node> {
     return measureDrift(node, options);
   }
 
-  /**
-   * Whether the original is of the world that the model was made for, so that it can redraw it; null where the model states no
-   * world of its own (EditModel.understand) and takes any picture.
-   */
+  /** Whether the model can redraw the original; null where it states no world of its own (EditModel.understand). */
   isFamiliar(options?: CallOptions): Promise<boolean | null> {
     return isFamiliar(this, options);
   }

@@ -172,6 +172,7 @@ describe.each(FORMS)("steps, $form", ({ open }) => {
     await page.locator(".node", { hasText: "make it night" }).click();
     await edit(page, "make it winter");
     await page.locator(".node", { hasText: "make it night" }).click();
+    await page.locator('.node[aria-selected="true"]', { hasText: "make it night" }).waitFor();
     await page.getByRole("button", { name: "Change this step" }).click();
     await page.getByText(/^Everything below \(3\) · about \d+/).waitFor();
     await page.getByText(/^This path \(2\) · about \d+/).click();

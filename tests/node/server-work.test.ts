@@ -64,6 +64,15 @@ it("says what the model understands before it is asked to do it, and whether the
   expect((await client.createSession(noise)).familiar).toBe(false);
 });
 
+it("edits the thing at a point, in a mask along its edges", async () => {
+  const { id } = await client.createSession({ example: "cottage" });
+  const request = { instruction: "paint the roof blue", seed: 1, steps: 1, mask: { at: { x: 64, y: 64 } } };
+  const [node] = (await edit(client, id, request)).nodes;
+  const made = (await client.session(id)).nodes.find((one) => one.id === node)!;
+  expect(made).toMatchObject({ hasMask: true, changes: { kind: "masked", level: "kept" } });
+  expect(made.changes!.share).toBeGreaterThan(0.9);
+});
+
 async function noisePng(): Promise<BlobPart> {
   const { default: sharp } = await import("sharp");
   const noise = { type: "gaussian", mean: 128, sigma: 60 } as const;

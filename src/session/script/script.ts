@@ -18,7 +18,7 @@ export const MAX_STEPS = 10_000;
 const instruction = INSTRUCTION.describe('What should change, as in "make it winter".');
 const mask = z.string().min(1);
 const MASK =
-  "box:x,y,width,height, ellipse:x,y,rx,ry, poly:x1,y1,x2,y2,… (pixels of the picture), or the name of a picture file, white = " +
+  "box:x,y,width,height, ellipse:x,y,rx,ry, poly:x1,y1,x2,y2,…, at:x,y, around:x,y,width,height (pixels of the picture), or the name of a picture file, white = " +
   "edit; before it alpha:, invert: or soft:PX:.";
 
 const settings = editShape();

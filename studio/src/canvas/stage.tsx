@@ -13,6 +13,7 @@ import { toCanvas } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
 import { frame, useCamera } from "./camera.ts";
 import { draw, type Scene, type Veil } from "./draw.ts";
+import { KeyFrame } from "./key-frame.tsx";
 import { brushRadius, gesture, listen } from "./pointer.ts";
 import { heatCanvas, refresh, veilOf, veilOfMask } from "./veil.ts";
 import { ZoomBar } from "./zoom-bar.tsx";
@@ -83,6 +84,7 @@ export function Stage() {
       {compare && <CompareLabels />}
       {compare?.mode === "slider" && <CompareHandle />}
       {compare && <CompareBar />}
+      <KeyFrame />
       <TrustLine />
       <ZoomBar />
     </div>

@@ -76,7 +76,8 @@ function Instruction() {
   const draft = useRef("");
   const suggestions = useMemo(() => suggest(model, session, 12), [model, session]);
   const empty = current.instruction === "";
-  const familiar = session.familiar !== false;
+  const strip = useStudio((s) => s.variations.length > 0);
+  const familiar = session.familiar !== false && !strip;
   const shown = familiar && empty && (focused || session.nodes.length === 1) && suggestions.length > 0;
 
   const write = (instruction: string) => {

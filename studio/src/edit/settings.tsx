@@ -6,9 +6,9 @@ import { PRESETS } from "../../../src/web.ts";
 import type { NodeView } from "../backend/backend.ts";
 import { changesWords, levelOf, nameOf, untouchedWords } from "../history/names.ts";
 import { changeSettings } from "../state/edit.ts";
-import { changeStep, descendants, lastSeenBelow, tryAgain, wayTo } from "../state/steps.ts";
+import { changeStep, descendants, lastSeenBelow, tryAgain, wayTo, withDetail } from "../state/steps.ts";
 import { newSeed, useStudio } from "../state/store.ts";
-import { duration, IconButton, Slider } from "../ui/controls.tsx";
+import { duration, IconButton, Slider, Tip } from "../ui/controls.tsx";
 import { t } from "../words/index.ts";
 
 export function SettingsPanel() {
@@ -24,6 +24,10 @@ export function SettingsPanel() {
 function NextEdit() {
   const settings = useStudio((s) => s.settings);
   const model = useStudio((s) => s.models.find(({ id }) => id === s.model));
+  const larger = useStudio((s) => {
+    const { width = 0, height = 0 } = s.session ?? {};
+    return Math.max(width, height) > (s.models.find(({ id }) => id === s.model)?.nativeSize ?? 0);
+  });
   const defaults = model?.presets[settings.preset];
   if (!model || !defaults) return null;
   return (
@@ -55,6 +59,20 @@ function NextEdit() {
         home={1}
         onChange={(variations) => changeSettings({ variations })}
       />
+      {larger && (
+        <Tip label={t.detailTip}>
+          <label className="switch">
+            <span className="label">{t.detail}</span>
+            <input
+              type="checkbox"
+              role="switch"
+              aria-checked={settings.detail === "on"}
+              checked={settings.detail === "on"}
+              onChange={(event) => changeSettings({ detail: event.target.checked ? "on" : undefined })}
+            />
+          </label>
+        </Tip>
+      )}
       <div className="field">
         <label htmlFor="seed" className="label">
           {t.seed}
@@ -217,12 +235,36 @@ function ThisStep({ node }: { node: NodeView }) {
           <Dices size={16} strokeWidth={1.75} aria-hidden /> {t.tryAgain}
         </button>
       )}
+      {node.settings && <DetailOfStep node={node} />}
       {node.settings && <ChangeStep node={node} />}
     </div>
   );
 }
 
 const decibel = (psnr: number) => (Number.isFinite(psnr) ? `${t.format.number(psnr, 1)} dB` : t.identical);
+
+/** The same step with and without the picture's own detail, before and after one press each. */
+function DetailOfStep({ node }: { node: NodeView }) {
+  const session = useStudio((s) => s.session)!;
+  const native = useStudio((s) => s.models.find(({ id }) => id === s.model)?.nativeSize ?? 0);
+  if (Math.max(session.width, session.height) <= native || !node.settings) return null;
+  const on = node.settings.detail === "on";
+  return (
+    <div className="segments" role="radiogroup" aria-label={t.detail}>
+      {[true, false].map((wanted) => (
+        <button
+          type="button"
+          key={String(wanted)}
+          role="radio"
+          aria-checked={wanted === on}
+          onClick={() => void (wanted === on || withDetail(node.id, wanted))}
+        >
+          {wanted ? t.withDetail : t.withoutDetail}
+        </button>
+      ))}
+    </div>
+  );
+}
 
 /** Where one has been below a step: the way that is made again where not everything is. */
 function useWay(node: string): string[] {

@@ -1,6 +1,7 @@
 /** Every key, in one table: what listens to it and the sheet that explains it. */
 import { Dialog } from "radix-ui";
 import { fitToScreen, zoom } from "../canvas/camera.ts";
+import { FIRST_FRAME } from "../canvas/key-frame.tsx";
 import { gesture } from "../canvas/pointer.ts";
 import { invert } from "../painting/layer.ts";
 import { pickFile } from "../start/pick-file.ts";
@@ -133,6 +134,13 @@ const KEYS: readonly Key[] = [
   { keys: ["b"], shown: "B", label: t.keyNames.brush, group: "Mask", run: () => chooseTool("brush") },
   { keys: ["e"], shown: "E", label: t.keyNames.eraser, group: "Mask", run: () => chooseTool("eraser") },
   { keys: ["r"], shown: "R", label: t.keyNames.rectangle, group: "Mask", run: () => chooseTool("box") },
+  {
+    keys: ["shift+r"],
+    shown: "⇧ R",
+    label: t.keyNames.rectangleByKeys,
+    group: "Mask",
+    run: () => set({ frame: FIRST_FRAME }),
+  },
   { keys: ["l"], shown: "L", label: t.keyNames.lasso, group: "Mask", run: () => chooseTool("lasso") },
   { keys: ["g"], shown: "G", label: t.keyNames.fill, group: "Mask", run: () => chooseTool("fill") },
   { keys: ["m"], shown: "M", label: t.keyNames.automaticMask, group: "Mask", run: () => void findPlace() },

@@ -4,13 +4,7 @@ import { changeRegion } from "../state/mask.ts";
 import { openFile } from "../state/session.ts";
 import { get, report } from "../state/store.ts";
 import { t } from "../words/index.ts";
-
-export const EXAMPLES = [
-  { name: "cottage", words: "paint the roof blue" },
-  { name: "lake", words: "make it winter" },
-  { name: "meadow", words: "make it sunset" },
-  { name: "road", words: "make it night" },
-] as const;
+import { EXAMPLES } from "./example-list.ts";
 
 export async function openExample(name: (typeof EXAMPLES)[number]["name"]): Promise<void> {
   try {

@@ -9,6 +9,7 @@ export function Opening() {
   const known = phase.fraction !== undefined && phase.fraction < 1;
   return (
     <main className="opening" aria-busy>
+      {phase.picture && <img className="opening-picture" src={phase.picture} alt="" />}
       <p className="opening-name">{phase.name}</p>
       <div
         className="bar"

@@ -2,7 +2,8 @@
 import { FolderOpen, ShieldCheck } from "lucide-react";
 import { useStudio } from "../state/store.ts";
 import { t } from "../words/index.ts";
-import { EXAMPLES, openExample } from "./examples.ts";
+import { EXAMPLES } from "./example-list.ts";
+import { openExample } from "./examples.ts";
 import { MyWork } from "./my-work.tsx";
 import { pickFile } from "./pick-file.ts";
 

@@ -2,11 +2,12 @@
 import { isEmilieError } from "../../../src/web.ts";
 import type { Backend, SessionView } from "../backend/backend.ts";
 import { neighbour } from "../history/layout.ts";
+import { EXAMPLES } from "../start/example-list.ts";
 import { encodePicture, shrinkFile } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
 import { restoreDraft } from "./drafts.ts";
 import { attach } from "./edit.ts";
-import { isBlankDraft, resetRegions } from "./mask.ts";
+import { resetRegions } from "./mask.ts";
 import { offerRestore } from "./restore.ts";
 import { loadStars, rememberWay } from "./steps.ts";
 import { describe, get, notify, report, set, wasAborted } from "./store.ts";
@@ -52,9 +53,14 @@ const NOTHING_OPEN = {
 
 /** The open session where nothing was done in it: it is not kept when it is left. */
 function untouched(): string | null {
-  const { session, job } = get();
+  const { session, job, regions } = get();
   const nothing = session && session.nodes.length === 1 && session.bin.length === 0;
-  return nothing && !job && isBlankDraft() ? session.id : null;
+  // An example's own words are nobody's work.
+  const own = regions.some(
+    ({ instruction, masked }) =>
+      masked || (instruction !== "" && !EXAMPLES.some(({ words }) => words === instruction)),
+  );
+  return nothing && !job && !own ? session.id : null;
 }
 
 let listing = 0;
@@ -85,9 +91,12 @@ export async function openFile(
     notify("error", t.emptyFile(name));
     return;
   }
+  const picture = /\.emilie$/i.test(name) ? undefined : URL.createObjectURL(file);
   const opened = await enter(name, (loading) => backend.open(file, name, model, loading), {
     onError: (error) => offerSmaller(error, file, name),
+    picture,
   });
+  if (picture) URL.revokeObjectURL(picture);
   if (opened && !opts.silent) void offerRestore(file);
 }
 
@@ -112,27 +121,32 @@ export async function resume(id: string, quiet = false): Promise<void> {
   await enter(name, (loading) => backend.resume(id, loading), { quiet });
 }
 
+interface Entering {
+  readonly quiet?: boolean;
+  /** True where it has said what went wrong. */
+  readonly onError?: (error: unknown) => boolean;
+  /** The address of the picture, to be looked at meanwhile. */
+  readonly picture?: string;
+}
+
 async function enter(
   name: string,
   open: (loading: {
     signal: AbortSignal;
     onLoading: (what: string, fraction?: number) => void;
   }) => Promise<SessionView>,
-  {
-    quiet = false,
-    onError,
-  }: { readonly quiet?: boolean; readonly onError?: (error: unknown) => boolean } = {},
+  { quiet = false, onError, picture }: Entering = {},
 ): Promise<boolean> {
   cancelOpening();
   const controller = new AbortController();
   opening = controller;
   const { phase: before, session: openBefore } = get();
-  set({ phase: { kind: "opening", name, what: t.opening } });
+  set({ phase: { kind: "opening", name, what: t.opening, picture } });
   try {
     const session = await open({
       signal: controller.signal,
       onLoading: (what, fraction) => {
-        if (opening === controller) set({ phase: { kind: "opening", name, what, fraction } });
+        if (opening === controller) set({ phase: { kind: "opening", name, what, fraction, picture } });
       },
     });
     if (opening !== controller) return false;

@@ -99,6 +99,23 @@ export async function tryAgain(id: string): Promise<void> {
   }
 }
 
+/** The same step with the picture's own detail, or without; what was made before is shown at once. */
+export async function withDetail(id: string, detail: boolean): Promise<void> {
+  const { session } = get();
+  const node = session?.nodes.find((one) => one.id === id);
+  if (!session || !node?.settings) return;
+  const same = ({ settings, parent, instruction }: typeof node) =>
+    parent === node.parent && instruction === node.instruction && settings?.seed === node.settings!.seed;
+  const made = session.nodes.find((one) => same(one) && (one.settings?.detail === "on") === detail);
+  if (made) return goTo(made.id);
+  try {
+    const request = await requestAgain(node, BigInt(node.settings.seed));
+    await editAs(node.instruction, { ...request, detail: detail ? "on" : undefined }, node.settings.steps);
+  } catch (error) {
+    report(error);
+  }
+}
+
 /** A step with changes on a branch of its own, and what follows it: all of it, or only the way to `until`. */
 export async function changeStep(
   id: string,

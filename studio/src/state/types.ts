@@ -15,7 +15,13 @@ export const PAINTING: readonly Tool[] = ["select", "brush", "eraser", "box", "l
 export type Phase =
   | { readonly kind: "starting" }
   | { readonly kind: "start" }
-  | { readonly kind: "opening"; readonly name: string; readonly what: string; readonly fraction?: number }
+  | {
+      readonly kind: "opening";
+      readonly name: string;
+      readonly what: string;
+      readonly fraction?: number;
+      readonly picture?: string;
+    }
   | { readonly kind: "editing" }
   /** Nothing works: no backend, or a browser that lacks what is needed. */
   | { readonly kind: "broken"; readonly message: string };
@@ -46,6 +52,13 @@ export interface Queued {
   readonly request: Omit<EditRequest, "from">;
   readonly steps: number;
   readonly count: number;
+}
+
+export interface Frame {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
 }
 
 export interface Notice {
@@ -117,6 +130,9 @@ export interface StudioState {
   readonly painted: number;
   readonly canUndoStroke: boolean;
   readonly canRedoStroke: boolean;
+
+  /** A place that is being framed by keys, in shares of the picture. */
+  readonly frame: Frame | null;
 
   readonly settings: Settings;
   readonly compare: Compare | null;

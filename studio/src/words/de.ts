@@ -263,6 +263,12 @@ export const de: Words = {
   goneForGood: (name) => `„${name}“ und alle Schritte wären endgültig fort.`,
 
   opening: "Wird geöffnet",
+  loadingModel: (model, bytes, total) =>
+    bytes < total
+      ? `${model} wird geladen: ${f.number(bytes / 1e6)} von ${f.number(total / 1e6)} MB`
+      : `${model} wird vorbereitet`,
+  readingPicture: "Das Bild wird gelesen",
+  sendingPicture: "Das Bild wird gesendet",
   untitled: "Ohne Namen",
   yourSession: "deine Sitzung",
   cancel: "Abbrechen",
@@ -313,7 +319,8 @@ export const de: Words = {
     selectAThing: "Ein Ding auswählen",
     brush: "Pinsel",
     eraser: "Radierer",
-    rectangle: "Rechteck (⇧ R: mit Pfeiltasten)",
+    rectangle: "Rechteck",
+    rectangleByKeys: "Rechteck mit Pfeiltasten",
     lasso: "Lasso",
     fill: "Füllen",
     automaticMask: "Automatische Maske",

@@ -268,6 +268,12 @@ export const en = {
 
   // Opening
   opening: "Opening",
+  loadingModel: (model: string, bytes: number, total: number) =>
+    bytes < total
+      ? `Loading ${model}: ${f.number(bytes / 1e6)} of ${f.number(total / 1e6)} MB`
+      : `Preparing ${model}`,
+  readingPicture: "Reading the picture",
+  sendingPicture: "Sending the picture",
   untitled: "Untitled",
   yourSession: "your session",
   cancel: "Cancel",
@@ -313,7 +319,8 @@ export const en = {
     selectAThing: "Select a thing",
     brush: "Brush",
     eraser: "Eraser",
-    rectangle: "Rectangle (⇧ R: by arrow keys)",
+    rectangle: "Rectangle",
+    rectangleByKeys: "Rectangle by arrow keys",
     lasso: "Lasso",
     fill: "Fill",
     automaticMask: "Automatic mask",

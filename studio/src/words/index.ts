@@ -19,6 +19,7 @@ function chosen(): Language {
 
 export const language = chosen();
 export const t: Words = ALL[language];
+if (globalThis.document) document.documentElement.lang = language;
 
 /** The page is drawn anew: what was typed and painted is kept as the session's draft. */
 export function chooseLanguage(next: Language): void {

@@ -10,16 +10,15 @@ import {
   type Picture,
   pathTo,
   pngFile,
-  preview,
   readPicture,
   readSessionFile,
   type Session,
-  type SessionEditOptions,
   sessionFile,
   sessionParts,
   withRecipes,
 } from "../../../../src/web.ts";
 import { encodePicture, thumbnail } from "../../ui/pictures.ts";
+import { t } from "../../words/index.ts";
 import type {
   Backend,
   Call,
@@ -35,6 +34,7 @@ import { claim } from "./claim.ts";
 import { modelFetch } from "./model-files.ts";
 import { ELSEWHERE, pageModel } from "./models.ts";
 import { largest, settings } from "./parts.ts";
+import { previewing } from "./previewing.ts";
 import {
   deleteSession,
   listSessions,
@@ -56,9 +56,6 @@ interface Opened {
 
 /** What is published with the page. */
 const MODEL = "picturebook";
-
-/** Of the time between two previews, at most so much goes into decoding them. */
-const PREVIEW_SHARE = 0.5;
 
 export class PageBackend implements Backend {
   readonly kind = "page";
@@ -116,7 +113,7 @@ export class PageBackend implements Backend {
         notes = warnings.map(({ message }) => message);
         return { id, name: title, session, familiar: await session.isFamiliar(), bin: new Set() };
       }
-      loading.onLoading?.("Reading the picture");
+      loading.onLoading?.(t.readingPicture);
       const session = await openSession(model, original!, { signal: loading.signal });
       return { id, name: title, session, familiar: await session.isFamiliar(), bin: new Set() };
     });
@@ -144,8 +141,11 @@ export class PageBackend implements Backend {
   }
 
   async forget(id: string): Promise<void> {
-    this.#letGo(id);
-    const release = await claim(id);
+    // A session of this tab's own is claimed already, and stays so until it is gone.
+    const own = this.#opened?.id === id;
+    const release = own ? () => this.#leave() : await claim(id);
+    if (own) this.#opened = undefined;
+    await this.#saving;
     await deleteSession(id).finally(release);
   }
 
@@ -196,7 +196,7 @@ export class PageBackend implements Backend {
       mask: first.mask,
       regions: rest,
       signal: call.signal,
-      onProgress: this.#progress(session, from, whole, call),
+      onProgress: previewing(session, from, whole, call),
       onWarning: call.onRemark,
     });
     this.#unbin([session.head.id]);
@@ -320,7 +320,9 @@ export class PageBackend implements Backend {
   }
 
   #load({ onLoading }: Loading): Promise<EditModel> {
-    const tell = (bytes: number) => onLoading?.(`Loading ${MODEL}`, Math.min(1, bytes / __MODEL_BYTES__));
+    const total = __MODEL_BYTES__;
+    const tell = (bytes: number) =>
+      onLoading?.(t.loadingModel(MODEL, bytes, total), Math.min(1, bytes / total));
     this.#fetched.listener = tell;
     tell(this.#fetched.bytes);
     this.#model ??= loadModel(`${this.#base}models/${MODEL}`, {
@@ -336,35 +338,6 @@ export class PageBackend implements Backend {
       this.#model = undefined;
     });
     return this.#model;
-  }
-
-  #progress(
-    session: Session,
-    from: Node,
-    mask: SessionEditOptions["mask"] | undefined,
-    { onProgress, signal, keep }: Call,
-  ) {
-    const place = typeof mask === "string" ? undefined : mask;
-    let [free, cost] = [0, 0];
-    return async ({
-      step,
-      steps,
-      denoised,
-      window,
-    }: Parameters<NonNullable<SessionEditOptions["onProgress"]>>[0]) => {
-      const now = performance.now();
-      const due = step < 2 ? cost === 0 : now - free >= cost * (1 / PREVIEW_SHARE - 1);
-      if (!onProgress || signal?.aborted || keep?.aborted || !due || step + 1 === steps) {
-        onProgress?.({ step: step + 1, steps });
-        return keep?.aborted ? ("keep" as const) : undefined;
-      }
-      const picture = await preview(session, from, denoised, place, { window });
-      free = performance.now();
-      cost = free - now;
-      onProgress({ step: step + 1, steps, preview: picture });
-      // The answer may have come while the preview was decoded: then it is what was meant.
-      return keep?.aborted ? ("keep" as const) : undefined;
-    };
   }
 
   #current(id: string): Opened {

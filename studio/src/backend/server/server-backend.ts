@@ -14,6 +14,7 @@ import {
   pictureFromMask,
   readPicture,
 } from "../../../../src/web.ts";
+import { t } from "../../words/index.ts";
 import type {
   Backend,
   Call,
@@ -77,7 +78,7 @@ export class ServerBackend implements Backend {
     model: string,
     { signal, onLoading }: Loading = {},
   ): Promise<SessionView> {
-    onLoading?.("Sending the picture");
+    onLoading?.(t.sendingPicture);
     const title = name.replace(/\.[a-z0-9]+$/i, "");
     const named = new File([file], name, { type: file.type });
     if (name.toLowerCase().endsWith(".emilie")) {
