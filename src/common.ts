@@ -10,6 +10,7 @@ export { type EditResult, edit } from "./method/edit.ts";
 export type {
   Abilities,
   CallOptions,
+  DecodeOptions,
   DenoiseInput,
   Device,
   EditDefaults,
@@ -30,12 +31,14 @@ export {
   presetsOf,
 } from "./method/presets.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
-export type {
-  Detail,
-  EditSettings,
-  OpenSettings,
-  RecordedSettings,
-  SessionSettings,
+export {
+  DETAIL,
+  type Detail,
+  type EditSettings,
+  type OpenSettings,
+  type RecordedSettings,
+  type RecordedWindow,
+  type SessionSettings,
 } from "./method/settings.ts";
 export type { Refusal } from "./method/understood.ts";
 export type { ResolvedWindow, Window, WindowOption, WindowSize } from "./method/window.ts";
@@ -50,7 +53,7 @@ export type {
   EditScriptStep,
 } from "./session/script/edit-script.ts";
 export { scriptOf } from "./session/script/script-of.ts";
-export { type Changes, changesOf, type Look, visibleChange } from "./session/tree/changes.ts";
+export { type Changed, type Changes, changesOf, type Look, visibleChange } from "./session/tree/changes.ts";
 export type { Drift, InsideOutside } from "./session/tree/drift.ts";
 export type { Recipe, RecipeRegion } from "./session/tree/recipe.ts";
 export type { Replay, ReplayChanges, ReplayOptions } from "./session/tree/replay.ts";

@@ -29,14 +29,22 @@ export const abilitiesSchema = z.strictObject({
     .default([]),
 });
 
-/** Published checkpoints that say nothing of themselves. They are offered for download where they are not on the machine. */
-export const KNOWN_MODELS: readonly {
+/** A published checkpoint that says nothing of itself. */
+export interface KnownModel {
+  /** Its name on the hub. */
   readonly id: string;
+  /** Its name for people. */
   readonly title: string;
+  /** What it was made from. */
   readonly family: string;
+  /** The picture size (longer side) that it was trained at, in pixels. */
   readonly nativeSize: number;
+  /** What it can do. */
   readonly abilities: Abilities;
-}[] = [
+}
+
+/** They are offered for download where they are not on the machine. */
+export const KNOWN_MODELS: readonly KnownModel[] = [
   {
     id: "timbrooks/instruct-pix2pix",
     title: "InstructPix2Pix",

@@ -17,7 +17,11 @@ const NOTHING = 0.002;
 /** Coefficients are found on at most so many pixels a side. */
 const COARSE = 640;
 
-/** @param coarse of any size; values from 0 to 1 */
+/**
+ * A coarse mask at the size of the picture, its borders moved to the picture's edges.
+ *
+ * @param coarse of any size; values from 0 to 1
+ */
 export function alongEdges(coarse: Mask, picture: Picture): Mask {
   const { width, height } = picture;
   const factor = Math.max(1, Math.ceil(Math.max(width, height) / COARSE));

@@ -8,8 +8,19 @@ import { type Colours, costFrom, fillHoles, stableCost } from "./region-growing.
 
 /** Where the thing is that is meant, in pixels of the picture. */
 export type Selection =
-  | { readonly point: { readonly x: number; readonly y: number } }
-  | { readonly box: Box };
+  | {
+      /** On the thing. */
+      readonly point: {
+        /** From the left edge. */
+        readonly x: number;
+        /** From the upper edge. */
+        readonly y: number;
+      };
+    }
+  | {
+      /** Around the thing. */
+      readonly box: Box;
+    };
 
 /** The longer side at which regions are found. */
 const SMALL = 320;

@@ -85,14 +85,28 @@ export interface Abilities {
   /** What it edits, in a sentence. */
   readonly summary: string;
   /** Instructions that work with it, in groups; the strongest first. */
-  readonly suggestions: readonly { readonly title: string; readonly instructions: readonly string[] }[];
+  readonly suggestions: readonly {
+    /** What the group is about, in a word. */
+    readonly title: string;
+    /** Each works as it stands. */
+    readonly instructions: readonly string[];
+  }[];
   /** What it cannot do; "" where it does not say. */
   readonly limits: string;
   /** How often it does what it is asked, as measured: the share of n cases. */
-  readonly success: readonly { readonly what: string; readonly rate: number; readonly n: number }[];
+  readonly success: readonly {
+    /** What was asked for. */
+    readonly what: string;
+    /** The share that succeeded, from 0 to 1. */
+    readonly rate: number;
+    /** Of how many cases. */
+    readonly n: number;
+  }[];
   /** Every edit that it knows, where it refuses others: "paint the roof {colour}", and the values of its fields. */
   readonly vocabulary?: {
+    /** With fields in braces. */
     readonly phrases: readonly string[];
+    /** What may stand in the place of each field. */
     readonly fields: Readonly<Record<string, readonly string[]>>;
   };
 }
@@ -122,8 +136,13 @@ export interface EditModel {
   /** scheduler/scheduler_config.json, as read. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   /** How it is sampled where it, or a LoRA in it, was made for few steps: what the preset "turbo" stands for. */
-  readonly fewSteps?: Readonly<{ sampler: "lcm" | "tcd"; steps: number }>;
-  /** Whether the UNet is told how strongly it is guided (UNetInput.guidance), in the place of a second call. */
+  readonly fewSteps?: {
+    /** The sampler that it was made for. */
+    readonly sampler: "lcm" | "tcd";
+    /** How many steps it was made for. */
+    readonly steps: number;
+  };
+  /** Whether the strength of guidance is an input of the denoiser ({@link DenoiseInput.guidance}), in the place of a second call. */
   readonly embedsGuidance?: boolean;
   /** Defaults that belong to the checkpoint (emilie.json beside model_index.json), where it states them. */
   readonly defaults: Readonly<EditDefaults>;

@@ -31,6 +31,7 @@ export const pathSchema = z.strictObject({
   masks: z.record(z.string(), z.base64()),
 });
 
+/** @internal */
 export type PicturePath = z.output<typeof pathSchema>;
 
 /** What a file carries of its picture's recipes. */

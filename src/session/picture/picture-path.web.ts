@@ -6,7 +6,11 @@ import { KEYWORD, type PicturePath, pathSchema } from "./describe-picture.ts";
 
 export type { PicturePath } from "./describe-picture.ts";
 
-/** How the picture of a PNG file was made; null where the file says nothing of it, or nothing that can be read. */
+/**
+ * How the picture of a PNG file was made; null where the file says nothing of it, or nothing that can be read.
+ *
+ * @internal
+ */
 export function readPicturePath(bytes: Uint8Array): PicturePath | null {
   if (bytes[0] !== 0x89 || bytes[1] !== 0x50) return null;
   try {

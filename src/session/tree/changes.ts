@@ -42,13 +42,25 @@ const BLOCK = 16;
 /** Blocks with less fine detail than this, in levels a pixel, say nothing about sharpness. */
 const DETAIL = 1.5;
 
-/** The step as it is stored and as the library has it: both have what is needed here. */
+/** What of a step its sentence is made from: as it is stored and as the library has it, both have it. */
 export interface Changed {
+  /** Null for the original. */
   readonly parent: unknown;
-  readonly recipe: { readonly regions: readonly { readonly mask: unknown }[] } | null;
+  /** Its regions' masks are null where they had none. */
+  readonly recipe: {
+    /** In their order. */
+    readonly regions: readonly {
+      /** Null: everywhere. */
+      readonly mask: unknown;
+    }[];
+  } | null;
+  /** Whether the latent has changed. */
   readonly changed: boolean;
+  /** As session.drift measures it. */
   readonly drift?: {
+    /** Against the parent, in pixels. */
     readonly parent: Readonly<Record<"inside" | "outside", { changedPixels: number; pixels: number }>>;
+    /** What it looks like beside its parent. */
     readonly look?: Look;
   };
 }
