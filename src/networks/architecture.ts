@@ -12,6 +12,7 @@ import type { WeightTable } from "../checkpoint/weights.ts";
 import type { EditModel } from "../method/edit-model.ts";
 import type { Engine } from "../runtime/engine.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
+import type { TinyAutoencoder } from "./autoencoder-tiny/read.ts";
 
 /** How a checkpoint is loaded. */
 export interface EditorOptions {
@@ -26,6 +27,10 @@ export interface EditorOptions {
   readonly memory?: MemoryMode;
   /** How the denoiser computes. Default "fp32". */
   readonly precision?: Precision;
+  /** A tiny autoencoder in the place of the checkpoint's own. */
+  readonly vae?: TinyAutoencoder;
+  /** A tiny autoencoder for previews. */
+  readonly previewVae?: TinyAutoencoder;
   /** Whether what the checkpoint says it understands (emilie.json) is asked before an edit. Default true. */
   readonly understanding?: boolean;
 }

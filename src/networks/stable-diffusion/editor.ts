@@ -56,12 +56,6 @@ export interface EditModelOptions extends EditorOptions {
   readonly vaeLimits?: VaeLimits;
   /** From how many pixels on self-attention spares keys (UNetShape). Default: as the precision has it. */
   readonly keysFrom?: number;
-  /** A tiny autoencoder in the place of the VAE. */
-  readonly vae?: TinyAutoencoder;
-  /** A tiny autoencoder for previews. */
-  readonly previewVae?: TinyAutoencoder;
-  /** Whether what the checkpoint says it understands (emilie.json) is asked before an edit. Default true. */
-  readonly understanding?: boolean;
 }
 
 /**
