@@ -6,9 +6,11 @@ export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts
 export { type EditResult, edit } from "./method/edit.ts";
 export type {
   CallOptions,
+  DecodeOptions,
   Device,
   EditDefaults,
   EditModel,
+  FewSteps,
   PredictionType,
   TextEncoding,
   UNetInput,
@@ -28,7 +30,15 @@ export type { Refusal } from "./method/understood.ts";
 export type { ResolvedWindow, Window, WindowOption, WindowSize } from "./method/window.ts";
 export type { MemoryMode } from "./runtime/onnx-sessions.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";
-export type { Denoise, NoiseLevel, Sampler, SamplerOptions, Schedule, StepEvent } from "./samplers/types.ts";
+export type {
+  Boundary,
+  Denoise,
+  NoiseLevel,
+  Sampler,
+  SamplerOptions,
+  Schedule,
+  StepEvent,
+} from "./samplers/types.ts";
 export type { RelevanceMap, RelevanceMapOptions } from "./session/picture/relevance-map.ts";
 export type {
   EditScript,

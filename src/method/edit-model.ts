@@ -67,6 +67,14 @@ export interface Understanding {
   readonly nearest: readonly string[];
 }
 
+/** How a checkpoint that was made for few steps is sampled. */
+export interface FewSteps {
+  /** By which sampler. */
+  readonly sampler: "lcm" | "tcd";
+  /** In how many steps. */
+  readonly steps: number;
+}
+
 /** A checkpoint that edits: loadModel makes one. */
 export interface EditModel {
   /** The checkpoint as the user named it. */
@@ -92,7 +100,7 @@ export interface EditModel {
   /** scheduler/scheduler_config.json, as read. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   /** How it is sampled where it, or a LoRA in it, was made for few steps: what the preset "turbo" stands for. */
-  readonly fewSteps?: Readonly<{ sampler: "lcm" | "tcd"; steps: number }>;
+  readonly fewSteps?: FewSteps;
   /** Whether the UNet is told how strongly it is guided (UNetInput.guidance), in the place of a second call. */
   readonly embedsGuidance?: boolean;
   /** Defaults that belong to the checkpoint (emilie.json beside model_index.json), where it states them. */
