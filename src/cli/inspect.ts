@@ -1,11 +1,11 @@
 /** `emilie inspect`: what a checkpoint is, and what it costs per picture size, from its headers alone. */
 import type { Command } from "commander";
-import type { FewSteps } from "../checkpoint/few-steps.ts";
 import { checkWeights } from "../checkpoint/finite.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { costsOf, type PresetCosts } from "../method/costs.ts";
+import type { FewSteps } from "../method/edit-model.ts";
 import { presetsOf } from "../method/presets.ts";
 import {
   checkpointFolder,
