@@ -1,10 +1,14 @@
 /** What both entries have: the method, its options, and the types that they share. */
 export { EmilieError, type ErrorCode, isEmilieError } from "./errors.ts";
 export { compareInsideOutside, type Difference } from "./images/difference.ts";
+export { alongEdges } from "./images/edge-upsampling.ts";
+export { otsuThreshold } from "./images/otsu.ts";
 export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
+export { type Selection, selectRegion } from "./images/select-region.ts";
 export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts";
 export { type EditResult, edit } from "./method/edit.ts";
 export type {
+  Abilities,
   CallOptions,
   DecodeOptions,
   Device,
@@ -24,8 +28,16 @@ export {
   type PresetName,
   type PresetSettings,
   presetOf,
+  presetsOf,
 } from "./method/presets.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
+export type {
+  Detail,
+  EditSettings,
+  OpenSettings,
+  RecordedSettings,
+  SessionSettings,
+} from "./method/settings.ts";
 export type { Refusal } from "./method/understood.ts";
 export type { ResolvedWindow, Window, WindowOption, WindowSize } from "./method/window.ts";
 export type { MemoryMode } from "./runtime/onnx-sessions.ts";
@@ -47,9 +59,10 @@ export type {
   EditScriptStep,
 } from "./session/script/edit-script.ts";
 export { scriptOf } from "./session/script/script-of.ts";
+export { type Changes, changesOf, type Look, visibleChange } from "./session/tree/changes.ts";
 export type { Drift, InsideOutside } from "./session/tree/drift.ts";
 export type { Recipe, RecipeRegion } from "./session/tree/recipe.ts";
-export type { Replay, ReplayChanges } from "./session/tree/replay.ts";
+export type { Replay, ReplayChanges, ReplayOptions } from "./session/tree/replay.ts";
 export type { PlacedRegion } from "./session/tree/run.ts";
 export type { Verification, VerifyOptions } from "./session/tree/verify.ts";
 export type { NoiseSource } from "./tensor/noise.ts";

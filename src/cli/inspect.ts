@@ -1,12 +1,15 @@
 /** `emilie inspect`: what a checkpoint is, and what it costs per picture size, from its headers alone. */
 import type { Command } from "commander";
+import { abilitiesOf } from "../checkpoint/abilities.ts";
 import { checkWeights } from "../checkpoint/finite.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { costsOf, type PresetCosts } from "../method/costs.ts";
-import type { FewSteps } from "../method/edit-model.ts";
-import { presetsOf } from "../method/presets.ts";
+import type { Abilities, FewSteps } from "../method/edit-model.ts";
+import { type PresetSettings, presetsOf } from "../method/presets.ts";
+import { SETTINGS } from "../method/settings.ts";
+import { decidedByPreset } from "../method/settings-derived.ts";
 import {
   checkpointFolder,
   nameVariant,
@@ -78,8 +81,10 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const checkpoint = await readCheckpoint(source);
   const { additions, notes, fewSteps } = await matchLoras(loras.map(openLora), checkpoint);
   const touched = [...additions.values()].reduce((sum, { size }) => sum + size, 0);
+  const abilities = abilitiesOf(name, checkpoint.own) ?? null;
   const facts = {
     ...describeCheckpoint(checkpoint, fewSteps, flags.size),
+    abilities,
     loras: loras.length,
     merged: touched,
   };
@@ -92,22 +97,20 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
     `  ${facts.prediction} prediction, ${facts.steps} steps of ${facts.sampler} by default, trained at about ${facts.nativeSize} px`,
   );
   output.say();
+  const decided = Object.keys(decidedByPreset(facts.presets[0]!)) as (keyof PresetSettings)[];
   sayTable(output, [
-    ["preset", "steps", "sampler", "text guidance", "image guidance", "guided in", "UNet calls"],
-    ...facts.presets.map((p) => [
-      p.preset === "balanced" ? "balanced (the default)" : p.preset,
-      String(p.steps),
-      p.sampler,
-      String(p.textGuidance),
-      String(p.imageGuidance),
-      p.guidanceInterval.join(" to "),
-      String(p.calls),
+    ["preset", ...decided.map((name) => SETTINGS[name].title), "UNet calls"],
+    ...facts.presets.map((one) => [
+      one.preset === "balanced" ? "balanced (the default)" : one.preset,
+      ...decided.map((name) => [one[name]].flat().join(" to ")),
+      String(one.calls),
     ]),
   ]);
   output.say();
   output.say(
     `  pictures ${facts.factor} times as large as their latents (${facts.latentChannels} channels, scaling factor ${facts.scalingFactor})`,
   );
+  sayAbilities(facts.abilities, output);
   for (const note of [...facts.notes, ...notes]) output.say(`  ${note}`);
   if (loras.length > 0) output.say(`  LoRA: ${touched} weights are merged when it is loaded.`);
   if (flags.weights) output.say("  All weights are finite numbers.");
@@ -138,6 +141,16 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
     `\nOne edit: the ${facts.calls} UNet calls of an edit with default settings, and one decoding. Working memory: the largest sum of`,
   );
   output.say("intermediate results, in addition to the weights, which are read directly from their files.");
+}
+
+/** What it can do, where it says so. */
+function sayAbilities(abilities: Abilities | null, output: Output): void {
+  if (!abilities) return;
+  for (const line of [abilities.summary, abilities.limits]) if (line !== "") output.say(`  ${line}`);
+  for (const { title, instructions } of abilities.suggestions)
+    output.say(`  ${title}: ${instructions.join(", ")}`);
+  for (const { what, rate, n } of abilities.success)
+    output.say(`  Success: ${(100 * rate).toFixed(1)} % of ${n} ${what}`);
 }
 
 /** Throws where a weight is no number, naming it. */
@@ -174,9 +187,7 @@ function describeCheckpoint(
     embedsGuidance: unet.time_cond_proj_dim !== null,
   };
   const presets = presetsOf(model).map((preset) => costsOf(model, preset));
-  const { calls, sampler, steps, textGuidance, imageGuidance, guidanceInterval } = presets.find(
-    ({ preset }) => preset === "balanced",
-  ) as PresetCosts;
+  const { preset: _, ...balanced } = presets.find(({ preset }) => preset === "balanced") as PresetCosts;
   const wanted = given ?? [nativeSize / 2, nativeSize, 2 * nativeSize].map((side) => [side, side] as const);
   const whole = (side: number) => Math.ceil(side / factor) * factor;
   const sizes = wanted.map(([width, height]) => [whole(width), whole(height)] as const);
@@ -184,12 +195,7 @@ function describeCheckpoint(
     family: familyName(checkpoint),
     conditionIsScaled: family.conditionIsScaled,
     prediction: String(scheduler.prediction_type ?? "epsilon"),
-    sampler,
-    steps,
-    textGuidance,
-    imageGuidance,
-    guidanceInterval,
-    calls,
+    ...balanced,
     presets,
     nativeSize,
     factor,
@@ -202,7 +208,7 @@ function describeCheckpoint(
       ...texts.map(({ table }, i) => network(`text encoder${i === 0 ? "" : ` ${i + 1}`}`, table)),
     ],
     notes,
-    sizes: sizes.map((size) => costs(checkpoint, size, calls)),
+    sizes: sizes.map((size) => costs(checkpoint, size, balanced.calls)),
   };
 }
 

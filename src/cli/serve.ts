@@ -120,9 +120,11 @@ async function serve(flags: Flags, openPage: boolean, output: Output): Promise<v
   output.say(`  OpenAI     base address ${server.url}/v1, key: ${server.token ?? "any"}`);
   output.say("Ctrl-C stops it; sessions are kept.");
   if (openPage) openInBrowser(page);
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  const stopped = new Promise<null>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(null));
   });
+  const lost = await Promise.race([stopped, server.lost]);
+  if (lost) throw lost;
   await server.close();
 }
 

@@ -8,6 +8,7 @@ import { damageOf } from "../session/file/store.node.ts";
 import { onOneLine } from "../session/script/printable.ts";
 import { formatScript } from "../session/script/script-file.node.ts";
 import { scriptOfRecipes } from "../session/script/script-of.ts";
+import { changesOf } from "../session/tree/changes.ts";
 import type { Context } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import type { Output } from "./output.ts";
@@ -18,7 +19,7 @@ Examples:
   $ emilie show out/session.emilie --json
   $ emilie show out/session.emilie --script > edits.yaml
 
-Each line is a node: its id, its instruction, its mask, and the PSNR to its parent's picture and to the original
+Each line is a node: its id, its instruction, what it changed, its mask, and the PSNR to its parent's picture and to the original
 (both inside the masks; outside them every byte is the original's).`;
 
 export function addShow(program: Command, context: Context): void {
@@ -67,6 +68,7 @@ async function show(file: string, output: Output): Promise<void> {
       changed: node.changed,
       cost: node.cost,
       drift: node.drift ?? null,
+      changes: changesOf(node) ?? null,
       whole: stored.latents.has(node.latent),
       recipe: node.recipe,
     })),
@@ -120,9 +122,10 @@ function facts(node: StoredNode, masks: ReadonlyMap<string, Mask>): string {
     share === null ? "mask lost" : share === 1 ? "everywhere" : `mask ${(100 * share).toFixed(0)} %`;
   const { drift } = node;
   if (!drift) return where;
+  const said = changesOf(node)?.text;
   const psnr = (value: number | null) => (value === null ? "equal" : `${value.toFixed(1)} dB`);
   const numbers = `${psnr(drift.parent.inside.psnr)} from its parent, ${psnr(drift.original.inside.psnr)} from the original`;
-  return `${where}, ${numbers}${drift.warnings.length > 0 ? "  ! drift" : ""}`;
+  return `${where}, ${numbers}${said ? `. ${said}` : ""}${drift.warnings.length > 0 ? "  ! drift" : ""}`;
 }
 
 function instructionOf({ recipe }: StoredNode): string {

@@ -36,6 +36,8 @@ export interface StepReport {
   readonly unetCalls: number;
   /** Against the picture it was made from; without a mask everything is inside. */
   readonly change: { readonly inside: Difference; readonly outside: Difference };
+  /** The same in words. */
+  readonly changes: Node["changes"];
   readonly recipe: unknown;
 }
 
@@ -102,12 +104,13 @@ export async function runSteps(
     const named = join(out, pictureFile(index + firstNumber, step.instruction));
     const file = await writeOwn(picture, named, await pngMetadata(session, node), output);
     const change = compareInsideOutside(await from.render(), picture, node.mask);
+    await session.drift(node);
     const { seconds, unetCalls } = node.cost;
     const mask: StepReport["mask"] = step.mask === "auto" ? "auto" : step.mask ? "given" : null;
     const { id, instruction } = step;
     const called = ids.get(from) ?? from.id;
-    const { recipe, understood, refused } = node;
-    const facts = { mask, understood, refused, seconds, unetCalls, change, recipe };
+    const { recipe, understood, refused, changes } = node;
+    const facts = { mask, understood, refused, seconds, unetCalls, change, changes, recipe };
     reports.push({ id, from: called, instruction, file, ...facts });
     sayStep(output, index, reports.at(-1)!, from === before);
     await showPicture(picture, options);
@@ -168,6 +171,7 @@ function sayStep(output: Output, index: number, report: StepReport, goesOn: bool
   const { inside, outside } = report.change;
   const branch = goesOn ? "" : `  (from ${report.from})`;
   output.say(`${String(index + 1).padStart(2)}  ${onOneLine(report.instruction + branch)}`);
+  if (report.changes) output.say(`      ${report.changes.text}`);
   if (report.mask) {
     const where = report.mask === "auto" ? "inside the model's own mask" : "inside the mask";
     output.say(`      ${where.padEnd(16)} ${sayDifference(inside)}`);

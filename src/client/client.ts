@@ -23,6 +23,8 @@ import type {
   ServerInfo,
   Session,
   SessionSummary,
+  Understanding,
+  UnderstandRequest,
 } from "./types.ts";
 
 const API = "/api/v1";
@@ -69,9 +71,18 @@ export class EmilieClient {
   exampleUrl = (name: string) => this.#url(`/examples/${encodeURIComponent(name)}`);
 
   // Sessions
-  sessions = (options?: RequestOptions) => this.#get<SessionSummary[]>("/sessions", options);
+  /** All sessions; with `search` those whose name or instructions hold it, with `bin` those in the bin. */
+  sessions = ({ search, bin, ...options }: RequestOptions & { search?: string; bin?: boolean } = {}) =>
+    this.#requests.json<SessionSummary[]>("GET", `${API}/sessions`, undefined, {
+      query: { search, bin },
+      ...options,
+    });
   session = (id: string, options?: RequestOptions) => this.#get<Session>(`/sessions/${id}`, options);
   renameSession = (id: string, name: string) => this.#send<Session>("PATCH", `/sessions/${id}`, { name });
+  /** Puts it into the bin, from where restoreSession takes it again; after 30 days it is deleted. */
+  binSession = (id: string) => this.#send<Session>("POST", `/sessions/${id}/bin`);
+  restoreSession = (id: string) => this.#send<Session>("POST", `/sessions/${id}/restore`);
+  /** For good. */
   deleteSession = (id: string) => this.#send<void>("DELETE", `/sessions/${id}`);
   undo = (id: string) => this.#send<Session>("POST", `/sessions/${id}/undo`);
   redo = (id: string) => this.#send<Session>("POST", `/sessions/${id}/redo`);
@@ -102,7 +113,12 @@ export class EmilieClient {
   // Nodes
   renameNode = (session: string, node: string, name: string) =>
     this.#send<Node>("PATCH", `/sessions/${session}/nodes/${node}`, { name });
-  /** Deletes a node and everything made from it. */
+  /** Puts a node and everything made from it into the session's bin. */
+  binNode = (session: string, node: string) =>
+    this.#send<Session>("POST", `/sessions/${session}/nodes/${node}/bin`);
+  restoreNode = (session: string, node: string) =>
+    this.#send<Session>("POST", `/sessions/${session}/nodes/${node}/restore`);
+  /** Deletes a node and everything made from it, for good. */
   deleteNode = (session: string, node: string) =>
     this.#send<Session>("DELETE", `/sessions/${session}/nodes/${node}`);
 
@@ -176,6 +192,9 @@ export class EmilieClient {
   /** Where an instruction would change the picture; the finished job has a map and a mask. */
   relevance = (session: string, request: RelevanceRequest, options?: RequestOptions) =>
     this.#send<JobInfo>("POST", `/sessions/${session}/relevance`, request, options);
+  /** Whether the model understands an instruction, before anything is computed. */
+  understand = (session: string, request: UnderstandRequest, options?: RequestOptions) =>
+    this.#send<Understanding>("POST", `/sessions/${session}/understand`, request, options);
   jobs = (session?: string, options?: RequestOptions) =>
     this.#requests.json<JobInfo[]>("GET", `${API}/jobs`, undefined, { query: { session }, ...options });
   job = (id: string, options?: RequestOptions) => this.#get<JobInfo>(`/jobs/${id}`, options);

@@ -25,4 +25,6 @@ export type {
   ServerInfo,
   Session,
   SessionSummary,
+  Understanding,
+  UnderstandRequest,
 } from "../server/schemas/index.ts";

@@ -5,8 +5,9 @@
  */
 import { sizeOf } from "../tensor/tensor.ts";
 import { broadcast, expectShape, fail, MICROSOFT, type Site, sameSize, type Value } from "./graph.ts";
-import { pictureShape, sizeOfPicture } from "./layout.ts";
-import { type Attribute, DATA_TYPE, type ElementType, type FloatType } from "./onnx.ts";
+import { DATA_TYPE, type ElementType, type FloatType } from "./onnx.ts";
+
+export { resizeCubic, resizeNearest } from "./resize.ts";
 
 export function add(at: Site, a: Value, b: Value): Value {
   return at.graph.add(at, { op: "Add", inputs: [a, b], shape: broadcast(at, a, b) });
@@ -23,10 +24,11 @@ export function cast(at: Site, x: Value, type: FloatType): Value {
   return at.graph.add(at, { op: "Cast", inputs: [x], shape: x.shape, type, attributes });
 }
 
-/** Of angles; a shader's sine is good within a turn, and a timestep of 999 is 159 turns. */
 export function unary(at: Site, op: "Sin" | "Cos" | "Tanh" | "Relu", x: Value): Value {
-  const angle = at.graph.dialect === "plain" ? withinTurn(at, x) : x;
-  return at.graph.add(at, { op, inputs: [angle], shape: x.shape });
+  // A shader's sine is good within a turn, and a timestep of 999 is 159 turns.
+  const isOfAngles = op === "Sin" || op === "Cos";
+  const input = isOfAngles && at.graph.dialect === "plain" ? withinTurn(at, x) : x;
+  return at.graph.add(at, { op, inputs: [input], shape: x.shape });
 }
 
 /** A whole turn, 2π, as a value of 8 bits, whose multiples are exact, and what is left. */
@@ -368,32 +370,4 @@ function matmul(at: Site, a: Value, b: Value): Value {
     shape: [batch, m, n],
     flops: 2 * batch * m * n * k,
   });
-}
-
-/** Nearest-neighbour resize of a picture to height × width, as torch's interpolate(mode="nearest"). */
-export function resizeNearest(at: Site, x: Value, height: number, width: number): Value {
-  return resize(at, x, pictureShape(at, { ...sizeOfPicture(at, x), height, width }), {
-    mode: { string: "nearest" },
-    coordinate_transformation_mode: { string: "asymmetric" },
-    nearest_mode: { string: "floor" },
-  });
-}
-
-/** Bicubic resize of x [1, c, h, w] to [1, c, height, width], as torch's interpolate(mode="bicubic") without antialiasing. */
-export function resizeCubic(at: Site, x: Value, height: number, width: number): Value {
-  const [n = 0, c = 0] = x.shape;
-  return resize(at, x, [n, c, height, width], {
-    mode: { string: "cubic" },
-    coordinate_transformation_mode: { string: "half_pixel" },
-    cubic_coeff_a: { float: -0.75 },
-  });
-}
-
-function resize(
-  at: Site,
-  x: Value,
-  shape: readonly number[],
-  attributes: Readonly<Record<string, Attribute>>,
-): Value {
-  return at.graph.add(at, { op: "Resize", inputs: [x, null, null, at.graph.ints(shape)], shape, attributes });
 }

@@ -5,6 +5,8 @@
  *   box:x,y,width,height      in whole pixels of the picture
  *   ellipse:x,y,rx,ry         centre and radii
  *   poly:x1,y1,x2,y2,…        at least three corners
+ *   at:x,y                    the thing at this point of the picture: a mask that follows its edges
+ *   around:x,y,width,height   what this box was drawn around, likewise
  *   sha256:…                  a mask that the session holds
  *   FILE                      a picture; white = edit, grey is soft, transparent = keep
  *
@@ -20,10 +22,11 @@ import { invertMask, isEmptyMask, type Mask, maskFromBox, resizeMask } from "./m
 import { type MaskChannel, maskOfPicture } from "./mask-question.ts";
 import type { Size } from "./model-image.ts";
 import type { Picture } from "./picture.ts";
+import { selectRegion } from "./select-region.ts";
 import { maskFromEllipse, maskFromPolygon, type Point } from "./shapes.ts";
 
 export interface MaskSpec {
-  readonly kind: "auto" | "box" | "ellipse" | "poly" | "sha256" | "file";
+  readonly kind: "auto" | "box" | "ellipse" | "poly" | "at" | "around" | "sha256" | "file";
   /** Coordinates of a shape. */
   readonly numbers: readonly number[];
   /** The file's name, or the hash. */
@@ -42,6 +45,8 @@ const SHAPES = {
   box: "x,y,width,height in whole pixels from the upper left corner",
   ellipse: "x,y,rx,ry, the centre and two radii in pixels",
   poly: "x1,y1,x2,y2,x3,y3 and so on, in pixels",
+  at: "x,y, a point on the thing, in pixels",
+  around: "x,y,width,height in pixels, a box around the thing",
 } as const;
 
 /** Reads a mask's words. Throws option.invalid, saying what was expected. */
@@ -58,7 +63,7 @@ export function parseMaskSpec(text: string): MaskSpec {
     else spec.soft = Number(width);
   }
   if (channels[0]) spec.channel = channels[0] as MaskChannel;
-  const [, word = "", value = ""] = /^(box|ellipse|poly|sha256|file):(.*)$/s.exec(rest) ?? [];
+  const [, word = "", value = ""] = /^(box|ellipse|poly|at|around|sha256|file):(.*)$/s.exec(rest) ?? [];
   const kind = (word || (rest === "auto" ? "auto" : "file")) as MaskSpec["kind"];
   const name = word ? value : rest;
   const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
@@ -75,7 +80,10 @@ export function parseMaskSpec(text: string): MaskSpec {
   if (kind === "sha256" && !/^[0-9a-f]{64}$/.test(name)) throw wrong("expected 64 hex digits");
   const shape = SHAPES[kind as keyof typeof SHAPES];
   const numbers = shape ? name.split(",").map(coordinate) : [];
-  const enough = kind === "poly" ? numbers.length >= 6 && numbers.length % 2 === 0 : numbers.length === 4;
+  const enough =
+    kind === "poly"
+      ? numbers.length >= 6 && numbers.length % 2 === 0
+      : numbers.length === (kind === "at" ? 2 : 4);
   if (
     shape &&
     (!enough || numbers.some(Number.isNaN) || (kind === "box" && !numbers.every(Number.isInteger)))
@@ -133,6 +141,10 @@ async function plainMask(spec: MaskSpec, size: Size | Picture, sources: MaskSour
       return inside(maskFromEllipse(width, height, { x: a, y: b, radiusX: c, radiusY: d }), spec);
     case "poly":
       return inside(maskFromPolygon(width, height, pairs(numbers)), spec);
+    case "at":
+      return selectRegion(pixelsOf(size, spec), { point: { x: a, y: b } });
+    case "around":
+      return selectRegion(pixelsOf(size, spec), { box: { x: a, y: b, width: c, height: d } });
     case "sha256": {
       const held = sources.held?.get(name);
       if (held) return held;
@@ -144,6 +156,14 @@ async function plainMask(spec: MaskSpec, size: Size | Picture, sources: MaskSour
     default:
       return fileMask(spec, size, sources);
   }
+}
+
+function pixelsOf(size: Size | Picture, { kind }: MaskSpec): Picture {
+  if ("data" in size) return size;
+  throw new EmilieError(
+    "option.invalid",
+    `The mask ${kind}: follows the edges of a picture, and there is none here.`,
+  );
 }
 
 /** A shape that covers no pixel is a slip of its coordinates. */

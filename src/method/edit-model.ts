@@ -75,6 +75,23 @@ export interface FewSteps {
   readonly steps: number;
 }
 
+/** What a model can do, for people who choose one and write instructions. */
+export interface Abilities {
+  /** What it edits, in a sentence. */
+  readonly summary: string;
+  /** Instructions that work with it, in groups; the strongest first. */
+  readonly suggestions: readonly { readonly title: string; readonly instructions: readonly string[] }[];
+  /** What it cannot do; "" where it does not say. */
+  readonly limits: string;
+  /** How often it does what it is asked, as measured: the share of n cases. */
+  readonly success: readonly { readonly what: string; readonly rate: number; readonly n: number }[];
+  /** Every edit that it knows, where it refuses others: "paint the roof {colour}", and the values of its fields. */
+  readonly vocabulary?: {
+    readonly phrases: readonly string[];
+    readonly fields: Readonly<Record<string, readonly string[]>>;
+  };
+}
+
 /** A checkpoint that edits: loadModel makes one. */
 export interface EditModel {
   /** The checkpoint as the user named it. */
@@ -105,6 +122,8 @@ export interface EditModel {
   readonly embedsGuidance?: boolean;
   /** Defaults that belong to the checkpoint (emilie.json beside model_index.json), where it states them. */
   readonly defaults: Readonly<EditDefaults>;
+  /** What it can do, where the checkpoint says so (emilie.json), or is known. */
+  readonly abilities?: Abilities;
 
   /** E(I).mode, unscaled. image [3, H, W] in [-1, 1] → [latentChannels, H/factor, W/factor]. */
   encodeImage(image: Tensor, options?: CallOptions): Promise<Tensor>;

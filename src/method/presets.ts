@@ -119,9 +119,3 @@ function samplerOf({ schedulerConfig }: DefaultsOf, preset: PresetName): Sampler
   if (preset === "best" || AS_GOOD.includes(stated)) return stated;
   return usableSamplers(schedulerConfig).includes(SECOND_ORDER) ? SECOND_ORDER : stated;
 }
-
-/** Throws option.invalid for another word. */
-export function checkPreset(name: string): asserts name is PresetName {
-  if (PRESETS.includes(name as PresetName)) return;
-  throw new EmilieError("option.invalid", `the preset must be one of ${PRESETS.join(", ")}, got ${name}`);
-}

@@ -2,9 +2,11 @@
 import { readdirSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { abilitiesOf } from "../checkpoint/abilities.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { type Variant, weightSets } from "../checkpoint/variants.ts";
 import { isEmilieError } from "../errors.ts";
+import type { Abilities, EditModel } from "../method/edit-model.ts";
 import { readCheckpoint } from "../networks/stable-diffusion/checkpoint.ts";
 import { familyName, trainedSize } from "../networks/stable-diffusion/describe.ts";
 import { listCache, snapshotFiles } from "./hub/cache.node.ts";
@@ -25,8 +27,10 @@ export interface ModelFacts {
   readonly family: string | null;
   /** The longer side of pictures it was trained on, in pixels. */
   readonly nativeSize: number | null;
-  /** What it edits, in words. */
-  readonly edits: string | null;
+  /** What it states for its edits. */
+  readonly defaults: EditModel["defaults"];
+  /** What it can do; null where it does not say. */
+  readonly abilities: Abilities | null;
   readonly problem: string | null;
 }
 
@@ -86,7 +90,7 @@ async function describeModel(
 ): Promise<ModelFacts> {
   const id = nameVariant(name, variant);
   const base = { id, from, folder, commit };
-  const unusable = { family: null, nativeSize: null, edits: null };
+  const unusable = { family: null, nativeSize: null, defaults: {}, abilities: null };
   try {
     const { small, weights } = snapshotFiles(folder, id, variant);
     const sizes = await Promise.all([...small, ...weights].map((path) => stat(join(folder, path))));
@@ -95,8 +99,10 @@ async function describeModel(
       const source = { ...folderSource(folder, id), variant };
       const checkpoint = await readCheckpoint(source);
       const nativeSize = trainedSize(checkpoint);
-      const edits = checkpoint.own.about ?? "pictures of the kind it was trained on, by instructions";
-      return { ...base, bytes, family: familyName(checkpoint), nativeSize, edits, problem: null };
+      const { own } = checkpoint;
+      const abilities = abilitiesOf(id, own) ?? null;
+      const family = familyName(checkpoint);
+      return { ...base, bytes, family, nativeSize, defaults: own.defaults, abilities, problem: null };
     } catch (error) {
       return { ...base, ...unusable, bytes, problem: reason(error) };
     }

@@ -1,18 +1,15 @@
 /** From a request to a piece of work: names resolved, masks stored, so that it can be done at any later time. */
 import { EmilieError } from "../errors.ts";
+import { pickSettings } from "../method/settings-derived.ts";
+import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 import { keepMask } from "./mask-files.ts";
 import { maskOfNode, readMaskPiece } from "./mask-pieces.ts";
 import type { Parts } from "./parts.ts";
-import type {
-  EditWork,
-  RelevanceWork,
-  ReplayWork,
-  WorkMask,
-  WorkRegion,
-  WorkSettings,
-} from "./queue/work.ts";
+import type { EditWork, RelevanceWork, ReplayWork, WorkMask, WorkRegion } from "./queue/work.ts";
 import type { EditRequest, MaskRef, RelevanceRequest, ReplayRequest } from "./schemas/index.ts";
-import { descendants, findNode } from "./store/tree.ts";
+import { pictureOf } from "./sessions.ts";
+import type { SessionRecord } from "./store/store.ts";
+import { descendants, findNode, pathOf, shownNodes } from "./store/tree.ts";
 import type { MaskSource } from "./worker/protocol.ts";
 
 /** Parts of a multipart request by their names. */
@@ -28,13 +25,14 @@ export async function editWork(
   const { manifest } = await parts.store.read(session);
   const { from = manifest.head, instruction, variations = 1, previews = DEFAULT_PREVIEWS } = request;
   findNode(manifest, from);
-  const resolve = maskResolver(parts, session, uploads);
+  checkSeeds(request.seed, variations);
+  const resolve = maskResolver(parts, session, uploads, from);
   return {
     kind: "edit",
     ...{ from, instruction, variations, previews },
     mask: request.mask ? await resolve(request.mask) : null,
     regions: (await resolveRegions(request.regions, resolve)) ?? [],
-    settings: settingsOf(request),
+    settings: pickSettings(request),
     warnings: resolve.warnings,
     moveHead: variations === 1,
   };
@@ -47,23 +45,34 @@ export async function replayWork(
   request: ReplayRequest,
   uploads: UploadedParts,
 ): Promise<ReplayWork> {
-  const { manifest } = await parts.store.read(session);
+  const record = await parts.store.read(session);
+  const { manifest } = record;
   if (findNode(manifest, node).parent === null) {
     throw new EmilieError("option.invalid", "the original has no recipe to change: choose an edit");
   }
   const { mask } = request;
-  const resolve = maskResolver(parts, session, uploads);
+  // What a step may change is chosen on the picture that it starts from.
+  const resolve = maskResolver(parts, session, uploads, findNode(manifest, node).parent!);
   return {
     kind: "replay",
     from: node,
     instruction: request.instruction,
     mask: mask ? await resolve(mask) : mask,
     regions: await resolveRegions(request.regions, resolve),
-    settings: settingsOf(request),
+    settings: pickSettings(request),
     warnings: resolve.warnings,
-    nodes: descendants(manifest, node),
+    nodes: replayedNodes(record, node, request.until),
     previews: request.previews ?? DEFAULT_PREVIEWS,
   };
+}
+
+function replayedNodes(record: SessionRecord, node: string, until?: string): string[] {
+  const shown = shownNodes(record).map(({ id }) => id);
+  const below = descendants(record.manifest, node).filter((id) => id === node || shown.includes(id));
+  if (until === undefined) return below;
+  const way = pathOf(record.manifest, until).map(({ id }) => id);
+  if (way.includes(node)) return below.filter((id) => way.includes(id));
+  throw new EmilieError("option.invalid", "until: expected a node that follows the changed step");
 }
 
 export async function relevanceWork(
@@ -77,27 +86,14 @@ export async function relevanceWork(
   return { kind: "relevance", from: node, instruction, seed, options };
 }
 
-function settingsOf(request: ReplayRequest): WorkSettings {
-  const { seed, preset, steps, sampler, textGuidance, imageGuidance, control, strength, base } = request;
-  const { guidanceInterval, gate, window } = request;
-  if (seed !== undefined && BigInt(seed) >= 2n ** 64n - 16n) {
-    throw new EmilieError("option.invalid", `the seed must be a whole number below 2⁶⁴ − 16, got ${seed}`);
-  }
-  const all = {
-    seed: seed?.toString(),
-    preset,
-    steps,
-    sampler,
-    textGuidance,
-    imageGuidance,
-    guidanceInterval,
-    control,
-    strength,
-    gate,
-    base,
-    window,
-  };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as WorkSettings;
+/** Throws option.invalid where the seeds of the variations, which count up from the first, leave their range. */
+export function checkSeeds(seed: number | string | bigint | undefined, variations: number): void {
+  const last = BigInt(seed ?? 0) + BigInt(variations - 1);
+  if (last <= MAX_SEED) return;
+  throw new EmilieError(
+    "option.invalid",
+    `the seeds of ${variations} pictures count up from the first, to ${last}; a seed is ${SEED_RANGE}, got ${seed}`,
+  );
 }
 
 async function resolveRegions(
@@ -119,7 +115,7 @@ interface MaskResolver {
   readonly warnings: string[];
 }
 
-function maskResolver(parts: Parts, session: string, uploads: UploadedParts): MaskResolver {
+function maskResolver(parts: Parts, session: string, uploads: UploadedParts, from: string): MaskResolver {
   const { store } = parts;
   const warnings: string[] = [];
   const keep = async (source: MaskSource): Promise<WorkMask> => {
@@ -136,6 +132,10 @@ function maskResolver(parts: Parts, session: string, uploads: UploadedParts): Ma
       return { id: mask.id };
     }
     if ("box" in mask) return keep({ box: mask.box });
+    if ("at" in mask || "around" in mask) {
+      const select = "at" in mask ? { point: mask.at } : { box: mask.around };
+      return keep({ select, picture: await pictureOf(parts, session, from) });
+    }
     if ("node" in mask) {
       const { manifest } = await store.read(session);
       const place = await maskOfNode(store, session, findNode(manifest, mask.node));

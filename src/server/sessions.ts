@@ -2,11 +2,11 @@
 import { randomBytes } from "node:crypto";
 import { EmilieError } from "../errors.ts";
 import { isMadeWith } from "../method/edit-model.ts";
-import { readContainerBytes } from "../session/file/container.node.ts";
+import { packContainer, readContainerBytes } from "../session/file/container.node.ts";
 import { keepPicture } from "./kept-picture.ts";
 import type { Parts } from "./parts.ts";
-import type { SessionRecord } from "./store/store.ts";
-import { findNode } from "./store/tree.ts";
+import { keepUsed, type SessionRecord } from "./store/store.ts";
+import { findNode, withoutBin } from "./store/tree.ts";
 import { subjectOf } from "./subject.ts";
 import { steps, summaryView } from "./view.ts";
 
@@ -33,7 +33,7 @@ export async function createSession(parts: Parts, given: NewSession): Promise<Op
   const load = await catalog.resolve(model);
   const id = newId();
   const { picture, workingSize } = given;
-  const { manifest, pieces, png, warnings } = await calls.run(() =>
+  const { manifest, pieces, png, warnings, familiar } = await calls.run(() =>
     worker.call("open", { session: id, model: load, picture, workingSize, maxPixels: limits.pixels }),
   );
   await catalog.tellLoaded(model);
@@ -47,6 +47,7 @@ export async function createSession(parts: Parts, given: NewSession): Promise<Op
     model,
     towards: {},
     expires,
+    familiar,
   };
   await store.create({ info, manifest }, pieces);
   await keepPicture(parts, id, manifest.head, png);
@@ -116,10 +117,28 @@ export async function deleteSession(parts: Parts, id: string): Promise<void> {
   events.emit({ type: "session-deleted", session: id });
 }
 
+/** The bytes of a session's .emilie file, without what is in its bin. @throws EmilieError "server.missing" */
+export async function exportSession({ store }: Parts, id: string): Promise<Uint8Array> {
+  const record = await store.read(id);
+  const bytes = await store.export(id);
+  if (!record.info.bin?.length) return bytes;
+  const { pieces, manifest } = await readContainerBytes(bytes, "The session");
+  const all = manifest.pieces.flatMap((entry) => {
+    const piece = pieces.get(entry.name);
+    return piece ? [{ ...entry, bytes: piece }] : [];
+  });
+  const kept = keepUsed(withoutBin(record), all);
+  return Buffer.concat((await packContainer(kept.manifest, kept.pieces)).parts);
+}
+
+/** How long a session stays in the bin. */
+const BIN_MS = 30 * 24 * 3_600_000;
+
 /** Sessions whose time is over. */
 export async function deleteExpired(parts: Parts, now = Date.now()): Promise<void> {
   for (const { info } of await parts.store.list()) {
-    if (info.expires !== null && info.expires < now) await deleteSession(parts, info.id);
+    const inBin = typeof info.binned === "number" && info.binned + BIN_MS < now;
+    if (inBin || (info.expires !== null && info.expires < now)) await deleteSession(parts, info.id);
   }
 }
 

@@ -1,13 +1,15 @@
 /** What is kept, as the API shows it. */
 import type { StoredNode } from "../session/file/schema.ts";
+import { changesOf } from "../session/tree/changes.ts";
 import { isUnderstood } from "../session/tree/tree-node.ts";
 import { withoutPaths } from "./private-paths.ts";
 import type { Job } from "./queue/queue.ts";
 import type { JobInfo, Node, Progress, Session, SessionSummary } from "./schemas/index.ts";
 import type { SessionRecord } from "./store/store.ts";
-import { redoTarget, undoTarget } from "./store/tree.ts";
+import { binnedNodes, redoTarget, shownNodes, undoTarget } from "./store/tree.ts";
 
-export function nodeView({ id, parent, name, recipe, changed, refused = [], cost, drift }: StoredNode): Node {
+export function nodeView(node: StoredNode): Node {
+  const { id, parent, name, recipe, changed, refused = [], cost, drift } = node;
   return {
     id,
     parent,
@@ -20,10 +22,12 @@ export function nodeView({ id, parent, name, recipe, changed, refused = [], cost
     refused,
     cost,
     drift: drift ?? null,
+    changes: changesOf(node) ?? null,
   };
 }
 
-export function summaryView({ info, manifest }: SessionRecord): SessionSummary {
+export function summaryView(record: SessionRecord): SessionSummary {
+  const { info, manifest } = record;
   const { id, name, created, modified, model } = info;
   const { width, height } = manifest.picture;
   const [root] = manifest.nodes;
@@ -31,13 +35,20 @@ export function summaryView({ info, manifest }: SessionRecord): SessionSummary {
     ...{ id, name, created, modified, model, width, height },
     root: root!.id,
     head: manifest.head,
-    nodeCount: manifest.nodes.length,
+    nodeCount: shownNodes(record).length,
     workingSize: manifest.workingSize ?? null,
+    familiar: info.familiar ?? null,
+    binned: info.binned ?? null,
   };
 }
 
 export function sessionView(record: SessionRecord): Session {
-  return { ...summaryView(record), nodes: record.manifest.nodes.map(nodeView), ...steps(record) };
+  return {
+    ...summaryView(record),
+    nodes: shownNodes(record).map(nodeView),
+    bin: binnedNodes(record).map(nodeView),
+    ...steps(record),
+  };
 }
 
 export function steps(record: SessionRecord): { canUndo: boolean; canRedo: boolean } {

@@ -9,12 +9,14 @@ import { compareInsideOutside } from "../images/difference.ts";
 import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
 import type { Size } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
-import type { CallOptions, EditModel } from "../method/edit-model.ts";
+import type { CallOptions, EditModel, Understanding } from "../method/edit-model.ts";
 import { endsOnSource } from "../method/gradient-control.ts";
 import { type EditOptions, resolveOptions } from "../method/options.ts";
+import { checkSettings, recordSettings } from "../method/settings-derived.ts";
 import { describeRefusal, type UnderstoodResult } from "../method/understood.ts";
 import type { Window } from "../method/window.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { isFamiliar, understandBefore } from "./picture/familiar.ts";
 import { type LargePicture, largePicture } from "./picture/large.ts";
 import {
   checkOpenOptions,
@@ -25,11 +27,11 @@ import {
 } from "./picture/original.ts";
 import { Pictures } from "./picture/pictures.ts";
 import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./picture/relevance-map.ts";
-import { checkDetail, checkEdit, remarksOn } from "./tree/check-edit.ts";
+import { checkEdit, remarksOn } from "./tree/check-edit.ts";
 import { checkEditOptions } from "./tree/check-options.ts";
 import { allowed, type Drift, type InsideOutside, measureDrift } from "./tree/drift.ts";
-import { describeMask, nodeId, nonDefaultSettings, type Recipe } from "./tree/recipe.ts";
-import { type Replay, type ReplayChanges, replay } from "./tree/replay.ts";
+import { describeMask, nodeId, type Recipe } from "./tree/recipe.ts";
+import { type Replay, type ReplayChanges, type ReplayOptions, replay } from "./tree/replay.ts";
 import { type PlacedRegion, runEdit, unionOf } from "./tree/run.ts";
 import { type Node, nextSeed, pathTo, type SessionEditOptions } from "./tree/tree.ts";
 import { type NodeHost, type NodeRecord, TreeNode } from "./tree/tree-node.ts";
@@ -152,7 +154,7 @@ export class Session<N extends Node = Node> {
       window: this.large ? this.large.window(method.window) : method.window,
     });
     checkEdit([{ instruction }, ...regions], resolved.recorded);
-    checkDetail(detail);
+    checkSettings({ detail });
     const place =
       mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;
     const asked = [{ instruction, mask: place }, ...regions];
@@ -177,23 +179,14 @@ export class Session<N extends Node = Node> {
         weight,
         mask: masks[i] ?? null,
       })),
-      seed: String(resolved.seed),
-      steps: resolved.steps,
-      sampler: resolved.sampler,
-      textGuidance: resolved.textGuidance,
-      imageGuidance: resolved.imageGuidance,
-      control: resolved.control,
-      base: resolved.base,
-      ...(resolved.strength === 1 ? {} : { strength: resolved.strength }),
-      ...(resolved.gate === 0 ? {} : { gate: resolved.gate }),
-      // Recorded where it acts: with masks, under a control that ends on the source.
-      ...(resolved.window !== "off" && own.every(({ mask }) => mask) && endsOnSource(resolved.control)
-        ? { window: resolved.window }
-        : {}),
-      ...(this.workingSize === undefined ? {} : { workingSize: this.workingSize }),
-      ...nonDefaultSettings(resolved),
-      ...(detail === "on" && !this.large && isLarger(this.original, this.size) ? { detail } : {}),
-      ...(resolved.stopAfter === resolved.steps ? {} : { stopAfter: resolved.stopAfter }),
+      ...recordSettings({
+        ...resolved,
+        // Where it acts: with masks, under a control that ends on the source.
+        window: own.every(({ mask }) => mask) && endsOnSource(resolved.control) ? resolved.window : "off",
+        workingSize: this.workingSize,
+        detail: !this.large && isLarger(this.original, this.size) ? detail : "off",
+        stopAfter: resolved.stopAfter === resolved.steps ? undefined : resolved.stopAfter,
+      }),
     };
     const known = (id: string) => {
       const node = this.nodes.get(id);
@@ -334,14 +327,26 @@ export class Session<N extends Node = Node> {
   }
 
   /**
+   * Whether the original is of the world that the model was made for, so that it can redraw it; null where the model states no
+   * world of its own (EditModel.understand) and takes any picture.
+   */
+  isFamiliar(options?: CallOptions): Promise<boolean | null> {
+    return isFamiliar(this, options);
+  }
+
+  /** Whether the model understands an instruction, and what it would do; nothing is computed of the edit itself. */
+  understand(
+    instruction: string,
+    { from = this.head, ...options }: CallOptions & { readonly from?: Node } = {},
+  ): Promise<Understanding> {
+    return understandBefore(this.model, instruction, this.#require(from, "the node to edit"), options);
+  }
+
+  /**
    * Makes a new branch with a step changed, and repeats on it everything that followed the step. The old branch stays;
    * what the change does not touch is not computed again. Automatic masks of later steps stay as they were seen.
    */
-  replay(
-    node: Node,
-    changes: ReplayChanges,
-    options?: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning">,
-  ): Promise<Replay> {
+  replay(node: Node, changes: ReplayChanges, options?: ReplayOptions): Promise<Replay> {
     this.#require(node, "the step to change");
     return replay(this, node, changes, options);
   }

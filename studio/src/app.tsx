@@ -3,11 +3,11 @@ import { type ReactNode, useEffect } from "react";
 import { Stage } from "./canvas/stage.tsx";
 import { Dock } from "./edit/dock.tsx";
 import { SettingsPanel } from "./edit/settings.tsx";
-import { ContactSheet } from "./edit/variations.tsx";
+import { VariationStrip } from "./edit/variations.tsx";
 import { Filmstrip } from "./history/filmstrip.tsx";
 import { History } from "./history/history.tsx";
-import { useDrop } from "./shell/drop.tsx";
-import { ForeignNotice } from "./shell/foreign.tsx";
+import { ReceivedDialog, useDrop } from "./shell/drop.tsx";
+import { ForeignBanner } from "./shell/foreign.tsx";
 import { KeySheet, listenToKeys } from "./shell/keys.tsx";
 import { Notices } from "./shell/notices.tsx";
 import { Topbar } from "./shell/topbar.tsx";
@@ -16,6 +16,7 @@ import { Start } from "./start/start.tsx";
 import { listenToHistory } from "./state/session.ts";
 import { get, set, useStudio } from "./state/store.ts";
 import { useMedia } from "./ui/media.ts";
+import { t } from "./words/index.ts";
 
 export function App() {
   const phase = useStudio((s) => s.phase);
@@ -49,9 +50,10 @@ export function App() {
         {phase.kind === "editing" && <Editor />}
         <Notices />
         <KeySheet />
+        <ReceivedDialog />
         {dropping && (
           <div className="drop" aria-hidden>
-            <span>Drop to open</span>
+            <span>{t.dropHere}</span>
           </div>
         )}
       </div>
@@ -60,7 +62,7 @@ export function App() {
 }
 
 function Editor() {
-  const choosing = useStudio((s) => s.variations.length > 0 && s.job === null);
+  const choosing = useStudio((s) => s.variations.length > 0);
   const [narrow, tiny] = [useMedia("(max-width: 1023px)"), useMedia("(max-width: 719px)")];
   return (
     <>
@@ -71,20 +73,20 @@ function Editor() {
       )}
       <main className="middle">
         {tiny && <Filmstrip />}
+        <ForeignBanner />
         <div className="stage-holder">
           <Stage />
-          <ForeignNotice />
-          {choosing && <ContactSheet />}
         </div>
+        {choosing && <VariationStrip />}
         <Dock />
       </main>
       {tiny && (
-        <Sheet panel="history" title="History">
+        <Sheet panel="history" title={t.history}>
           <History />
         </Sheet>
       )}
       {narrow ? (
-        <Sheet panel="settings" title="Settings">
+        <Sheet panel="settings" title={t.settings}>
           <SettingsPanel />
         </Sheet>
       ) : (

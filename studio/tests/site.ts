@@ -1,8 +1,12 @@
 /** The built static site behind a server, and a real browser in front of it. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright";
 import { preview } from "vite";
+import { startServer } from "../../src/server.ts";
 
 export const root = resolve(import.meta.dirname, "../..");
 
@@ -33,6 +37,37 @@ export async function openSite(): Promise<Site> {
       await new Promise((done) => server.httpServer.close(done));
     },
   };
+}
+
+/** `emilie serve` with the built studio, its sessions in a folder of its own. Throws where `npm run build:studio` has not been run. */
+export async function openServer(): Promise<Site> {
+  const studio = join(root, "dist/studio");
+  if (!existsSync(join(studio, "index.html")))
+    throw new Error("There is no dist/studio. Run: npm run build:studio");
+  const data = await mkdtemp(join(tmpdir(), "emilie-studio-"));
+  const server = await startServer({ port: 0, data, studio });
+  const browser = await launch();
+  return {
+    url: `${server.url}/`,
+    browser,
+    close: async () => {
+      await browser.close();
+      await server.close();
+      await rm(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The studio in both of its forms; what a person sees is the same. */
+export const FORMS = [
+  { form: "with a server", open: openServer },
+  { form: "without a server", open: openSite },
+] as const;
+
+/** Opens an example, and waits until it can be edited. */
+export async function openExample(page: Page, name: string): Promise<void> {
+  await page.locator(".examples button", { hasText: name }).click();
+  await page.locator(".stage canvas").waitFor({ timeout: 120_000 });
 }
 
 export function launch(): Promise<Browser> {
@@ -93,4 +128,27 @@ export async function drag(page: Page, points: readonly (readonly [number, numbe
   await page.mouse.down();
   for (const point of points.slice(1)) await page.mouse.move(...at(point), { steps: 6 });
   await page.mouse.up();
+}
+
+/** axe-core's rules on what is on the screen now; what is serious or critical. */
+export async function seriousFaults(page: Page): Promise<string[]> {
+  const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+  // The server lets no script be added to the page.
+  await page.evaluate(readFileSync(axe, "utf8"));
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: typeof import("axe-core") };
+    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+    return violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`));
+  });
+}
+
+/** What the stage draws, as a number that changes when it does. */
+export function drawn(page: Page): Promise<number> {
+  return page.locator(".stage canvas").evaluate((element) => {
+    const canvas = element as HTMLCanvasElement;
+    const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+    return data.reduce((hash, value, i) => (i % 7 === 0 ? (hash * 31 + value) | 0 : hash), 0);
+  });
 }

@@ -183,7 +183,9 @@ describe("guidance weights", () => {
       })),
     } as Parameters<typeof resolveOptions>[0];
     for (const imageGuidance of [0.99, 0, -1, 101, Number.NaN, Number.POSITIVE_INFINITY]) {
-      expect(() => resolveOptions(facts, { imageGuidance })).toThrow(/from 1 to 100 .*set both to 1/);
+      expect(() => resolveOptions(facts, { imageGuidance })).toThrow(
+        /from 1 to 100 .*set both guidances to 1/,
+      );
     }
     for (const textGuidance of [-101, 101, Number.NaN]) {
       expect(() => resolveOptions(facts, { textGuidance })).toThrow(

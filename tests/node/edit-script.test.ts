@@ -200,7 +200,7 @@ const settings = {
   sampler: maybe(fc.constantFrom(...samplerNames)),
   strength: maybe(fc.double({ min: 0, max: 1, noNaN: true })),
   textGuidance: maybe(number),
-  imageGuidance: maybe(number),
+  imageGuidance: maybe(fc.double({ min: 1, max: 100, noNaN: true })),
   control: maybe(fc.constantFrom(...CONTROLS)),
   base: maybe(fc.string({ maxLength: 20 })),
 };

@@ -151,7 +151,7 @@ describe("presets", () => {
 
   it("another word is refused", async () => {
     const preset = "fastest" as "draft";
-    expect(() => resolveOptions(model, { preset })).toThrow(/draft, balanced, best, got fastest/);
+    expect(() => resolveOptions(model, { preset })).toThrow(/draft, balanced, best, got "fastest"/);
   });
 });
 

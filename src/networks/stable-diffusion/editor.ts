@@ -3,13 +3,14 @@
  * UNet, each network an ONNX graph whose weights stay where they are.
  */
 
+import { abilitiesOf } from "../../checkpoint/abilities.ts";
 import type { Precision } from "../../checkpoint/derived.ts";
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
 import { requireFinite } from "../../checkpoint/finite.ts";
 import type { LoraFile } from "../../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import type { PlacedWeights, WeightStorage } from "../../checkpoint/storage.ts";
-import { readUnderstanding, type UnderstandingHead } from "../../checkpoint/understanding.ts";
+import { decisive, readUnderstanding, type UnderstandingHead } from "../../checkpoint/understanding.ts";
 import { EmilieError } from "../../errors.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
 import type {
@@ -24,7 +25,7 @@ import type {
 } from "../../method/edit-model.ts";
 import type { Engine, Feeds } from "../../runtime/engine.ts";
 import { type MemoryMode, SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
-import { sideBySide } from "../../tensor/ops.ts";
+import { relativeError, scale, sideBySide } from "../../tensor/ops.ts";
 import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
 import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { vaeFactor } from "../autoencoder-kl/graph.ts";
@@ -45,8 +46,6 @@ import {
 import { predictionType } from "./prediction-type.ts";
 import { understand } from "./understanding.ts";
 import { buildUNet } from "./unet.ts";
-
-export { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 
 export interface EditModelOptions {
   /** How weights reach the runtime. */
@@ -108,7 +107,7 @@ export async function createEditModel(
         ...(keysFrom === undefined ? [] : [`keys ${keysFrom}`]),
         ...(ownVae === undefined ? [] : [ownVae]),
         ...(understanding
-          ? [`understanding ${JSON.stringify(own.understanding)} ${understanding.sha256}`]
+          ? [`understanding ${JSON.stringify(decisive(own.understanding!))} ${understanding.sha256}`]
           : []),
       ],
       named,
@@ -120,6 +119,7 @@ export async function createEditModel(
     fingerprint: await fingerprintOf(variants, !source.single),
     olderFingerprints: renamable ? [await fingerprintOf(olderVariants, true)] : [],
     defaults: own.defaults,
+    abilities: abilitiesOf(source.id, own),
     fewSteps: fewSteps ?? undefined,
     nativeSize: own.nativeSize,
     understanding: understanding || undefined,
@@ -135,6 +135,7 @@ interface Facts {
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
   readonly defaults: EditDefaults;
+  readonly abilities: EditModel["abilities"];
   readonly fewSteps: EditModel["fewSteps"];
   readonly nativeSize: number | undefined;
   readonly understanding: UnderstandingHead | undefined;
@@ -149,6 +150,7 @@ class DiffusersEditModel implements EditModel {
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
   readonly defaults: EditDefaults;
+  readonly abilities: EditModel["abilities"];
   readonly fewSteps: EditModel["fewSteps"];
   readonly embedsGuidance: boolean;
   readonly scalingFactor: number;
@@ -193,6 +195,7 @@ class DiffusersEditModel implements EditModel {
     this.fingerprint = facts.fingerprint;
     this.olderFingerprints = facts.olderFingerprints;
     this.defaults = facts.defaults;
+    this.abilities = facts.abilities;
     this.fewSteps = facts.fewSteps;
     this.embedsGuidance = unet.time_cond_proj_dim !== null;
     this.conditionIsScaled = checkpoint.family.conditionIsScaled;
@@ -206,12 +209,26 @@ class DiffusersEditModel implements EditModel {
     const { understanding } = facts;
     if (understanding) {
       this.understand = (instruction, c, options) =>
-        understand(understanding, (text) => this.#lastToken(text, options), instruction, c);
+        understand(
+          understanding,
+          (text) => this.#lastToken(text, options),
+          instruction,
+          c,
+          () => this.#isFamiliar(c, understanding.config.presence?.familiar, options),
+        );
     }
   }
 
   get device(): Device | undefined {
     return this.#engine.device;
+  }
+
+  /** Whether the autoencoder, which was trained on the checkpoint's own pictures, gives the latent back. */
+  async #isFamiliar(c: Tensor, limit: number | undefined, options?: CallOptions): Promise<boolean> {
+    if (limit === undefined) return true;
+    const latent = this.conditionIsScaled ? scale(c, 1 / this.scalingFactor) : c;
+    const again = await this.encodeImage(await this.decodeLatent(latent, options), options);
+    return relativeError(again, latent) <= limit;
   }
 
   async encodeImage(image: Tensor, options: CallOptions = {}): Promise<Tensor> {

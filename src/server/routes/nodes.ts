@@ -10,7 +10,8 @@ import type { Work } from "../queue/queue.ts";
 import { editWork, relevanceWork, replayWork, type UploadedParts } from "../requests.ts";
 import * as s from "../schemas/index.ts";
 import { emitSession } from "../sessions.ts";
-import { deleteNode, renameNode } from "../store/tree.ts";
+import { binNode, deleteNode, findNode, renameNode, restoreNode } from "../store/tree.ts";
+import { subjectOf } from "../subject.ts";
 import { nodeView, sessionView } from "../view.ts";
 import { readJson } from "./body.ts";
 import { isForm, readParts, textOf, uploadOf } from "./form.ts";
@@ -25,7 +26,7 @@ const NO_REQUEST =
   'The form needs a part "request" with the request as JSON; masks beside it are named in it by { part: NAME }.';
 
 export function addNodes(app: OpenAPIHono, parts: Parts): void {
-  const { store, queue, dispatcher, limits, events } = parts;
+  const { store, queue, dispatcher, limits, events, worker, calls } = parts;
   const nameField = z.strictObject({ name: s.name });
 
   route(
@@ -65,6 +66,33 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
       return c.json(sessionView(record));
     },
   );
+
+  for (const [verb, summary, change] of [
+    ["bin", "Put a node and everything made from it into the session's bin", binNode],
+    [
+      "restore",
+      "Take a node out of the bin, with what it was made from and what was made from it",
+      restoreNode,
+    ],
+  ] as const) {
+    route(
+      app,
+      {
+        method: "post",
+        path: `/sessions/{session}/nodes/{node}/${verb}`,
+        tag: "Nodes",
+        summary,
+        params: node,
+        answer: s.sessionSchema,
+      },
+      async (c, { params }) => {
+        const gone = (await store.change(params.session, (draft) => change(draft, params.node))) ?? [];
+        const record = await store.read(params.session);
+        emitSession(parts, record, gone);
+        return c.json(sessionView(record));
+      },
+    );
+  }
 
   route(
     app,
@@ -129,6 +157,26 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
     async (c, { params }) => {
       const request = await readJson(c, s.relevanceRequestSchema);
       return enqueue(c, params.session, await relevanceWork(parts, params.session, request));
+    },
+  );
+
+  route(
+    app,
+    {
+      method: "post",
+      path: "/sessions/{session}/understand",
+      tag: "Edits",
+      summary: "Does the model understand an instruction? A model that does not say takes every one",
+      params: session,
+      body: { "application/json": s.understandRequestSchema },
+      answer: s.understandingSchema,
+    },
+    async (c, { params }) => {
+      const { instruction, from } = await readJson(c, s.understandRequestSchema);
+      const { manifest } = await store.read(params.session);
+      const { id: node } = findNode(manifest, from ?? manifest.head);
+      const subject = await subjectOf(parts, params.session);
+      return c.json(await calls.run(() => worker.call("understand", { ...subject, node, instruction })));
     },
   );
 

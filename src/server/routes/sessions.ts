@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import { EmilieError } from "../../errors.ts";
 import { packageRoot } from "../../runtime/package-root.node.ts";
-import { EXAMPLES } from "../abilities.ts";
+import { EXAMPLES } from "../examples.ts";
 import { Slots } from "../limits.ts";
 import type { Parts } from "../parts.ts";
 import * as s from "../schemas/index.ts";
-import { createSession, deleteSession, emitSession, importSession } from "../sessions.ts";
-import { redoTarget, setHead, touch, undoTarget } from "../store/tree.ts";
+import { createSession, deleteSession, emitSession, exportSession, importSession } from "../sessions.ts";
+import type { SessionRecord } from "../store/store.ts";
+import { redoTarget, setHead, shownNodes, touch, undoTarget } from "../store/tree.ts";
 import { sessionView, summaryView } from "../view.ts";
 import { readJson } from "./body.ts";
 import { fileField, isForm, readForm, requireFile, uploadOf } from "./form.ts";
@@ -31,11 +32,25 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
       path: "/sessions",
       tag,
       summary: "All sessions, the one changed last first",
+      query: z.object({
+        search: z
+          .string()
+          .max(200)
+          .optional()
+          .openapi({ description: "Only those whose name or instructions hold it" }),
+        bin: z.boolean().optional().openapi({ description: "Those in the bin instead of the others" }),
+      }),
       answer: z.array(s.sessionSummarySchema),
     },
-    async (c) => {
+    async (c, { query: { search = "", bin = false } }) => {
       const records = await store.list();
-      return c.json(records.filter(({ info }) => info.expires === null).map(summaryView));
+      const asked = records.filter(
+        (record) =>
+          record.info.expires === null &&
+          (typeof record.info.binned === "number") === bin &&
+          holds(record, search.trim().toLowerCase()),
+      );
+      return c.json(asked.map(summaryView));
     },
   );
 
@@ -166,13 +181,36 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
     },
     async (c, { params: { session } }) => {
       const { info } = await store.read(session);
-      const bytes = await store.export(session);
+      const bytes = await exportSession(parts, session);
       return c.body(new Uint8Array(bytes), 200, {
         "content-type": "application/octet-stream",
         "content-disposition": attachment(`${info.name}.emilie`),
       });
     },
   );
+
+  for (const [verb, summary] of [
+    ["bin", "Put a session into the bin, from where it can be restored for 30 days"],
+    ["restore", "Take a session out of the bin"],
+  ] as const) {
+    route(
+      app,
+      {
+        method: "post",
+        path: `/sessions/{session}/${verb}`,
+        tag,
+        summary,
+        params,
+        answer: s.sessionSchema,
+      },
+      async (c, { params: { session } }) => {
+        await store.change(session, (draft) => {
+          draft.info = { ...draft.info, binned: verb === "bin" ? Date.now() : null };
+        });
+        return answer(c, session);
+      },
+    );
+  }
 
   const head = z.strictObject({ node: s.nodeId });
   route(
@@ -225,6 +263,14 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
     emitSession(parts, record);
     return c.json(sessionView(record));
   }
+}
+
+/** Whether a search in lower case finds the session by its name or by what was asked for in it. */
+function holds(record: SessionRecord, search: string): boolean {
+  const instructions = shownNodes(record).flatMap(({ recipe }) =>
+    (recipe?.regions ?? []).map(({ instruction }) => instruction),
+  );
+  return [record.info.name, ...instructions].some((text) => text.toLowerCase().includes(search));
 }
 
 /** Only names of the table reach the file system. */

@@ -1,9 +1,7 @@
 /** What is asked of the model, and what became of it. */
 import { z } from "@hono/zod-openapi";
-import { CONTROLS } from "../../method/gradient-control.ts";
-import { GUIDANCE_RANGES } from "../../method/options.ts";
-import { PRESETS } from "../../method/presets.ts";
-import { samplerNames } from "../../samplers/index.ts";
+import { editShape, WEIGHT } from "../../method/settings-derived.ts";
+import { MAX_REGIONS } from "../limits.ts";
 import { MASK_CHANNELS } from "../worker/mask-reading.ts";
 import { instruction, jobId, maskId, nodeId, sessionId, time, warnings } from "./common.ts";
 
@@ -55,6 +53,12 @@ const placedMask = [
   z.strictObject({ id: maskId }).openapi({ description: "A mask that was uploaded, or that a recipe names" }),
   z.strictObject({ node: nodeId }).openapi({ description: "The mask of that node's edit" }),
   z.strictObject({ box }).openapi({ description: "A box in the picture's pixels" }),
+  z.strictObject({ at: z.strictObject({ x: z.number().min(0), y: z.number().min(0) }) }).openapi({
+    description: "The thing at this point of the picture that is edited: a mask that follows its edges",
+  }),
+  z.strictObject({ around: box }).openapi({
+    description: "What this box was drawn around in the picture that is edited, likewise",
+  }),
   z.strictObject({ part: z.string().regex(/^[\w.-]{1,60}$/), ...maskReading.shape }).openapi({
     description:
       "In a multipart request: the name of the part that contains the mask as a picture, white = edit",
@@ -65,64 +69,42 @@ export const maskRefSchema = z
   .union([...placedMask, z.strictObject({ auto: autoMaskSchema })])
   .openapi("MaskReference");
 
-/** Seeds up to 2^53 - 1 as numbers, larger ones as decimal text. */
-export const seedSchema = z
-  .union([z.int().min(0), z.string().regex(/^\d{1,20}$/, "expected a whole number")])
-  .openapi("Seed", { example: 7 });
+/** A question before an edit. */
+export const understandRequestSchema = z
+  .strictObject({
+    instruction,
+    from: nodeId.optional().openapi({ description: "Default: the head" }),
+  })
+  .openapi("UnderstandRequest");
+
+/** See the library's Understanding. */
+export const understandingSchema = z
+  .object({
+    understood: z.boolean(),
+    parts: z.array(z.string()).readonly().openapi({ description: "What would be done, one after the other" }),
+    reason: z.enum(["unsupported", "compound", "absent"]).optional(),
+    message: z.string().optional().openapi({ description: "The reason as a sentence" }),
+    nearest: z
+      .array(z.string())
+      .readonly()
+      .openapi({ description: "The nearest instructions that the model knows" }),
+  })
+  .openapi("Understanding");
 
 const region = z.strictObject({
   instruction,
   mask: placeSchema.optional(),
-  weight: z.number().min(GUIDANCE_RANGES.text[0]).max(GUIDANCE_RANGES.text[1]).optional(),
+  weight: WEIGHT.optional(),
 });
 
 /** How an edit is done; what is left out is the checkpoint's own. */
 const settings = {
   regions: z
     .array(region)
-    .max(16)
+    .max(MAX_REGIONS)
     .optional()
     .openapi({ description: "Further instructions, each with its own mask, in the same pass" }),
-  seed: seedSchema
-    .optional()
-    .openapi({ description: "Default: how many edits led to the node that is edited" }),
-  preset: z.enum(PRESETS).optional().openapi({
-    description:
-      "Quality against speed: draft for previews, balanced (the default), best for final results. Explicit settings override it",
-  }),
-  steps: z.int().min(1).max(1000).optional(),
-  sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
-  textGuidance: z.number().min(GUIDANCE_RANGES.text[0]).max(GUIDANCE_RANGES.text[1]).optional(),
-  imageGuidance: z.number().min(GUIDANCE_RANGES.image[0]).max(GUIDANCE_RANGES.image[1]).optional(),
-  guidanceInterval: z
-    .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
-    .optional()
-    .openapi({
-      description: "The part of the schedule in which guidance acts: 0 is its noisy end, 1 its clean end",
-    }),
-  control: z.enum(CONTROLS).optional(),
-  strength: z.number().min(0).max(1).optional().openapi({
-    description: "How much of the edit is applied, from 0 (nothing) to 1 (all of it, the default)",
-  }),
-  gate: z.number().min(0).max(100).optional().openapi({
-    description:
-      "Latents that the edit changes by less than this are carried over exactly; 0 keeps every change. Default: the checkpoint's own",
-  }),
-  base: z.string().max(2000).optional(),
-  window: z
-    .union([
-      z.enum(["off", "auto"]),
-      z.strictObject({
-        margin: z.int().min(0),
-        least: z.int().min(1).optional(),
-      }),
-    ])
-    .optional()
-    .openapi({
-      description:
-        "Where the model runs: on the full picture (off, the default), or on a window around the masks: its margin and its minimum " +
-        "side in latent pixels, or auto, which is a window above the model's native size and the full picture otherwise",
-    }),
+  ...editShape(),
 };
 const previews = z
   .int()
@@ -152,6 +134,9 @@ export const replayRequestSchema = z
     instruction: instruction.optional(),
     mask: maskRefSchema.nullable().optional().openapi({ description: "null: everywhere" }),
     ...settings,
+    until: nodeId.optional().openapi({
+      description: "Of what follows the step, only the way to this node is made again; default: everything",
+    }),
     previews,
   })
   .openapi("ReplayRequest", {
@@ -159,7 +144,7 @@ export const replayRequestSchema = z
   });
 
 export const relevanceRequestSchema = autoMaskSchema
-  .extend({ instruction, from: nodeId.optional(), seed: z.int().min(0).optional() })
+  .extend({ instruction, from: nodeId.optional(), seed: editShape().seed })
   .openapi("RelevanceRequest");
 
 export const jobStates = ["waiting", "running", "done", "failed", "cancelled"] as const;
@@ -212,6 +197,8 @@ export type AutoMask = z.input<typeof autoMaskSchema>;
 export type EditRequest = z.input<typeof editRequestSchema>;
 export type ReplayRequest = z.input<typeof replayRequestSchema>;
 export type RelevanceRequest = z.input<typeof relevanceRequestSchema>;
+export type UnderstandRequest = z.input<typeof understandRequestSchema>;
+export type Understanding = z.output<typeof understandingSchema>;
 export type JobState = (typeof jobStates)[number];
 export type Progress = z.output<typeof progressSchema>;
 export type JobInfo = z.output<typeof jobSchema>;

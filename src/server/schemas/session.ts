@@ -1,5 +1,6 @@
 /** Sessions and the nodes of their trees, as the API shows them. */
 import { z } from "@hono/zod-openapi";
+import { openShape, recordedShape } from "../../method/settings-derived.ts";
 import { comparisonSchema, maskId, name, nodeId, sessionId, time, warnings } from "./common.ts";
 
 /** Everything that a node's result depends on. Later versions may say more. */
@@ -18,25 +19,7 @@ export const recipeSchema = z
           .openapi({ description: "null: everywhere. The sha256 is the mask's id" }),
       }),
     ),
-    seed: z.string().openapi({ description: "Decimal, up to 2^64 - 1" }),
-    steps: z.number().int(),
-    sampler: z.string(),
-    textGuidance: z.number(),
-    imageGuidance: z.number(),
-    control: z.string(),
-    base: z.string(),
-    guidanceInterval: z
-      .tuple([z.number(), z.number()])
-      .readonly()
-      .optional()
-      .openapi({ description: "Where guidance acted; absent: everywhere" }),
-    reuse: z.number().int().optional().openapi({
-      description: "In recipes of earlier versions: the number of steps that shared deep UNet features",
-    }),
-    detail: z
-      .literal("on")
-      .optional()
-      .openapi({ description: "Whether the result keeps the picture's own detail; absent: it does not" }),
+    ...recordedShape(),
   })
   .openapi("Recipe");
 
@@ -46,9 +29,20 @@ export const driftSchema = z
     original: comparisonSchema,
     quietHalf: z.object({ step: z.number(), largestStep: z.number(), since: z.number() }),
     hidden: z.number(),
+    look: z.object({ visible: z.number(), sharpness: z.number(), shift: z.number() }).optional(),
     warnings: z.array(z.string()),
   })
   .openapi("Drift", { description: "How far a node has come from its parent and from the original" });
+
+/** See the library's Changes. */
+export const changesSchema = z
+  .object({
+    kind: z.enum(["none", "masked", "everywhere", "outside", "blurred", "shifted"]),
+    level: z.enum(["kept", "changed", "wrong"]),
+    share: z.number().openapi({ description: "Of the picture; of what, the text says" }),
+    text: z.string().openapi({ description: "One sentence", example: "32 % of the picture changed." }),
+  })
+  .openapi("Changes", { description: "What an edit did to the picture" });
 
 export const refusalSchema = z
   .object({
@@ -74,6 +68,9 @@ export const nodeSchema = z
     refused: z.array(refusalSchema).openapi({ description: "Instructions that were not carried out" }),
     cost: z.object({ seconds: z.number(), unetCalls: z.number().int() }),
     drift: driftSchema.nullable().openapi({ description: "null where it was not measured" }),
+    changes: changesSchema
+      .nullable()
+      .openapi({ description: "null for the original and where drift was not measured" }),
   })
   .openapi("Node");
 
@@ -94,12 +91,18 @@ export const sessionSummarySchema = z
       .int()
       .nullable()
       .openapi({ description: "The longer side at which the model works; null: its native size" }),
+    familiar: z.boolean().nullable().openapi({
+      description:
+        "Whether the picture is of the world that the model was made for; null: not known, or it takes any picture",
+    }),
+    binned: time.nullable().openapi({ description: "When it was put into the bin; null: it was not" }),
   })
   .openapi("SessionSummary");
 
 export const sessionSchema = sessionSummarySchema
   .extend({
     nodes: z.array(nodeSchema).openapi({ description: "The original first, every node after its parent" }),
+    bin: z.array(nodeSchema).openapi({ description: "Nodes that were put into the bin" }),
     canUndo: z.boolean(),
     canRedo: z.boolean(),
   })
@@ -107,13 +110,6 @@ export const sessionSchema = sessionSummarySchema
 
 /** A session that was opened now, and what there is to say of the picture's file. */
 export const openedSessionSchema = sessionSchema.extend({ warnings }).openapi("OpenedSession");
-
-/** At what size the model works; see OpenOptions of the library. */
-export const workingSizeSchema = z.union([z.literal("own"), z.number().int().min(8).max(100_000)]).openapi({
-  description:
-    "The longer side that the model works at, in pixels, or \"own\" for the picture's. Above the model's native size, which is " +
-    "the default, every edit needs masks, and is computed around them",
-});
 
 export const newSessionSchema = z
   .strictObject({
@@ -124,7 +120,7 @@ export const newSessionSchema = z
       .openapi({ description: "A picture that ships with emilie", example: "cottage" }),
     name: name.optional(),
     model: z.string().max(300).optional().openapi({ description: "Default: the model that is selected" }),
-    workingSize: workingSizeSchema.optional(),
+    ...openShape(),
   })
   .openapi("NewSession");
 

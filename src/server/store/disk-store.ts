@@ -34,6 +34,9 @@ const infoSchema = z.object({
   model: z.string(),
   towards: z.record(z.string(), z.string()),
   expires: z.number().nullable(),
+  familiar: z.boolean().nullable().optional(),
+  bin: z.array(z.string()).readonly().optional(),
+  binned: z.number().nullable().optional(),
 });
 /** info.json. Those of earlier versions say no revision. */
 const writtenInfoSchema = infoSchema.extend({

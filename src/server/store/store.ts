@@ -21,6 +21,12 @@ export interface SessionInfo {
   readonly towards: Readonly<Record<string, string>>;
   /** When a session that nobody asked to keep is deleted; null: never. It is not listed. */
   readonly expires: number | null;
+  /** Whether the picture is of the model's own world; null or absent: not known, or the model takes any. */
+  readonly familiar?: boolean | null;
+  /** Nodes that were put into the bin, and everything made from them: not shown, and still there. Absent: none. */
+  readonly bin?: readonly string[];
+  /** When the session itself was put into the bin, in milliseconds since 1970; null or absent: it was not. */
+  readonly binned?: number | null;
 }
 
 export interface SessionRecord {

@@ -20,6 +20,16 @@ export function descendants({ nodes }: Manifest, id: string): string[] {
   return [...found];
 }
 
+/** Without what is in the bin. */
+export function shownNodes({ manifest, info }: SessionRecord): StoredNode[] {
+  const bin = new Set(info.bin);
+  return manifest.nodes.filter(({ id }) => !bin.has(id));
+}
+
+export function binnedNodes({ manifest, info }: SessionRecord): StoredNode[] {
+  return manifest.nodes.filter(({ id }) => info.bin?.includes(id));
+}
+
 /** From the original to the node, both included. */
 export function pathOf(manifest: Manifest, id: string): StoredNode[] {
   const path: StoredNode[] = [];
@@ -40,15 +50,22 @@ export function undoTarget({ manifest }: SessionRecord): string | null {
 }
 
 /** The child that the head came from, else the one made last. */
-export function redoTarget({ manifest, info }: SessionRecord): string | null {
-  const children = manifest.nodes.filter(({ parent }) => parent === manifest.head).map(({ id }) => id);
+export function redoTarget(record: SessionRecord): string | null {
+  const { manifest, info } = record;
+  const children = shownNodes(record)
+    .filter(({ parent }) => parent === manifest.head)
+    .map(({ id }) => id);
   const towards = info.towards[manifest.head];
   return towards !== undefined && children.includes(towards) ? towards : (children.at(-1) ?? null);
 }
 
 /** Adds a node that was computed; one that is there already stays as it is. Throws where its parent was deleted. */
 export function addNode(draft: Draft, node: StoredNode, pieces: readonly Piece[]): void {
-  if (draft.manifest.nodes.some(({ id }) => id === node.id)) return;
+  if (draft.manifest.nodes.some(({ id }) => id === node.id)) {
+    // What is asked for again is wanted again.
+    if (draft.info.bin?.includes(node.id)) restoreNode(draft, node.id);
+    return;
+  }
   findNode(draft.manifest, node.parent!);
   draft.manifest = { ...draft.manifest, nodes: [...draft.manifest.nodes, node] };
   draft.pieces.push(...pieces);
@@ -78,8 +95,32 @@ export function deleteNode(draft: Draft, id: string): string[] {
   const towards = Object.entries(draft.info.towards).filter(
     ([a, b]) => !gone.includes(a) && !gone.includes(b),
   );
-  touch(draft, { towards: Object.fromEntries(towards) });
+  const bin = (draft.info.bin ?? []).filter((one) => !gone.includes(one));
+  touch(draft, { towards: Object.fromEntries(towards), bin });
   return gone;
+}
+
+/** Puts a node and everything made from it into the session's bin; a head among them moves to the node's parent. */
+export function binNode(draft: Draft, id: string): string[] {
+  const { parent } = findNode(draft.manifest, id);
+  if (parent === null) {
+    throw new EmilieError("option.invalid", "the original cannot be deleted: every edit starts from it");
+  }
+  const gone = descendants(draft.manifest, id);
+  if (gone.includes(draft.manifest.head)) draft.manifest = { ...draft.manifest, head: parent };
+  touch(draft, { bin: [...new Set([...(draft.info.bin ?? []), ...gone])] });
+  return gone;
+}
+
+/** Takes a node out of the bin, with everything that it was made from and that was made from it. */
+export function restoreNode(draft: Draft, id: string): void {
+  const back = [...pathOf(draft.manifest, id).map((node) => node.id), ...descendants(draft.manifest, id)];
+  touch(draft, { bin: (draft.info.bin ?? []).filter((one) => !back.includes(one)) });
+}
+
+/** The session as it is taken away: without what is in the bin. */
+export function withoutBin(record: SessionRecord): SessionRecord["manifest"] {
+  return { ...record.manifest, nodes: shownNodes(record) };
 }
 
 export function touch(draft: Draft, change: Partial<Draft["info"]> = {}): void {

@@ -26,6 +26,16 @@ export async function compare(
   return session.compare(nodeOf(session, a), nodeOf(session, b));
 }
 
+export async function understand(
+  model: EditModel,
+  cache: SessionCache,
+  { node, instruction, ...subject }: Params<"understand">,
+  signal: AbortSignal,
+): Promise<Result<"understand">> {
+  const session = await cache.get(subject, model, [node]);
+  return session.understand(instruction, { from: nodeOf(session, node), signal });
+}
+
 /** Black where nothing differs; `gain` levels of light for each level of difference. */
 export async function difference(
   model: EditModel,
@@ -52,7 +62,7 @@ export async function findRelevance(
   const from = nodeOf(session, work.from);
   const { map, mask } = await session.relevanceMap(work.instruction, {
     ...work.options,
-    seed: work.seed,
+    seed: BigInt(work.seed),
     from,
     signal,
   });

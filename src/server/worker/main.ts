@@ -9,7 +9,7 @@ import { openSession } from "../../session/open.node.ts";
 import type { Loading } from "../schemas/index.ts";
 import { checkSession } from "./check-session.ts";
 import { startHeartbeat } from "./heartbeat.ts";
-import { compare, difference, findRelevance, render } from "./look.ts";
+import { compare, difference, findRelevance, render, understand } from "./look.ts";
 import { makeMask } from "./masks.ts";
 import { ModelSlot } from "./model-slot.ts";
 import type { Watch } from "./previews.ts";
@@ -55,6 +55,8 @@ async function call(method: Method, params: unknown, watch: Watch): Promise<unkn
         return runReplay(loaded, cache, params as Params<"replay">, watch);
       case "relevance":
         return findRelevance(loaded, cache, params as Params<"relevance">, watch.signal);
+      case "understand":
+        return understand(loaded, cache, params as Params<"understand">, watch.signal);
       case "render":
         return render(loaded, cache, params as Params<"render">);
       case "compare":
@@ -70,7 +72,8 @@ async function call(method: Method, params: unknown, watch: Watch): Promise<unkn
       const onWarning = (message: string) => void warnings.push(message);
       const session = await openSession(loaded, await readPicture(picture, { onWarning }), { workingSize });
       cache.add(id, session);
-      return { ...(await packSession(session)), png: await encodePng(session.original), warnings };
+      const familiar = await session.isFamiliar();
+      return { ...(await packSession(session)), png: await encodePng(session.original), warnings, familiar };
     }
   }
 }

@@ -12,6 +12,7 @@ import {
 } from "../../images/mask.ts";
 import { type MaskAnswer, maskOfPicture, type ReadMask } from "../../images/mask-question.ts";
 import { eightBits } from "../../images/mask-spec.ts";
+import { selectRegion } from "../../images/select-region.ts";
 import { maskPiece } from "../../session/file/pack.node.ts";
 import { describeMask } from "../../session/tree/recipe.ts";
 import { unionOf } from "../../session/tree/run.ts";
@@ -57,6 +58,8 @@ export async function makeMask({
 
   async function maskFrom(): Promise<ReadMask> {
     if ("box" in source) return { mask: maskFromBox(width, height, source.box), warnings: [] };
+    if ("select" in source)
+      return { mask: selectRegion(await readPicture(source.picture), source.select), warnings: [] };
     if ("pieces" in source) {
       const masks = await Promise.all(source.pieces.map(maskFromPiece));
       return { mask: unionOf(masks)!, warnings: [] };

@@ -4,7 +4,8 @@
  */
 import type { Box } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
-import type { EditModel } from "../../method/edit-model.ts";
+import type { Selection } from "../../images/select-region.ts";
+import type { EditModel, Understanding } from "../../method/edit-model.ts";
 import type { Manifest, PieceEntry, StoredNode } from "../../session/file/schema.ts";
 import type { EditWork, RelevanceWork, ReplayWork } from "../queue/work.ts";
 import type { Loading } from "../schemas/index.ts";
@@ -25,13 +26,21 @@ export type Masks = Readonly<Record<string, PieceData>>;
 export type MaskSource =
   | ({ readonly upload: Uint8Array } & MaskReading)
   | { readonly box: Box }
+  /** The thing at a point, or what a box was drawn around, in a picture. */
+  | { readonly select: Selection; readonly picture: Uint8Array }
   | { readonly pieces: readonly PieceData[] };
 
 export interface Calls {
   load: { params: { model: string }; result: Pick<EditModel, "fingerprint" | "olderFingerprints"> };
   open: {
     params: Omit<Subject, "file"> & { picture: Uint8Array; workingSize?: number | "own"; maxPixels: number };
-    result: { manifest: Manifest; pieces: PieceData[]; png: Uint8Array; warnings: string[] };
+    result: {
+      manifest: Manifest;
+      pieces: PieceData[];
+      png: Uint8Array;
+      warnings: string[];
+      familiar: boolean | null;
+    };
   };
   edit: { params: Subject & { work: EditWork; masks: Masks }; result: Record<string, never> };
   replay: {
@@ -42,6 +51,7 @@ export interface Calls {
     params: Subject & { work: RelevanceWork };
     result: { map: MaskData; mask: MaskData };
   };
+  understand: { params: Subject & { node: string; instruction: string }; result: Understanding };
   render: { params: Subject & { node: string }; result: { png: Uint8Array } };
   compare: {
     params: Subject & { a: string; b: string };

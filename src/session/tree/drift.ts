@@ -10,6 +10,7 @@ import { type Mask, maskToLatent } from "../../images/mask.ts";
 import type { Picture } from "../../images/picture.ts";
 import type { CallOptions } from "../../method/edit-model.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { lookAtChange } from "./changes.ts";
 import { unionOf } from "./run.ts";
 import { type Drift, type Node, pathTo } from "./tree.ts";
 import type { TreeNode } from "./tree-node.ts";
@@ -29,7 +30,7 @@ const HIDDEN = 0.1;
 
 /** Measures a node and those before it that were not measured yet; keeps the result in `node.drift`. */
 export async function measureDrift(node: Node, options?: CallOptions): Promise<Drift> {
-  if (node.drift) return node.drift;
+  if (node.drift?.look) return node.drift;
   const path = pathTo(node);
   const root = path[0]!;
   if (node.parent) await measureDrift(node.parent, options);
@@ -45,6 +46,7 @@ export async function measureDrift(node: Node, options?: CallOptions): Promise<D
     original: compareInsideOutside(original, picture, union),
     quietHalf: halves,
     hidden,
+    look: lookAtChange(parent, picture),
     warnings: driftWarnings(halves, hidden),
   };
   (node as TreeNode).drift = drift;

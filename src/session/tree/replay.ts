@@ -3,9 +3,9 @@ import { EmilieError } from "../../errors.ts";
 import type { Mask } from "../../images/mask.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { resolveOptions } from "../../method/options.ts";
-import type { PresetName } from "../../method/presets.ts";
+import { decidedByPreset } from "../../method/settings-derived.ts";
 import { type Recipe, regionsOf, settingsOf } from "./recipe.ts";
-import type { Node, SessionEditOptions } from "./tree.ts";
+import { type Node, pathTo, type SessionEditOptions } from "./tree.ts";
 
 /** What is different in the changed step; everything else is as its recipe says. */
 export interface ReplayChanges extends Omit<SessionEditOptions, "from" | "mask" | "signal" | "onProgress"> {
@@ -13,6 +13,14 @@ export interface ReplayChanges extends Omit<SessionEditOptions, "from" | "mask" 
   readonly instruction?: string;
   /** null: everywhere. */
   readonly mask?: SessionEditOptions["mask"] | null;
+}
+
+/** How a replay is carried out. */
+export interface ReplayOptions extends Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning"> {
+  /** Of what follows the step, only the way to this node is made again. Default: everything. */
+  readonly until?: Node;
+  /** Hears of every node that is finished, with how many there will be. */
+  readonly onNode?: (node: Node, index: number, count: number) => void;
 }
 
 /** What a replay needs of a session. */
@@ -43,19 +51,28 @@ export async function replay(
   session: Replayed,
   node: Node,
   changes: ReplayChanges,
-  options: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning"> = {},
+  { until, onNode, ...options }: ReplayOptions = {},
 ): Promise<Replay> {
   if (!node.parent) {
     throw new EmilieError("option.invalid", "the original has no recipe to change: choose an edit");
   }
   const head = session.head;
   const replaced = new Map<string, Node>();
-  const following = session.descendants(node);
+  const way = until && pathTo(until);
+  if (way && !way.includes(node)) {
+    throw new EmilieError(
+      "option.invalid",
+      "what is made again ends at a node that follows the changed step",
+    );
+  }
+  const following = session.descendants(node).filter((one) => !way || way.includes(one));
   // What is computed no more is refused before anything is computed.
   for (const { recipe } of following) settingsOf(recipe!);
-  for (const old of following) {
+  for (const [index, old] of following.entries()) {
     const from = replaced.get(old.parent!.id) ?? old.parent!;
-    replaced.set(old.id, await editAgain(session, old.recipe!, from, old === node ? changes : {}, options));
+    const made = await editAgain(session, old.recipe!, from, old === node ? changes : {}, options);
+    replaced.set(old.id, made);
+    onNode?.(made, index, following.length);
   }
   session.head = replaced.get(head.id) ?? replaced.get(node.id)!;
   return { node: replaced.get(node.id)!, replaced };
@@ -73,8 +90,10 @@ export function editAgain<N extends Node>(
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   return session.edit(instruction ?? first!.instruction, {
     ...settingsOf(recipe),
-    detail: recipe.detail ?? "off",
-    ...(changes.preset === undefined ? {} : decidedBy(changes.preset, session)),
+    // What a preset stands for takes the place of what the recipe says: its own settings would override the preset.
+    ...(changes.preset === undefined
+      ? {}
+      : decidedByPreset(resolveOptions(session.model, { preset: changes.preset }))),
     regions: rest,
     // A step that was ended early is done whole again where its steps change.
     ...(given.steps === undefined && changes.preset === undefined ? {} : { stopAfter: undefined }),
@@ -83,12 +102,4 @@ export function editAgain<N extends Node>(
     from,
     ...options,
   });
-}
-
-/** What a preset stands for takes the place of what the recipe says: its own settings would beat the preset. */
-function decidedBy(preset: PresetName, { model }: Replayed) {
-  const { steps, sampler, textGuidance, imageGuidance, guidanceInterval } = resolveOptions(model, {
-    preset,
-  });
-  return { steps, sampler, textGuidance, imageGuidance, guidanceInterval };
 }

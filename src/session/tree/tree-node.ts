@@ -6,6 +6,7 @@ import type { CallOptions } from "../../method/edit-model.ts";
 import type { Refusal } from "../../method/understood.ts";
 import type { Window } from "../../method/window.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { type Changes, changesOf } from "./changes.ts";
 import type { Recipe } from "./recipe.ts";
 import { type Drift, type Node, type SessionEditOptions, title } from "./tree.ts";
 
@@ -71,6 +72,10 @@ export class TreeNode implements Node {
       `The latent of ${title(this)} was lost when the session's file was damaged. Compute it again from its recipe with ` +
         "session.verify(), or `emilie replay`.",
     );
+  }
+
+  get changes(): Changes | undefined {
+    return changesOf(this);
   }
 
   get lostLatent(): string | undefined {

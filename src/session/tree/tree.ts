@@ -5,10 +5,11 @@ import type { Picture } from "../../images/picture.ts";
 import type { CallOptions } from "../../method/edit-model.ts";
 import type { EditOptions, StepListener } from "../../method/options.ts";
 import type { RelevanceOptions } from "../../method/relevance.ts";
+import type { SessionSettings } from "../../method/settings.ts";
 import type { Refusal } from "../../method/understood.ts";
 import type { Window } from "../../method/window.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { Detail } from "./check-edit.ts";
+import type { Changes, Look } from "./changes.ts";
 import type { Recipe } from "./recipe.ts";
 import type { PlacedRegion } from "./run.ts";
 
@@ -43,6 +44,8 @@ export interface Node {
   readonly cost: { readonly seconds: number; readonly unetCalls: number };
   /** How far it has come from its parent and from the original, once session.drift has measured it. */
   readonly drift?: Drift;
+  /** What the edit did to the picture, in words; once session.drift has measured it, and never of the original. */
+  readonly changes?: Changes | undefined;
   /** SHA-256 over a latent that was lost with the file's damage: what computing it again must give. */
   readonly lostLatent?: string | undefined;
   /** The picture at the user's own size. Decoded on the first call. */
@@ -52,7 +55,7 @@ export interface Node {
 }
 
 /** How a session's edit is made, and where. */
-export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
+export interface SessionEditOptions extends SessionSettings, Omit<EditOptions, "onStep"> {
   /** The node to edit. Default: the head. */
   readonly from?: Node;
   /** White (1) may change, black (0) must stay. "auto": the model's own relevance map. Default: everywhere. */
@@ -61,8 +64,6 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   readonly regions?: readonly PlacedRegion[];
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
-  /** "on": a picture larger than the model's size keeps its own detail (detail-transfer.ts). "off", the default: the result is upscaled. */
-  readonly detail?: Detail;
   /** Hears of every step, and is awaited; `denoised` can be shown by `preview`. "keep" ends the edit with that as its result. */
   readonly onProgress?: StepListener;
   /** Called before anything is computed with what is allowed and may surprise: words that are not read, a mask of another size or a black one. */
@@ -82,6 +83,8 @@ export interface Drift {
   readonly quietHalf: { readonly step: number; readonly largestStep: number; readonly since: number };
   /** Relative L2 distance of the latent from the original's, outside of all masks: what the composite covers. */
   readonly hidden: number;
+  /** What a person sees of the change from the parent; absent in what older versions measured. */
+  readonly look?: Look;
   /** What to look at; empty where all is well. */
   readonly warnings: readonly string[];
 }

@@ -2,7 +2,7 @@
  * What the studio needs from whoever computes. Two implementations: the page itself, and `emilie serve` over HTTP. All
  * views are plain values; a change gives the new view of the whole session, so that the page never guesses.
  */
-import type { Drift, Mask, Picture, PresetName } from "../../../src/web.ts";
+import type { Changes, Drift, Mask, Picture, PresetName, Understanding } from "../../../src/web.ts";
 
 export interface ModelDefaults {
   readonly steps: number;
@@ -23,7 +23,7 @@ export interface ModelInfo {
   /** The longer side it works at, in pixels. */
   readonly nativeSize: number;
   /** What each preset stands for with this model. */
-  readonly presets: Readonly<Record<PresetName, ModelDefaults>>;
+  readonly presets: Readonly<Partial<Record<PresetName, ModelDefaults>>>;
   /** Below it a change is carried over; 0 where the model states none. */
   readonly gate: number;
   readonly samplers: readonly string[];
@@ -50,6 +50,8 @@ export interface ModelPull {
 export interface NodeRegion {
   readonly instruction: string;
   readonly hasMask: boolean;
+  /** Equal for equal masks. */
+  readonly mask?: string;
   readonly weight?: number;
 }
 
@@ -61,6 +63,8 @@ export interface NodeSettings {
   readonly imageGuidance: number;
   readonly control: string;
   readonly strength: number;
+  readonly gate: number;
+  readonly detail?: "on";
 }
 
 export interface NodeView {
@@ -84,6 +88,8 @@ export interface NodeView {
   }[];
   readonly seconds: number;
   readonly drift?: Drift;
+  /** What the edit did to the picture, once drift was measured. */
+  readonly changes?: Changes;
 }
 
 export interface SessionView {
@@ -95,8 +101,10 @@ export interface SessionView {
   readonly head: string;
   /** The original first, every node after its parent. */
   readonly nodes: readonly NodeView[];
-  /** How well the model can redraw the original, in dB; low where the picture is not of its world. Absent: not known. */
-  readonly redrawn?: number;
+  /** What was deleted, and can be brought back. */
+  readonly bin: readonly NodeView[];
+  /** Whether the picture is of the world that the model was made for; null: it takes any, or it is not known. */
+  readonly familiar: boolean | null;
   /** What of the file that was just opened is not in the picture, or was repaired; in sentences. Absent: nothing. */
   readonly notes?: readonly string[];
   /** Where it is computed, and why not on the graphics card; absent: not known. */
@@ -107,6 +115,8 @@ export interface SessionSummary {
   readonly id: string;
   readonly name: string;
   readonly edits: number;
+  /** Of its original: equal for equal pictures. */
+  readonly root: string;
   /** Milliseconds since 1970. */
   readonly updated: number;
   readonly thumbnail?: Blob | string;
@@ -124,6 +134,8 @@ export interface EditSettings {
   readonly control?: string;
   /** Below it a change is carried over from the picture before; 0 takes everything. */
   readonly gate?: number;
+  /** A picture larger than the model works at keeps its own detail. */
+  readonly detail?: "on";
 }
 
 export interface EditRequest extends EditSettings {
@@ -137,6 +149,8 @@ export interface EditRequest extends EditSettings {
 
 export interface ReplayRequest extends Partial<EditSettings> {
   readonly node: string;
+  /** Of what follows, only the way to this node is made again. */
+  readonly until?: string;
   readonly instruction?: string;
 }
 
@@ -163,6 +177,8 @@ export interface Call {
   /** Ends the edit with its preview as the result; the recipe says after which step. */
   readonly keep?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** Called with the session as each of several nodes is finished. */
+  readonly onNode?: (session: SessionView) => void;
   /** Called where a call waits for others, or loses its connection and has it again. */
   readonly onState?: (state: CallState) => void;
   /** Hears what was noticed about the request and is no error, as a mask where nothing may change. */
@@ -180,7 +196,7 @@ export type PictureFormat = "png" | "jpeg" | "webp" | "avif";
 export interface Backend {
   readonly kind: "page" | "server";
   /** Where pictures go, for people who care. */
-  readonly privacy: string;
+  readonly privacy: "page" | "server";
   readonly formats: readonly PictureFormat[];
   /** Hears of what went wrong beside what was asked for, as a session that could not be saved; what was asked for is done. */
   onTrouble?: (error: unknown) => void;
@@ -189,20 +205,33 @@ export interface Backend {
   pull?(name: string): Promise<void>;
   /** Stops fetching it, or forgets what went wrong; what has arrived is kept. */
   stopPull?(id: string): Promise<void>;
-  sessions(): Promise<readonly SessionSummary[]>;
+  /** The one changed last first. `search`: only those whose name or instructions hold it; `bin`: those in the bin. */
+  sessions(options?: {
+    readonly search?: string;
+    readonly bin?: boolean;
+  }): Promise<readonly SessionSummary[]>;
   /** Opens a picture, or a session file. */
   open(file: Blob, name: string, model: string, loading?: Loading): Promise<SessionView>;
   resume(id: string, loading?: Loading): Promise<SessionView>;
+  /** For good. */
   forget(id: string): Promise<void>;
+  /** Into the bin, from where it comes back for 30 days. */
+  discard(id: string): Promise<void>;
+  recover(id: string): Promise<void>;
   edit(id: string, request: EditRequest, call?: Call): Promise<SessionView>;
   replay(id: string, request: ReplayRequest, call?: Call): Promise<SessionView>;
   /** What still runs in a session, begun by a page that is gone: how to follow it. Absent where nothing outlives the page. */
   running?(id: string): Promise<{ readonly title: string; follow(call: Call): Promise<SessionView> } | null>;
   moveHead(id: string, node: string): Promise<SessionView>;
-  renameSession(id: string, name: string): Promise<SessionView>;
+  /** Also of one that is not open. */
+  renameSession(id: string, name: string): Promise<void>;
   rename(id: string, node: string, name: string): Promise<SessionView>;
-  /** With everything that was made from it. */
+  /** Into the bin, with everything that was made from it. */
   remove(id: string, nodes: readonly string[]): Promise<SessionView>;
+  /** Out of the bin, with what each was made from and what was made from it. */
+  restore(id: string, nodes: readonly string[]): Promise<SessionView>;
+  /** Whether the model knows how to do this; quick, and nothing is computed of the edit itself. */
+  understand(id: string, node: string, instruction: string): Promise<Understanding>;
   picture(id: string, node: string): Promise<Picture>;
   /** Where the node was allowed to change, of one region or of all; null: everywhere. */
   mask(id: string, node: string, region?: number): Promise<Mask | null>;

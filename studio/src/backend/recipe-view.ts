@@ -7,21 +7,26 @@ interface Seen
   readonly regions: readonly Pick<Recipe["regions"][number], "instruction" | "mask" | "weight">[];
   /** The server's messages let more through than they name. */
   readonly strength?: unknown;
+  readonly gate?: unknown;
+  readonly detail?: "on";
 }
 
 /** Its regions and settings; the original has no recipe, and neither. */
 export function viewRecipe(recipe: Seen | null): Pick<NodeView, "regions" | "settings"> {
   if (!recipe) return { regions: [], settings: null };
-  const { seed, steps, sampler, textGuidance, imageGuidance, control, strength } = recipe;
+  const { seed, steps, sampler, textGuidance, imageGuidance, control, strength, gate, detail } = recipe;
   return {
     regions: recipe.regions.map(({ instruction, mask, weight }) => ({
       instruction,
       hasMask: mask !== null,
+      mask: mask?.sha256,
       weight,
     })),
     settings: {
       ...{ seed, steps, sampler, textGuidance, imageGuidance, control },
       strength: typeof strength === "number" ? strength : 1,
+      gate: typeof gate === "number" ? gate : 0,
+      detail,
     },
   };
 }

@@ -6,6 +6,11 @@ import type { Area, View } from "./viewport.ts";
 export interface Veil {
   readonly shape: OffscreenCanvas;
   readonly active: boolean;
+  /** The place's own; absent: the accent. */
+  readonly colour?: string;
+  /** Written in its middle, where there are several. */
+  readonly number?: number;
+  readonly middle?: { readonly x: number; readonly y: number };
 }
 
 export interface Scene {
@@ -72,6 +77,7 @@ export function draw(context: CanvasRenderingContext2D, scene: Scene): void {
   image(context, scene, canvasOf(picture));
   if (scene.heat) image(context, scene, scene.heat);
   for (const veil of scene.veils) drawVeil(context, scene, veil);
+  for (const veil of scene.veils) if (veil.middle) badge(context, scene, veil);
   if (scene.outline.length > 1) outline(context, scene);
 }
 
@@ -113,7 +119,8 @@ function board(context: CanvasRenderingContext2D, { view }: Scene, { width, heig
 let scratch: [OffscreenCanvas, OffscreenCanvas] | undefined;
 
 /** The mask as a tint with a thin double line around it, which is seen on any picture. */
-function drawVeil(context: CanvasRenderingContext2D, scene: Scene, { shape, active }: Veil): void {
+function drawVeil(context: CanvasRenderingContext2D, scene: Scene, veil: Veil): void {
+  const { shape, active } = veil;
   const { screen, pixelRatio, view, colours } = scene;
   const [width, height] = [Math.ceil(screen.width * pixelRatio), Math.ceil(screen.height * pixelRatio)];
   if (scratch?.[0].width !== width || scratch[0].height !== height) {
@@ -153,13 +160,30 @@ function drawVeil(context: CanvasRenderingContext2D, scene: Scene, { shape, acti
   if (!scene.heat) {
     tint.clearRect(0, 0, width, height);
     place(tint, 0, 0);
-    colour(tint, active ? colours.accent : colours.light);
+    colour(tint, veil.colour ?? (active ? colours.accent : colours.light));
     context.globalAlpha = active ? 0.42 : 0.25;
     context.drawImage(scratch[0], 0, 0, screen.width, screen.height);
     context.globalAlpha = 1;
   }
   ringOf(2, colours.dark);
   ringOf(1, colours.light);
+}
+
+/** A place's number on its colour. */
+function badge(context: CanvasRenderingContext2D, { view }: Scene, { number, middle, colour }: Veil): void {
+  const [x, y] = [view.x + middle!.x * view.scale, view.y + middle!.y * view.scale];
+  context.beginPath();
+  context.arc(x, y, 11, 0, 2 * Math.PI);
+  context.fillStyle = colour ?? "#000";
+  context.fill();
+  context.lineWidth = 1.5;
+  context.strokeStyle = "#fff";
+  context.stroke();
+  context.fillStyle = "#fff";
+  context.font = "600 12px system-ui, sans-serif";
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillText(String(number), x, y + 0.5);
 }
 
 function outline(context: CanvasRenderingContext2D, { view, outline, colours }: Scene): void {

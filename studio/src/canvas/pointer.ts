@@ -1,6 +1,7 @@
 /** Fingers, mouse and pen on the stage. */
 import { box, EMPTY, fill, lasso, type Point, type Rect, stroke, union } from "../painting/layer.ts";
-import { currentPaint, operate, touched } from "../state/mask.ts";
+import { beginNext } from "../state/edit.ts";
+import { currentPaint, operate, selectThing, touched } from "../state/mask.ts";
 import { get } from "../state/store.ts";
 import { PAINTING } from "../state/types.ts";
 import { move, useCamera, zoom } from "./camera.ts";
@@ -23,6 +24,33 @@ type Action = "pan" | "paint" | "shape" | null;
 export function brushRadius(): number {
   const { session, brush } = get();
   return session ? Math.max(0.5, (brush.size * Math.max(session.width, session.height)) / 2) : 1;
+}
+
+let trackpadUntil = 0;
+
+/** Whether a wheel event comes from two fingers: small or slanted steps in pixels, and all that follow at once. */
+function isTrackpad({ deltaX, deltaY, deltaMode, ctrlKey, timeStamp }: WheelEvent): boolean {
+  if (ctrlKey || deltaMode !== 0) return false;
+  const fine = deltaX !== 0 || !Number.isInteger(deltaY) || Math.abs(deltaY) < 40;
+  if (fine) trackpadUntil = timeStamp + 300;
+  return timeStamp <= trackpadUntil;
+}
+
+/** A click means what is under it, a drag what is in its box. */
+function selectIn(a: Point, b: Point, erase: boolean): void {
+  const { session } = get();
+  if (!session) return;
+  const moved = Math.hypot(a.x - b.x, a.y - b.y) * useCamera.getState().view.scale;
+  const [x, y] = [Math.max(0, Math.min(a.x, b.x)), Math.max(0, Math.min(a.y, b.y))];
+  if (moved < 5) void selectThing({ point: { x: Math.floor(a.x), y: Math.floor(a.y) } }, erase);
+  else {
+    const width = Math.min(session.width, Math.max(a.x, b.x)) - x;
+    const height = Math.min(session.height, Math.max(a.y, b.y)) - y;
+    void selectThing(
+      { box: { x: Math.floor(x), y: Math.floor(y), width: Math.ceil(width), height: Math.ceil(height) } },
+      erase,
+    );
+  }
 }
 
 /** Listens on the canvas; `redraw` is asked for a new frame. Returns how to stop. */
@@ -62,6 +90,9 @@ export function listen(canvas: HTMLCanvasElement, redraw: () => void): () => voi
       else strokes.cancel();
       if (!keep) refresh(layer, rect);
       touched();
+    } else if (action === "shape" && keep && get().tool === "select") {
+      const [a, b = a] = [gesture.outline[0]!, gesture.outline[2]];
+      selectIn(a, b, erasing);
     } else if (action === "shape" && keep) {
       const { tool } = get();
       const [a, b] = [gesture.outline[0]!, gesture.outline[2] ?? gesture.outline[0]!];
@@ -92,14 +123,14 @@ export function listen(canvas: HTMLCanvasElement, redraw: () => void): () => voi
       return;
     }
     if (pointers.size > 2) return;
-    const { tool, job, compare, session } = get();
-    const paints =
-      PAINTING.includes(tool) && !job && !compare && session && event.button === 0 && !gesture.spaceHeld;
+    const { tool, compare, session } = get();
+    const paints = PAINTING.includes(tool) && !compare && session && event.button === 0 && !gesture.spaceHeld;
     erasing = event.altKey || event.button === 5;
     last = inPicture(at);
+    if (paints) beginNext();
     if (!paints) action = "pan";
     else if (tool === "fill") operate((layer) => fill(layer, last, erasing));
-    else if (tool === "box" || tool === "lasso") {
+    else if (tool === "box" || tool === "lasso" || tool === "select") {
       action = "shape";
       gesture.outline = [last];
     } else {
@@ -153,6 +184,8 @@ export function listen(canvas: HTMLCanvasElement, redraw: () => void): () => voi
   const wheel = (event: WheelEvent) => {
     event.preventDefault();
     if (event.shiftKey) return move(-event.deltaX - event.deltaY, 0);
+    // Two fingers on a trackpad move the picture; what a wheel does is known by its even, upright steps.
+    if (isTrackpad(event)) return move(-event.deltaX, -event.deltaY);
     // A pinch on a trackpad comes as a wheel with Ctrl, in smaller steps.
     const speed = event.ctrlKey ? 0.01 : event.deltaMode === 1 ? 0.05 : 0.0016;
     zoom(Math.exp(-speed * Math.max(-240, Math.min(240, event.deltaY))), local(event));

@@ -1,13 +1,16 @@
 /** The stage: the picture, what is painted on it, and what it is compared with. */
 import { useEffect, useRef } from "react";
-import type { Mask, Picture } from "../../../src/web.ts";
+import { type Mask, type Picture, visibleChange } from "../../../src/web.ts";
 import { CompareBar, CompareHandle, CompareLabels } from "../compare/compare.tsx";
 import { difference } from "../compare/difference.ts";
-import { isBlank, whole } from "../painting/layer.ts";
+import { colourOf } from "../edit/region-colours.ts";
+import { TrustLine } from "../history/trust.tsx";
+import { isBlank, middleOf, whole } from "../painting/layer.ts";
 import { paintedOf } from "../painting/regions.ts";
 import { get, useStudio } from "../state/store.ts";
 import { PAINTING } from "../state/types.ts";
 import { toCanvas } from "../ui/pictures.ts";
+import { t } from "../words/index.ts";
 import { frame, useCamera } from "./camera.ts";
 import { draw, type Scene, type Veil } from "./draw.ts";
 import { brushRadius, gesture, listen } from "./pointer.ts";
@@ -20,7 +23,6 @@ export function Stage() {
   const tool = useStudio((s) => s.tool);
   const compare = useStudio((s) => s.compare);
   const name = useStudio((s) => s.session?.nodes.find(({ id }) => id === s.session?.head)?.instruction);
-  const busy = useStudio((s) => s.job !== null);
 
   useEffect(() => {
     const element = canvas.current!;
@@ -75,12 +77,13 @@ export function Stage() {
   }, []);
 
   return (
-    <div className="stage" data-tool={tool} data-busy={busy || undefined}>
-      <canvas ref={canvas} tabIndex={0} role="img" aria-label={`The picture: ${name || "the original"}`} />
+    <div className="stage" data-tool={tool}>
+      <canvas ref={canvas} tabIndex={0} role="img" aria-label={t.thePicture(name || t.original)} />
       <div ref={cursor} className="brush-cursor" aria-hidden />
       {compare && <CompareLabels />}
       {compare?.mode === "slider" && <CompareHandle />}
       {compare && <CompareBar />}
+      <TrustLine />
       <ZoomBar />
     </div>
   );
@@ -107,8 +110,18 @@ function differenceCanvas(a: Picture, b: Picture): OffscreenCanvas {
   return lastDifference.canvas;
 }
 
+let lastChange: { a: Picture; b: Picture; mask: Mask } | null = null;
+
+function changeMask(a: Picture, b: Picture): Mask {
+  if (lastChange?.a !== a || lastChange.b !== b) {
+    const mask = { width: a.width, height: a.height, data: Float32Array.from(visibleChange(a, b)) };
+    lastChange = { a, b, mask };
+  }
+  return lastChange.mask;
+}
+
 function sceneOf(element: HTMLCanvasElement): Scene {
-  const { session, pictures, job, compare, peek, regions, region, hovered, tool } = get();
+  const { session, pictures, job, compare, peek, regions, region, hovered, tool, showChanges } = get();
   const { view, screen } = useCamera.getState();
   const head = session?.nodes.find(({ id }) => id === session.head);
   const shown = pictures.get((peek && head?.parent) || head?.id || "") ?? null;
@@ -118,12 +131,19 @@ function sceneOf(element: HTMLCanvasElement): Scene {
   const veils: Veil[] = [];
   if (hovered && hoveredMask?.node === hovered && hoveredMask.mask) {
     veils.push({ shape: veilOfMask(hoveredMask.mask), active: true });
-  } else if (!job && !compare && !peek) {
-    for (const { id } of regions) {
+  } else if (!job && !compare && !peek && showChanges && head?.parent) {
+    const before = pictures.get(head.parent);
+    if (before && shown) veils.push({ shape: veilOfMask(changeMask(before, shown)), active: true });
+  } else if (!compare && !peek) {
+    for (const [index, { id }] of regions.entries()) {
       const own = paintedOf(id);
-      if (own && session && own.layer.width === session.width && !isBlank(own.layer)) {
-        veils.push({ shape: veilOf(own.layer), active: id === region });
-      }
+      if (!own || !session || own.layer.width !== session.width || isBlank(own.layer)) continue;
+      const several = regions.length > 1 && {
+        colour: colourOf(index),
+        number: index + 1,
+        middle: middleOf(own.layer),
+      };
+      veils.push({ shape: veilOf(own.layer), active: id === region, ...several });
     }
   }
   const automatic = regions.find(({ id }) => id === region)?.automatic;
@@ -146,9 +166,9 @@ function sceneOf(element: HTMLCanvasElement): Scene {
 
 /** The brush is shown at its true size. */
 function placeCursor(element: HTMLDivElement, canvas: HTMLCanvasElement): void {
-  const { tool, job, compare } = get();
+  const { tool, compare } = get();
   const { cursor } = gesture;
-  const shows = (tool === "brush" || tool === "eraser") && cursor && !job && !compare && !gesture.spaceHeld;
+  const shows = (tool === "brush" || tool === "eraser") && cursor && !compare && !gesture.spaceHeld;
   element.hidden = !shows;
   canvas.style.cursor = shows ? "none" : "";
   if (!shows) return;

@@ -8,12 +8,13 @@ import { compareWith } from "../state/session.ts";
 import { set, useStudio } from "../state/store.ts";
 import type { CompareMode } from "../state/types.ts";
 import { IconButton } from "../ui/controls.tsx";
+import { t } from "../words/index.ts";
 import { changedPixels } from "./difference.ts";
 
 const MODES: readonly { mode: CompareMode; label: string; icon: typeof Diff }[] = [
-  { mode: "slider", label: "Slider", icon: SplitSquareHorizontal },
-  { mode: "side", label: "Side by side", icon: Columns2 },
-  { mode: "difference", label: "Difference", icon: Diff },
+  { mode: "slider", label: t.slider, icon: SplitSquareHorizontal },
+  { mode: "side", label: t.sideBySide, icon: Columns2 },
+  { mode: "difference", label: t.difference, icon: Diff },
 ];
 
 function useNodes(): { left?: NodeView; right?: NodeView } {
@@ -53,13 +54,13 @@ export function CompareBar() {
   const [a, b] = [pictures.get(compare.with), pictures.get(session.head)];
   const changed = useMemo(() => (a && b ? changedPixels(a, b) / (a.width * a.height) : null), [a, b]);
   return (
-    <div className="floating compare-bar" role="group" aria-label="Compare">
+    <div className="floating compare-bar" role="group" aria-label={t.compare}>
       <label className="compare-with">
-        <span className="muted">with</span>
+        <span className="muted">{t.with}</span>
         <select
           value={compare.with}
           onChange={(event) => void compareWith(event.target.value)}
-          aria-label="Compare with"
+          aria-label={t.compareWith}
         >
           {session.nodes
             .filter(({ id }) => id !== session.head)
@@ -82,21 +83,17 @@ export function CompareBar() {
       ))}
       <span className="separator" />
       <span className="number muted" data-testid="changed">
-        {changed === null ? "…" : changed === 0 ? "identical" : `${percent(changed)} differ`}
-        {compare.mode === "difference" && " · black: the same"}
+        {changed === null ? "…" : changed === 0 ? t.identical : t.pixelsDiffer(changed)}
+        {compare.mode === "difference" && ` · ${t.blackSame}`}
       </span>
       <IconButton
-        label={`Stop comparing with ${left ? nameOf(left) : "it"}`}
+        label={left ? t.stopComparingWith(nameOf(left)) : t.stopComparing}
         keys="C"
         icon={X}
         onClick={() => void compareWith(null)}
       />
     </div>
   );
-}
-
-function percent(share: number): string {
-  return share < 0.01 ? "under 1 % of pixels" : `${Math.round(100 * share)} % of pixels`;
 }
 
 export function CompareHandle() {
@@ -113,7 +110,7 @@ export function CompareHandle() {
       className="compare-handle"
       role="slider"
       tabIndex={0}
-      aria-label="Where the two pictures meet"
+      aria-label={t.whereMeet}
       aria-orientation="horizontal"
       aria-valuemin={0}
       aria-valuemax={100}

@@ -3,36 +3,64 @@ import { ArrowUp, Plus, Square, X } from "lucide-react";
 import { type KeyboardEvent, useMemo, useRef, useState } from "react";
 import { coverage } from "../painting/layer.ts";
 import { paintedOf } from "../painting/regions.ts";
-import { edit, keep, stop } from "../state/edit.ts";
+import { beginNext, edit, runQueue, unqueue } from "../state/edit.ts";
+import { keep, stop } from "../state/job.ts";
 import { addRegion, changeRegion, chooseRegion, moveThreshold, removeRegion } from "../state/mask.ts";
-import { useStudio } from "../state/store.ts";
+import { get, useStudio } from "../state/store.ts";
 import type { Job } from "../state/types.ts";
 import { duration, IconButton, Slider, Tip } from "../ui/controls.tsx";
+import { t } from "../words/index.ts";
+import { Heard } from "./heard.tsx";
+import { colourOf } from "./region-colours.ts";
 import { suggest } from "./suggestions.ts";
 import { Tools } from "./tools.tsx";
 
 export function Dock() {
   const job = useStudio((s) => s.job);
+  const said = useStudio((s) => s.said);
   return (
-    <section className="dock" aria-label="Edit">
+    <section className="dock" aria-label={t.edit}>
       <Tools />
+      <Queue />
       <div className="instruction-row">
         <Instruction />
         {job?.kind === "edit" && job.preview && !job.stopping && (
-          <Tip label="Stop here: what the preview shows becomes the step">
+          <Tip label={t.keepThisTip}>
             <button type="button" className="keep-button" onClick={keep}>
-              Keep this
+              {t.keepThis}
             </button>
           </Tip>
         )}
         <EditButton />
       </div>
+      <Heard />
       <p className="visually-hidden" role="status">
-        {job
-          ? `${job.title}: ${job.making ? `making ${job.making.what}, once` : job.step === 0 ? "beginning" : `step ${job.step} of ${job.steps}`}`
-          : ""}
+        {said}
       </p>
     </section>
+  );
+}
+
+/** Edits that wait for the one before them, each to be taken back. */
+function Queue() {
+  const queue = useStudio((s) => s.queue);
+  const idle = useStudio((s) => s.job === null);
+  if (queue.length === 0) return null;
+  return (
+    <ol className="queue" aria-label={t.queue}>
+      {queue.map(({ id, title }, index) => (
+        <li key={id}>
+          <span className="muted">{index === 0 ? t.next : index + 1}</span>
+          <span className="queue-title">{title}</span>
+          {idle && index === 0 && (
+            <button type="button" className="link" onClick={runQueue}>
+              {t.runNow}
+            </button>
+          )}
+          <IconButton label={t.takeBack(title)} icon={X} onClick={() => unqueue(id)} />
+        </li>
+      ))}
+    </ol>
   );
 }
 
@@ -48,9 +76,13 @@ function Instruction() {
   const draft = useRef("");
   const suggestions = useMemo(() => suggest(model, session, 12), [model, session]);
   const empty = current.instruction === "";
-  const shown = empty && (focused || session.nodes.length === 1) && suggestions.length > 0;
+  const familiar = session.familiar !== false;
+  const shown = familiar && empty && (focused || session.nodes.length === 1) && suggestions.length > 0;
 
-  const write = (instruction: string) => changeRegion(current.id, { instruction });
+  const write = (instruction: string) => {
+    beginNext();
+    changeRegion(get().region, { instruction });
+  };
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
     if (event.key === "Enter") {
       event.preventDefault();
@@ -70,7 +102,7 @@ function Instruction() {
     regions.length > 1 || current.masked ? (
       <Regions />
     ) : shown ? (
-      <div className="suggestions" role="group" aria-label={`What ${model?.title} knows`}>
+      <div className="suggestions" role="group" aria-label={t.whatItKnows(model?.title ?? "")}>
         {suggestions.map((one) => (
           <button
             type="button"
@@ -94,8 +126,8 @@ function Instruction() {
       <div className="hints">{hint}</div>
       <input
         id="instruction"
-        aria-label={current.masked ? "What should change in the painted place?" : "What should change?"}
-        placeholder={current.masked ? "What should change there?" : "What should change?"}
+        aria-label={current.masked ? t.whatInPlace : t.what}
+        placeholder={current.masked ? t.whatThere : t.what}
         value={current.instruction}
         autoComplete="off"
         enterKeyHint="go"
@@ -120,23 +152,28 @@ function Regions() {
   useStudio((s) => s.painted);
   const automatic = regions.find(({ id }) => id === region)?.automatic;
   return (
-    <div className="regions" role="group" aria-label="Places of this edit">
+    <div className="regions" role="group" aria-label={t.places}>
       {regions.map((one, index) => {
         const own = paintedOf(one.id);
         const share =
-          one.masked && own ? `${Math.max(1, Math.round(100 * coverage(own.layer)))} %` : "everywhere";
+          one.masked && own ? t.format.percent(Math.max(0.01, coverage(own.layer))) : t.everywhere;
         return (
-          <span key={one.id} className="region" data-current={one.id === region || undefined}>
+          <span
+            key={one.id}
+            className="region"
+            data-current={one.id === region || undefined}
+            style={{ "--place": colourOf(index) } as React.CSSProperties}
+          >
             <button type="button" aria-pressed={one.id === region} onClick={() => chooseRegion(one.id)}>
               <span className="region-number">{index + 1}</span>
-              <span className="region-name">{one.instruction || "what?"}</span>
+              <span className="region-name">{one.instruction || t.whatQuestion}</span>
               <span className="muted number">{share}</span>
             </button>
             {regions.length > 1 && (
               <button
                 type="button"
                 className="region-remove"
-                aria-label={`Remove place ${index + 1}`}
+                aria-label={t.removePlace(index + 1)}
                 onClick={() => removeRegion(one.id)}
               >
                 <X size={12} aria-hidden />
@@ -149,23 +186,18 @@ function Regions() {
         <span className="region threshold">
           <Slider
             compact
-            label="Threshold"
+            label={t.threshold}
             value={automatic.threshold}
             min={0.02}
             max={0.98}
             step={0.01}
-            format={(value) => value.toFixed(2)}
-            onChange={moveThreshold}
+            format={(value) => t.format.number(value, 2)}
+            onChange={(value) => void moveThreshold(value)}
           />
         </span>
       )}
       <span className="region">
-        <IconButton
-          label="Another place, with its own instruction"
-          keys="N"
-          icon={Plus}
-          onClick={addRegion}
-        />
+        <IconButton label={t.anotherPlace} keys="N" icon={Plus} onClick={addRegion} />
       </span>
     </div>
   );
@@ -173,7 +205,7 @@ function Regions() {
 
 function EditButton() {
   const job = useStudio((s) => s.job);
-  const ready = useStudio((s) => s.regions.some(({ instruction }) => instruction.trim() !== ""));
+  const ready = useStudio((s) => s.regions.every(({ instruction }) => instruction.trim() !== ""));
   const variations = useStudio((s) => s.settings.variations);
   if (!job) {
     return (
@@ -183,30 +215,21 @@ function EditButton() {
         data-quiet={!ready || undefined}
         onClick={() => void edit()}
       >
-        {variations > 1 ? `Edit ×${variations}` : "Edit"}
+        {variations > 1 ? `${t.edit} ×${variations}` : t.edit}
         <ArrowUp size={16} strokeWidth={2} aria-hidden />
       </button>
     );
   }
   const done =
     job.making?.fraction ?? (job.steps === 0 ? 0 : (job.index - 1 + job.step / job.steps) / job.count);
-  const many = job.count > 1 ? `${job.index}/${job.count} · ` : "";
-  const words = !job.connected
-    ? "Reconnecting…"
-    : job.stopping
-      ? "Stopping…"
-      : job.position
-        ? `Waiting, ${job.position} before it`
-        : job.making
-          ? `Model, once: ${Math.round(100 * job.making.fraction)} % · ${duration(job.making.secondsLeft)}`
-          : progressWords(job, many);
+  const words = jobWords(job);
   return (
     <button
       type="button"
       className="edit-button running"
       onClick={stop}
-      aria-label={`Stop. ${words}`}
-      title="Stop (Esc)"
+      aria-label={t.stopAnd(words)}
+      title={t.stopTip}
     >
       <span className="progress" style={{ transform: `scaleX(${done})` }} />
       <span className="number">{words}</span>
@@ -215,8 +238,13 @@ function EditButton() {
   );
 }
 
-function progressWords(job: Job, many: string): string {
-  if (job.steps === 0) return job.kind === "heat" ? "Looking…" : "Preparing…";
-  if (job.step === 0 && job.index === 1) return "Preparing…";
+function jobWords(job: Job): string {
+  if (!job.connected) return t.reconnecting;
+  if (job.stopping) return t.stopping;
+  if (job.position) return t.waiting(job.position);
+  if (job.making) return t.making(job.making.fraction, duration(job.making.secondsLeft));
+  if (job.steps === 0) return job.kind === "heat" ? t.looking : t.preparing;
+  if (job.step === 0 && job.index === 1) return t.preparing;
+  const many = job.count > 1 ? `${job.index}/${job.count} · ` : "";
   return `${many}${job.step}/${job.steps}${job.secondsLeft === null ? "" : ` · ${duration(job.secondsLeft)}`}`;
 }

@@ -4,15 +4,17 @@ import { Collapsible } from "radix-ui";
 import { useState } from "react";
 import { PRESETS } from "../../../src/web.ts";
 import type { NodeView } from "../backend/backend.ts";
-import { driftWords, levelOf, nameOf, untouchedWords } from "../history/names.ts";
-import { changeSettings, changeStep, descendants } from "../state/edit.ts";
+import { changesWords, levelOf, nameOf, untouchedWords } from "../history/names.ts";
+import { changeSettings } from "../state/edit.ts";
+import { changeStep, descendants, lastSeenBelow, tryAgain, wayTo } from "../state/steps.ts";
 import { newSeed, useStudio } from "../state/store.ts";
-import { IconButton, Slider } from "../ui/controls.tsx";
+import { duration, IconButton, Slider } from "../ui/controls.tsx";
+import { t } from "../words/index.ts";
 
 export function SettingsPanel() {
   const head = useStudio((s) => s.session?.nodes.find(({ id }) => id === s.session?.head));
   return (
-    <section className="settings" aria-label="Settings">
+    <section className="settings" aria-label={t.settings}>
       <NextEdit />
       {head && <ThisStep key={head.id} node={head} />}
     </section>
@@ -26,25 +28,26 @@ function NextEdit() {
   if (!model || !defaults) return null;
   return (
     <div className="settings-group">
-      <h2>Next edit</h2>
+      <h2>{t.nextEdit}</h2>
       <Slider
-        label="Strength"
+        label={t.strength}
         value={settings.strength}
         min={0.05}
         max={1}
         step={0.05}
         home={1}
-        format={(value) => `${Math.round(100 * value)} %`}
+        format={t.format.percent}
         onChange={(strength) => changeSettings({ strength })}
       />
       <Choice
-        label="Effort"
+        label={t.effort}
         value={settings.preset}
-        options={PRESETS}
+        options={PRESETS.filter((one) => model.presets[one])}
+        nameOf={(one) => t.presets[one]}
         onChange={(preset) => changeSettings({ preset })}
       />
       <Slider
-        label="Variations"
+        label={t.variations}
         value={settings.variations}
         min={1}
         max={9}
@@ -54,7 +57,7 @@ function NextEdit() {
       />
       <div className="field">
         <label htmlFor="seed" className="label">
-          Seed
+          {t.seed}
         </label>
         <input
           id="seed"
@@ -67,17 +70,13 @@ function NextEdit() {
           }}
         />
         <IconButton
-          label={
-            settings.seedLocked
-              ? "The seed stays: the same words give the same result"
-              : "A new seed after every edit"
-          }
+          label={settings.seedLocked ? t.seedStays : t.seedNew}
           icon={settings.seedLocked ? Lock : LockOpen}
           pressed={settings.seedLocked}
           onClick={() => changeSettings({ seedLocked: !settings.seedLocked })}
         />
         <IconButton
-          label="Another seed"
+          label={t.anotherSeed}
           keys="S"
           icon={Dices}
           onClick={() => changeSettings({ seed: newSeed() })}
@@ -86,11 +85,11 @@ function NextEdit() {
       <Collapsible.Root>
         <Collapsible.Trigger className="disclosure">
           <ChevronRight size={16} strokeWidth={1.75} aria-hidden />
-          Advanced
+          {t.advanced}
         </Collapsible.Trigger>
         <Collapsible.Content className="advanced">
           <Slider
-            label="Steps"
+            label={t.steps}
             value={settings.steps ?? defaults.steps}
             min={1}
             max={Math.max(50, 2 * defaults.steps)}
@@ -99,45 +98,45 @@ function NextEdit() {
             onChange={(steps) => changeSettings({ steps })}
           />
           <Slider
-            label="Follow the words"
+            label={t.followWords}
             value={settings.textGuidance ?? defaults.textGuidance}
             min={0}
             max={Math.max(4, 2 * defaults.textGuidance)}
             step={0.1}
             home={defaults.textGuidance}
-            format={(value) => value.toFixed(1)}
+            format={(value) => t.format.number(value, 1)}
             onChange={(textGuidance) => changeSettings({ textGuidance })}
           />
           <Slider
-            label="Keep the picture"
+            label={t.keepPicture}
             value={settings.imageGuidance ?? defaults.imageGuidance}
             min={0}
             max={Math.max(3, 2 * defaults.imageGuidance)}
             step={0.1}
             home={defaults.imageGuidance}
-            format={(value) => value.toFixed(1)}
+            format={(value) => t.format.number(value, 1)}
             onChange={(imageGuidance) => changeSettings({ imageGuidance })}
           />
           {model.gate > 0 && (
             <Slider
-              label="Leave alone what moved less"
+              label={t.gate}
               value={settings.gate ?? model.gate}
               min={0}
               max={5 * model.gate}
               step={model.gate / 5}
               home={model.gate}
-              format={(value) => value.toFixed(2)}
+              format={(value) => t.format.number(value, 2)}
               onChange={(gate) => changeSettings({ gate })}
             />
           )}
           <Choice
-            label="Sampler"
+            label={t.sampler}
             value={settings.sampler ?? defaults.sampler}
             options={model.samplers}
             onChange={(sampler) => changeSettings({ sampler })}
           />
           <Choice
-            label="A mask acts by"
+            label={t.control}
             value={settings.control ?? "anchored"}
             options={model.controls}
             onChange={(control) => changeSettings({ control })}
@@ -157,7 +156,7 @@ function NextEdit() {
             }
           >
             <RotateCcw size={16} strokeWidth={1.75} aria-hidden />
-            The values of this effort
+            {t.effortValues}
           </button>
         </Collapsible.Content>
       </Collapsible.Root>
@@ -169,16 +168,25 @@ interface ChoiceProps<T extends string> {
   label: string;
   value: T;
   options: readonly T[];
+  nameOf?: (value: T) => string;
   onChange: (value: T) => void;
 }
 
-function Choice<T extends string>({ label, value, options, onChange }: ChoiceProps<T>) {
+function Choice<T extends string>({
+  label,
+  value,
+  options,
+  nameOf = (one) => one,
+  onChange,
+}: ChoiceProps<T>) {
   return (
     <label className="field">
       <span className="label">{label}</span>
       <select value={value} onChange={(event) => onChange(event.target.value as T)}>
         {options.map((one) => (
-          <option key={one}>{one}</option>
+          <option key={one} value={one}>
+            {nameOf(one)}
+          </option>
         ))}
       </select>
     </label>
@@ -186,61 +194,63 @@ function Choice<T extends string>({ label, value, options, onChange }: ChoicePro
 }
 
 function ThisStep({ node }: { node: NodeView }) {
-  const untouched = untouchedWords(node);
+  const [level, untouched] = [levelOf(node), untouchedWords(node)];
   return (
     <div className="settings-group">
-      <h2>This step</h2>
+      <h2>{t.thisStep}</h2>
       <p className="step-name">{nameOf(node)}</p>
-      {node.parent === null && (
-        <p className="muted">Your own picture. Every edit starts from it, and it is never changed.</p>
+      {node.parent === null && <p className="muted">{t.yourPicture}</p>}
+      {level && (
+        <p className="fact">
+          <span className="trust-mark" data-level={level} aria-hidden />
+          {changesWords(node)}
+        </p>
       )}
       {untouched && (
         <p className="fact" data-testid="untouched">
-          <span className="fact-mark" data-level="still" aria-hidden />
+          <span className="trust-mark" data-level="kept" aria-hidden />
           {untouched}
         </p>
       )}
-      {node.drift && node.parent !== null && (
-        <>
-          {!untouched && (
-            <p className="fact">
-              <span className="fact-mark" aria-hidden />
-              No mask: this edit was allowed to change everything.
-            </p>
-          )}
-          <p className="fact">
-            <span className="fact-mark" data-level={levelOf(node.drift)} aria-hidden />
-            {driftWords(node.drift)}
-          </p>
-          <dl className="facts">
-            <dt>From the step before</dt>
-            <dd className="number">{decibel(node.drift.parent.inside.psnr)}</dd>
-            <dt>From the original</dt>
-            <dd className="number">{decibel(node.drift.original.inside.psnr)}</dd>
-          </dl>
-        </>
+      {node.settings && (
+        <button type="button" className="button" onClick={() => void tryAgain(node.id)}>
+          <Dices size={16} strokeWidth={1.75} aria-hidden /> {t.tryAgain}
+        </button>
       )}
       {node.settings && <ChangeStep node={node} />}
     </div>
   );
 }
 
-const decibel = (psnr: number) => (Number.isFinite(psnr) ? `${psnr.toFixed(1)} dB` : "identical");
+const decibel = (psnr: number) => (Number.isFinite(psnr) ? `${t.format.number(psnr, 1)} dB` : t.identical);
+
+/** Where one has been below a step: the way that is made again where not everything is. */
+function useWay(node: string): string[] {
+  const session = useStudio((s) => s.session)!;
+  const below = descendants(session, node);
+  const leaf = lastSeenBelow(node) ?? below.at(-1)!;
+  return below.includes(leaf) ? wayTo(session, node, leaf) : [node];
+}
 
 /** A step changed, and everything after it made again, on a branch of its own. */
 function ChangeStep({ node }: { node: NodeView }) {
   const [instruction, setInstruction] = useState(node.regions[0]?.instruction ?? "");
   const session = useStudio((s) => s.session)!;
   const busy = useStudio((s) => s.job !== null);
-  const following = descendants(session, node.id).length - 1;
+  const below = descendants(session, node.id);
+  const way = useWay(node.id);
+  const [whole, setWhole] = useState(true);
+  const time = (ids: readonly string[]) =>
+    duration(session.nodes.reduce((sum, one) => sum + (ids.includes(one.id) ? one.seconds : 0), 0));
+  const until = whole || way.length === 0 ? undefined : way.at(-1);
   const { settings } = node;
   if (!settings) return null;
-  const change = (changes: Parameters<typeof changeStep>[1]) => void changeStep(node.id, changes);
+  const change = (changes: Parameters<typeof changeStep>[1]) => void changeStep(node.id, changes, until);
   return (
     <Collapsible.Root>
       <Collapsible.Trigger className="disclosure">
         <ChevronRight size={16} strokeWidth={1.75} aria-hidden />
-        Change this step
+        {t.changeStep}
       </Collapsible.Trigger>
       <Collapsible.Content className="advanced">
         <form
@@ -251,17 +261,31 @@ function ChangeStep({ node }: { node: NodeView }) {
         >
           <input
             className="text-input"
-            aria-label="Instruction of this step"
+            aria-label={t.instructionOfStep}
             value={instruction}
             onChange={(event) => setInstruction(event.target.value)}
           />
+          {below.length > way.length && way.length > 0 && (
+            <fieldset className="reach">
+              <legend className="visually-hidden">{t.whatIsMadeAgain}</legend>
+              {[
+                { label: t.thisPath(way.length, time(way)), all: false },
+                { label: t.allBelow(below.length, time(below)), all: true },
+              ].map(({ label, all }) => (
+                <label key={label}>
+                  <input type="radio" name="reach" checked={whole === all} onChange={() => setWhole(all)} />
+                  {label}
+                </label>
+              ))}
+            </fieldset>
+          )}
           <div className="row">
             <button
               type="submit"
               className="button"
               disabled={busy || instruction.trim() === "" || instruction === node.regions[0]?.instruction}
             >
-              Make again
+              {t.makeAgain}
             </button>
             <button
               type="button"
@@ -269,29 +293,40 @@ function ChangeStep({ node }: { node: NodeView }) {
               disabled={busy}
               onClick={() => change({ seed: newSeed() })}
             >
-              <Dices size={16} strokeWidth={1.75} aria-hidden /> New seed
+              <Dices size={16} strokeWidth={1.75} aria-hidden /> {t.newSeed}
             </button>
           </div>
           <p className="muted">
-            {following === 0
-              ? "The result is a new branch; this one stays."
-              : `The ${following === 1 ? "step" : `${following} steps`} after it will be made again on a new branch; this one stays.`}
+            {below.length === 1
+              ? t.newBranch
+              : t.madeAgain(
+                  until === undefined ? below.length : way.length,
+                  time(until === undefined ? below : way),
+                )}
           </p>
         </form>
         <dl className="facts">
-          <dt>Seed</dt>
+          {node.drift && (
+            <>
+              <dt>{t.fromBefore}</dt>
+              <dd className="number">{decibel(node.drift.parent.inside.psnr)}</dd>
+              <dt>{t.fromOriginal}</dt>
+              <dd className="number">{decibel(node.drift.original.inside.psnr)}</dd>
+            </>
+          )}
+          <dt>{t.seed}</dt>
           <dd className="number">{settings.seed}</dd>
-          <dt>Steps</dt>
+          <dt>{t.steps}</dt>
           <dd className="number">{settings.steps}</dd>
-          <dt>Sampler</dt>
+          <dt>{t.sampler}</dt>
           <dd>{settings.sampler}</dd>
-          <dt>Words / picture</dt>
+          <dt>{t.wordsPicture}</dt>
           <dd className="number">
             {settings.textGuidance} / {settings.imageGuidance}
           </dd>
           {node.hasMask && (
             <>
-              <dt>Control</dt>
+              <dt>{t.controlShort}</dt>
               <dd>{settings.control}</dd>
             </>
           )}

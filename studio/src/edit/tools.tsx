@@ -12,6 +12,7 @@ import {
   Sparkles,
   SquareDashed,
   Undo2,
+  Wand,
   Waves,
   X,
 } from "lucide-react";
@@ -34,14 +35,16 @@ import {
 import { useStudio } from "../state/store.ts";
 import { PAINTING, type Tool } from "../state/types.ts";
 import { IconButton, Slider, Tip } from "../ui/controls.tsx";
+import { t } from "../words/index.ts";
 
 const TOOLS: readonly { tool: Tool; label: string; keys: string; icon: typeof Brush }[] = [
-  { tool: "move", label: "Move and zoom", keys: "V", icon: Hand },
-  { tool: "brush", label: "Brush where it may change", keys: "B", icon: Brush },
-  { tool: "eraser", label: "Eraser", keys: "E", icon: Eraser },
-  { tool: "box", label: "Rectangle", keys: "R", icon: SquareDashed },
-  { tool: "lasso", label: "Lasso", keys: "L", icon: Lasso },
-  { tool: "fill", label: "Fill what is enclosed", keys: "G", icon: PaintBucket },
+  { tool: "move", label: t.tools.move, keys: "V", icon: Hand },
+  { tool: "select", label: t.tools.select, keys: "W", icon: Wand },
+  { tool: "brush", label: t.tools.brush, keys: "B", icon: Brush },
+  { tool: "eraser", label: t.tools.eraser, keys: "E", icon: Eraser },
+  { tool: "box", label: t.tools.box, keys: "R", icon: SquareDashed },
+  { tool: "lasso", label: t.tools.lasso, keys: "L", icon: Lasso },
+  { tool: "fill", label: t.tools.fill, keys: "G", icon: PaintBucket },
 ];
 
 export function Tools() {
@@ -50,7 +53,7 @@ export function Tools() {
   const busy = useStudio((s) => s.job !== null);
   const paints = PAINTING.includes(tool);
   return (
-    <div className="tools" role="toolbar" aria-label="Where it may change" aria-orientation="horizontal">
+    <div className="tools" role="toolbar" aria-label={t.whereItMay} aria-orientation="horizontal">
       {TOOLS.map(({ tool: one, label, keys, icon }) => (
         <IconButton
           key={one}
@@ -58,14 +61,13 @@ export function Tools() {
           keys={keys}
           icon={icon}
           pressed={tool === one}
-          disabled={busy}
           onClick={() => chooseTool(one)}
         />
       ))}
-      <Tip label="Let the model show where it would change the picture" keys="M">
+      <Tip label={t.autoTip} keys="M">
         <button type="button" className="text-button" disabled={busy} onClick={() => void findPlace()}>
           <Sparkles size={16} strokeWidth={1.75} aria-hidden />
-          Auto
+          {t.auto}
         </button>
       </Tip>
       {(paints || region.masked) && <MaskOptions tool={tool} masked={region.masked} />}
@@ -85,33 +87,39 @@ function MaskOptions({ tool, masked }: { tool: Tool; masked: boolean }) {
         <>
           <Slider
             compact
-            label="Size"
+            label={t.size}
             value={size}
             min={0.01}
             max={0.4}
             step={0.005}
-            format={(value) => `${Math.round(100 * value)} %`}
+            format={t.format.percent}
             onChange={(next) => changeBrush({ size: next })}
           />
           <Slider
             compact
-            label="Soft"
+            label={t.soft}
             value={softness}
             min={0}
             max={1}
             step={0.05}
-            format={(value) => `${Math.round(100 * value)} %`}
+            format={t.format.percent}
             onChange={(next) => changeBrush({ softness: next })}
           />
         </>
       )}
       <span className="separator" />
-      <IconButton label="Undo stroke" keys="Ctrl Z" icon={Undo2} disabled={!canUndo} onClick={undoStroke} />
-      <IconButton label="Redo stroke" keys="Ctrl ⇧ Z" icon={Redo2} disabled={!canRedo} onClick={redoStroke} />
-      <IconButton label="Invert" keys="I" icon={Contrast} onClick={() => operate(invert)} />
-      <IconButton label="Soften the edge" keys="F" icon={Waves} disabled={!masked} onClick={featherMask} />
+      <IconButton label={t.undoStroke} keys="Ctrl Z" icon={Undo2} disabled={!canUndo} onClick={undoStroke} />
+      <IconButton
+        label={t.redoStroke}
+        keys="Ctrl ⇧ Z"
+        icon={Redo2}
+        disabled={!canRedo}
+        onClick={redoStroke}
+      />
+      <IconButton label={t.invert} keys="I" icon={Contrast} onClick={() => operate(invert)} />
+      <IconButton label={t.soften} keys="F" icon={Waves} disabled={!masked} onClick={featherMask} />
       <MaskMenu />
-      <IconButton label="Clear the mask" keys="X" icon={X} disabled={!masked} onClick={clearMask} />
+      <IconButton label={t.clearMask} keys="X" icon={X} disabled={!masked} onClick={clearMask} />
     </>
   );
 }
@@ -124,7 +132,7 @@ function MaskMenu() {
     <>
       <DropdownMenu.Root>
         <DropdownMenu.Trigger asChild>
-          <button type="button" className="icon-button wide" aria-label="Masks from elsewhere">
+          <button type="button" className="icon-button wide" aria-label={t.masksElsewhere}>
             <ImageUp size={16} strokeWidth={1.75} aria-hidden />
             <ChevronDown size={12} aria-hidden />
           </button>
@@ -133,10 +141,10 @@ function MaskMenu() {
           <DropdownMenu.Content className="menu" side="top" sideOffset={8} collisionPadding={8}>
             <DropdownMenu.Item className="menu-item" onSelect={() => file.current?.click()}>
               <ImageUp size={16} strokeWidth={1.75} aria-hidden />
-              Open a mask picture…
+              {t.openMask}
             </DropdownMenu.Item>
             {masked.length > 0 && (
-              <DropdownMenu.Label className="menu-label">The mask of an earlier step</DropdownMenu.Label>
+              <DropdownMenu.Label className="menu-label">{t.maskOfEarlier}</DropdownMenu.Label>
             )}
             {masked.map((node) => (
               <DropdownMenu.Item key={node.id} className="menu-item" onSelect={() => void reuseMask(node.id)}>
@@ -152,7 +160,7 @@ function MaskMenu() {
         type="file"
         accept="image/*"
         hidden
-        aria-label="A picture to use as mask"
+        aria-label={t.pictureAsMask}
         onChange={(event) => {
           const [picked] = event.target.files ?? [];
           if (picked) void importMask(picked);

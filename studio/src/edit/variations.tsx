@@ -1,53 +1,46 @@
-/** The contact sheet: several results of one instruction, of which one is kept. */
-import { useEffect, useRef } from "react";
-import { choose } from "../state/edit.ts";
+/** Several results of one instruction, as a strip below the picture: flipped through at full size, and none is lost. */
+import { Star } from "lucide-react";
+import { goTo } from "../state/session.ts";
+import { acceptVariation, star } from "../state/steps.ts";
 import { useStudio } from "../state/store.ts";
-import { toImageData } from "../ui/pictures.ts";
+import { IconButton } from "../ui/controls.tsx";
+import { Thumbnail } from "../ui/thumbnail.tsx";
+import { t } from "../words/index.ts";
 
-export function ContactSheet() {
+export function VariationStrip() {
   const variations = useStudio((s) => s.variations);
-  const pictures = useStudio((s) => s.pictures);
-  const sheet = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    sheet.current?.querySelector<HTMLElement>(".contact-grid button")?.focus();
-  }, []);
+  const stars = useStudio((s) => s.stars);
+  const session = useStudio((s) => s.session)!;
+  const stray = !variations.includes(session.head);
   return (
-    <div className="contact-sheet" role="group" aria-label="Choose a variation" ref={sheet}>
-      <header>
-        <h2>Which one?</h2>
-        <span className="muted">
-          Press its number. The others go; <kbd>Esc</kbd> keeps all as branches.
-        </span>
-        <button type="button" className="button" onClick={() => void choose(null)}>
-          Keep all
-        </button>
-      </header>
-      <div
-        className="contact-grid"
-        style={{ "--columns": Math.ceil(Math.sqrt(variations.length)) } as React.CSSProperties}
-      >
-        {variations.map((id, index) => {
-          const picture = pictures.get(id);
-          return (
-            <button
-              type="button"
-              key={id}
-              onClick={() => void choose(id)}
-              aria-label={`Variation ${index + 1}`}
-            >
-              <canvas
-                ref={(canvas) => {
-                  if (!canvas || !picture) return;
-                  canvas.width = picture.width;
-                  canvas.height = picture.height;
-                  canvas.getContext("2d")!.putImageData(toImageData(picture), 0, 0);
-                }}
-              />
-              <kbd>{index + 1}</kbd>
-            </button>
-          );
-        })}
+    <div className="strip" role="group" aria-label={t.variations}>
+      <div className="strip-pictures">
+        {variations.map((id, index) => (
+          <button
+            type="button"
+            key={id}
+            className="strip-picture"
+            aria-pressed={id === session.head}
+            aria-label={t.variation(index + 1)}
+            onClick={() => void goTo(id)}
+          >
+            <Thumbnail session={session.id} node={id} className="film" />
+            <kbd aria-hidden>{index + 1}</kbd>
+            {stars.includes(id) && <Star className="strip-star" size={12} fill="currentColor" aria-hidden />}
+          </button>
+        ))}
       </div>
+      <IconButton
+        label={t.starIt}
+        keys="*"
+        icon={Star}
+        pressed={stars.includes(session.head)}
+        disabled={stray}
+        onClick={() => star(session.head)}
+      />
+      <button type="button" className="button" disabled={stray} onClick={acceptVariation}>
+        {t.takeThis} <kbd aria-hidden>⏎</kbd>
+      </button>
     </div>
   );
 }

@@ -8,6 +8,7 @@ import { nameOf } from "../history/names.ts";
 import { get, report, set, useStudio } from "../state/store.ts";
 import { IconButton, Slider } from "../ui/controls.tsx";
 import { download } from "../ui/pictures.ts";
+import { t } from "../words/index.ts";
 import { encodeGif } from "./gif.ts";
 import { encodeAnimatedWebp } from "./webp.ts";
 
@@ -18,7 +19,7 @@ export function ExportButton() {
   return (
     <Popover.Root open={open} onOpenChange={(next) => set({ panel: next ? "export" : null })}>
       <Popover.Trigger asChild>
-        <IconButton label="Export" keys="Ctrl S" icon={Download} pressed={open} />
+        <IconButton label={t.export} keys="Ctrl S" icon={Download} pressed={open} />
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Content
@@ -26,7 +27,7 @@ export function ExportButton() {
           align="end"
           sideOffset={8}
           collisionPadding={8}
-          aria-label="Export"
+          aria-label={t.export}
         >
           <ExportPanel />
         </Popover.Content>
@@ -62,11 +63,11 @@ function ExportPanel() {
   };
   return (
     <>
-      <h2>Picture</h2>
+      <h2>{t.picture}</h2>
       <p className="muted number">
         {session.width} × {session.height}, “{nameOf(head)}”
       </p>
-      <div className="segments" role="radiogroup" aria-label="Format">
+      <div className="segments" role="radiogroup" aria-label={t.fileFormat}>
         {formats.map((one) => (
           <button
             type="button"
@@ -80,10 +81,10 @@ function ExportPanel() {
         ))}
       </div>
       {format === "png" ? (
-        <p className="muted">Every pixel exactly as it is shown.</p>
+        <p className="muted">{t.exactPixels}</p>
       ) : (
         <Slider
-          label="Quality"
+          label={t.quality}
           value={quality}
           min={0.5}
           max={1}
@@ -103,7 +104,7 @@ function ExportPanel() {
           )
         }
       >
-        <Download size={16} strokeWidth={1.75} aria-hidden /> Save picture
+        <Download size={16} strokeWidth={1.75} aria-hidden /> {t.savePicture}
       </button>
       <hr />
       <button
@@ -114,9 +115,9 @@ function ExportPanel() {
           void save(() => get().backend.exportSession(session.id), `${fileName(session.name)}.emilie`)
         }
       >
-        <FileStack size={16} strokeWidth={1.75} aria-hidden /> Save session
+        <FileStack size={16} strokeWidth={1.75} aria-hidden /> {t.saveSession}
       </button>
-      <p className="muted">The whole tree with its masks, to go on here or on the command line.</p>
+      <p className="muted">{t.wholeTree}</p>
       <hr />
       <div className="row">
         <button
@@ -143,11 +144,7 @@ function ExportPanel() {
           <Film size={16} strokeWidth={1.75} aria-hidden /> WebP
         </button>
       </div>
-      <p className="muted">
-        {steps.length < 2
-          ? "An animation needs a step or two first."
-          : `The ${steps.length} pictures from the original to here.`}
-      </p>
+      <p className="muted">{steps.length < 2 ? t.animationNeeds : t.animationOf(steps.length)}</p>
     </>
   );
 }

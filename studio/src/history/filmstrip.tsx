@@ -5,8 +5,9 @@ import type { NodeView } from "../backend/backend.ts";
 import { goTo } from "../state/session.ts";
 import { set, useStudio } from "../state/store.ts";
 import { Thumbnail } from "../ui/thumbnail.tsx";
-import { DriftDot } from "./history.tsx";
+import { t } from "../words/index.ts";
 import { nameOf } from "./names.ts";
+import { TrustMark } from "./trust.tsx";
 
 export function Filmstrip() {
   const session = useStudio((s) => s.session)!;
@@ -18,11 +19,11 @@ export function Filmstrip() {
       ?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [session.head]);
   return (
-    <nav className="filmstrip" aria-label="History" ref={strip}>
+    <nav className="filmstrip" aria-label={t.history} ref={strip}>
       <button
         type="button"
         className="film-all"
-        aria-label="All steps and branches"
+        aria-label={t.allSteps}
         onClick={() => set({ panel: "history" })}
       >
         <ListTree size={20} strokeWidth={1.5} aria-hidden />
@@ -38,7 +39,7 @@ export function Filmstrip() {
           onClick={() => void goTo(node.id)}
         >
           <Thumbnail session={session.id} node={node.id} className="film" />
-          <DriftDot node={node} />
+          <TrustMark node={node} />
           {siblings > 1 && <span className="film-branches">{siblings}</span>}
         </button>
       ))}

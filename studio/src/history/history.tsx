@@ -1,10 +1,12 @@
 /** The tree of edits. */
 import {
   Copy,
+  Dices,
   GitCompare,
   History as HistoryIcon,
   MoreHorizontal,
   Pencil,
+  RotateCcw,
   SquareDashed,
   Trash2,
   WandSparkles,
@@ -12,25 +14,24 @@ import {
 import { DropdownMenu } from "radix-ui";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { NodeView } from "../backend/backend.ts";
-import { descendants } from "../state/edit.ts";
 import { changeRegion, reuseMask } from "../state/mask.ts";
-import { compareWith, goTo, removeNodes, renameNode, walk } from "../state/session.ts";
-import { get, notify, set, useStudio } from "../state/store.ts";
-import { Tip } from "../ui/controls.tsx";
+import { compareWith, goTo, renameNode, walk } from "../state/session.ts";
+import { deleteNode, openVariations, restoreNodes, tryAgain } from "../state/steps.ts";
+import { get, set, useStudio } from "../state/store.ts";
 import { Thumbnail } from "../ui/thumbnail.tsx";
+import { t } from "../words/index.ts";
+import { folded } from "./groups.ts";
 import { layoutTree, type Row } from "./layout.ts";
-import { driftWords, levelOf, nameOf, untouchedWords } from "./names.ts";
+import { nameOf } from "./names.ts";
+import { TrustMark } from "./trust.tsx";
 
 const ROW = 56;
 const LANE = 16;
 
 export function History() {
   const session = useStudio((s) => s.session)!;
-  const variations = useStudio((s) => s.variations);
-  const nodes = useMemo(
-    () => session.nodes.filter(({ id }) => !variations.includes(id) || id === session.head),
-    [session, variations],
-  );
+  const stars = useStudio((s) => s.stars);
+  const { nodes, sizes } = useMemo(() => folded(session.nodes, session.head, stars), [session, stars]);
   const rows = useMemo(() => layoutTree(nodes, session.head), [nodes, session.head]);
   const lanes = Math.max(...rows.map(({ lane }) => lane)) + 1;
   const list = useRef<HTMLDivElement>(null);
@@ -52,19 +53,57 @@ export function History() {
   };
 
   return (
-    <section className="history" aria-label="History">
+    <section className="history" aria-label={t.history}>
       <h2>
-        <HistoryIcon size={16} strokeWidth={1.75} aria-hidden /> History
+        <HistoryIcon size={16} strokeWidth={1.75} aria-hidden /> {t.history}
       </h2>
-      <div className="tree" role="tree" aria-label="Steps" tabIndex={-1} ref={list} onKeyDown={onKeyDown}>
+      <div className="tree" role="tree" aria-label={t.steps} tabIndex={-1} ref={list} onKeyDown={onKeyDown}>
         <div className="tree-rows" style={{ minHeight: rows.length * ROW }}>
           <Lines rows={rows} lanes={lanes} />
           {rows.map((row) => (
-            <NodeRow key={row.node.id} row={row} session={session.id} head={session.head} />
+            <NodeRow
+              key={row.node.id}
+              row={row}
+              session={session.id}
+              head={session.head}
+              count={sizes.get(row.node.id) ?? 1}
+            />
           ))}
         </div>
       </div>
+      <Bin />
     </section>
+  );
+}
+
+/** What was deleted from this session, to be brought back. */
+function Bin() {
+  const bin = useStudio((s) => s.session?.bin ?? []).filter(({ understood }) => understood);
+  if (bin.length === 0) return null;
+  return (
+    <DropdownMenu.Root>
+      <DropdownMenu.Trigger asChild>
+        <button type="button" className="text-button bin">
+          <Trash2 size={16} strokeWidth={1.75} aria-hidden />
+          {t.bin(bin.length)}
+        </button>
+      </DropdownMenu.Trigger>
+      <DropdownMenu.Portal>
+        <DropdownMenu.Content className="menu" align="start" collisionPadding={8}>
+          <DropdownMenu.Label className="menu-label">{t.bringBack}</DropdownMenu.Label>
+          {bin.map((node) => (
+            <DropdownMenu.Item
+              key={node.id}
+              className="menu-item"
+              onSelect={() => void restoreNodes([node.id])}
+            >
+              <RotateCcw size={16} strokeWidth={1.75} aria-hidden />
+              {nameOf(node)}
+            </DropdownMenu.Item>
+          ))}
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu.Root>
   );
 }
 
@@ -88,10 +127,13 @@ function NodeRow({
   row: { node, lane, strong, depth },
   session,
   head,
+  count,
 }: {
   row: Row<NodeView>;
   session: string;
   head: string;
+  /** Of the variations that the row stands for. */
+  count: number;
 }) {
   const [renaming, setRenaming] = useState(false);
   const here = node.id === head;
@@ -112,13 +154,13 @@ function NodeRow({
       onKeyDown={(event) => {
         if (renaming) return;
         if (event.key === "F2") setRenaming(true);
-        if (event.key === "Delete") removeWithUndo(node);
+        if (event.key === "Delete") void deleteNode(node.id);
       }}
     >
       <span className="node-dot" />
       <span className="node-thumb">
         <Thumbnail session={session} node={node.id} className="node-picture" />
-        {node.hasMask && <SquareDashed className="node-masked" size={14} aria-label="masked" />}
+        {node.hasMask && <SquareDashed className="node-masked" size={14} aria-label={t.masked} />}
       </span>
       <span className="node-words">
         {renaming ? (
@@ -128,7 +170,20 @@ function NodeRow({
         )}
         <NodeFacts node={node} />
       </span>
-      <DriftDot node={node} />
+      {count > 1 && (
+        <button
+          type="button"
+          className="node-count"
+          aria-label={t.showVariations(count)}
+          onClick={(event) => {
+            event.stopPropagation();
+            void openVariations(node.id);
+          }}
+        >
+          ×{count}
+        </button>
+      )}
+      <TrustMark node={node} />
       <NodeMenu node={node} rename={() => setRenaming(true)} />
     </div>
   );
@@ -136,31 +191,16 @@ function NodeRow({
 
 function NodeFacts({ node }: { node: NodeView }) {
   if (node.parent === null) return null;
-  const facts = [node.regions.length > 1 && `${node.regions.length} places`, !node.changed && "no change"];
+  const facts = [node.regions.length > 1 && t.placeCount(node.regions.length), !node.changed && t.noChange];
   const words = facts.filter(Boolean).join(" · ");
   return words === "" ? null : <span className="muted">{words}</span>;
-}
-
-export function DriftDot({ node }: { node: NodeView }) {
-  if (!node.drift || node.parent === null) return null;
-  const words = [driftWords(node.drift), untouchedWords(node)].filter(Boolean).join(" ");
-  return (
-    <Tip label={<span className="tooltip-text">{words}</span>}>
-      <span
-        className="drift-dot"
-        data-level={levelOf(node.drift)}
-        role="img"
-        aria-label={`Drift: ${words}`}
-      />
-    </Tip>
-  );
 }
 
 function Rename({ node, done }: { node: NodeView; done: () => void }) {
   return (
     <input
       className="rename"
-      aria-label="Name of this step"
+      aria-label={t.nameOfStep}
       defaultValue={node.name ?? ""}
       placeholder={nameOf(node)}
       maxLength={200}
@@ -180,19 +220,6 @@ function Rename({ node, done }: { node: NodeView; done: () => void }) {
   );
 }
 
-/** Only where something would be lost is it asked for: deleting more than one step. */
-function removeWithUndo(node: NodeView): void {
-  const { session } = get();
-  if (!session || node.parent === null) return;
-  const count = descendants(session, node.id).length;
-  if (count === 1) void removeNodes([node.id]);
-  else
-    notify("info", `“${nameOf(node)}” and the ${count - 1} steps made from it would be gone.`, {
-      label: `Delete ${count} steps`,
-      run: () => void removeNodes([node.id]),
-    });
-}
-
 function NodeMenu({ node, rename }: { node: NodeView; rename: () => void }) {
   const head = useStudio((s) => s.session?.head);
   const item = (label: string, Icon: typeof Copy, run: () => void, keys?: string, disabled = false) => (
@@ -208,7 +235,7 @@ function NodeMenu({ node, rename }: { node: NodeView; rename: () => void }) {
         <button
           type="button"
           className="icon-button node-more"
-          aria-label={`More for ${nameOf(node)}`}
+          aria-label={t.moreFor(nameOf(node))}
           onClick={(event) => event.stopPropagation()}
         >
           <MoreHorizontal size={16} strokeWidth={1.75} aria-hidden />
@@ -221,31 +248,20 @@ function NodeMenu({ node, rename }: { node: NodeView; rename: () => void }) {
           collisionPadding={8}
           onClick={(event) => event.stopPropagation()}
         >
-          {item(
-            "Compare with this",
-            GitCompare,
-            () => void compareWith(node.id),
-            undefined,
-            node.id === head,
-          )}
-          {item("Rename", Pencil, () => setTimeout(rename), "F2")}
+          {item(t.compareWithThis, GitCompare, () => void compareWith(node.id), undefined, node.id === head)}
+          {item(t.rename, Pencil, () => setTimeout(rename), "F2")}
           {node.parent !== null && (
             <>
               {item(
-                "Change this step…",
+                t.changeThisStep,
                 WandSparkles,
                 () => void goTo(node.id).then(() => set({ panel: "settings" })),
               )}
-              {item("Use its instruction again", Copy, () => repeatInstruction(node))}
-              {item(
-                "Use its mask again",
-                SquareDashed,
-                () => void reuseMask(node.id),
-                undefined,
-                !node.hasMask,
-              )}
+              {item(t.tryAgain, Dices, () => void tryAgain(node.id))}
+              {item(t.reuseWords, Copy, () => repeatInstruction(node))}
+              {item(t.reuseMask, SquareDashed, () => void reuseMask(node.id), undefined, !node.hasMask)}
               <DropdownMenu.Separator className="menu-line" />
-              {item("Delete", Trash2, () => removeWithUndo(node), "Del")}
+              {item(t.delete, Trash2, () => void deleteNode(node.id), "Del")}
             </>
           )}
         </DropdownMenu.Content>

@@ -1,43 +1,29 @@
 /** Words about nodes. */
-import type { Drift } from "../../../src/web.ts";
 import type { NodeView } from "../backend/backend.ts";
+import { t } from "../words/index.ts";
 
 export function nameOf(node: NodeView): string {
-  return node.name ?? (node.parent === null ? "original" : node.instruction);
+  return node.name ?? (node.parent === null ? t.original : node.instruction);
 }
 
-export type Level = "still" | "moving" | "far";
+/** How a step is marked: what the library says of it, and whether small changes add up on the way to it. */
+export type Level = "kept" | "changed" | "adding" | "wrong";
 
-/** How a node's drift is shown; the library's own warnings are the last level, half of their reach the one before. */
-export function levelOf({ warnings, quietHalf, hidden }: Drift): Level {
-  if (warnings.length > 0) return "far";
-  return quietHalf.since >= 4 && quietHalf.since > 1.5 * quietHalf.largestStep
-    ? "moving"
-    : hidden > 0.05
-      ? "moving"
-      : "still";
+export function levelOf({ changes, drift }: NodeView): Level | null {
+  if (!changes) return null;
+  return changes.level === "changed" && drift && drift.warnings.length > 0 ? "adding" : changes.level;
 }
 
-export function driftWords(drift: Drift): string {
-  const level = levelOf(drift);
-  if (level === "far") return drift.warnings.join(" ");
-  if (level === "moving")
-    return "Small changes begin to add up. Masks, or going on from an earlier step, keep the rest sharp.";
-  return "No unwanted change adds up here.";
+export function changesWords(node: NodeView): string {
+  const said = node.changes ? t.changes(node.changes) : "";
+  return levelOf(node) === "adding" ? `${said} ${t.adds}` : said;
 }
 
-/**
- * What can be said for certain about the pixels that no mask allowed to change: since the original, or where an edit on the
- * way had no mask, since the step before.
- */
+/** What can be said for certain of pixels that no mask on the way from the original allowed to change; null: an edit had no mask. */
 export function untouchedWords({ parent, drift }: NodeView): string | null {
   if (parent === null || !drift) return null;
-  const since = drift.original.outside.pixels > 0 ? ("original" as const) : ("parent" as const);
-  const { inside, outside } = drift[since];
-  if (outside.pixels === 0) return null;
-  const what = since === "original" ? "the original" : "the step before";
-  if (outside.changedPixels > 0)
-    return `${outside.changedPixels} pixels outside of the masks differ from ${what}.`;
-  const share = Math.floor((100 * outside.pixels) / (outside.pixels + inside.pixels));
-  return `Untouched pixels: identical to ${what} (${share} % of the picture).`;
+  const { inside, outside } = drift.original;
+  if (outside.pixels === 0 || outside.changedPixels > 0) return null;
+  const share = Math.floor((100 * outside.pixels) / (outside.pixels + inside.pixels)) / 100;
+  return t.sinceOriginal(t.format.percent(share));
 }

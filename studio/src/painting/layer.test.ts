@@ -12,8 +12,8 @@ import {
   lasso,
   place,
   stroke,
-  threshold,
   toMask,
+  underneath,
 } from "./layer.ts";
 import { Strokes } from "./strokes.ts";
 
@@ -121,15 +121,15 @@ describe("shapes", () => {
 });
 
 describe("an automatic mask", () => {
-  const heat = { width: 4, height: 1, data: Float32Array.of(0.1, 0.4, 0.6, 0.9) };
+  const mask = (...values: number[]) => ({ width: 4, height: 1, data: Float32Array.from(values) });
 
-  it("is what lies above the threshold, and leaves what was painted by hand", () => {
+  it("goes under what was painted by hand, and leaves what was painted by hand", () => {
     const layer = createLayer(4, 1);
-    threshold(layer, heat, 0.5);
+    underneath(layer, mask(0, 0, 1, 1));
     expect(draw(layer)).toEqual(["..##"]);
     box(layer, { x: 0, y: 0 }, { x: 1, y: 1 });
     box(layer, { x: 3, y: 0 }, { x: 4, y: 1 }, true);
-    threshold(layer, heat, 0.3);
+    underneath(layer, mask(0, 1, 1, 1));
     expect(draw(layer)).toEqual(["###."]);
   });
 

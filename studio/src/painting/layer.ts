@@ -210,10 +210,21 @@ function blurLines(from: Float32Array, lines: number, length: number, line: numb
   return to;
 }
 
-/** What lies above the threshold of a heat map, and what was painted by hand since. */
-export function threshold(layer: Layer, heat: Mask, from: number): Rect {
-  heat.data.forEach((value, i) => {
-    if (!layer.touched[i]) layer.data[i] = value >= from ? 255 : 0;
+/** An automatic mask, under what was painted by hand since. */
+export function underneath(layer: Layer, mask: Mask): Rect {
+  mask.data.forEach((value, i) => {
+    if (!layer.touched[i]) layer.data[i] = Math.round(255 * value);
+  });
+  return whole(layer);
+}
+
+/** Adds a mask of the same size to the layer, or takes it away. */
+export function merge(layer: Layer, mask: Mask, erase = false): Rect {
+  mask.data.forEach((value, i) => {
+    const level = Math.round(255 * value);
+    if (level === 0) return;
+    layer.data[i] = erase ? Math.min(layer.data[i]!, 255 - level) : Math.max(layer.data[i]!, level);
+    layer.touched[i] = 1;
   });
   return whole(layer);
 }
@@ -230,6 +241,24 @@ export function place(layer: Layer, mask: Mask): Rect {
   });
   layer.touched.fill(1);
   return whole(layer);
+}
+
+/** A pixel of the layer near the middle of what is painted: where its number is written. */
+export function middleOf({ width, data }: Layer): Point {
+  let [x, y, sum] = [0, 0, 0];
+  data.forEach((value, i) => {
+    x += value * (i % width);
+    y += value * Math.floor(i / width);
+    sum += value;
+  });
+  const [cx, cy] = [x / sum, y / sum];
+  let [best, least] = [0, Number.POSITIVE_INFINITY];
+  data.forEach((value, i) => {
+    if (value < 128) return;
+    const away = ((i % width) - cx) ** 2 + (Math.floor(i / width) - cy) ** 2;
+    if (away < least) [best, least] = [i, away];
+  });
+  return { x: (best % width) + 0.5, y: Math.floor(best / width) + 0.5 };
 }
 
 /** The part of the picture that may change, from 0 to 1. */

@@ -1,7 +1,17 @@
-/** Drop anywhere, paste anywhere. */
+/** Drop anywhere, paste anywhere. While a session is open it is asked what the picture is for. */
+import { Dialog } from "radix-ui";
 import { useEffect, useState } from "react";
+import { importMask } from "../state/mask.ts";
 import { openFile } from "../state/session.ts";
-import { notify } from "../state/store.ts";
+import { get, notify, set, useStudio } from "../state/store.ts";
+import { t } from "../words/index.ts";
+
+/** A picture that came while a session is open could be the next one, or a mask for this one. */
+function receive(file: File, name: string): void {
+  const { phase, session } = get();
+  if (phase.kind === "editing" && session && !/\.emilie$/i.test(name)) set({ received: { file, name } });
+  else void openFile(file, name);
+}
 
 export function useDrop(): boolean {
   const [over, setOver] = useState(false);
@@ -28,23 +38,20 @@ export function useDrop(): boolean {
       if (!file) {
         if (!isAddress(event)) return;
         event.preventDefault();
-        notify(
-          "info",
-          "That is the address of a picture, not the picture. Save it first, or copy the picture and paste it here.",
-        );
+        notify("info", t.addressNotPicture);
         return;
       }
       event.preventDefault();
-      void openFile(file, file.name);
+      receive(file, file.name);
     };
     const paste = (event: ClipboardEvent) => {
       const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
       if (!file) return;
       // Office programs put a picture of the words beside the words.
       const words = event.clipboardData?.getData("text/plain") ?? "";
-      if (words !== "" && event.target instanceof HTMLInputElement) return;
+      if (words.trim() !== "") return;
       event.preventDefault();
-      void openFile(file, "pasted picture.png");
+      receive(file, t.pastedPicture);
     };
     addEventListener("dragenter", enter);
     addEventListener("dragleave", leave);
@@ -60,4 +67,52 @@ export function useDrop(): boolean {
     };
   }, []);
   return over;
+}
+
+export function ReceivedDialog() {
+  const received = useStudio((s) => s.received);
+  const [url, setUrl] = useState<string>();
+  useEffect(() => {
+    if (!received) return;
+    const made = URL.createObjectURL(received.file);
+    setUrl(made);
+    return () => URL.revokeObjectURL(made);
+  }, [received]);
+  const close = () => set({ received: null });
+  return (
+    <Dialog.Root open={received !== null} onOpenChange={(open) => !open && close()}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="overlay" />
+        <Dialog.Content className="dialog received" aria-describedby={undefined}>
+          <Dialog.Title>{t.whatIsItFor(received?.name ?? "")}</Dialog.Title>
+          <img src={url} alt="" />
+          <div className="row">
+            <button
+              type="button"
+              className="button primary"
+              onClick={() => {
+                close();
+                void openFile(received!.file, received!.name);
+              }}
+            >
+              {t.openIt}
+            </button>
+            <button
+              type="button"
+              className="button"
+              onClick={() => {
+                close();
+                void importMask(received!.file);
+              }}
+            >
+              {t.asMask}
+            </button>
+            <button type="button" className="button" onClick={close}>
+              {t.cancel}
+            </button>
+          </div>
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
 }

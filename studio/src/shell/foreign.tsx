@@ -1,28 +1,50 @@
-/** A quiet line where the picture is not of the model's world. */
-import { Info, X } from "lucide-react";
+/** A picture outside of the model's world: said before anything is tried, with what can be done. */
+import { Info } from "lucide-react";
 import { useState } from "react";
+import { openExample } from "../start/examples.ts";
+import { continueWith } from "../state/session.ts";
 import { set, useStudio } from "../state/store.ts";
+import { t } from "../words/index.ts";
 
-/** Below this, picturebook's autoencoder cannot redraw the picture: its own world comes back with some 31 dB. */
-export const FAMILIAR_DB = 26;
+const keyOf = (session: string) => `emilie.anyway.${session}`;
 
-export function ForeignNotice() {
+export function ForeignBanner() {
   const session = useStudio((s) => s.session)!;
-  const title = useStudio((s) => s.models.find(({ id }) => id === s.model)?.title ?? s.model);
-  const [seen, setSeen] = useState<string>();
-  if (session.redrawn === undefined || session.redrawn >= FAMILIAR_DB || seen === session.id) return null;
+  const models = useStudio((s) => s.models);
+  const model = useStudio((s) => s.models.find(({ id }) => id === s.model));
+  const [seen, setSeen] = useState<string | null>(null);
+  if (session.familiar !== false || seen === session.id || localStorage.getItem(keyOf(session.id)))
+    return null;
+  const other = models.find((one) => !one.unavailable && one.id !== model?.id);
   return (
-    <p className="foreign" role="note">
+    <section className="foreign" aria-label={t.onlyOwnWorld(model?.title ?? "")}>
       <Info size={16} strokeWidth={1.75} aria-hidden />
-      <span>
-        This picture is not of {title}’s world, so edits will look strange.{" "}
-        <button type="button" className="link" onClick={() => set({ panel: "model" })}>
-          What it knows
+      <p>{t.onlyOwnWorld(model?.title ?? session.model)}</p>
+      <div className="foreign-actions">
+        {other ? (
+          <button type="button" className="button primary" onClick={() => void continueWith(other.id)}>
+            {t.goOnWith(other.title)}
+          </button>
+        ) : (
+          <button type="button" className="button primary" onClick={() => set({ panel: "model" })}>
+            {t.getPhotoModel}
+          </button>
+        )}
+        <button type="button" className="button" onClick={() => void openExample("cottage")}>
+          {t.tryExample}
         </button>
-      </span>
-      <button type="button" className="icon-button" aria-label="Dismiss" onClick={() => setSeen(session.id)}>
-        <X size={16} aria-hidden />
-      </button>
-    </p>
+        <button
+          type="button"
+          className="button"
+          onClick={() => {
+            setSeen(session.id);
+            localStorage.setItem(keyOf(session.id), "1");
+            document.getElementById("instruction")?.focus();
+          }}
+        >
+          {t.editAnyway}
+        </button>
+      </div>
+    </section>
   );
 }

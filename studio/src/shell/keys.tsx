@@ -4,7 +4,8 @@ import { fitToScreen, zoom } from "../canvas/camera.ts";
 import { gesture } from "../canvas/pointer.ts";
 import { invert } from "../painting/layer.ts";
 import { pickFile } from "../start/pick-file.ts";
-import { changeSettings, choose, edit, findPlace, stop } from "../state/edit.ts";
+import { changeSettings, edit, findPlace } from "../state/edit.ts";
+import { stop } from "../state/job.ts";
 import {
   addRegion,
   changeBrush,
@@ -15,8 +16,10 @@ import {
   redoStroke,
   undoStroke,
 } from "../state/mask.ts";
-import { compareWith, redoEdit, undoEdit, walk } from "../state/session.ts";
+import { compareWith, goTo, walk } from "../state/session.ts";
+import { acceptVariation, flip, redoEdit, star, undoDelete, undoEdit } from "../state/steps.ts";
 import { get, newSeed, set, useStudio } from "../state/store.ts";
+import { t } from "../words/index.ts";
 
 interface Key {
   /** As KeyboardEvent.key, lower case; with "ctrl+" or "shift+" before it. */
@@ -40,94 +43,131 @@ export function toggleCompare(): void {
 const resize = (factor: number) => changeBrush({ size: get().brush.size * factor });
 
 const KEYS: readonly Key[] = [
-  { keys: ["/", "enter"], shown: "/", label: "Write an instruction", group: "Edit", run: focusInstruction },
+  {
+    keys: ["/", "enter"],
+    shown: "/",
+    label: t.keyNames.writeAnInstruction,
+    group: "Edit",
+    run: focusInstruction,
+  },
   {
     keys: ["ctrl+enter"],
     shown: "Ctrl ⏎",
-    label: "Edit (in the box: ⏎)",
+    label: t.keyNames.editInTheBox,
     group: "Edit",
     run: () => void edit(),
   },
   {
     keys: ["s"],
     shown: "S",
-    label: "Another seed",
+    label: t.keyNames.anotherSeed,
     group: "Edit",
     run: () => changeSettings({ seed: newSeed() }),
   },
-  { keys: ["n"], shown: "N", label: "Another place with its own instruction", group: "Edit", run: addRegion },
-  { keys: ["ctrl+o"], shown: "Ctrl O", label: "Open a picture or session", group: "Edit", run: pickFile },
-  { keys: ["ctrl+s"], shown: "Ctrl S", label: "Export", group: "Edit", run: () => set({ panel: "export" }) },
-  { keys: ["z"], shown: "Z", label: "Step back", group: "History", run: () => void undoEdit() },
-  { keys: ["shift+z"], shown: "⇧ Z", label: "Step forward", group: "History", run: () => void redoEdit() },
+  {
+    keys: ["n"],
+    shown: "N",
+    label: t.keyNames.anotherPlaceWithItsOwnInstruction,
+    group: "Edit",
+    run: addRegion,
+  },
+  {
+    keys: ["ctrl+o"],
+    shown: "Ctrl O",
+    label: t.keyNames.openAPictureOrSession,
+    group: "Edit",
+    run: pickFile,
+  },
+  {
+    keys: ["ctrl+s"],
+    shown: "Ctrl S",
+    label: t.keyNames.export,
+    group: "Edit",
+    run: () => set({ panel: "export" }),
+  },
+  { keys: ["z"], shown: "Z", label: t.keyNames.stepBack, group: "History", run: () => void undoEdit() },
+  {
+    keys: ["shift+z"],
+    shown: "⇧ Z",
+    label: t.keyNames.stepForward,
+    group: "History",
+    run: () => void redoEdit(),
+  },
   {
     keys: ["arrowup"],
     shown: "↑",
-    label: "To the step before",
+    label: t.keyNames.toTheStepBefore,
     group: "History",
     run: () => void walk("up"),
   },
   {
     keys: ["arrowdown"],
     shown: "↓",
-    label: "To the step after",
+    label: t.keyNames.toTheStepAfter,
     group: "History",
     run: () => void walk("down"),
   },
   {
     keys: ["arrowleft"],
     shown: "←",
-    label: "To the branch beside",
+    label: t.keyNames.toTheBranchBeside,
     group: "History",
     run: () => void walk("left"),
   },
   {
     keys: ["arrowright"],
     shown: "→",
-    label: "To the other branch beside",
+    label: t.keyNames.toTheOtherBranchBeside,
     group: "History",
     run: () => void walk("right"),
   },
-  { keys: ["c"], shown: "C", label: "Compare with the step before", group: "History", run: toggleCompare },
-  { keys: ["v"], shown: "V", label: "Move and zoom", group: "Mask", run: () => chooseTool("move") },
-  { keys: ["b"], shown: "B", label: "Brush", group: "Mask", run: () => chooseTool("brush") },
-  { keys: ["e"], shown: "E", label: "Eraser", group: "Mask", run: () => chooseTool("eraser") },
-  { keys: ["r"], shown: "R", label: "Rectangle", group: "Mask", run: () => chooseTool("box") },
-  { keys: ["l"], shown: "L", label: "Lasso", group: "Mask", run: () => chooseTool("lasso") },
-  { keys: ["g"], shown: "G", label: "Fill", group: "Mask", run: () => chooseTool("fill") },
-  { keys: ["m"], shown: "M", label: "Automatic mask", group: "Mask", run: () => void findPlace() },
-  { keys: ["["], shown: "[", label: "Smaller brush", group: "Mask", run: () => resize(1 / 1.2) },
-  { keys: ["]"], shown: "]", label: "Larger brush", group: "Mask", run: () => resize(1.2) },
-  { keys: ["i"], shown: "I", label: "Invert the mask", group: "Mask", run: () => operate(invert) },
-  { keys: ["f"], shown: "F", label: "Soften its edge", group: "Mask", run: featherMask },
-  { keys: ["x"], shown: "X", label: "Clear the mask", group: "Mask", run: clearMask },
+  {
+    keys: ["c"],
+    shown: "C",
+    label: t.keyNames.compareWithTheStepBefore,
+    group: "History",
+    run: toggleCompare,
+  },
+  { keys: ["v"], shown: "V", label: t.keyNames.moveAndZoom, group: "Mask", run: () => chooseTool("move") },
+  { keys: ["w"], shown: "W", label: t.keyNames.selectAThing, group: "Mask", run: () => chooseTool("select") },
+  { keys: ["b"], shown: "B", label: t.keyNames.brush, group: "Mask", run: () => chooseTool("brush") },
+  { keys: ["e"], shown: "E", label: t.keyNames.eraser, group: "Mask", run: () => chooseTool("eraser") },
+  { keys: ["r"], shown: "R", label: t.keyNames.rectangle, group: "Mask", run: () => chooseTool("box") },
+  { keys: ["l"], shown: "L", label: t.keyNames.lasso, group: "Mask", run: () => chooseTool("lasso") },
+  { keys: ["g"], shown: "G", label: t.keyNames.fill, group: "Mask", run: () => chooseTool("fill") },
+  { keys: ["m"], shown: "M", label: t.keyNames.automaticMask, group: "Mask", run: () => void findPlace() },
+  { keys: ["["], shown: "[", label: t.keyNames.smallerBrush, group: "Mask", run: () => resize(1 / 1.2) },
+  { keys: ["]"], shown: "]", label: t.keyNames.largerBrush, group: "Mask", run: () => resize(1.2) },
+  { keys: ["i"], shown: "I", label: t.keyNames.invertTheMask, group: "Mask", run: () => operate(invert) },
+  { keys: ["f"], shown: "F", label: t.keyNames.softenItsEdge, group: "Mask", run: featherMask },
+  { keys: ["x"], shown: "X", label: t.keyNames.clearTheMask, group: "Mask", run: clearMask },
   {
     keys: ["ctrl+z"],
     shown: "Ctrl Z",
-    label: "Undo a stroke (else a step)",
+    label: t.keyNames.undoAStrokeElseAStep,
     group: "Mask",
-    run: () => undoStroke() || void undoEdit(),
+    run: () => undoStroke() || undoDelete() || void undoEdit(),
   },
   {
     keys: ["ctrl+shift+z", "ctrl+y"],
     shown: "Ctrl ⇧ Z",
-    label: "Redo a stroke (else a step)",
+    label: t.keyNames.redoAStrokeElseAStep,
     group: "Mask",
     run: () => redoStroke() || void redoEdit(),
   },
-  { keys: ["+", "="], shown: "+", label: "Zoom in", group: "View", run: () => zoom(1.25) },
-  { keys: ["-"], shown: "−", label: "Zoom out", group: "View", run: () => zoom(1 / 1.25) },
-  { keys: ["0"], shown: "0", label: "Fit to the window", group: "View", run: fitToScreen },
-  { keys: ["?"], shown: "?", label: "This sheet", group: "View", run: () => set({ panel: "keys" }) },
+  { keys: ["+", "="], shown: "+", label: t.keyNames.zoomIn, group: "View", run: () => zoom(1.25) },
+  { keys: ["-"], shown: "−", label: t.keyNames.zoomOut, group: "View", run: () => zoom(1 / 1.25) },
+  { keys: ["0"], shown: "0", label: t.keyNames.fitToTheWindow, group: "View", run: fitToScreen },
+  { keys: ["?"], shown: "?", label: t.keyNames.thisSheet, group: "View", run: () => set({ panel: "keys" }) },
 ];
 
 /** Held or handled on their own, listed for the sheet. */
 const HELD = [
-  { shown: "\\", label: "Hold: the step before", group: "View" },
-  { shown: "Space", label: "Hold and drag: move the picture", group: "View" },
-  { shown: "Alt", label: "Hold: the tool erases", group: "Mask" },
-  { shown: "1 … 9", label: "Pick a variation", group: "Edit" },
-  { shown: "Esc", label: "Stop; leave; put the tool away", group: "Edit" },
+  { shown: "\\", label: t.keyNames.holdTheStepBefore, group: "View" },
+  { shown: "Space", label: t.keyNames.holdAndDragMoveThePicture, group: "View" },
+  { shown: "Alt", label: t.keyNames.holdTheToolErases, group: "Mask" },
+  { shown: "1 … 9", label: t.keyNames.pickAVariation, group: "Edit" },
+  { shown: "Esc", label: t.keyNames.stopLeavePutTheToolAway, group: "Edit" },
 ] as const;
 
 const inText = (target: EventTarget | null) =>
@@ -138,7 +178,7 @@ function leave(): void {
   const { job, variations, compare, tool, panel } = get();
   if (job) stop();
   else if (panel) set({ panel: null });
-  else if (variations.length > 0) void choose(null);
+  else if (variations.length > 0) acceptVariation();
   else if (compare) void compareWith(null);
   else if (tool !== "move") chooseTool("move");
 }
@@ -173,8 +213,21 @@ function onKeyDown(event: KeyboardEvent): void {
   if (panel === "keys" || (event.altKey && !isSymbol(event.key))) return;
   if (variations.length > 0 && /^[1-9]$/.test(event.key)) {
     const picked = variations[Number(event.key) - 1];
-    if (picked) void choose(picked);
+    if (picked) void goTo(picked);
     return;
+  }
+  if (variations.length > 0 && !inText(event.target)) {
+    const act = {
+      ArrowLeft: () => void flip(-1),
+      ArrowRight: () => void flip(1),
+      Enter: acceptVariation,
+      "*": () => star(get().session!.head),
+    }[event.key];
+    if (act) {
+      event.preventDefault();
+      act();
+      return;
+    }
   }
   if (event.key === " ") {
     // A focused button is pressed by the space bar.
@@ -226,11 +279,11 @@ export function KeySheet() {
       <Dialog.Portal>
         <Dialog.Overlay className="overlay" />
         <Dialog.Content className="dialog" aria-describedby={undefined}>
-          <Dialog.Title>Keys</Dialog.Title>
+          <Dialog.Title>{t.keys}</Dialog.Title>
           <div className="key-groups">
             {groups.map((group) => (
               <section key={group}>
-                <h3>{group}</h3>
+                <h3>{t.keyGroups[group]}</h3>
                 <dl>
                   {[...KEYS, ...HELD]
                     .filter((key) => key.group === group)

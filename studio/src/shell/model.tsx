@@ -3,7 +3,9 @@ import { Check, ChevronDown } from "lucide-react";
 import { Popover } from "radix-ui";
 import type { ModelInfo } from "../backend/backend.ts";
 import { watchModels } from "../state/pull.ts";
+import { continueWith } from "../state/session.ts";
 import { set, useStudio } from "../state/store.ts";
+import { t } from "../words/index.ts";
 import { FetchAnother, FetchModel, size } from "./pull.tsx";
 
 export function ModelButton() {
@@ -25,7 +27,7 @@ export function ModelButton() {
         <button
           type="button"
           className="text-button model-button"
-          aria-label={`Model: ${current?.title ?? model}`}
+          aria-label={t.modelIs(current?.title ?? model)}
         >
           <span>{current?.title ?? model}</span>
           <ChevronDown size={12} aria-hidden />
@@ -37,7 +39,7 @@ export function ModelButton() {
           align="end"
           sideOffset={8}
           collisionPadding={8}
-          aria-label="Models"
+          aria-label={t.models}
         >
           {models.map((one) => (
             <ModelCard key={one.id} model={one} chosen={one.id === model} />
@@ -50,7 +52,7 @@ export function ModelButton() {
 }
 
 function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
-  const busy = useStudio((s) => s.session !== null);
+  const busy = useStudio((s) => s.job !== null);
   const device = useStudio((s) => s.session?.device);
   return (
     <article className="model-card" data-unavailable={model.unavailable ? true : undefined}>
@@ -61,7 +63,7 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
         </span>
         {chosen ? (
           <span className="chosen">
-            <Check size={16} strokeWidth={2} aria-hidden /> In use
+            <Check size={16} strokeWidth={2} aria-hidden /> {t.inUse}
           </span>
         ) : (
           !model.unavailable && (
@@ -69,10 +71,10 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
               type="button"
               className="button"
               disabled={busy}
-              title={busy ? "A session keeps its model. Choose another before opening a picture." : undefined}
-              onClick={() => set({ model: model.id, panel: null })}
+              title={t.tipForUse}
+              onClick={() => void continueWith(model.id)}
             >
-              Use
+              {t.use}
             </button>
           )
         )}
@@ -91,7 +93,7 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
       <p className="muted">{model.cannot}</p>
       {chosen && device && (
         <p className="muted">
-          {device.gpu ? "Computed on the GPU." : "Computed on the CPU."} {device.reason}
+          {device.gpu ? t.onGpu : t.onCpu} {device.reason}
         </p>
       )}
       {model.unavailable && !model.pull && <p className="unavailable">{model.unavailable}</p>}

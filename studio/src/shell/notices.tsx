@@ -1,11 +1,12 @@
 /** What has to be said, in the corner; nothing here asks for an answer before one may go on. */
 import { CircleAlert, Info, X } from "lucide-react";
 import { dismiss, useStudio } from "../state/store.ts";
+import { t } from "../words/index.ts";
 
 export function Notices() {
   const notices = useStudio((s) => s.notices);
   return (
-    <div className="notices" role="region" aria-label="Messages" aria-live="polite">
+    <div className="notices" role="region" aria-label={t.messages} aria-live="polite">
       {notices.map(({ id, kind, text, action }) => (
         <div key={id} className="notice" data-kind={kind} role={kind === "error" ? "alert" : undefined}>
           {kind === "error" ? <CircleAlert size={16} aria-hidden /> : <Info size={16} aria-hidden />}
@@ -22,7 +23,7 @@ export function Notices() {
               {action.label}
             </button>
           )}
-          <button type="button" className="icon-button" aria-label="Dismiss" onClick={() => dismiss(id)}>
+          <button type="button" className="icon-button" aria-label={t.dismiss} onClick={() => dismiss(id)}>
             <X size={16} aria-hidden />
           </button>
         </div>

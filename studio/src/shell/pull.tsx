@@ -3,16 +3,17 @@ import { useState } from "react";
 import type { ModelInfo, ModelPull } from "../backend/backend.ts";
 import { pull, stopPull } from "../state/pull.ts";
 import { describe, report } from "../state/store.ts";
+import { t } from "../words/index.ts";
 
 export function size(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
-  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+  if (bytes >= 1e9) return `${t.format.number(bytes / 1e9, 1)} GB`;
+  return `${t.format.number(bytes / 1e6, bytes < 1e7 ? 1 : 0)} MB`;
 }
 
 function far({ bytes, totalBytes, secondsLeft }: ModelPull): string {
-  if (totalBytes === null) return "Asking the hub";
-  const left = secondsLeft === null ? "" : ` · ${time(secondsLeft)} left`;
-  return `${size(bytes)} of ${size(totalBytes)}${left}`;
+  if (totalBytes === null) return t.askingHub;
+  const left = secondsLeft === null ? "" : ` · ${t.left(time(secondsLeft))}`;
+  return `${t.of(size(bytes), size(totalBytes))}${left}`;
 }
 
 const time = (seconds: number) =>
@@ -23,8 +24,8 @@ export function FetchModel({ model: { id, title, pull: state } }: { model: Model
   if (!state) {
     return (
       <div className="pull">
-        <button type="button" className="button" aria-label={`Fetch ${title}`} onClick={begin}>
-          Fetch
+        <button type="button" className="button" aria-label={t.fetchModel(title)} onClick={begin}>
+          {t.fetch}
         </button>
       </div>
     );
@@ -34,10 +35,10 @@ export function FetchModel({ model: { id, title, pull: state } }: { model: Model
       <div className="pull">
         <p role="alert">{state.error}</p>
         <button type="button" className="button" onClick={begin}>
-          Try again
+          {t.tryAgain}
         </button>
         <button type="button" className="text-button" onClick={() => void stopPull(id)}>
-          Dismiss
+          {t.dismiss}
         </button>
       </div>
     );
@@ -45,18 +46,18 @@ export function FetchModel({ model: { id, title, pull: state } }: { model: Model
   return (
     <div className="pull">
       <progress
-        aria-label={`Fetching ${title}`}
+        aria-label={t.fetching(title)}
         value={state.totalBytes ? state.bytes / state.totalBytes : undefined}
       />
       <span className="muted number">{far(state)}</span>
       <button
         type="button"
         className="button"
-        aria-label={`Stop fetching ${title}`}
-        title="What has arrived is kept"
+        aria-label={t.stopFetching(title)}
+        title={t.keptSoFar}
         onClick={() => void stopPull(id)}
       >
-        Stop
+        {t.stop}
       </button>
     </div>
   );
@@ -82,7 +83,7 @@ export function FetchAnother() {
         void submit();
       }}
     >
-      <label htmlFor="pull-name">Another InstructPix2Pix model, by its name on the hub</label>
+      <label htmlFor="pull-name">{t.anotherModel}</label>
       <div className="pull">
         <input
           id="pull-name"
@@ -95,7 +96,7 @@ export function FetchAnother() {
           onChange={(event) => setName(event.target.value)}
         />
         <button type="submit" className="button" disabled={name.trim() === ""}>
-          Fetch
+          {t.fetch}
         </button>
       </div>
       {problem && (

@@ -1,9 +1,11 @@
 /** The bar on top: which picture, what to do with it, and with which model. */
 import {
+  Check,
   ChevronDown,
   CircleHelp,
   FolderOpen,
   GitCompare,
+  Languages,
   Plus,
   Redo2,
   SlidersHorizontal,
@@ -16,9 +18,11 @@ import { useState } from "react";
 import { ExportButton } from "../export/export.tsx";
 import { nameOf } from "../history/names.ts";
 import { pickFile } from "../start/pick-file.ts";
-import { compareWith, goToStart, redoEdit, renameSession, undoEdit } from "../state/session.ts";
+import { compareWith, goToStart, renameSession } from "../state/session.ts";
+import { redoEdit, undoEdit } from "../state/steps.ts";
 import { set, useStudio } from "../state/store.ts";
 import { IconButton } from "../ui/controls.tsx";
+import { chooseLanguage, LANGUAGES, type Language, language, t } from "../words/index.ts";
 import { ModelButton } from "./model.tsx";
 import { switchTheme } from "./theme.ts";
 
@@ -27,32 +31,55 @@ export function Topbar() {
   const online = useStudio((s) => s.online);
   return (
     <header className="topbar">
-      <button
-        type="button"
-        className="wordmark"
-        onClick={() => void goToStart()}
-        aria-label="emilie, to the start page"
-      >
+      <button type="button" className="wordmark" onClick={() => void goToStart()} aria-label={t.toStart}>
         emilie
       </button>
       {editing && <SessionName />}
       <span className="spacer" />
       {!online && (
         <span className="offline" role="status">
-          <WifiOff size={16} strokeWidth={1.75} aria-hidden /> <span>Offline</span>
+          <WifiOff size={16} strokeWidth={1.75} aria-hidden /> <span>{t.offline}</span>
         </span>
       )}
       {editing && <EditingButtons />}
       <ModelButton />
-      <IconButton label="Light or dark" icon={SunMoon} onClick={switchTheme} className="wide-only" />
+      <LanguageMenu />
+      <IconButton label={t.lightOrDark} icon={SunMoon} onClick={switchTheme} className="wide-only" />
       <IconButton
-        label="Keys"
+        label={t.keys}
         keys="?"
         icon={CircleHelp}
         onClick={() => set({ panel: "keys" })}
         className="wide-only"
       />
     </header>
+  );
+}
+
+function LanguageMenu() {
+  return (
+    <DropdownMenu.Root>
+      <DropdownMenu.Trigger asChild>
+        <IconButton label={t.language} icon={Languages} className="wide-only" />
+      </DropdownMenu.Trigger>
+      <DropdownMenu.Portal>
+        <DropdownMenu.Content className="menu" align="end" sideOffset={4} collisionPadding={8}>
+          <DropdownMenu.RadioGroup
+            value={language}
+            onValueChange={(next) => chooseLanguage(next as Language)}
+          >
+            {Object.entries(LANGUAGES).map(([id, name]) => (
+              <DropdownMenu.RadioItem key={id} value={id} className="menu-item" lang={id}>
+                {name}
+                <DropdownMenu.ItemIndicator>
+                  <Check size={16} aria-hidden />
+                </DropdownMenu.ItemIndicator>
+              </DropdownMenu.RadioItem>
+            ))}
+          </DropdownMenu.RadioGroup>
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu.Root>
   );
 }
 
@@ -66,14 +93,14 @@ function EditingButtons() {
   return (
     <>
       <IconButton
-        label="Step back"
+        label={t.stepBack}
         keys="Z"
         icon={Undo2}
         disabled={head.parent === null}
         onClick={() => void undoEdit()}
       />
       <IconButton
-        label="Step forward"
+        label={t.stepForward}
         keys="⇧ Z"
         icon={Redo2}
         disabled={!canRedo}
@@ -81,7 +108,7 @@ function EditingButtons() {
       />
       <span className="separator wide-only" />
       <IconButton
-        label={compare ? "Stop comparing" : "Compare with the step before"}
+        label={compare ? t.stopComparing : t.compareBefore}
         keys="C"
         icon={GitCompare}
         pressed={compare !== null}
@@ -90,7 +117,7 @@ function EditingButtons() {
       />
       <ExportButton />
       <IconButton
-        label="Settings"
+        label={t.settings}
         icon={SlidersHorizontal}
         className="narrow-only"
         pressed={panel === "settings"}
@@ -108,12 +135,12 @@ function SessionName() {
     return (
       <input
         className="rename session-rename"
-        aria-label="Name of the session"
+        aria-label={t.nameOfSession}
         defaultValue={session.name}
         // biome-ignore lint/a11y/noAutofocus: it appears because the user asked to write in it
         autoFocus
         onBlur={(event) => {
-          void renameSession(event.target.value);
+          void renameSession(session.id, event.target.value);
           setRenaming(false);
         }}
         onKeyDown={(event) => {
@@ -130,7 +157,7 @@ function SessionName() {
         <button
           type="button"
           className="text-button session-name"
-          aria-label={`Session ${session.name}, ${nameOf(head)}`}
+          aria-label={t.sessionAt(session.name, nameOf(head))}
         >
           <span>{session.name}</span>
           <ChevronDown size={12} aria-hidden />
@@ -139,14 +166,15 @@ function SessionName() {
       <DropdownMenu.Portal>
         <DropdownMenu.Content className="menu" align="start" sideOffset={4} collisionPadding={8}>
           <DropdownMenu.Item className="menu-item" onSelect={() => setTimeout(() => setRenaming(true))}>
-            Rename
+            {t.rename}
           </DropdownMenu.Item>
           <DropdownMenu.Separator className="menu-line" />
           <DropdownMenu.Item className="menu-item" onSelect={pickFile}>
-            <FolderOpen size={16} strokeWidth={1.75} aria-hidden /> Open…<kbd>Ctrl O</kbd>
+            <FolderOpen size={16} strokeWidth={1.75} aria-hidden /> {t.openDots}
+            <kbd>Ctrl O</kbd>
           </DropdownMenu.Item>
           <DropdownMenu.Item className="menu-item" onSelect={() => void goToStart()}>
-            <Plus size={16} strokeWidth={1.75} aria-hidden /> Examples and recent
+            <Plus size={16} strokeWidth={1.75} aria-hidden /> {t.myWork}
           </DropdownMenu.Item>
         </DropdownMenu.Content>
       </DropdownMenu.Portal>

@@ -1,6 +1,7 @@
 /** While something is opened: what for, how far, and a way out. */
-import { goToStart } from "../state/session.ts";
+import { cancelAndReturn } from "../state/session.ts";
 import { useStudio } from "../state/store.ts";
+import { t } from "../words/index.ts";
 
 export function Opening() {
   const phase = useStudio((s) => s.phase);
@@ -24,8 +25,8 @@ export function Opening() {
         {phase.what}
         {known && ` · ${Math.round(100 * phase.fraction!)} %`}
       </p>
-      <button type="button" className="button" onClick={() => void goToStart()}>
-        Cancel
+      <button type="button" className="button" onClick={() => void cancelAndReturn()}>
+        {t.cancel}
       </button>
     </main>
   );
@@ -34,10 +35,10 @@ export function Opening() {
 export function Broken({ message }: { message: string }) {
   return (
     <main className="opening">
-      <p className="opening-name">The studio cannot start</p>
+      <p className="opening-name">{t.cannotStart}</p>
       <p className="muted broken">{message}</p>
       <button type="button" className="button primary" onClick={() => location.reload()}>
-        Try again
+        {t.tryAgain}
       </button>
     </main>
   );

@@ -1,8 +1,16 @@
 /** Actions on masks and regions. */
-import type { Mask } from "../../../src/web.ts";
-import { maskOfPicture, readPicture, resizeMask } from "../../../src/web.ts";
+import {
+  type Mask,
+  maskOfPicture,
+  otsuThreshold,
+  readPicture,
+  resizeMask,
+  type Selection,
+} from "../../../src/web.ts";
 import * as layers from "../painting/layer.ts";
 import { change, forget, forgetAll, paint, paintedOf } from "../painting/regions.ts";
+import { follow, select } from "../painting/selecting.ts";
+import { t } from "../words/index.ts";
 import { firstRegion, get, notify, report, set } from "./store.ts";
 import { PAINTING, type RegionView, type Tool } from "./types.ts";
 
@@ -89,10 +97,7 @@ export async function importMask(file: Blob): Promise<void> {
   try {
     const { mask, warnings } = maskOfPicture(await readPicture(file));
     placeMask(mask);
-    notify(
-      "info",
-      ["The mask was laid over the picture: white may change, black stays.", ...warnings].join(" "),
-    );
+    notify("info", [t.maskLaid, ...warnings].join(" "));
   } catch (error) {
     report(error);
   }
@@ -104,32 +109,65 @@ export async function reuseMask(node: string): Promise<void> {
   try {
     const mask = await backend.mask(session.id, node);
     if (mask) placeMask(mask);
-    else notify("info", "That step had no mask: it was allowed to change everything.");
+    else notify("info", t.stepHadNoMask);
   } catch (error) {
     report(error);
   }
 }
 
-export function setHeat(region: number, heat: Mask, threshold: number): void {
+/** Adds the thing at a point or in a box to the mask, or takes it away. */
+export async function selectThing(selection: Selection, erase: boolean): Promise<void> {
+  const { session, pictures, region } = get();
+  const picture = session && pictures.get(session.head);
+  if (!session || !picture) return;
+  try {
+    const mask = await select(picture, selection);
+    if (get().session?.id !== session.id) return;
+    set({ region });
+    operate((layer) => layers.merge(layer, mask, erase));
+  } catch (error) {
+    report(error);
+  }
+}
+
+/** Lays an automatic mask of a map out: above a threshold that parts it best, along the edges of the picture. */
+export async function setHeat(region: number, heat: Mask): Promise<void> {
   const { session } = get();
   if (!session) return;
+  const threshold = otsuThreshold(heat);
   set({ region });
   const own = paint(region, session.width, session.height);
   own.heat = heat;
   own.layer.touched.fill(0);
   changeRegion(region, { automatic: { threshold } });
-  operate((layer) => layers.threshold(layer, heat, threshold));
+  const mask = await above(heat, threshold);
+  if (mask && get().session?.id === session.id) operate((layer) => layers.underneath(layer, mask));
 }
 
-export function moveThreshold(threshold: number): void {
+/** Where a map reaches a threshold, along the edges of the picture. */
+async function above(heat: Mask, threshold: number): Promise<Mask | null> {
+  const { session, pictures } = get();
+  const picture = session && pictures.get(session.head);
+  if (!picture) return null;
+  return follow(picture, { ...heat, data: heat.data.map((value) => (value >= threshold ? 1 : 0)) });
+}
+
+export async function moveThreshold(threshold: number): Promise<void> {
   const { region } = get();
   const own = paintedOf(region);
   if (!own?.heat) return;
-  // A slider in motion is not a stroke for every pixel it moves.
-  layers.threshold(own.layer, own.heat, threshold);
   changeRegion(region, { automatic: { threshold } });
+  const mask = await above(own.heat, threshold);
+  // The slider may have moved on meanwhile.
+  if (!mask || get().regions.find(({ id }) => id === region)?.automatic?.threshold !== threshold) return;
+  // A slider in motion is not a stroke for every pixel it moves.
+  layers.underneath(own.layer, mask);
   touched();
 }
+
+/** Nothing was typed and nothing painted. */
+export const isBlankDraft = (): boolean =>
+  get().regions.every(({ instruction, masked }) => instruction === "" && !masked);
 
 export function addRegion(): void {
   const id = Math.max(...get().regions.map((r) => r.id)) + 1;

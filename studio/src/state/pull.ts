@@ -1,4 +1,6 @@
 /** Fetching models. The backend knows what is under way, also after a reload and for other pages; this asks how far it is. */
+
+import { t } from "../words/index.ts";
 import { get, notify, report, set } from "./store.ts";
 
 const PAUSE_MS = 500;
@@ -18,7 +20,7 @@ export async function watchModels(): Promise<void> {
       set({ models });
       for (const { id } of before) {
         const now = models.find((one) => one.id === id);
-        if (now && !now.unavailable && !now.pull) notify("info", `${now.title} is here and can be used.`);
+        if (now && !now.unavailable && !now.pull) notify("info", t.modelIsHere(now.title));
       }
       if (underWay().length === 0) return;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

@@ -1,9 +1,14 @@
 /** Opening, leaving and walking through a session. */
-import type { SessionView } from "../backend/backend.ts";
+import { isEmilieError } from "../../../src/web.ts";
+import type { Backend, SessionView } from "../backend/backend.ts";
 import { neighbour } from "../history/layout.ts";
+import { encodePicture, shrinkFile } from "../ui/pictures.ts";
+import { t } from "../words/index.ts";
 import { restoreDraft } from "./drafts.ts";
 import { attach } from "./edit.ts";
-import { resetRegions } from "./mask.ts";
+import { isBlankDraft, resetRegions } from "./mask.ts";
+import { offerRestore } from "./restore.ts";
+import { loadStars, rememberWay } from "./steps.ts";
 import { describe, get, notify, report, set, wasAborted } from "./store.ts";
 import type { CompareMode } from "./types.ts";
 
@@ -28,32 +33,83 @@ export async function goToStart({ address = true } = {}): Promise<void> {
   cancelOpening();
   localStorage.removeItem(LAST);
   if (address) history.replaceState(null, "", "#");
-  set({ phase: { kind: "start" }, session: null, compare: null, variations: [], panel: null });
+  const left = untouched();
+  set({ phase: { kind: "start" }, ...NOTHING_OPEN });
   resetRegions();
+  if (left) await get().backend.forget(left).catch(report);
+  await listSessions();
+}
+
+const NOTHING_OPEN = {
+  session: null,
+  pictures: new Map(),
+  compare: null,
+  variations: [],
+  queue: [],
+  deleted: [],
+  panel: null,
+} as const;
+
+/** The open session where nothing was done in it: it is not kept when it is left. */
+function untouched(): string | null {
+  const { session, job } = get();
+  const nothing = session && session.nodes.length === 1 && session.bin.length === 0;
+  return nothing && !job && isBlankDraft() ? session.id : null;
+}
+
+let listing = 0;
+
+/** Sessions by name and what was asked for in them; those in the bin beside them. */
+export async function listSessions(search = ""): Promise<void> {
+  const { backend } = get();
+  const turn = ++listing;
   try {
-    set({ recent: await get().backend.sessions() });
+    const [recent, recentBin] = await Promise.all([
+      backend.sessions({ search: search || undefined }),
+      backend.sessions({ search: search || undefined, bin: true }),
+    ]);
+    if (turn === listing) set({ recent, recentBin });
   } catch (error) {
     report(error);
   }
 }
 
 /** Opens a picture or a session file. */
-export async function openFile(file: Blob, name: string): Promise<void> {
+export async function openFile(
+  file: Blob,
+  name: string,
+  opts: { readonly silent?: boolean } = {},
+): Promise<void> {
   const { backend, model } = get();
   if (file.size === 0) {
-    notify(
-      "error",
-      `"${name}" is empty, or a folder. Open a picture (PNG, JPEG, WebP, AVIF) or a session (.emilie).`,
-    );
+    notify("error", t.emptyFile(name));
     return;
   }
-  await enter(name, (loading) => backend.open(file, name, model, loading));
+  const opened = await enter(name, (loading) => backend.open(file, name, model, loading), {
+    onError: (error) => offerSmaller(error, file, name),
+  });
+  if (opened && !opts.silent) void offerRestore(file);
+}
+
+/** What a large picture is opened at where its own size is too much. */
+const SMALLER_MEGAPIXELS = 40;
+
+/** A picture beyond the limit can be opened smaller; true where that was offered. */
+function offerSmaller(error: unknown, file: Blob, name: string): boolean {
+  if (!isEmilieError(error) || error.code !== "image.too-large") return false;
+  const megapixels = String(SMALLER_MEGAPIXELS);
+  const run = () =>
+    void shrinkFile(file, SMALLER_MEGAPIXELS * 1e6)
+      .then((smaller) => openFile(smaller, name))
+      .catch(report);
+  notify("error", t.tooLarge(megapixels), { label: t.openSmaller(megapixels), run });
+  return true;
 }
 
 export async function resume(id: string, quiet = false): Promise<void> {
   const { backend, recent } = get();
-  const name = recent.find((one) => one.id === id)?.name ?? "your session";
-  await enter(name, (loading) => backend.resume(id, loading), quiet);
+  const name = recent.find((one) => one.id === id)?.name ?? t.yourSession;
+  await enter(name, (loading) => backend.resume(id, loading), { quiet });
 }
 
 async function enter(
@@ -62,12 +118,16 @@ async function enter(
     signal: AbortSignal;
     onLoading: (what: string, fraction?: number) => void;
   }) => Promise<SessionView>,
-  quiet = false,
-): Promise<void> {
+  {
+    quiet = false,
+    onError,
+  }: { readonly quiet?: boolean; readonly onError?: (error: unknown) => boolean } = {},
+): Promise<boolean> {
   cancelOpening();
   const controller = new AbortController();
   opening = controller;
-  set({ phase: { kind: "opening", name, what: "Opening" } });
+  const { phase: before, session: openBefore } = get();
+  set({ phase: { kind: "opening", name, what: t.opening } });
   try {
     const session = await open({
       signal: controller.signal,
@@ -75,9 +135,10 @@ async function enter(
         if (opening === controller) set({ phase: { kind: "opening", name, what, fraction } });
       },
     });
-    if (opening !== controller) return;
+    if (opening !== controller) return false;
+    const left = untouched();
     // First no session, so that the draft of the one before is not emptied with the places.
-    set({ session: null, pictures: new Map(), compare: null, variations: [], panel: null });
+    set(NOTHING_OPEN);
     resetRegions();
     await show(session);
     localStorage.setItem(LAST, session.id);
@@ -87,13 +148,42 @@ async function enter(
     else history.pushState(null, "", address);
     set({ phase: { kind: "editing" }, model: session.model });
     if (session.notes?.length) notify("info", session.notes.join(" "));
+    loadStars(session.id);
     await restoreDraft();
     void attach();
+    if (left && left !== session.id) void get().backend.forget(left).catch(report);
+    return true;
   } catch (error) {
-    if (opening !== controller) return;
-    await goToStart();
-    if (!quiet && !wasAborted(error)) report(error);
-    if (quiet) notify("info", `Your last session was not opened again. ${describe(error)}`);
+    if (opening !== controller) return false;
+    // What was open stays open: nothing of it was touched.
+    if (before.kind === "editing" && get().session === openBefore) set({ phase: before });
+    else await goToStart();
+    if (!quiet && !wasAborted(error) && !onError?.(error)) report(error);
+    if (quiet) notify("info", t.lastNotOpened(describe(error)));
+    return false;
+  }
+}
+
+/** Gives up what is being opened, and goes back to where one was. */
+export async function cancelAndReturn(): Promise<void> {
+  if (!get().session) return goToStart();
+  cancelOpening();
+  set({ phase: { kind: "editing" } });
+}
+
+/** Another model: for new pictures, or going on with the picture that is shown. */
+export async function continueWith(model: string): Promise<void> {
+  const { session, backend, models } = get();
+  set({ model, panel: null });
+  if (!session || session.model === model) return;
+  try {
+    const picture = await backend.picture(session.id, session.head);
+    const file = await encodePicture(picture, "png", 1);
+    const title = models.find(({ id }) => id === model)?.title ?? model;
+    await openFile(file, `${session.name}.png`, { silent: true });
+    notify("info", t.continuedWith(title));
+  } catch (error) {
+    report(error);
   }
 }
 
@@ -115,7 +205,11 @@ export function cancelOpening(): void {
 
 /** Shows a session's new view; its pictures follow. */
 export async function show(session: SessionView): Promise<void> {
-  set({ session });
+  set(({ session: before, showChanges }) => ({
+    session,
+    // Where the step that was shown had changed says nothing of another one.
+    showChanges: showChanges && before?.head === session.head,
+  }));
   await loadPictures();
 }
 
@@ -134,7 +228,8 @@ export async function loadPictures(): Promise<void> {
   if (get().session?.id === session.id) set({ pictures: kept });
 }
 
-async function update(action: (id: string) => Promise<SessionView>): Promise<void> {
+/** Changes the open session, and shows what became of it. */
+export async function update(action: (id: string) => Promise<SessionView>): Promise<void> {
   const { session } = get();
   if (!session) return;
   try {
@@ -144,37 +239,42 @@ async function update(action: (id: string) => Promise<SessionView>): Promise<voi
   }
 }
 
-export const goTo = (node: string) =>
-  node === get().session?.head ? Promise.resolve() : update((id) => get().backend.moveHead(id, node));
+export const goTo = (node: string) => (node === get().session?.head ? Promise.resolve() : moveTo(node));
+
+let moving: Promise<void> = Promise.resolve();
+
+/** Until the step that was asked for is the head: an edit goes on from there, however quickly it follows. */
+export const arrived = (): Promise<void> => moving;
+
+function moveTo(node: string): Promise<void> {
+  rememberWay();
+  set({ deleted: [] });
+  moving = update((id) => get().backend.moveHead(id, node));
+  return moving;
+}
+
 export const renameNode = (node: string, name: string) =>
   update((id) => get().backend.rename(id, node, name));
-export const renameSession = (name: string) => update((id) => get().backend.renameSession(id, name));
-export const removeNodes = (nodes: readonly string[]) => update((id) => get().backend.remove(id, nodes));
+
+export async function renameSession(id: string, name: string): Promise<void> {
+  const named = name.trim() || t.untitled;
+  try {
+    await get().backend.renameSession(id, named);
+    set(({ session, recent }) => ({
+      session: session?.id === id ? { ...session, name: named } : session,
+      recent: recent.map((one) => (one.id === id ? { ...one, name: named } : one)),
+    }));
+  } catch (error) {
+    report(error);
+  }
+}
+
 export const measure = (node: string) => update((id) => get().backend.measure(id, node));
 
 export async function walk(key: "up" | "down" | "left" | "right"): Promise<void> {
   const { session } = get();
   const next = session && neighbour(session.nodes, session.head, key);
   if (next) await goTo(next);
-}
-
-/** Where the head was seen last below each node: where going forward leads. */
-const towards = new Map<string, string>();
-
-export async function undoEdit(): Promise<void> {
-  const { session } = get();
-  const head = session?.nodes.find(({ id }) => id === session.head);
-  if (!head?.parent) return;
-  towards.set(head.parent, head.id);
-  await goTo(head.parent);
-}
-
-export async function redoEdit(): Promise<void> {
-  const { session } = get();
-  if (!session) return;
-  const children = session.nodes.filter(({ parent }) => parent === session.head);
-  const last = children.find(({ id }) => id === towards.get(session.head)) ?? children.at(-1);
-  if (last) await goTo(last.id);
 }
 
 export async function compareWith(node: string | null, mode?: CompareMode): Promise<void> {
@@ -187,11 +287,15 @@ export async function compareWith(node: string | null, mode?: CompareMode): Prom
   await loadPictures().catch(report);
 }
 
-export async function forgetSession(id: string): Promise<void> {
+async function changeList(action: (backend: Backend) => Promise<void>): Promise<void> {
   try {
-    await get().backend.forget(id);
-    set({ recent: await get().backend.sessions() });
+    await action(get().backend);
+    await listSessions();
   } catch (error) {
     report(error);
   }
 }
+
+export const forgetSession = (id: string) => changeList((backend) => backend.forget(id));
+export const discardSession = (id: string) => changeList((backend) => backend.discard(id));
+export const recoverSession = (id: string) => changeList((backend) => backend.recover(id));

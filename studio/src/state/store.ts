@@ -2,6 +2,7 @@
 import { create } from "zustand";
 import { isEmilieError } from "../../../src/web.ts";
 import type { Backend } from "../backend/backend.ts";
+import { t } from "../words/index.ts";
 import type { Notice, StudioState } from "./types.ts";
 
 export const newSeed = (): bigint => BigInt(crypto.getRandomValues(new Uint32Array(1))[0]!);
@@ -15,9 +16,13 @@ export const useStudio = create<StudioState>(() => ({
   models: [],
   model: "picturebook",
   recent: [],
+  recentBin: [],
+  received: null,
   session: null,
   pictures: new Map(),
   job: null,
+  queue: [],
+  said: "",
   notices: [],
   online: navigator.onLine,
   tool: "move",
@@ -30,7 +35,10 @@ export const useStudio = create<StudioState>(() => ({
   settings: { seed: newSeed(), seedLocked: false, strength: 1, variations: 1, preset: "balanced" },
   compare: null,
   peek: false,
+  showChanges: false,
   variations: [],
+  stars: [],
+  deleted: [],
   hovered: null,
   panel: null,
   past: [],
@@ -64,8 +72,7 @@ export function report(error: unknown): void {
 }
 
 export function describe(error: unknown): string {
-  if (!navigator.onLine && !isEmilieError(error))
-    return "There is no connection. What is open here still works.";
+  if (!navigator.onLine && !isEmilieError(error)) return t.noConnection;
   const message = error instanceof Error ? error.message : String(error);
-  return message || "Something went wrong, and nothing says what. Try again.";
+  return message || t.somethingWrong;
 }

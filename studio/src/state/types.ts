@@ -1,9 +1,16 @@
 /** What the studio knows at a moment. Masks while they are painted live outside of it (painting/regions.ts). */
 import type { Picture, PresetName } from "../../../src/web.ts";
-import type { Backend, CallState, ModelInfo, SessionSummary, SessionView } from "../backend/backend.ts";
+import type {
+  Backend,
+  CallState,
+  EditRequest,
+  ModelInfo,
+  SessionSummary,
+  SessionView,
+} from "../backend/backend.ts";
 
-export type Tool = "move" | "brush" | "eraser" | "box" | "lasso" | "fill";
-export const PAINTING: readonly Tool[] = ["brush", "eraser", "box", "lasso", "fill"];
+export type Tool = "move" | "select" | "brush" | "eraser" | "box" | "lasso" | "fill";
+export const PAINTING: readonly Tool[] = ["select", "brush", "eraser", "box", "lasso", "fill"];
 
 export type Phase =
   | { readonly kind: "starting" }
@@ -30,6 +37,15 @@ export interface Job {
   readonly position: number | null;
   /** What is made of the model's weights before it can run. */
   readonly making: CallState["making"];
+}
+
+/** An edit that waits for the one before it. */
+export interface Queued {
+  readonly id: number;
+  readonly title: string;
+  readonly request: Omit<EditRequest, "from">;
+  readonly steps: number;
+  readonly count: number;
 }
 
 export interface Notice {
@@ -71,6 +87,7 @@ export interface Settings {
   readonly imageGuidance?: number;
   readonly control?: string;
   readonly gate?: number;
+  readonly detail?: "on";
 }
 
 export interface StudioState {
@@ -79,10 +96,16 @@ export interface StudioState {
   readonly models: readonly ModelInfo[];
   readonly model: string;
   readonly recent: readonly SessionSummary[];
+  readonly recentBin: readonly SessionSummary[];
+  /** A picture that was dropped or pasted while a session is open: what for, is being asked. */
+  readonly received: { readonly file: File; readonly name: string } | null;
   readonly session: SessionView | null;
   /** The pictures of the head, its parent and what it is compared with, by node; filled as they arrive. */
   readonly pictures: ReadonlyMap<string, Picture>;
   readonly job: Job | null;
+  readonly queue: readonly Queued[];
+  /** What a screen reader hears of the job. */
+  readonly said: string;
   readonly notices: readonly Notice[];
   readonly online: boolean;
 
@@ -99,8 +122,13 @@ export interface StudioState {
   readonly compare: Compare | null;
   /** The parent is shown while a key is held. */
   readonly peek: boolean;
-  /** Nodes made as variations that wait for a choice. */
+  /** Where the head differs from its parent is tinted. */
+  readonly showChanges: boolean;
+  /** Variations that are shown as a strip. */
   readonly variations: readonly string[];
+  readonly stars: readonly string[];
+  /** What was deleted last, where nothing else was done since. */
+  readonly deleted: readonly string[];
   /** A node whose mask is shown, as the pointer rests on it. */
   readonly hovered: string | null;
   readonly panel: "keys" | "export" | "model" | "settings" | "history" | null;

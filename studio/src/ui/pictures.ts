@@ -41,6 +41,18 @@ export async function encodePicture(picture: Picture, format: PictureFormat, qua
   return blob;
 }
 
+/** The picture of a file with at most so many pixels, as a file again. The browser scales it while it decodes. */
+export async function shrinkFile(file: Blob, pixels: number): Promise<Blob> {
+  const whole = await createImageBitmap(file, { imageOrientation: "from-image" });
+  const scale = Math.min(1, Math.sqrt(pixels / (whole.width * whole.height)));
+  const canvas = new OffscreenCanvas(Math.floor(whole.width * scale), Math.floor(whole.height * scale));
+  const context = canvas.getContext("2d")!;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(whole, 0, 0, canvas.width, canvas.height);
+  whole.close();
+  return canvas.convertToBlob({ type: "image/png" });
+}
+
 /** Offers a file to be saved. */
 export function download(blob: Blob, name: string): void {
   const link = document.createElement("a");

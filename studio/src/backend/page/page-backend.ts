@@ -8,6 +8,7 @@ import {
   openSession,
   openStoredSession,
   type Picture,
+  pathTo,
   pngFile,
   preview,
   readPicture,
@@ -32,24 +33,36 @@ import type {
 } from "../backend.ts";
 import { claim } from "./claim.ts";
 import { modelFetch } from "./model-files.ts";
-import { ELSEWHERE, PICTUREBOOK } from "./models.ts";
-import { largest, redrawn, settings } from "./parts.ts";
-import { deleteSession, listSessions, readSession, updateSession, writeSession } from "./storage.ts";
+import { ELSEWHERE, pageModel } from "./models.ts";
+import { largest, settings } from "./parts.ts";
+import {
+  deleteSession,
+  listSessions,
+  readSession,
+  type StoredSession,
+  updateSession,
+  writeSession,
+} from "./storage.ts";
 import { viewSession } from "./view.ts";
 
 interface Opened {
   readonly id: string;
   name: string;
   readonly session: Session;
-  readonly redrawn?: number;
+  readonly familiar: boolean | null;
+  /** Ids of deleted nodes: not shown, and still there. */
+  readonly bin: Set<string>;
 }
+
+/** What is published with the page. */
+const MODEL = "picturebook";
 
 /** Of the time between two previews, at most so much goes into decoding them. */
 const PREVIEW_SHARE = 0.5;
 
 export class PageBackend implements Backend {
   readonly kind = "page";
-  readonly privacy = "Everything is computed in this page. Your pictures do not leave your browser.";
+  readonly privacy = "page";
   readonly formats: readonly PictureFormat[] = ["png", "jpeg", "webp"];
   onTrouble?: (error: unknown) => void;
   readonly #base: string;
@@ -68,12 +81,19 @@ export class PageBackend implements Backend {
   }
 
   async models(): Promise<readonly ModelInfo[]> {
-    return [PICTUREBOOK, ELSEWHERE];
+    return [await pageModel(`${this.#base}models/${MODEL}`, MODEL), ...ELSEWHERE];
   }
 
-  async sessions(): Promise<readonly SessionSummary[]> {
-    return (await listSessions()).map(({ id, name, edits, updated, thumbnail }) => ({
+  async sessions({ search = "", bin = false } = {}): Promise<readonly SessionSummary[]> {
+    const wanted = search.trim().toLowerCase();
+    const holds = ({ name, manifest }: StoredSession) =>
+      [name, ...manifest.nodes.flatMap(({ recipe }) => recipe?.regions.map((r) => r.instruction) ?? [])].some(
+        (text) => text.toLowerCase().includes(wanted),
+      );
+    const found = (await listSessions()).filter((one) => (one.binned !== undefined) === bin && holds(one));
+    return found.map(({ id, name, edits, updated, thumbnail, manifest }) => ({
       id,
+      root: manifest.nodes[0]!.id,
       name,
       edits,
       updated,
@@ -94,11 +114,11 @@ export class PageBackend implements Backend {
       if (container) {
         const { session, warnings } = await openStoredSession(model, container, name);
         notes = warnings.map(({ message }) => message);
-        return { id, name: title, session };
+        return { id, name: title, session, familiar: await session.isFamiliar(), bin: new Set() };
       }
       loading.onLoading?.("Reading the picture");
       const session = await openSession(model, original!, { signal: loading.signal });
-      return { id, name: title, session, redrawn: await redrawn(session) };
+      return { id, name: title, session, familiar: await session.isFamiliar(), bin: new Set() };
     });
     await this.#save();
     return { ...this.#view(), notes };
@@ -117,18 +137,31 @@ export class PageBackend implements Backend {
       const { stored, pieces } = kept;
       const model = await this.#load(loading);
       const { session } = await openStoredSession(model, { manifest: stored.manifest, pieces }, stored.name);
-      return { id, name: stored.name, session, redrawn: stored.redrawn };
+      const familiar = stored.familiar === undefined ? await session.isFamiliar() : stored.familiar;
+      return { id, name: stored.name, session, familiar, bin: new Set(stored.bin) };
     });
     return this.#view();
   }
 
   async forget(id: string): Promise<void> {
-    if (this.#opened?.id === id) {
-      this.#opened = undefined;
-      this.#leave();
-    }
+    this.#letGo(id);
     const release = await claim(id);
     await deleteSession(id).finally(release);
+  }
+
+  async discard(id: string): Promise<void> {
+    this.#letGo(id);
+    await updateSession(id, { binned: Date.now() });
+  }
+
+  async recover(id: string): Promise<void> {
+    await updateSession(id, { binned: undefined });
+  }
+
+  #letGo(id: string): void {
+    if (this.#opened?.id !== id) return;
+    this.#opened = undefined;
+    this.#leave();
   }
 
   /** Makes a session the current one, as this tab's own; the one before is any tab's again. */
@@ -166,6 +199,7 @@ export class PageBackend implements Backend {
       onProgress: this.#progress(session, from, whole, call),
       onWarning: call.onRemark,
     });
+    this.#unbin([session.head.id]);
     // The picture is decoded before the edit counts as done: it is what the waiting was for.
     await session.head.render({ signal: call.signal });
     await this.#save();
@@ -174,16 +208,19 @@ export class PageBackend implements Backend {
 
   async replay(
     id: string,
-    { node, instruction, ...changes }: ReplayRequest,
+    { node, until, instruction, ...changes }: ReplayRequest,
     call: Call = {},
   ): Promise<SessionView> {
     const { session } = this.#current(id);
     const changed = { ...settings(changes), ...(instruction === undefined ? {} : { instruction }) };
-    await session.replay(this.#node(node), changed, {
+    const { replaced } = await session.replay(this.#node(node), changed, {
       signal: call.signal,
+      until: until === undefined ? undefined : this.#node(until),
+      onNode: () => call.onNode?.(this.#view()),
       onProgress: ({ step, steps }) => call.onProgress?.({ step: step + 1, steps }),
       onWarning: call.onRemark,
     });
+    this.#unbin([...replaced.values()].map(({ id }) => id));
     await session.head.render({ signal: call.signal });
     await this.#save();
     return this.#view();
@@ -195,10 +232,10 @@ export class PageBackend implements Backend {
     return this.#view();
   }
 
-  async renameSession(id: string, name: string): Promise<SessionView> {
-    this.#current(id).name = name.trim() || "Untitled";
-    await updateSession(id, { name: this.#current(id).name });
-    return this.#view();
+  async renameSession(id: string, name: string): Promise<void> {
+    const named = name.trim() || "Untitled";
+    if (this.#opened?.id === id) this.#opened.name = named;
+    await updateSession(id, { name: named });
   }
 
   async rename(id: string, node: string, name: string): Promise<SessionView> {
@@ -208,10 +245,30 @@ export class PageBackend implements Backend {
   }
 
   async remove(id: string, nodes: readonly string[]): Promise<SessionView> {
-    const { session } = this.#current(id);
-    for (const node of nodes) if (session.nodes.has(node)) session.delete(this.#node(node));
+    const { session, bin } = this.#current(id);
+    for (const node of nodes) {
+      const gone = session.descendants(this.#node(node));
+      if (gone.includes(session.head)) session.head = this.#node(node).parent ?? session.root;
+      for (const one of gone) if (one.parent) bin.add(one.id);
+    }
     await this.#save();
     return this.#view();
+  }
+
+  async restore(id: string, nodes: readonly string[]): Promise<SessionView> {
+    const { session } = this.#current(id);
+    this.#unbin(nodes.flatMap((node) => session.descendants(this.#node(node))).map((one) => one.id));
+    await this.#save();
+    return this.#view();
+  }
+
+  /** Takes nodes out of the bin, and what they were made from. */
+  #unbin(ids: readonly string[]): void {
+    for (const id of ids) for (const { id: one } of pathTo(this.#node(id))) this.#opened!.bin.delete(one);
+  }
+
+  understand(id: string, node: string, instruction: string) {
+    return this.#current(id).session.understand(instruction, { from: this.#node(node) });
   }
 
   async picture(id: string, node: string): Promise<Picture> {
@@ -246,8 +303,15 @@ export class PageBackend implements Backend {
     return withRecipes(file, session, { node: this.#node(node) });
   }
 
-  exportSession(id: string): Promise<Blob> {
-    return sessionFile(this.#current(id).session);
+  async exportSession(id: string): Promise<Blob> {
+    const { session, bin, name } = this.#current(id);
+    if (bin.size === 0) return sessionFile(session);
+    // What is in the bin is left here.
+    const { manifest, pieces } = await sessionParts(session);
+    const parts = { manifest, pieces: new Map(pieces.map((piece) => [piece.name, piece.bytes])) };
+    const { session: copy } = await openStoredSession(session.model, parts, name);
+    for (const node of bin) if (copy.nodes.has(node)) copy.delete(copy.nodes.get(node)!);
+    return sessionFile(copy);
   }
 
   /** Fetches the model before it is asked for. */
@@ -256,11 +320,11 @@ export class PageBackend implements Backend {
   }
 
   #load({ onLoading }: Loading): Promise<EditModel> {
-    const total = PICTUREBOOK.bytes!;
-    this.#fetched.listener = (bytes) => onLoading?.("Loading picturebook", Math.min(1, bytes / total));
-    onLoading?.("Loading picturebook", Math.min(1, this.#fetched.bytes / total));
-    this.#model ??= loadModel(`${this.#base}models/picturebook`, {
-      id: "picturebook",
+    const tell = (bytes: number) => onLoading?.(`Loading ${MODEL}`, Math.min(1, bytes / __MODEL_BYTES__));
+    this.#fetched.listener = tell;
+    tell(this.#fetched.bytes);
+    this.#model ??= loadModel(`${this.#base}models/${MODEL}`, {
+      id: MODEL,
       device: "auto",
       fetch: modelFetch((bytes) => {
         this.#fetched.bytes += bytes;
@@ -318,13 +382,13 @@ export class PageBackend implements Backend {
   }
 
   #view(): SessionView {
-    const { id, name, session, redrawn } = this.#opened!;
-    return viewSession(id, name, session, redrawn);
+    const { id, name, session, bin, familiar } = this.#opened!;
+    return viewSession(id, name, session, bin, familiar);
   }
 
   /** Never rejects: where the disk is full the session goes on, and the listener hears of it. */
   #save(): Promise<void> {
-    const { id, session, redrawn } = this.#opened!;
+    const { id, session, bin, familiar } = this.#opened!;
     const save = async () => {
       if (this.#opened?.id !== id) return;
       const parts = await sessionParts(session);
@@ -332,9 +396,10 @@ export class PageBackend implements Backend {
       const facts = {
         id,
         name: this.#opened.name,
-        edits: session.nodes.size - 1,
+        edits: session.nodes.size - 1 - bin.size,
         updated: Date.now(),
-        redrawn,
+        familiar,
+        bin: [...bin],
       };
       await writeSession({ ...facts, thumbnail: picture, manifest: parts.manifest }, parts);
     };

@@ -10,7 +10,11 @@ export interface StoredSession {
   readonly name: string;
   readonly updated: number;
   readonly edits: number;
-  readonly redrawn?: number;
+  readonly familiar?: boolean | null;
+  /** Ids of nodes in the bin. */
+  readonly bin?: readonly string[];
+  /** When the session was put into the bin, in milliseconds since 1970. */
+  readonly binned?: number;
   readonly thumbnail?: Blob;
   readonly manifest: SessionParts["manifest"];
 }
@@ -40,9 +44,14 @@ function connect(): Promise<IDBPDatabase<Schema>> {
 
 const piecesOf = (id: string) => IDBKeyRange.bound([id, ""], [id, "\uffff"]);
 
+/** How long a session stays in the bin. */
+const BIN_MS = 30 * 24 * 3_600_000;
+
 export async function listSessions(): Promise<StoredSession[]> {
   const all = await (await connect()).getAll("sessions");
-  return all.sort((a, b) => b.updated - a.updated);
+  const over = (one: StoredSession) => one.binned !== undefined && one.binned + BIN_MS < Date.now();
+  for (const one of all) if (over(one)) await deleteSession(one.id);
+  return all.filter((one) => !over(one)).sort((a, b) => b.updated - a.updated);
 }
 
 export async function readSession(

@@ -4,7 +4,7 @@ import type { NodeView, SessionView } from "../backend.ts";
 import { viewRecipe } from "../recipe-view.ts";
 
 export function viewNode(node: Node): NodeView {
-  const { id, parent, name, instruction, recipe, changed, understood, refused, cost, drift } = node;
+  const { id, parent, name, instruction, recipe, changed, understood, refused, cost, drift, changes } = node;
   return {
     id,
     parent: parent?.id ?? null,
@@ -17,11 +17,19 @@ export function viewNode(node: Node): NodeView {
     refused,
     seconds: cost.seconds,
     drift,
+    changes,
   };
 }
 
-export function viewSession(id: string, name: string, session: Session, redrawn?: number): SessionView {
+export function viewSession(
+  id: string,
+  name: string,
+  session: Session,
+  bin: ReadonlySet<string>,
+  familiar: boolean | null,
+): SessionView {
   const { device } = session.model;
+  const nodes = [...session.nodes.values()].map(viewNode);
   return {
     id,
     name,
@@ -30,7 +38,8 @@ export function viewSession(id: string, name: string, session: Session, redrawn?
     width: session.original.width,
     height: session.original.height,
     head: session.head.id,
-    nodes: [...session.nodes.values()].map(viewNode),
-    redrawn,
+    nodes: nodes.filter((node) => !bin.has(node.id)),
+    bin: nodes.filter((node) => bin.has(node.id)),
+    familiar,
   };
 }

@@ -33,7 +33,7 @@ const KEPT_PICTURES = 12;
 
 export class ServerBackend implements Backend {
   readonly kind = "server";
-  readonly privacy = "Pictures and sessions stay on the machine that runs emilie.";
+  readonly privacy = "server";
   readonly formats: readonly PictureFormat[] = ["png", "jpeg", "webp", "avif"];
   readonly #client: EmilieClient;
   readonly #pictures = new Map<string, Promise<Picture>>();
@@ -57,12 +57,13 @@ export class ServerBackend implements Backend {
     await this.#client.cancelPull(id);
   }
 
-  async sessions(): Promise<readonly SessionSummary[]> {
-    const all = await this.#client.sessions();
+  async sessions(options: { search?: string; bin?: boolean } = {}): Promise<readonly SessionSummary[]> {
+    const all = await this.#client.sessions(options);
     return all
       .sort((a, b) => b.modified - a.modified)
-      .map(({ id, name, head, nodeCount, modified }) => ({
+      .map(({ id, name, head, root, nodeCount, modified }) => ({
         id,
+        root,
         name,
         edits: nodeCount - 1,
         updated: modified,
@@ -90,6 +91,14 @@ export class ServerBackend implements Backend {
     return viewSession(await this.#client.session(id, { signal }));
   }
 
+  async discard(id: string): Promise<void> {
+    await this.#client.binSession(id);
+  }
+
+  async recover(id: string): Promise<void> {
+    await this.#client.restoreSession(id);
+  }
+
   forget(id: string): Promise<void> {
     return this.#client.deleteSession(id);
   }
@@ -111,7 +120,7 @@ export class ServerBackend implements Backend {
         ...settings,
         ...{ from, instruction: first.instruction, mask: first.mask, regions: rest, seed: String(seed) },
         // No value of the page's own type, which is text, and none of the server's enumerations is lost by this.
-        sampler: settings.sampler,
+        sampler: settings.sampler as never,
         control: settings.control as never,
       },
       { parts },
@@ -122,10 +131,11 @@ export class ServerBackend implements Backend {
   }
 
   async replay(id: string, request: ReplayRequest, call: Call = {}): Promise<SessionView> {
-    const { node, seed, control, ...changes } = request;
+    const { node, seed, sampler, control, ...changes } = request;
     const body = {
       ...changes,
       seed: seed === undefined ? undefined : String(seed),
+      sampler: sampler as never,
       control: control as never,
     };
     return this.#follow(id, await this.#client.replay(id, node, body), call);
@@ -147,8 +157,8 @@ export class ServerBackend implements Backend {
     return viewSession(await this.#client.setHead(id, node));
   }
 
-  async renameSession(id: string, name: string): Promise<SessionView> {
-    return viewSession(await this.#client.renameSession(id, name.trim() || "Untitled"));
+  async renameSession(id: string, name: string): Promise<void> {
+    await this.#client.renameSession(id, name.trim() || "Untitled");
   }
 
   async rename(id: string, node: string, name: string): Promise<SessionView> {
@@ -157,8 +167,17 @@ export class ServerBackend implements Backend {
   }
 
   async remove(id: string, nodes: readonly string[]): Promise<SessionView> {
-    for (const node of nodes) await this.#client.deleteNode(id, node);
+    for (const node of nodes) await this.#client.binNode(id, node);
     return this.resume(id);
+  }
+
+  async restore(id: string, nodes: readonly string[]): Promise<SessionView> {
+    for (const node of nodes) await this.#client.restoreNode(id, node);
+    return this.resume(id);
+  }
+
+  understand(id: string, node: string, instruction: string) {
+    return this.#client.understand(id, { from: node, instruction });
   }
 
   picture(id: string, node: string): Promise<Picture> {
@@ -215,7 +234,7 @@ export class ServerBackend implements Backend {
   /** Throws the job's own error; "aborted" where it was stopped. */
   async #finish(
     job: JobInfo,
-    { signal, keep, onProgress, onState }: Call,
+    { signal, keep, onProgress, onState, onNode }: Call,
     place?: { parent: Picture; masks: readonly Mask[] },
   ) {
     let over = false;
@@ -238,6 +257,7 @@ export class ServerBackend implements Backend {
     if (signal?.aborted) stop();
     let last = { step: 0, steps: 0 };
     const onEvent = (event: ServerEvent) => {
+      if (event.type === "node" && onNode) void this.resume(job.session).then(onNode, () => {});
       if (event.type === "job") onState?.({ position: event.job.position });
       else if (event.type === "model") onState?.({ making: viewLoading(event.model.loading) });
       else if (event.type === "progress") {

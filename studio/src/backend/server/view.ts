@@ -1,8 +1,8 @@
 /** The server's messages as the studio's own views. */
 import type * as api from "../../../../src/client/index.ts";
-import type { Drift } from "../../../../src/web.ts";
+import { type Drift, KNOWN_MODELS } from "../../../../src/web.ts";
 import type { CallState, ModelInfo, NodeView, SessionView } from "../backend.ts";
-import { ELSEWHERE, PICTUREBOOK, presetsOf } from "../page/models.ts";
+import { presetsOf, viewAbilities } from "../page/models.ts";
 import { viewRecipe } from "../recipe-view.ts";
 
 function viewNode({
@@ -17,6 +17,7 @@ function viewNode({
   refused,
   cost,
   drift,
+  changes,
 }: api.Node): NodeView {
   return {
     id,
@@ -30,6 +31,7 @@ function viewNode({
     refused,
     seconds: cost.seconds,
     drift: drift ? viewDrift(drift) : undefined,
+    changes: changes ?? undefined,
   };
 }
 
@@ -42,8 +44,19 @@ function viewDrift(drift: api.Drift): Drift {
   return { ...drift, parent: both(drift.parent), original: both(drift.original) };
 }
 
-export function viewSession({ id, name, model, width, height, head, nodes }: api.Session): SessionView {
-  return { id, name, model, width, height, head, nodes: nodes.map(viewNode) };
+export function viewSession(session: api.Session): SessionView {
+  const { id, name, model, width, height, head, nodes, bin, familiar } = session;
+  return {
+    id,
+    name,
+    model,
+    width,
+    height,
+    head,
+    familiar,
+    nodes: nodes.map(viewNode),
+    bin: bin.map(viewNode),
+  };
 }
 
 export function viewLoading(loading: api.ModelInfo["loading"]): CallState["making"] {
@@ -53,16 +66,14 @@ export function viewLoading(loading: api.ModelInfo["loading"]): CallState["makin
 }
 
 export function viewModel(model: api.ModelInfo, info: api.ServerInfo): ModelInfo {
-  const known = model.id === PICTUREBOOK.id ? PICTUREBOOK : model.id === ELSEWHERE.id ? ELSEWHERE : undefined;
+  const known = KNOWN_MODELS.find(({ id }) => id === model.id);
   const usable = model.state === "available" || model.state === "selected";
   const pull = model.pull && { ...model.pull, error: model.pull.error?.message ?? null };
   return {
     id: model.id,
     title: known?.title ?? model.id,
-    summary: known?.summary ?? model.description,
-    can: known?.can ?? [{ title: "Try", instructions: model.suggestions }],
-    cannot: known?.cannot ?? "",
-    nativeSize: model.nativeSize ?? known?.nativeSize ?? 512,
+    ...viewAbilities(model.abilities),
+    nativeSize: model.nativeSize ?? 512,
     presets: presetsOf(model.defaults),
     gate: model.defaults.gate ?? 0,
     samplers: info.samplers,

@@ -1,0 +1,159 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { readPicture } from "./codec.node.ts";
+import { distanceTo } from "./distance.ts";
+import { alongEdges } from "./edge-upsampling.ts";
+import { type Box, boxOfMask, type Mask, maskFromBox, maskFromPicture } from "./mask.ts";
+import { otsuThreshold } from "./otsu.ts";
+import { blankPicture, type Picture } from "./picture.ts";
+import { selectRegion } from "./select-region.ts";
+
+interface Turn {
+  readonly kind: string;
+  readonly instruction: string;
+  readonly image: string;
+  readonly target: string;
+  readonly change_mask: string;
+  readonly caption: string;
+}
+
+/** Edits of drawn scenes with the exact pixels that they change: what a roof, a hull or a balloon covers. */
+function scenes(folder: string): Turn[] {
+  const { items } = JSON.parse(readFileSync(new URL("dataset.json", folder), "utf8")) as {
+    items: { image: string; turns: Turn[] }[];
+  };
+  return items.flatMap(({ image, turns }) =>
+    turns.map((turn, i) => ({
+      ...turn,
+      image: `${folder}${i === 0 ? image : turns[i - 1]!.target}`,
+      change_mask: `${folder}${turn.change_mask}`,
+    })),
+  );
+}
+const all = ["picturebook/single/", "imie-picturebook/"].flatMap((name) =>
+  scenes(new URL(`../../benchmarks/${name}`, import.meta.url).href),
+);
+const read = (name: string) => readPicture(readFileSync(new URL(name)));
+
+const grown = ({ x, y, width, height }: Box, by: number, { width: w, height: h }: Mask): Box => {
+  const [x0, y0] = [Math.max(0, x - by), Math.max(0, y - by)];
+  return { x: x0, y: y0, width: Math.min(w, x + width + by) - x0, height: Math.min(h, y + height + by) - y0 };
+};
+
+function overlap(found: Mask, truth: Mask): number {
+  let [both, either] = [0, 0];
+  truth.data.forEach((value, i) => {
+    const [a, b] = [value > 0.5, found.data[i]! > 0.5];
+    if (a && b) both++;
+    if (a || b) either++;
+  });
+  return both / either;
+}
+
+/** The point of a mask that is farthest from its edge. */
+function middle({ width, height, data }: Mask) {
+  const depth = distanceTo(
+    Uint8Array.from(data, (v) => (v > 0.5 ? 0 : 1)),
+    width,
+    height,
+  );
+  let deepest = 0;
+  depth.forEach((value, i) => {
+    if (value > depth[deepest]!) deepest = i;
+  });
+  return { x: deepest % width, y: Math.floor(deepest / width) };
+}
+
+async function overlaps(turns: readonly Turn[], select: (picture: Picture, truth: Mask) => Mask) {
+  const found: number[] = [];
+  for (const { image, change_mask } of turns) {
+    const [picture, truth] = [await read(image), maskFromPicture(await read(change_mask))];
+    found.push(overlap(select(picture, truth), truth));
+  }
+  return found.sort((a, b) => a - b);
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
+const boxed = (by: number) => (picture: Picture, truth: Mask) =>
+  selectRegion(picture, { box: grown(boxOfMask(truth)!, by, truth) });
+
+describe("selecting in drawn scenes, where the truth is exact", () => {
+  const boats = all
+    .filter(({ kind, instruction }) => kind === "vehicle" && /boat/.test(instruction))
+    .slice(0, 16);
+  // Snow lies on roofs in winter, and a recoloured roof keeps it.
+  const roofs = all
+    .filter(({ kind, caption }) => kind === "roof" && !/winter|fog/.test(caption))
+    .slice(0, 16);
+  const balloons = all.filter(({ kind }) => kind === "remove_balloon").slice(0, 16);
+
+  it("by a box, finds hulls, roofs and balloons", async () => {
+    expect([boats.length, roofs.length, balloons.length]).toEqual([16, 16, 16]);
+    expect(mean(await overlaps(boats, boxed(1)))).toBeGreaterThan(0.9);
+    expect(mean(await overlaps(roofs, boxed(1)))).toBeGreaterThan(0.85);
+    expect(mean(await overlaps(balloons, boxed(2)))).toBeGreaterThan(0.85);
+  });
+
+  it("by a click, finds a roof with its shaded side", async () => {
+    const found = await overlaps(roofs, (picture, truth) => selectRegion(picture, { point: middle(truth) }));
+    expect(found[found.length >> 1]).toBeGreaterThan(0.84);
+  });
+});
+
+describe("a selection", () => {
+  const disc = (side: number): Picture => {
+    const picture = blankPicture(side, side, [40, 90, 180, 255]);
+    for (let y = 0; y < side; y++) {
+      for (let x = 0; x < side; x++) {
+        if (Math.hypot(x - side / 2, y - side / 2) < side / 4)
+          picture.data.set([230, 60, 50, 255], 4 * (y * side + x));
+      }
+    }
+    return picture;
+  };
+
+  it("follows the edges of a large picture to a pixel or two, and is soft along them", () => {
+    const side = 1600;
+    const picture = disc(side);
+    for (const selection of [
+      { point: { x: side / 2, y: side / 2 } },
+      { box: { x: side / 5, y: side / 5, width: 0.6 * side, height: 0.6 * side } },
+    ]) {
+      const { data } = selectRegion(picture, selection);
+      let wrong = 0;
+      for (let i = 0; i < data.length; i++) {
+        const from = Math.hypot((i % side) - side / 2, Math.floor(i / side) - side / 2) - side / 4;
+        if (Math.abs(from) > 3 && data[i]! > 0.5 !== from < 0) wrong++;
+      }
+      expect(wrong).toBe(0);
+      expect(Math.max(...data.subarray(0, side * 8))).toBe(0);
+    }
+  });
+
+  it("must begin in the picture", () => {
+    const picture = disc(32);
+    for (const selection of [
+      { point: { x: 32, y: 1 } },
+      { point: { x: Number.NaN, y: 1 } },
+      { box: { x: 1, y: 1, width: 0, height: 4 } },
+    ])
+      expect(() => selectRegion(picture, selection)).toThrow(/begins in the picture, which is 32×32/);
+  });
+});
+
+it("Otsu's threshold lies between two groups, however far apart", () => {
+  const data = Float32Array.from({ length: 1000 }, (_, i) => (i % 10 === 0 ? 0.3 : 0.05));
+  expect(otsuThreshold({ data })).toBeGreaterThan(0.06);
+  expect(otsuThreshold({ data })).toBeLessThan(0.3);
+  expect(otsuThreshold({ data: new Float32Array(10) })).toBe(0.5);
+});
+
+it("a coarse mask is brought to the picture's edges", () => {
+  const picture = blankPicture(400, 200, [20, 20, 20, 255]);
+  for (let i = 0; i < 400 * 200; i++) if (i % 400 < 203) picture.data.set([240, 240, 240, 255], 4 * i);
+  const coarse = maskFromBox(50, 25, { x: 0, y: 0, width: 26, height: 25 });
+  const { data } = alongEdges(coarse, picture);
+  // The block ends at 208, the picture's edge is at 203.
+  expect(data[100 * 400 + 201]).toBeGreaterThan(0.5);
+  expect(data[100 * 400 + 205]).toBeLessThan(0.5);
+});

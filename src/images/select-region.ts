@@ -1,0 +1,107 @@
+/** Selecting a thing by a point on it or a box around it: a mask that follows its edges. Without a model, and quick enough for a click. */
+import { EmilieError } from "../errors.ts";
+import { insideOfBox } from "./box-segmentation.ts";
+import { alongEdges } from "./edge-upsampling.ts";
+import type { Box, Mask } from "./mask.ts";
+import type { Picture } from "./picture.ts";
+import { type Colours, costFrom, fillHoles, stableCost } from "./region-growing.ts";
+
+/** Where the thing is that is meant, in pixels of the picture. */
+export type Selection =
+  | { readonly point: { readonly x: number; readonly y: number } }
+  | { readonly box: Box };
+
+/** The longer side at which regions are found. */
+const SMALL = 320;
+
+/**
+ * The thing under a point, or what a box was drawn around.
+ *
+ * @returns a mask of the picture's size, soft over about 1 % of its longer side along the thing's edges
+ * @throws EmilieError option.invalid where the point or box is not in the picture
+ */
+export function selectRegion(picture: Picture, selection: Selection): Mask {
+  check(picture, selection);
+  const factor = Math.max(1, Math.max(picture.width, picture.height) / SMALL);
+  const colours = coloursOf(picture, factor);
+  const { width, height } = colours;
+  const inSmall = (value: number, limit: number) =>
+    Math.min(limit - 1, Math.max(0, Math.floor(value / factor)));
+  let inside: Uint8Array;
+  if ("point" in selection) {
+    const { x, y } = selection.point;
+    const cost = costFrom(colours, inSmall(x, width), inSmall(y, height));
+    const level = stableCost(cost);
+    inside = Uint8Array.from(cost, (value) => (value <= level ? 1 : 0));
+  } else {
+    const { box } = selection;
+    const [x, y] = [inSmall(box.x, width), inSmall(box.y, height)];
+    inside = insideOfBox(colours, {
+      ...{ x, y },
+      width: Math.max(1, Math.min(width - x, Math.round(box.width / factor))),
+      height: Math.max(1, Math.min(height - y, Math.round(box.height / factor))),
+    });
+  }
+  fillHoles(inside, width, height);
+  return alongEdges({ width, height, data: Float32Array.from(inside) }, picture);
+}
+
+function check({ width, height }: Picture, selection: Selection): void {
+  const { x, y } = "point" in selection ? selection.point : selection.box;
+  const size = "point" in selection ? { width: 0, height: 0 } : selection.box;
+  const good =
+    [x, y, size.width, size.height].every(Number.isFinite) && x >= 0 && y >= 0 && x < width && y < height;
+  if (good && ("point" in selection || (size.width > 0 && size.height > 0))) return;
+  const given =
+    "point" in selection ? `the point ${x},${y}` : `the box ${x},${y},${size.width},${size.height}`;
+  throw new EmilieError(
+    "option.invalid",
+    `A selection begins in the picture, which is ${width}×${height}; got ${given}.`,
+  );
+}
+
+/** Means over squares in OKLab (Ottosson, 2020), times 50: a difference of 1 can just be seen. */
+function coloursOf({ width, height, data }: Picture, factor: number): Colours {
+  const [w, h] = [Math.max(1, Math.round(width / factor)), Math.max(1, Math.round(height / factor))];
+  const out = new Float32Array(3 * w * h);
+  // A few pixels of each square say its colour.
+  const stride = Math.max(1, Math.floor(factor / 4));
+  for (let y = 0; y < h; y++) {
+    const [y0, y1] = [
+      Math.floor((y * height) / h),
+      Math.max(Math.floor((y * height) / h) + 1, Math.floor(((y + 1) * height) / h)),
+    ];
+    for (let x = 0; x < w; x++) {
+      const [x0, x1] = [
+        Math.floor((x * width) / w),
+        Math.max(Math.floor((x * width) / w) + 1, Math.floor(((x + 1) * width) / w)),
+      ];
+      let [r, g, b] = [0, 0, 0];
+      let n = 0;
+      for (let v = y0; v < y1; v += stride) {
+        for (let at = 4 * (v * width + x0); at < 4 * (v * width + x1); at += 4 * stride) {
+          n++;
+          r += LINEAR[data[at]!]!;
+          g += LINEAR[data[at + 1]!]!;
+          b += LINEAR[data[at + 2]!]!;
+        }
+      }
+      okLab(r / n, g / n, b / n, out, 3 * (y * w + x));
+    }
+  }
+  return { width: w, height: h, data: out };
+}
+
+const LINEAR = Float32Array.from({ length: 256 }, (_, i) => {
+  const value = i / 255;
+  return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+});
+
+function okLab(r: number, g: number, b: number, out: Float32Array, at: number): void {
+  const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
+  const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
+  const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
+  out[at] = 50 * (0.2104542553 * l + 0.793617785 * m - 0.0040720468 * s);
+  out[at + 1] = 100 * (1.9779984951 * l - 2.428592205 * m + 0.4505937099 * s);
+  out[at + 2] = 100 * (0.0259040371 * l + 0.7827717662 * m - 0.808675766 * s);
+}

@@ -1,0 +1,50 @@
+/** Under the box: what the model does not know how to do, before anything is computed, and what it knows instead. */
+import { useEffect, useState } from "react";
+import type { Understanding } from "../../../src/web.ts";
+import { changeRegion } from "../state/mask.ts";
+import { useStudio } from "../state/store.ts";
+import { t } from "../words/index.ts";
+
+const PAUSE_MS = 500;
+
+export function Heard() {
+  const session = useStudio((s) => s.session)!;
+  const backend = useStudio((s) => s.backend);
+  const region = useStudio((s) => s.region);
+  const instruction = useStudio((s) => s.regions.find(({ id }) => id === s.region)?.instruction.trim() ?? "");
+  const busy = useStudio((s) => s.job !== null);
+  const title = useStudio((s) => s.models.find(({ id }) => id === s.model)?.title ?? s.model);
+  const [heard, setHeard] = useState<{ instruction: string; said: Understanding } | null>(null);
+  const { id, head, familiar } = session;
+  useEffect(() => {
+    // A model that takes any picture takes any words.
+    if (instruction === "" || familiar === null || busy) return;
+    let current = true;
+    const timer = setTimeout(() => {
+      backend.understand(id, head, instruction).then(
+        (said) => current && setHeard({ instruction, said }),
+        () => {},
+      );
+    }, PAUSE_MS);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [backend, id, head, familiar, instruction, busy]);
+  if (heard?.instruction !== instruction || heard.said.understood) return null;
+  return (
+    <div className="heard" role="status">
+      <span>{t.doesNotKnow(title, instruction, heard.said.message ?? "")}</span>
+      {heard.said.nearest.map((one) => (
+        <button
+          type="button"
+          key={one}
+          className="chip"
+          onClick={() => changeRegion(region, { instruction: one })}
+        >
+          {one}
+        </button>
+      ))}
+    </div>
+  );
+}

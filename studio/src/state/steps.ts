@@ -1,0 +1,178 @@
+/** What is done to steps that are there: deleted and brought back, made again, changed, chosen among variations. */
+import type { Progress, SessionView } from "../backend/backend.ts";
+import { groupOf } from "../history/groups.ts";
+import { nameOf } from "../history/names.ts";
+import { t } from "../words/index.ts";
+import { requestAgain, takeUp } from "./ask.ts";
+import { editAs } from "./edit.ts";
+import { run } from "./job.ts";
+import { isBlankDraft, resetRegions } from "./mask.ts";
+import { goTo, show, update } from "./session.ts";
+import { get, newSeed, notify, report, set } from "./store.ts";
+import type { Settings, StudioState } from "./types.ts";
+
+export function descendants(session: Pick<SessionView, "nodes">, node: string): string[] {
+  const found = new Set([node]);
+  for (const { id, parent } of session.nodes) if (parent && found.has(parent)) found.add(id);
+  return [...found];
+}
+
+/** Into the bin; a notice and Ctrl+Z bring it back. */
+export async function deleteNode(id: string): Promise<void> {
+  const { session, backend } = get();
+  const node = session?.nodes.find((one) => one.id === id);
+  if (!session || !node?.parent) return;
+  const count = descendants(session, id).length;
+  await update((session) => backend.remove(session, [id]));
+  set({ deleted: [id] });
+  notify("info", t.deleted(nameOf(node), count), { label: t.undo, run: () => void restoreNodes([id]) });
+}
+
+export async function restoreNodes(ids: readonly string[]): Promise<void> {
+  set({ deleted: [] });
+  await update((session) => get().backend.restore(session, ids));
+}
+
+/** Brings back what was deleted last; false where nothing was, or something else was done since. */
+export function undoDelete(): boolean {
+  const { deleted } = get();
+  if (deleted.length === 0) return false;
+  void restoreNodes(deleted);
+  return true;
+}
+
+/** Where the head was seen last below each node: where going forward leads. */
+const towards = new Map<string, string>();
+/** Keeps the way to where the head is, for going forward again. */
+export function rememberWay(): void {
+  const { session } = get();
+  const byId = new Map(session?.nodes.map((node) => [node.id, node]));
+  for (let at = byId.get(session?.head ?? ""); at?.parent; at = byId.get(at.parent))
+    towards.set(at.parent, at.id);
+}
+
+/** The deepest step that one came back from above `node`; undefined where one was not below it. */
+export function lastSeenBelow(node: string): string | undefined {
+  let at: string | undefined;
+  for (let next = towards.get(node); next && next !== at; next = towards.get(next)) at = next;
+  return at;
+}
+
+/** Words and places that stepping back has brought; going forward again takes them away. */
+let brought: Pick<StudioState, "regions" | "painted"> | null = null;
+
+/** To the step before; the words and places of the one that is left come with it, where nothing else was begun. */
+export async function undoEdit(): Promise<void> {
+  const { session } = get();
+  const head = session?.nodes.find(({ id }) => id === session.head);
+  if (!head?.parent) return;
+  const takes = isBlankDraft() || isBrought();
+  await goTo(head.parent);
+  if (!takes) return;
+  await takeUp(head).catch(report);
+  const { regions, painted } = get();
+  brought = { regions, painted };
+}
+
+const isBrought = () =>
+  brought !== null && brought.regions === get().regions && brought.painted === get().painted;
+
+export async function redoEdit(): Promise<void> {
+  const { session } = get();
+  if (!session) return;
+  const children = session.nodes.filter(({ parent }) => parent === session.head);
+  const last = children.find(({ id }) => id === towards.get(session.head)) ?? children.at(-1);
+  if (!last) return;
+  await goTo(last.id);
+  if (isBrought()) resetRegions();
+}
+
+/** The same words, places and settings with another seed, as a sibling. */
+export async function tryAgain(id: string): Promise<void> {
+  const { session } = get();
+  const node = session?.nodes.find((one) => one.id === id);
+  if (!node?.parent || !node.settings) return;
+  try {
+    await editAs(node.instruction, await requestAgain(node, newSeed()), node.settings.steps);
+  } catch (error) {
+    report(error);
+  }
+}
+
+/** A step with changes on a branch of its own, and what follows it: all of it, or only the way to `until`. */
+export async function changeStep(
+  id: string,
+  changes: Partial<Settings> & { instruction?: string },
+  until?: string,
+): Promise<void> {
+  const { backend, session } = get();
+  if (!session) return;
+  const old = session.nodes.find((one) => one.id === id);
+  const count = until === undefined ? descendants(session, id).length : wayTo(session, id, until).length;
+  const title = changes.instruction ?? old?.instruction ?? "";
+  await run({ kind: "replay", title, steps: old?.settings?.steps ?? 20, count }, async (call, next) => {
+    let [index, last] = [1, 0];
+    const onProgress = (progress: Progress) => {
+      if (progress.step < last) next(++index);
+      last = progress.step;
+      call.onProgress?.(progress);
+    };
+    const onNode = (view: SessionView) => {
+      if (get().session?.id === view.id) set({ session: { ...view, head: get().session!.head } });
+    };
+    await show(
+      await backend.replay(session.id, { node: id, until, ...changes }, { ...call, onProgress, onNode }),
+    );
+  });
+}
+
+/** From a step to a later one, both included; empty where it is not later. */
+export function wayTo({ nodes }: Pick<SessionView, "nodes">, from: string, to: string): string[] {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const way: string[] = [];
+  for (let at = byId.get(to); at; at = byId.get(at.parent ?? "")) {
+    way.unshift(at.id);
+    if (at.id === from) return way;
+  }
+  return [];
+}
+
+/** Opens the strip of a step's variations. */
+export async function openVariations(id: string): Promise<void> {
+  const { session } = get();
+  if (!session) return;
+  set({ variations: groupOf(session.nodes, id) });
+  await goTo(id);
+}
+
+/** Flips to another variation at full size. */
+export async function flip(by: number): Promise<void> {
+  const { variations, session } = get();
+  if (!session || variations.length === 0) return;
+  const at = variations.indexOf(session.head);
+  await goTo(variations[(at + by + variations.length) % variations.length]!);
+}
+
+/** Goes on with the one that is shown; the others stay in the tree, under one row. */
+export function acceptVariation(): void {
+  set({ variations: [] });
+}
+
+const starsOf = (session: string) => `emilie.stars.${session}`;
+
+export function loadStars(session: string): void {
+  const kept = localStorage.getItem(starsOf(session));
+  set({ stars: kept ? kept.split(",") : [] });
+}
+
+/** A variation with a star has a row of its own in the tree. */
+export function star(id: string): void {
+  const { stars, session } = get();
+  const next = stars.includes(id) ? stars.filter((one) => one !== id) : [...stars, id];
+  set({ stars: next });
+  try {
+    if (session) localStorage.setItem(starsOf(session.id), next.join(","));
+  } catch {
+    // Full, or forbidden: the stars live on in the page.
+  }
+}
