@@ -105,7 +105,9 @@ async function measure(): Promise<Row[]> {
   return rows;
 }
 
-const unetCalls = ({ calls }: Pick<EditModel, "calls">): number => calls.unet;
+function unetCalls({ calls }: Pick<EditModel, "calls">): number {
+  return calls.unet;
+}
 
 /** From a picture to a picture. */
 async function once(model: EditModel, picture: string, options: SessionEditOptions): Promise<void> {
