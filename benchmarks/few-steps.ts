@@ -94,7 +94,7 @@ async function measure(): Promise<Row[]> {
         edit: name,
         size,
         precision,
-        unetCalls: unetCalls(model) - unetCalls({ calls: before }),
+        unetCalls: denoiserCalls(model) - denoiserCalls({ calls: before }),
         seconds: digits(seconds),
         times: digits(draft / seconds),
         peakResidentGB: digits(peak() / 1e9),
@@ -105,7 +105,9 @@ async function measure(): Promise<Row[]> {
   return rows;
 }
 
-const unetCalls = ({ calls }: Pick<EditModel, "calls">): number => calls.denoise;
+function denoiserCalls({ calls }: Pick<EditModel, "calls">): number {
+  return calls.denoise;
+}
 
 /** From a picture to a picture. */
 async function once(model: EditModel, picture: string, options: SessionEditOptions): Promise<void> {

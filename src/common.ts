@@ -16,6 +16,7 @@ export type {
   EditDefaults,
   EditModel,
   EncodeTextOptions,
+  FewSteps,
   PredictionType,
   TextEncoding,
   Understanding,
@@ -44,7 +45,15 @@ export type { Refusal } from "./method/understood.ts";
 export type { ResolvedWindow, Window, WindowOption, WindowSize } from "./method/window.ts";
 export type { MemoryMode } from "./runtime/onnx-sessions.ts";
 export { type SamplerName, samplers } from "./samplers/index.ts";
-export type { Denoise, NoiseLevel, Sampler, SamplerOptions, Schedule, StepEvent } from "./samplers/types.ts";
+export type {
+  Boundary,
+  Denoise,
+  NoiseLevel,
+  Sampler,
+  SamplerOptions,
+  Schedule,
+  StepEvent,
+} from "./samplers/types.ts";
 export type { RelevanceMap, RelevanceMapOptions } from "./session/picture/relevance-map.ts";
 export type {
   EditScript,

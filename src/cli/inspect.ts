@@ -1,12 +1,11 @@
 /** `emilie inspect`: what a checkpoint is, and what it costs per picture size, from its headers alone. */
 import type { Command } from "commander";
 import { abilitiesOf } from "../checkpoint/abilities.ts";
-import type { FewSteps } from "../checkpoint/few-steps.ts";
 import { checkWeights } from "../checkpoint/finite.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { costsOf, type PresetCosts } from "../method/costs.ts";
-import type { Abilities } from "../method/edit-model.ts";
+import type { Abilities, FewSteps } from "../method/edit-model.ts";
 import { type PresetSettings, presetsOf } from "../method/presets.ts";
 import { SETTINGS } from "../method/settings.ts";
 import { decidedByPreset } from "../method/settings-derived.ts";

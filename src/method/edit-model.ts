@@ -80,6 +80,14 @@ export interface Understanding {
   readonly nearest: readonly string[];
 }
 
+/** How a checkpoint that was made for few steps is sampled. */
+export interface FewSteps {
+  /** By which sampler. */
+  readonly sampler: "lcm" | "tcd";
+  /** In how many steps. */
+  readonly steps: number;
+}
+
 /** What a model can do, for people who choose one and write instructions. */
 export interface Abilities {
   /** What it edits, in a sentence. */
@@ -136,12 +144,7 @@ export interface EditModel {
   /** scheduler/scheduler_config.json, as read. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   /** How it is sampled where it, or a LoRA in it, was made for few steps: what the preset "turbo" stands for. */
-  readonly fewSteps?: {
-    /** The sampler that it was made for. */
-    readonly sampler: "lcm" | "tcd";
-    /** How many steps it was made for. */
-    readonly steps: number;
-  };
+  readonly fewSteps?: FewSteps;
   /** Whether the strength of guidance is an input of the denoiser ({@link DenoiseInput.guidance}), in the place of a second call. */
   readonly embedsGuidance?: boolean;
   /** Defaults that belong to the checkpoint (emilie.json beside model_index.json), where it states them. */

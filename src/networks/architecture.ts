@@ -4,12 +4,11 @@
  */
 import type { EmilieDefaults } from "../checkpoint/defaults.ts";
 import type { Precision } from "../checkpoint/derived.ts";
-import type { FewSteps } from "../checkpoint/few-steps.ts";
 import type { LoraFile } from "../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import type { WeightStorage } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
-import type { EditModel } from "../method/edit-model.ts";
+import type { EditModel, FewSteps } from "../method/edit-model.ts";
 import type { Engine } from "../runtime/engine.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
 import type { TinyAutoencoder } from "./autoencoder-tiny/read.ts";

@@ -26,19 +26,17 @@ export interface NoiseLevel {
    * A consistency model's answer f = skip·x + out·x̂₀ takes the place of x̂₀ at this level (LCM, arXiv 2310.04378, equation 9): the network
    * was trained to be right as f, so f is what gradient control acts on and what a preview shows.
    */
-  readonly boundary?: {
-    /** The share of x. */
-    readonly skip: number;
-    /** The share of x̂₀. */
-    readonly out: number;
-  };
+  readonly boundary?: Boundary;
   /** Of an arrival: the less noisy level that TCD goes to first, from where noise leads up to this one. */
-  readonly via?: {
-    /** The signal's scale there. */
-    readonly alpha: number;
-    /** The noise's scale there. */
-    readonly sigma: number;
-  };
+  readonly via?: Pick<NoiseLevel, "alpha" | "sigma">;
+}
+
+/** What makes a consistency model's f of x and x̂₀: skip·x + out·x̂₀. */
+export interface Boundary {
+  /** Share of x. */
+  readonly skip: number;
+  /** Share of x̂₀. */
+  readonly out: number;
 }
 
 /** x at a noise level → x̂₀, in the scaled units of z₀. */

@@ -294,3 +294,57 @@ describe("stopping", () => {
     expect(session.nodes.size).toBe(1);
   });
 });
+
+describe.each(samplerNames)("what acts around a sampler acts with %s", (sampler) => {
+  const few = { sampler, steps: 3, seed: 4 } as const;
+
+  it("strength: less of the edit, and none of it at 0", async () => {
+    const [half, whole] = [await run(left, { ...few, strength: 0.3 }), await run(left, few)];
+    expect(kept(half.c)).toEqual(kept(c));
+    expect(relativeError(half.c, c)).toBeGreaterThan(0);
+    expect(relativeError(half.c, c)).toBeLessThan(relativeError(whole.c, c));
+    expect((await run(left, { ...few, strength: 0 })).c).toBe(c);
+  });
+
+  it("the gate: what moved by less is carried over bit for bit", async () => {
+    const moved = await run(undefined, few);
+    const none = await run(undefined, { ...few, gate: 1e6 });
+    expect(none).toMatchObject({ c, changed: false });
+    expect(same((await run(undefined, { ...few, gate: 0 })).c, moved.c)).toBe(true);
+  });
+
+  it("an early end: x̂₀ of the step where it ended, and the source where the mask is 0", async () => {
+    const seen: Tensor[] = [];
+    const early = await run(left, {
+      ...few,
+      stopAfter: 2,
+      onStep: ({ denoised }) => void seen.push(denoised),
+    });
+    expect(early.steps).toBe(2);
+    expect(seen).toHaveLength(2);
+    expect(kept(early.c)).toEqual(kept(c));
+    const changed = [...early.c.data].filter((_, i) => left.data[i % 80] === 1);
+    const last = [...seen[1]!.data].filter((_, i) => left.data[i % 80] === 1);
+    expect(changed).toEqual(last.map((z) => Math.fround(z / model.scalingFactor)));
+  });
+
+  it("a window: fewer pixels, and nothing outside the mask moves", async () => {
+    const corner = filled((i) => (i % 10 < 3 && i < 30 ? 1 : 0));
+    const windowed = await run(corner, { ...few, window: { margin: 1, least: 2 } });
+    const outside = (t: Tensor) => [...t.data].filter((_, i) => corner.data[i % 80] === 0);
+    expect(outside(windowed.c)).toEqual(outside(c));
+    expect(same(windowed.c, c)).toBe(false);
+  });
+
+  it("several regions in one pass", async () => {
+    const right = filled((i) => (i % 10 > 6 ? 1 : 0));
+    const regions = [
+      { instruction: "make it red", mask: filled((i) => (i % 10 < 3 ? 1 : 0)) },
+      { instruction: "make it blue", mask: right },
+    ];
+    const { c: next } = await edit(modelOf(sampler), c, regions, few);
+    const between = (t: Tensor) => [...t.data].filter((_, i) => i % 10 >= 3 && i % 10 <= 6);
+    expect(between(next)).toEqual(between(c));
+    expect(same(next, c)).toBe(false);
+  });
+});

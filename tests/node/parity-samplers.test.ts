@@ -1,5 +1,5 @@
 /**
- * Samplers against diffusers' schedulers: x after every step of some 120 runs over configurations, spacings, predictions
+ * Samplers against diffusers' schedulers: x after every step of some 300 runs over configurations, spacings, predictions
  * and numbers of steps, with the network's answers replayed (training/parity/make_samplers.py). Start noise and step
  * noise come from our own generator by seed.
  */

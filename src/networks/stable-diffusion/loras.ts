@@ -1,10 +1,11 @@
 /** LoRA files read and matched with a checkpoint, before anything is computed. */
 
-import { type FewSteps, fewStepsOf } from "../../checkpoint/few-steps.ts";
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
 import type { Additions } from "../../checkpoint/lora/additions.ts";
 import { type LoraFile, readLora } from "../../checkpoint/lora/read.ts";
+import type { FewSteps } from "../../method/edit-model.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { fewStepsOf } from "./few-steps.ts";
 import { findTargets } from "./lora-targets.ts";
 
 export interface MatchedLoras {

@@ -8,13 +8,8 @@
  *
  * The first that holds counts, and the last LoRA first. Hyper-SD is sampled with TCD, as its authors recommend beside DDIM.
  */
-import type { LoraFile } from "./lora/read.ts";
-
-/** How a checkpoint that was made for few steps is sampled. */
-export interface FewSteps {
-  readonly sampler: "lcm" | "tcd";
-  readonly steps: number;
-}
+import type { LoraFile } from "../../checkpoint/lora/read.ts";
+import type { FewSteps } from "../../method/edit-model.ts";
 
 const STEPS = 4;
 const MOST_STEPS = 16;
