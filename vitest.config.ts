@@ -35,22 +35,35 @@ function inChromium(args: readonly string[]) {
   };
 }
 
+const inNode = {
+  globalSetup: "tests/support/compiled.ts",
+  environment: "node",
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+} as const;
+
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
+          ...inNode,
           name: "node",
-          globalSetup: "tests/support/compiled.ts",
           include: [
             "src/**/*.test.ts",
             "packages/*/src/**/*.test.ts",
             "studio/src/**/*.test.ts",
             "tests/node/**/*.test.ts",
           ],
-          environment: "node",
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+        },
+      },
+      {
+        // Of what repeats one thing many times "node" does a sample; this does more of it (tests/support/long.ts).
+        test: {
+          ...inNode,
+          name: "long",
+          include: ["tests/node/**/fuzz/**/*.test.ts", "tests/node/**/*{faults,-kill}.test.ts"],
+          env: { EMILIE_LONG: "1" },
         },
       },
       {

@@ -31,14 +31,14 @@ const warm = await model.encodeText("make it winter");
 const z = session.root.latent;
 const rows: { seconds: number; networks: number; megabytes: number }[] = [];
 for (let e = 0; e < edits; e++) {
-  const before = model.calls.unet;
+  const before = model.calls.denoise;
   let start = performance.now();
   const node = await session.edit(INSTRUCTIONS[e % INSTRUCTIONS.length]!, { steps, seed: e });
   await node.render();
   const seconds = (performance.now() - start) / 1000;
-  const calls = model.calls.unet - before;
+  const calls = model.calls.denoise - before;
   start = performance.now();
-  for (let k = 0; k < calls; k++) await model.unet([{ z, c: z, text: warm }], 500);
+  for (let k = 0; k < calls; k++) await model.denoise([{ z, c: z, text: warm }], 500);
   await model.decodeLatent(z);
   rows.push({
     seconds,

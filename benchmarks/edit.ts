@@ -162,21 +162,21 @@ async function fullSize(): Promise<Row[]> {
   // Another text every time: a text that was encoded is kept.
   const text = await part("text", "text", () => model.encodeText(`make it ${texts++}`));
   const z = noise.randn(c.shape);
-  await part("UNet, one call", "unet", () => model.unet([{ z, c, text }], 500));
+  await part("UNet, one call", "unet", () => model.denoise([{ z, c, text }], 500));
   await part("decode", "vae", () => model.decodeLatent(c));
 
   const how = {
     steps: steps ?? (flags.preset === undefined ? 2 : undefined),
     preset: flags.preset as PresetName | undefined,
   };
-  const before = model.calls.unet;
+  const before = model.calls.denoise;
   const [taken, seconds] = await timed(async () => {
     const start = firstCondition(model, await model.encodeImage(image));
     const result = await edit(model, start, [{ instruction: "make it winter" }], how);
     await model.decodeLatent(toDecoderInput(model, result.c));
     return result.steps;
   });
-  const unetCalls = model.calls.unet - before;
+  const unetCalls = model.calls.denoise - before;
   const edited = `edit of ${taken} step${taken === 1 ? "" : "s"}, ${unetCalls} UNet calls`;
   rows.push({ what: edited, seconds: digits(seconds), n: 1, ...memory(stopAll()) });
   const { steps: usual, guidanceInterval } = resolveOptions(model);

@@ -52,7 +52,7 @@ async function unet(model: EditModel, request: Extract<Request, { do: "unet" }>)
   );
   const input = { z: z!, c: c!, text: { hidden: hidden! } };
   const start = performance.now();
-  const [noise] = await model.unet([input], timestep);
+  const [noise] = await model.denoise([input], timestep);
   const seconds = (performance.now() - start) / 1000;
   if (out) await writeFile(out, new Uint8Array(noise!.data.slice().buffer));
   return { seconds, calls: 1 };
@@ -63,13 +63,13 @@ async function edit(model: EditModel, request: Extract<Request, { do: "edit" }>)
   const own = { preset: flags.preset as PresetName | undefined };
   const how = settings === "defaults" ? own : { ...settings, ...everyTerm(model) };
   const picture = await readPicture(image);
-  const before = model.calls.unet;
+  const before = model.calls.denoise;
   const start = performance.now();
   const session = await openSession(model, picture);
   const result = await (await session.edit(instruction, { ...how, seed })).render();
   const seconds = (performance.now() - start) / 1000;
   await writePicture(result, out);
-  return { seconds, calls: model.calls.unet - before };
+  return { seconds, calls: model.calls.denoise - before };
 }
 
 /** The checkpoint's sampler, every guidance term at every step and all of the result, whatever is spared by default: what the others compute. */

@@ -5,7 +5,7 @@
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseUNetConfig, type UNetConfig } from "../src/networks/stable-diffusion/configs.ts";
+import { parseUNetConfig, type UNetConfig } from "../src/networks/stable-diffusion/unet-config.ts";
 import { componentsOf, PUBLISHED } from "../tests/support/published.ts";
 import { writeRandomWeights } from "./random-weights.ts";
 

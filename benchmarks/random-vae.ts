@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseVaeConfig, type VaeConfig } from "../src/networks/stable-diffusion/configs.ts";
+import { parseVaeConfig, type VaeConfig } from "../src/networks/autoencoder-kl/config.ts";
 import { componentsOf, PUBLISHED } from "../tests/support/published.ts";
 import { writeRandomWeights } from "./random-weights.ts";
 

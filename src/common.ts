@@ -8,13 +8,15 @@ export { type Selection, selectRegion } from "./images/select-region.ts";
 export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts";
 export { type EditResult, edit } from "./method/edit.ts";
 export type {
+  Abilities,
   CallOptions,
+  DenoiseInput,
   Device,
   EditDefaults,
   EditModel,
+  EncodeTextOptions,
   PredictionType,
   TextEncoding,
-  UNetInput,
   Understanding,
 } from "./method/edit-model.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
@@ -25,8 +27,16 @@ export {
   type PresetName,
   type PresetSettings,
   presetOf,
+  presetsOf,
 } from "./method/presets.ts";
 export { type Relevance, type RelevanceOptions, relevance } from "./method/relevance.ts";
+export type {
+  Detail,
+  EditSettings,
+  OpenSettings,
+  RecordedSettings,
+  SessionSettings,
+} from "./method/settings.ts";
 export type { Refusal } from "./method/understood.ts";
 export type { ResolvedWindow, Window, WindowOption, WindowSize } from "./method/window.ts";
 export type { MemoryMode } from "./runtime/onnx-sessions.ts";

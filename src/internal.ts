@@ -5,7 +5,6 @@
 export type { Precision } from "./checkpoint/derived.ts";
 export { fingerprint } from "./checkpoint/fingerprint.ts";
 export { requireFinite } from "./checkpoint/finite.ts";
-export { sha256 } from "./checkpoint/hash.ts";
 export { folderSource } from "./checkpoint/source.node.ts";
 export { type CheckpointSource, readJson } from "./checkpoint/source.ts";
 export { cacheFolder, mappedStorage } from "./checkpoint/storage.node.ts";
@@ -71,7 +70,7 @@ export {
 } from "./networks/vision/preprocessor.ts";
 export type { Engine, Feeds } from "./runtime/engine.ts";
 export { createNodeEngine } from "./runtime/node.ts";
-export { SessionCache, throwIfAborted } from "./runtime/onnx-sessions.ts";
+export { OnnxSessions, throwIfAborted } from "./runtime/onnx-sessions.ts";
 export { packageRoot } from "./runtime/package-root.node.ts";
 export {
   betaQuantile,
@@ -102,3 +101,4 @@ export { blend } from "./tensor/ops.ts";
 export { type Tensor, tensor, zeros } from "./tensor/tensor.ts";
 export { readFileWithin } from "./util/open-file.node.ts";
 export { parseJson } from "./util/parse-json.ts";
+export { sha256 } from "./util/sha256.ts";

@@ -1,4 +1,6 @@
 /** emilie in the browser: the same method on onnxruntime-web; pictures come as Blobs or bytes. */
+
+export { KNOWN_MODELS } from "./checkpoint/abilities.ts";
 export * from "./common.ts";
 export { encodePng, readPicture } from "./images/codec.web.ts";
 export {
@@ -19,7 +21,7 @@ export {
   type ReadMask,
 } from "./images/mask-question.ts";
 export { fromModelImage, type Size, toModelImage } from "./images/model-image.ts";
-export { loadModel, type WebLoadOptions } from "./models/load.web.ts";
+export { describeModel, loadModel, type ModelDescription, type WebLoadOptions } from "./models/load.web.ts";
 export {
   openStoredSession,
   readSessionFile,

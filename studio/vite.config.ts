@@ -2,6 +2,7 @@
  * The studio. `vite build` makes what `emilie studio` serves (dist/studio); with --mode site it makes a folder for any
  * static host (dist/site), where picturebook runs in the page itself.
  */
+import { readdirSync, statSync } from "node:fs";
 import { cp, mkdir, readFile, stat } from "node:fs/promises";
 import { extname, join, normalize, resolve } from "node:path";
 import react from "@vitejs/plugin-react";
@@ -15,6 +16,17 @@ const TYPES: Record<string, string> = {
   ".png": "image/png",
   ".txt": "text/plain",
 };
+
+const MODEL = "models/picturebook";
+const isNeeded = (path: string) => !/\/training$|README\.md$/.test(path);
+
+/** The bytes of what is needed of a folder. */
+function sizeOf(folder: string): number {
+  const parts = readdirSync(folder).map((name) => join(folder, name));
+  return parts
+    .filter(isNeeded)
+    .reduce((sum, path) => sum + (statSync(path).isDirectory() ? sizeOf(path) : statSync(path).size), 0);
+}
 
 /** The shipped model and the examples, beside the page: served while developing, copied when built. */
 function assets(site: boolean): Plugin {
@@ -43,9 +55,7 @@ function assets(site: boolean): Plugin {
       await mkdir(join(out, "examples"), { recursive: true });
       for (const name of EXAMPLES) await cp(join(root, "examples", name), join(out, "examples", name));
       if (!site) return;
-      const filter = (path: string) => !/\/training$|README\.md$/.test(path);
-      const folder = "models/picturebook";
-      await cp(join(root, folder), join(out, folder), { recursive: true, filter });
+      await cp(join(root, MODEL), join(out, MODEL), { recursive: true, filter: isNeeded });
       await writeServiceWorker(out);
     },
   };
@@ -62,7 +72,10 @@ export default defineConfig(({ mode }) => {
   return {
     root: import.meta.dirname,
     base: "./",
-    define: { __BACKEND__: JSON.stringify(site ? "page" : "server") },
+    define: {
+      __BACKEND__: JSON.stringify(site ? "page" : "server"),
+      __MODEL_BYTES__: JSON.stringify(sizeOf(join(root, MODEL))),
+    },
     plugins: [react(), assets(site)],
     worker: { format: "es" },
     server: { headers },

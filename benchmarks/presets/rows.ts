@@ -61,7 +61,7 @@ export async function measure(
     for (const [name, options] of missing) {
       if (!warm) await (await session.edit("leave it as it is", { steps: 1, seed: 99 })).render();
       warm = true;
-      const calls = model.calls.unet;
+      const calls = model.calls.denoise;
       const start = performance.now();
       const node = await session.edit(instruction, { ...options, from: session.root, seed: 0 });
       const result = await node.render();
@@ -76,7 +76,7 @@ export async function measure(
           inside: inside!.squared,
           source: errors(source!, target!, changed).squared,
           outside: outside!.pixels > 0 ? outside!.squared : null,
-          unetCalls: model.calls.unet - calls,
+          unetCalls: model.calls.denoise - calls,
           seconds,
         },
       ];

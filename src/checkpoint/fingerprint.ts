@@ -1,5 +1,5 @@
 /** What tells two checkpoints apart without reading gigabytes. */
-import { sha256 } from "./hash.ts";
+import { sha256 } from "../util/sha256.ts";
 import type { CheckpointSource } from "./source.ts";
 import type { WeightTable } from "./weights.ts";
 

@@ -42,6 +42,26 @@ export function perBlock<T extends z.ZodType>(item: T) {
 /** Resolution levels of a network; diffusers' deepest has six. */
 export const MOST_BLOCKS = 16;
 
+/** Channels of each level. */
+export const blocks = z.array(count).nonempty().max(MOST_BLOCKS);
+
+/** Residual blocks of a level, transformer blocks of an attention, layers of a text encoder. */
+export const layers = few(256);
+
+/** The one activation of diffusers' UNets and VAEs. */
+export const silu = only("silu", "swish");
+
+/** What EMAModel.save_pretrained of diffusers leaves in the configuration of averaged weights: how they were averaged. */
+export const AVERAGING = {
+  decay: inert,
+  inv_gamma: inert,
+  min_decay: inert,
+  optimization_step: inert,
+  power: inert,
+  update_after_step: inert,
+  use_ema_warmup: inert,
+};
+
 /** Reads `path` of a checkpoint by a strict schema; throws "checkpoint.unsupported" naming keys and values. */
 export async function readConfig<T extends z.ZodType>(
   source: CheckpointSource,

@@ -12,6 +12,8 @@ const MOST_TIMESTEPS = 2 ** 16;
 const timesteps = z.int().min(2).max(MOST_TIMESTEPS);
 const beta = z.number().min(0).lt(1);
 const sigma = z.number().positive().max(1e6);
+/** The exponent of a shift. */
+const shift = z.number().min(-20).max(20);
 const order = z.int().min(1).max(4);
 /** Finite or not, as Python writes "no limit". */
 const any = z.custom<number>(
@@ -37,6 +39,12 @@ const schema = z
     dynamic_thresholding_ratio: epsilon,
     timestep_scaling: z.number().positive().max(1e6),
     flow_shift: sigma,
+    shift: sigma,
+    base_shift: shift,
+    max_shift: shift,
+    shift_terminal: z.number().min(0).lt(1),
+    base_image_seq_len: timesteps,
+    max_image_seq_len: timesteps,
     lambda_min_clipped: any,
     disable_corrector: z.array(z.int().min(0)).max(MOST_TIMESTEPS),
     prediction_type: z.string(),

@@ -5,6 +5,7 @@
 import { homedir } from "node:os";
 import { join, parse, relative } from "node:path";
 import { sizeOf } from "../tensor/tensor.ts";
+import { sha256 } from "../util/sha256.ts";
 import { readFloat32, toFloat16 } from "./convert.ts";
 import {
   type Derivation,
@@ -13,7 +14,6 @@ import {
   NANOSECONDS_PER_WEIGHT,
   specsOf,
 } from "./derived.ts";
-import { sha256 } from "./hash.ts";
 import type { LoadWatch } from "./load-progress.ts";
 import { withMergedFile } from "./lora/merged.node.ts";
 import { freeBytes, type SideFile, type SidePart, sideFile } from "./side-file.node.ts";

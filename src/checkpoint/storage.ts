@@ -3,8 +3,8 @@
  * from where they lie (storage.node.ts), on the web they are fetched into buffers (storage.web.ts).
  */
 
-import type { TableAdditions } from "../networks/stable-diffusion/lora-targets.ts";
 import type { Derivation, Precision } from "./derived.ts";
+import type { TableAdditions } from "./lora/additions.ts";
 import type { CheckpointSource } from "./source.ts";
 import type { WeightTable } from "./weights.ts";
 

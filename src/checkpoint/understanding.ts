@@ -4,8 +4,8 @@
  */
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
+import { sha256 } from "../util/sha256.ts";
 import { readWhole } from "./convert.ts";
-import { sha256 } from "./hash.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 import type { CheckpointSource } from "./source.ts";
 
@@ -27,6 +27,11 @@ const presenceSchema = z.strictObject({
   needs: z.record(name, z.array(z.strictObject({ attribute: name, is: names, otherwise: name })).max(20)),
   /** An edit is refused where what it needs is less likely than this. */
   threshold: z.number().min(0).max(1),
+  /**
+   * A picture is one of the checkpoint's own where its latent comes back from the autoencoder, decoded and encoded again, with at most this relative
+   * error; of others (photographs) nothing is said to be missing. Default: all are.
+   */
+  familiar: z.number().positive().optional(),
 });
 
 export const understandingSchema = z.strictObject({
@@ -70,6 +75,13 @@ export interface UnderstandingHead {
 
 function valuesOf(presence: NonNullable<UnderstandingConfig["presence"]>): number {
   return presence.attributes.reduce((sum, { values }) => sum + values.length, 0);
+}
+
+/** What of a configuration edits depend on: which pictures are not judged changes none that was made. */
+export function decisive({ presence, ...config }: UnderstandingConfig): UnderstandingConfig {
+  if (!presence) return config;
+  const { familiar: _, ...rest } = presence;
+  return { ...config, presence: rest };
 }
 
 /** How many logits a configuration has. */

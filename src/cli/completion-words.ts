@@ -1,8 +1,6 @@
 /** The tree of commands as completion needs it: every word that may follow another, and what each option takes. */
 import type { Argument, Command, Option } from "commander";
-import { CONTROLS } from "../method/gradient-control.ts";
-import { PRESETS } from "../method/presets.ts";
-import { samplerNames } from "../samplers/index.ts";
+import { settingWords } from "./settings.ts";
 
 /** A file, a folder, the name of a model, or one of these words (none: a text or a number, which nobody can guess). */
 export type Takes = "file" | "folder" | "model" | readonly string[];
@@ -39,9 +37,7 @@ const BY_NAME: Readonly<Record<string, Takes>> = {
 };
 /** Options that check their value themselves. */
 const BY_FLAG: Readonly<Record<string, readonly string[]>> = {
-  "--control": CONTROLS,
-  "--preset": PRESETS,
-  "--sampler": samplerNames,
+  ...settingWords(),
 };
 
 /** Every command of the tree, the program itself first. */

@@ -6,18 +6,16 @@ import type { Precision } from "../checkpoint/derived.ts";
 import { readPictureFile } from "../images/codec.node.ts";
 import type { Picture } from "../images/picture.ts";
 import type { EditModel } from "../method/edit-model.ts";
-import { CONTROLS } from "../method/gradient-control.ts";
-import { type EditOptions, resolveOptions } from "../method/options.ts";
-import { PRESETS } from "../method/presets.ts";
+import { resolveOptions } from "../method/options.ts";
+import type { OpenSettings } from "../method/settings.ts";
+import { describeSettings, inJson, pickSettings, type SettingsInJson } from "../method/settings-derived.ts";
 import type { LoraOption, NodeDevice } from "../models/load.node.ts";
-import { samplerNames } from "../samplers/index.ts";
 import type { StoredSession } from "../session/file/store.node.ts";
 import type { EditScript } from "../session/script/edit-script.ts";
 import { readyStep } from "../session/script/run-script.ts";
 import { planScript } from "../session/script/script.ts";
 import { readScript } from "../session/script/script-file.node.ts";
 import type { Node, Session } from "../session/session.ts";
-import type { Detail } from "../session/tree/check-edit.ts";
 import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXAMPLES } from "./edit-help.ts";
@@ -29,57 +27,42 @@ import {
   precisionOption,
   sayDevice,
   tokenizerOption,
+  vaeOption,
   variantOption,
 } from "./model-options.ts";
-import * as values from "./options.ts";
+import { collect } from "./options.ts";
 import type { Output } from "./output.ts";
 import { type Preview, previewOption } from "./preview.ts";
 import { beginSession, continueSession, findNode, isSessionFile, saveNode } from "./session-file.ts";
+import { readWeight, settingOptions } from "./settings.ts";
 import { runSteps, type Step } from "./steps.ts";
 
-const OWN = "(default: the preset's)";
-
-interface Flags
-  extends Pick<
-    EditOptions,
-    | "preset"
-    | "steps"
-    | "sampler"
-    | "strength"
-    | "gate"
-    | "textGuidance"
-    | "imageGuidance"
-    | "guidanceInterval"
-    | "control"
-    | "window"
-  > {
+interface Flags extends SettingsInJson, OpenSettings {
   readonly mask?: readonly string[];
   readonly script?: string;
   readonly model?: string;
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
+  readonly vae?: string;
   readonly device?: NodeDevice;
   readonly precision?: Precision;
-  readonly seed?: number | bigint;
   readonly weight?: readonly string[];
   readonly avoid?: readonly string[];
   readonly out: string;
   readonly session?: string;
-  readonly workingSize?: number | "own";
-  readonly detail?: Detail;
   readonly from?: string;
   readonly preview: Preview;
   readonly json?: boolean;
 }
 
 export function addEdit(program: Command, context: Context): void {
-  program
+  const command = program
     .command("edit")
     .description("edit a picture with one or more instructions, in order")
     .argument("<image>", "PNG, JPEG, WebP, AVIF or TIFF, any size and aspect; or a saved session (.emilie)")
     .argument("[instruction...]", 'what should change, as in "make it winter"; or none with --script')
     .option("--script <file>", "a file that lists the edits, .yaml or .json (see below)")
-    .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", values.collect)
+    .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", collect)
     .option(
       "--model <model>",
       "a checkpoint that ships with emilie, a pulled OWNER/NAME, a folder in the diffusers layout, or a .safetensors file " +
@@ -90,65 +73,18 @@ export function addEdit(program: Command, context: Context): void {
     .addOption(tokenizerOption())
     .addOption(deviceOption())
     .addOption(precisionOption())
-    .option(
-      "--seed <seed>",
-      "the seed of the first edit's noise; later edits count up from it; the same seed gives the same picture (default: 0)",
-      values.seed,
-    )
-    .option(
-      "--preset <name>",
-      `quality against speed: ${PRESETS.join(", ")}; the options below override it (default: balanced)`,
-      values.preset,
-    )
-    .option(
-      "--steps <steps>",
-      `number of sampling steps per edit; more is finer and slower ${OWN}`,
-      values.steps,
-    )
-    .option("--sampler <name>", `the sampler: ${samplerNames.join(", ")} ${OWN}`, values.sampler)
-    .option("--text-guidance <s>", `how strongly the edit follows the instruction ${OWN}`, values.guidance)
+    .addOption(vaeOption());
+  for (const option of settingOptions()) command.addOption(option);
+  command
     .option(
       "--weight <N=s>",
       "the text guidance of edit N only; a negative value pushes away from its instruction; repeatable",
-      values.collect,
+      collect,
     )
     .option(
       "--avoid <N=text>",
       "a negative prompt for edit N, with the same guidance as its instruction; repeatable",
-      values.collect,
-    )
-    .option(
-      "--image-guidance <s>",
-      `how strongly the edit keeps to the original picture ${OWN}`,
-      values.guidance,
-    )
-    .option(
-      "--guidance-interval <from,to>",
-      "the part of the schedule in which guidance acts: 0 is the first step, 1 the last (default: the preset's)",
-      values.interval,
-    )
-    .option("--strength <m>", "how much of each edit is applied, 0 to 1 (default: 1)", values.strength)
-    .option(
-      "--gate <g>",
-      `latents that an edit changes by less than this are carried over exactly; 0 keeps every change ${OWN}`,
-      values.gate,
-    )
-    .option("--control <name>", `how a mask acts: ${CONTROLS.join(", ")} (default: anchored)`, values.control)
-    .option(
-      "--window <how>",
-      "run the model on a window around the masks: auto, off, or MARGIN[:LEAST], margin and minimum side in latent pixels (default: off)",
-      values.window,
-    )
-    .option(
-      "--working-size <px>",
-      "the longer side at which the model works, or \"own\" for the picture's: above the model's native size, edits need masks " +
-        "(default: the native size)",
-      values.workingSize,
-    )
-    .option(
-      "--detail <how>",
-      "on: a picture that is larger than the model's size keeps its own detail; off: the model's output, upscaled (default: off)",
-      values.detail,
+      collect,
     )
     .option("--from <node>", "with a saved session: the id or name of the node to edit (default: its head)")
     .option("--out <folder>", "the folder for the pictures", "out")
@@ -182,10 +118,7 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
     output.say(
       `${basename(image)}, ${original.width}×${original.height}, edited by ${session.modelFacts.id}`,
     );
-    output.say(
-      `${used.steps} steps of ${used.sampler}, text guidance ${used.textGuidance}, image guidance ${used.imageGuidance}, ` +
-        `${nonDefaultText(used)}${used.strength === 1 ? "" : `strength ${used.strength}, `}seed ${used.seed}${flags.script ? " (the first step)" : ""}`,
-    );
+    output.say(`${describeSettings(used)}${flags.script ? " (the first step)" : ""}`);
     output.say();
     await makeFolder(flags.out);
     const outcome = await stoppable(output, (signal) =>
@@ -220,11 +153,6 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
   }
 }
 
-/** What of the steps is spared, where anything is. */
-function nonDefaultText({ guidanceInterval: [from, to] }: ReturnType<typeof resolveOptions>): string {
-  return from === 0 && to === 1 ? "" : `guided from ${from} to ${to} of the way, `;
-}
-
 interface Plan {
   readonly session: StoredSession;
   readonly start: Node;
@@ -243,18 +171,18 @@ interface Edits {
   readonly avoided?: ReadonlyMap<number, string>;
 }
 
-/** A seed as a script has it. */
-function seedOf(seed: bigint): number | string {
-  if (seed > MAX_SEED)
-    throw new UsageError(
-      `--seed: the seeds of later edits count up from the first, to ${seed}; ${SEED_RANGE} is allowed.`,
-    );
-  return seed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(seed) : String(seed);
+/** The seed of the edit after `offset` others. */
+function seedAfter(first: number | string, offset: number): number | string {
+  const seed = BigInt(first) + BigInt(offset);
+  if (seed <= MAX_SEED) return inJson(seed);
+  throw new UsageError(
+    `--seed: the seeds of later edits count up from the first, to ${seed}; ${SEED_RANGE} is allowed.`,
+  );
 }
 
 function weightOf(text: string): number {
   try {
-    return values.weight(text);
+    return readWeight(text);
   } catch (error) {
     throw new UsageError(`--weight ${text}: ${(error as Error).message}`);
   }
@@ -277,24 +205,8 @@ function withAvoided(steps: readonly Step[], avoided: Edits["avoided"], model: E
 
 /** The script of --script, or one made of the instructions and their masks. */
 async function readEdits(instructions: readonly string[], flags: Flags): Promise<Edits> {
-  const { preset, seed, steps, sampler, strength, gate, textGuidance, imageGuidance, control, window } =
-    flags;
-  const { guidanceInterval, detail } = flags;
-  const pulled = { textGuidance, imageGuidance, guidanceInterval };
-  const settings = {
-    preset,
-    seed,
-    steps,
-    sampler,
-    strength,
-    gate,
-    ...pulled,
-    control,
-    window,
-    detail,
-  };
-  const said = { ...settings, seed: seed === undefined ? undefined : seedOf(BigInt(seed)) };
-  const defaults = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
+  const defaults = pickSettings({ ...flags });
+  const { seed } = defaults;
   if (flags.script !== undefined) {
     if (instructions.length > 0 || flags.mask || flags.weight || flags.avoid)
       throw new UsageError(
@@ -328,7 +240,7 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
     mask: masks.get(i + 1),
     ...(weights.has(i + 1) ? { textGuidance: weightOf(weights.get(i + 1)!) } : {}),
     // The same noise at every turn makes errors add up (docs/decisions/0041-seeds.md).
-    ...(seed === undefined ? {} : { seed: seedOf(BigInt(seed) + BigInt(i)) }),
+    ...(seed === undefined ? {} : { seed: seedAfter(seed, i) }),
   }));
   return { script: { defaults, steps: plan }, called: "The command line", folder: ".", avoided };
 }

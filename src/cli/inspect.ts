@@ -1,11 +1,16 @@
 /** `emilie inspect`: what a checkpoint is, and what it costs per picture size, from its headers alone. */
 import type { Command } from "commander";
+import { abilitiesOf } from "../checkpoint/abilities.ts";
+import type { FewSteps } from "../checkpoint/few-steps.ts";
 import { checkWeights } from "../checkpoint/finite.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
-import { dryPlacement } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { costsOf, type PresetCosts } from "../method/costs.ts";
-import { PRESETS } from "../method/presets.ts";
+import type { Abilities } from "../method/edit-model.ts";
+import { type PresetSettings, presetsOf } from "../method/presets.ts";
+import { SETTINGS } from "../method/settings.ts";
+import { decidedByPreset } from "../method/settings-derived.ts";
+import { architectureOf } from "../models/architectures.ts";
 import {
   checkpointFolder,
   nameVariant,
@@ -13,12 +18,7 @@ import {
   openLora,
   parseModelName,
 } from "../models/open.node.ts";
-import { buildDecoder, buildEncoder, vaeFactor } from "../networks/autoencoder-kl/graph.ts";
-import { workingBytes } from "../networks/autoencoder-kl/vae.ts";
-import { type Checkpoint, readCheckpoint } from "../networks/stable-diffusion/checkpoint.ts";
-import { familyName, trainedSize } from "../networks/stable-diffusion/describe.ts";
-import { matchLoras } from "../networks/stable-diffusion/loras.ts";
-import { buildUNet } from "../networks/stable-diffusion/unet.ts";
+import type { CheckpointFacts } from "../networks/architecture.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
 import { tokenizerOption, variantOption } from "./model-options.ts";
@@ -74,10 +74,15 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const base = nameVariant(given, flags.variant);
   const folder = checkpointFolder(base);
   const source = openCheckpoint(base, flags);
-  const checkpoint = await readCheckpoint(source);
-  const { additions, notes } = await matchLoras(loras.map(openLora), checkpoint);
-  const touched = [...additions.values()].reduce((sum, { size }) => sum + size, 0);
-  const facts = { ...describeCheckpoint(checkpoint, flags.size), loras: loras.length, merged: touched };
+  const checkpoint = await (await architectureOf(source)).describe(source);
+  const { merged: touched, notes, fewSteps } = await checkpoint.loras(loras.map(openLora));
+  const abilities = abilitiesOf(name, checkpoint.own) ?? null;
+  const facts = {
+    ...describeCheckpoint(checkpoint, fewSteps, flags.size),
+    abilities,
+    loras: loras.length,
+    merged: touched,
+  };
   if (flags.weights) await checkAll(source, checkpoint, output);
   output.document({ id: name, folder, ...facts, finite: flags.weights ? true : null });
 
@@ -87,22 +92,20 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
     `  ${facts.prediction} prediction, ${facts.steps} steps of ${facts.sampler} by default, trained at about ${facts.nativeSize} px`,
   );
   output.say();
+  const decided = Object.keys(decidedByPreset(facts.presets[0]!)) as (keyof PresetSettings)[];
   sayTable(output, [
-    ["preset", "steps", "sampler", "text guidance", "image guidance", "guided in", "UNet calls"],
-    ...facts.presets.map((p) => [
-      p.preset === "balanced" ? "balanced (the default)" : p.preset,
-      String(p.steps),
-      p.sampler,
-      String(p.textGuidance),
-      String(p.imageGuidance),
-      p.guidanceInterval.join(" to "),
-      String(p.calls),
+    ["preset", ...decided.map((name) => SETTINGS[name].title), "UNet calls"],
+    ...facts.presets.map((one) => [
+      one.preset === "balanced" ? "balanced (the default)" : one.preset,
+      ...decided.map((name) => [one[name]].flat().join(" to ")),
+      String(one.calls),
     ]),
   ]);
   output.say();
   output.say(
     `  pictures ${facts.factor} times as large as their latents (${facts.latentChannels} channels, scaling factor ${facts.scalingFactor})`,
   );
+  sayAbilities(facts.abilities, output);
   for (const note of [...facts.notes, ...notes]) output.say(`  ${note}`);
   if (loras.length > 0) output.say(`  LoRA: ${touched} weights are merged when it is loaded.`);
   if (flags.weights) output.say("  All weights are finite numbers.");
@@ -135,13 +138,23 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   output.say("intermediate results, in addition to the weights, which are read directly from their files.");
 }
 
+/** What it can do, where it says so. */
+function sayAbilities(abilities: Abilities | null, output: Output): void {
+  if (!abilities) return;
+  for (const line of [abilities.summary, abilities.limits]) if (line !== "") output.say(`  ${line}`);
+  for (const { title, instructions } of abilities.suggestions)
+    output.say(`  ${title}: ${instructions.join(", ")}`);
+  for (const { what, rate, n } of abilities.success)
+    output.say(`  Success: ${(100 * rate).toFixed(1)} % of ${n} ${what}`);
+}
+
 /** Throws where a weight is no number, naming it. */
 async function checkAll(
   source: CheckpointSource,
-  { tables, texts }: Checkpoint,
+  { networks }: CheckpointFacts,
   output: Output,
 ): Promise<void> {
-  const all = [tables.unet, tables.vae, ...texts.map(({ table }) => table)];
+  const all = networks.map(({ table }) => table);
   const start = performance.now();
   for (const [i, table] of all.entries()) {
     output.progress(
@@ -154,71 +167,46 @@ async function checkAll(
   }
 }
 
-function describeCheckpoint(checkpoint: Checkpoint, given?: readonly PictureSize[]) {
-  const { vae, texts, scheduler, tables, own, family, notes } = checkpoint;
-  const factor = vaeFactor(vae);
-  const nativeSize = trainedSize(checkpoint);
-  const model = { defaults: own.defaults, schedulerConfig: scheduler };
-  const presets = PRESETS.map((preset) => costsOf(model, preset));
-  const { calls, sampler, steps, textGuidance, imageGuidance, guidanceInterval } = presets.find(
-    ({ preset }) => preset === "balanced",
-  ) as PresetCosts;
+function describeCheckpoint(
+  checkpoint: CheckpointFacts,
+  fewSteps: FewSteps | null,
+  given?: readonly PictureSize[],
+) {
+  const { family, conditionIsScaled, nativeSize, factor, latentChannels, scalingFactor, tokens } = checkpoint;
+  const { schedulerConfig, own, notes, embedsGuidance } = checkpoint;
+  const model = { defaults: own.defaults, schedulerConfig, fewSteps: fewSteps ?? undefined, embedsGuidance };
+  const presets = presetsOf(model).map((preset) => costsOf(model, preset));
+  const { preset: _, ...balanced } = presets.find(({ preset }) => preset === "balanced") as PresetCosts;
   const wanted = given ?? [nativeSize / 2, nativeSize, 2 * nativeSize].map((side) => [side, side] as const);
   const whole = (side: number) => Math.ceil(side / factor) * factor;
   const sizes = wanted.map(([width, height]) => [whole(width), whole(height)] as const);
   return {
-    family: familyName(checkpoint),
-    conditionIsScaled: family.conditionIsScaled,
-    prediction: String(scheduler.prediction_type ?? "epsilon"),
-    sampler,
-    steps,
-    textGuidance,
-    imageGuidance,
-    guidanceInterval,
-    calls,
+    family,
+    conditionIsScaled,
+    prediction: String(schedulerConfig.prediction_type ?? "epsilon"),
+    ...balanced,
     presets,
     nativeSize,
     factor,
-    latentChannels: vae.latent_channels,
-    scalingFactor: vae.scaling_factor,
-    tokens: checkpoint.tokens,
-    networks: [
-      network("UNet", tables.unet),
-      network("VAE", tables.vae),
-      ...texts.map(({ table }, i) => network(`text encoder${i === 0 ? "" : ` ${i + 1}`}`, table)),
-    ],
+    latentChannels,
+    scalingFactor,
+    tokens,
+    networks: checkpoint.networks.map(({ name, table }) => network(name, table)),
     notes,
-    sizes: sizes.map((size) => costs(checkpoint, size, calls)),
+    sizes: sizes.map((size) => costs(checkpoint, size, balanced.calls)),
   };
 }
 
 /** Operations and memory of a picture. */
-function costs({ unet, vae, tokens, tables }: Checkpoint, [width, height]: PictureSize, calls: number) {
-  const factor = vaeFactor(vae);
-  const [h, w] = [height / factor, width / factor];
-  const graphs = {
-    unet: buildUNet(unet, dryPlacement(tables.unet), { height: h, width: w, tokens, factor }),
-    encode: buildEncoder(vae, dryPlacement(tables.vae), height, width),
-    decode: buildDecoder(vae, dryPlacement(tables.vae), h, w),
-  };
-  const { unet: call, encode, decode } = graphs;
+function costs(checkpoint: CheckpointFacts, [width, height]: PictureSize, calls: number) {
+  const { denoise, encode, decode, workingBytes } = checkpoint.costs(width, height);
   return {
     /** The longer side. */
     size: Math.max(width, height),
     width,
     height,
-    flops: {
-      unet: call.flops,
-      encode: encode.flops,
-      decode: decode.flops,
-      edit: calls * call.flops + decode.flops,
-    },
-    workingBytes: Math.max(
-      call.peakBytes,
-      ...(["encode", "decode"] as const).map((what) =>
-        workingBytes(vae, dryPlacement(tables.vae), what, [height, width]),
-      ),
-    ),
+    flops: { unet: denoise, encode, decode, edit: calls * denoise + decode },
+    workingBytes,
   };
 }
 

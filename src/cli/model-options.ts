@@ -46,6 +46,14 @@ export function tokenizerOption(): Option {
   );
 }
 
+/** --vae PATH, for every verb that loads a model. */
+export function vaeOption(): Option {
+  return new Option(
+    "--vae <path>",
+    "a tiny autoencoder (TAESD, TAESDXL; a folder or a .safetensors file) instead of the model's own: much faster, less exact in fine detail",
+  );
+}
+
 /** --device NAME, for every verb that loads a model. */
 export function deviceOption(): Option {
   return new Option(

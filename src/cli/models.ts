@@ -1,6 +1,7 @@
 /** `emilie models`: what is on disk and what each can do; `emilie models rm` deletes. */
 import { basename } from "node:path";
 import type { Command } from "commander";
+import { UNSTATED } from "../checkpoint/abilities.ts";
 import { type CachedFile, clearSideFiles, listSideFiles } from "../checkpoint/side-list.node.ts";
 import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { EmilieError } from "../errors.ts";
@@ -110,7 +111,8 @@ async function show(output: Output): Promise<void> {
     [0, 1],
   );
   output.say();
-  for (const { id, edits } of list.models) if (edits !== null) output.say(`  ${id} edits ${edits}`);
+  for (const { id, abilities, problem } of list.models)
+    if (problem === null) output.say(`  ${id}: ${abilities?.summary ?? UNSTATED}`);
   for (const { id, problem } of list.models) if (problem !== null) output.say(`\n${id}: ${problem}`);
   const { folder, bytes, others } = list.cache;
   output.say(

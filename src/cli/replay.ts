@@ -25,7 +25,7 @@ import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { pictureFile, writeOwn } from "./files.ts";
 import { loadTold, told } from "./load.ts";
-import { deviceOption, loraOption, precisionOption, tokenizerOption } from "./model-options.ts";
+import { deviceOption, loraOption, precisionOption, tokenizerOption, vaeOption } from "./model-options.ts";
 import { collect } from "./options.ts";
 import type { Output } from "./output.ts";
 import { continueSession, isSessionFile } from "./session-file.ts";
@@ -51,6 +51,7 @@ interface Flags {
   readonly model?: string;
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
+  readonly vae?: string;
   readonly device?: NodeDevice;
   readonly precision?: Precision;
   readonly out?: string;
@@ -85,6 +86,7 @@ export function addReplay(program: Command, context: Context): void {
     .addOption(tokenizerOption())
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(vaeOption())
     .option("--out <folder>", "also write the computed pictures to this folder")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
@@ -96,8 +98,9 @@ export function addReplay(program: Command, context: Context): void {
 }
 
 async function replaySession(file: string, flags: Flags, output: Output): Promise<void> {
-  const { model, lora, tokenizer, device, precision } = flags;
-  const session = await continueSession(file, { model, lora, tokenizer, device, precision }, output, {
+  const { model, lora, tokenizer, vae, device, precision } = flags;
+  const how = { model, lora, tokenizer, vae, device, precision };
+  const session = await continueSession(file, how, output, {
     original: flags.image,
     masks: await readMasks(flags, (await readContainer(file)).manifest.picture),
   });
@@ -211,13 +214,13 @@ async function modelOf(
   flags: Flags,
   output: Output,
 ): Promise<EditModel> {
-  const { device, precision, lora, tokenizer } = flags;
-  const how = { device, precision, lora, tokenizer };
+  const { device, precision, lora, tokenizer, vae } = flags;
+  const how = { device, precision, lora, tokenizer, vae };
   if (flags.model !== undefined) return loadTold(flags.model, how, output);
   const beside = await sessionBeside(file, model.fingerprint);
   if (beside) {
     const { manifest, path } = beside;
-    return told(output, (watch) => loadModelOf(manifest, path, { precision }, { device, ...watch }));
+    return told(output, (watch) => loadModelOf(manifest, path, { precision, vae }, { device, ...watch }));
   }
   refuseFar(model.id, basename(file));
   try {

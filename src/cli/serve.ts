@@ -8,7 +8,7 @@ import type { NodeDevice } from "../models/load.node.ts";
 import { DEFAULT_PORT, TOKEN } from "../server/limits.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
-import { deviceOption, precisionOption } from "./model-options.ts";
+import { deviceOption, precisionOption, vaeOption } from "./model-options.ts";
 import { openInBrowser } from "./open-browser.ts";
 import { portNumber } from "./options.ts";
 import type { Output } from "./output.ts";
@@ -42,6 +42,8 @@ interface Flags {
   readonly model?: string;
   readonly device?: NodeDevice;
   readonly precision?: Precision;
+  readonly vae?: string;
+  readonly previewVae?: string;
   readonly token?: string;
   readonly tokenFile?: string;
   readonly allowHost?: string[];
@@ -78,6 +80,8 @@ function serverCommand(program: Command, verb: string, description: string): Com
     .option("--model <model>", "the model for new sessions (default: picturebook)")
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(vaeOption())
+    .option("--preview-vae <path>", "a tiny autoencoder for previews alone, which then cost little")
     .option(
       "--token-file <file>",
       "a file with the token that every request must carry (default: $EMILIE_TOKEN, else none on this machine, random elsewhere)",
@@ -94,11 +98,12 @@ function serverCommand(program: Command, verb: string, description: string): Com
 }
 
 async function serve(flags: Flags, openPage: boolean, output: Output): Promise<void> {
-  const { port, host, data, model, device, precision, allowHost, allowOrigin, publicUrl } = flags;
+  const { port, host, data, model, device, precision, vae, previewVae, allowHost, allowOrigin, publicUrl } =
+    flags;
   const token = readToken(flags, output);
   const { workerMemory, quiet } = flags;
   const options = {
-    ...{ port, host, data, model, device, precision, token },
+    ...{ port, host, data, model, device, precision, vae, previewVae, token },
     allowedHosts: allowHost,
     allowedOrigins: allowOrigin,
     publicUrl,
@@ -115,9 +120,11 @@ async function serve(flags: Flags, openPage: boolean, output: Output): Promise<v
   output.say(`  OpenAI     base address ${server.url}/v1, key: ${server.token ?? "any"}`);
   output.say("Ctrl-C stops it; sessions are kept.");
   if (openPage) openInBrowser(page);
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  const stopped = new Promise<null>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(null));
   });
+  const lost = await Promise.race([stopped, server.lost]);
+  if (lost) throw lost;
   await server.close();
 }
 

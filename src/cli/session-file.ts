@@ -28,6 +28,7 @@ interface ModelFlags {
   readonly model?: string;
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
+  readonly vae?: string;
   readonly variant?: string;
   readonly device?: NodeDevice;
   readonly precision?: Precision;
@@ -40,10 +41,10 @@ export async function continueSession(
   output: Output,
   options: LoadSessionOptions = {},
 ): Promise<StoredSession> {
-  const { model, lora, tokenizer, variant, device, precision } = flags;
-  if (model === undefined && (lora ?? tokenizer ?? variant ?? precision) !== undefined) {
+  const { model, lora, tokenizer, vae, variant, device, precision } = flags;
+  if (model === undefined && (lora ?? tokenizer ?? vae ?? variant ?? precision) !== undefined) {
     throw new UsageError(
-      "--lora, --variant, --tokenizer and --precision belong to a --model; without one, the session's own is used.",
+      "--lora, --variant, --tokenizer, --vae and --precision belong to a --model; without one, the session's own is used.",
     );
   }
   const given = model === undefined ? undefined : await givenModel(file, { ...flags, model }, output);
@@ -62,7 +63,7 @@ export async function continueSession(
 /** --model in place of the session's own, which has the same LoRAs and precision where no others are named: it must be the same model. */
 async function givenModel(
   file: string,
-  { model, lora, tokenizer, variant, device, precision }: ModelFlags & { readonly model: string },
+  { model, lora, tokenizer, vae, variant, device, precision }: ModelFlags & { readonly model: string },
   output: Output,
 ): Promise<EditModel> {
   const named = parseModelName(model);
@@ -72,6 +73,7 @@ async function givenModel(
     loras: loras.length > 0 ? loras : undefined,
     precision: precision ?? named.precision,
     tokenizer,
+    vae: vae ?? named.vae,
   };
   const { manifest } = await readContainer(file);
   return told(output, (watch) => loadModelOf(manifest, file, given, { device, ...watch }));
@@ -86,8 +88,8 @@ export async function beginSession(
   flags: ModelFlags & Pick<OpenOptions, "workingSize"> & { readonly session?: string; readonly out: string },
   output: Output,
 ): Promise<{ session: StoredSession; file: string }> {
-  const { lora, tokenizer, variant, device, precision } = flags;
-  const how = { lora, tokenizer, variant, device, precision };
+  const { lora, tokenizer, vae, variant, device, precision } = flags;
+  const how = { lora, tokenizer, vae, variant, device, precision };
   const model = await loadTold(flags.model ?? "picturebook", how, output);
   try {
     const asked = { picture, model, workingSize: flags.workingSize };

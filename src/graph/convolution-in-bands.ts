@@ -5,7 +5,7 @@
  */
 import { kronecker, WINOGRAD } from "../tensor/winograd.ts";
 import { expectShape, fail, type Graph, MICROSOFT, type Site, type Value } from "./graph.ts";
-import { add, concat, gemm, mul, reshape, silu } from "./ops.ts";
+import { add, concat, gemm, mul, reshape, silu, unary } from "./ops.ts";
 
 /** silu(x · scale + shift), with a scale and a shift for each channel, [c]. */
 export interface Activation {
@@ -18,6 +18,8 @@ export interface BandedOptions {
   readonly before?: Activation;
   /** Added to the result, of its shape. */
   readonly residual?: Value;
+  /** Whether what is below 0, after the residual, becomes 0. */
+  readonly relu?: boolean;
   /** Whether x is first doubled in size, every pixel four times. */
   readonly doubled?: boolean;
 }
@@ -67,7 +69,7 @@ export function convolutionInBands(
   bias: Value,
   options: BandedOptions = {},
 ): Value {
-  const { residual, doubled = false } = options;
+  const { residual, doubled = false, relu = false } = options;
   const [batch = 0, h = 0, w = 0, c = 0] = x.shape;
   const [out = 0, width = 0, ...kernel] = weight.shape;
   if (batch !== 1 || c !== width || String(kernel) !== "3,3") {
@@ -89,7 +91,8 @@ export function convolutionInBands(
   for (let from = 0; from < h; from += height) {
     const to = Math.min(h, from + height);
     const y = band(at, picture, filters, biases, filtering, [from, to], options.before);
-    bands.push(added ? add(at, y, rowsOf(at, added, grow * from, grow * to)) : y);
+    const sum = added ? add(at, y, rowsOf(at, added, grow * from, grow * to)) : y;
+    bands.push(relu ? unary(at, "Relu", sum) : sum);
   }
   return reshape(at, bands.length === 1 ? bands[0]! : concat(at, bands, 0), result);
 }

@@ -5,8 +5,9 @@
  */
 import { sizeOf } from "../tensor/tensor.ts";
 import { broadcast, expectShape, fail, MICROSOFT, type Site, sameSize, type Value } from "./graph.ts";
-import { pictureShape, sizeOfPicture } from "./layout.ts";
-import { type Attribute, DATA_TYPE, type ElementType, type FloatType } from "./onnx.ts";
+import { DATA_TYPE, type ElementType, type FloatType } from "./onnx.ts";
+
+export { resizeCubic, resizeNearest } from "./resize.ts";
 
 export function add(at: Site, a: Value, b: Value): Value {
   return at.graph.add(at, { op: "Add", inputs: [a, b], shape: broadcast(at, a, b) });
@@ -23,10 +24,11 @@ export function cast(at: Site, x: Value, type: FloatType): Value {
   return at.graph.add(at, { op: "Cast", inputs: [x], shape: x.shape, type, attributes });
 }
 
-/** Of angles; a shader's sine is good within a turn, and a timestep of 999 is 159 turns. */
-export function unary(at: Site, op: "Sin" | "Cos", x: Value): Value {
-  const angle = at.graph.dialect === "plain" ? withinTurn(at, x) : x;
-  return at.graph.add(at, { op, inputs: [angle], shape: x.shape });
+export function unary(at: Site, op: "Sin" | "Cos" | "Tanh" | "Relu", x: Value): Value {
+  // A shader's sine is good within a turn, and a timestep of 999 is 159 turns.
+  const isOfAngles = op === "Sin" || op === "Cos";
+  const input = isOfAngles && at.graph.dialect === "plain" ? withinTurn(at, x) : x;
+  return at.graph.add(at, { op, inputs: [input], shape: x.shape });
 }
 
 /** A whole turn, 2π, as a value of 8 bits, whose multiples are exact, and what is left. */
@@ -162,6 +164,7 @@ export interface ConvOptions {
   readonly padding?: Padding;
   /** A value of the result's shape, added to it in the same pass. */
   readonly residual?: Value | null;
+  readonly relu?: boolean; // after the residual
 }
 
 /** x [b, in, h, w] ∗ weight [out, in, k, k] + bias [out] → [b, out, h', w'] */
@@ -172,7 +175,7 @@ export function conv2d(
   bias: Value | null,
   options: ConvOptions = {},
 ): Value {
-  const { stride = 1, padding = [0, 0, 0, 0], residual = null } = options;
+  const { stride = 1, padding = [0, 0, 0, 0], residual = null, relu = false } = options;
   const [n = 0, c = 0, h = 0, w = 0] = x.shape;
   const [out = 0, cIn = 0, kh = 0, kw = 0] = weight.shape;
   if (c !== cIn) fail(at, `a convolution with weight [${weight.shape}] cannot take [${x.shape}]`);
@@ -183,10 +186,11 @@ export function conv2d(
   const shape = [n, out, h2, w2];
   if (residual) expectShape(at, "the convolution's residual", residual, shape);
   if (residual && at.graph.dialect === "plain") {
-    return add(at, conv2d(at, x, weight, bias, { stride, padding }), residual);
+    const sum = add(at, conv2d(at, x, weight, bias, { stride, padding }), residual);
+    return relu ? unary(at, "Relu", sum) : sum;
   }
-  return at.graph.add(at, {
-    // FusedConv is Conv with a fourth input that is added to the result.
+  const y = at.graph.add(at, {
+    // Conv with a fourth input that is added to the result, and an activation. The runtime itself joins Conv and Relu.
     ...(residual ? { op: "FusedConv", domain: MICROSOFT } : { op: "Conv" }),
     inputs: [x, weight, bias, residual],
     shape,
@@ -194,9 +198,11 @@ export function conv2d(
       kernel_shape: { ints: [kh, kw] },
       strides: { ints: [stride, stride] },
       pads: { ints: padding },
+      ...(residual && relu ? { activation: { string: "Relu" } } : {}),
     },
     flops: 2 * n * h2 * w2 * out * c * kh * kw,
   });
+  return relu && !residual ? unary(at, "Relu", y) : y;
 }
 
 /** Normalises over the last axis: x [n, width], weight and bias [width]. */
@@ -364,32 +370,4 @@ function matmul(at: Site, a: Value, b: Value): Value {
     shape: [batch, m, n],
     flops: 2 * batch * m * n * k,
   });
-}
-
-/** Nearest-neighbour resize of a picture to height × width, as torch's interpolate(mode="nearest"). */
-export function resizeNearest(at: Site, x: Value, height: number, width: number): Value {
-  return resize(at, x, pictureShape(at, { ...sizeOfPicture(at, x), height, width }), {
-    mode: { string: "nearest" },
-    coordinate_transformation_mode: { string: "asymmetric" },
-    nearest_mode: { string: "floor" },
-  });
-}
-
-/** Bicubic resize of x [1, c, h, w] to [1, c, height, width], as torch's interpolate(mode="bicubic") without antialiasing. */
-export function resizeCubic(at: Site, x: Value, height: number, width: number): Value {
-  const [n = 0, c = 0] = x.shape;
-  return resize(at, x, [n, c, height, width], {
-    mode: { string: "cubic" },
-    coordinate_transformation_mode: { string: "half_pixel" },
-    cubic_coeff_a: { float: -0.75 },
-  });
-}
-
-function resize(
-  at: Site,
-  x: Value,
-  shape: readonly number[],
-  attributes: Readonly<Record<string, Attribute>>,
-): Value {
-  return at.graph.add(at, { op: "Resize", inputs: [x, null, null, at.graph.ints(shape)], shape, attributes });
 }

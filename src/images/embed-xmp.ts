@@ -2,7 +2,9 @@
  * Puts an XMP packet into a JPEG or WebP file that an encoder has just written, where no library does: in a browser, whose
  * canvas knows pixels only. The picture's own bytes are copied as they are.
  */
+
 import { EmilieError } from "../errors.ts";
+import { concatBytes } from "../util/bytes.ts";
 import { MAX_XMP_BYTES } from "./xmp.ts";
 
 /** What an APP1 segment with XMP begins with (XMP specification, part 3, 1.1.3). */
@@ -30,7 +32,7 @@ function intoJpeg(file: Uint8Array, packet: Uint8Array): Uint8Array<ArrayBuffer>
   const mark = ascii(JPEG_MARK);
   const length = 2 + mark.length + packet.length;
   const head = Uint8Array.of(0xff, 0xe1, length >> 8, length & 0xff);
-  return joined([file.subarray(0, at), head, mark, packet, file.subarray(at)]);
+  return concatBytes([file.subarray(0, at), head, mark, packet, file.subarray(at)]);
 }
 
 /** A chunk at the end, and a header that announces it: simple files have none and get one. */
@@ -39,7 +41,7 @@ function intoWebp(file: Uint8Array, packet: Uint8Array): Uint8Array<ArrayBuffer>
   const header = extended ? file.slice(12, 30) : extendedHeader(file);
   header[8]! |= HAS_XMP;
   const pictures = file.subarray(extended ? 30 : 12, 8 + uint32(file, 4));
-  const body = joined([ascii("WEBP"), header, pictures, chunk("XMP ", packet)]);
+  const body = concatBytes([ascii("WEBP"), header, pictures, chunk("XMP ", packet)]);
   return chunk("RIFF", body);
 }
 
@@ -60,20 +62,10 @@ function extendedHeader(file: Uint8Array): Uint8Array {
 function chunk(name: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
   const length = new Uint8Array(4);
   new DataView(length.buffer).setUint32(0, body.length, true);
-  return joined([ascii(name), length, body, new Uint8Array(body.length % 2)]);
+  return concatBytes([ascii(name), length, body, new Uint8Array(body.length % 2)]);
 }
 
 const ascii = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 const word = (file: Uint8Array, at: number) => String.fromCharCode(...file.subarray(at, at + 4));
 const uint32 = (file: Uint8Array, at: number) =>
   new DataView(file.buffer, file.byteOffset).getUint32(at, true);
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}

@@ -2,8 +2,10 @@
  * Words inside a PNG file: writes and reads its text chunks (PNG specification, third edition, sections 5 and 11.3.3).
  * The pixels are not touched: chunks are only inserted or taken out, so a recipe travels with the picture it made.
  */
+
 import { EmilieError } from "../errors.ts";
 import { MAX_PNG_CHUNKS, PICTURE_PATH_JSON } from "../limits.ts";
+import { concatBytes } from "../util/bytes.ts";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -31,7 +33,12 @@ export function writePngText(
   const chunks = pngChunks(png).filter((chunk) => !keywords.includes(textKeyword(chunk) ?? ""));
   const header = chunks[0]!;
   const added = Object.entries(entries).map(([keyword, text]) => textChunk(keyword, text));
-  return concat([Uint8Array.from(SIGNATURE), header.bytes, ...added, ...chunks.slice(1).map((c) => c.bytes)]);
+  return concatBytes([
+    Uint8Array.from(SIGNATURE),
+    header.bytes,
+    ...added,
+    ...chunks.slice(1).map((c) => c.bytes),
+  ]);
 }
 
 /**
@@ -100,7 +107,7 @@ function textKeyword(chunk: Chunk): string | undefined {
 function textChunk(keyword: string, text: string): Uint8Array {
   const head = Uint8Array.from(keyword, (letter) => letter.charCodeAt(0));
   // Zero after the keyword, two compression bytes, then an empty language tag and an empty translated keyword.
-  const body = concat([head, new Uint8Array(5), new TextEncoder().encode(text)]);
+  const body = concatBytes([head, new Uint8Array(5), new TextEncoder().encode(text)]);
   const chunk = new Uint8Array(12 + body.length);
   const view = new DataView(chunk.buffer);
   view.setUint32(0, body.length);
@@ -129,14 +136,4 @@ function latin1(bytes: Uint8Array): string {
   for (let at = 0; at < bytes.length; at += 8192)
     text += String.fromCharCode(...bytes.subarray(at, at + 8192));
   return text;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -3,93 +3,59 @@ import { z } from "zod";
 import { compareInsideOutside } from "../images/difference.ts";
 import { maskFromBox } from "../images/mask.ts";
 import { parseMaskSpec } from "../images/mask-spec.ts";
-import { CONTROLS } from "../method/gradient-control.ts";
-import { GUIDANCE_RANGES } from "../method/options.ts";
-import { PRESETS } from "../method/presets.ts";
-import { samplerNames } from "../samplers/index.ts";
-import type { FileEditOptions, FileNode } from "../session/file/file-node.node.ts";
+import { editShape, fromJson, INSTRUCTION, pickSettings, WEIGHT } from "../method/settings-derived.ts";
+import type { FileNode, MaskSource } from "../session/file/file-node.node.ts";
+import { MAX_REGIONS } from "../session/tree/check-edit.ts";
 import type { Roots } from "./roots.ts";
 import { type Answer, differenceData, nodeData, sayDifference, sessionInput, type Tool } from "./tool.ts";
 import { nodeOf, type OpenSession, type Workspace } from "./workspace.ts";
 
-/** The longest an assistant has reason to say; text encoders read 77 tokens. */
-const MAX_INSTRUCTION = 1000;
-
 const box = z.strictObject({ x: z.int(), y: z.int(), width: z.int(), height: z.int() });
-const MASK_FORMS =
-  'a box in whole pixels of the original picture ({"x": 40, "y": 30, "width": 48, "height": 40}, or [40, 30, 48, 40]), ' +
-  'a picture file that is white where the picture may change ("roof.png", or {"file": "roof.png"}), or "auto" (the model judges ' +
-  "where the instruction belongs)";
+const PLACE_FORMS =
+  'a box in whole pixels of the original picture ({"x": 40, "y": 30, "width": 48, "height": 40}, or [40, 30, 48, 40]), or ' +
+  'a picture file that is white where the picture may change ("roof.png", or {"file": "roof.png"})';
+const MASK_FORMS = `${PLACE_FORMS}, or "auto" (the model judges where the instruction belongs)`;
+const places = [
+  box,
+  z.strictObject({ box: z.union([box, z.tuple([z.int(), z.int(), z.int(), z.int()])]) }),
+  z.tuple([z.int(), z.int(), z.int(), z.int()]),
+  z.strictObject({ file: z.string().trim().min(1) }),
+  z.string().trim().min(1),
+] as const;
 const maskInput = z
-  .union(
-    [
-      z.literal("auto"),
-      box,
-      z.strictObject({ box: z.union([box, z.tuple([z.int(), z.int(), z.int(), z.int()])]) }),
-      z.tuple([z.int(), z.int(), z.int(), z.int()]),
-      z.strictObject({ file: z.string().trim().min(1) }),
-      z.string().trim().min(1),
-    ],
-    { error: `expected ${MASK_FORMS}` },
-  )
+  .union([z.literal("auto"), ...places], { error: `expected ${MASK_FORMS}` })
   .optional()
   .describe(
     `Where the picture may change: ${MASK_FORMS}. Outside it every pixel is unchanged. Default: everywhere.`,
   );
+const regionMask = z
+  .union(places, { error: `expected ${PLACE_FORMS}` })
+  .optional()
+  .describe(`Where this instruction applies: ${PLACE_FORMS}. Default: everywhere.`);
 
-const settings = {
-  instruction: z
-    .string()
-    .trim()
-    .min(1)
-    .max(MAX_INSTRUCTION)
-    .describe('What should change, as an order: "make it winter", "paint the roof blue".'),
+const input = {
+  instruction: INSTRUCTION.trim().describe(
+    'What should change, as an order: "make it winter", "paint the roof blue".',
+  ),
   session: sessionInput,
   mask: maskInput,
-  seed: z
-    .int()
-    .min(0)
+  regions: z
+    .array(
+      z.strictObject({
+        instruction: INSTRUCTION.trim(),
+        mask: regionMask,
+        weight: WEIGHT.optional().describe("Replaces textGuidance; a negative value pushes away."),
+      }),
+    )
+    .max(MAX_REGIONS - 1)
     .optional()
-    .describe(
-      "Another seed gives another attempt at the same edit. Default: 0 for the first edit, 1 for the second, and so on.",
-    ),
-  preset: z
-    .enum(PRESETS)
-    .optional()
-    .describe("Quality against speed: draft for previews, balanced (the default), best for final results."),
-  steps: z.int().min(1).max(1000).optional().describe("More is finer and slower. Default: the preset's."),
-  sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
-  textGuidance: z
-    .number()
-    .min(0)
-    .max(100)
-    .optional()
-    .describe("How strongly the edit follows the instruction."),
-  imageGuidance: z
-    .number()
-    .min(GUIDANCE_RANGES.image[0])
-    .max(GUIDANCE_RANGES.image[1])
-    .optional()
-    .describe("How strongly the edit keeps to the original picture."),
-  strength: z
-    .number()
-    .min(0)
-    .max(1)
-    .optional()
-    .describe("How much of the edit is applied. Default 1: all of it."),
-  gate: z
-    .number()
-    .min(0)
-    .optional()
-    .describe(
-      "Latents that the edit changes by less than this are carried over exactly; 0 keeps every change, faint ones too. Default: the checkpoint's own.",
-    ),
-  control: z.enum(CONTROLS).optional().describe("How a mask acts. Default: anchored."),
+    .describe("Further instructions with masks of their own, in the same pass."),
+  ...editShape(),
 };
 
-const editInput = z.strictObject(settings);
+const editInput = z.strictObject(input);
 const branchInput = z.strictObject({
-  ...settings,
+  ...input,
   from: z.string().min(1).describe('The node to edit: its id, its name, or "original".'),
 });
 
@@ -121,17 +87,22 @@ export const branch: Tool<typeof branchInput> = {
 async function carryOut(
   opened: OpenSession,
   from: FileNode,
-  { instruction, mask, session: _, sampler, ...rest }: z.output<typeof editInput>,
+  { instruction, mask, regions, ...given }: z.output<typeof editInput>,
   workspace: Workspace,
   { mcpReq }: ServerContext,
 ): Promise<Answer> {
   const { session } = opened;
   const warnings: string[] = [];
   const node = await session.edit(instruction, {
-    ...rest,
-    sampler: sampler as FileEditOptions["sampler"],
+    ...fromJson(pickSettings(given)),
     from,
     mask: await resolveMask(mask, opened, workspace),
+    regions: await Promise.all(
+      (regions ?? []).map(async (region) => ({
+        ...region,
+        mask: await resolveMask(region.mask, opened, workspace),
+      })),
+    ),
     signal: mcpReq.signal,
     onWarning: (message) => void warnings.push(message),
     onProgress: ({ step, steps }) => notifyProgress(mcpReq, step + 1, steps, instruction),
@@ -164,10 +135,10 @@ async function carryOut(
 }
 
 async function resolveMask(
-  mask: z.output<typeof editInput>["mask"],
+  mask: z.output<typeof maskInput>,
   { session }: OpenSession,
   { roots }: Workspace,
-): Promise<FileEditOptions["mask"]> {
+): Promise<MaskSource | undefined> {
   if (mask === undefined) return mask;
   if (typeof mask === "string") return maskWords(mask, roots);
   if ("file" in mask) return maskWords(mask.file, roots);

@@ -1,15 +1,12 @@
 import { z } from "zod";
+import { suggestionsOf } from "../checkpoint/abilities.ts";
+import type { Abilities } from "../method/edit-model.ts";
+import { openShape } from "../method/settings-derived.ts";
 import { nodeData, type Tool } from "./tool.ts";
 
 const input = z.strictObject({
   path: z.string().min(1).describe("A picture (PNG, JPEG, WebP, AVIF, TIFF) or a saved session (.emilie)."),
-  ownSize: z
-    .boolean()
-    .optional()
-    .describe(
-      "Let the model work at the picture's own size: sharp results on a large photo, but every edit needs a mask, and it must be small. " +
-        "Default false: the model works at its own size, and the result is enlarged.",
-    ),
+  ...openShape(),
 });
 
 /** `open`: a picture or a saved session becomes a session to edit. */
@@ -19,12 +16,12 @@ export const open: Tool<typeof input> = {
     "Opens a picture file or a saved session (.emilie), and shows it. Relative paths start in the server's first folder. " +
     "Answers with the session's id and the id of its original node.",
   input,
-  async run({ path, ownSize }, workspace, { mcpReq }) {
-    const workingSize = ownSize ? "own" : undefined;
+  async run({ path, ...opening }, workspace, { mcpReq }) {
     const warnings: string[] = [];
     const onWarning = (message: string) => void warnings.push(message);
-    const opened = await workspace.open(path, { signal: mcpReq.signal, workingSize, onWarning });
+    const opened = await workspace.open(path, { ...opening, signal: mcpReq.signal, onWarning });
     const { session } = opened;
+    const { model } = session;
     const { width, height } = session.original;
     warnings.push(...session.warnings.map(({ message }) => message));
     const edits = session.nodes.size - 1;
@@ -33,14 +30,23 @@ export const open: Tool<typeof input> = {
       width,
       height,
       nodes: session.nodes.size,
-      model: { id: session.model.id, nativeSize: session.model.nativeSize },
+      model: { id: model.id, nativeSize: model.nativeSize, abilities: model.abilities ?? null },
       warnings,
     };
     const text = [
       `Session ${opened.id}: ${opened.name}, ${width}×${height}, ${edits} edits so far, at node ${session.head.id}.`,
-      `The model is ${session.model.id}, made for pictures of about ${session.model.nativeSize} px.`,
+      `The model is ${model.id}, made for pictures of about ${model.nativeSize} px.`,
+      ...describeAbilities(model.abilities),
       ...warnings,
     ].join("\n");
     return { text, data, picture: await session.head.render({ signal: mcpReq.signal }) };
   },
 };
+
+/** What the model can do, so that an assistant asks for what it knows. */
+function describeAbilities(abilities: Abilities | undefined): string[] {
+  if (!abilities) return [];
+  const suggestions = suggestionsOf(abilities).map((one) => `"${one}"`);
+  const known = suggestions.length > 0 ? [`Instructions that work: ${suggestions.join(", ")}.`] : [];
+  return [`${abilities.summary} ${abilities.limits}`.trim(), ...known];
+}

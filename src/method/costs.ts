@@ -1,9 +1,9 @@
 /** What an edit will cost, said before it is made, from the very functions that make it. */
-import { createSchedule } from "../samplers/index.ts";
+import { callsOf, createSchedule } from "../samplers/index.ts";
 import { plannedCalls } from "./guidance.ts";
 import { type DefaultsOf, type PresetName, type PresetSettings, presetOf } from "./presets.ts";
 
-/** The settings of a preset with a checkpoint, whole, and the UNet calls of a plain edit with them. */
+/** The settings of a preset with a checkpoint, whole, and the denoiser's calls of a plain edit with them. */
 export interface PresetCosts extends Required<PresetSettings> {
   readonly preset: PresetName;
   readonly calls: number;
@@ -16,6 +16,10 @@ export interface PresetCosts extends Required<PresetSettings> {
  */
 export function costsOf(model: DefaultsOf, preset: PresetName): PresetCosts {
   const settings = { guidanceInterval: [0, 1] as const, ...presetOf(model, preset) };
-  const { levels } = createSchedule(model.schedulerConfig, settings);
-  return { preset, ...settings, calls: plannedCalls(settings, levels.length) };
+  const calls = callsOf(createSchedule(model.schedulerConfig, settings));
+  return {
+    preset,
+    ...settings,
+    calls: plannedCalls({ ...settings, embedsGuidance: model.embedsGuidance }, calls),
+  };
 }

@@ -1,13 +1,20 @@
 /**
- * The one contract between the method and a checkpoint. Everything the method knows about an editor is here; what
- * differs between families (scale of the condition, prediction type, number of text encoders) is a value, not a branch.
+ * The one contract between the method and a checkpoint. Everything the method knows about an editor is here, and what differs
+ * between editors is a value, not a branch:
+ *
+ * - what the denoiser predicts: `predictionType` (how its answer becomes x̂₀ is in samplers/denoiser.ts);
+ * - what a latent is: `latentChannels` × the picture's size / `factor`, scaled by `scalingFactor`, with sides that fit `stride`. A
+ *   checkpoint that normalises channel by channel, or folds patches into channels, does so in encodeImage and decodeLatent;
+ * - what a text is: TextEncoding, which the method hands from encodeText to denoise and looks into no further;
+ * - how the picture enters: as its condition latent c, which the denoiser may take beside z as channels, or as further tokens;
+ * - whether there is guidance: a checkpoint that was distilled states both weights as 1 in `defaults`, and is asked for ε(y, c) alone.
  */
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** How the UNet's raw output is read: ε̂, v̂ = a·ε − s·x₀, or x̂₀ itself. */
-export type PredictionType = "epsilon" | "v_prediction" | "sample";
+/** How the denoiser's raw output is read: ε̂, v̂ = a·ε − s·x₀, x̂₀ itself, or a rectified flow's ε − x₀. */
+export type PredictionType = "epsilon" | "v_prediction" | "sample" | "flow_prediction";
 
-/** An instruction as the UNet sees it. */
+/** An instruction as the denoiser sees it. */
 export interface TextEncoding {
   /** [tokens, width] */
   readonly hidden: Tensor;
@@ -15,20 +22,34 @@ export interface TextEncoding {
   readonly pooled?: Tensor;
 }
 
-/** One UNet input of a batch: z_t in variance-preserving units (‖√ᾱ·z₀ + √(1−ᾱ)·ε‖), its condition and its text. */
-export interface UNetInput {
+/** One input of a batch: z_t in variance-preserving units (√ᾱ·z₀ + √(1−ᾱ)·ε), its condition and its text. */
+export interface DenoiseInput {
   /** [latentChannels, h, w] */
   readonly z: Tensor;
-  /** [latentChannels, h, w], scaled where conditionIsScaled says so; zeros for the null image. */
-  readonly c: Tensor;
-  /** What the UNet is told. */
+  /** [latentChannels, h, w], scaled where conditionIsScaled says so; null for no picture at all. */
+  readonly c: Tensor | null;
+  /** What is to be done. */
   readonly text: TextEncoding;
+  /** The guidance that the answer is to have, from 1 (none, the default), where the model embeds it. */
+  readonly guidance?: number;
 }
 
 /** What every call of a network takes. */
 export interface CallOptions {
   /** Stops before the network runs, with code "aborted". */
   readonly signal?: AbortSignal;
+}
+
+/** What a call of the decoder takes. */
+export interface DecodeOptions extends CallOptions {
+  /** Whether it is to be looked at for a moment: the autoencoder for previews decodes it, where there is one. Default false. */
+  readonly preview?: boolean;
+}
+
+/** What encodeText takes. */
+export interface EncodeTextOptions extends CallOptions {
+  /** Condition of the picture that the text is about, [latentChannels, h, w], for text encoders that look at it. */
+  readonly c?: Tensor;
 }
 
 /**
@@ -59,6 +80,23 @@ export interface Understanding {
   readonly nearest: readonly string[];
 }
 
+/** What a model can do, for people who choose one and write instructions. */
+export interface Abilities {
+  /** What it edits, in a sentence. */
+  readonly summary: string;
+  /** Instructions that work with it, in groups; the strongest first. */
+  readonly suggestions: readonly { readonly title: string; readonly instructions: readonly string[] }[];
+  /** What it cannot do; "" where it does not say. */
+  readonly limits: string;
+  /** How often it does what it is asked, as measured: the share of n cases. */
+  readonly success: readonly { readonly what: string; readonly rate: number; readonly n: number }[];
+  /** Every edit that it knows, where it refuses others: "paint the roof {colour}", and the values of its fields. */
+  readonly vocabulary?: {
+    readonly phrases: readonly string[];
+    readonly fields: Readonly<Record<string, readonly string[]>>;
+  };
+}
+
 /** A checkpoint that edits: loadModel makes one. */
 export interface EditModel {
   /** The checkpoint as the user named it. */
@@ -73,25 +111,31 @@ export interface EditModel {
   readonly conditionIsScaled: boolean;
   /** Picture pixels per latent pixel (8 for SD 1.x). */
   readonly factor: number;
-  /** Picture sides are padded to a multiple of this (factor × the UNet's own stride). */
+  /** Picture sides are padded to a multiple of this (factor × the denoiser's own stride). */
   readonly stride: number;
   /** The picture size (longer side) the checkpoint was trained at, in pixels. */
   readonly nativeSize: number;
   /** Channels of a latent (4 for SD 1.x). */
   readonly latentChannels: number;
-  /** How the UNet's output is read. */
+  /** How the denoiser's output is read. */
   readonly predictionType: PredictionType;
   /** scheduler/scheduler_config.json, as read. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
+  /** How it is sampled where it, or a LoRA in it, was made for few steps: what the preset "turbo" stands for. */
+  readonly fewSteps?: Readonly<{ sampler: "lcm" | "tcd"; steps: number }>;
+  /** Whether the UNet is told how strongly it is guided (UNetInput.guidance), in the place of a second call. */
+  readonly embedsGuidance?: boolean;
   /** Defaults that belong to the checkpoint (emilie.json beside model_index.json), where it states them. */
   readonly defaults: Readonly<EditDefaults>;
+  /** What it can do, where the checkpoint says so (emilie.json), or is known. */
+  readonly abilities?: Abilities;
 
   /** E(I).mode, unscaled. image [3, H, W] in [-1, 1] → [latentChannels, H/factor, W/factor]. */
   encodeImage(image: Tensor, options?: CallOptions): Promise<Tensor>;
   /** D(latent), latent unscaled → [3, H, W], about [-1, 1], not clamped. */
-  decodeLatent(latent: Tensor, options?: CallOptions): Promise<Tensor>;
-  /** An instruction as the UNet sees it; "" for the null text. Longer texts than the encoder reads are cut. */
-  encodeText(text: string, options?: CallOptions): Promise<TextEncoding>;
+  decodeLatent(latent: Tensor, options?: DecodeOptions): Promise<Tensor>;
+  /** An instruction as the denoiser sees it; "" for the null text. Longer texts than the encoder reads are cut. */
+  encodeText(text: string, options?: EncodeTextOptions): Promise<TextEncoding>;
   /** How many tokens a text has, and how many the text encoder reads; what is beyond them has no effect. */
   countTokens(text: string): { readonly tokens: number; readonly limit: number };
   /**
@@ -99,8 +143,11 @@ export interface EditModel {
    * instruction. c [latentChannels, h, w], the condition of the picture that is to be edited.
    */
   understand?(instruction: string, c: Tensor, options?: CallOptions): Promise<Understanding>;
-  /** The raw UNet output for each input at one timestep. Inputs run one after the other or batched, as the device likes. */
-  unet(inputs: readonly UNetInput[], timestep: number, options?: CallOptions): Promise<Tensor[]>;
+  /**
+   * The denoiser's raw output [latentChannels, h, w] for each input at one timestep. Inputs run one after the other or batched, as
+   * the device likes.
+   */
+  denoise(inputs: readonly DenoiseInput[], timestep: number, options?: CallOptions): Promise<Tensor[]>;
   /** Where the networks run ("cpu", "wasm", "webgpu", "cuda"), as of the last that ran; undefined before the first. */
   readonly device?: Device;
   /** How often each network ran, for tests of the invariants and for cost tables. */
@@ -108,7 +155,7 @@ export interface EditModel {
     encodeImage: number;
     decodeLatent: number;
     encodeText: number;
-    unet: number;
+    denoise: number;
   }>;
   /** Frees the sessions and the worker. Further calls reject with code "disposed". */
   dispose(): Promise<void>;
@@ -116,7 +163,7 @@ export interface EditModel {
 
 /** What a checkpoint states for itself; see EditOptions. */
 export interface EditDefaults {
-  /** UNet steps. */
+  /** Steps of the sampler. */
   readonly steps?: number;
   /** A sampler's name. */
   readonly sampler?: string;

@@ -28,7 +28,7 @@ import { type View, viewOf } from "./window.ts";
 export interface EditResult {
   /** The condition of the next edit, [channels, h, w]. */
   readonly c: Tensor;
-  /** False where no mask left anything to change (then no UNet ran), or nothing passed the gate: c is the parent's. */
+  /** False where no mask left anything to change (then no network ran), or nothing passed the gate: c is the parent's. */
   readonly changed: boolean;
   /** How many steps were taken: fewer than asked for where the edit was ended early. */
   readonly steps: number;
@@ -61,17 +61,17 @@ export async function edit(
 /** Algorithm 1 on what the view shows: z_T ~ N(0, I) → z₀ under guidance and gradient control → c of the next edit. */
 async function sampleEdit(model: EditModel, { c, regions, shown }: View<Region>, settings: ResolvedOptions) {
   const { seed, steps, sampler, control, strength, base, signal, onStep, stopAfter = steps } = settings;
-  const encode = (text: string) => model.encodeText(text, { signal });
+  const encode = (text: string) => model.encodeText(text, { signal, c });
   const [nullText, baseText, ...texts] = await Promise.all(
     ["", base, ...regions.map((r) => r.instruction)].map(encode),
   );
-  const schedule = createSchedule(model.schedulerConfig, { sampler, steps });
+  const schedule = createSchedule(model.schedulerConfig, { sampler, steps, tokens: tokensOf(model, c) });
   const noise = createNoise(seed);
   const zT = scale(noise.randn(c.shape), schedule.initSigma);
 
   const { imageGuidance, guidanceInterval } = settings;
   const guides = guidesWithin(guidanceInterval, schedule.levels.length);
-  const directions = directionsOf(regions, texts, settings);
+  const directions = directionsOf(model, regions, texts, settings);
   const weights = { directions, imageGuidance, guides };
   const guided = withGuidance({
     model,
@@ -95,4 +95,9 @@ async function sampleEdit(model: EditModel, { c, regions, shown }: View<Region>,
     return taken >= stopAfter ? "keep" : (answer ?? undefined);
   });
   return { next: nextCondition(model, z0, c, m && endsOnSource(control) ? m : undefined), steps: taken };
+}
+
+/** Rectified flows shift their noise levels by the picture's size, which they count in pieces of 16 × 16 pixels, whatever their latents are. */
+function tokensOf({ factor }: EditModel, { shape: [, h = 0, w = 0] }: Tensor): number {
+  return h * w * (factor / 16) ** 2;
 }

@@ -4,7 +4,7 @@
  *
  *   ε̂ = ε(∅,0) + s_I·[ε(∅,c) − ε(∅,0)] + Σ_r s_r·m_r·[ε(y_r,c) − ε(∅,c)]
  *
- * The UNet's raw output (ε or v) is linear in x̂₀ at a fixed level, so the sum is taken there. A term whose weight makes it
+ * The denoiser's raw output (ε or v) is linear in x̂₀ at a fixed level, so the sum is taken there. A term whose weight makes it
  * vanish is not computed.
  *
  * Guidance may act in a part of the steps alone (Kynkäänniemi et al., arXiv 2404.07724).
@@ -12,8 +12,8 @@
 
 import { modelInput, toDenoised } from "../samplers/denoiser.ts";
 import type { Denoise } from "../samplers/types.ts";
-import { type Tensor, zeros } from "../tensor/tensor.ts";
-import type { EditModel, TextEncoding, UNetInput } from "./edit-model.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { DenoiseInput, EditModel, TextEncoding } from "./edit-model.ts";
 import { masksDirection } from "./gradient-control.ts";
 import type { Region, ResolvedOptions } from "./options.ts";
 
@@ -22,6 +22,8 @@ export interface Direction {
   readonly text: TextEncoding;
   /** s_r; negative pushes away from the text. */
   readonly weight: number;
+  /** What the network is told of guidance, in the place of a weight above 1, where it embeds it. */
+  readonly guidance?: number;
   /** In the place of a positive weight where a step is not guided. Default 1. */
   readonly unguided?: number;
   /** m_r [1, h, w]; absent: everywhere. */
@@ -57,22 +59,28 @@ export function guidesWithin(
  * the control that leaves x̂₀ alone.
  */
 export function directionsOf(
+  { embedsGuidance }: Pick<EditModel, "embedsGuidance">,
   regions: readonly Region[],
   texts: readonly TextEncoding[],
   { control, strength, textGuidance }: ResolvedOptions,
 ): Direction[] {
   const local = masksDirection(control) || regions.length > 1;
   const pull = control === "direction" ? strength : 1;
-  return regions.map((r, i) => ({
-    text: texts[i]!,
-    weight: pull * (r.weight ?? textGuidance),
-    unguided: pull,
-    mask: local ? r.mask : undefined,
-  }));
+  return regions.map((r, i) => {
+    const weight = r.weight ?? textGuidance;
+    const told = embedsGuidance && weight > 1;
+    return {
+      text: texts[i]!,
+      weight: pull * (told ? 1 : weight),
+      guidance: told ? weight : undefined,
+      unguided: pull,
+      mask: local ? r.mask : undefined,
+    };
+  });
 }
 
 /**
- * UNet calls of a plain edit, one instruction and no mask: its terms in each of the steps, whose number is the schedule's.
+ * Calls of the denoiser for a plain edit, one instruction and no mask: its terms in each of the sampler's calls, `calls` of them a step.
  * Fewer may be needed where a mask leaves nothing to change.
  */
 export function plannedCalls(
@@ -80,16 +88,18 @@ export function plannedCalls(
     readonly textGuidance: number;
     readonly imageGuidance: number;
     readonly guidanceInterval: readonly [number, number];
+    readonly embedsGuidance?: boolean;
   },
-  steps: number,
+  calls: readonly number[],
 ): number {
-  const { textGuidance, imageGuidance, guidanceInterval } = settings;
-  const guides = guidesWithin(guidanceInterval, steps);
+  const { imageGuidance, guidanceInterval, embedsGuidance } = settings;
+  const textGuidance = embedsGuidance ? Math.min(settings.textGuidance, 1) : settings.textGuidance;
+  const guides = guidesWithin(guidanceInterval, calls.length);
   const [guided, plain] = [
     [textGuidance, imageGuidance],
     [textGuidance > 0 ? 1 : 0, 1],
   ].map(([text, image]) => weightsOf([text!], text!, image!).filter((weight) => !vanishes(weight)).length);
-  return Array.from({ length: steps }, (_, i) => (guides(i) ? guided! : plain!)).reduce((a, b) => a + b, 0);
+  return calls.reduce((sum, count, i) => sum + count * (guides(i) ? guided! : plain!), 0);
 }
 
 /** The weights of the terms, in the order of inputsOf: each direction's, the base's, nothing's. */
@@ -102,9 +112,9 @@ function weightsOf(
   return [...own, base, 1 - imageGuidance];
 }
 
-/** One UNet term with its weight: a number, or a number for each latent pixel. */
+/** One term with its weight: a number, or a number for each latent pixel. */
 interface Term {
-  readonly input: Omit<UNetInput, "z">;
+  readonly input: Omit<DenoiseInput, "z">;
   readonly weight: number | Float32Array;
 }
 
@@ -121,10 +131,10 @@ function totalWeight(directions: readonly Direction[], pixels: number): number |
   return map;
 }
 
-/** What the UNet is told in each term: every direction's text, the base, nothing at all. */
+/** What the denoiser is told in each term: every direction's text, the base, nothing at all. */
 function inputsOf({ c, nullText, baseText, directions }: Guidance): Term["input"][] {
-  const told = [...directions.map(({ text }) => ({ c, text })), { c, text: baseText }];
-  return [...told, { c: zeros(c.shape), text: nullText }];
+  const told = [...directions.map(({ text, guidance }) => ({ c, text, guidance })), { c, text: baseText }];
+  return [...told, { c: null, text: nullText }];
 }
 
 /** The terms of ε̂ that have any weight. */
@@ -163,7 +173,7 @@ export function withGuidance(guidance: Guidance): Denoise {
   return async (x, level, step) => {
     const terms = !guides || guides(step) ? inside! : outside!;
     const z = modelInput(x, level);
-    const outputs = await model.unet(
+    const outputs = await model.denoise(
       terms.map(({ input }) => ({ z, ...input })),
       level.t,
       { signal },

@@ -3,11 +3,17 @@
  * measured, docs/decisions/0053-presets.md why it is so.
  */
 import { EmilieError } from "../errors.ts";
-import { defaultSampler, type SamplerName, samplerName, usableSamplers } from "../samplers/index.ts";
+import {
+  defaultSampler,
+  distilledSteps,
+  type SamplerName,
+  samplerName,
+  usableSamplers,
+} from "../samplers/index.ts";
 import type { EditModel } from "./edit-model.ts";
 
-/** "draft" to look, "balanced" (the default), "best" to keep. */
-export const PRESETS = ["draft", "balanced", "best"] as const;
+/** "turbo" for checkpoints and LoRAs that were made for few steps; "draft" to look, "balanced" (the default), "best" to keep. */
+export const PRESETS = ["turbo", "draft", "balanced", "best"] as const;
 /** One of {@link PRESETS}. */
 export type PresetName = (typeof PRESETS)[number];
 
@@ -29,13 +35,15 @@ export interface PresetSettings {
  * A checkpoint that states its steps was tuned for them, with its sampler and guidance: only their number changes, by so
  * much. picturebook states 8, so these are 2, 8 and 20.
  */
-const OF_ITS_OWN_STEPS: Readonly<Record<PresetName, number>> = { draft: 0.25, balanced: 1, best: 2.5 };
+const OF_ITS_OWN_STEPS = { draft: 0.25, balanced: 1, best: 2.5 } as const;
 
 /**
  * A checkpoint that states nothing is run as InstructPix2Pix is, s_T = 7.5 and s_I = 1.5. "best" is diffusers' default:
  * 100 steps of the configuration's own sampler, guided throughout. The others take a second-order sampler.
  */
-const GENERAL: Readonly<Record<PresetName, Pick<PresetSettings, "steps" | "guidanceInterval">>> = {
+const GENERAL: Readonly<
+  Record<Exclude<PresetName, "turbo">, Pick<PresetSettings, "steps" | "guidanceInterval">>
+> = {
   draft: { steps: 8, guidanceInterval: [0, 0.5] },
   balanced: { steps: 20, guidanceInterval: [0, 0.7] },
   best: { steps: 100 },
@@ -46,37 +54,62 @@ const SECOND_ORDER: SamplerName = "dpm++2m";
 const AS_GOOD: readonly SamplerName[] = ["dpm++2m", "dpm++2m-karras", "unipc"];
 
 /** What the defaults of an edit depend on: a model, or a checkpoint of which nothing was loaded. */
-export type DefaultsOf = Pick<EditModel, "defaults" | "schedulerConfig">;
+export type DefaultsOf = Pick<EditModel, "defaults" | "schedulerConfig" | "fewSteps" | "embedsGuidance">;
 
 /**
  * The options that a preset stands for with a checkpoint: the one place where the defaults of its edits come from.
  *
- * @throws EmilieError "checkpoint.unsupported" where its scheduler's configuration can be run by no sampler
+ * @throws EmilieError "checkpoint.unsupported" where its scheduler's configuration can be run by no sampler; "option.invalid" for "turbo" where nothing was
+ *   made for few steps
  */
 export function presetOf(model: DefaultsOf, preset: PresetName): PresetSettings {
+  if (preset === "turbo") return turboOf(model);
   const { steps, sampler, ...own } = model.defaults;
+  // Distilled networks are neither guided nor sampled otherwise: what they were made for is as if they stated it.
+  if (isForFewSteps(model) && steps === undefined) {
+    const turbo = turboOf(model);
+    const scaled = Math.max(1, Math.round(OF_ITS_OWN_STEPS[preset] * turbo.steps));
+    return { ...turbo, steps: Math.min(scaled, mostSteps(model, turbo.sampler)) };
+  }
   const guidance = { ...GUIDANCE, ...own };
   const stated = sampler === undefined ? undefined : samplerName(sampler);
   if (steps !== undefined) {
     const scaled = Math.max(1, Math.round(OF_ITS_OWN_STEPS[preset] * steps));
-    const most = preset === "balanced" ? steps : mostSteps(model);
-    return {
-      ...guidance,
-      sampler: stated ?? defaultSampler(model.schedulerConfig),
-      steps: Math.min(scaled, most),
-    };
+    const name = stated ?? defaultSampler(model.schedulerConfig);
+    const most = preset === "balanced" ? steps : mostSteps(model, name);
+    return { ...guidance, sampler: name, steps: Math.min(scaled, most) };
   }
   const general = GENERAL[preset];
-  return {
-    ...guidance,
-    ...general,
-    steps: Math.min(general.steps, mostSteps(model)),
-    sampler: stated ?? samplerOf(model, preset),
-  };
+  const name = stated ?? samplerOf(model, preset);
+  return { ...guidance, ...general, steps: Math.min(general.steps, mostSteps(model, name)), sampler: name };
 }
 
-/** A model that was trained on few timesteps has no more steps; half of them are there whatever its spacing. */
-function mostSteps({ schedulerConfig }: DefaultsOf): number {
+/** The presets that a checkpoint has. */
+export function presetsOf(model: DefaultsOf): PresetName[] {
+  return PRESETS.filter((preset) => preset !== "turbo" || isForFewSteps(model));
+}
+
+/** Whether it was made for few steps, of a sampler that its scheduler's configuration can be run by. */
+function isForFewSteps({ fewSteps, schedulerConfig }: DefaultsOf): boolean {
+  return fewSteps !== undefined && usableSamplers(schedulerConfig).includes(fewSteps.sampler);
+}
+
+/** No guidance by further calls of the UNet; what it is told of guidance, where it is, is the checkpoint's own or InstructPix2Pix's. */
+function turboOf({ fewSteps, embedsGuidance, defaults }: DefaultsOf): PresetSettings {
+  if (!fewSteps) {
+    throw new EmilieError(
+      "option.invalid",
+      "the preset turbo is for checkpoints that were made for few steps, and this one does not say so: neither its scheduler (LCM, TCD), nor its UNet " +
+        "(time_cond_proj_dim), nor the name of a LoRA in it (lcm, tcd, hyper-sd); take draft, or add such a LoRA",
+    );
+  }
+  const textGuidance = embedsGuidance ? (defaults.textGuidance ?? GUIDANCE.textGuidance) : 1;
+  return { ...fewSteps, textGuidance, imageGuidance: 1, guidanceInterval: [0, 1] };
+}
+
+/** A model that was trained on few timesteps has no more steps; half of them are there whatever its spacing. A distilled one has few by intent. */
+function mostSteps({ schedulerConfig }: DefaultsOf, name: SamplerName): number {
+  if (name === "lcm" || name === "tcd") return distilledSteps(schedulerConfig);
   const trained = Number(schedulerConfig.num_train_timesteps ?? 1000);
   return Math.max(1, Math.min(1000, trained > 200 ? trained - 1 : Math.floor(trained / 2)));
 }
@@ -85,10 +118,4 @@ function samplerOf({ schedulerConfig }: DefaultsOf, preset: PresetName): Sampler
   const stated = defaultSampler(schedulerConfig);
   if (preset === "best" || AS_GOOD.includes(stated)) return stated;
   return usableSamplers(schedulerConfig).includes(SECOND_ORDER) ? SECOND_ORDER : stated;
-}
-
-/** Throws option.invalid for another word. */
-export function checkPreset(name: string): asserts name is PresetName {
-  if (PRESETS.includes(name as PresetName)) return;
-  throw new EmilieError("option.invalid", `the preset must be one of ${PRESETS.join(", ")}, got ${name}`);
 }

@@ -16,7 +16,7 @@ import { toScaled } from "./latent-iteration.ts";
 export interface RelevanceOptions {
   /** The noise level as a fraction of the training steps, in (0, 1). Default 0.7. */
   readonly level?: number;
-  /** Noise draws that are averaged; two UNet calls each. Default 4. */
+  /** Noise draws that are averaged; two calls of the denoiser each. Default 4. */
   readonly draws?: number;
   /** Relevance from which a latent pixel may change, in (0, 1). Default 0.25. */
   readonly threshold?: number;
@@ -82,8 +82,8 @@ export async function relevance(
   const { level = 0.7, draws = 4, threshold, base = "", signal } = options;
   const [, h, w] = c.shape as [number, number, number];
   const [text, baseText] = await Promise.all([
-    model.encodeText(instruction, { signal }),
-    model.encodeText(base, { signal }),
+    model.encodeText(instruction, { signal, c }),
+    model.encodeText(base, { signal, c }),
   ]);
   // The schedule's own level nearest to the one asked for.
   const { trainSteps } = schedule;
@@ -94,7 +94,7 @@ export async function relevance(
   for (let draw = 0; draw < draws; draw++) {
     const x = combine([at.alpha, source], [at.sigma, noise.randn(c.shape)]);
     const z = modelInput(x, at);
-    const [towards, stay] = await model.unet(
+    const [towards, stay] = await model.denoise(
       [
         { z, c, text },
         { z, c, text: baseText },

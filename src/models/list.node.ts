@@ -2,13 +2,13 @@
 import { readdirSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { abilitiesOf } from "../checkpoint/abilities.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { type Variant, weightSets } from "../checkpoint/variants.ts";
 import { isEmilieError } from "../errors.ts";
-import { readCheckpoint } from "../networks/stable-diffusion/checkpoint.ts";
-import { familyName, trainedSize } from "../networks/stable-diffusion/describe.ts";
+import type { Abilities, EditModel } from "../method/edit-model.ts";
+import { architectureOf, architectureOfFiles } from "./architectures.ts";
 import { listCache, snapshotFiles } from "./hub/cache.node.ts";
-import { UNET_WEIGHTS } from "./hub/select.ts";
 import { hubCache } from "./hub/settings.node.ts";
 import { imageModels, revisionName } from "./names.node.ts";
 import { nameVariant, SHIPPED, shippedFolder } from "./open.node.ts";
@@ -25,8 +25,10 @@ export interface ModelFacts {
   readonly family: string | null;
   /** The longer side of pictures it was trained on, in pixels. */
   readonly nativeSize: number | null;
-  /** What it edits, in words. */
-  readonly edits: string | null;
+  /** What it states for its edits. */
+  readonly defaults: EditModel["defaults"];
+  /** What it can do; null where it does not say. */
+  readonly abilities: Abilities | null;
   readonly problem: string | null;
 }
 
@@ -65,11 +67,13 @@ export async function listModels(cache = hubCache()): Promise<ModelList> {
   return { models, cache: { folder: cache, bytes, others, unfinished } };
 }
 
-/** The variants of a snapshot's UNet, beside the one that its plain name means: undefined. */
+/** The variants of a snapshot's denoiser, beside the one that its plain name means: undefined. */
 function variantsIn(folder: string, id: string): (Variant | undefined)[] {
   try {
-    const taken = snapshotFiles(folder, id).variants.unet;
-    const sets = weightSets(readdirSync(join(folder, "unet")), UNET_WEIGHTS);
+    const { small, weights, variants } = snapshotFiles(folder, id);
+    const { denoiser, networks } = architectureOfFiles([...small, ...weights]).files;
+    const taken = variants[denoiser];
+    const sets = weightSets(readdirSync(join(folder, denoiser)), networks[denoiser]!);
     const whole = [...sets].filter(([name, { lacking }]) => lacking === 0 && name !== taken);
     return [undefined, ...whole.map(([name]) => name).sort()];
   } catch {
@@ -86,17 +90,16 @@ async function describeModel(
 ): Promise<ModelFacts> {
   const id = nameVariant(name, variant);
   const base = { id, from, folder, commit };
-  const unusable = { family: null, nativeSize: null, edits: null };
+  const unusable = { family: null, nativeSize: null, defaults: {}, abilities: null };
   try {
     const { small, weights } = snapshotFiles(folder, id, variant);
     const sizes = await Promise.all([...small, ...weights].map((path) => stat(join(folder, path))));
     const bytes = sizes.reduce((sum, { size }) => sum + size, 0);
     try {
       const source = { ...folderSource(folder, id), variant };
-      const checkpoint = await readCheckpoint(source);
-      const nativeSize = trainedSize(checkpoint);
-      const edits = checkpoint.own.about ?? "pictures of the kind it was trained on, by instructions";
-      return { ...base, bytes, family: familyName(checkpoint), nativeSize, edits, problem: null };
+      const { family, nativeSize, own } = await (await architectureOf(source)).describe(source);
+      const abilities = abilitiesOf(id, own) ?? null;
+      return { ...base, bytes, family, nativeSize, defaults: own.defaults, abilities, problem: null };
     } catch (error) {
       return { ...base, ...unusable, bytes, problem: reason(error) };
     }

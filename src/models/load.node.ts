@@ -9,9 +9,9 @@ import type { Variant } from "../checkpoint/variants.ts";
 import { EmilieError } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { EditModel } from "../method/edit-model.ts";
-import { createEditModel } from "../networks/stable-diffusion/editor.ts";
 import { createNodeEngine, type NodeDevice } from "../runtime/node.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
+import { architectureOf } from "./architectures.ts";
 import {
   checkPrecision,
   checkpointFolder,
@@ -21,6 +21,7 @@ import {
   nameVariant,
   openCheckpoint,
   openLora,
+  openTinyAutoencoder,
   parseModelName,
   splitVariant,
 } from "./open.node.ts";
@@ -63,6 +64,13 @@ export interface LoadOptions {
    * compares what networks do.
    */
   readonly understanding?: boolean;
+  /**
+   * A tiny autoencoder (AutoencoderTiny: TAESD for Stable Diffusion 1.x and 2.x, TAESDXL for SDXL) in the place of the checkpoint's VAE: its folder, or its
+   * .safetensors file. Many times faster, and less exact in fine detail. Part of the model's name and fingerprint.
+   */
+  readonly vae?: string;
+  /** The same for previews alone, which then cost little; results stay the VAE's. */
+  readonly previewVae?: string;
   /** LoRA files (kohya's or diffusers' naming) to merge into the weights, each with how much of it; default weight 1. */
   readonly lora?: readonly LoraOption[];
 }
@@ -77,7 +85,7 @@ const LOAD_OPTIONS: OptionNames<LoadOptions> = {
     variant: true,
     tokenizer: true,
   },
-  ...{ onProgress: true, signal: true, understanding: true, lora: true },
+  ...{ onProgress: true, signal: true, understanding: true, vae: true, previewVae: true, lora: true },
 };
 const LORA_OPTION: OptionNames<LoraOption> = { file: true, weight: true };
 
@@ -97,10 +105,13 @@ export async function loadModel(name: string | ModelParts, options: LoadOptions 
   const precision = checkPrecision(options.precision ?? given.precision ?? "fp32");
   const tokenizer = options.tokenizer ?? given.tokenizer;
   const base = nameVariant(given.base, options.variant);
-  const model = { base, loras: [...given.loras, ...(options.lora ?? [])], precision };
+  const vae = options.vae ?? given.vae;
+  const model = { base, loras: [...given.loras, ...(options.lora ?? [])], vae, precision };
   checkDevice(precision, options.device);
   const source = { ...openCheckpoint(model.base, { tokenizer }), id: given.id ?? formatModelName(model) };
   const loras = model.loras.map(openLora);
+  const opened = (name: string | undefined) => (name === undefined ? undefined : openTinyAutoencoder(name));
+  const tiny = { vae: await opened(vae), previewVae: await opened(options.previewVae) };
   const engine = createNodeEngine({
     threads: options.threads,
     device: options.device,
@@ -108,7 +119,8 @@ export async function loadModel(name: string | ModelParts, options: LoadOptions 
   });
   const { onProgress, signal } = options;
   try {
-    const loaded = await createEditModel(source, engine, {
+    const architecture = await architectureOf(source);
+    const loaded = await architecture.createEditModel(source, engine, {
       storage: mappedStorage(options.cache ?? cacheFolder(), {
         onProgress,
         signal,
@@ -118,6 +130,7 @@ export async function loadModel(name: string | ModelParts, options: LoadOptions 
       memory: options.memory,
       precision,
       loras,
+      ...tiny,
       understanding: options.understanding,
     });
     if (signal?.aborted) {
@@ -147,11 +160,12 @@ export function partsOfModel(model: EditModel): ModelParts | undefined {
   return parts.get(model);
 }
 
-function partsOf({ base, loras, precision }: ModelName, tokenizer?: string): ModelParts {
+function partsOf({ base, loras, vae, precision }: ModelName, tokenizer?: string): ModelParts {
   const file = (name: string) => (isLocal(name) ? resolve(name) : name);
   return {
     base: file(base),
     loras: loras.map(({ file, weight = 1 }) => ({ file: resolve(file), weight })),
+    ...(vae === undefined ? {} : { vae: resolve(vae) }),
     precision,
     ...(tokenizer === undefined ? {} : { tokenizer: file(tokenizer) }),
   };

@@ -1,14 +1,17 @@
 /** Loading a model in a browser, from the address of a checkpoint's folder. */
+
+import { abilitiesOf } from "../checkpoint/abilities.ts";
+import { readDefaults } from "../checkpoint/defaults.ts";
 import type { Precision } from "../checkpoint/derived.ts";
 import type { LoraFile } from "../checkpoint/lora/read.ts";
 import { webSource } from "../checkpoint/source.web.ts";
 import { fetchedStorage } from "../checkpoint/storage.web.ts";
 import { EmilieError } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../input/options.ts";
-import type { EditModel } from "../method/edit-model.ts";
-import { createEditModel } from "../networks/stable-diffusion/editor.ts";
+import type { Abilities, EditModel } from "../method/edit-model.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
 import { createWebEngine, type WebEngineOptions } from "../runtime/web.ts";
+import { architectureOf } from "./architectures.ts";
 
 /** How a model is loaded and run in a browser. */
 export interface WebLoadOptions extends WebEngineOptions {
@@ -44,7 +47,9 @@ export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): 
   const id = options.id ?? baseUrl;
   const engine = createWebEngine(options, half);
   try {
-    return await createEditModel(webSource(baseUrl, half ? `${id} in fp16` : id, options.fetch), engine, {
+    const source = webSource(baseUrl, half ? `${id} in fp16` : id, options.fetch);
+    const architecture = await architectureOf(source);
+    return await architecture.createEditModel(source, engine, {
       storage: fetchedStorage(),
       memory: options.memory,
       precision,
@@ -54,6 +59,29 @@ export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): 
     await engine.dispose();
     throw error;
   }
+}
+
+/** What a checkpoint says of itself. */
+export interface ModelDescription {
+  /** What it recommends for its edits. */
+  readonly defaults: EditModel["defaults"];
+  /** The longer side of the pictures that it was trained on, where it states one. */
+  readonly nativeSize: number | undefined;
+  /** What it can do; undefined where it does not say. */
+  readonly abilities: Abilities | undefined;
+}
+
+/**
+ * Reads what a checkpoint says of itself, its emilie.json alone: no weights are fetched.
+ *
+ * @throws EmilieError "checkpoint.malformed", "io.failed"
+ */
+export async function describeModel(
+  baseUrl: string,
+  { id = baseUrl, fetch }: Pick<WebLoadOptions, "id" | "fetch"> = {},
+): Promise<ModelDescription> {
+  const own = await readDefaults(webSource(baseUrl, id, fetch));
+  return { defaults: own.defaults, nativeSize: own.nativeSize, abilities: abilitiesOf(id, own) };
 }
 
 /** Throws "option.invalid" for what a browser, or the device, cannot compute in. */

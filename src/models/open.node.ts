@@ -7,6 +7,7 @@ import { fileSource, folderSource } from "../checkpoint/source.node.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import { VARIANT_NAME, type Variant } from "../checkpoint/variants.ts";
 import { EmilieError } from "../errors.ts";
+import { readTinyAutoencoder, type TinyAutoencoder } from "../networks/autoencoder-tiny/read.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
 import { cachedModel } from "./hub/cache.node.ts";
 import { parseRepoId } from "./hub/repo-id.ts";
@@ -17,7 +18,7 @@ import { cachedTokenizers } from "./hub/tokenizers.node.ts";
 export const SHIPPED: readonly string[] = ["picturebook"];
 
 /**
- * A checkpoint's name with LoRAs and its precision: "picturebook + style.safetensors=0.8 in int8". This is what recipes and
+ * A checkpoint's name with LoRAs, another autoencoder and its precision: "picturebook + style.safetensors=0.8 with vae taesd in int8". This is what recipes and
  * sessions say, so that what they load computes what they were made with.
  */
 export interface ModelName {
@@ -25,6 +26,8 @@ export interface ModelName {
   readonly base: string;
   /** LoRA files, in the order in which they are merged. */
   readonly loras: readonly LoraOption[];
+  /** A tiny autoencoder in the place of the checkpoint's: a folder or a file. */
+  readonly vae?: string;
   /** Default "fp32", which is not written. */
   readonly precision?: Precision;
 }
@@ -38,6 +41,7 @@ export interface LoraOption {
 }
 
 const PLUS = " + ";
+const WITH_VAE = / with vae (.+)$/s;
 
 /** At the end of a folder's or a pulled model's name. A drive's letter is no name. */
 const VARIANT = /^(..+):([a-z0-9_]{1,32})$/i;
@@ -71,9 +75,16 @@ const IN_PRECISION = new RegExp(` in (${PRECISIONS.join("|")})$`);
 export function parseModelName(name: string): ModelName {
   if (existsSync(name)) return { base: name, loras: [] };
   const precision = IN_PRECISION.exec(name)?.[1] as Precision | undefined;
-  const rest = name.replace(IN_PRECISION, "");
+  const whole = name.replace(IN_PRECISION, "");
+  const vae = existsSync(whole) ? undefined : WITH_VAE.exec(whole)?.[1];
+  const rest = vae === undefined ? whole : whole.replace(WITH_VAE, "");
   const [base = "", ...loras] = existsSync(rest) ? [rest] : rest.split(PLUS);
-  return { base, loras: loras.map(parseLora), ...(precision ? { precision } : {}) };
+  return {
+    base,
+    loras: loras.map(parseLora),
+    ...(vae === undefined ? {} : { vae }),
+    ...(precision ? { precision } : {}),
+  };
 }
 
 /** Throws "option.invalid" for what is no precision. */
@@ -98,9 +109,10 @@ export function parseLora(text: string): Required<LoraOption> {
   );
 }
 
-export function formatModelName({ base, loras, precision = "fp32" }: ModelName): string {
+export function formatModelName({ base, loras, vae, precision = "fp32" }: ModelName): string {
   const name = [base, ...loras.map(({ file, weight = 1 }) => `${file}=${weight}`)].join(PLUS);
-  return precision === "fp32" ? name : `${name} in ${precision}`;
+  const autoencoder = vae === undefined ? "" : ` with vae ${vae}`;
+  return precision === "fp32" ? name + autoencoder : `${name}${autoencoder} in ${precision}`;
 }
 
 /**
@@ -109,12 +121,15 @@ export function formatModelName({ base, loras, precision = "fp32" }: ModelName):
  */
 export function publicModelName(name: string): string {
   const mode = existsSync(name) ? "" : (IN_PRECISION.exec(name)?.[0] ?? "");
-  const whole = name.slice(0, name.length - mode.length);
+  const rest = name.slice(0, name.length - mode.length);
+  const vae = existsSync(rest) ? undefined : WITH_VAE.exec(rest)?.[1];
+  const whole = vae === undefined ? rest : rest.replace(WITH_VAE, "");
+  const end = vae === undefined ? mode : ` with vae ${lastPart(vae)}${mode}`;
   const [base = "", ...files] = existsSync(whole) ? [whole] : whole.split(PLUS);
   const { name: plain, variant } = splitVariant(base);
   const isPath = existsSync(plain) || parseRepoId(plain) === null || /\.safetensors$/i.test(plain);
   const first = isPath ? lastPart(plain) : plain;
-  return [variant ? `${first}:${variant}` : first, ...files.map(lastPart)].join(PLUS) + mode;
+  return [variant ? `${first}:${variant}` : first, ...files.map(lastPart)].join(PLUS) + end;
 }
 
 const lastPart = (path: string) => basename(path.replaceAll("\\", "/"));
@@ -124,6 +139,20 @@ export function openLora({ file, weight = 1 }: LoraOption): LoraFile {
   if (!existsSync(file)) throw new EmilieError("checkpoint.missing", `There is no LoRA file ${file}.`);
   checkedFile(resolve(file), file);
   return { source: folderSource(dirname(resolve(file)), file), path: basename(file), weight };
+}
+
+/** A tiny autoencoder (TAESD, TAESDXL), by its folder or a file of it, read and checked. Throws EmilieError "checkpoint.*". */
+export async function openTinyAutoencoder(name: string): Promise<TinyAutoencoder> {
+  const path = resolve(name);
+  if (!existsSync(path)) {
+    throw new EmilieError(
+      "checkpoint.missing",
+      `There is no autoencoder ${JSON.stringify(name)}: expected a folder with the config.json and weights of an AutoencoderTiny (TAESD, TAESDXL), or its ` +
+        ".safetensors file.",
+    );
+  }
+  if (!statSync(path).isFile()) return readTinyAutoencoder(folderSource(path, name));
+  return readTinyAutoencoder(folderSource(dirname(checkedFile(path, name)), name), basename(path));
 }
 
 const PICKLE = /\.(ckpt|bin|pt|pth|pkl|pickle)$/i;

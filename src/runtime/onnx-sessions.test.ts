@@ -5,7 +5,7 @@ import { Graph } from "../graph/graph.ts";
 import { tensor } from "../tensor/tensor.ts";
 import type { Engine } from "./engine.ts";
 import { createNodeEngine } from "./node.ts";
-import { type Network, SessionCache } from "./onnx-sessions.ts";
+import { type Network, OnnxSessions } from "./onnx-sessions.ts";
 
 const engine = createNodeEngine({ threads: 1 });
 afterAll(() => engine.dispose());
@@ -28,7 +28,7 @@ function watched() {
     },
     dispose: async () => {},
   };
-  return { events, cache: new SessionCache(watching, "normal") };
+  return { events, cache: new OnnxSessions(watching, "normal") };
 }
 
 function network(name: string, hot: boolean, values: number, load?: () => Promise<Uint8Array>): Network {
@@ -41,7 +41,7 @@ function network(name: string, hot: boolean, values: number, load?: () => Promis
   return { name, hot, weights };
 }
 
-async function run(cache: SessionCache, one: Network): Promise<void> {
+async function run(cache: OnnxSessions, one: Network): Promise<void> {
   const build = () => {
     const graph = new Graph(one.name);
     const x = graph.input("x", [2]);

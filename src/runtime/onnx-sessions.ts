@@ -2,10 +2,12 @@
  * Sessions by graph and picture size: a session is made for one size, so a change of size makes another, and the
  * oldest goes. Runs are strictly one after the other, so that a session is never released while it is in use.
  */
+
 import type { PlacedTensor, PlacedWeights } from "../checkpoint/storage.ts";
 import { EmilieError } from "../errors.ts";
 import type { Dialect, Graph } from "../graph/graph.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
+import { Turns } from "../util/turns.ts";
 import type { Engine, Feeds, Session, SessionOptions } from "./engine.ts";
 
 /** Sizes for which the UNet stays ready: a picture and a crop of it, say. The rest runs too rarely to keep more than one. */
@@ -41,12 +43,12 @@ interface Held {
   readonly frugal: boolean;
 }
 
-export class SessionCache {
+export class OnnxSessions {
   readonly #engine: Engine;
   readonly #memory: MemoryMode;
   /** By network and size, the most recently used last. */
   readonly #sessions = new Map<string, Held>();
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(engine: Engine, memory: MemoryMode) {
     this.#engine = engine;
@@ -61,7 +63,7 @@ export class SessionCache {
     feeds: Feeds,
     signal?: AbortSignal,
   ): Promise<Record<string, Tensor>> {
-    const turn = this.#last.then(async () => {
+    return this.#turns.take("run", async () => {
       throwIfAborted(signal);
       if (network.alone ?? network.hot) {
         const waits = ({ weights }: Held) => weights !== network.weights;
@@ -75,8 +77,6 @@ export class SessionCache {
       throwIfAborted(signal);
       return held.session.run(feeds);
     });
-    this.#last = turn.catch(() => {});
-    return turn;
   }
 
   async #held(network: Network, size: string, build: (dialect: Dialect) => Graph): Promise<Held> {

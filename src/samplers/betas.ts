@@ -2,7 +2,7 @@
  * ᾱ_t for every training timestep from the betas of a scheduler configuration, in float32 as diffusers computes them
  * (its schedulers' __init__; zero terminal SNR after Lin et al., arXiv 2305.08891, algorithm 1).
  */
-import { type ConfigReader, unsupported } from "./config.ts";
+import { BETA_DEFAULTS, type BetaDefaults, type ConfigReader, unsupported } from "./config.ts";
 
 const { fround } = Math;
 /** Nichol and Dhariwal's cap on a cosine schedule's betas. */
@@ -44,14 +44,14 @@ function withZeroTerminalSnr(alphas: Float32Array): Float32Array {
 }
 
 /** ᾱ [trainSteps], float32, falling; the last one is 0 with rescale_betas_zero_snr. */
-export function cumulativeAlphas(read: ConfigReader): Float32Array {
+export function cumulativeAlphas(read: ConfigReader, defaults: BetaDefaults = BETA_DEFAULTS): Float32Array {
   const trainSteps = read.number("num_train_timesteps", 1000);
   if (!Number.isInteger(trainSteps) || trainSteps < 2) {
     throw unsupported("num_train_timesteps", trainSteps, ["an integer above 1"]);
   }
-  const start = read.number("beta_start", 0.0001);
-  const end = read.number("beta_end", 0.02);
-  const kind = read.choice("beta_schedule", ["linear", "scaled_linear", "squaredcos_cap_v2"], "linear");
+  const start = read.number("beta_start", defaults.start);
+  const end = read.number("beta_end", defaults.end);
+  const kind = read.choice("beta_schedule", ["linear", "scaled_linear", "squaredcos_cap_v2"], defaults.kind);
   const trained = read.numbers("trained_betas");
   let betas: Float32Array;
   if (trained) betas = Float32Array.from(trained);

@@ -9,7 +9,18 @@ import type { SamplerName } from "./types.ts";
 export type SchedulerConfig = Readonly<Record<string, unknown>>;
 
 /** The samplers that share one diffusers class. */
-export type Family = "ddim" | "ddpm" | "euler" | "euler-ancestral" | "dpm" | "unipc";
+export type Family =
+  | "ddim"
+  | "ddpm"
+  | "euler"
+  | "euler-ancestral"
+  | "dpm"
+  | "unipc"
+  | "heun"
+  | "pndm"
+  | "lcm"
+  | "tcd"
+  | "flow";
 
 export const FAMILIES: Readonly<Record<SamplerName, Family>> = {
   ddim: "ddim",
@@ -19,10 +30,15 @@ export const FAMILIES: Readonly<Record<SamplerName, Family>> = {
   "dpm++2m": "dpm",
   "dpm++2m-karras": "dpm",
   unipc: "unipc",
+  heun: "heun",
+  pndm: "pndm",
+  lcm: "lcm",
+  tcd: "tcd",
+  "flow-euler": "flow",
 };
 
 /**
- * Each scheduler class that describes the same process (variance-preserving, discrete time; the EDM ones: edm.ts), and the sampler that runs
+ * Each scheduler class (variance-preserving, discrete time; the EDM ones: edm.ts; rectified flow: flow.ts), and the sampler that runs
  * in its place. Classes without a counterpart here get the nearest: a deterministic multistep or higher-order solver of
  * the same ODE is DPM-Solver++ 2M, a stochastic one Euler ancestral.
  */
@@ -33,9 +49,9 @@ const DEFAULT_SAMPLERS: Readonly<Record<string, SamplerName>> = {
   EulerAncestralDiscreteScheduler: "euler-ancestral",
   DPMSolverMultistepScheduler: "dpm++2m",
   UniPCMultistepScheduler: "unipc",
-  PNDMScheduler: "dpm++2m",
+  PNDMScheduler: "pndm",
   LMSDiscreteScheduler: "dpm++2m",
-  HeunDiscreteScheduler: "dpm++2m",
+  HeunDiscreteScheduler: "heun",
   DPMSolverSinglestepScheduler: "dpm++2m",
   KDPM2DiscreteScheduler: "dpm++2m",
   DEISMultistepScheduler: "dpm++2m",
@@ -46,11 +62,12 @@ const DEFAULT_SAMPLERS: Readonly<Record<string, SamplerName>> = {
   DDPMParallelScheduler: "ddpm",
   DDIMInverseScheduler: "ddim",
   DPMSolverMultistepInverseScheduler: "dpm++2m",
-  // Distilled for few steps of their own samplers, but the process and what is predicted are the same.
-  LCMScheduler: "ddim",
-  TCDScheduler: "ddim",
+  LCMScheduler: "lcm",
+  TCDScheduler: "tcd",
   EDMEulerScheduler: "euler",
   EDMDPMSolverMultistepScheduler: "dpm++2m",
+  FlowMatchEulerDiscreteScheduler: "flow-euler",
+  FlowMatchHeunDiscreteScheduler: "flow-euler",
 };
 
 /** Keys that one of these classes has. Any other key must be off (null or false). */
@@ -103,13 +120,42 @@ const FAMILY_VALUES: Readonly<Record<Family, Readonly<Record<string, readonly un
     sigma_min: ABSENT,
     sigma_max: ABSENT,
   },
+  heun: { rescale_betas_zero_snr: OFF }, // diffusers' class does not have it, and would start at an infinite sigma
+  // Its linear multistep part alone, on ε and over timesteps that lie as far apart as its steps go.
+  pndm: {
+    skip_prk_steps: [true],
+    prediction_type: ["epsilon"],
+    timestep_spacing: ["leading"],
+    rescale_betas_zero_snr: OFF,
+  },
+  lcm: { thresholding: OFF, clip_sample: OFF },
+  tcd: { thresholding: OFF },
+  flow: {}, // flow.ts has its own
 };
+
+/** A diffusers class's defaults of its noise schedule, where they are not these. */
+export const BETA_DEFAULTS = { start: 0.0001, end: 0.02, kind: "linear" } as const;
+const STABLE_DIFFUSION = { start: 0.00085, end: 0.012, kind: "scaled_linear" } as const;
+const FAMILY_BETAS: Partial<Record<Family, BetaDefaults>> = {
+  heun: { ...STABLE_DIFFUSION, kind: "linear" },
+  lcm: STABLE_DIFFUSION,
+  tcd: STABLE_DIFFUSION,
+};
+
+/** What the betas are where a configuration does not say. */
+export interface BetaDefaults {
+  readonly start: number;
+  readonly end: number;
+  readonly kind: "linear" | "scaled_linear";
+}
+
+export const betaDefaultsOf = (family: Family): BetaDefaults => FAMILY_BETAS[family] ?? BETA_DEFAULTS;
 
 /**
  * The sampler that a checkpoint's scheduler configuration asks for, or the nearest one (see DEFAULT_SAMPLERS), whether it can do
  * what the other keys ask for or not.
  *
- * @throws EmilieError "checkpoint.unsupported" for classes of another process (flow matching).
+ * @throws EmilieError "checkpoint.unsupported" for a class that is not known.
  */
 export function statedSampler(config: SchedulerConfig): SamplerName {
   const name = config._class_name;
@@ -130,14 +176,25 @@ const SPACINGS = ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigma
 
 /** Rejects what the given sampler cannot do. */
 export function checkConfig(config: SchedulerConfig, sampler: SamplerName): void {
+  if (sampler === "flow-euler") {
+    throw new EmilieError(
+      "checkpoint.unsupported",
+      `scheduler_config.json: _class_name is ${JSON.stringify(config._class_name)}, which is no rectified flow.`,
+    );
+  }
   if (config._class_name !== undefined) statedSampler(config);
   if (SPACINGS.filter((key) => config[key] === true).length > 1) {
     throw unsupported(SPACINGS.join(" and "), true, ["one of them"]);
   }
+  const family = FAMILIES[sampler];
   const implemented: Readonly<Record<string, readonly unknown[]>> = {
     ...PROCESS_VALUES,
-    ...FAMILY_VALUES[FAMILIES[sampler]],
+    ...FAMILY_VALUES[family],
   };
+  // Absent, it is false in the class's own files.
+  if (family === "pndm" && config._class_name === "PNDMScheduler" && config.skip_prk_steps == null) {
+    throw unsupported("skip_prk_steps", undefined, [true]);
+  }
   for (const [key, value] of Object.entries(config)) {
     if (key.startsWith("_") || value === null) continue; // null is what an absent key is
     if (!KNOWN_KEYS.has(key) && value !== false) throw unsupported(key, value, [false, null]);

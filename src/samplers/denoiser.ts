@@ -16,21 +16,30 @@ function normOf({ alpha, sigma }: NoiseLevel): number {
   return Math.abs(norm - 1) < ROUNDING ? 1 : norm;
 }
 
-/** x in the variance-preserving units that the UNet was trained on; x itself where it is in them already. */
+/** x in the variance-preserving units that the denoiser was trained on; x itself where it is in them already, and for a rectified flow. */
 export function modelInput(x: Tensor, level: NoiseLevel): Tensor {
+  if (level.flow) return x;
   const norm = normOf(level);
   return norm === 1 ? x : scale(x, 1 / norm);
 }
 
 /**
- * The network's answer at x → x̂₀.
+ * The network's answer at x → x̂₀, or what takes its place in a consistency model (NoiseLevel.boundary).
  *
  * @param prediction what the network answered to modelInput(x, level).
  * @throws EmilieError "option.invalid" for ε at alpha = 0 (zero terminal SNR), where it does not determine x₀.
  */
 export function toDenoised(prediction: Tensor, x: Tensor, level: NoiseLevel, type: PredictionType): Tensor {
+  const denoised = toClean(prediction, x, level, type);
+  const { boundary } = level;
+  return boundary ? combine([boundary.skip, x], [boundary.out, denoised]) : denoised;
+}
+
+function toClean(prediction: Tensor, x: Tensor, level: NoiseLevel, type: PredictionType): Tensor {
   const { alpha, sigma } = level;
   if (type === "sample") return prediction;
+  // v = ε − x₀ and x = (1 − σ)·x₀ + σ·ε (Liu et al., arXiv 2209.03003).
+  if (type === "flow_prediction") return combine([1, x], [-sigma, prediction]);
   if (type === "v_prediction") {
     const norm = normOf(level);
     return combine([alpha / norm ** 2, x], [-sigma / norm, prediction]);

@@ -12,7 +12,9 @@ import type { NoiseLevel, SamplerName, Schedule } from "./types.ts";
 
 const MAX_STEPS = 1000;
 /** Samplers that work with alpha = 1, as diffusers' two EDM classes do; the others want alpha² + sigma² = 1. */
-const EXPLODING: readonly SamplerName[] = ["euler", "euler-ancestral", "dpm++2m", "dpm++2m-karras"];
+const EXPLODING: readonly SamplerName[] = ["euler", "euler-ancestral", "heun", "dpm++2m", "dpm++2m-karras"];
+/** Samplers over the timesteps that a model was trained with, of which a continuous one has none. */
+const OVER_TIMESTEPS: readonly SamplerName[] = ["pndm", "lcm", "tcd", "flow-euler"];
 /** Below this many steps diffusers' solver ends with a step of first order. */
 const FEW_STEPS = 15;
 
@@ -59,6 +61,12 @@ function sigmasOf(read: ConfigReader, steps: number): number[] {
 }
 
 export function edmSchedule(config: SchedulerConfig, sampler: SamplerName, steps: number): Schedule {
+  if (OVER_TIMESTEPS.includes(sampler)) {
+    throw new EmilieError(
+      "checkpoint.unsupported",
+      `scheduler_config.json: _class_name is ${JSON.stringify(config._class_name)}, whose noise levels are continuous; ${sampler} goes over trained timesteps.`,
+    );
+  }
   check(config);
   if (!Number.isInteger(steps) || steps < 1 || steps > MAX_STEPS) {
     throw new EmilieError("option.invalid", `steps must be an integer from 1 to ${MAX_STEPS}; got ${steps}.`);

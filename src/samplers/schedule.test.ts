@@ -83,8 +83,8 @@ describe("createSchedule", () => {
 
   test("any number of steps gives finite, falling levels, or an error that says to take fewer", () => {
     let made = 0;
-    for (const sampler of samplerNames) {
-      for (const timestep_spacing of ["leading", "linspace", "trailing"]) {
+    for (const sampler of usableSamplers(ORIGINAL)) {
+      for (const timestep_spacing of sampler === "pndm" ? ["leading"] : ["leading", "linspace", "trailing"]) {
         for (const steps of [1, 2, 3, 6, 7, 11, 49, 99, 333, 334, 500, 501, 777, 998, 999, 1000]) {
           const build = () => createSchedule({ ...ORIGINAL, timestep_spacing }, { sampler, steps });
           let schedule: ReturnType<typeof build>;
@@ -92,7 +92,8 @@ describe("createSchedule", () => {
             schedule = build();
           } catch (error) {
             expect(isEmilieError(error) && error.code).toBe("option.invalid");
-            expect(steps).toBeGreaterThan(500);
+            const distilled = sampler === "lcm" || sampler === "tcd";
+            expect(steps).toBeGreaterThan(distilled ? 50 : 500);
             continue;
           }
           made++;
@@ -132,6 +133,13 @@ describe("createSchedule", () => {
     ["num_train_timesteps", 1, "ddim"],
     ["clip_sample", "no", "ddim"],
     ["a_key_of_tomorrow", 3, "ddim"],
+    ["rescale_betas_zero_snr", true, "heun"],
+    ["skip_prk_steps", false, "pndm"],
+    ["prediction_type", "v_prediction", "pndm"],
+    ["timestep_spacing", "trailing", "pndm"],
+    ["clip_sample", true, "lcm"],
+    ["thresholding", true, "tcd"],
+    ["original_inference_steps", 2000, "lcm"],
   ] as const)("%s = %j is refused by name and value for %s", (key, value, sampler) => {
     const { code, message } = failure(() =>
       createSchedule({ ...ORIGINAL, [key]: value }, { sampler, steps: 5 }),
@@ -178,12 +186,19 @@ describe("defaultSampler", () => {
     ["EulerAncestralDiscreteScheduler", "euler-ancestral"],
     ["DPMSolverMultistepScheduler", "dpm++2m"],
     ["UniPCMultistepScheduler", "unipc"],
-    ["PNDMScheduler", "dpm++2m"],
+    ["PNDMScheduler", "dpm++2m"], // whose Runge-Kutta steps, its default, there are not
     ["KDPM2AncestralDiscreteScheduler", "euler-ancestral"],
-    ["LCMScheduler", "ddim"],
-    ["TCDScheduler", "ddim"],
+    ["HeunDiscreteScheduler", "heun"],
+    ["LCMScheduler", "lcm"],
+    ["TCDScheduler", "tcd"],
+    ["FlowMatchEulerDiscreteScheduler", "flow-euler"],
+    ["FlowMatchHeunDiscreteScheduler", "flow-euler"],
   ])("%s → %s", (_class_name, sampler) => {
     expect(defaultSampler({ _class_name })).toBe(sampler);
+  });
+
+  test("a PNDM configuration without Runge-Kutta steps, as Stable Diffusion's are, is PNDM's", () => {
+    expect(defaultSampler({ ...ORIGINAL, _class_name: "PNDMScheduler" })).toBe("pndm");
   });
 
   test("Karras sigmas of a DPM-Solver configuration are kept", () => {
@@ -191,7 +206,7 @@ describe("defaultSampler", () => {
     expect(defaultSampler(config)).toBe("dpm++2m-karras");
   });
 
-  test.each(["FlowMatchEulerDiscreteScheduler", undefined])("%s is refused", (name) => {
+  test.each(["FlowMatchLCMScheduler", undefined])("%s is refused", (name) => {
     expect(failure(() => defaultSampler({ _class_name: name })).message).toContain("_class_name");
   });
 });
@@ -213,7 +228,7 @@ describe("a configuration that its own sampler cannot do", () => {
     const { code, message } = failure(() => createSchedule(thresholding, { sampler: "ddpm", steps: 5 }));
     expect(code).toBe("checkpoint.unsupported");
     expect(message).toMatch(
-      /thresholding is true.*the sampler ddpm cannot.*these can: euler, euler-ancestral\./,
+      /thresholding is true.*the sampler ddpm cannot.*these can: euler, euler-ancestral, heun, pndm\./,
     );
     expect(failure(() => checkDefaults(thresholding, { sampler: "ddim" })).message).toMatch(
       /these can: euler/,
@@ -233,12 +248,62 @@ describe("a configuration that its own sampler cannot do", () => {
   });
 
   test.each(["LCMScheduler", "TCDScheduler"])(
-    "%s describes the same process, which every sampler can run",
+    "%s describes the same process, which every sampler but a flow's can run",
     (name) => {
       const config = { ...ORIGINAL, _class_name: name, original_inference_steps: 50, timestep_scaling: 10 };
-      expect(usableSamplers(config)).toEqual(samplerNames);
+      expect(usableSamplers(config)).toEqual(samplerNames.filter((other) => other !== "flow-euler"));
     },
   );
+});
+
+describe("a rectified flow", () => {
+  const FLOW = { _class_name: "FlowMatchEulerDiscreteScheduler", num_train_timesteps: 1000, shift: 3 };
+  const DYNAMIC = { ...FLOW, use_dynamic_shifting: true, base_shift: 0.5, max_shift: 1.15 };
+
+  test("only its own sampler takes it, and takes nothing else; both say what fits", () => {
+    expect(usableSamplers(FLOW)).toEqual(["flow-euler"]);
+    for (const sampler of samplerNames) {
+      if (sampler === "flow-euler") continue;
+      const { code, message } = failure(() => createSchedule(FLOW, { sampler, steps: 4 }));
+      expect(code).toBe("checkpoint.unsupported");
+      expect(message).toMatch(/rectified flow.*these can: flow-euler\.$/);
+    }
+    expect(failure(() => createSchedule(ORIGINAL, { sampler: "flow-euler", steps: 4 })).message).toMatch(
+      /EulerAncestralDiscreteScheduler.*no rectified flow.*these can: ddim, /,
+    );
+  });
+
+  test("its levels are mixtures, from noise alone to the picture, and larger pictures stay noisy longer", () => {
+    const sigmas = (tokens: number, timeShift: "linear" | "empirical") =>
+      createSchedule(DYNAMIC, { steps: 4, tokens, timeShift }).levels.map(({ sigma }) => sigma);
+    const { levels, arrivals, initSigma } = createSchedule(FLOW, { steps: 4 });
+    expect(levels[0]).toMatchObject({ t: 1000, alpha: 0, sigma: 1 });
+    for (const { alpha, sigma } of levels) expect(alpha + sigma).toBeCloseTo(1, 12);
+    expect([initSigma, arrivals.at(-1)!.alpha, arrivals.at(-1)!.sigma]).toEqual([1, 1, 0]);
+    for (const rule of ["linear", "empirical"] as const) {
+      const [small, large] = [sigmas(256, rule), sigmas(4096, rule)];
+      expect(small[0]).toBe(1);
+      for (const i of [1, 2, 3]) expect(large[i]).toBeGreaterThan(small[i]!);
+    }
+    expect(sigmas(1024, "linear")).not.toEqual(sigmas(1024, "empirical"));
+  });
+
+  test.each([
+    ["use_karras_sigmas", true],
+    ["use_exponential_sigmas", true],
+    ["use_beta_sigmas", true],
+    ["invert_sigmas", true],
+    ["time_shift_type", "cubic"],
+    ["prediction_type", "epsilon"],
+    ["shift", "three"],
+    ["beta_start", 0.1],
+    ["shift_terminal", "end"],
+  ])("%s = %j is refused by name and value", (key, value) => {
+    const { code, message } = failure(() => createSchedule({ ...FLOW, [key]: value }, { steps: 5 }));
+    expect(code).toBe("checkpoint.unsupported");
+    expect(message).toContain(key);
+    expect(message).toContain(JSON.stringify(value));
+  });
 });
 
 test("samplerName reads the names there are and lists them otherwise", () => {

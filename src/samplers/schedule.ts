@@ -1,10 +1,11 @@
 /**
  * A diffusers scheduler configuration plus a number of steps → the noise levels that a sampler visits
- * (set_timesteps of the six diffusers schedulers).
+ * (set_timesteps of the diffusers schedulers).
  */
 import { EmilieError } from "../errors.ts";
 import { cumulativeAlphas } from "./betas.ts";
 import {
+  betaDefaultsOf,
   type ConfigReader,
   checkConfig,
   FAMILIES,
@@ -14,7 +15,9 @@ import {
   statedSampler,
   unsupported,
 } from "./config.ts";
+import { distilledPlan } from "./distilled.ts";
 import { edmSchedule, isEdm } from "./edm.ts";
+import { type FlowOptions, flowSchedule, isFlow } from "./flow.ts";
 import { type SigmaSpacing, sigmaAt, sigmasOf, spacedSigmas, timestepOf } from "./sigmas.ts";
 import { timestepsOf } from "./timesteps.ts";
 import type { NoiseLevel, SamplerName, SamplerOptions, Schedule } from "./types.ts";
@@ -26,10 +29,10 @@ const FEW_STEPS = 15;
 const CLEAN: NoiseLevel = { t: 0, alpha: 1, sigma: 0 };
 const SPACINGS = ["leading", "linspace", "trailing"] as const;
 
-export interface ScheduleOptions {
+export interface ScheduleOptions extends FlowOptions {
   /** Default: the configuration's own, or the nearest to it (defaultSampler). */
   readonly sampler?: SamplerName;
-  /** UNet calls, 1 to num_train_timesteps. */
+  /** From 1 to num_train_timesteps. */
   readonly steps: number;
 }
 
@@ -43,10 +46,10 @@ export interface ScheduleOptions {
  * @throws EmilieError "checkpoint.unsupported" naming the key and value that is not implemented; "option.invalid" for a
  *   number of steps that the configuration cannot make.
  */
-export function createSchedule(config: SchedulerConfig, { sampler, steps }: ScheduleOptions): Schedule {
-  const name = sampler ?? defaultSampler(config);
+export function createSchedule(config: SchedulerConfig, options: ScheduleOptions): Schedule {
+  const name = options.sampler ?? defaultSampler(config);
   try {
-    return scheduleFor(config, name, steps);
+    return scheduleFor(config, name, options);
   } catch (error) {
     if (!(error instanceof EmilieError) || error.code !== "checkpoint.unsupported") throw error;
     const others = usableSamplers(config);
@@ -65,7 +68,7 @@ export function usableSamplers(config: SchedulerConfig): readonly SamplerName[] 
 
 function refusalOf(config: SchedulerConfig, name: SamplerName): EmilieError | null {
   try {
-    scheduleFor(config, name, 2);
+    scheduleFor(config, name, { steps: 2 });
     return null;
   } catch (error) {
     if (error instanceof EmilieError && error.code === "checkpoint.unsupported") return error;
@@ -111,6 +114,14 @@ export function checkDefaults(
   return why ? [`${why.message} So its default sampler is ${sampler}, and not ${stated}.`] : [];
 }
 
+/** How often a run calls the denoiser in each of its steps: Heun and PNDM take some steps in two calls. */
+export function callsOf({ sampler, arrivals }: Schedule): number[] {
+  return arrivals.map(({ sigma }, step) => {
+    const again = sampler === "heun" || (sampler === "pndm" && step === 0 && arrivals.length > 1);
+    return again && sigma > 0 ? 2 : 1;
+  });
+}
+
 /** Reads a sampler's name. @throws EmilieError "option.invalid" listing the names there are. */
 export function samplerName(name: string): SamplerName {
   if (Object.hasOwn(FAMILIES, name)) return name as SamplerName;
@@ -120,11 +131,14 @@ export function samplerName(name: string): SamplerName {
   );
 }
 
-function scheduleFor(config: SchedulerConfig, name: SamplerName, steps: number): Schedule {
+function scheduleFor(config: SchedulerConfig, name: SamplerName, options: FlowOptions): Schedule {
+  const { steps } = options;
+  if (isFlow(config)) return flowSchedule(config, name, options);
   if (isEdm(config)) return edmSchedule(config, name, steps);
   checkConfig(config, name);
   const read = reader(config);
-  const alphaBars = cumulativeAlphas(read);
+  const family = FAMILIES[name];
+  const alphaBars = cumulativeAlphas(read, betaDefaultsOf(family));
   const trainSteps = alphaBars.length;
   if (!Number.isInteger(steps) || steps < 1 || steps > trainSteps) {
     throw new EmilieError(
@@ -132,18 +146,29 @@ function scheduleFor(config: SchedulerConfig, name: SamplerName, steps: number):
       `steps must be an integer from 1 to ${trainSteps}; got ${steps}.`,
     );
   }
-  const family = FAMILIES[name];
   checkZeroSnr(read, family);
-  const plan =
-    family === "ddim" || family === "ddpm"
-      ? byAlphaBars(read, family, alphaBars, steps)
-      : bySigmas(read, name, alphaBars, steps);
+  const plan = planOf(read, name, alphaBars, steps);
   return { sampler: name, trainSteps, options: optionsOf(read, config, family, plan.levels.length), ...plan };
 }
 
 type Plan = Pick<Schedule, "levels" | "arrivals" | "initSigma">;
 
-/** DDIM and DDPM: levels straight from ᾱ. */
+function planOf(read: ConfigReader, name: SamplerName, alphaBars: Float32Array, steps: number): Plan {
+  const family = FAMILIES[name];
+  switch (family) {
+    case "lcm":
+    case "tcd":
+      return distilledPlan(read, family, alphaBars, steps);
+    case "ddim":
+    case "ddpm":
+    case "pndm":
+      return byAlphaBars(read, family, alphaBars, steps);
+    default:
+      return bySigmas(read, name, alphaBars, steps);
+  }
+}
+
+/** DDIM, DDPM and PNDM: levels straight from ᾱ. */
 function byAlphaBars(read: ConfigReader, family: Family, alphaBars: Float32Array, steps: number): Plan {
   const trainSteps = alphaBars.length;
   const timesteps = timestepsOf({
@@ -163,14 +188,14 @@ function byAlphaBars(read: ConfigReader, family: Family, alphaBars: Float32Array
   if (family === "ddpm") return { levels, arrivals: [...levels.slice(1), CLEAN], initSigma: 1 };
   // DDIM goes ⌊T/n⌋ timesteps down, which need not be where the next step starts.
   const stride = Math.floor(trainSteps / steps);
-  const last = read.flag("set_alpha_to_one", true) ? CLEAN : { ...level(0), t: 0 };
+  const last = read.flag("set_alpha_to_one", family === "ddim") ? CLEAN : { ...level(0), t: 0 };
   return { levels, arrivals: timesteps.map((t) => (t >= stride ? level(t - stride) : last)), initSigma: 1 };
 }
 
-/** The Euler samplers, DPM-Solver++ and UniPC: levels by σ. */
+/** The Euler and Heun samplers, DPM-Solver++ and UniPC: levels by σ. */
 function bySigmas(read: ConfigReader, name: SamplerName, alphaBars: Float32Array, steps: number): Plan {
   const family = FAMILIES[name];
-  const euler = family === "euler" || family === "euler-ancestral";
+  const euler = family === "euler" || family === "euler-ancestral" || family === "heun";
   const zeroSnr = read.flag("rescale_betas_zero_snr", false);
   const bars = zeroSnr ? alphaBars.with(-1, SMALLEST_ALPHA_BAR) : alphaBars;
   const train = sigmasOf(bars);
@@ -201,7 +226,8 @@ function bySigmas(read: ConfigReader, name: SamplerName, alphaBars: Float32Array
     return { t, alpha, sigma: sigma * alpha };
   };
   const levels = sigmas.map((sigma, i) => toLevel(sigma, timesteps[i]!));
-  const last = family !== "euler-ancestral" && endsAtSmallest(read) ? toLevel(train[0]!, 0) : CLEAN;
+  const choosesEnd = family !== "euler-ancestral" && family !== "heun";
+  const last = choosesEnd && endsAtSmallest(read) ? toLevel(train[0]!, 0) : CLEAN;
   const largest = Math.max(...sigmas);
   const initSigma = !euler ? 1 : spacing === "leading" ? Math.sqrt(largest * largest + 1) : largest;
   return { levels, arrivals: [...levels.slice(1), last], initSigma };
@@ -218,7 +244,7 @@ function sigmaSpacing(read: ConfigReader, name: SamplerName): SigmaSpacing | nul
 
 /** The timestep told to the UNet with sigmas spaced on their own: Euler's is fractional, the multistep solvers' a whole one. */
 function wholeTimestep(t: number, read: ConfigReader, family: Family, spacing: SigmaSpacing): number {
-  if (family === "euler") return Math.fround(t);
+  if (family === "euler" || family === "heun") return Math.fround(t);
   if (spacing !== "karras") return Math.trunc(t);
   const cosine = read.choice("beta_schedule", ["linear", "scaled_linear", "squaredcos_cap_v2"], "linear");
   return family === "dpm" && cosine === "squaredcos_cap_v2" ? Math.trunc(t) : Math.round(t);
@@ -238,7 +264,7 @@ function checkZeroSnr(read: ConfigReader, family: Family): void {
   const prediction = read.choice("prediction_type", ["epsilon", "v_prediction", "sample"], "epsilon");
   if (!read.flag("rescale_betas_zero_snr", false) || prediction !== "epsilon") return;
   // At zero SNR x is all noise: ε says nothing about x₀, and x̂₀ = (x − σ·ε) / 0.
-  if (family === "ddim" || family === "ddpm") {
+  if (["ddim", "ddpm", "lcm", "tcd"].includes(family)) {
     throw unsupported("rescale_betas_zero_snr", "true with epsilon prediction", ["v_prediction", "sample"]);
   }
 }
@@ -257,6 +283,8 @@ function optionsOf(
       if (family === "ddim") return { clip };
       return { clip, variance: read.choice("variance_type", ["fixed_small", "fixed_large"], "fixed_small") };
     }
+    case "heun":
+      return { clip: read.flag("clip_sample", false) ? read.number("clip_sample_range", 1) : undefined };
     case "dpm": {
       const few = read.flag("lower_order_final", true) && steps < FEW_STEPS;
       const firstOrderLast = few || read.flag("euler_at_final", false) || !endsAtSmallest(read);

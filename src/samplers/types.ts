@@ -9,7 +9,7 @@ export type { NoiseSource } from "../tensor/noise.ts";
 
 /**
  * One point of a schedule: x = alpha·x₀ + sigma·ε at this level. Variance-preserving samplers (DDIM, DDPM, DPM-Solver++,
- * UniPC) have alpha² + sigma² = 1; Euler samplers work with alpha = 1.
+ * UniPC, PNDM, LCM, TCD) have alpha² + sigma² = 1; Euler and Heun samplers work with alpha = 1, rectified flow with alpha + sigma = 1.
  */
 export interface NoiseLevel {
   /** The timestep the UNet is told; fractional for Karras sigmas. */
@@ -20,6 +20,15 @@ export interface NoiseLevel {
   readonly alpha: number;
   /** Share of the noise. */
   readonly sigma: number;
+  /** The model is a rectified flow: it was trained on x as it is, whatever alpha² + sigma² is. */
+  readonly flow?: true;
+  /**
+   * A consistency model's answer f = skip·x + out·x̂₀ takes the place of x̂₀ at this level (LCM, arXiv 2310.04378, equation 9): the network
+   * was trained to be right as f, so f is what gradient control acts on and what a preview shows.
+   */
+  readonly boundary?: { readonly skip: number; readonly out: number };
+  /** Of an arrival: the less noisy level that TCD goes to first, from where noise leads up to this one. */
+  readonly via?: { readonly alpha: number; readonly sigma: number };
 }
 
 /** x at a noise level → x̂₀, in the scaled units of z₀. */
@@ -29,7 +38,7 @@ export type Denoise = (x: Tensor, level: NoiseLevel, step: number) => Promise<Te
 export interface Schedule {
   /** Whose way it is. */
   readonly sampler: SamplerName;
-  /** One level per UNet call, noisiest first. */
+  /** One level per step, noisiest first. */
   readonly levels: readonly NoiseLevel[];
   /**
    * Where each step arrives: mostly the next level (DDIM steps by ⌊T/n⌋ instead), and sigma = 0 after the last one
@@ -46,7 +55,7 @@ export interface Schedule {
 
 /** What the configuration says to particular samplers; the others do not look at it. */
 export interface SamplerOptions {
-  /** DDIM, DDPM: x̂₀ is clipped to [−clip, clip] (clip_sample, made for pixels). */
+  /** DDIM, DDPM, Heun: x̂₀ is clipped to [−clip, clip] (clip_sample, made for pixels). */
   readonly clip?: number;
   /** DDPM's variance_type. */
   readonly variance?: "fixed_small" | "fixed_large";
@@ -56,7 +65,7 @@ export interface SamplerOptions {
   readonly firstOrderLast?: boolean;
   /** DPM-Solver++ of order 3: the step before the last is of second order. */
   readonly secondOrderBefore?: boolean;
-  /** DPM-Solver++: the stochastic differential equation instead of the ordinary one ("sde-dpmsolver++"). */
+  /** DPM-Solver++: the stochastic differential equation instead of the ordinary one ("sde-dpmsolver++"); flow: fresh noise at every step. */
   readonly stochastic?: boolean;
   /** DPM-Solver++: solver_type "heun" in the place of "midpoint". */
   readonly heun?: boolean;
@@ -72,7 +81,12 @@ export type SamplerName =
   | "euler-ancestral"
   | "dpm++2m"
   | "dpm++2m-karras"
-  | "unipc";
+  | "unipc"
+  | "heun"
+  | "pndm"
+  | "lcm"
+  | "tcd"
+  | "flow-euler";
 
 /** A finished step of a sampler. */
 export interface StepEvent {
@@ -102,7 +116,8 @@ export type StepListener =
 
 /**
  * Takes x from schedule.levels[0] to the last arrival. Pure: no argument is changed, state between steps is local.
- * `denoise` is called once for each level, in order; whatever it throws ends the run. `onStep` is awaited.
+ * `denoise` is called once for each level, in order, and a second time within a step by Heun (all but the last) and PNDM (the first);
+ * whatever it throws ends the run. `onStep` is awaited.
  */
 export type Sampler = (
   denoise: Denoise,

@@ -8,10 +8,18 @@ import { EventLog } from "./events.ts";
 
 it("resolves a model to the name that loads it in the server's precision", async () => {
   const folder = mkdtempSync(join(tmpdir(), "emilie-catalog-"));
-  const facts = { folder, bytes: 1, family: "tiny", nativeSize: 64, problem: null };
+  const facts = {
+    folder,
+    bytes: 1,
+    family: "tiny",
+    nativeSize: 64,
+    problem: null,
+    defaults: {},
+    abilities: null,
+  };
   const list = async () => ({ models: [{ id: "owner/name", from: "cache" as const, ...facts }] });
   const resolved = (precision?: "fp32" | "int8") =>
-    new Catalog(list, new EventLog(), "owner/name", precision).resolve("owner/name");
+    new Catalog(list, new EventLog(), "owner/name", { precision }).resolve("owner/name");
   expect(await resolved()).toBe("owner/name");
   expect(await resolved("fp32")).toBe("owner/name");
   expect(parseModelName(await resolved("int8"))).toEqual({

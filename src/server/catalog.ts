@@ -1,15 +1,16 @@
 /** The models that sessions may use: what is on the disk, what is being fetched, and which one new sessions get. */
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { abilitiesOf, KNOWN_MODELS, suggestionsOf, UNSTATED } from "../checkpoint/abilities.ts";
 import { readDefaults } from "../checkpoint/defaults.ts";
 import type { Precision } from "../checkpoint/derived.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
+import type { Abilities, EditModel } from "../method/edit-model.ts";
 import { pullModel } from "../models/hub/pull.node.ts";
 import { formatRepoId, requireRepoId } from "../models/hub/repo-id.ts";
 import type { Variant } from "../models/hub/select.ts";
 import { formatModelName } from "../models/open.node.ts";
-import { abilitiesOf, KNOWN_MODELS } from "./abilities.ts";
 import type { EventLog } from "./events.ts";
 import { withoutPaths } from "./private-paths.ts";
 import type { Loading, ModelInfo, ModelList, Pull } from "./schemas/index.ts";
@@ -23,6 +24,8 @@ export interface ListedModel {
   readonly family: string | null;
   readonly nativeSize: number | null;
   readonly problem: string | null;
+  readonly defaults: EditModel["defaults"];
+  readonly abilities: Abilities | null;
 }
 export type ListModels = () => Promise<{ readonly models: readonly ListedModel[] }>;
 
@@ -30,7 +33,6 @@ interface Entry extends Omit<ListedModel, "from"> {
   readonly from: "package" | "cache" | "folder";
   /** What loadModel takes. */
   readonly load: string;
-  readonly defaults: ModelInfo["defaults"];
 }
 
 /** Listing reads every configuration; a page asks several times a minute. */
@@ -40,7 +42,7 @@ export class Catalog {
   readonly #listModels: ListModels;
   readonly #events: EventLog;
   readonly #given: Entry | null;
-  readonly #precision: Precision | undefined;
+  readonly #loaded: { readonly precision?: Precision; readonly vae?: string };
   readonly #pulls = new Map<string, { state: Pull; controller: AbortController }>();
   #listing: { time: number; entries: Promise<Entry[]> } | null = null;
   #selected: string;
@@ -49,13 +51,18 @@ export class Catalog {
   /** What it is making, by what loadModel takes. */
   #loading: { load: string; state: Loading } | null = null;
 
-  /** `model` is the user's own choice, and the one place where a folder may be named. */
-  constructor(listModels: ListModels, events: EventLog, model = "picturebook", precision?: Precision) {
-    this.#precision = precision;
+  /** `loaded`: how all of them are loaded. `model` is the user's own choice, and the one place where a folder may be named. */
+  constructor(
+    listModels: ListModels,
+    events: EventLog,
+    model = "picturebook",
+    loaded: { readonly precision?: Precision; readonly vae?: string } = {},
+  ) {
+    this.#loaded = loaded;
     this.#listModels = listModels;
     this.#events = events;
     const isFolder = existsSync(join(resolve(model), "model_index.json"));
-    const facts = { family: null, nativeSize: null, bytes: 0, problem: null, defaults: {} };
+    const facts = { family: null, nativeSize: null, bytes: 0, problem: null, defaults: {}, abilities: null };
     const folder = resolve(model);
     this.#given = isFolder ? { id: basename(folder), from: "folder", folder, load: folder, ...facts } : null;
     this.#selected = this.#given?.id ?? model;
@@ -95,7 +102,7 @@ export class Catalog {
   }
 
   #loadName({ load }: Entry): string {
-    return formatModelName({ base: load, loras: [], precision: this.#precision });
+    return formatModelName({ base: load, loras: [], ...this.#loaded });
   }
 
   async select(id: string): Promise<void> {
@@ -173,23 +180,21 @@ export class Catalog {
   }
 
   #view(entry: Entry, pull: Pull | null = null): ModelInfo {
-    const { id, from, family, nativeSize, bytes, defaults } = entry;
+    const { id, from, family, nativeSize, bytes, defaults, abilities } = entry;
     const problem = entry.problem && withoutPaths(entry.problem);
     const loading = this.#loading?.load === this.#loadName(entry) ? this.#loading.state : null;
     const pulling = pull !== null && pull.error === null;
     const usable = problem === null ? (id === this.#selected ? "selected" : "available") : "unusable";
-    const { description, suggestions } = abilitiesOf(id, family);
     return {
-      ...{ id, from, family, nativeSize, bytes, problem, pull, loading, defaults, description },
+      ...{ id, from, family, nativeSize, bytes, problem, pull, loading, defaults },
+      ...describe(abilities),
       state: pulling ? "pulling" : usable,
       loaded: this.loaded === id,
-      suggestions: [...suggestions],
     };
   }
 
   #missing(id: string, pull: Pull | null = null): ModelInfo {
     const known = KNOWN_MODELS.find((one) => one.id === id);
-    const { description, suggestions } = abilitiesOf(id, known?.family ?? null);
     return {
       ...{
         id,
@@ -200,12 +205,11 @@ export class Catalog {
         loaded: false,
         pull,
         loading: null,
-        description,
       },
+      ...describe(known?.abilities ?? null),
       state: pull !== null && pull.error === null ? "pulling" : "missing",
       family: known?.family ?? null,
       nativeSize: known?.nativeSize ?? null,
-      suggestions: [...suggestions],
     };
   }
 
@@ -222,12 +226,22 @@ export class Catalog {
 
   async #read(): Promise<Entry[]> {
     const { models } = await this.#listModels();
-    const entries = await Promise.all(
-      models.map(async (model): Promise<Entry> => {
-        const own = await readDefaults(folderSource(model.folder, model.id)).catch(() => null);
-        return { ...model, load: model.id, defaults: own?.defaults ?? {} };
-      }),
-    );
-    return this.#given ? [this.#given, ...entries] : entries;
+    const entries = models.map((model): Entry => ({ ...model, load: model.id }));
+    return this.#given ? [{ ...this.#given, ...(await statedBy(this.#given)) }, ...entries] : entries;
   }
+}
+
+/** What a folder says that no list has. What is wrong with it, loading it says. */
+async function statedBy({ folder, id }: Entry): Promise<Partial<Entry>> {
+  const own = await readDefaults(folderSource(folder, id)).catch(() => null);
+  if (!own) return {};
+  const { defaults, nativeSize = null } = own;
+  return { defaults, nativeSize, abilities: abilitiesOf(id, own) ?? null };
+}
+
+/** A model's abilities, whole and as the two lines that a list of models shows. */
+function describe(abilities: Abilities | null): Pick<ModelInfo, "abilities" | "description" | "suggestions"> {
+  if (!abilities) return { abilities, description: UNSTATED, suggestions: [] };
+  const description = [abilities.summary, abilities.limits].filter(Boolean).join(" ");
+  return { abilities, description, suggestions: suggestionsOf(abilities) };
 }

@@ -29,6 +29,8 @@ export const DEFAULT_PORT = 7860;
 /** What a server's token may be. */
 export const TOKEN = /^[\x21-\x7e]{8,200}$/;
 export const MAX_VARIATIONS = 9;
+/** Beside an edit's first. Each has a mask in memory, at the size of the picture; a program of its own may use more. */
+export const MAX_REGIONS = 16;
 
 /** Runs at most so many at once; the others wait. */
 export class Slots {

@@ -1,16 +1,11 @@
 /** From a request to a piece of work: names resolved, masks stored, so that it can be done at any later time. */
 import { EmilieError } from "../errors.ts";
+import { pickSettings } from "../method/settings-derived.ts";
+import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 import { keepMask } from "./mask-files.ts";
 import { maskOfNode, readMaskPiece } from "./mask-pieces.ts";
 import type { Parts } from "./parts.ts";
-import type {
-  EditWork,
-  RelevanceWork,
-  ReplayWork,
-  WorkMask,
-  WorkRegion,
-  WorkSettings,
-} from "./queue/work.ts";
+import type { EditWork, RelevanceWork, ReplayWork, WorkMask, WorkRegion } from "./queue/work.ts";
 import type { EditRequest, MaskRef, RelevanceRequest, ReplayRequest } from "./schemas/index.ts";
 import { pictureOf } from "./sessions.ts";
 import type { SessionRecord } from "./store/store.ts";
@@ -30,13 +25,14 @@ export async function editWork(
   const { manifest } = await parts.store.read(session);
   const { from = manifest.head, instruction, variations = 1, previews = DEFAULT_PREVIEWS } = request;
   findNode(manifest, from);
+  checkSeeds(request.seed, variations);
   const resolve = maskResolver(parts, session, uploads, from);
   return {
     kind: "edit",
     ...{ from, instruction, variations, previews },
     mask: request.mask ? await resolve(request.mask) : null,
     regions: (await resolveRegions(request.regions, resolve)) ?? [],
-    settings: settingsOf(request),
+    settings: pickSettings(request),
     warnings: resolve.warnings,
     moveHead: variations === 1,
   };
@@ -63,7 +59,7 @@ export async function replayWork(
     instruction: request.instruction,
     mask: mask ? await resolve(mask) : mask,
     regions: await resolveRegions(request.regions, resolve),
-    settings: settingsOf(request),
+    settings: pickSettings(request),
     warnings: resolve.warnings,
     nodes: replayedNodes(record, node, request.until),
     previews: request.previews ?? DEFAULT_PREVIEWS,
@@ -90,28 +86,14 @@ export async function relevanceWork(
   return { kind: "relevance", from: node, instruction, seed, options };
 }
 
-function settingsOf(request: ReplayRequest): WorkSettings {
-  const { seed, preset, steps, sampler, textGuidance, imageGuidance, control, strength, base } = request;
-  const { guidanceInterval, gate, window, detail } = request;
-  if (seed !== undefined && BigInt(seed) >= 2n ** 64n - 16n) {
-    throw new EmilieError("option.invalid", `the seed must be a whole number below 2⁶⁴ − 16, got ${seed}`);
-  }
-  const all = {
-    seed: seed?.toString(),
-    preset,
-    steps,
-    sampler,
-    textGuidance,
-    imageGuidance,
-    guidanceInterval,
-    control,
-    strength,
-    gate,
-    base,
-    window,
-    detail,
-  };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as WorkSettings;
+/** Throws option.invalid where the seeds of the variations, which count up from the first, leave their range. */
+export function checkSeeds(seed: number | string | bigint | undefined, variations: number): void {
+  const last = BigInt(seed ?? 0) + BigInt(variations - 1);
+  if (last <= MAX_SEED) return;
+  throw new EmilieError(
+    "option.invalid",
+    `the seeds of ${variations} pictures count up from the first, to ${last}; a seed is ${SEED_RANGE}, got ${seed}`,
+  );
 }
 
 async function resolveRegions(

@@ -1,7 +1,7 @@
 /** Brings a server up: store, queue, inference process, routes, and a socket; and down again. */
 
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdir, readdir } from "node:fs/promises";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -12,6 +12,7 @@ import type { Precision } from "../checkpoint/derived.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { NodeDevice } from "../models/load.node.ts";
+import { openTinyAutoencoder } from "../models/open.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
 import { reasonOf } from "../session/file/atomic.node.ts";
 import { acquire, type Lock } from "../session/file/lock.node.ts";
@@ -50,6 +51,10 @@ export interface ServerOptions {
   readonly device?: NodeDevice;
   /** How all models of this server compute. Default "fp32". Sessions belong to the precision that they were made in. */
   readonly precision?: Precision;
+  /** A tiny autoencoder in the place of every model's own: its folder or file. Default: none. */
+  readonly vae?: string;
+  /** A tiny autoencoder for previews; models that it does not fit cannot be used. Default: none. */
+  readonly previewVae?: string;
   /** What every request must carry. Default: none on loopback, a random one elsewhere. */
   readonly token?: string;
   /** The studio's folder. Default: the package's own, where it was built. */
@@ -78,6 +83,8 @@ const SERVER_OPTIONS: OptionNames<ServerOptions> = {
     model: true,
     device: true,
     precision: true,
+    vae: true,
+    previewVae: true,
     token: true,
     studio: true,
   },
@@ -101,6 +108,8 @@ export interface RunningServer {
   /** Of the inference process; undefined where it does not run. */
   readonly workerPid: () => number | undefined;
   readonly peakWorkerMemory: () => number;
+  /** Resolves, once it has stopped, with why it cannot go on: its data folder was removed, or taken by another server. */
+  readonly lost: Promise<EmilieError>;
   /** Stops listening and ends the inference process. What waits goes on with the next start, and so does the job that runs. */
   close(): Promise<void>;
 }
@@ -119,13 +128,16 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
     throw new EmilieError("option.invalid", "a token has 8 to 200 visible ASCII characters and no spaces");
   }
   const closing: (() => unknown)[] = [];
-  const lost = () => {
-    log(
-      `! Another server has taken ${data} over, since this one did not respond for too long. It stops now.`,
-    );
-    void closeAll(closing);
+  let end: (error: EmilieError) => void = () => {};
+  const lost = new Promise<EmilieError>((resolve) => {
+    end = resolve;
+  });
+  const onLost = () => {
+    const error = whyLost(data!);
+    log(`! ${error.message}`);
+    void closeAll(closing).finally(() => end(error));
   };
-  const lock = data === null ? null : await claim(data, lost);
+  const lock = data === null ? null : await claim(data, onLost);
   closing.push(() => lock?.release());
   try {
     const metrics = new Metrics((message) => log(`! ${message}`));
@@ -143,7 +155,13 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
       metrics.problem(error);
     });
     const events = new EventLog();
-    const catalog = new Catalog(listModels, events, options.model, options.precision);
+    // Read once, so that what is wrong with them is said now and not at the first edit.
+    for (const path of [options.vae, options.previewVae])
+      if (path !== undefined) await openTinyAutoencoder(path);
+    const catalog = new Catalog(listModels, events, options.model, {
+      precision: options.precision,
+      vae: options.vae,
+    });
     await catalog.resolve(catalog.selected);
     closing.unshift(() => catalog.dispose());
     let making: string | null = null;
@@ -151,6 +169,7 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
       memoryLimit: options.workerMemory,
       silence: options.workerSilence,
       device: options.device,
+      previewVae: options.previewVae,
       onLoading: (model, loading) => {
         if (loading && making !== model) {
           const size = `${(loading.totalBytes / 1e9).toFixed(1)} GB`;
@@ -213,7 +232,7 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
     const address = server.address() as AddressInfo;
     const running: RunningServer = {
       url: `http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${address.port}`,
-      ...{ host, token, port: address.port },
+      ...{ host, token, port: address.port, lost },
       workerPid: () => worker.pid,
       peakWorkerMemory: () => worker.peakMemory,
       close: () => closeAll(closing),
@@ -262,6 +281,19 @@ async function claim(folder: string, onLost: () => void): Promise<Lock> {
     const message = `The data folder ${folder} cannot be used: ${reasonOf(cause)}. Choose another with --data.`;
     throw new EmilieError("io.failed", message, { cause });
   }
+}
+
+function whyLost(folder: string): EmilieError {
+  if (existsSync(join(folder, "server.pid"))) {
+    return new EmilieError(
+      "server.busy",
+      `Another server has taken ${folder} over, since this one did not respond for too long. It stops now.`,
+    );
+  }
+  return new EmilieError(
+    "io.failed",
+    `The data folder ${folder}, or its lock server.pid, was removed while the server ran. It stops now; what was saved there went with it.`,
+  );
 }
 
 function packageVersion(): string {

@@ -5,16 +5,17 @@
  */
 
 import { EmilieError } from "../errors.ts";
-import { compareInsideOutside } from "../images/difference.ts";
 import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
 import type { Size } from "../images/model-image.ts";
 import type { Picture } from "../images/picture.ts";
 import type { CallOptions, EditModel, Understanding } from "../method/edit-model.ts";
 import { endsOnSource } from "../method/gradient-control.ts";
 import { type EditOptions, resolveOptions } from "../method/options.ts";
+import { checkSettings, recordSettings } from "../method/settings-derived.ts";
 import { describeRefusal, type UnderstoodResult } from "../method/understood.ts";
 import type { Window } from "../method/window.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { Recent } from "../util/recent.ts";
 import { isFamiliar, understandBefore } from "./picture/familiar.ts";
 import { type LargePicture, largePicture } from "./picture/large.ts";
 import {
@@ -25,14 +26,14 @@ import {
   workingSide,
 } from "./picture/original.ts";
 import { Pictures } from "./picture/pictures.ts";
-import { type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./picture/relevance-map.ts";
-import { checkDetail, checkEdit, remarksOn } from "./tree/check-edit.ts";
+import { KEPT, type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./picture/relevance-map.ts";
+import { checkEdit, remarksOn } from "./tree/check-edit.ts";
 import { checkEditOptions } from "./tree/check-options.ts";
-import { allowed, type Drift, type InsideOutside, measureDrift } from "./tree/drift.ts";
-import { describeMask, nodeId, nonDefaultSettings, type Recipe } from "./tree/recipe.ts";
+import { compareNodes, type Drift, type InsideOutside, measureDrift } from "./tree/drift.ts";
+import { describeMask, nodeId, type Recipe } from "./tree/recipe.ts";
 import { type Replay, type ReplayChanges, type ReplayOptions, replay } from "./tree/replay.ts";
 import { type PlacedRegion, runEdit, unionOf } from "./tree/run.ts";
-import { type Node, nextSeed, pathTo, type SessionEditOptions } from "./tree/tree.ts";
+import { descendantsOf, type Node, nextSeed, pathTo, type SessionEditOptions } from "./tree/tree.ts";
 import { type NodeHost, type NodeRecord, TreeNode } from "./tree/tree-node.ts";
 import { type Verification, type VerifyOptions, verify } from "./tree/verify.ts";
 
@@ -74,7 +75,7 @@ export class Session<N extends Node = Node> {
    * Maps of relevance by all that they depend on (relevance-map.ts): a node's id says what was looked at.
    * @internal
    */
-  readonly relevances: Map<string, Tensor> = new Map();
+  readonly relevances: Recent<string, Tensor> = new Recent(KEPT);
   /** What recipes call the model. A saved session keeps the name it was made under. */
   readonly modelFacts: Recipe["model"];
   /**
@@ -146,14 +147,14 @@ export class Session<N extends Node = Node> {
     } = options;
     this.#require(from, "the node to edit");
     const start = performance.now();
-    const callsBefore = this.model.calls.unet;
+    const callsBefore = this.model.calls.denoise;
     const resolved = resolveOptions(this.model, {
       ...method,
       seed: method.seed ?? nextSeed(from),
       window: this.large ? this.large.window(method.window) : method.window,
     });
     checkEdit([{ instruction }, ...regions], resolved.recorded);
-    checkDetail(detail);
+    checkSettings({ detail });
     const place =
       mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;
     const asked = [{ instruction, mask: place }, ...regions];
@@ -178,23 +179,14 @@ export class Session<N extends Node = Node> {
         weight,
         mask: masks[i] ?? null,
       })),
-      seed: String(resolved.seed),
-      steps: resolved.steps,
-      sampler: resolved.sampler,
-      textGuidance: resolved.textGuidance,
-      imageGuidance: resolved.imageGuidance,
-      control: resolved.control,
-      base: resolved.base,
-      ...(resolved.strength === 1 ? {} : { strength: resolved.strength }),
-      ...(resolved.gate === 0 ? {} : { gate: resolved.gate }),
-      // Recorded where it acts: with masks, under a control that ends on the source.
-      ...(resolved.window !== "off" && own.every(({ mask }) => mask) && endsOnSource(resolved.control)
-        ? { window: resolved.window }
-        : {}),
-      ...(this.workingSize === undefined ? {} : { workingSize: this.workingSize }),
-      ...nonDefaultSettings(resolved),
-      ...(detail === "on" && !this.large && isLarger(this.original, this.size) ? { detail } : {}),
-      ...(resolved.stopAfter === resolved.steps ? {} : { stopAfter: resolved.stopAfter }),
+      ...recordSettings({
+        ...resolved,
+        // Where it acts: with masks, under a control that ends on the source.
+        window: own.every(({ mask }) => mask) && endsOnSource(resolved.control) ? resolved.window : "off",
+        workingSize: this.workingSize,
+        detail: !this.large && isLarger(this.original, this.size) ? detail : "off",
+        stopAfter: resolved.stopAfter === resolved.steps ? undefined : resolved.stopAfter,
+      }),
     };
     const known = (id: string) => {
       const node = this.nodes.get(id);
@@ -226,7 +218,10 @@ export class Session<N extends Node = Node> {
       mask: unionOf(own.map((region) => region.mask)),
       changed: result.changed,
       refused: result.refused,
-      cost: { seconds: (performance.now() - start) / 1000, unetCalls: this.model.calls.unet - callsBefore },
+      cost: {
+        seconds: (performance.now() - start) / 1000,
+        unetCalls: this.model.calls.denoise - callsBefore,
+      },
     });
     this.head = node;
     return node;
@@ -297,10 +292,7 @@ export class Session<N extends Node = Node> {
 
   /** The node and everything that was made from it, each after its parent. */
   descendants(node: Node): N[] {
-    // Nodes are kept in the order they were made, so a parent is always met before its children.
-    const found = new Set<Node>([node]);
-    for (const one of this.nodes.values()) if (one.parent && found.has(one.parent)) found.add(one);
-    return [...found] as N[];
+    return descendantsOf(this.nodes.values(), node) as N[];
   }
 
   /** Moves the head to its parent and returns it; null at the original. Nothing is lost: redo goes back. */
@@ -322,10 +314,8 @@ export class Session<N extends Node = Node> {
    * Compares the pictures of two nodes. `mask` says what counts as inside; by default everything that an edit on the way
    * from one to the other was allowed to change.
    */
-  async compare(a: Node, b: Node, mask?: Mask, options?: CallOptions): Promise<InsideOutside> {
-    const [toA, toB] = [pathTo(a), pathTo(b)];
-    const between = [...toA.filter((n) => !toB.includes(n)), ...toB.filter((n) => !toA.includes(n))];
-    return compareInsideOutside(await a.render(options), await b.render(options), mask ?? allowed(between));
+  compare(a: Node, b: Node, mask?: Mask, options?: CallOptions): Promise<InsideOutside> {
+    return compareNodes(a, b, mask, options);
   }
 
   /** How far a node has come from its parent and from the original, with warnings where error accumulates. */

@@ -98,3 +98,20 @@ export function relativeError(a: Tensor, reference: Tensor): number {
   }
   return difference === 0 ? 0 : Math.sqrt(difference / size);
 }
+
+/** Matrices of the same number of rows → one, row by row. */
+export function sideBySide(parts: readonly Tensor[]): Tensor {
+  if (parts.length === 1) return parts[0]!;
+  const [rows = 0] = parts[0]!.shape;
+  const width = parts.reduce((sum, { shape }) => sum + shape[1]!, 0);
+  const data = new Float32Array(rows * width);
+  let column = 0;
+  for (const { data: from, shape } of parts) {
+    const own = shape[1]!;
+    for (let row = 0; row < rows; row++) {
+      data.set(from.subarray(row * own, (row + 1) * own), row * width + column);
+    }
+    column += own;
+  }
+  return { data, shape: [rows, width] };
+}

@@ -1,5 +1,7 @@
 /** Which backend this build speaks to: "server" in what `emilie studio` serves, "page" in the static site. */
 declare const __BACKEND__: "page" | "server";
+/** The size of the model that is published with the page. */
+declare const __MODEL_BYTES__: number;
 
 declare module "gifenc" {
   type Palette = number[][];

@@ -51,7 +51,7 @@ describe.each(["sd1", "sd2", "deep", "odd"])("%s", (name) => {
     expectClose(first.hidden, tensor(hidden.data.slice(0, size), first.hidden.shape));
     const { z, c, prompt, timestep, output } = references.unet[0]!;
     const input = { z: await read(z), c: await read(c), text: await model.encodeText(prompt) };
-    const [noise] = await model.unet([input], timestep);
+    const [noise] = await model.denoise([input], timestep);
     expectClose(noise!, await read(output));
   });
 });
@@ -71,7 +71,7 @@ it.each(["sd1", "odd"])("%s in fp16 goes on in fp32 where there is no card", asy
         [4, 8, 8],
       );
     const text = await model.encodeText("make it winter");
-    return (await model.unet([{ z: wave(1), c: wave(0.5), text }], 500))[0]!;
+    return (await model.denoise([{ z: wave(1), c: wave(0.5), text }], 500))[0]!;
   };
   expect(relativeError(await outcome(half), await outcome(single))).toBeLessThan(2e-3);
   expect(half.device).toEqual({

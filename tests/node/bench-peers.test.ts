@@ -57,7 +57,7 @@ describe("a peer", () => {
       );
       const { seconds, calls } = await peer.ask(request, LIMIT);
       expect([seconds > 0, calls]).toEqual([true, 1]);
-      const [ours] = await model.unet([{ z, c, text: { hidden } }], 500);
+      const [ours] = await model.denoise([{ z, c, text: { hidden } }], 500);
       expect(Buffer.from(ours!.data.buffer).equals(await readFile(request.out))).toBe(true);
 
       const [image, out] = [join(ROOT, "examples/cottage.png"), join(folder, "out.png")];
@@ -67,9 +67,9 @@ describe("a peer", () => {
       const session = await openSession(model, await readPicture(image));
       const picture = await (await session.edit("make it red", { preset: "best", ...how, seed: 5 })).render();
       expect(samePicture(await readPicture(out), picture)).toBe(true);
-      const before = model.calls.unet;
+      const before = model.calls.denoise;
       await (await openSession(model, await readPicture(image))).edit("make it red", { seed: 5 });
-      const own = model.calls.unet - before;
+      const own = model.calls.denoise - before;
       expect((await peer.ask({ ...edit, settings: "defaults" }, LIMIT)).calls).toBe(own);
     } finally {
       const peak = await peer.stop();

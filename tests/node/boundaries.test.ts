@@ -15,13 +15,16 @@ const src = join(root, "src");
 /** The benchmark's package, seen from src/. */
 const BENCH = "../packages/bench/src/";
 
-/** OPEN is open to all. "contract" is src/method/edit-model.ts: what the method knows about any editor. */
+/**
+ * OPEN is open to all. "contract" is src/method/edit-model.ts: what the method knows about any editor. "settings" is the table of an
+ * edit's settings, from which every interface is made (src/method/settings.ts and what is derived from it).
+ */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   util: [],
   tensor: [],
   graph: ["tensor"],
-  // What a LoRA adds is found by the architecture, and merged where weights are placed.
-  checkpoint: ["tensor", "networks"],
+  checkpoint: ["contract", "settings", "tensor"],
+  settings: ["contract", "tensor", "samplers", "method"],
   // Weights are placed by their storage; a session takes them as they are placed.
   runtime: ["contract", "tensor", "graph", "checkpoint"],
   // Whether a checkpoint's schedule can be sampled is tried when it is loaded.
@@ -29,13 +32,13 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   models: ["contract", "tensor", "checkpoint", "runtime", "networks"],
   // What a prediction is, the contract says.
   samplers: ["contract", "tensor"],
-  method: ["contract", "tensor", "samplers"],
+  method: ["contract", "settings", "tensor", "samplers"],
   images: ["tensor"],
   // What comes from outside: names, values, pictures as text. One rule for every door.
   input: [],
   // A saved session is a safetensors file, and loads its model by name (store.node.ts).
-  session: ["contract", "tensor", "samplers", "method", "images", "checkpoint", "models"],
-  mcp: ["input", "contract", "samplers", "method", "images", "session", "models"],
+  session: ["contract", "settings", "tensor", "samplers", "method", "images", "checkpoint", "models"],
+  mcp: ["input", "contract", "settings", "method", "images", "session", "models", "checkpoint"],
   // A package of its own: between it and the library there are two doors (BENCH_DOORS).
   bench: [],
   // The typed client knows the server's messages, as types, and no code of it.
@@ -43,6 +46,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   server: [
     "input",
     "contract",
+    "settings",
     "tensor",
     "samplers",
     "method",
@@ -53,7 +57,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     "runtime",
   ],
   cli: [
-    ...["contract", "tensor", "samplers", "method", "images", "session", "networks", "models"],
+    ...["contract", "settings", "tensor", "samplers", "method", "images", "session", "networks"],
+    "models",
     ...["checkpoint", "runtime"],
     "mcp",
     "server",
@@ -74,7 +79,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "any-ascii": ["images"],
   commander: ["cli", "bench"],
   yaml: ["session"],
-  zod: ["input", "checkpoint", "networks", "models", "session", "server", "cli", "mcp", "bench"],
+  zod: ["input", "settings", "checkpoint", "networks", "models", "session", "server", "cli", "mcp", "bench"],
   hono: ["server", "bench"],
   "@hono/node-server": ["server", "bench"],
   "@hono/zod-openapi": ["server"],
@@ -119,6 +124,7 @@ function importsOf(file: string): Import[] {
 
 function roomOf(file: string): string {
   if (file === "method/edit-model.ts") return "contract";
+  if (/^method\/settings?(-derived)?\.ts$/.test(file)) return "settings";
   if (file.startsWith(BENCH)) return "bench";
   return file.includes("/") ? file.slice(0, file.indexOf("/")) : "entry";
 }

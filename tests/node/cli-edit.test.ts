@@ -175,7 +175,7 @@ describe("emilie edit", () => {
     [["edit"], /missing required argument/],
     [["edit", "x.png"], /instruction, or --script/],
     [["edit", "x.png", "hi", "--steps", "-3"], /whole number from 1 to 1000/],
-    [["edit", "x.png", "hi", "--text-guidance", "NaN"], /number from 0 to 100/],
+    [["edit", "x.png", "hi", "--text-guidance", "NaN"], /number from -100 to 100/],
     [["edit", "x.png", "hi", "--sampler", "plms"], /dpm\+\+2m/],
     [["edit", "x.png", "hi", "--control", "none"], /threshold/],
     [["edit", "x.png", "hi", "--colour"], /unknown option/],

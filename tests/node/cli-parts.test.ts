@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readDemoScript } from "../../src/cli/demo-script.ts";
 import { slug } from "../../src/cli/files.ts";
 import { checkMaskSpec, maskSources, parseNumbered } from "../../src/cli/masks.ts";
-import { control, guidance, sampler, seed, steps } from "../../src/cli/options.ts";
 import { formatLarge, formatSeconds, Output } from "../../src/cli/output.ts";
+import { readSetting } from "../../src/cli/settings.ts";
 import { writePicture } from "../../src/images/codec.node.ts";
 import { maskFromBox, pictureFromMask } from "../../src/images/mask.ts";
 import { makeMask, parseMaskSpec } from "../../src/images/mask-spec.ts";
@@ -117,17 +117,20 @@ describe("what is said", () => {
 });
 
 describe("values on the command line", () => {
-  const values = { control, guidance, sampler, seed, steps };
-
   it("are numbers in a range, or names from a list", () => {
-    expect(values.seed("7")).toBe(7);
+    expect(readSetting("seed", "7")).toBe(7);
     // Seeds have 64 bits; a number would round the larger ones.
-    expect(values.seed("9007199254740993")).toBe(9007199254740993n);
-    expect(values.seed("18446744073709551615")).toBe(2n ** 64n - 1n);
-    expect(values.steps("20")).toBe(20);
-    expect(values.guidance("1.25")).toBe(1.25);
-    expect(values.sampler("ddim")).toBe("ddim");
-    expect(values.control("literal")).toBe("literal");
+    expect(readSetting("seed", "9007199254740993")).toBe("9007199254740993");
+    expect(readSetting("seed", "18446744073709551615")).toBe("18446744073709551615");
+    expect(readSetting("steps", "20")).toBe(20);
+    expect(readSetting("textGuidance", "1.25")).toBe(1.25);
+    expect(readSetting("textGuidance", "-100")).toBe(-100);
+    expect(readSetting("sampler", "ddim")).toBe("ddim");
+    expect(readSetting("control", "literal")).toBe("literal");
+    expect(readSetting("guidanceInterval", "0,0.7")).toEqual([0, 0.7]);
+    expect(readSetting("workingSize", "own")).toBe("own");
+    // A text of digits is a text where one is meant.
+    expect(readSetting("base", "7")).toBe("7");
   });
 
   it.each([
@@ -136,18 +139,24 @@ describe("values on the command line", () => {
     ["seed", "1e30", /whole number/],
     ["seed", "99999999999999999999", /whole number/],
     ["seed", "18446744073709551616", /to 18446744073709551615/],
-    ["guidance", "0x10", /from 0 to 100/],
+    ["textGuidance", "0x10", /from -100 to 100/],
     ["steps", "0", /from 1 to 1000/],
     ["steps", "NaN", /from 1 to 1000/],
     ["steps", "", /from 1 to 1000/],
-    ["guidance", "-0.5", /from 0 to 100/],
-    ["guidance", "NaN", /from 0 to 100/],
-    ["guidance", "Infinity", /from 0 to 100/],
-    ["guidance", " ", /from 0 to 100/],
+    ["textGuidance", "-100.5", /from -100 to 100/],
+    ["textGuidance", "NaN", /from -100 to 100/],
+    ["textGuidance", "Infinity", /from -100 to 100/],
+    ["textGuidance", " ", /from -100 to 100/],
+    ["imageGuidance", "0.5", /from 1 to 100/],
+    ["gate", "100.5", /from 0 to 100/],
+    ["guidanceInterval", "0.7,0.2", /the smaller first/],
+    ["guidanceInterval", "0.2", /the smaller first/],
+    ["guidanceInterval", ",1", /the smaller first/],
+    ["workingSize", "7", /from 8 to 100000/],
     ["sampler", "plms", /ddim, ddpm, euler, euler-ancestral/],
     ["control", "none", /anchored, direction/],
   ] as const)("%s refuses %j and says what is allowed", (name, text, message) => {
-    expect(() => values[name](text)).toThrow(message);
+    expect(() => readSetting(name, text)).toThrow(message);
   });
 });
 

@@ -106,9 +106,9 @@ describe("a script", () => {
     expect([...other.nodes.keys()]).toEqual([...session.nodes.keys()]);
     for (const [id, node] of nodes) expect(same(node.latent, session.nodes.get(id)!.latent)).toBe(true);
     // In the session itself, nothing is computed again.
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     await runScript(session, script);
-    expect(model.calls.unet).toBe(before);
+    expect(model.calls.denoise).toBe(before);
   });
 
   it("may go on from nodes of the session, by id or by name; anything else is refused before the first edit", async () => {
@@ -200,7 +200,7 @@ const settings = {
   sampler: maybe(fc.constantFrom(...samplerNames)),
   strength: maybe(fc.double({ min: 0, max: 1, noNaN: true })),
   textGuidance: maybe(number),
-  imageGuidance: maybe(number),
+  imageGuidance: maybe(fc.double({ min: 1, max: 100, noNaN: true })),
   control: maybe(fc.constantFrom(...CONTROLS)),
   base: maybe(fc.string({ maxLength: 20 })),
 };

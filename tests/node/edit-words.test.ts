@@ -136,6 +136,6 @@ describe("scripts", () => {
     const seed = (text: string) => () => parseScript(`steps:\n  - instruction: x\n    seed: ${text}\n`);
     expect(seed('"18446744073709551615"')()).toMatchObject({ steps: [{ seed: "18446744073709551615" }] });
     for (const wrong of ['"18446744073709551616"', "9007199254740993", "-1", "1.5"])
-      expect(seed(wrong)).toThrow(/a seed is a whole number from 0 to 18446744073709551615.*in quotes/);
+      expect(seed(wrong)).toThrow(/expected a whole number from 0 to 18446744073709551615.*in quotes/);
   });
 });

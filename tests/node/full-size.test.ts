@@ -16,6 +16,7 @@ import {
   fineEncoder,
 } from "../../src/networks/autoencoder-kl/stages.ts";
 import { VAE_LIMITS } from "../../src/networks/autoencoder-kl/vae.ts";
+import { buildTinyDecoder, buildTinyEncoder, fineHalo } from "../../src/networks/autoencoder-tiny/graph.ts";
 import { buildClipText } from "../../src/networks/clip/text.ts";
 import { buildUNet } from "../../src/networks/stable-diffusion/unet.ts";
 import {
@@ -28,6 +29,7 @@ import {
   textUses,
 } from "../support/published.ts";
 import { checkByRuntime } from "../support/strict-session.ts";
+import { tinyConfig, tinyShapes } from "../support/tiny.ts";
 
 type Size = readonly [width: number, height: number];
 
@@ -162,6 +164,38 @@ describe("the VAE at full size", () => {
   });
 });
 
+/** TAESD and TAESDXL have one configuration. */
+describe("the tiny autoencoder at full size", () => {
+  const config = tinyConfig();
+
+  it.each([
+    ["fp32", "fused", [...SQUARES, ...OTHERS, [2048, 2048] as const]],
+    ["fp32", "plain", FEW],
+    ["fp32-fast", "fused", [...FEW, [2048, 2048] as const]],
+  ] as const)("in %s (%s), whole and in stages", (precision, dialect, sizes) => {
+    const weights = placedNowhere(tinyShapes(), nowhere, { precision });
+    for (const size of sizes) {
+      const { height: h, width: w } = latentOf(size);
+      const encoder = buildTinyEncoder(config, weights, 8 * h, 8 * w, dialect);
+      const decoder = buildTinyDecoder(config, weights, h, w, dialect);
+      expect(shapesOf(encoder.outputs), String(size)).toEqual({ latent: [1, 4, h, w] });
+      expect(shapesOf(decoder.outputs), String(size)).toEqual({ image: [1, 3, 8 * h, 8 * w] });
+      if (decoder.peakBytes <= VAE_LIMITS.whole) continue;
+      const coarse = buildTinyDecoder(config, weights, h, w, dialect, "coarse");
+      expect(shapesOf(coarse.outputs)).toEqual({ feature: [1, 64, 2 * h, 2 * w] });
+      expect(coarse.peakBytes).toBeLessThan(VAE_LIMITS.whole / 4);
+      const whole = buildTinyEncoder(config, weights, 2 * h, 2 * w, dialect, "coarse");
+      expect(shapesOf(whole.outputs)).toEqual({ latent: [1, 4, h, w] });
+    }
+    const fine = buildTinyDecoder(config, weights, 40, 72, dialect, "fine");
+    expect(shapesOf(fine.outputs)).toEqual({ image: [1, 3, 160, 288] });
+    const encoded = buildTinyEncoder(config, weights, 160, 288, dialect, "fine");
+    expect(shapesOf(encoded.outputs)).toEqual({ feature: [1, 64, 40, 72] });
+    // What a tile needs around it is little beside the largest tile.
+    expect([fineHalo(config, "encoder"), fineHalo(config, "decoder")]).toEqual([7, 7]);
+  });
+});
+
 describe("ONNX Runtime infers the shapes that the graphs declare", () => {
   const unetOf = (name: PublishedName, precision: Precision, dialect?: Dialect) => {
     const sides = latentOf(dialect === "plain" ? [320, 576] : [1024, 768]);
@@ -193,6 +227,17 @@ describe("ONNX Runtime infers the shapes that the graphs declare", () => {
       fineEncoder(vae, weights).build(40, 72, "sample"),
     ];
     for (const graph of graphs) await checkByRuntime(graph, root);
+  });
+
+  it.each(["fp32", "fp32-fast"] as const)("of a tiny autoencoder in %s", async (precision) => {
+    const config = tinyConfig();
+    const weights = placedNowhere(tinyShapes(), nowhere, { precision });
+    for (const dialect of precision === "fp32" ? (["fused", "plain"] as const) : (["fused"] as const)) {
+      for (const part of ["whole", "coarse", "fine"] as const) {
+        await checkByRuntime(buildTinyEncoder(config, weights, 320, 576, dialect, part), root);
+        await checkByRuntime(buildTinyDecoder(config, weights, 40, 72, dialect, part), root);
+      }
+    }
   });
 
   it("of both text encoders of SDXL", async () => {

@@ -55,7 +55,7 @@ describe("the method", () => {
   });
 
   it("carries over the parent itself where nothing passes", async () => {
-    const result = await run({ gate: 1e6 });
+    const result = await run({ gate: 100 });
     expect(result.changed).toBe(false);
     expect(result.c).toBe(c);
   });

@@ -3,6 +3,9 @@
  * Invariant 4 is held on the files that the command line writes (cli-edit.test.ts), 6 by the parity tests, 7 in
  * benchmarks/chain.ts.
  */
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { maskFromBox } from "../../src/images/mask.ts";
 import { samePicture } from "../../src/images/picture.ts";
@@ -10,8 +13,9 @@ import { edit } from "../../src/method/edit.ts";
 import type { EditModel } from "../../src/method/edit-model.ts";
 import { CONTROLS, endsOnSource } from "../../src/method/gradient-control.ts";
 import { toCondition, toScaled } from "../../src/method/latent-iteration.ts";
+import type { EditOptions } from "../../src/method/options.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import { samplerNames } from "../../src/samplers/index.ts";
+import { type SamplerName, samplerNames } from "../../src/samplers/index.ts";
 import { openSession } from "../../src/session/session.ts";
 import { createNoise } from "../../src/tensor/noise.ts";
 import { relativeError } from "../../src/tensor/ops.ts";
@@ -29,20 +33,32 @@ const picture = {
 const STEPS = 4;
 
 let model: EditModel;
+/** The same networks under the configuration of a rectified flow. */
+let flow: EditModel;
 let c: Tensor;
 beforeAll(async () => {
   model = await loadModel(CHECKPOINT);
+  const folder = await mkdtemp(join(tmpdir(), "emilie-invariants-"));
+  await cp(CHECKPOINT, folder, { recursive: true });
+  const config = { _class_name: "FlowMatchEulerDiscreteScheduler", shift: 3 };
+  await writeFile(join(folder, "scheduler/scheduler_config.json"), JSON.stringify(config));
+  flow = await loadModel(folder);
   c = createNoise(11).randn([model.latentChannels, 8, 10]);
 });
-afterAll(() => model.dispose());
+afterAll(async () => {
+  await model.dispose();
+  await flow.dispose();
+  await rm(flow.id, { recursive: true });
+});
+const modelOf = (sampler?: SamplerName) => (sampler === "flow-euler" ? flow : model);
 
 const filled = (value: number | ((i: number) => number)): Tensor => ({
   data: Float32Array.from({ length: 80 }, (_, i) => (typeof value === "number" ? value : value(i))),
   shape: [1, 8, 10],
 });
 const left = filled((i) => (i % 10 < 5 ? 1 : 0));
-const run = (mask?: Tensor, options = {}) =>
-  edit(model, c, [{ instruction: "make it red", mask }], {
+const run = (mask?: Tensor, options: EditOptions = {}) =>
+  edit(modelOf(options.sampler), c, [{ instruction: "make it red", mask }], {
     steps: STEPS,
     guidanceInterval: [0, 1],
     ...options,
@@ -68,7 +84,7 @@ describe("1. the encoder runs once, and z₀/s goes back", () => {
     const seen: Tensor[] = [];
     const { c: next } = await run(undefined, {
       sampler,
-      onStep: ({ x }: { x: Tensor }) => void seen.push(x),
+      onStep: ({ x }) => void seen.push(x),
     });
     const z0 = seen.at(-1)!;
     expect([...next.data]).toEqual([...z0.data].map((z) => Math.fround(z / model.scalingFactor)));
@@ -90,11 +106,11 @@ describe("2. masks of ones and of zeros", () => {
   });
 
   it.each(CONTROLS)("%s: m ≡ 0 returns the parent itself and calls no UNet", async (control) => {
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     const result = await run(filled(0), { control });
     expect(result).toMatchObject({ c, changed: false });
     expect(result.c).toBe(c);
-    expect(model.calls.unet).toBe(before);
+    expect(model.calls.denoise).toBe(before);
   });
 
   it("in a session, the picture of a node that changed nothing is its parent's", async () => {
@@ -113,7 +129,7 @@ describe("3. where every mask of a chain is 0, c stays c₁", () => {
     async ({ sampler, control }) => {
       let now = c;
       for (let e = 0; e < 3; e++) {
-        ({ c: now } = await edit(model, now, [{ instruction: "make it red", mask: left }], {
+        ({ c: now } = await edit(modelOf(sampler), now, [{ instruction: "make it red", mask: left }], {
           steps: 3,
           seed: e,
           sampler,
@@ -125,12 +141,13 @@ describe("3. where every mask of a chain is 0, c stays c₁", () => {
     },
   );
 
-  // This checkpoint's DDIM stops at its first noise level (set_alpha_to_one is false), not at sigma = 0.
-  it.each(samplerNames.filter((name) => name !== "ddim"))(
+  // These stop at the checkpoint's first noise level (set_alpha_to_one is false; TCD always), not at sigma = 0.
+  const above = ["ddim", "pndm", "tcd"];
+  it.each(samplerNames.filter((name) => !above.includes(name)))(
     "%s: the sampler itself ends on the source where m = 0, to rounding",
     async (sampler) => {
       const steps: Tensor[] = [];
-      await run(left, { sampler, onStep: ({ x }: { x: Tensor }) => void steps.push(x) });
+      await run(left, { sampler, onStep: ({ x }) => void steps.push(x) });
       const source = toScaled(model, c);
       const error = Math.max(
         ...[...steps.at(-1)!.data].map((z, i) =>
@@ -164,7 +181,7 @@ describe("the readings of gradient control differ as they should", () => {
   });
 
   it("direction: outside the mask it is the edit without text guidance", async () => {
-    const options = { control: "direction", imageGuidance: 1, steps: 1, sampler: "ddim" };
+    const options: EditOptions = { control: "direction", imageGuidance: 1, steps: 1, sampler: "ddim" };
     const [masked, untold] = [
       await run(left, options),
       await run(undefined, { ...options, textGuidance: 0 }),
@@ -210,19 +227,19 @@ describe("guidance computes only the terms that count", () => {
     [{ textGuidance: 1, imageGuidance: 1 }, 1],
     [{ textGuidance: 2, imageGuidance: 2 }, 2],
   ])("%o: %d UNet calls a step", async (options, terms) => {
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     await run(undefined, { ...options, sampler: "ddim", steps: 3 });
-    expect(model.calls.unet - before).toBe(3 * terms);
+    expect(model.calls.denoise - before).toBe(3 * terms);
   });
 });
 
 describe("5. the same recipe gives the same latents", () => {
   it.each(samplerNames)("%s: in another session, and from the recorded recipe", async (sampler) => {
     const mask = maskFromBox(WIDTH, HEIGHT, { x: 4, y: 4, width: 20, height: 16 });
-    const first = await openSession(model, picture);
+    const first = await openSession(modelOf(sampler), picture);
     const a = await first.edit("make it red", { sampler, seed: 5, steps: 3, mask });
     const b = await first.edit("make it blue", { sampler, seed: 6, steps: 3 });
-    const again = await openSession(model, picture);
+    const again = await openSession(modelOf(sampler), picture);
     let node = again.root;
     for (const { recipe, mask } of [a, b]) {
       const r = recipe!;
@@ -245,9 +262,9 @@ describe("5. the same recipe gives the same latents", () => {
   it("what has been computed is not computed again", async () => {
     const session = await openSession(model, picture);
     const a = await session.edit("make it red", { steps: 2 });
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     expect(await session.edit("make it red", { steps: 2, from: session.root })).toBe(a);
-    expect(model.calls.unet).toBe(before);
+    expect(model.calls.denoise).toBe(before);
   });
 });
 

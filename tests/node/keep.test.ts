@@ -26,7 +26,7 @@ afterAll(async () => {
 it("a kept preview is the last x̂₀, recorded, and made again bit for bit; the mask still holds", async () => {
   const session = await openSession(model, picture);
   const settings = { steps: 6, mask: box, seed: 3 };
-  const calls = model.calls.unet;
+  const calls = model.calls.denoise;
   let seen: Float32Array | undefined;
   const kept = await session.edit("make it red", {
     ...settings,
@@ -36,7 +36,7 @@ it("a kept preview is the last x̂₀, recorded, and made again bit for bit; the
     },
   });
   expect(kept.recipe).toMatchObject({ steps: 6, stopAfter: 2 });
-  expect(model.calls.unet - calls).toBe(2 * 3);
+  expect(model.calls.denoise - calls).toBe(2 * 3);
   // Inside of the mask c = x̂₀ / s.
   const at = kept.latent.data.findIndex((value, i) => value !== session.root.latent.data[i]);
   expect(kept.latent.data[at]).toBe(Math.fround(seen![at]! / model.scalingFactor));

@@ -105,11 +105,11 @@ describe("a session at the picture's own size", () => {
   });
 
   it("changes nothing under an empty mask, and runs no UNet", async () => {
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     const node = await red({ ...left, data: left.data.map(() => 0) });
     expect(node.changed).toBe(false);
     expect(samePicture(await node.render(), await node.parent!.render())).toBe(true);
-    expect(model.calls.unet).toBe(before);
+    expect(model.calls.denoise).toBe(before);
   });
 
   it("refuses what is too much at once, and says what to do", async () => {

@@ -125,7 +125,7 @@ describe("a polygon", () => {
 describe("numbers that nobody means", () => {
   it("are refused before anything is computed", async () => {
     const session = await openSession(model, blankPicture(40, 32));
-    const calls = model.calls.unet;
+    const calls = model.calls.denoise;
     for (const wrong of [
       { textGuidance: 1e308 },
       { imageGuidance: -1e308 },
@@ -138,7 +138,7 @@ describe("numbers that nobody means", () => {
         code: "option.invalid",
       });
     }
-    expect(model.calls.unet).toBe(calls);
+    expect(model.calls.denoise).toBe(calls);
     expect(session.nodes.size).toBe(1);
     await expect(openSession(model, blankPicture(40, 32), { workingSize: 1e9 })).rejects.toThrow(
       /at most 64 megapixels are allowed/,

@@ -28,7 +28,7 @@ test.each(cases)("$file on $base is merged as its writer merges it", async ({ na
   try {
     const text = await model.encodeText(one.prompt);
     const input = { z: tensor(`${name}.z`), c: tensor(`${name}.c`), text };
-    const [output] = await model.unet([input], one.timestep);
+    const [output] = await model.denoise([input], one.timestep);
     expectClose(text.hidden, tensor(`${name}.hidden`), `${name}: text`);
     expectClose(output!, tensor(`${name}.output`), `${name}: UNet`);
   } finally {

@@ -175,7 +175,7 @@ describe("the tools", () => {
     expect(auto.isError).toBeFalsy();
     await call("close", { session: opened.data.session });
     // At its own size it is not made small for the model, and only what a mask confines can be done.
-    const own = await call("open", { path: at("wide.png"), ownSize: true });
+    const own = await call("open", { path: at("wide.png"), workingSize: "own" });
     const small = { x: 100, y: 100, width: 60, height: 40 };
     await writePicture(pictureFromMask(maskFromBox(1600, 400, small)), at("small.png"));
     const sharp = await call("edit", { instruction: "make it red", mask: { file: "small.png" }, steps: 1 });
@@ -225,7 +225,7 @@ describe("arguments", () => {
 
   it("are read as models write them", async () => {
     await writePicture(pictureFromMask(maskFromBox(128, 128, box)), at("box é.png"));
-    await call("open", { path: "cottage.png", ownSize: "False" });
+    await call("open", { path: "cottage.png", working_size: "None" });
     const edit = { instruction: "paint the roof blue", from: "original", steps: 1, seed: 3 };
     const expected = await call("branch", { ...edit, mask: box });
     expect(expected.isError, expected.text).toBeFalsy();

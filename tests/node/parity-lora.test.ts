@@ -40,7 +40,7 @@ async function open(name: string, options: LoadOptions = {}): Promise<EditModel>
 
 async function unetOf(model: EditModel, { name, prompt, timestep }: Case) {
   const text = await model.encodeText(prompt);
-  const [output] = await model.unet([{ z: tensor(`${name}.z`), c: tensor(`${name}.c`), text }], timestep);
+  const [output] = await model.denoise([{ z: tensor(`${name}.z`), c: tensor(`${name}.c`), text }], timestep);
   return { hidden: text.hidden, output: output! };
 }
 

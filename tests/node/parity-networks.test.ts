@@ -31,7 +31,7 @@ describe.each(fixtures())("networks of %s", (folder) => {
 
   test.each(references.unet)("UNet: $output at t = $timestep", async ({ z, c, prompt, timestep, output }) => {
     const text = await model().encodeText(prompt);
-    const [answer] = await model().unet([{ z: tensor(z), c: tensor(c), text }], timestep);
+    const [answer] = await model().denoise([{ z: tensor(z), c: tensor(c), text }], timestep);
     expectClose(answer!, tensor(output), `${name}: UNet at ${timestep}`);
   });
 });

@@ -35,7 +35,7 @@ describe.each(fixtures())("runs of %s", (folder) => {
     const expected = tensor(run.x);
     await samplers[run.sampler](
       async (x, level) => {
-        const [answer] = await model().unet([{ z: modelInput(x, level), c, text }], level.t);
+        const [answer] = await model().denoise([{ z: modelInput(x, level), c, text }], level.t);
         return toDenoised(answer!, x, level, predictionType);
       },
       start,

@@ -3,15 +3,13 @@
 import { parseSchedulerConfig } from "../../src/checkpoint/scheduler-config.ts";
 import { type CheckpointSource, missingFile, readJson } from "../../src/checkpoint/source.ts";
 import { isEmilieError } from "../../src/errors.ts";
+import { parseVaeConfig } from "../../src/networks/autoencoder-kl/config.ts";
+import { parseClipTextConfig } from "../../src/networks/clip/config.ts";
 import { readTokenizer } from "../../src/networks/clip/tokenizer.ts";
 import { readTokenizerFiles } from "../../src/networks/clip/tokenizer-files.ts";
-import {
-  parseClipTextConfig,
-  parseUNetConfig,
-  parseVaeConfig,
-} from "../../src/networks/stable-diffusion/configs.ts";
 import { checkEditable } from "../../src/networks/stable-diffusion/editable.ts";
 import { readPipeline } from "../../src/networks/stable-diffusion/pipeline.ts";
+import { parseUNetConfig } from "../../src/networks/stable-diffusion/unet-config.ts";
 import { createSchedule, defaultSampler } from "../../src/samplers/schedule.ts";
 
 export interface PublishedFolder {

@@ -166,3 +166,26 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+describe("a data folder that is removed", () => {
+  it("stops the server with the reason, and an exit code; the next one begins anew", async () => {
+    const { server, folder, logs } = await serve({ preload: false });
+    await rm(folder, { recursive: true });
+    expect(await server.lost).toMatchObject({
+      code: "io.failed",
+      message: expect.stringMatching(/was removed while the server ran/),
+    });
+    expect(logs.filter((line) => line.startsWith("!"))).toEqual([expect.stringMatching(/was removed/)]);
+    await expect(fetch(`${server.url}/health`)).rejects.toThrow();
+    const next = await serve({ data: folder, preload: false });
+    expect(await next.client.sessions()).toEqual([]);
+    await next.close();
+    await rm(folder, { recursive: true, force: true });
+
+    const own = join(data, "own");
+    const { process: child } = await spawnServer(own);
+    const ended = new Promise((done) => child.once("exit", done));
+    await rm(own, { recursive: true });
+    expect(await ended).toBe(1);
+  });
+});

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { EmilieClient } from "../../src/client/index.ts";
 import { readContainer } from "../../src/session/file/container.node.ts";
-import { COMMAND, entry } from "./built.ts";
+import { EMILIE, entry } from "../support/command.ts";
 import { killsOf, seededRandom } from "./kills.ts";
 import { COTTAGE, serve } from "./server-fixture.ts";
 import { spawnServer } from "./spawn-server.ts";
@@ -39,7 +39,7 @@ const leftovers = async (path: string) =>
 function runEdit(session: string, seed: number, killAfter: number): Promise<string | null> {
   const what = ["edit", COTTAGE, "make it winter", "--model", MODEL];
   const args = [...what, "--steps", "1", "--seed", `${seed}`, "--session", session];
-  const child = spawn(process.execPath, [...COMMAND, ...args, "--out", join(folder, "out"), "--json"], {
+  const child = spawn(process.execPath, [...EMILIE, ...args, "--out", join(folder, "out"), "--json"], {
     cwd: root,
     env: { ...process.env, TMPDIR: temporary },
     stdio: ["ignore", "pipe", "inherit"],
@@ -151,7 +151,11 @@ it(`the worker, ${WORKER} times`, async () => {
       });
       await sleep(600 * random());
       const pid = server.workerPid();
-      if (pid) process.kill(pid, "SIGKILL");
+      if (pid) {
+        process.kill(pid, "SIGKILL");
+        // Where the job was done before, the next one would be sent to a process that is dying, and be killed twice.
+        await expect.poll(() => server.workerPid(), { timeout: 20_000, interval: 5 }).not.toBe(pid);
+      }
       const done = await client.finished(job.id);
       expect(done).toMatchObject({ state: "done", error: null });
       made.push(...done.nodes);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { EditModel } from "../../src/method/edit-model.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { loadSession } from "../../src/session/file/store.node.ts";
-import { entry, LOADER } from "./built.ts";
+import { entry, LOADER } from "../support/command.ts";
 import { killsOf, seededRandom } from "./kills.ts";
 
 const root = resolve(import.meta.dirname, "../..");

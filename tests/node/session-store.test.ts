@@ -53,10 +53,10 @@ describe("saving and loading", () => {
       expect(same(next.latent, here.latent)).toBe(true);
       session.head = here.parent!;
       session.delete(here);
-      const before = opened.model.calls.unet;
+      const before = opened.model.calls.denoise;
       await opened.edit("make it blue", { ...options, from: opened.root });
       const known = await opened.edit("make it blue", { ...options, from: opened.root });
-      expect(opened.model.calls.unet - before).toBe(3);
+      expect(opened.model.calls.denoise - before).toBe(3);
       await opened.save(at("on.emilie"));
       const again = await loadSession(at("on.emilie"), { model });
       expect(again.head.id).toBe(known.id);

@@ -172,7 +172,7 @@ describe("a changed step", () => {
   it("makes a new branch with everything that followed, and computes nothing twice", async () => {
     const { red, blue, green, yellow } = await grow();
     session.head = green;
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     const { node, replaced } = await session.replay(red, { seed: 9 });
     expect(session.nodes.size).toBe(9);
     expect([...replaced.keys()]).toEqual([red.id, blue.id, green.id, yellow.id]);
@@ -183,19 +183,19 @@ describe("a changed step", () => {
     expect(newGreen.recipe).toEqual({ ...green.recipe, parent: newGreen.parent!.id });
     expect(newGreen.mask).toEqual(corner);
     expect(session.head).toBe(newGreen);
-    expect(model.calls.unet).toBeGreaterThan(before);
-    const after = model.calls.unet;
+    expect(model.calls.denoise).toBeGreaterThan(before);
+    const after = model.calls.denoise;
     expect((await session.replay(red, { seed: 9 })).node).toBe(node);
-    expect(model.calls.unet).toBe(after);
+    expect(model.calls.denoise).toBe(after);
   });
 
   it("that changes nothing is the old branch itself", async () => {
     const { red, blue } = await grow();
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     const { node, replaced } = await session.replay(red, {});
     expect(node).toBe(red);
     expect(replaced.get(blue.id)).toBe(blue);
-    expect(model.calls.unet).toBe(before);
+    expect(model.calls.denoise).toBe(before);
   });
 
   it("may have another instruction, mask and place; the rest is as its recipe says", async () => {
@@ -252,12 +252,12 @@ describe("masks", () => {
   });
 
   it("with values outside [0, 1] are refused before anything is computed", async () => {
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     const bad = { ...box, data: box.data.map(() => Number.NaN) };
     await expect(session.edit("make it red", { mask: bad })).rejects.toMatchObject({ code: "mask.invalid" });
     const regions = [{ instruction: "more", weight: Number.POSITIVE_INFINITY }];
     await expect(session.edit("make it red", { regions })).rejects.toMatchObject({ code: "option.invalid" });
-    expect(model.calls.unet).toBe(before);
+    expect(model.calls.denoise).toBe(before);
   });
 });
 

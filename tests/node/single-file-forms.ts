@@ -5,11 +5,12 @@
 
 import { type CheckpointSource, missingFile } from "../../src/checkpoint/source.ts";
 import { Graph } from "../../src/graph/graph.ts";
+import { parseVaeConfig } from "../../src/networks/autoencoder-kl/config.ts";
 import { down, imageIn, imageOut, latentIn, latentOut, up } from "../../src/networks/autoencoder-kl/graph.ts";
 import { Scope, WeightReader } from "../../src/networks/layers/scope.ts";
-import { parseUNetConfig, parseVaeConfig } from "../../src/networks/stable-diffusion/configs.ts";
 import { originalUNetModules } from "../../src/networks/stable-diffusion/single-file/names.ts";
 import { unet } from "../../src/networks/stable-diffusion/unet.ts";
+import { parseUNetConfig } from "../../src/networks/stable-diffusion/unet-config.ts";
 import { sizeOf } from "../../src/tensor/tensor.ts";
 
 export type Shapes = ReadonlyMap<string, readonly number[]>;

@@ -5,10 +5,10 @@
 import { expect, it } from "vitest";
 import { Graph } from "../../src/graph/graph.ts";
 import { Scope, WeightReader } from "../../src/networks/layers/scope.ts";
-import { parseUNetConfig } from "../../src/networks/stable-diffusion/configs.ts";
 import { inferUNet } from "../../src/networks/stable-diffusion/single-file/infer.ts";
 import { originalUNetModules, unetNames } from "../../src/networks/stable-diffusion/single-file/names.ts";
 import { unet } from "../../src/networks/stable-diffusion/unet.ts";
+import { parseUNetConfig } from "../../src/networks/stable-diffusion/unet-config.ts";
 
 const CROSS = ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"];
 const UP = ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"];

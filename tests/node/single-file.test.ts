@@ -126,7 +126,7 @@ describe("the averaged weights", () => {
     const z = zeros([4, 4, 4]);
     const [a, b] = await Promise.all(
       [averaged, last].map(async (model) => {
-        const [output] = await model.unet([{ z, c: z, text: await model.encodeText("a") }], 500);
+        const [output] = await model.denoise([{ z, c: z, text: await model.encodeText("a") }], 500);
         return output!.data;
       }),
     );

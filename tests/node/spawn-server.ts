@@ -1,6 +1,6 @@
 /** A server as a process of its own: what is killed, and what is put under load. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { COMMAND } from "./built.ts";
+import { EMILIE } from "../support/command.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 
@@ -11,7 +11,7 @@ export async function spawnServer(
   more: readonly string[] = [],
 ): Promise<{ process: ChildProcess; url: string }> {
   const serve = ["serve", "--port", "0", "--data", data, "--json", "--quiet", ...more];
-  const child = spawn(process.execPath, [...COMMAND, ...serve], {
+  const child = spawn(process.execPath, [...EMILIE, ...serve], {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "inherit"],

@@ -50,9 +50,9 @@ describe("strength", () => {
       for (const mask of [undefined, left]) {
         const plain = await run({ control }, mask);
         expect(same((await run({ control, strength: 1 }, mask)).c, plain.c)).toBe(true);
-        const before = model.calls.unet;
+        const before = model.calls.denoise;
         expect(await run({ control, strength: 0 }, mask)).toMatchObject({ c, changed: false });
-        expect(model.calls.unet).toBe(before);
+        expect(model.calls.denoise).toBe(before);
       }
     },
   );

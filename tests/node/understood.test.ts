@@ -21,9 +21,9 @@ afterAll(async () => {
 });
 
 const ask = async (text: string, options = {}) => {
-  const before = model.calls.unet;
+  const before = model.calls.denoise;
   const node = await session.edit(text, { from: session.root, steps: 4, ...options });
-  return { node, calls: model.calls.unet - before };
+  return { node, calls: model.calls.denoise - before };
 };
 
 describe("a checkpoint that says what it understands", () => {
@@ -70,6 +70,25 @@ describe("a checkpoint that says what it understands", () => {
       /on the left already/,
     );
     expect((await ask("paint the car red")).node.refused[0]!.message).toBe("There is no car.");
+  });
+
+  it("says nothing of what a picture lacks that is not of its world", async () => {
+    // A wheel of colours, of which it would have been sure that it is black and white.
+    const [width, height] = [128, 128];
+    const data = new Uint8ClampedArray(4 * width * height);
+    for (let i = 0; i < width * height; i++) {
+      const [x, y] = [(i % width) - 63.5, Math.floor(i / width) - 63.5];
+      const hue = Math.atan2(y, x) * 3;
+      const share = Math.min(1, Math.hypot(x, y) / 60);
+      for (let c = 0; c < 3; c++)
+        data[4 * i + c] = 255 * (1 - share + share * (0.5 + 0.5 * Math.cos(hue + (c * 2 * Math.PI) / 3)));
+      data[4 * i + 3] = 255;
+    }
+    const foreign = await openSession(model, { width, height, data });
+    for (const text of ["make it night", "make it winter", "remove the balloon", "add clouds"])
+      expect((await foreign.edit(text, { from: foreign.root, steps: 1 })).refused, text).toEqual([]);
+    // What it has no edit for it refuses all the same.
+    expect((await foreign.edit("add a dog", { from: foreign.root, steps: 1 })).understood).toBe(false);
   });
 
   it("does both of two things, one after the other, and counts the steps of both", async () => {

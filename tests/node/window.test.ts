@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { window as windowText } from "../../src/cli/options.ts";
+import { readSetting } from "../../src/cli/settings.ts";
 import { maskFromBox } from "../../src/images/mask.ts";
 import type { Picture } from "../../src/images/picture.ts";
 import { edit } from "../../src/method/edit.ts";
@@ -88,9 +88,9 @@ describe("an edit on a window", () => {
   });
 
   it("returns the parent without a UNet call where the mask is 0", async () => {
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     expect(await run(none)).toMatchObject({ c, changed: false });
-    expect(model.calls.unet).toBe(before);
+    expect(model.calls.denoise).toBe(before);
   });
 
   it("shows its steps on the whole picture, and ends early with what the last one showed", async () => {
@@ -110,12 +110,14 @@ describe("an edit on a window", () => {
 });
 
 describe("a window as the command line has it", () => {
+  const windowText = (text: string) => readSetting("window", text);
+
   it("is a word, or one or two numbers", () => {
-    expect(["auto", "off"].map(windowText)).toEqual(["auto", "off"]);
+    expect(["auto", "off"].map((word) => windowText(word))).toEqual(["auto", "off"]);
     expect(windowText("2")).toEqual({ margin: 2 });
     expect(windowText("2:8")).toEqual({ margin: 2, least: 8 });
     for (const text of ["2:", "2:0", "2:8:", "2:8:0.25", "2:8:1", "2::0.5", "-1", "1.5", ""]) {
-      expect(() => windowText(text)).toThrow(/MARGIN:LEAST/);
+      expect(() => windowText(text)).toThrow(/MARGIN\[:LEAST\]/);
     }
   });
 });

@@ -36,6 +36,8 @@ export default async function setup(project: TestProject): Promise<(() => Promis
       copyPublicDir: false,
       rollupOptions: {
         input: {
+          index: "src/index.ts",
+          server: "src/server.ts",
           main: "src/cli/main.ts",
           worker: "src/runtime/worker.node.ts",
           "server-worker": "src/server/worker/main.ts",

@@ -6,18 +6,13 @@
 import { type Precision, specsOf } from "../../src/checkpoint/derived.ts";
 import type { Needs, PlacedTensor, PlacedWeights } from "../../src/checkpoint/storage.ts";
 import { Graph } from "../../src/graph/graph.ts";
+import { parseVaeConfig, type VaeConfig } from "../../src/networks/autoencoder-kl/config.ts";
 import { down, imageIn, imageOut, latentIn, latentOut, up } from "../../src/networks/autoencoder-kl/graph.ts";
+import { type ClipTextConfig, parseClipTextConfig } from "../../src/networks/clip/config.ts";
 import { clipText, type TextUse } from "../../src/networks/clip/text.ts";
 import { Scope, WeightReader } from "../../src/networks/layers/scope.ts";
-import {
-  type ClipTextConfig,
-  parseClipTextConfig,
-  parseUNetConfig,
-  parseVaeConfig,
-  type UNetConfig,
-  type VaeConfig,
-} from "../../src/networks/stable-diffusion/configs.ts";
 import { unet, unetNeeds } from "../../src/networks/stable-diffusion/unet.ts";
+import { parseUNetConfig, type UNetConfig } from "../../src/networks/stable-diffusion/unet-config.ts";
 
 export type PublishedName = "sd1" | "sd2" | "sdxl" | "cosxl";
 

@@ -104,7 +104,7 @@ async function outcome(name: string, side: number, options: LoadOptions) {
     const c = await model.encodeImage(toModelImage(opened, width, height));
     const input = { z: createNoise(3).randn(c.shape), c, text: await model.encodeText("make it winter") };
     const noises: Tensor[] = [];
-    for (const t of [999, 500, 50]) noises.push((await model.unet([input], t))[0]!);
+    for (const t of [999, 500, 50]) noises.push((await model.denoise([input], t))[0]!);
     const edited = await edit(model, c, [{ instruction: "make it winter" }], { seed: 7, steps: 2 });
     return { noises, edited: [edited.c, await model.decodeLatent(edited.c)], device: model.device };
   } finally {

@@ -12,7 +12,10 @@ import random
 import warnings
 
 import diffusers
+import numpy as np
 import torch
+from diffusers.pipelines.dreamlite.pipeline_dreamlite import calculate_shift
+from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 from safetensors.torch import save_file
 
 from configurations import SD_BETAS
@@ -69,6 +72,7 @@ def committed():
     yield "alpha-to-one", {**SD, "set_alpha_to_one": True}, "ddim", 6
     yield "fixed-large", {**SD, "variance_type": "fixed_large"}, "ddpm", 6
     yield from more()
+    yield from few()
 
 
 def more():
@@ -94,8 +98,61 @@ def more():
             yield name, {**distilled, "_class_name": name}, sampler, 5
 
 
+# What configurations of rectified flows say, and how their pipelines derive μ.
+FLOW = {"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000}
+DYNAMIC = {**FLOW, "use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 1.15, "base_image_seq_len": 256, "max_image_seq_len": 4096}
+
+
+def few():
+    """The samplers for few steps, and those that came with them."""
+    for steps in (1, 2, 3, 4, 7, 20):
+        for sampler in ("heun", "pndm", "lcm", "tcd"):
+            yield "sd", SD, sampler, steps
+    for sampler in ("heun", "pndm", "lcm", "tcd"):
+        yield "own-class", {"_class_name": {"heun": "HeunDiscreteScheduler", "pndm": "PNDMScheduler", "lcm": "LCMScheduler", "tcd": "TCDScheduler"}[sampler],
+                            "skip_prk_steps": True}, sampler, 5
+        yield "cosine", COSINE, sampler, 5
+        yield "trained-betas", {**SD, "num_train_timesteps": 60, "trained_betas": [0.001 + 0.3 * (i / 59) ** 2 for i in range(60)]}, sampler, 5
+        if sampler != "pndm":
+            yield "v", {**SD, "prediction_type": "v_prediction"}, sampler, 5
+            yield "sample", {**SD, "prediction_type": "sample"}, sampler, 5
+    for name, config in SPACED.items():
+        yield name, config, "heun", 6
+    for spacing in ("karras", "exponential", "beta"):
+        for steps in (1, 2, 9):
+            yield spacing, {**SD, f"use_{spacing}_sigmas": True}, "heun", steps
+    yield "clipped", {**SD, "clip_sample": True, "clip_sample_range": 1.5}, "heun", 6
+    yield "alpha-to-one", {**SD, "set_alpha_to_one": True}, "pndm", 6
+    for sampler in ("lcm", "tcd"):
+        yield "v-zero-snr", ZERO_SNR, sampler, 4
+        yield "distilled-on-25", {**SD, "original_inference_steps": 25}, sampler, 25
+        yield "distilled-on-77", {**SD, "original_inference_steps": 77}, sampler, 6
+        yield "timestep-scaling", {**SD, "timestep_scaling": 0.01}, sampler, 6
+    for steps in (1, 2, 4, 7, 20):
+        yield "static", {**FLOW, "shift": 1.0}, "flow-euler", steps
+        yield "static-3", {**FLOW, "shift": 3.0}, "flow-euler", steps
+        for tokens in (100, 1024, 5000):
+            yield f"linear-{tokens}", {**DYNAMIC, "tokens": tokens}, "flow-euler", steps
+            yield f"empirical-{tokens}", {**DYNAMIC, "tokens": tokens, "time_shift": "empirical"}, "flow-euler", steps
+    yield "linear-time", {**DYNAMIC, "time_shift_type": "linear", "max_shift": 1.16, "tokens": 777}, "flow-euler", 6
+    yield "terminal", {**DYNAMIC, "shift_terminal": 0.1, "tokens": 777}, "flow-euler", 6
+    yield "terminal-static", {**FLOW, "shift": 2.0, "shift_terminal": 0.02}, "flow-euler", 6
+    yield "few-timesteps", {**FLOW, "num_train_timesteps": 60, "shift": 2.5}, "flow-euler", 6
+    for steps in (1, 5):
+        yield "stochastic", {**FLOW, "shift": 3.0, "stochastic_sampling": True}, "flow-euler", steps
+
+
 def drawn(seed: int, count: int = 60):
     r = random.Random(seed)
+    for i in range(count // 3):
+        yield f"random-few-{i}", {
+            **SD, "beta_start": r.choice([0.00085, 0.0001]), "beta_schedule": r.choice(["scaled_linear", "linear"]),
+            "original_inference_steps": r.choice([50, 40, 100]), "set_alpha_to_one": r.random() < 0.5, "steps_offset": r.choice([0, 1]),
+        }, r.choice(("heun", "pndm", "lcm", "tcd")), r.randint(1, 40)
+        yield f"random-flow-{i}", {
+            **r.choice([FLOW, DYNAMIC]), "shift": r.uniform(0.5, 6), "stochastic_sampling": r.random() < 0.3,
+            "tokens": r.randint(16, 6000), "time_shift": r.choice(["linear", "empirical"]), "time_shift_type": r.choice(["exponential", "linear"]),
+        }, "flow-euler", r.randint(1, 40)
     for i in range(count):
         prediction = r.choice(["epsilon", "v_prediction"])
         config = {
@@ -116,19 +173,26 @@ def network(x: torch.Tensor, t: torch.Tensor, weight: torch.Tensor) -> torch.Ten
 
 
 def run(config: dict, sampler: str, steps: int, weight: torch.Tensor, seed: int) -> dict:
+    told = {key: config.pop(key) for key in ("tokens", "time_shift") if key in config}
     scheduler = scheduler_of(config, sampler)
-    scheduler.set_timesteps(steps)
+    if config.get("use_dynamic_shifting"):
+        tokens = told["tokens"]
+        ends = [scheduler.config[key] for key in ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")]
+        mu = compute_empirical_mu(tokens, steps) if told.get("time_shift") == "empirical" else calculate_shift(tokens, *ends)
+        scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), mu=mu)
+    else:
+        scheduler.set_timesteps(steps)
     generator = torch.Generator("cpu").manual_seed(seed)
-    x = torch.randn(SHAPE, generator=generator) * scheduler.init_noise_sigma
-    stochastic = sampler in ("ddpm", "euler", "euler-ancestral") or config.get("algorithm_type") == "sde-dpmsolver++"
+    x = torch.randn(SHAPE, generator=generator) * getattr(scheduler, "init_noise_sigma", 1)
+    stochastic = sampler in ("ddpm", "euler", "euler-ancestral", "lcm", "tcd", "flow-euler") or config.get("algorithm_type") == "sde-dpmsolver++"
     extra = {"generator": generator} if stochastic else {}
     start, xs, outputs = x, [], []
     for t in scheduler.timesteps:
-        out = network(scheduler.scale_model_input(x, t), t, weight)
+        out = network(scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x, t, weight)
         x = scheduler.step(out, t, x, **extra, return_dict=False)[0]
         xs.append(x)
         outputs.append(out)
-    return {"timesteps": scheduler.timesteps.tolist(), "tensors": {"start": start[0], "outputs": torch.cat(outputs), "x": torch.cat(xs)}}
+    return {"timesteps": scheduler.timesteps.tolist(), "told": told, "tensors": {"start": start[0], "outputs": torch.cat(outputs), "x": torch.cat(xs)}}
 
 
 def main() -> None:
@@ -145,8 +209,9 @@ def main() -> None:
     described, tensors = [], {}
     for i, (name, config, sampler, steps) in enumerate(committed() if options.random is None else drawn(options.random)):
         try:
+            config = dict(config)
             result = run(config, sampler, steps, weight, seed=i)
-        except (IndexError, AssertionError) as error:  # timesteps that the model does not have, or that coincide
+        except (IndexError, AssertionError, ValueError) as error:  # timesteps that the model does not have, or that coincide
             if options.random is None:
                 raise
             print(f"left out: {sampler} {steps} {config}: {error}")
@@ -158,7 +223,7 @@ def main() -> None:
             continue
         prefix = f"{i}.{name}.{sampler}.{steps}"
         tensors |= {f"{prefix}.{key}": value.clone().contiguous() for key, value in result["tensors"].items()}
-        described.append({"name": prefix, "sampler": sampler, "steps": steps, "seed": i, "config": config, "timesteps": result["timesteps"]})
+        described.append({"name": prefix, "sampler": sampler, "steps": steps, "seed": i, "config": config, **result["told"], "timesteps": result["timesteps"]})
     options.out.mkdir(parents=True, exist_ok=True)
     save_file(tensors, options.out / "samplers.safetensors")
     (options.out / "samplers.safetensors").chmod(0o644)

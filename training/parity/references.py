@@ -46,6 +46,14 @@ SAMPLERS = {
     "dpm++2m-karras": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True}),
     "unipc": ("UniPCMultistepScheduler", {}),
 }
+# More of them, for make_samplers.py alone.
+MORE_SAMPLERS = {
+    "heun": ("HeunDiscreteScheduler", {}),
+    "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
+    "lcm": ("LCMScheduler", {}),
+    "tcd": ("TCDScheduler", {}),
+    "flow-euler": ("FlowMatchEulerDiscreteScheduler", {}),
+}
 # A model trained in the EDM formulation has its own two.
 EDM_SAMPLERS = {"euler": ("EDMEulerScheduler", {}), "dpm++2m": ("EDMDPMSolverMultistepScheduler", {})}
 # Latents are not pictures: clipping them to [-1, 1], the default of these two classes, is switched off where the file
@@ -58,7 +66,7 @@ def samplers_of(config) -> dict:
 
 
 def scheduler_of(config, sampler: str):
-    name, options = samplers_of(config)[sampler]
+    name, options = (samplers_of(config) | MORE_SAMPLERS)[sampler]
     foreign = config.get("_class_name", name) != name
     clip = {"clip_sample": False} if name in CLIPPING and foreign and "clip_sample" not in config else {}
     return getattr(diffusers, name).from_config(config, **clip, **options)

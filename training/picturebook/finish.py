@@ -19,8 +19,7 @@ PIPELINE = {
     "unet": ["diffusers", "UNet2DConditionModel"],
     "vae": ["diffusers", "AutoencoderKL"],
 }
-DEFAULTS = {"defaults": {"steps": 8, "sampler": "ddim", "textGuidance": 1, "imageGuidance": 1}, "nativeSize": 128,
-            "about": "drawings of its own world: a house, trees, a car or a boat, weather, seasons, times of day"}
+DEFAULTS = {"defaults": {"steps": 8, "sampler": "ddim", "textGuidance": 1, "imageGuidance": 1}, "nativeSize": 128}
 
 if __name__ == "__main__":
     (OUT / "model_index.json").write_text(json.dumps(PIPELINE, indent=2) + "\n")

@@ -121,6 +121,7 @@ def main():
     a.add_argument("--epochs", type=int, default=30)
     a.add_argument("--noise", type=float, default=0.25, help="of the latents' own standard deviation")
     a.add_argument("--threshold", type=float, default=0.1)
+    a.add_argument("--familiar", type=float, default=0.19)
     args = a.parse_args()
     torch.manual_seed(0)
     latents, labels = pictures(args.pictures, 3_000_000)
@@ -154,6 +155,7 @@ def main():
     own["understanding"]["presence"] = {
         "latent": list(latents.shape[1:]), "hidden": args.hidden, "attributes": [{"name": k, "values": v} for k, v in ATTRIBUTES.items()],
         "needs": {k: [*([] if k == "bw" else [COLOURED]), *v] for k, v in NEEDS.items()}, "threshold": args.threshold,
+        "familiar": args.familiar,
     }
     (OUT / "emilie.json").write_text(json.dumps(own, indent=1) + "\n")
 

@@ -12,13 +12,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { Addition } from "../../networks/stable-diffusion/lora-targets.ts";
 import { OWNER, ownerOf } from "../../util/process-identity.node.ts";
 import { writeSafetensors } from "../safetensors.ts";
 import { folderSource } from "../source.node.ts";
 import { mappedStorage } from "../storage.node.ts";
 import { fetchedStorage } from "../storage.web.ts";
 import { openWeights } from "../weights.ts";
+import type { Addition } from "./additions.ts";
 import { type LoraFile, readLora } from "./read.ts";
 
 let root: string;

@@ -1,10 +1,10 @@
 /** LoRAs merged into the weights that they touch; all others stay in their files. */
 import { EmilieError } from "../../errors.ts";
-import type { Addition, TableAdditions } from "../../networks/stable-diffusion/lora-targets.ts";
 import { readWhole, toFloat16 } from "../convert.ts";
 import type { CheckpointSource } from "../source.ts";
 import { type Needs, type PlacedFile, type PlacedWeights, placedAs, plainType } from "../storage.ts";
 import type { WeightRef, WeightTable } from "../weights.ts";
+import type { Addition, TableAdditions } from "./additions.ts";
 import type { AddRow } from "./forms.ts";
 
 /** W and its sizes: a convolution's kernel is a longer row. */

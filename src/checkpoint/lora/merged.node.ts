@@ -7,7 +7,6 @@ import { mkdir, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, parse, relative } from "node:path";
 import { EmilieError } from "../../errors.ts";
-import type { TableAdditions } from "../../networks/stable-diffusion/lora-targets.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
 import { toFloat16 } from "../convert.ts";
 import { type DerivedSpec, derive, specsOf } from "../derived.ts";
@@ -18,6 +17,7 @@ import { bytesOfTensor, requireRoom } from "../side-file.node.ts";
 import type { CheckpointSource } from "../source.ts";
 import { type Needs, type PlacedWeights, placedAs, plainType } from "../storage.ts";
 import type { WeightTable } from "../weights.ts";
+import type { TableAdditions } from "./additions.ts";
 import { merged } from "./merge.ts";
 
 const PREFIX = "merged-";

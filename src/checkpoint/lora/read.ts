@@ -40,6 +40,8 @@ export interface Change extends FormShape {
 export interface Lora {
   readonly file: WeightFile;
   readonly changes: readonly Change[];
+  /** What its header says beside the tensors. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** What was taken for granted. */
   readonly notes: readonly string[];
 }
@@ -75,7 +77,7 @@ export async function readLora(lora: LoraFile): Promise<Lora> {
       ? [`${path}: its alpha is 0 in ${without} of ${changes.length} places, which it does not change.`]
       : []),
   ];
-  return { file, changes, notes };
+  return { file, changes, metadata: header.metadata, notes };
 }
 
 function modulesOf(path: string, tensors: ReadonlyMap<string, Omit<WeightRef, "file">>): readonly Module[] {

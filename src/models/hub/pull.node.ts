@@ -5,8 +5,7 @@ import { folderSource } from "../../checkpoint/source.node.ts";
 import { readJson } from "../../checkpoint/source.ts";
 import { EmilieError } from "../../errors.ts";
 import { checkOptions, type OptionNames } from "../../input/options.ts";
-import { checkTogether } from "../../networks/stable-diffusion/check-together.ts";
-import { readConfigs } from "../../networks/stable-diffusion/layout.ts";
+import { architectureOf } from "../architectures.ts";
 import {
   findSnapshot,
   linkBlob,
@@ -267,7 +266,7 @@ function checkLimits(name: string, small: readonly HubFile[], weights: readonly 
 /** Gigabytes are not fetched for a checkpoint that will be refused when it is loaded. */
 async function checkEditor(folder: string, name: string): Promise<void> {
   const source = folderSource(folder, name);
-  checkTogether(name, await readConfigs(source));
+  await (await architectureOf(source)).check(source);
 }
 
 /** As transformers calls the networks that `emilie bench --scorers` takes. */

@@ -6,19 +6,10 @@
 
 import { chooseVariant, requireOffered, type Variant, weightSets } from "../../checkpoint/variants.ts";
 import { EmilieError } from "../../errors.ts";
+import type { Files } from "../../networks/architecture.ts";
+import { architectureOfFiles } from "../architectures.ts";
 
 export { VARIANT_NAME, type Variant } from "../../checkpoint/variants.ts";
-
-/** What the files of a UNet's weights begin with. */
-export const UNET_WEIGHTS = "diffusion_pytorch_model";
-
-const NETWORKS: Readonly<Record<string, string>> = {
-  unet: UNET_WEIGHTS,
-  vae: "diffusion_pytorch_model",
-  text_encoder: "model",
-  text_encoder_2: "model",
-};
-const REQUIRED_NETWORKS = ["unet", "vae", "text_encoder"];
 
 const TOKENIZER_FILES = [
   "tokenizer.json",
@@ -28,18 +19,20 @@ const TOKENIZER_FILES = [
   "tokenizer_config.json",
 ];
 
-const SMALL = new Set([
-  "model_index.json",
-  "emilie.json",
-  "scheduler/scheduler_config.json",
-  ...["tokenizer", "tokenizer_2"].flatMap((folder) => TOKENIZER_FILES.map((name) => `${folder}/${name}`)),
-  ...Object.keys(NETWORKS).map((folder) => `${folder}/config.json`),
-]);
+const INDEX = "model_index.json";
+const SCHEDULER = "scheduler/scheduler_config.json";
 
-const REQUIRED = [
-  "model_index.json",
-  "scheduler/scheduler_config.json",
-  ...REQUIRED_NETWORKS.map((folder) => `${folder}/config.json`),
+/** Configurations, and what tokenizers are read from. */
+const smallFiles = ({ networks, tokenizers }: Files): ReadonlySet<string> =>
+  new Set([
+    ...[INDEX, "emilie.json", SCHEDULER],
+    ...tokenizers.flatMap((folder) => TOKENIZER_FILES.map((name) => `${folder}/${name}`)),
+    ...Object.keys(networks).map((folder) => `${folder}/config.json`),
+  ]);
+
+const requiredFiles = ({ required }: Files): readonly string[] => [
+  ...[INDEX, SCHEDULER],
+  ...required.map((folder) => `${folder}/config.json`),
 ];
 
 const PICKLE = /\.(bin|ckpt|pt|pth|pickle|pkl)$/;
@@ -59,19 +52,22 @@ export interface Selection {
  */
 export function selectFiles(id: string, paths: readonly string[], variant?: Variant): Selection {
   const all = new Set(paths);
-  if (!all.has("model_index.json")) throw notDiffusers(id, paths);
-  const lacking = REQUIRED.find((path) => !all.has(path));
+  if (!all.has(INDEX)) throw notDiffusers(id, paths);
+  const { files } = architectureOfFiles(paths);
+  const lacking = requiredFiles(files).find((path) => !all.has(path));
   if (lacking !== undefined) throw missing(id, lacking);
-  const hasTokenizer = all.has("tokenizer/tokenizer.json") || all.has("tokenizer/vocab.json");
-  if (!hasTokenizer) throw missing(id, "tokenizer/vocab.json");
+  const [tokenizer] = files.tokenizers;
+  const hasTokenizer = all.has(`${tokenizer}/tokenizer.json`) || all.has(`${tokenizer}/vocab.json`);
+  if (!hasTokenizer) throw missing(id, `${tokenizer}/vocab.json`);
 
-  const small = paths.filter((path) => SMALL.has(path));
+  const wanted = smallFiles(files);
+  const small = paths.filter((path) => wanted.has(path));
   const weights: string[] = [];
   const variants: Record<string, Variant> = {};
   const offered = new Set<Variant>();
-  for (const [folder, base] of Object.entries(NETWORKS)) {
+  for (const [folder, base] of Object.entries(files.networks)) {
     const names = paths.filter((p) => p.startsWith(`${folder}/`)).map((p) => p.slice(folder.length + 1));
-    if (names.length === 0 && !REQUIRED_NETWORKS.includes(folder)) continue;
+    if (names.length === 0 && !files.required.includes(folder)) continue;
     const sets = weightSets(names, base);
     for (const name of sets.keys()) offered.add(name);
     const chosen = chooseVariant(sets, `${folder} of ${id}`, variant);

@@ -46,10 +46,19 @@ export function convolution(s: Scope, x: Value, out: number, options: ConvOption
   return convolutionInBands(s, x, weight, bias, rest);
 }
 
-/** nn.Conv2d 3×3 with stride 2, padded right and below: x [1, h, w, c] → [1, h/2, w/2, c] */
-export function halvingConvolution(s: Scope, x: Value): Value {
+/**
+ * nn.Conv2d 3×3 with stride 2, of even sides: x [1, h, w, c] → [1, h/2, w/2, c]
+ *
+ * @param padded "after": right and below; "around": on all sides, of which the right and lower ones are never seen
+ */
+export function halvingConvolution(
+  s: Scope,
+  x: Value,
+  padded: "after" | "around" = "after",
+  bias: Value | null = s.parameter("bias", [x.shape[3] ?? 0]),
+): Value {
   const [, h = 0, w = 0, c = 0] = x.shape;
-  const bias = s.parameter("bias", [c]);
+  const before = padded === "around" ? 1 : 0;
   const weight = reshape(s, s.parameter("weight", [c, c, 3, 3]), [c, c, 9]);
   const byPlace = reshape(s, transpose(s, weight, [0, 2, 1]), [c, 9 * c]);
   const [rows, columns] = [Math.floor(h / 2), Math.floor(w / 2)];
@@ -58,12 +67,12 @@ export function halvingConvolution(s: Scope, x: Value): Value {
   const bands: Value[] = [];
   for (let from = 0; from < rows; from += height) {
     const to = Math.min(rows, from + height);
-    const last = Math.min(h, 2 * to + 1);
-    const part = rowsOf(s, picture, 2 * from, last);
+    const [first, last] = [Math.max(0, 2 * from - before), Math.min(h, 2 * to + 1 - before)];
+    const part = rowsOf(s, picture, first, last);
     const seen = unfold(s, reshape(s, part, [1, ...part.shape]), {
       kernel: 3,
       stride: 2,
-      padding: [0, 0, 2 * to + 1 - last, 1],
+      padding: [first - (2 * from - before), before, 2 * to + 1 - before - last, 1 - before],
     });
     bands.push(reshape(s, gemm(s, seen, byPlace, { transB: true, bias }), [1, to - from, columns, c]));
   }

@@ -6,7 +6,7 @@ import { fromChannelsFirst, sizeOfPicture, toChannelsFirst } from "../../graph/l
 import { add, attention } from "../../graph/ops.ts";
 import { groupNorm, imageToTokens, type Norm, tokensToImage } from "../layers/layers.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
-import type { VaeConfig } from "../stable-diffusion/configs.ts";
+import type { VaeConfig } from "./config.ts";
 import { activatedConv, conv, conv1x1, downsample, resnetBlock, upsample, vaeLayout } from "./layers.ts";
 
 const EPS = 1e-6;

@@ -10,8 +10,8 @@ import { conv2d as convOf, gemm, reshape, silu } from "../../graph/ops.ts";
 import { conv2d, groupNorm, type Norm } from "../layers/layers.ts";
 import * as plain from "../layers/resnet.ts";
 import type { Scope } from "../layers/scope.ts";
-import type { VaeConfig } from "../stable-diffusion/configs.ts";
 import { convolution, halvingConvolution, normActivation } from "./banded-layers.ts";
+import type { VaeConfig } from "./config.ts";
 
 /**
  * How a VAE computes in a model of that precision. int8's is fp32-fast's: what rounding a picture's values does is seen, and it is

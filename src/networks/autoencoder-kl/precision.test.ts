@@ -12,8 +12,8 @@ import { createNodeEngine } from "../../runtime/node.ts";
 import { relativeError } from "../../tensor/ops.ts";
 import { sizeOf, type Tensor, tensor } from "../../tensor/tensor.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
-import { parseVaeConfig } from "../stable-diffusion/configs.ts";
 import { createEditModel, type EditModelOptions } from "../stable-diffusion/editor.ts";
+import { parseVaeConfig } from "./config.ts";
 import { down, imageIn, imageOut, latentIn, latentOut, up } from "./graph.ts";
 
 const TINY = resolve(import.meta.dirname, "../../../tests/fixtures/parity/sd1/checkpoint");

@@ -7,7 +7,7 @@ import type { PlacedWeights } from "../../checkpoint/storage.ts";
 import { type Dialect, Graph } from "../../graph/graph.ts";
 import { fromChannelsFirst, toChannelsFirst } from "../../graph/layout.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
-import type { VaeConfig } from "../stable-diffusion/configs.ts";
+import type { VaeConfig } from "./config.ts";
 import type { FineStage } from "./fine-stage.ts";
 import { down, imageIn, imageOut, latentIn, latentOut, up } from "./graph.ts";
 import { vaeLayout } from "./layers.ts";

@@ -7,7 +7,7 @@
 import type { PlacedWeights } from "../../checkpoint/storage.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { VaeConfig } from "../stable-diffusion/configs.ts";
+import type { VaeConfig } from "./config.ts";
 import { type RunGraph, throughTiles } from "./fine-stage.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "./graph.ts";
 import * as stages from "./stages.ts";
@@ -31,7 +31,9 @@ export async function encode(
 ): Promise<Tensor> {
   const [, , h = 0, w = 0] = image.shape;
   const build = (dialect?: Dialect) => buildEncoder(config, weights, h, w, dialect);
-  const whole = ifWhole(config, weights, `encode ${h}x${w}`, build, limits);
+  const whole = stages.hasFineLevels(config)
+    ? ifWhole(weights, `encode ${h}x${w}`, build, limits.whole)
+    : build;
   if (whole) return (await run(`${h}x${w}`, whole, { image })).latent!;
   const feature = await throughTiles(stages.fineEncoder(config, weights), image, run, limits.tile);
   const [, , rows = 0, columns = 0] = feature.shape;
@@ -49,7 +51,9 @@ export async function decode(
 ): Promise<Tensor> {
   const [, , h = 0, w = 0] = z.shape;
   const build = (dialect?: Dialect) => buildDecoder(config, weights, h, w, dialect);
-  const whole = ifWhole(config, weights, `decode ${h}x${w}`, build, limits);
+  const whole = stages.hasFineLevels(config)
+    ? ifWhole(weights, `decode ${h}x${w}`, build, limits.whole)
+    : build;
   if (whole) return (await run(`${h}x${w}`, whole, { z })).image!;
   const coarse = (dialect: Dialect) => stages.buildCoarseDecoder(config, weights, h, w, dialect);
   const { feature } = await run(`coarse ${h}x${w}`, coarse, { z }, true);
@@ -61,22 +65,15 @@ type Build = (dialect?: Dialect) => Graph;
 /** What whole graphs take, by their weights and what they do: to build one again for that takes as long as a small one runs. */
 const peaks = new WeakMap<PlacedWeights, Map<string, number>>();
 
-/** `build`, where what it builds may run whole; what was built to find that out is not built again. */
-function ifWhole(
-  config: VaeConfig,
-  weights: PlacedWeights,
-  what: string,
-  build: Build,
-  limits: VaeLimits,
-): Build | null {
-  if (!stages.hasFineLevels(config)) return build;
+/** `build`, where what it builds takes no more than so many bytes; what was built to find that out is not built again. */
+export function ifWhole(weights: PlacedWeights, what: string, build: Build, most: number): Build | null {
   const known = peaks.get(weights) ?? new Map<string, number>();
   peaks.set(weights, known);
   const bytes = known.get(what);
-  if (bytes !== undefined) return bytes <= limits.whole ? build : null;
+  if (bytes !== undefined) return bytes <= most ? build : null;
   const first = build("fused");
   known.set(what, first.peakBytes);
-  if (first.peakBytes > limits.whole) return null;
+  if (first.peakBytes > most) return null;
   return (dialect = "fused") => (dialect === "fused" ? first : build(dialect));
 }
 

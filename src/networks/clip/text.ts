@@ -6,7 +6,7 @@ import { add, gather, gemm } from "../../graph/ops.ts";
 import { CLIP_NAMES, encoderLayer } from "../layers/encoder-layer.ts";
 import { layerNorm, linear } from "../layers/layers.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
-import type { ClipTextConfig } from "../stable-diffusion/configs.ts";
+import type { ClipTextConfig } from "./config.ts";
 
 /** What a UNet wants of a text encoder. */
 export interface TextUse {

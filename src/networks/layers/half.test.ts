@@ -76,7 +76,7 @@ async function noises(model: EditModel): Promise<Tensor[]> {
   const text = await model.encodeText("make it winter");
   const input = { z: wave([4, 8, 8]), c: wave([4, 8, 8], 0.5), text };
   const results: Tensor[] = [];
-  for (const t of TIMES) results.push((await model.unet([input], t))[0]!);
+  for (const t of TIMES) results.push((await model.denoise([input], t))[0]!);
   return results;
 }
 

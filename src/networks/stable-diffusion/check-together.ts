@@ -1,7 +1,7 @@
 /** Whether the configurations of a checkpoint's networks fit together, which can be told before there are weights. */
 import { EmilieError } from "../../errors.ts";
-import { TIME_IDS, type UNetConfig } from "./configs.ts";
 import type { Layout, TextPart } from "./layout.ts";
+import { TIME_IDS, type UNetConfig } from "./unet-config.ts";
 
 /** Width of SDXL's pooled text; 0 for families without. */
 export function pooledWidth(unet: UNetConfig): number {

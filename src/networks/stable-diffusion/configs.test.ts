@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { parseSchedulerConfig } from "../../checkpoint/scheduler-config.ts";
-import { parseClipTextConfig, parseUNetConfig, parseVaeConfig } from "./configs.ts";
+import { parseVaeConfig } from "../autoencoder-kl/config.ts";
+import { parseClipTextConfig } from "../clip/config.ts";
+import { parseUNetConfig } from "./unet-config.ts";
 
 describe("unet/config.json", () => {
   it("has diffusers' defaults and ignores the writer's notes", () => {
@@ -46,7 +48,6 @@ describe("unet/config.json", () => {
     ["mid_block_type", "UNetMidBlock2DSimpleCrossAttn"],
     ["act_fn", "mish"],
     ["num_attention_heads", 8],
-    ["time_cond_proj_dim", 256],
     ["norm_num_groups", null],
     ["layers_per_block", 0],
     ["attention_head_dim", "8"],

@@ -1,12 +1,58 @@
-/** What a checkpoint is called and how large its pictures are, for listings. */
-import { vaeFactor } from "../autoencoder-kl/graph.ts";
-import type { Checkpoint } from "./checkpoint.ts";
+/** What a checkpoint is and what it costs, from its headers alone. */
+import type { CheckpointSource } from "../../checkpoint/source.ts";
+import { dryPlacement } from "../../checkpoint/storage.ts";
+import type { CheckpointFacts, Costs } from "../architecture.ts";
+import { buildDecoder, buildEncoder, vaeFactor } from "../autoencoder-kl/graph.ts";
+import { workingBytes } from "../autoencoder-kl/vae.ts";
+import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
+import { matchLoras } from "./loras.ts";
+import { buildUNet } from "./unet.ts";
 
-export function familyName({ family }: Checkpoint): string {
-  return family.name;
+export async function describe(source: CheckpointSource): Promise<CheckpointFacts> {
+  const checkpoint = await readCheckpoint(source);
+  const { unet, vae, texts, scheduler, tables, own, family, notes, tokens } = checkpoint;
+  return {
+    family: family.name,
+    nativeSize: trainedSize(checkpoint),
+    conditionIsScaled: family.conditionIsScaled,
+    factor: vaeFactor(vae),
+    latentChannels: vae.latent_channels,
+    scalingFactor: vae.scaling_factor,
+    schedulerConfig: scheduler,
+    embedsGuidance: unet.time_cond_proj_dim !== null,
+    tokens,
+    own,
+    notes,
+    networks: [
+      { name: "UNet", table: tables.unet },
+      { name: "VAE", table: tables.vae },
+      ...texts.map(({ table }, i) => ({ name: `text encoder${i === 0 ? "" : ` ${i + 1}`}`, table })),
+    ],
+    loras: async (files) => {
+      const { additions, notes, fewSteps } = await matchLoras(files, checkpoint);
+      return { merged: [...additions.values()].reduce((sum, { size }) => sum + size, 0), notes, fewSteps };
+    },
+    costs: (width, height) => costsOf(checkpoint, width, height),
+  };
 }
 
 /** The longer side, in pixels, of the pictures that the checkpoint was trained on. */
-export function trainedSize({ unet, vae, own }: Checkpoint): number {
+export function trainedSize({ unet, vae, own }: Pick<Checkpoint, "unet" | "vae" | "own">): number {
   return own.nativeSize ?? vaeFactor(vae) * Math.max(...[unet.sample_size ?? 64].flat());
+}
+
+function costsOf({ unet, vae, tokens, tables }: Checkpoint, width: number, height: number): Costs {
+  const factor = vaeFactor(vae);
+  const [h, w] = [height / factor, width / factor];
+  const weights = dryPlacement(tables.vae);
+  const call = buildUNet(unet, dryPlacement(tables.unet), { height: h, width: w, tokens, factor });
+  const vaeBytes = (["encode", "decode"] as const).map((what) =>
+    workingBytes(vae, weights, what, [height, width]),
+  );
+  return {
+    denoise: call.flops,
+    encode: buildEncoder(vae, weights, height, width).flops,
+    decode: buildDecoder(vae, weights, h, w).flops,
+    workingBytes: Math.max(call.peakBytes, ...vaeBytes),
+  };
 }

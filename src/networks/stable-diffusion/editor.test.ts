@@ -32,14 +32,14 @@ afterAll(async () => {
 describe("a model", () => {
   it("counts the runs of each network, and encodes a text once", async () => {
     const model = await open(TINY);
-    expect(model.calls).toEqual({ encodeImage: 0, decodeLatent: 0, encodeText: 0, unet: 0 });
+    expect(model.calls).toEqual({ encodeImage: 0, decodeLatent: 0, encodeText: 0, denoise: 0 });
     const text = await model.encodeText("make it winter");
     expect(await model.encodeText("make it winter")).toBe(text);
     const side = 8 * model.factor;
     const c = await model.encodeImage(wave([3, side, side]));
     expect(c.shape).toEqual([4, 8, 8]);
     expect((await model.decodeLatent(c)).shape).toEqual([3, side, side]);
-    const outputs = await model.unet(
+    const outputs = await model.denoise(
       [
         { z, c, text },
         { z, c: zeros(c.shape), text },
@@ -48,20 +48,20 @@ describe("a model", () => {
     );
     expect(outputs.map((o) => o.shape)).toEqual([z.shape, z.shape]);
     expect(outputs[0]!.data).not.toEqual(outputs[1]!.data);
-    expect(model.calls).toEqual({ encodeImage: 1, decodeLatent: 1, encodeText: 1, unet: 2 });
+    expect(model.calls).toEqual({ encodeImage: 1, decodeLatent: 1, encodeText: 1, denoise: 2 });
   });
 
   it("gives the same numbers again after other sizes had their turn, and with low memory", async () => {
     for (const memory of ["normal", "low"] as const) {
       const model = await open(TINY, { memory });
       const text = await model.encodeText("");
-      const [first] = await model.unet([{ z, c: z, text }], 7);
+      const [first] = await model.denoise([{ z, c: z, text }], 7);
       for (const side of [4, 6, 10]) {
         const other = wave([4, side, 5]);
-        expect((await model.unet([{ z: other, c: other, text }], 7))[0]!.shape).toEqual([4, side, 5]);
+        expect((await model.denoise([{ z: other, c: other, text }], 7))[0]!.shape).toEqual([4, side, 5]);
       }
       await model.decodeLatent(z);
-      const [again] = await model.unet([{ z, c: z, text }], 7);
+      const [again] = await model.denoise([{ z, c: z, text }], 7);
       expect(again!.data).toEqual(first!.data);
     }
   });
@@ -70,25 +70,25 @@ describe("a model", () => {
     const model = await open(TINY);
     const text = await model.encodeText("");
     const input = { z, c: z, text };
-    await expect(model.unet([input], 1, { signal: AbortSignal.abort("why") })).rejects.toMatchObject({
+    await expect(model.denoise([input], 1, { signal: AbortSignal.abort("why") })).rejects.toMatchObject({
       code: "aborted",
       cause: "why",
     });
     const controller = new AbortController();
-    const running = model.unet(Array(200).fill(input), 1, { signal: controller.signal });
+    const running = model.denoise(Array(200).fill(input), 1, { signal: controller.signal });
     setTimeout(() => controller.abort(), 10);
     await expect(running).rejects.toMatchObject({ code: "aborted" });
-    expect(model.calls.unet).toBeLessThan(200);
+    expect(model.calls.denoise).toBeLessThan(200);
     const fresh = AbortSignal.abort();
     await expect(model.encodeText("new", { signal: fresh })).rejects.toMatchObject({ code: "aborted" });
     await expect(model.decodeLatent(z, { signal: fresh })).rejects.toMatchObject({ code: "aborted" });
-    expect((await model.unet([input], 1))[0]!.shape).toEqual(z.shape);
+    expect((await model.denoise([input], 1))[0]!.shape).toEqual(z.shape);
   });
 
   it("refuses every call after it was disposed", async () => {
     const model = await open(TINY);
     const text = await model.encodeText("");
-    const pending = model.unet([{ z, c: z, text }], 1);
+    const pending = model.denoise([{ z, c: z, text }], 1);
     const rejected = expect(pending).rejects.toMatchObject({ code: "disposed" });
     await model.dispose();
     await rejected;
@@ -96,7 +96,7 @@ describe("a model", () => {
       () => model.encodeText(""),
       () => model.encodeImage(wave([3, 64, 64])),
       () => model.decodeLatent(z),
-      () => model.unet([{ z, c: z, text }], 1),
+      () => model.denoise([{ z, c: z, text }], 1),
     ];
     for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "disposed" });
     await model.dispose();
@@ -109,8 +109,8 @@ describe("a model", () => {
     await expect(model.encodeImage(wave([3, 63, 64]))).rejects.toMatchObject(bad);
     await expect(model.encodeImage(wave([1, 64, 64]))).rejects.toMatchObject(bad);
     await expect(model.decodeLatent(wave([4, 8]))).rejects.toMatchObject(bad);
-    await expect(model.unet([{ z, c: wave([4, 8, 9]), text }], 1)).rejects.toMatchObject(bad);
-    await expect(model.unet([{ z, c: z, text: { hidden: wave([77, 5]) } }], 1)).rejects.toMatchObject(bad);
+    await expect(model.denoise([{ z, c: wave([4, 8, 9]), text }], 1)).rejects.toMatchObject(bad);
+    await expect(model.denoise([{ z, c: z, text: { hidden: wave([77, 5]) } }], 1)).rejects.toMatchObject(bad);
   });
 });
 
@@ -206,7 +206,7 @@ describe("a checkpoint", () => {
     await poison(vae, "decoder.conv_in.weight", Number.POSITIVE_INFINITY);
     const model = await open(folder);
     const text = await model.encodeText("");
-    await expect(model.unet([{ z, c: z, text }], 500)).rejects.toMatchObject({
+    await expect(model.denoise([{ z, c: z, text }], 500)).rejects.toMatchObject({
       code: "checkpoint.malformed",
       message: expect.stringMatching(/unet\/.*"mid_block.resnets.0.conv1.bias" is NaN/),
     });

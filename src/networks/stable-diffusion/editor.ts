@@ -3,55 +3,63 @@
  * UNet, each network an ONNX graph whose weights stay where they are.
  */
 
-import type { Precision } from "../../checkpoint/derived.ts";
+import { abilitiesOf } from "../../checkpoint/abilities.ts";
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
 import { requireFinite } from "../../checkpoint/finite.ts";
-import type { LoraFile } from "../../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
-import type { WeightStorage } from "../../checkpoint/storage.ts";
-import { readUnderstanding, type UnderstandingHead } from "../../checkpoint/understanding.ts";
+import type { PlacedWeights } from "../../checkpoint/storage.ts";
+import { decisive, readUnderstanding, type UnderstandingHead } from "../../checkpoint/understanding.ts";
 import { EmilieError } from "../../errors.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
 import type {
   CallOptions,
+  DecodeOptions,
+  DenoiseInput,
   Device,
   EditDefaults,
   EditModel,
   PredictionType,
   TextEncoding,
-  UNetInput,
 } from "../../method/edit-model.ts";
 import type { Engine, Feeds } from "../../runtime/engine.ts";
-import { type MemoryMode, SessionCache, throwIfAborted } from "../../runtime/onnx-sessions.ts";
+import { type MemoryMode, OnnxSessions, throwIfAborted } from "../../runtime/onnx-sessions.ts";
+import { relativeError, scale, sideBySide } from "../../tensor/ops.ts";
 import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
+import { Recent } from "../../util/recent.ts";
+import type { EditorOptions } from "../architecture.ts";
 import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { vaeFactor } from "../autoencoder-kl/graph.ts";
-import { decode, encode, VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
+import { VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
+import { checkTinyFits, type TinyAutoencoder } from "../autoencoder-tiny/read.ts";
 import { buildClipText } from "../clip/text.ts";
+import { type Autoencoder, ownAutoencoder, tinyAutoencoder } from "./autoencoder.ts";
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
+import { trainedSize } from "./describe.ts";
 import { matchLoras } from "./loras.ts";
-import { type CheckedNetwork, type Networks, networksOf, placeAll, type Weights } from "./networks.ts";
+import {
+  type CheckedNetwork,
+  type Networks,
+  networksOf,
+  placeAll,
+  type TinyAutoencoders,
+  type Weights,
+} from "./networks.ts";
+import { predictionType } from "./prediction-type.ts";
 import { understand } from "./understanding.ts";
 import { buildUNet } from "./unet.ts";
 
 export { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 
-export interface EditModelOptions {
-  /** How weights reach the runtime. */
-  readonly storage: WeightStorage;
-  /** LoRA files to merge, in their order. */
-  readonly loras?: readonly LoraFile[];
-  /**
-   * "low" keeps one session alive at a time and its weights in their files alone: less memory, a few per cent slower,
-   * and a session is made again whenever another network had its turn. Default "normal".
-   */
-  readonly memory?: MemoryMode;
+/** How a checkpoint is loaded; what differs from the defaults here is for measurements and tests. */
+export interface EditModelOptions extends EditorOptions {
   /** Where pictures become too large for the VAE to run whole. Default VAE_LIMITS. */
   readonly vaeLimits?: VaeLimits;
-  /** How the UNet computes. Default "fp32". */
-  readonly precision?: Precision;
   /** From how many pixels on self-attention spares keys (UNetShape). Default: as the precision has it. */
   readonly keysFrom?: number;
+  /** A tiny autoencoder in the place of the VAE. */
+  readonly vae?: TinyAutoencoder;
+  /** A tiny autoencoder for previews. */
+  readonly previewVae?: TinyAutoencoder;
   /** Whether what the checkpoint says it understands (emilie.json) is asked before an edit. Default true. */
   readonly understanding?: boolean;
 }
@@ -68,12 +76,18 @@ export async function createEditModel(
   const { precision = "fp32", keysFrom } = options;
   const checkpoint = await readCheckpoint(source, precision);
   const { tables, texts, own, variant } = checkpoint;
-  const { additions, variants, olderVariants } = await matchLoras(options.loras ?? [], checkpoint);
+  const { additions, variants, olderVariants, fewSteps } = await matchLoras(options.loras ?? [], checkpoint);
   const understanding =
     options.understanding !== false &&
     own.understanding &&
     (await readUnderstanding(source, own.understanding, texts[0]!.config.hidden_size));
-  const weights = await placeAll(source, checkpoint, options.storage, additions, precision);
+  const { vae, previewVae } = options;
+  const latents = { channels: checkpoint.vae.latent_channels, factor: vaeFactor(checkpoint.vae) };
+  for (const tiny of [vae, previewVae]) if (tiny) checkTinyFits(tiny, latents);
+  const tiny = { vae, previewVae };
+  const weights = await placeAll(source, checkpoint, options.storage, additions, precision, tiny);
+  // What is only looked at makes no other model.
+  const ownVae = vae && `vae ${await fingerprint(vae.source, [vae.table], [], false)};`;
   const all = [tables.unet, tables.vae, ...texts.map(({ table }) => table)];
   const fingerprintOf = (loras: readonly string[], named: boolean) =>
     fingerprint(
@@ -84,8 +98,9 @@ export async function createEditModel(
         ...loras,
         ...(precision === "fp32" ? [] : [`precision ${precision}`]),
         ...(keysFrom === undefined ? [] : [`keys ${keysFrom}`]),
+        ...(ownVae === undefined ? [] : [ownVae]),
         ...(understanding
-          ? [`understanding ${JSON.stringify(own.understanding)} ${understanding.sha256}`]
+          ? [`understanding ${JSON.stringify(decisive(own.understanding!))} ${understanding.sha256}`]
           : []),
       ],
       named,
@@ -97,11 +112,13 @@ export async function createEditModel(
     fingerprint: await fingerprintOf(variants, !source.single),
     olderFingerprints: renamable ? [await fingerprintOf(olderVariants, true)] : [],
     defaults: own.defaults,
-    nativeSize: own.nativeSize,
+    abilities: abilitiesOf(source.id, own),
+    fewSteps: fewSteps ?? undefined,
     understanding: understanding || undefined,
     memory: options.memory ?? "normal",
     vaeLimits: options.vaeLimits ?? VAE_LIMITS,
     keysFrom,
+    tiny,
   });
 }
 
@@ -110,11 +127,13 @@ interface Facts {
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
   readonly defaults: EditDefaults;
-  readonly nativeSize: number | undefined;
+  readonly abilities: EditModel["abilities"];
+  readonly fewSteps: EditModel["fewSteps"];
   readonly understanding: UnderstandingHead | undefined;
   readonly memory: MemoryMode;
   readonly vaeLimits: VaeLimits;
   readonly keysFrom: number | undefined;
+  readonly tiny: TinyAutoencoders;
 }
 
 class DiffusersEditModel implements EditModel {
@@ -122,6 +141,9 @@ class DiffusersEditModel implements EditModel {
   readonly fingerprint: string;
   readonly olderFingerprints: readonly string[];
   readonly defaults: EditDefaults;
+  readonly abilities: EditModel["abilities"];
+  readonly fewSteps: EditModel["fewSteps"];
+  readonly embedsGuidance: boolean;
   readonly scalingFactor: number;
   readonly conditionIsScaled: boolean;
   readonly factor: number;
@@ -131,16 +153,17 @@ class DiffusersEditModel implements EditModel {
   readonly predictionType: PredictionType;
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   readonly understand: EditModel["understand"];
-  readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, unet: 0 };
+  readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, denoise: 0 };
   readonly #engine: Engine;
   readonly #source: CheckpointSource;
   readonly #checkpoint: Checkpoint;
   readonly #networks: Networks;
   readonly #weights: Weights;
-  readonly #sessions: SessionCache;
-  readonly #vaeLimits: VaeLimits;
+  readonly #sessions: OnnxSessions;
+  readonly #autoencoder: Autoencoder;
+  readonly #previews: Autoencoder | undefined;
   readonly #keysFrom: number | undefined;
-  readonly #texts = new Map<string, TextEncoding>();
+  readonly #texts = new Recent<string, TextEncoding>(MAX_TEXTS);
   #disposed = false;
 
   constructor(engine: Engine, checkpoint: Checkpoint, weights: Weights, facts: Facts) {
@@ -148,27 +171,42 @@ class DiffusersEditModel implements EditModel {
     this.#engine = engine;
     this.#checkpoint = checkpoint;
     this.#weights = weights;
-    this.#sessions = new SessionCache(engine, facts.memory);
+    this.#sessions = new OnnxSessions(engine, facts.memory);
     this.#source = facts.source;
-    this.#vaeLimits = facts.vaeLimits;
     this.#keysFrom = facts.keysFrom;
-    this.#networks = networksOf(checkpoint, weights);
+    const { tiny, vaeLimits } = facts;
+    this.#networks = networksOf(checkpoint, weights, tiny);
+    const tinyOne = (one: TinyAutoencoder, placed: PlacedWeights) =>
+      tinyAutoencoder(one, placed, vae.scaling_factor, vaeLimits);
+    this.#autoencoder = tiny.vae
+      ? tinyOne(tiny.vae, weights.vae)
+      : ownAutoencoder(vae, weights.vae, vaeLimits);
+    this.#previews = tiny.previewVae && tinyOne(tiny.previewVae, weights.previewVae!);
     this.id = facts.source.id;
     this.fingerprint = facts.fingerprint;
     this.olderFingerprints = facts.olderFingerprints;
     this.defaults = facts.defaults;
+    this.abilities = facts.abilities;
+    this.fewSteps = facts.fewSteps;
+    this.embedsGuidance = unet.time_cond_proj_dim !== null;
     this.conditionIsScaled = checkpoint.family.conditionIsScaled;
     this.scalingFactor = vae.scaling_factor;
     this.latentChannels = vae.latent_channels;
     this.factor = vaeFactor(vae);
     this.stride = this.factor * 2 ** (unet.levels.length - 1);
-    this.nativeSize = facts.nativeSize ?? this.factor * Math.max(...[unet.sample_size ?? 64].flat());
+    this.nativeSize = trainedSize(checkpoint);
     this.schedulerConfig = checkpoint.scheduler;
     this.predictionType = predictionType(checkpoint.scheduler);
     const { understanding } = facts;
     if (understanding) {
       this.understand = (instruction, c, options) =>
-        understand(understanding, (text) => this.#lastToken(text, options), instruction, c);
+        understand(
+          understanding,
+          (text) => this.#lastToken(text, options),
+          instruction,
+          c,
+          () => this.#isFamiliar(c, understanding.config.presence?.familiar, options),
+        );
     }
   }
 
@@ -176,18 +214,28 @@ class DiffusersEditModel implements EditModel {
     return this.#engine.device;
   }
 
+  /** Whether the autoencoder, which was trained on the checkpoint's own pictures, gives the latent back. */
+  async #isFamiliar(c: Tensor, limit: number | undefined, options?: CallOptions): Promise<boolean> {
+    if (limit === undefined) return true;
+    const latent = this.conditionIsScaled ? scale(c, 1 / this.scalingFactor) : c;
+    const again = await this.encodeImage(await this.decodeLatent(latent, options), options);
+    return relativeError(again, latent) <= limit;
+  }
+
   async encodeImage(image: Tensor, options: CallOptions = {}): Promise<Tensor> {
     this.#picture("encodeImage", image, 3, this.factor);
     const run = this.#vae(this.#networks.encodeImage, options);
-    const latent = await encode(this.#checkpoint.vae, this.#weights.vae, batch(image), run, this.#vaeLimits);
+    const latent = await this.#autoencoder.encode(batch(image), run);
     this.calls.encodeImage++;
     return unbatch(latent);
   }
 
-  async decodeLatent(latent: Tensor, options: CallOptions = {}): Promise<Tensor> {
+  async decodeLatent(latent: Tensor, options: DecodeOptions = {}): Promise<Tensor> {
     this.#picture("decodeLatent", latent, this.latentChannels, 1);
-    const run = this.#vae(this.#networks.decodeLatent, options);
-    const image = await decode(this.#checkpoint.vae, this.#weights.vae, batch(latent), run, this.#vaeLimits);
+    const { decodeLatent, previewLatent = decodeLatent } = this.#networks;
+    const run = this.#vae(options.preview ? previewLatent : decodeLatent, options);
+    const autoencoder = (options.preview && this.#previews) || this.#autoencoder;
+    const image = await autoencoder.decode(batch(latent), run);
     this.calls.decodeLatent++;
     return unbatch(image);
   }
@@ -198,7 +246,6 @@ class DiffusersEditModel implements EditModel {
     const known = this.#texts.get(text);
     if (known) return known;
     const encoding = await this.#encode(text, options);
-    if (this.#texts.size >= MAX_TEXTS) this.#texts.delete(this.#texts.keys().next().value!);
     this.#texts.set(text, encoding);
     return encoding;
   }
@@ -251,33 +298,39 @@ class DiffusersEditModel implements EditModel {
   }
 
   /** One after the other: on a CPU that is faster than a batch, and takes a third of the memory. */
-  async unet(inputs: readonly UNetInput[], timestep: number, options: CallOptions = {}): Promise<Tensor[]> {
+  async denoise(
+    inputs: readonly DenoiseInput[],
+    timestep: number,
+    options: CallOptions = {},
+  ): Promise<Tensor[]> {
     const results: Tensor[] = [];
     const { unet: config } = this.#checkpoint;
     const { factor } = this;
     const keysFrom = this.#keysFrom;
-    for (const { z, c, text } of inputs) {
-      const [height, w] = this.#picture("unet", z, this.latentChannels, 1);
-      if (String(this.#picture("unet", c, this.latentChannels, 1)) !== String([height, w])) {
-        throw invalid(`unet: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
+    for (const { z, c, text, guidance = 1 } of inputs) {
+      const [height, w] = this.#picture("denoise", z, this.latentChannels, 1);
+      if (c && String(this.#picture("denoise", c, this.latentChannels, 1)) !== String([height, w])) {
+        throw invalid(`denoise: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
       }
       const [tokens = 0, textWidth] = text.hidden.shape;
       const width = pooledWidth(config);
       if (textWidth !== config.levels[0]!.crossAttentionDim || (text.pooled?.shape[1] ?? 0) !== width) {
-        throw invalid(`unet: a text encoding of shape [${text.hidden.shape}] is not one of this model's`);
+        throw invalid(`denoise: a text encoding of shape [${text.hidden.shape}] is not one of this model's`);
       }
       const shape = { height, width: w, tokens, factor, keysFrom };
       const build = (dialect: Dialect) => buildUNet(config, this.#weights.unet, shape, dialect);
       const feeds = {
         z: batch(z),
-        c: batch(c),
+        // What InstructPix2Pix was trained to take for no picture.
+        c: batch(c ?? zeros(z.shape)),
         timestep: tensor([timestep], [1, 1]),
         text: text.hidden,
         ...(text.pooled ? { pooled: text.pooled } : {}),
+        ...(this.embedsGuidance ? { guidance: tensor([guidance], [1, 1]) } : {}),
       };
       const size = `${height}x${w}x${tokens}`;
       const { noise } = await this.#run(this.#networks.unet, size, build, feeds, options);
-      this.calls.unet++;
+      this.calls.denoise++;
       results.push(unbatch(noise!));
     }
     return results;
@@ -288,8 +341,9 @@ class DiffusersEditModel implements EditModel {
     this.#disposed = true;
     this.#texts.clear();
     await this.#engine.dispose();
-    const { unet, vae, texts } = this.#weights;
+    const { unet, vae, texts, previewVae } = this.#weights;
     for (const weights of [unet, vae, ...texts]) await weights.release();
+    await previewVae?.release();
   }
 
   /** Stages that are to be alone in memory go by one name, so that each takes the place of the one before. */
@@ -307,7 +361,7 @@ class DiffusersEditModel implements EditModel {
   ): Promise<Record<string, Tensor>> {
     this.#alive();
     const outputs = await this.#sessions.run(network, size, build, feeds, options.signal);
-    await requireFinite(outputs, network.what, this.#source, network.table);
+    await requireFinite(outputs, network.what, network.source ?? this.#source, network.table);
     return outputs;
   }
 
@@ -334,33 +388,6 @@ class DiffusersEditModel implements EditModel {
 /** Encodings kept: 77 × 768 floats are a quarter of a megabyte. */
 const MAX_TEXTS = 256;
 
-/** Matrices of the same number of rows → one, row by row. */
-function sideBySide(parts: readonly Tensor[]): Tensor {
-  if (parts.length === 1) return parts[0]!;
-  const [rows = 0] = parts[0]!.shape;
-  const width = parts.reduce((sum, { shape }) => sum + shape[1]!, 0);
-  const data = new Float32Array(rows * width);
-  let column = 0;
-  for (const { data: from, shape } of parts) {
-    const own = shape[1]!;
-    for (let row = 0; row < rows; row++) {
-      data.set(from.subarray(row * own, (row + 1) * own), row * width + column);
-    }
-    column += own;
-  }
-  return { data, shape: [rows, width] };
-}
-
 const batch = (x: Tensor): Tensor => ({ data: x.data, shape: [1, ...x.shape] });
 const unbatch = (x: Tensor): Tensor => ({ data: x.data, shape: x.shape.slice(1) });
 const invalid = (message: string) => new EmilieError("option.invalid", `${message}.`);
-
-function predictionType(scheduler: Readonly<Record<string, unknown>>): PredictionType {
-  const value = scheduler.prediction_type ?? "epsilon";
-  if (value === "epsilon" || value === "v_prediction" || value === "sample") return value;
-  throw new EmilieError(
-    "checkpoint.unsupported",
-    `scheduler/scheduler_config.json: "prediction_type" is ${JSON.stringify(value)}; ` +
-      'expected "epsilon", "v_prediction" or "sample".',
-  );
-}

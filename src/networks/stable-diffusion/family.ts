@@ -1,6 +1,6 @@
 /**
  * What differs between families of editors beyond their configurations. The only place that knows; the method reads it from
- * the model's own values (model.ts).
+ * the model's own values (method/edit-model.ts).
  */
 
 import type { TextUse } from "../clip/text.ts";

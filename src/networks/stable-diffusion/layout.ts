@@ -6,17 +6,12 @@ import { readSchedulerConfig, type SchedulerConfig } from "../../checkpoint/sche
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import { requireOffered } from "../../checkpoint/variants.ts";
 import { openWeights, type WeightTable } from "../../checkpoint/weights.ts";
+import { readVaeConfig, type VaeConfig } from "../autoencoder-kl/config.ts";
+import { type ClipTextConfig, readClipTextConfig } from "../clip/config.ts";
 import { readTokenizer, type Tokenizer } from "../clip/tokenizer.ts";
-import {
-  type ClipTextConfig,
-  readClipTextConfig,
-  readUNetConfig,
-  readVaeConfig,
-  type UNetConfig,
-  type VaeConfig,
-} from "./configs.ts";
 import { checkEditable } from "./editable.ts";
 import { readPipeline } from "./pipeline.ts";
+import { readUNetConfig, type UNetConfig } from "./unet-config.ts";
 
 export interface TextPart {
   readonly config: ClipTextConfig;

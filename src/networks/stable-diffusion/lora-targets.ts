@@ -3,6 +3,7 @@
  * diffusers' old names for attention, and files that do not say which network they are for, are found as well.
  */
 
+import type { Addition, Additions } from "../../checkpoint/lora/additions.ts";
 import { shapesOf } from "../../checkpoint/lora/forms.ts";
 import { squashed } from "../../checkpoint/lora/keys.ts";
 import type { Change, Lora } from "../../checkpoint/lora/read.ts";
@@ -11,20 +12,6 @@ import { EmilieError } from "../../errors.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
 import type { Layout } from "./layout.ts";
 import { originalUNetModules } from "./single-file/names.ts";
-
-/** A change and how it lies on the weight. */
-export interface Addition extends Change {
-  /**
-   * - "plain": row for row;
-   * - "transposed": for OpenCLIP's text_projection, which single files hold transposed;
-   * - "first": made for a UNet without a picture's channels, it changes the first half of the input's.
-   */
-  readonly onto: "plain" | "transposed" | "first";
-}
-
-/** By tensor: what is added to it. */
-export type TableAdditions = ReadonlyMap<string, readonly Addition[]>;
-export type Additions = ReadonlyMap<WeightTable, TableAdditions>;
 
 type Describing = Pick<Layout, "tables" | "texts" | "unet">;
 

@@ -1,8 +1,11 @@
 /** LoRA files read and matched with a checkpoint, before anything is computed. */
+
+import { type FewSteps, fewStepsOf } from "../../checkpoint/few-steps.ts";
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
+import type { Additions } from "../../checkpoint/lora/additions.ts";
 import { type LoraFile, readLora } from "../../checkpoint/lora/read.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { type Additions, findTargets } from "./lora-targets.ts";
+import { findTargets } from "./lora-targets.ts";
 
 export interface MatchedLoras {
   readonly additions: Additions;
@@ -10,6 +13,8 @@ export interface MatchedLoras {
   readonly variants: readonly string[];
   /** The same, as it was when a file's name was part of it. */
   readonly olderVariants: readonly string[];
+  /** How the checkpoint is sampled with them, where it or one of them was made for few steps. */
+  readonly fewSteps: FewSteps | null;
   /** What was taken for granted. */
   readonly notes: readonly string[];
 }
@@ -30,6 +35,10 @@ export async function matchLoras(files: readonly LoraFile[], checkpoint: Checkpo
     additions,
     variants: await variantsOf(false),
     olderVariants: await variantsOf(true),
+    fewSteps: fewStepsOf(
+      checkpoint,
+      loras.map(({ metadata }, i) => ({ lora: files[i]!, metadata })),
+    ),
     notes: loras.flatMap(({ notes }) => notes),
   };
 }

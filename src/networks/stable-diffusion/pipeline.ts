@@ -32,7 +32,7 @@ export interface Pipeline {
 }
 
 /** Pipelines of the SD 1.x, 2.x and XL kind, whose components an editor can be made of. */
-const FAMILY = /^StableDiffusion(XL)?(InstructPix2Pix|Img2Img|Inpaint|InpaintLegacy)?Pipeline$/;
+export const PIPELINES = /^StableDiffusion(XL)?(InstructPix2Pix|Img2Img|Inpaint|InpaintLegacy)?Pipeline$/;
 
 const TOKENIZERS = ["CLIPTokenizer", "CLIPTokenizerFast"];
 const CLASSES: Readonly<Record<string, readonly string[]>> = {
@@ -71,7 +71,7 @@ export async function readPipeline(source: CheckpointSource): Promise<Pipeline> 
     );
   }
   const index = parsed.data;
-  const kind = FAMILY.exec(index._class_name);
+  const kind = PIPELINES.exec(index._class_name);
   if (!kind) {
     throw refuse(
       "_class_name",

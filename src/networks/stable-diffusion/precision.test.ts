@@ -179,7 +179,7 @@ describe.each([
       [32, 34],
     ] as const) {
       const input = { z: wave([4, h, w]), c: wave([4, h, w], 0.5), text: hidden };
-      const [[a], [b]] = [await model.unet([input], 500), await exact.unet([input], 500)];
+      const [[a], [b]] = [await model.denoise([input], 500), await exact.denoise([input], 500)];
       expect(difference(a!, b!)).toBeLessThan(ofUNet);
     }
   });
@@ -217,7 +217,7 @@ async function unetOf(model: EditModel): Promise<Tensor> {
     c: wave([4, 8, 8], 0.5),
     text: await model.encodeText("make it winter"),
   };
-  return (await model.unet([input], 500))[0]!;
+  return (await model.denoise([input], 500))[0]!;
 }
 
 describe("a model's precision", () => {
@@ -262,8 +262,8 @@ describe("a model's precision", () => {
       c: wave([4, 16, 16], 0.5),
       text: await model.encodeText("make it winter"),
     };
-    const [a] = await model.unet([input], 500);
-    const [b] = await (await open("picturebook", { cache })).unet([input], 500);
+    const [a] = await model.denoise([input], 500);
+    const [b] = await (await open("picturebook", { cache })).denoise([input], 500);
     expect(difference(a!, b!)).toBeLessThan(0.05);
     const files = await listSideFiles(cache);
     const of = (kind: string) => files.find((file) => /unet-/.test(file.file) && file.kind === kind)!;

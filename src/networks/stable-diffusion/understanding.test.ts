@@ -92,6 +92,13 @@ describe("understanding", () => {
     expect(absent.nearest).not.toContain("remove the balloon");
   });
 
+  it("says nothing of what a picture lacks that is none of its own", async () => {
+    const ask = (isOwn: boolean) =>
+      understand(head, read, "remove the balloon", latent(-1), async () => isOwn);
+    expect(await ask(true)).toMatchObject({ understood: false, reason: "absent" });
+    expect(await ask(false)).toMatchObject({ understood: true });
+  });
+
   it("does not look at latents of another shape", async () => {
     const other = { data: Float32Array.of(-1, -1), shape: [1, 1, 2] };
     expect(await understand(head, read, "remove the balloon", other)).toMatchObject({ understood: true });

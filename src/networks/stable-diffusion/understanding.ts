@@ -24,19 +24,23 @@ interface Reading {
   readonly best: number;
 }
 
-/** @param c the condition latent of the picture that is to be edited, [channels, h, w] */
+/**
+ * @param c the condition latent of the picture that is to be edited, [channels, h, w]
+ * @param isFamiliar whether the picture is one of the checkpoint's own; asked only where something seems to be missing
+ */
 export async function understand(
   head: UnderstandingHead,
   read: ReadText,
   instruction: string,
   c: Tensor,
+  isFamiliar: () => Promise<boolean> = async () => true,
 ): Promise<Understanding> {
   const seen = look(head, c);
   const reading = interpret(head, await read(instruction));
   const verdict = judge(head, reading);
   if (verdict === "understood") {
     const missing = missingFor(head, reading, seen);
-    if (!missing) return { understood: true, parts: [instruction], nearest: [] };
+    if (!missing || !(await isFamiliar())) return { understood: true, parts: [instruction], nearest: [] };
     return refused("absent", `${missing}.`, nearest(head, reading, seen));
   }
   if (verdict === "compound") {

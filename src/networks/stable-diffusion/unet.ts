@@ -11,8 +11,8 @@ import { add, cast, concat, mul, reshape, silu, unary } from "../../graph/ops.ts
 import { conv2d, groupNorm, linear } from "../layers/layers.ts";
 import { downsample, resnetBlock, upsample } from "../layers/resnet.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
-import { TIME_IDS, type UNetConfig, type UNetLevel } from "./configs.ts";
 import { transformer2d } from "./transformer.ts";
+import { TIME_IDS, type UNetConfig, type UNetLevel } from "./unet-config.ts";
 
 export interface UNetShape {
   /** Size of the latent. */
@@ -45,7 +45,8 @@ interface Context {
 
 /**
  * Inputs: z and c, [1, channels, h, w] each, which are concatenated (c is left out where in_channels says so);
- * timestep [1, 1]; text [tokens, d]; pooled [1, p] where the configuration has added conditioning. Output: noise [1, out_channels, h, w]
+ * timestep [1, 1]; text [tokens, d]; pooled [1, p] where the configuration has added conditioning; guidance [1, 1], 1 or more, where it has
+ * time_cond_proj_dim. Output: noise [1, out_channels, h, w]
  * (ε̂, v̂ or x̂₀, as the checkpoint was trained).
  */
 export function buildUNet(
@@ -190,6 +191,24 @@ function addedEmbedding(s: Scope, config: UNetConfig, { height, width, factor = 
   return linear(a.at("linear_2"), silu(a, linear(a.at("linear_1"), joined, out, GUARDED)), out, GUARDED);
 }
 
+/**
+ * How strongly the answer is to be guided, s (LCM, arXiv 2310.04378, section 4.1; diffusers' get_guidance_scale_embedding): the sinusoids of 1000·(s − 1), as a
+ * network of the width `out`.
+ */
+function guidanceEmbedding(s: Scope, dimensions: number, out: number): Value {
+  const half = Math.floor(dimensions / 2);
+  const { graph } = s;
+  const scaled = mul(
+    s,
+    add(s, graph.input("guidance", [1, 1]), graph.constant([-1], [1])),
+    graph.constant([1000], [1]),
+  );
+  const angle = mul(s, scaled, graph.constant(frequenciesOf(half, 1), [1, half]));
+  const padding = dimensions % 2 === 1 ? [graph.constant([0], [1, 1])] : [];
+  const waves = concat(s, [unary(s, "Sin", angle), unary(s, "Cos", angle), ...padding], 1);
+  return linear(s.at("cond_proj"), cast(s, waves, s.float), out, { ...GUARDED, bias: false });
+}
+
 /** Sinusoidal timesteps (Timesteps, embeddings.py), then the two-layer TimestepEmbedding → [1, 4·channels] */
 function timeEmbedding(s: Scope, timestep: Value, config: UNetConfig): Value {
   const width = config.levels[0]!.channels;
@@ -203,7 +222,9 @@ function timeEmbedding(s: Scope, timestep: Value, config: UNetConfig): Value {
   const t = s.at("time_embedding");
   const out = config.time_embedding_dim ?? 4 * width;
   // Angles are up to 999: in half precision they would be a quarter off, and their sine anything.
-  const encoded = cast(t, concat(s, [...waves, ...padding], 1), s.float);
+  const told = cast(t, concat(s, [...waves, ...padding], 1), s.float);
+  const dimensions = config.time_cond_proj_dim;
+  const encoded = dimensions === null ? told : add(t, told, guidanceEmbedding(t, dimensions, width));
   const hidden = silu(t, linear(t.at("linear_1"), encoded, out, GUARDED));
   return linear(t.at("linear_2"), reshape(t, hidden, [1, out]), out, GUARDED);
 }

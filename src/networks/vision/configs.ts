@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { count, epsilon, few, inert, only, parseConfig } from "../../checkpoint/parse-config.ts";
 import { EmilieError } from "../../errors.ts";
-import { type ClipTextConfig, ownKeys, parseClipTextConfig } from "../stable-diffusion/configs.ts";
+import { type ClipTextConfig, ownKeys, parseClipTextConfig } from "../clip/config.ts";
 
 /** Keys of training and of the writing library, in every part of every configuration. */
 const NOTES = {

@@ -8,9 +8,10 @@ import { EmilieError } from "../../errors.ts";
 import { pictureFromText } from "../../input/data-url.ts";
 import { sortByName } from "../../input/names.ts";
 import { readInput } from "../../input/read-input.ts";
+import { INSTRUCTION, openaiShape } from "../../method/settings-derived.ts";
 import { readJsonValue } from "../routes/body.ts";
 import { isForm, readForm, uploadOf } from "../routes/form.ts";
-import { nodeId, seedSchema, sessionId } from "../schemas/index.ts";
+import { nodeId, sessionId } from "../schemas/index.ts";
 
 /** An error about one parameter, in OpenAI's words. */
 export class ParameterError extends EmilieError {
@@ -31,8 +32,14 @@ const size = z
   .toLowerCase()
   .regex(/^(auto|\d{2,4}x\d{2,4})$/, 'expected "auto" or WIDTHxHEIGHT');
 
+/** OpenAI's clients send null for what they do not set. */
+function nullish<S extends Record<string, z.ZodOptional>>(shape: S): { [K in keyof S]: z.ZodNullable<S[K]> } {
+  const entries = Object.entries(shape).map(([name, schema]) => [name, schema.nullable()]);
+  return Object.fromEntries(entries) as { [K in keyof S]: z.ZodNullable<S[K]> };
+}
+
 export const parametersSchema = z.object({
-  prompt: z.string().trim().min(1).max(2000),
+  prompt: INSTRUCTION.trim(),
   model: z.string().max(300).nullish(),
   n: whole(1, 10).nullish(),
   size: size.nullish(),
@@ -54,8 +61,7 @@ export const parametersSchema = z.object({
   // The extension
   session: z.union([sessionId, z.literal("new")]).nullish(),
   from: nodeId.nullish(),
-  seed: seedSchema.nullish(),
-  steps: whole(1, 1000).nullish(),
+  ...nullish(openaiShape()),
 });
 export type Parameters = z.output<typeof parametersSchema>;
 

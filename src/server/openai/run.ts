@@ -2,11 +2,13 @@
 import { EmilieError, type ErrorCode, isEmilieError } from "../../errors.ts";
 import { convertPicture, coverPicture } from "../../images/encode.node.ts";
 import type { PresetName } from "../../method/presets.ts";
+import { inJson, pickSettings } from "../../method/settings-derived.ts";
 import { LINK_LIFETIME_MS } from "../links.ts";
 import { keepMask, type NewMask } from "../mask-files.ts";
 import type { Parts } from "../parts.ts";
 import type { Job } from "../queue/queue.ts";
 import type { EditWork } from "../queue/work.ts";
+import { checkSeeds } from "../requests.ts";
 import type { ServerEvent } from "../schemas/index.ts";
 import { createSession, deleteSession, pictureOf } from "../sessions.ts";
 import type { SessionRecord } from "../store/store.ts";
@@ -39,7 +41,7 @@ export interface Edit {
 
 export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenAIRequest): Promise<Edit> {
   const { store, queue, dispatcher } = parts;
-  const { prompt, n, stream, partial_images: partial, steps } = parameters;
+  const { prompt, n, stream, partial_images: partial } = parameters;
   const { session, temporary, warnings } = await sessionFor();
   const { id } = session.info;
   const dispose = async () => {
@@ -48,6 +50,7 @@ export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenA
   try {
     const from = parameters.from ?? session.manifest.head;
     const seed = BigInt(parameters.seed ?? pathOf(session.manifest, from).length - 1);
+    checkSeeds(seed, n ?? 1);
     const kept = mask && (await keepOpenAIMask(mask, session));
     const preset = PRESET_OF[parameters.quality ?? "auto"];
     const work: EditWork = {
@@ -56,7 +59,7 @@ export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenA
       instruction: prompt,
       mask: kept && { id: kept.id },
       regions: [],
-      settings: { seed: `${seed}`, ...(preset && { preset }), ...(steps && { steps }) },
+      settings: pickSettings({ ...parameters, seed: inJson(seed), preset }),
       variations: n ?? 1,
       previews: stream ? (partial ?? 0) : 0,
       moveHead: (n ?? 1) === 1,

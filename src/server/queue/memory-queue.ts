@@ -6,7 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { EmilieError } from "../../errors.ts";
-import { Turns } from "../store/turns.ts";
+import { Turns } from "../../util/turns.ts";
 import {
   type Job,
   type JobChange,

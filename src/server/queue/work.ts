@@ -1,6 +1,6 @@
 /** A request as it waits: checked, its masks named by what they are, so that it can be written down and done later. */
 
-import type { WindowOption } from "../../method/window.ts";
+import type { SettingsInJson } from "../../method/settings-derived.ts";
 
 /** Where an edit may happen: nowhere restricted, a mask in the store, or found by the model. */
 export type WorkMask =
@@ -14,22 +14,8 @@ export interface WorkRegion {
   readonly weight?: number;
 }
 
-export interface WorkSettings {
-  /** Decimal. */
-  readonly seed?: string;
-  readonly preset?: string;
-  readonly steps?: number;
-  readonly sampler?: string;
-  readonly textGuidance?: number;
-  readonly imageGuidance?: number;
-  readonly guidanceInterval?: readonly [number, number];
-  readonly control?: string;
-  readonly strength?: number;
-  readonly gate?: number;
-  readonly base?: string;
-  readonly detail?: "on" | "off";
-  readonly window?: WindowOption;
-}
+/** In JSON; files of earlier versions have every seed as text. */
+export type WorkSettings = Readonly<SettingsInJson>;
 
 export interface EditWork {
   readonly kind: "edit";
@@ -65,6 +51,6 @@ export interface RelevanceWork {
   readonly kind: "relevance";
   readonly from: string;
   readonly instruction: string;
-  readonly seed: number;
+  readonly seed: number | string;
   readonly options: { readonly threshold?: number; readonly level?: number; readonly draws?: number };
 }

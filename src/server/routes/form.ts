@@ -2,6 +2,7 @@
  * Forms (RFC 7578) as the HTTP libraries of many languages write them. Dicer finds the parts; what a part is, is decided here:
  * every part is bytes first, since some send texts as files and files as texts.
  */
+
 import { Dicer } from "@fastify/busboy";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
@@ -10,6 +11,7 @@ import { pictureFromText } from "../../input/data-url.ts";
 import { InputError, quote } from "../../input/input-error.ts";
 import { type Names, sortByName } from "../../input/names.ts";
 import { readInput } from "../../input/read-input.ts";
+import { concatBytes } from "../../util/bytes.ts";
 import { readChunks } from "./body.ts";
 import { FormLines } from "./form-lines.ts";
 import { headerParameters } from "./header-parameters.ts";
@@ -109,20 +111,9 @@ function readPart(stream: Dicer.PartStream): Promise<FormPart> {
         return;
       }
       const charset = headerParameters(type).get("charset") ?? "";
-      resolve({ name, file, charset: charset.toLowerCase(), bytes: joined(chunks) });
+      resolve({ name, file, charset: charset.toLowerCase(), bytes: concatBytes(chunks.splice(0)) });
     });
   });
-}
-
-/** In a buffer of its own. What it is made from is let go. */
-function joined(chunks: Buffer[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks.splice(0)) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 function malformed(why: string, cause?: unknown): EmilieError {

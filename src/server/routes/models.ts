@@ -2,9 +2,10 @@
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import { EmilieError } from "../../errors.ts";
 import { readPicture } from "../../images/codec.node.ts";
+import { MAX_TEXT } from "../../limits.ts";
 import { CONTROLS } from "../../method/gradient-control.ts";
 import { samplerNames } from "../../samplers/index.ts";
-import { EXAMPLES } from "../abilities.ts";
+import { EXAMPLES } from "../examples.ts";
 import { MAX_VARIATIONS } from "../limits.ts";
 import type { Parts } from "../parts.ts";
 import * as s from "../schemas/index.ts";
@@ -36,7 +37,7 @@ export function addModels(app: OpenAPIHono, parts: Parts): void {
           uploadBytes: limits.uploadBytes,
           pixels: limits.pixels,
           variations: MAX_VARIATIONS,
-          instructionLength: 2000,
+          instructionLength: MAX_TEXT,
         },
         auth: token !== null,
       }),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import { EmilieError } from "../../errors.ts";
 import { packageRoot } from "../../runtime/package-root.node.ts";
-import { EXAMPLES } from "../abilities.ts";
+import { EXAMPLES } from "../examples.ts";
 import { Slots } from "../limits.ts";
 import type { Parts } from "../parts.ts";
 import * as s from "../schemas/index.ts";

@@ -1,5 +1,6 @@
 /** What all messages of the API share. Everything that a request may name is checked here, before anybody uses it. */
 import { z } from "@hono/zod-openapi";
+import { INSTRUCTION } from "../../method/settings-derived.ts";
 
 const hex = (digits: number) =>
   z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`), `expected ${digits} hex digits`);
@@ -11,8 +12,7 @@ export const jobId = hex(16).openapi({ example: "9a31b5c2d4e6f708" });
 export const maskId = hex(64);
 /** Shown in lists; kept as it was typed, without spaces at its ends. */
 export const name = z.string().trim().max(200);
-/** Longer instructions are cut by every text encoder there is. */
-export const instruction = z.string().trim().min(1).max(2000).openapi({ example: "make it winter" });
+export const instruction = INSTRUCTION.trim().openapi({ example: "make it winter" });
 /** When something happened: milliseconds since 1970. */
 export const time = z.number().int().min(0);
 

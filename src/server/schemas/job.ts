@@ -1,10 +1,7 @@
 /** What is asked of the model, and what became of it. */
 import { z } from "@hono/zod-openapi";
-import { CONTROLS } from "../../method/gradient-control.ts";
-import { GUIDANCE_RANGES } from "../../method/options.ts";
-import { PRESETS } from "../../method/presets.ts";
-import { samplerNames } from "../../samplers/index.ts";
-import { DETAIL } from "../../session/tree/check-edit.ts";
+import { editShape, WEIGHT } from "../../method/settings-derived.ts";
+import { MAX_REGIONS } from "../limits.ts";
 import { MASK_CHANNELS } from "../worker/mask-reading.ts";
 import { instruction, jobId, maskId, nodeId, sessionId, time, warnings } from "./common.ts";
 
@@ -94,67 +91,20 @@ export const understandingSchema = z
   })
   .openapi("Understanding");
 
-/** Seeds up to 2^53 - 1 as numbers, larger ones as decimal text. */
-export const seedSchema = z
-  .union([z.int().min(0), z.string().regex(/^\d{1,20}$/, "expected a whole number")])
-  .openapi("Seed", { example: 7 });
-
 const region = z.strictObject({
   instruction,
   mask: placeSchema.optional(),
-  weight: z.number().min(GUIDANCE_RANGES.text[0]).max(GUIDANCE_RANGES.text[1]).optional(),
+  weight: WEIGHT.optional(),
 });
 
 /** How an edit is done; what is left out is the checkpoint's own. */
 const settings = {
   regions: z
     .array(region)
-    .max(16)
+    .max(MAX_REGIONS)
     .optional()
     .openapi({ description: "Further instructions, each with its own mask, in the same pass" }),
-  seed: seedSchema
-    .optional()
-    .openapi({ description: "Default: how many edits led to the node that is edited" }),
-  preset: z.enum(PRESETS).optional().openapi({
-    description:
-      "Quality against speed: draft for previews, balanced (the default), best for final results. Explicit settings override it",
-  }),
-  steps: z.int().min(1).max(1000).optional(),
-  sampler: z.enum(samplerNames as [string, ...string[]]).optional(),
-  textGuidance: z.number().min(GUIDANCE_RANGES.text[0]).max(GUIDANCE_RANGES.text[1]).optional(),
-  imageGuidance: z.number().min(GUIDANCE_RANGES.image[0]).max(GUIDANCE_RANGES.image[1]).optional(),
-  guidanceInterval: z
-    .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
-    .optional()
-    .openapi({
-      description: "The part of the schedule in which guidance acts: 0 is its noisy end, 1 its clean end",
-    }),
-  control: z.enum(CONTROLS).optional(),
-  strength: z.number().min(0).max(1).optional().openapi({
-    description: "How much of the edit is applied, from 0 (nothing) to 1 (all of it, the default)",
-  }),
-  gate: z.number().min(0).max(100).optional().openapi({
-    description:
-      "Latents that the edit changes by less than this are carried over exactly; 0 keeps every change. Default: the checkpoint's own",
-  }),
-  base: z.string().max(2000).optional(),
-  detail: z.enum(DETAIL).optional().openapi({
-    description: "on: a picture larger than the model works at keeps its own detail; default off",
-  }),
-  window: z
-    .union([
-      z.enum(["off", "auto"]),
-      z.strictObject({
-        margin: z.int().min(0),
-        least: z.int().min(1).optional(),
-      }),
-    ])
-    .optional()
-    .openapi({
-      description:
-        "Where the model runs: on the full picture (off, the default), or on a window around the masks: its margin and its minimum " +
-        "side in latent pixels, or auto, which is a window above the model's native size and the full picture otherwise",
-    }),
+  ...editShape(),
 };
 const previews = z
   .int()
@@ -194,7 +144,7 @@ export const replayRequestSchema = z
   });
 
 export const relevanceRequestSchema = autoMaskSchema
-  .extend({ instruction, from: nodeId.optional(), seed: z.int().min(0).optional() })
+  .extend({ instruction, from: nodeId.optional(), seed: editShape().seed })
   .openapi("RelevanceRequest");
 
 export const jobStates = ["waiting", "running", "done", "failed", "cancelled"] as const;

@@ -1,5 +1,6 @@
 /** Models and the server itself, as the API shows them. */
 import { z } from "@hono/zod-openapi";
+import { statedShape } from "../../method/settings-derived.ts";
 
 export const pullSchema = z
   .object({
@@ -20,6 +21,28 @@ export const loadingSchema = z
   })
   .openapi("Loading");
 
+const abilitiesSchema = z
+  .object({
+    summary: z.string().openapi({ description: "What it edits, in a sentence" }),
+    suggestions: z
+      .array(z.object({ title: z.string(), instructions: z.array(z.string()).readonly() }).readonly())
+      .readonly()
+      .openapi({ description: "Instructions that work with it, in groups" }),
+    limits: z.string().openapi({ description: "What it cannot do" }),
+    success: z
+      .array(z.object({ what: z.string(), rate: z.number(), n: z.number().int() }).readonly())
+      .readonly()
+      .openapi({ description: "How often it succeeds: the share of n measured cases" }),
+    vocabulary: z
+      .object({
+        phrases: z.array(z.string()).readonly(),
+        fields: z.record(z.string(), z.array(z.string()).readonly()),
+      })
+      .optional()
+      .openapi({ description: "Every edit that it knows, where it refuses others" }),
+  })
+  .openapi("Abilities");
+
 export const modelSchema = z
   .object({
     id: z.string().openapi({ example: "picturebook" }),
@@ -33,14 +56,11 @@ export const modelSchema = z
       .nullable()
       .openapi({ description: "The longer side of the pictures it was trained on" }),
     bytes: z.number().nullable(),
-    defaults: z.object({
-      steps: z.number().int().optional(),
-      sampler: z.string().optional(),
-      textGuidance: z.number().optional(),
-      imageGuidance: z.number().optional(),
-      gate: z.number().optional(),
-    }),
-    description: z.string().openapi({ description: "What it can do, and what not" }),
+    defaults: z.object(statedShape()),
+    abilities: abilitiesSchema
+      .nullable()
+      .openapi({ description: "What it can do; null where it does not say" }),
+    description: z.string().openapi({ description: "The same in a few sentences" }),
     suggestions: z.array(z.string()).openapi({ description: "Instructions that work with it" }),
     problem: z.string().nullable().openapi({ description: "Why it cannot be used" }),
     pull: pullSchema.nullable(),

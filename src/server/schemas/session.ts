@@ -1,5 +1,6 @@
 /** Sessions and the nodes of their trees, as the API shows them. */
 import { z } from "@hono/zod-openapi";
+import { openShape, recordedShape } from "../../method/settings-derived.ts";
 import { comparisonSchema, maskId, name, nodeId, sessionId, time, warnings } from "./common.ts";
 
 /** Everything that a node's result depends on. Later versions may say more. */
@@ -18,25 +19,7 @@ export const recipeSchema = z
           .openapi({ description: "null: everywhere. The sha256 is the mask's id" }),
       }),
     ),
-    seed: z.string().openapi({ description: "Decimal, up to 2^64 - 1" }),
-    steps: z.number().int(),
-    sampler: z.string(),
-    textGuidance: z.number(),
-    imageGuidance: z.number(),
-    control: z.string(),
-    base: z.string(),
-    guidanceInterval: z
-      .tuple([z.number(), z.number()])
-      .readonly()
-      .optional()
-      .openapi({ description: "Where guidance acted; absent: everywhere" }),
-    reuse: z.number().int().optional().openapi({
-      description: "In recipes of earlier versions: the number of steps that shared deep UNet features",
-    }),
-    detail: z
-      .literal("on")
-      .optional()
-      .openapi({ description: "Whether the result keeps the picture's own detail; absent: it does not" }),
+    ...recordedShape(),
   })
   .openapi("Recipe");
 
@@ -128,13 +111,6 @@ export const sessionSchema = sessionSummarySchema
 /** A session that was opened now, and what there is to say of the picture's file. */
 export const openedSessionSchema = sessionSchema.extend({ warnings }).openapi("OpenedSession");
 
-/** At what size the model works; see OpenOptions of the library. */
-export const workingSizeSchema = z.union([z.literal("own"), z.number().int().min(8).max(100_000)]).openapi({
-  description:
-    "The longer side that the model works at, in pixels, or \"own\" for the picture's. Above the model's native size, which is " +
-    "the default, every edit needs masks, and is computed around them",
-});
-
 export const newSessionSchema = z
   .strictObject({
     example: z
@@ -144,7 +120,7 @@ export const newSessionSchema = z
       .openapi({ description: "A picture that ships with emilie", example: "cottage" }),
     name: name.optional(),
     model: z.string().max(300).optional().openapi({ description: "Default: the model that is selected" }),
-    workingSize: workingSizeSchema.optional(),
+    ...openShape(),
   })
   .openapi("NewSession");
 

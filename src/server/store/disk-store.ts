@@ -11,6 +11,7 @@ import { z } from "zod";
 import { EmilieError } from "../../errors.ts";
 import { locked, mayPass, reasonOf, removeFile, writeAtomically } from "../../session/file/atomic.node.ts";
 import { type Piece, packContainer, readContainer } from "../../session/file/container.node.ts";
+import { Turns } from "../../util/turns.ts";
 import { FILE_MODE, FOLDER_MODE, privateFolder } from "../private-folder.ts";
 import {
   checkFileName,
@@ -24,7 +25,6 @@ import {
   type SessionRecord,
   type SessionStore,
 } from "./store.ts";
-import { Turns } from "./turns.ts";
 
 const infoSchema = z.object({
   id: z.string().regex(SESSION_ID),

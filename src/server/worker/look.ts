@@ -62,7 +62,7 @@ export async function findRelevance(
   const from = nodeOf(session, work.from);
   const { map, mask } = await session.relevanceMap(work.instruction, {
     ...work.options,
-    seed: work.seed,
+    seed: BigInt(work.seed),
     from,
     signal,
   });

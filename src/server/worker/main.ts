@@ -26,7 +26,7 @@ const send = (message: FromWorker) => void process.send!(message);
 const running = new Map<number, { controller: AbortController; kept: boolean }>();
 const cache = new SessionCache();
 const slot = new ModelSlot(
-  process.argv[2] as NodeDevice | undefined,
+  { device: process.argv[2] as NodeDevice | undefined, previewVae: process.argv[3] },
   () => cache.clear(),
   (model, progress) => send({ kind: "loading", model, loading: progress && loadingOf(progress) }),
 );

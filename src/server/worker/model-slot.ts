@@ -1,16 +1,17 @@
 /** The one model in memory. Users of the same model share it; who wants another waits until nobody uses this one. */
 
 import type { EditModel } from "../../method/edit-model.ts";
-import { type LoadProgress, loadModel, type NodeDevice } from "../../models/load.node.ts";
+import { type LoadOptions, type LoadProgress, loadModel } from "../../models/load.node.ts";
+import { Turns } from "../../util/turns.ts";
 
 export class ModelSlot {
   #name: string | null = null;
   #model: EditModel | null = null;
   #users = 0;
   /** Takes of the slot, one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #left: (() => void) | null = null;
-  readonly #device: NodeDevice | undefined;
+  readonly #how: Pick<LoadOptions, "device" | "previewVae">;
   readonly #onChange: () => void;
   readonly #onLoading: (model: string, progress: LoadProgress | null) => void;
 
@@ -19,20 +20,18 @@ export class ModelSlot {
    * and with null when that is over.
    */
   constructor(
-    device: NodeDevice | undefined,
+    how: Pick<LoadOptions, "device" | "previewVae">,
     onChange: () => void,
     onLoading: (model: string, progress: LoadProgress | null) => void,
   ) {
-    this.#device = device;
+    this.#how = how;
     this.#onChange = onChange;
     this.#onLoading = onLoading;
   }
 
   /** `signal` stops the making of weights, where this use is what they are made for. */
   async use<T>(name: string, action: (model: EditModel) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const turn = this.#turn.then(() => this.#enter(name, signal));
-    this.#turn = turn.catch(() => {});
-    const model = await turn;
+    const model = await this.#turns.take("enter", () => this.#enter(name, signal));
     try {
       return await action(model);
     } finally {
@@ -62,7 +61,7 @@ export class ModelSlot {
       this.#onLoading(name, progress);
     };
     try {
-      return await loadModel(name, { device: this.#device, onProgress, signal });
+      return await loadModel(name, { ...this.#how, onProgress, signal });
     } finally {
       if (making) this.#onLoading(name, null);
     }

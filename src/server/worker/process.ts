@@ -21,6 +21,8 @@ export interface WorkerOptions {
   readonly memoryLimit?: number;
   /** Where its models run. Default "cpu". */
   readonly device?: NodeDevice;
+  /** A tiny autoencoder for previews. */
+  readonly previewVae?: string;
   /** How long it may stand still before it is ended, in milliseconds. Default: ten seconds. */
   readonly silence?: number;
   /** Called with what the process makes of a model before it runs, and with null when that is over. */
@@ -164,11 +166,16 @@ export class WorkerProcess {
   #fork(): ChildProcess {
     const file = fromSource ? "src/server/worker/main.source.mjs" : "dist/server-worker.mjs";
     try {
-      const child = fork(join(packageRoot(), file), [this.#options.device ?? "cpu"], {
-        serialization: "advanced",
-        stdio: ["ignore", "ignore", "pipe", "ipc", "pipe"],
-        execArgv: [],
-      });
+      const { device = "cpu", previewVae } = this.#options;
+      const child = fork(
+        join(packageRoot(), file),
+        [device, ...(previewVae === undefined ? [] : [previewVae])],
+        {
+          serialization: "advanced",
+          stdio: ["ignore", "ignore", "pipe", "ipc", "pipe"],
+          execArgv: [],
+        },
+      );
       child.on("error", () => {}); // "exit" follows, where it was started at all
       if (child.pid !== undefined) return child;
       // No room for one more process, or for its pipes: what exactly is only told later.

@@ -3,12 +3,13 @@
 import { encodePng } from "../../images/codec.node.ts";
 import type { Mask } from "../../images/mask.ts";
 import type { EditModel } from "../../method/edit-model.ts";
+import { fromJson } from "../../method/settings-derived.ts";
 import { packNode } from "../../session/file/pack.node.ts";
 import { pngMetadata } from "../../session/picture/picture-path.node.ts";
-import type { Node, Session, SessionEditOptions } from "../../session/session.ts";
+import type { Node, Session } from "../../session/session.ts";
 import { unionOf } from "../../session/tree/run.ts";
 import { nextSeed } from "../../session/tree/tree.ts";
-import type { WorkMask, WorkRegion, WorkSettings } from "../queue/work.ts";
+import type { WorkMask, WorkRegion } from "../queue/work.ts";
 import { readMasks } from "./masks.ts";
 import { type Watch, watcher } from "./previews.ts";
 import type { Params } from "./protocol.ts";
@@ -26,8 +27,8 @@ export async function runEdit(
   const mask = await resolveMask(session, from, work.instruction, work.mask, maskOf, watch.signal);
   const regions = regionsOf(work.regions, maskOf);
   const union = unionOf([mask, ...regions.map((region) => region.mask)]);
-  const settings = settingsOf(work.settings);
-  const seed = BigInt(work.settings.seed ?? nextSeed(from));
+  const settings = fromJson(work.settings);
+  const seed = BigInt(settings.seed ?? nextSeed(from));
   const begun = performance.now();
   for (let edit = 0; edit < work.variations; edit++) {
     const place = { session, from, mask: union, edit, edits: work.variations, previews: work.previews };
@@ -65,11 +66,6 @@ export function regionsOf(
     weight,
     mask: mask ? maskOf(mask.id) : undefined,
   }));
-}
-
-/** What session.edit takes, without the seed. */
-export function settingsOf({ seed: _, ...settings }: WorkSettings): Partial<SessionEditOptions> {
-  return settings as Partial<SessionEditOptions>;
 }
 
 /** The mask itself; one that the model finds is found once, and serves every variation. */

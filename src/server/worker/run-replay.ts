@@ -1,11 +1,13 @@
 /** A replay job: a step with changes, then what followed it with its own recipes. Each node is handed over as it is done. */
+
 import type { EditModel } from "../../method/edit-model.ts";
+import { fromJson } from "../../method/settings-derived.ts";
 import type { Session } from "../../session/session.ts";
 import { editAgain, type ReplayChanges } from "../../session/tree/replay.ts";
 import { readMasks } from "./masks.ts";
 import { type Watch, watcher } from "./previews.ts";
 import type { Params, Result } from "./protocol.ts";
-import { regionsOf, resolveMask, sendNode, settingsOf } from "./run-edit.ts";
+import { regionsOf, resolveMask, sendNode } from "./run-edit.ts";
 import { nodeOf, type SessionCache } from "./session-cache.ts";
 
 export async function runReplay(
@@ -45,8 +47,7 @@ async function changesOf(
   const { instruction = old.recipe!.regions[0]!.instruction, settings } = work;
   const place = () => resolveMask(session, old.parent!, instruction, work.mask!, maskOf, signal);
   return {
-    ...settingsOf(settings),
-    seed: settings.seed === undefined ? undefined : BigInt(settings.seed),
+    ...fromJson(settings),
     instruction: work.instruction,
     mask: work.mask === undefined ? undefined : work.mask === null ? null : await place(),
     regions: work.regions && regionsOf(work.regions, maskOf),

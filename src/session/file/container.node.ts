@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { EmilieError } from "../../errors.ts";
 import { openFile } from "../../util/open-file.node.ts";
-import { sha256 } from "../tree/recipe.ts";
+import { sha256 } from "../../util/sha256.ts";
 import { type ByteSource, type Container, readContainerFrom, readManifest } from "./container.ts";
 
 export { type Container, type Piece, packContainer } from "./container.ts";

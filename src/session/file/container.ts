@@ -13,7 +13,7 @@ import { MAX_PICTURE_PIXELS } from "../../images/picture.ts";
 import { type JsonLimits, SESSION_JSON } from "../../limits.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
 import { parseJson } from "../../util/parse-json.ts";
-import { sha256 } from "../tree/recipe.ts";
+import { sha256 } from "../../util/sha256.ts";
 import { type Manifest, malformed, type PieceEntry, parseManifest } from "./schema.ts";
 
 /** The largest picture as fp32 mask or incompressible RGBA PNG, and a little for the PNG's own structure. */

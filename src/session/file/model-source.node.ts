@@ -2,12 +2,14 @@
  * Where a session's model lies: its parts by themselves, absolute and as seen from the session's file, so that a session opens
  * from any folder, and after it has been moved together with its model. Sessions of versions 1 to 3 have one name of them all.
  */
+
 import { existsSync } from "node:fs";
 import { dirname, isAbsolute, parse, relative, resolve, sep } from "node:path";
 import { EmilieError, isEmilieError } from "../../errors.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { type LoadOptions, loadModel, type ModelParts, partsOfModel } from "../../models/load.node.ts";
 import { parseModelName, splitVariant } from "../../models/open.node.ts";
+import { defined } from "../../util/defined.ts";
 import type { Manifest, ModelSource } from "./schema.ts";
 
 type Place = ModelSource["base"];
@@ -40,7 +42,7 @@ export function refuseFar(name: string, file: string): void {
 export function sourceOf(model: EditModel, file: string): ModelSource | undefined {
   const parts = partsOfModel(model);
   if (!parts) return undefined;
-  const { base, loras, precision = "fp32", tokenizer } = parts;
+  const { base, loras, precision = "fp32", tokenizer, vae } = parts;
   const place = (path: string): Place =>
     isAbsolute(path)
       ? {
@@ -55,6 +57,7 @@ export function sourceOf(model: EditModel, file: string): ModelSource | undefine
     loras: loras.map(({ file, weight = 1 }) => ({ ...place(file), weight })),
     precision,
     ...(tokenizer === undefined ? {} : { tokenizer: place(tokenizer) }),
+    ...(vae === undefined ? {} : { vae: place(vae) }),
   };
 }
 
@@ -67,13 +70,14 @@ export function partsFor({ source, model }: Pick<Manifest, "source" | "model">, 
     const moved = SHARE.test(beside) ? beside : resolve(dirname(file), beside);
     return isThere(moved) ? moved : name;
   };
-  const { base, loras, precision, tokenizer } = source;
+  const { base, loras, precision, tokenizer, vae } = source;
   return {
     id: model.id,
     base: found(base),
     loras: loras.map(({ weight, ...place }) => ({ file: found(place), weight })),
     precision,
     ...(tokenizer === undefined ? {} : { tokenizer: found(tokenizer) }),
+    ...(vae === undefined ? {} : { vae: found(vae) }),
   };
 }
 
@@ -112,14 +116,16 @@ export async function loadModelOf(
   if (given.base === undefined) refuseFar(own.base, file);
   if (given.loras === undefined) for (const lora of own.loras) refuseFar(lora.file, file);
   if (given.tokenizer === undefined) refuseFar(own.tokenizer ?? "", file);
+  if (given.vae === undefined) refuseFar(own.vae ?? "", file);
   const parts = { ...own, ...defined(given) };
-  const asIts = given.base === undefined && given.loras === undefined && given.precision === undefined;
+  const { base, loras, vae, precision } = given;
+  const asIts = [base, loras, vae, precision].every((part) => part === undefined);
   try {
     return await loadModel({ ...parts, id: asIts ? parts.id : undefined }, { device, onProgress, signal });
   } catch (cause) {
     // What was asked for, stopped, or has no room is not mended by another place.
     const isLost = isEmilieError(cause) && cause.code.startsWith("checkpoint.");
-    if (!isLost || given.base !== undefined) throw cause;
+    if (!isLost || base !== undefined) throw cause;
     const { id, fingerprint } = manifest.model;
     throw new EmilieError(
       "session.model",
@@ -128,8 +134,4 @@ export async function loadModelOf(
       { cause },
     );
   }
-}
-
-function defined<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as Partial<T>;
 }

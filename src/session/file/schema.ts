@@ -6,9 +6,10 @@ import { z } from "zod";
 import { PRECISIONS } from "../../checkpoint/derived.ts";
 import { EmilieError } from "../../errors.ts";
 import { MAX_PICTURE_PIXELS } from "../../images/picture.ts";
-import { SESSION_JSON } from "../../limits.ts";
+import { MAX_TEXT, SESSION_JSON } from "../../limits.ts";
+import { laterThan, recordedShape } from "../../method/settings-derived.ts";
 import { parseJson } from "../../util/parse-json.ts";
-import { MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "../tree/check-edit.ts";
+import { MAX_REGIONS } from "../tree/check-edit.ts";
 import type { Recipe } from "../tree/recipe.ts";
 
 export const FORMAT = "emilie-session";
@@ -19,17 +20,6 @@ export const FORMAT = "emilie-session";
  */
 export const VERSION = 5;
 const VERSIONS = [1, 2, 3, 4, VERSION] as const;
-/** Which version a recipe's optional keys came with. */
-const SINCE = {
-  strength: 2,
-  stopAfter: 2,
-  gate: 3,
-  window: 3,
-  workingSize: 3,
-  guidanceInterval: 3,
-  reuse: 3,
-  detail: 5,
-} as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
 
@@ -37,7 +27,7 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256");
 const id = z.string().regex(/^[0-9a-f]{12}$/, "expected twelve hex digits");
 const side = z.int().min(1).max(MAX_PICTURE_PIXELS);
 const count = z.int().min(0);
-const text = z.string().max(MAX_INSTRUCTION_LENGTH);
+const text = z.string().max(MAX_TEXT);
 
 /** Keys stand in the order in which a session writes them: a node's id is a hash over them in this order. */
 export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
@@ -54,26 +44,7 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
     )
     .min(1)
     .max(MAX_REGIONS),
-  seed: z.string().regex(/^\d{1,20}$/, "expected a whole number"),
-  steps: z.int().min(1).max(1000),
-  sampler: text,
-  textGuidance: z.number(),
-  imageGuidance: z.number(),
-  control: text,
-  base: text,
-  strength: z.number().min(0).max(1).optional(),
-  gate: z.number().positive().optional(),
-  window: z
-    .strictObject({ margin: count, least: z.int().min(1), whole: z.number().positive().max(1).optional() })
-    .optional(),
-  workingSize: side.optional(),
-  guidanceInterval: z
-    .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
-    .readonly()
-    .optional(),
-  reuse: z.int().min(2).max(1000).optional(),
-  detail: z.literal("on").optional(),
-  stopAfter: z.int().min(1).max(999).optional(),
+  ...recordedShape(),
 });
 
 /** JSON has no Infinity: the PSNR of equal pictures is null there. */
@@ -138,6 +109,7 @@ const sourceSchema = z.strictObject({
   loras: z.array(placeSchema.extend({ weight: z.number() })).max(100),
   precision: z.enum(PRECISIONS),
   tokenizer: placeSchema.optional(),
+  vae: placeSchema.optional(),
 });
 export type ModelSource = z.output<typeof sourceSchema>;
 
@@ -187,9 +159,7 @@ export function parseManifest(json: string, path: string): Manifest {
         ? "source"
         : placed && version < 3
           ? "workingSize"
-          : (Object.keys(SINCE) as (keyof typeof SINCE)[]).find(
-              (key) => SINCE[key] > version && nodes.some(({ recipe }) => recipe?.[key] !== undefined),
-            );
+          : nodes.flatMap(({ recipe }) => (recipe && laterThan(version, recipe)) ?? []).at(0);
     if (!later) return result.data;
     throw malformed(path, `it says version ${version}, which has no "${later}"`);
   }

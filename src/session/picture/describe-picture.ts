@@ -4,10 +4,11 @@
  */
 import { z } from "zod";
 import { MAX_XMP_BYTES, writeXmp } from "../../images/xmp.ts";
+import { sha256 } from "../../util/sha256.ts";
 import { maskPiece, type PngCodec } from "../file/pack.ts";
 import { MAX_NODES, recipeSchema } from "../file/schema.ts";
 import type { Session } from "../session.ts";
-import { bytesOf, nodeId, type Recipe, sha256 } from "../tree/recipe.ts";
+import { bytesOf, nodeId, type Recipe } from "../tree/recipe.ts";
 import { type Node, pathTo } from "../tree/tree.ts";
 
 /** The PNG keywords: one recipe for people and simple tools, and the whole path for replay. */

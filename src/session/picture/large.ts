@@ -7,7 +7,7 @@ import { compositePart } from "../../images/composite.ts";
 import { type Box, type Mask, maskToLatent, resizeMask } from "../../images/mask.ts";
 import { fromModelPart, type Size, workingSize } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
-import type { CallOptions, EditModel } from "../../method/edit-model.ts";
+import type { CallOptions, DecodeOptions, EditModel } from "../../method/edit-model.ts";
 import { endsOnSource } from "../../method/gradient-control.ts";
 import { toDecoderInput } from "../../method/latent-iteration.ts";
 import type { EditOptions, StepListener } from "../../method/options.ts";
@@ -29,7 +29,7 @@ import { nativeCells, Tiles } from "./tiles.ts";
 
 /** Around a mask, as a share of the native size; the least side is the native size itself, which the model was trained at. */
 const MARGIN = 1 / 4;
-/** The UNet runs on at most so many native pictures' pixels at once; beyond it repeats itself, and memory grows with the square. */
+/** The denoiser runs on at most so many native pictures' pixels at once; beyond it repeats itself, and memory grows with the square. */
 const MOST_NATIVE_AREAS = 4;
 /** From here on it is said that pictures get worse. */
 const MANY_NATIVE_AREAS = 2;
@@ -109,7 +109,7 @@ export class LargePicture {
     window: Window,
     over: Picture,
     mask: Mask | undefined,
-    options?: CallOptions,
+    options?: DecodeOptions,
   ): Promise<Picture> {
     const { factor } = this.#model;
     const image = await this.#model.decodeLatent(part, options);

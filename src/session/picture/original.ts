@@ -3,21 +3,17 @@ import { type Size, workingSize } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
 import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { CallOptions, EditModel } from "../../method/edit-model.ts";
+import type { OpenSettings } from "../../method/settings.ts";
+import { checkSettings, settingNames } from "../../method/settings-derived.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
-import { sha256 } from "../tree/recipe.ts";
+import { sha256 } from "../../util/sha256.ts";
 import { conditionOf } from "./condition.ts";
 import { largePicture } from "./large.ts";
 
 /** How a session is opened. */
-export interface OpenOptions extends CallOptions {
-  /**
-   * The longer side that the model works at, in pixels; "own" is the picture's. Above the native size, which is the default,
-   * nothing is encoded before it is needed, edits run on windows around their masks, and one that cannot is refused.
-   */
-  readonly workingSize?: number | "own";
-}
+export interface OpenOptions extends CallOptions, OpenSettings {}
 
-const OPEN_OPTIONS: OptionNames<OpenOptions> = { workingSize: true, signal: true };
+const OPEN_OPTIONS: OptionNames<OpenOptions> = { ...settingNames("opening"), signal: true };
 
 /** @throws InputError naming an option that is not known; `more` are a door's own */
 export function checkOpenOptions(options: OpenOptions, more: Readonly<Record<string, true>> = {}): void {
@@ -33,6 +29,7 @@ export async function encodeOriginal(
   original: Picture,
   { workingSize: wanted, ...options }: OpenOptions = {},
 ): Promise<[size: Size, c: Tensor, id: string]> {
+  checkSettings({ workingSize: wanted });
   const size = resolveWorkingSize(model, original, wanted);
   if (largePicture(model, original, size)) {
     return [size, zeros([model.latentChannels, 0, 0]), await pictureId(original)];

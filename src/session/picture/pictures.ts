@@ -1,4 +1,5 @@
 /** The pictures of a session's nodes, decoded where somebody looks. */
+
 import { composite } from "../../images/composite.ts";
 import { transferDetail } from "../../images/detail-transfer.ts";
 import { fromModelImage, type Size } from "../../images/model-image.ts";
@@ -6,6 +7,7 @@ import type { Picture } from "../../images/picture.ts";
 import type { CallOptions, EditModel } from "../../method/edit-model.ts";
 import { toDecoderInput } from "../../method/latent-iteration.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { Recent } from "../../util/recent.ts";
 import type { Node } from "../tree/tree.ts";
 import type { TreeNode } from "../tree/tree-node.ts";
 import { compositingMask } from "./compositing-mask.ts";
@@ -29,12 +31,12 @@ interface Source {
 /** Renders nodes, and keeps the pictures that were looked at last. */
 export class Pictures {
   readonly #source: Source;
-  /** By node, the one used longest ago first. */
-  readonly #kept = new Map<string, Promise<Picture>>();
+  /** By node. */
+  readonly #kept = new Recent<string, Promise<Picture>>(KEPT_PICTURES);
   /** The original's reconstruction, which every first edit needs. */
   #reconstruction: Promise<Tensor> | undefined;
   /** By node, as #kept. */
-  readonly #images = new Map<string, Promise<Tensor>>();
+  readonly #images = new Recent<string, Promise<Tensor>>(KEPT_IMAGES);
 
   constructor(source: Source) {
     this.#source = source;
@@ -43,13 +45,10 @@ export class Pictures {
   /** A node's picture, at the size of the original. */
   of(node: TreeNode, options?: CallOptions): Promise<Picture> {
     const kept = this.#kept.get(node.id) ?? this.#render(node, options);
-    this.#kept.delete(node.id);
-    this.#kept.set(node.id, kept);
-    kept.catch(() => this.#kept.delete(node.id));
     const { width, height } = this.#source.original;
     const most = Math.max(2, Math.min(KEPT_PICTURES, Math.floor(KEPT_PIXELS / (width * height))));
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size > most) this.#kept.delete(oldest!);
+    this.#kept.set(node.id, kept, most);
+    kept.catch(() => this.#kept.delete(node.id));
     return kept;
   }
 
@@ -88,11 +87,8 @@ export class Pictures {
       return this.#reconstruction;
     }
     const kept = this.#images.get(node.id) ?? this.#decode(node.latent, options);
-    this.#images.delete(node.id);
     this.#images.set(node.id, kept);
     kept.catch(() => this.#images.delete(node.id));
-    const [oldest] = this.#images.keys();
-    if (this.#images.size > KEPT_IMAGES) this.#images.delete(oldest!);
     return kept;
   }
 

@@ -31,11 +31,12 @@ export async function preview(
 ): Promise<Picture> {
   const { model } = session;
   const { width, height } = over ?? session.original;
+  const look = { ...options, preview: true };
   const latent = { data: denoised.data.map((z) => z / model.scalingFactor), shape: denoised.shape };
   if (session.large && window) {
-    return session.large.render(latent, window, over ?? (await from.render(options)), mask, options);
+    return session.large.render(latent, window, over ?? (await from.render(options)), mask, look);
   }
-  const image = await model.decodeLatent(latent, options);
+  const image = await model.decodeLatent(latent, look);
   const picture = fromModelImage(image, width, height, over ?? session.original);
   return mask ? composite(over ?? (await from.render(options)), picture, mask) : picture;
 }

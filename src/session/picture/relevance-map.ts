@@ -1,4 +1,5 @@
 /** Where the model thinks that an instruction belongs (method/relevance.ts), in the picture's own pixels. */
+
 import type { Mask } from "../../images/mask.ts";
 import type { Picture } from "../../images/picture.ts";
 import { checkOptions, type OptionNames } from "../../input/options.ts";
@@ -8,6 +9,7 @@ import { above, RELEVANCE_OPTIONS, type RelevanceOptions, relevance } from "../.
 import { createSchedule } from "../../samplers/index.ts";
 import { createNoise } from "../../tensor/noise.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { Recent } from "../../util/recent.ts";
 import type { Node } from "../tree/tree.ts";
 import type { LargePicture } from "./large.ts";
 
@@ -26,7 +28,7 @@ interface Source {
   readonly large: LargePicture | undefined;
   readonly head: Node;
   /** Maps by all that they depend on. */
-  readonly relevances: Map<string, Tensor>;
+  readonly relevances: Recent<string, Tensor>;
 }
 
 const MAP_OPTIONS: OptionNames<RelevanceMapOptions> = { ...RELEVANCE_OPTIONS, from: true, seed: true };
@@ -51,15 +53,12 @@ export async function relevanceMap(
   const key = JSON.stringify([from.id, instruction, String(seed), level, draws, base]);
   const { relevances } = session;
   const map = relevances.get(key) ?? (await compute(session, instruction, from, seed, rest));
-  // The one used longest ago goes first.
-  relevances.delete(key);
   relevances.set(key, map);
-  if (relevances.size > KEPT_MAPS) relevances.delete(relevances.keys().next().value!);
   return { map: inPixels(map, session), mask: inPixels(above(map, threshold), session) };
 }
 
 /** A map is as large as one channel of a latent: 16 kB at 512 px. The threshold is no part of it. */
-const KEPT_MAPS = 64;
+export const KEPT = 64;
 
 async function compute(
   { model, large }: Source,

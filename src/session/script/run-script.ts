@@ -5,6 +5,7 @@ import { type MaskSources, makeMask, parseMaskSpec } from "../../images/mask-spe
 import type { Size } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
 import { checkOptions, type OptionNames } from "../../input/options.ts";
+import type { SessionSettings } from "../../method/settings.ts";
 import type { StepEvent } from "../../samplers/types.ts";
 import type { Session, SessionEditOptions } from "../session.ts";
 import type { Node } from "../tree/tree.ts";
@@ -15,24 +16,7 @@ import { planScript, type ScriptStep } from "./script.ts";
 /** A step whose masks are masks. */
 export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "instruction"> {
   readonly mask?: Mask | "auto";
-  readonly options: Pick<
-    SessionEditOptions,
-    | "regions"
-    | "preset"
-    | "seed"
-    | "steps"
-    | "stopAfter"
-    | "sampler"
-    | "strength"
-    | "gate"
-    | "textGuidance"
-    | "imageGuidance"
-    | "guidanceInterval"
-    | "control"
-    | "base"
-    | "window"
-    | "detail"
-  >;
+  readonly options: SessionSettings & Pick<SessionEditOptions, "regions">;
 }
 
 /** Makes a step's masks, at the size of the picture that is edited. Throws what makeMask throws. */

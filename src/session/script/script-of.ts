@@ -1,5 +1,6 @@
 /** A session's edits as an edit script: what runs again on this picture, or on another one. */
 
+import { scriptSettings } from "../../method/settings-derived.ts";
 import type { Session } from "../session.ts";
 import { type Recipe, type RecipeRegion, settingsOf } from "../tree/recipe.ts";
 import type { Node } from "../tree/tree.ts";
@@ -29,32 +30,13 @@ export function scriptOfRecipes(
 
 function stepOf(id: string, recipe: Recipe, root: string): Step {
   const [first, ...rest] = recipe.regions;
-  const { parent, seed, steps, stopAfter, sampler, textGuidance, imageGuidance, control, base, strength } =
-    recipe;
-  const { gate = 0, guidanceInterval = [0, 1] as const, detail = "off" } = recipe;
-  // Above the native size windows are the default.
-  const computed = settingsOf(recipe).window;
-  const window = computed === "off" && recipe.workingSize === undefined ? undefined : computed;
+  const { parent } = recipe;
   return {
     id,
     from: parent === root ? ORIGINAL : parent,
     ...region(first!),
     ...(rest.length === 0 ? {} : { regions: rest.map(region) }),
-    // A seed is a number where that holds it exactly.
-    seed: Number.isSafeInteger(Number(seed)) ? Number(seed) : seed,
-    steps,
-    ...(stopAfter === undefined ? {} : { stopAfter }),
-    sampler: sampler as Step["sampler"],
-    textGuidance,
-    imageGuidance,
-    // Said always: where a script is silent, the preset decides.
-    guidanceInterval,
-    control: control as Step["control"],
-    gate,
-    detail,
-    ...(base === "" ? {} : { base }),
-    ...(strength === undefined ? {} : { strength }),
-    ...(window === undefined ? {} : { window }),
+    ...scriptSettings(settingsOf(recipe)),
   };
 }
 

@@ -4,11 +4,9 @@
  */
 import { z } from "zod";
 import { EmilieError } from "../../errors.ts";
-import { CONTROLS } from "../../method/gradient-control.ts";
-import { PRESETS } from "../../method/presets.ts";
-import { samplerNames } from "../../samplers/index.ts";
-import { MAX_SEED, SEED_RANGE } from "../../tensor/noise.ts";
-import { DETAIL, MAX_INSTRUCTION_LENGTH, MAX_REGIONS } from "../tree/check-edit.ts";
+import type { SessionSettings } from "../../method/settings.ts";
+import { editShape, fromJson, INSTRUCTION, WEIGHT } from "../../method/settings-derived.ts";
+import { MAX_REGIONS } from "../tree/check-edit.ts";
 import { closest } from "./closest.ts";
 import type { EditScript } from "./edit-script.ts";
 
@@ -17,86 +15,18 @@ export const ORIGINAL = "original";
 /** As many as a session has nodes. */
 export const MAX_STEPS = 10_000;
 
-const instruction = z
-  .string()
-  .max(MAX_INSTRUCTION_LENGTH)
-  .regex(/\S/, "an instruction says what should change; it is empty")
-  .describe('What should change, as in "make it winter".');
+const instruction = INSTRUCTION.describe('What should change, as in "make it winter".');
 const mask = z.string().min(1);
 const MASK =
   "box:x,y,width,height, ellipse:x,y,rx,ry, poly:x1,y1,x2,y2,…, at:x,y, around:x,y,width,height (pixels of the picture), or the name of a picture file, white = " +
   "edit; before it alpha:, invert: or soft:PX:.";
 
-const SEED = `a seed is ${SEED_RANGE}; in quotes where it is larger than 2^53 - 1`;
-const share = z.number().min(0).max(1);
-const settings = {
-  preset: z
-    .enum(PRESETS)
-    .describe(
-      "Quality against speed: draft for previews, balanced (the default), best for final results. Explicit settings override it.",
-    ),
-  seed: z
-    .union(
-      [
-        z.int(SEED).min(0, SEED),
-        z
-          .string()
-          .regex(/^\d{1,20}$/, SEED)
-          .refine((digits) => !/^\d{1,20}$/.test(digits) || BigInt(digits) <= MAX_SEED, SEED),
-      ],
-      { error: SEED },
-    )
-    .describe(
-      "Chooses the noise: a whole number from 0 to 2^64 - 1; as a string where it is larger than 2^53 - 1.",
-    ),
-  steps: z.int().min(1).max(1000).describe("Denoising steps."),
-  sampler: z.enum(samplerNames).describe("How they are taken."),
-  stopAfter: z
-    .int()
-    .min(1)
-    .max(1000)
-    .describe("Ends after this number of steps, with the preview as the result. Default: all steps."),
-  strength: z
-    .number()
-    .min(0)
-    .max(1)
-    .describe("How much of the edit is done, from 0 (nothing) to 1 (all of it)."),
-  gate: z
-    .number()
-    .min(0)
-    .describe(
-      "What an edit moves by less than this in the latent is carried over exactly; 0 takes everything.",
-    ),
-  textGuidance: z.number().describe("How strongly the edit follows the instruction."),
-  imageGuidance: z.number().describe("How strongly the edit keeps to the original picture."),
-  guidanceInterval: z
-    .tuple([share, share])
-    .describe("Where guidance acts, as shares of the schedule: 0 is its noisy end, 1 its clean one."),
-  control: z.enum(CONTROLS).describe("How a mask acts."),
-  detail: z
-    .enum(DETAIL)
-    .describe(
-      'Whether the result keeps the detail of a picture that is larger than the model\'s size ("on"), or is the model\'s output, upscaled ("off", the default).',
-    ),
-  base: z.string().max(MAX_INSTRUCTION_LENGTH).describe("The text to use instead of the empty null prompt."),
-  window: z
-    .union([
-      z.enum(["off", "auto"]),
-      z.strictObject({
-        margin: z.int().min(0),
-        least: z.int().min(1).optional(),
-      }),
-    ])
-    .describe(
-      'Where the model runs: on the whole picture ("off"), or on a window around the masks: its margin and its least side in ' +
-        'latent pixels, or "auto", which is a window above the model\'s native size, and the whole picture otherwise.',
-    ),
-};
+const settings = editShape();
 
 const regionSchema = z.strictObject({
   instruction,
   mask: mask.optional().describe(`${MASK} Default: everywhere.`),
-  weight: z.number().optional().describe("Replaces textGuidance; negative values push away."),
+  weight: WEIGHT.optional().describe("Replaces textGuidance; negative values push away."),
 });
 
 /** One edit; the demo's script has the same. */
@@ -122,17 +52,13 @@ export const scriptStepSchema = z.strictObject({
     .max(MAX_REGIONS - 1)
     .optional()
     .describe("Further instructions with places of their own, in the same pass."),
-  ...z.object(settings).partial().shape,
+  ...settings,
 });
 
 /** The zod schema of {@link EditScript}, for programs that take scripts from elsewhere. */
 export const editScriptSchema = z.strictObject({
   $schema: z.string().optional().describe("For editors that check and complete."),
-  defaults: z
-    .strictObject(settings)
-    .partial()
-    .optional()
-    .describe("Settings of all steps that say no other."),
+  defaults: z.strictObject(settings).optional().describe("Settings of all steps that say no other."),
   steps: z.array(scriptStepSchema).min(1).max(MAX_STEPS),
 }) satisfies z.ZodType<EditScript, EditScript>;
 
@@ -146,8 +72,6 @@ export function scriptJsonSchema(): object {
   };
 }
 
-type StepSettings = z.output<z.ZodObject<typeof settings>>;
-
 /** A step with everything settled but its masks, which are words still. */
 export interface ScriptStep {
   readonly id: string;
@@ -160,7 +84,7 @@ export interface ScriptStep {
     readonly mask?: string;
     readonly weight?: number;
   }[];
-  readonly settings: Partial<Omit<StepSettings, "seed">> & { readonly seed?: bigint };
+  readonly settings: SessionSettings;
 }
 
 /** Where in a script something is wrong: keys and numbers from its root, and what is wrong there. */
@@ -226,7 +150,6 @@ export function planScript(script: unknown, called = "The edit script"): ScriptS
     if (typeof from === "string" && ids.has(from) && !known.has(from))
       throw wrong("from", `"${from}" is not a step before step ${index + 1}`);
     known.add(id);
-    const { seed, ...rest } = { ...defaults, ...own };
     return {
       id,
       from:
@@ -238,7 +161,7 @@ export function planScript(script: unknown, called = "The edit script"): ScriptS
       instruction,
       mask,
       regions,
-      settings: { ...rest, seed: seed === undefined ? undefined : BigInt(seed) },
+      settings: fromJson({ ...defaults, ...own }),
     };
   });
 }

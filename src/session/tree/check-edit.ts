@@ -4,49 +4,34 @@ import { isEmptyMask } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
 import { MAX_TEXT } from "../../limits.ts";
 import type { EditModel } from "../../method/edit-model.ts";
-import { GUIDANCE_RANGES, type RecordedWeights } from "../../method/options.ts";
+import type { Recorded } from "../../method/options.ts";
+import { shown } from "../../method/setting.ts";
+import { SETTINGS } from "../../method/settings.ts";
+import { WEIGHT } from "../../method/settings-derived.ts";
 import type { PlacedRegion } from "./run.ts";
 
-export const MAX_INSTRUCTION_LENGTH = MAX_TEXT;
 /** Every mask is kept at the size of the picture, so this many regions in one pass are more than memory bears. */
 export const MAX_REGIONS = 256;
 
-/** Whether an edit's result keeps the detail of a picture that is larger than the model's size. */
-export const DETAIL = ["on", "off"] as const;
-export type Detail = (typeof DETAIL)[number];
-
-/** Throws option.invalid. */
-export function checkDetail(detail: Detail): void {
-  if (DETAIL.includes(detail)) return;
-  throw new EmilieError("option.invalid", `detail must be "on" or "off", got ${JSON.stringify(detail)}`);
-}
-
 /** Throws option.invalid for what a recipe could not record or no model could follow; weights that one has recorded are taken. */
-export function checkEdit(regions: readonly PlacedRegion[], recorded?: RecordedWeights): void {
+export function checkEdit(regions: readonly PlacedRegion[], recorded?: Recorded): void {
   const refuse = (message: string) => {
     throw new EmilieError("option.invalid", message);
   };
   if (regions.length > MAX_REGIONS) {
     refuse(`an edit has at most ${MAX_REGIONS} regions, got ${regions.length}`);
   }
-  // In its place a region's weight stands.
-  const [least, most] = GUIDANCE_RANGES.text;
   for (const { instruction, weight } of regions) {
     if (instruction.trim() === "") {
       refuse('an instruction says what should change, as in "make it winter"; got an empty one');
     }
-    if (instruction.length > MAX_INSTRUCTION_LENGTH) {
-      refuse(`an instruction has at most ${MAX_INSTRUCTION_LENGTH} characters, got ${instruction.length}`);
+    if (instruction.length > MAX_TEXT) {
+      refuse(`an instruction has at most ${MAX_TEXT} characters, got ${instruction.length}`);
     }
-    if (
-      weight !== undefined &&
-      !(typeof weight === "number" && weight >= least && weight <= most) &&
-      !recorded?.regions.includes(weight)
-    ) {
-      refuse(
-        `the weight of ${short(instruction)} must be a number from ${least} to ${most}, as the text guidance, got ${weight}`,
-      );
-    }
+    if (weight === undefined || recorded?.regions.includes(weight) || WEIGHT.safeParse(weight).success)
+      continue;
+    const { title, expected } = SETTINGS.textGuidance;
+    refuse(`the weight of ${short(instruction)} must be ${expected}, as the ${title}, got ${shown(weight)}`);
   }
 }
 

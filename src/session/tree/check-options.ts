@@ -2,20 +2,14 @@
 import { checkOptions, type OptionNames } from "../../input/options.ts";
 import { EDIT_OPTIONS, REGION_OPTIONS } from "../../method/options.ts";
 import { RELEVANCE_OPTIONS } from "../../method/relevance.ts";
+import { settingNames } from "../../method/settings-derived.ts";
 import type { SessionEditOptions } from "./tree.ts";
 
 const { onStep: _, ...METHOD_OPTIONS } = EDIT_OPTIONS;
 const SESSION_EDIT_OPTIONS: OptionNames<SessionEditOptions> = {
   ...METHOD_OPTIONS,
-  ...{
-    from: true,
-    mask: true,
-    regions: true,
-    relevance: true,
-    detail: true,
-    onProgress: true,
-    onWarning: true,
-  },
+  ...settingNames("session"),
+  ...{ from: true, mask: true, regions: true, relevance: true, onProgress: true, onWarning: true },
 };
 
 /** What of an edit's options is not known. @throws InputError naming it */

@@ -12,7 +12,7 @@ import type { CallOptions } from "../../method/edit-model.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { lookAtChange } from "./changes.ts";
 import { unionOf } from "./run.ts";
-import { type Drift, type Node, pathTo } from "./tree.ts";
+import { type Drift, type InsideOutside, type Node, pathTo } from "./tree.ts";
 import type { TreeNode } from "./tree-node.ts";
 
 export type { Drift, InsideOutside } from "./tree.ts";
@@ -66,6 +66,18 @@ async function sinceEverythingMoved(
   );
   const since = base === path.length - 1 ? 0 : quietHalf(await path[base]!.render(options), picture);
   return { step, largestStep: Math.max(0, ...steps.slice(base + 1)), since };
+}
+
+/** The pictures of two nodes, inside and outside of a mask; by default of what any edit between them was allowed to change. */
+export async function compareNodes(
+  a: Node,
+  b: Node,
+  mask?: Mask,
+  options?: CallOptions,
+): Promise<InsideOutside> {
+  const [toA, toB] = [pathTo(a), pathTo(b)];
+  const between = [...toA.filter((n) => !toB.includes(n)), ...toB.filter((n) => !toA.includes(n))];
+  return compareInsideOutside(await a.render(options), await b.render(options), mask ?? allowed(between));
 }
 
 /** Where any of these edits was allowed to change the picture; undefined: everywhere. */

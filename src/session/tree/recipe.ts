@@ -1,15 +1,12 @@
 /** A recipe says everything an edit's result depends on, so that it can be done again bit for bit (method, invariant 5). */
+
 import { EmilieError } from "../../errors.ts";
 import type { Mask } from "../../images/mask.ts";
-import type { EditOptions } from "../../method/options.ts";
-import type { ResolvedWindow } from "../../method/window.ts";
+import type { Recorded } from "../../method/options.ts";
+import type { RecordedSettings } from "../../method/settings.ts";
+import { type ReplaySettings, replaySettings } from "../../method/settings-derived.ts";
+import { sha256 } from "../../util/sha256.ts";
 import type { PlacedRegion } from "./run.ts";
-
-/** The window of a recipe. */
-export interface RecordedWindow extends ResolvedWindow {
-  /** In recipes of earlier versions, the share of the steps that ran on the whole picture: computed no more. */
-  readonly whole?: number;
-}
 
 /** An instruction of a recipe and its place. */
 export interface RecipeRegion {
@@ -22,7 +19,7 @@ export interface RecipeRegion {
 }
 
 /** Everything that an edit's result depends on. */
-export interface Recipe {
+export interface Recipe extends RecordedSettings {
   /** Of this structure. */
   readonly version: 1;
   /** What computes it: the name for people, the fingerprint for sure. */
@@ -31,43 +28,6 @@ export interface Recipe {
   readonly parent: string;
   /** At least one; several are composed in one pass. */
   readonly regions: readonly RecipeRegion[];
-  /** Decimal, since seeds reach 2⁶⁴ − 1. */
-  readonly seed: string;
-  /** UNet steps. */
-  readonly steps: number;
-  /** A sampler's name. */
-  readonly sampler: string;
-  /** s_T. */
-  readonly textGuidance: number;
-  /** s_I. */
-  readonly imageGuidance: number;
-  /** How masks act, one of CONTROLS. */
-  readonly control: string;
-  /** What ε(∅, c) is told, mostly "". */
-  readonly base: string;
-  /** Absent at full strength (1), as in recipes from before there was one. */
-  readonly strength?: number;
-  /** Absent where everything was taken (0). */
-  readonly gate?: number;
-  /** The window around the masks that the edit ran on, where it was given one. */
-  readonly window?: RecordedWindow;
-  /** The longer side of the picture that the model worked on, where it was another than the model's own choice. */
-  readonly workingSize?: number;
-  /** Where the edit was ended before its last step: how many it took. */
-  readonly stopAfter?: number;
-  /** Where in the schedule guidance acts; absent where it does everywhere ([0, 1]). */
-  readonly guidanceInterval?: readonly [from: number, to: number];
-  /** In recipes of earlier versions, for how many steps deep UNet features served: computed no more. */
-  readonly reuse?: number;
-  /** Where the result has the picture's own detail; absent where it is the model's pixels, enlarged, as before there was any choice. */
-  readonly detail?: "on";
-}
-
-/** SHA-256 as lower-case hex. */
-export async function sha256(data: Uint8Array | string): Promise<string> {
-  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
-  return Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 /** The bytes of a latent's or a mask's values, as they lie in a session file. */
@@ -85,13 +45,6 @@ export async function nodeId(recipe: Recipe): Promise<string> {
   return (await sha256(JSON.stringify(recipe))).slice(0, 12);
 }
 
-/** What a recipe records of how computing was spared; nothing where it was not, as in recipes from before it could be. */
-export function nonDefaultSettings({
-  guidanceInterval: [from, to],
-}: Required<Pick<EditOptions, "guidanceInterval">>): Pick<Recipe, "guidanceInterval"> {
-  return from === 0 && to === 1 ? {} : { guidanceInterval: [from, to] };
-}
-
 /**
  * Which setting of a recipe this version computes no more (decision 77); undefined where it computes the recipe, bit for bit:
  * deep features were shared between steps by `reuse`, and by windows with some steps on the whole picture, so an edit of one step,
@@ -106,16 +59,12 @@ export function retiredSetting({ steps, stopAfter = steps, reuse, window }: Reci
 /** Whether all of so many steps ran on the whole picture, of which two did at least. */
 const isWhole = (share: number, steps: number) => Math.max(2, Math.round(share * steps)) >= steps;
 
-/** What a recipe records of an edit's settings. */
-export type RecipeSettings = Required<Omit<EditOptions, "preset" | "signal" | "onStep" | "stopAfter">> &
-  Pick<EditOptions, "stopAfter">;
-
 /**
- * The settings of a recipe, as the method takes them; resolveOptions checks the names.
+ * The settings of a recipe, as a session's edit takes them; what is recorded there stays computable.
  *
  * @throws EmilieError session.version for one that only earlier versions compute
  */
-export function settingsOf(recipe: Recipe): RecipeSettings {
+export function settingsOf(recipe: Recipe): ReplaySettings & { readonly recorded: Recorded } {
   const retired = retiredSetting(recipe);
   if (retired !== undefined) {
     throw new EmilieError(
@@ -124,22 +73,9 @@ export function settingsOf(recipe: Recipe): RecipeSettings {
         "is kept and can be edited further; to make it anew, edit its parent with the same instruction and seed.",
     );
   }
-  const { steps, textGuidance, imageGuidance, base, stopAfter } = recipe;
-  return {
-    seed: BigInt(recipe.seed),
-    steps,
-    sampler: recipe.sampler as RecipeSettings["sampler"],
-    textGuidance,
-    imageGuidance,
-    control: recipe.control as RecipeSettings["control"],
-    base,
-    strength: recipe.strength ?? 1,
-    gate: recipe.gate ?? 0,
-    window: recipe.window && !recipe.window.whole ? recipe.window : "off",
-    stopAfter,
-    guidanceInterval: recipe.guidanceInterval ?? [0, 1],
-    recorded: { textGuidance, imageGuidance, regions: recipe.regions.map(({ weight }) => weight) },
-  };
+  const settings = replaySettings(recipe);
+  const regions = recipe.regions.map(({ weight }) => weight);
+  return { ...settings, recorded: { ...settings, regions } };
 }
 
 /** The regions of a recipe with their masks. Throws session.damaged for a mask that is not among `masks`. */

@@ -1,9 +1,11 @@
 /** An earlier step, changed, and what follows it made again on a branch of its own. */
+
 import { EmilieError } from "../../errors.ts";
 import type { Mask } from "../../images/mask.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { resolveOptions } from "../../method/options.ts";
-import type { PresetName } from "../../method/presets.ts";
+import { decidedByPreset } from "../../method/settings-derived.ts";
+import { defined } from "../../util/defined.ts";
 import { type Recipe, regionsOf, settingsOf } from "./recipe.ts";
 import { type Node, pathTo, type SessionEditOptions } from "./tree.ts";
 
@@ -87,11 +89,13 @@ export function editAgain<N extends Node>(
   options: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning"> = {},
 ): Promise<N> {
   const [first, ...rest] = regionsOf(recipe, session.masks);
-  const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+  const given = defined(changes);
   return session.edit(instruction ?? first!.instruction, {
     ...settingsOf(recipe),
-    detail: recipe.detail ?? "off",
-    ...(changes.preset === undefined ? {} : decidedBy(changes.preset, session)),
+    // What a preset stands for takes the place of what the recipe says: its own settings would override the preset.
+    ...(changes.preset === undefined
+      ? {}
+      : decidedByPreset(resolveOptions(session.model, { preset: changes.preset }))),
     regions: rest,
     // A step that was ended early is done whole again where its steps change.
     ...(given.steps === undefined && changes.preset === undefined ? {} : { stopAfter: undefined }),
@@ -100,12 +104,4 @@ export function editAgain<N extends Node>(
     from,
     ...options,
   });
-}
-
-/** What a preset stands for takes the place of what the recipe says: its own settings would beat the preset. */
-function decidedBy(preset: PresetName, { model }: Replayed) {
-  const { steps, sampler, textGuidance, imageGuidance, guidanceInterval } = resolveOptions(model, {
-    preset,
-  });
-  return { steps, sampler, textGuidance, imageGuidance, guidanceInterval };
 }

@@ -5,11 +5,11 @@ import type { Picture } from "../../images/picture.ts";
 import type { CallOptions } from "../../method/edit-model.ts";
 import type { EditOptions, StepListener } from "../../method/options.ts";
 import type { RelevanceOptions } from "../../method/relevance.ts";
+import type { SessionSettings } from "../../method/settings.ts";
 import type { Refusal } from "../../method/understood.ts";
 import type { Window } from "../../method/window.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Changes, Look } from "./changes.ts";
-import type { Detail } from "./check-edit.ts";
 import type { Recipe } from "./recipe.ts";
 import type { PlacedRegion } from "./run.ts";
 
@@ -40,7 +40,7 @@ export interface Node {
   readonly understood: boolean;
   /** Instructions that were not carried out, with the nearest ones the model knows; empty where all were. */
   readonly refused: readonly Refusal[];
-  /** What it took: seconds with the automatic mask and without decoding, and UNet calls. */
+  /** What it took: seconds with the automatic mask and without decoding, and calls of the denoiser. */
   readonly cost: { readonly seconds: number; readonly unetCalls: number };
   /** How far it has come from its parent and from the original, once session.drift has measured it. */
   readonly drift?: Drift;
@@ -55,7 +55,7 @@ export interface Node {
 }
 
 /** How a session's edit is made, and where. */
-export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
+export interface SessionEditOptions extends SessionSettings, Omit<EditOptions, "onStep"> {
   /** The node to edit. Default: the head. */
   readonly from?: Node;
   /** White (1) may change, black (0) must stay. "auto": the model's own relevance map. Default: everywhere. */
@@ -64,8 +64,6 @@ export interface SessionEditOptions extends Omit<EditOptions, "onStep"> {
   readonly regions?: readonly PlacedRegion[];
   /** How an automatic mask is made. */
   readonly relevance?: Omit<RelevanceOptions, "signal" | "base">;
-  /** "on": a picture larger than the model's size keeps its own detail (detail-transfer.ts). "off", the default: the result is upscaled. */
-  readonly detail?: Detail;
   /** Hears of every step, and is awaited; `denoised` can be shown by `preview`. "keep" ends the edit with that as its result. */
   readonly onProgress?: StepListener;
   /** Called before anything is computed with what is allowed and may surprise: words that are not read, a mask of another size or a black one. */
@@ -117,3 +115,10 @@ export function pathTo(node: Node): Node[] {
  * errors that one noise makes add up, and those of several do less so (docs/decisions/0041-seeds.md).
  */
 export const nextSeed = (from: Node): number => pathTo(from).length - 1;
+
+/** The node and everything that was made from it. `nodes` are in the order they were made, so a parent comes before its children. */
+export function descendantsOf(nodes: Iterable<Node>, node: Node): Node[] {
+  const found = new Set([node]);
+  for (const one of nodes) if (one.parent && found.has(one.parent)) found.add(one);
+  return [...found];
+}

@@ -5,11 +5,13 @@ import type { Picture } from "../../images/picture.ts";
 import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import type { EditOptions } from "../../method/options.ts";
+import { settingsOfScope } from "../../method/settings-derived.ts";
 import type { StepEvent } from "../../samplers/types.ts";
 import { relativeError } from "../../tensor/ops.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
+import { sha256 } from "../../util/sha256.ts";
 import { conditionOf } from "../picture/condition.ts";
-import { bytesOf, regionsOf, retiredSetting, settingsOf, sha256 } from "./recipe.ts";
+import { bytesOf, regionsOf, retiredSetting, settingsOf } from "./recipe.ts";
 import type { PlacedRegion } from "./run.ts";
 import { type Node, pathTo } from "./tree.ts";
 import type { TreeNode } from "./tree-node.ts";
@@ -82,8 +84,10 @@ async function compute(
   // Above the native size a latent is a patch over those of all nodes before it.
   const lost = (session.large ? pathTo(parent) : [parent]).some((before) => before.lostLatent);
   if (lost || retiredSetting(recipe) || hashes.some((hash) => !session.masks.has(hash))) return null;
+  const { recorded, ...settings } = settingsOf(recipe);
   const { c } = await session.compute(parent, regionsOf(recipe, session.masks), {
-    ...settingsOf(recipe),
+    ...settingsOfScope("edit", settings),
+    recorded,
     signal,
     onStep: (event) => onProgress?.({ ...event, node }),
   });

@@ -23,7 +23,7 @@ export interface ModelInfo {
   /** The longer side it works at, in pixels. */
   readonly nativeSize: number;
   /** What each preset stands for with this model. */
-  readonly presets: Readonly<Record<PresetName, ModelDefaults>>;
+  readonly presets: Readonly<Partial<Record<PresetName, ModelDefaults>>>;
   /** Below it a change is carried over; 0 where the model states none. */
   readonly gate: number;
   readonly samplers: readonly string[];

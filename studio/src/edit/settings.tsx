@@ -46,7 +46,7 @@ function NextEdit() {
       <Choice
         label={t.effort}
         value={settings.preset}
-        options={PRESETS}
+        options={PRESETS.filter((one) => model.presets[one])}
         nameOf={(one) => t.presets[one]}
         onChange={(preset) => changeSettings({ preset })}
       />

@@ -25,7 +25,8 @@ export async function edit(): Promise<void> {
   const request = requestOf(settings);
   const title = request.regions.map((r) => r.instruction).join(" + ");
   remember(title);
-  const steps = settings.steps ?? models.find(({ id }) => id === model)?.presets[settings.preset].steps ?? 20;
+  const steps =
+    settings.steps ?? models.find(({ id }) => id === model)?.presets[settings.preset]?.steps ?? 20;
   const asked: Queued = { id: ++queued, title, request, steps, count: settings.variations };
   if (isRunning()) {
     set(({ queue }) => ({ queue: [...queue, asked] }));

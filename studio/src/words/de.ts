@@ -129,7 +129,7 @@ export const de: Words = {
   nextEdit: "Nächste Bearbeitung",
   strength: "Stärke",
   effort: "Aufwand",
-  presets: { draft: "Entwurf", balanced: "ausgewogen", best: "beste Güte" },
+  presets: { turbo: "Turbo", draft: "Entwurf", balanced: "ausgewogen", best: "beste Güte" },
   detail: "Einzelheiten des Bildes behalten",
   detailTip:
     "Das Bild ist größer, als das Modell arbeitet; seine eigenen Einzelheiten werden auf das Ergebnis übertragen",

@@ -127,7 +127,7 @@ export const en = {
   nextEdit: "Next edit",
   strength: "Strength",
   effort: "Effort",
-  presets: { draft: "draft", balanced: "balanced", best: "best" },
+  presets: { turbo: "turbo", draft: "draft", balanced: "balanced", best: "best" },
   detail: "Keep the picture’s own detail",
   detailTip: "The picture is larger than the model works at; its own detail is carried over to the result",
   withDetail: "With detail",

@@ -1,10 +1,12 @@
 /**
  * Many damaged inputs through one entry. Whatever comes, the answer is a result or an error of ours; one that is not is shown with the
- * seed that makes it again. `npm run test:fuzz` runs all cases and holds each to a second of processor time; `npm test` a share of them.
+ * seed that makes it again. `npm run test:fuzz` runs all cases and holds each to a second of processor time; `npm run test:long` a
+ * share of them, `npm test` a quarter of that.
  */
 import { writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { isEmilieError } from "../../../src/errors.ts";
+import { LONG } from "../../support/long.ts";
 import { Damage } from "./mutate.ts";
 
 /** "1" for all cases; a larger number for so many of each suite. */
@@ -22,7 +24,7 @@ export const FUZZ_TIMEOUT = 7_200_000;
 
 export interface Suite {
   readonly name: string;
-  /** Cases of the whole suite, and of the share that every test run does. */
+  /** Cases of the whole suite, and of the share that every change is tested with. */
   readonly cases: number;
   readonly share: number;
   /** One case. Errors of ours are answers. */
@@ -34,7 +36,7 @@ export interface Suite {
 export async function fuzz({ name, cases, share, run, resident = 0 }: Suite): Promise<void> {
   const [from, to] =
     ONLY === undefined
-      ? [0, FULL ? Math.min(cases, MOST === 1 ? cases : MOST) : share]
+      ? [0, FULL ? Math.min(cases, MOST === 1 ? cases : MOST) : Math.ceil(LONG ? share : share / 4)]
       : [Number(ONLY), Number(ONLY) + 1];
   const untyped: string[] = [];
   const slow: string[] = [];

@@ -76,13 +76,13 @@ const meanDifference = (a: Picture, b: Picture) =>
 
 describe("every baseline", () => {
   it.each(NAMES)("%s: one result a turn, costs counted, the same bytes for the same seed", async (name) => {
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     const results = await run(name, [walls, moon], { seed: 3 });
     expect(results.map(({ picture: { width, height } }) => [width, height])).toEqual([
       [128, 128],
       [128, 128],
     ]);
-    expect(results.reduce((sum, { unetCalls }) => sum + unetCalls, 0)).toBe(model.calls.unet - before);
+    expect(results.reduce((sum, { unetCalls }) => sum + unetCalls, 0)).toBe(model.calls.denoise - before);
     for (const { seconds } of results) expect(seconds).toBeGreaterThan(0);
     const again = await run(name, [walls, moon], { seed: 3 });
     expect(again.map(({ picture }, i) => samePicture(picture, results[i]!.picture))).toEqual([true, true]);
@@ -97,7 +97,7 @@ describe("every baseline", () => {
     const settings = method.settings(model, { mode: "same-steps", steps: 200, sampler: "ddim" });
     const controller = new AbortController();
     const turns = Array(50).fill(walls);
-    const before = model.calls.unet;
+    const before = model.calls.denoise;
     const running = (async () => {
       for await (const _ of method.run(model, start, turns, settings, {
         seed: 0,
@@ -106,7 +106,7 @@ describe("every baseline", () => {
     })();
     setTimeout(() => controller.abort(), 150);
     await expect(running).rejects.toMatchObject({ code: "aborted" });
-    expect(model.calls.unet - before).toBeLessThan(150);
+    expect(model.calls.denoise - before).toBeLessThan(150);
   });
 
   it.each(NAMES)("%s: settings are plain JSON", async (name) => {
@@ -354,9 +354,9 @@ describe("the instruction", () => {
       [ownGuidance(model), 1],
       [{ textGuidance: 7.5, imageGuidance: 1.5 }, 3],
     ] as const) {
-      const before = model.calls.unet;
+      const before = model.calls.denoise;
       await (await instructed(model, c, "make it winter", guidance))(x, schedule.levels[0]!, 0);
-      expect(model.calls.unet - before).toBe(rows);
+      expect(model.calls.denoise - before).toBe(rows);
     }
   });
 });

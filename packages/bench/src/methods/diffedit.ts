@@ -121,7 +121,7 @@ export async function contrastMask(
   for (let draw = 0; draw < maskDraws; draw++) {
     const z = modelInput(noised(source, level, noise.randn(c.shape)), level);
     const inputs = texts.map((text) => ({ z, c, text }));
-    const [without, with_] = await model.unet(inputs, level.t, { signal });
+    const [without, with_] = await model.denoise(inputs, level.t, { signal });
     for (let i = 0; i < c.data.length; i++) {
       data[i % (h * w)]! += Math.abs(with_!.data[i]! - without!.data[i]!) / (channels * maskDraws);
     }

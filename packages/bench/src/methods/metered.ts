@@ -4,7 +4,7 @@ import type { MethodResult } from "../types.ts";
 
 /** Makes a turn's picture and counts the UNet rows and seconds that it took, encoding and decoding included. */
 export async function metered(model: EditModel, make: () => Promise<Picture>): Promise<MethodResult> {
-  const [calls, start] = [model.calls.unet, performance.now()];
+  const [calls, start] = [model.calls.denoise, performance.now()];
   const picture = await make();
-  return { picture, unetCalls: model.calls.unet - calls, seconds: (performance.now() - start) / 1000 };
+  return { picture, unetCalls: model.calls.denoise - calls, seconds: (performance.now() - start) / 1000 };
 }

@@ -7,11 +7,11 @@ import {
   fingerprint,
   type Graph,
   isEmilieError,
+  OnnxSessions,
   openWeights,
   type PlacedWeights,
   type Preprocessor,
   requireFinite,
-  SessionCache,
   type Tensor,
   throwIfAborted,
   type WeightStorage,
@@ -101,7 +101,7 @@ export class ScorerCheckpoint {
   readonly #parts: ScorerParts;
   readonly #table: WeightTable;
   readonly #weights: PlacedWeights;
-  readonly #sessions: SessionCache;
+  readonly #sessions: OnnxSessions;
   #disposed = false;
 
   private constructor(parts: ScorerParts, table: WeightTable, weights: PlacedWeights) {
@@ -109,7 +109,7 @@ export class ScorerCheckpoint {
     this.#parts = parts;
     this.#table = table;
     this.#weights = weights;
-    this.#sessions = new SessionCache(parts.engine, "normal");
+    this.#sessions = new OnnxSessions(parts.engine, "normal");
   }
 
   /** Building the graphs finds every missing, unknown and misshapen tensor before any is read. */

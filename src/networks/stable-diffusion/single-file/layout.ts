@@ -6,9 +6,11 @@ import type { CheckpointSource, SingleFile } from "../../../checkpoint/source.ts
 import type { WeightTable } from "../../../checkpoint/weights.ts";
 import { EmilieError } from "../../../errors.ts";
 import { sizeOf } from "../../../tensor/tensor.ts";
-import { parseClipTextConfig, parseUNetConfig, parseVaeConfig } from "../configs.ts";
+import { parseVaeConfig } from "../../autoencoder-kl/config.ts";
+import { parseClipTextConfig } from "../../clip/config.ts";
 import { checkEditable } from "../editable.ts";
 import type { Layout, TextPart } from "../layout.ts";
+import { parseUNetConfig } from "../unet-config.ts";
 import { FAMILY_NAMES, runningLayers, type SingleFamily, singleFamily } from "./family.ts";
 import { channelsOf, inferText, inferUNet, inferVae } from "./infer.ts";
 import { type Refs, unetNames, vaeNames } from "./names.ts";

@@ -44,6 +44,10 @@ const FIRST = [
 ];
 const SECOND = ["conditioner.embedders.1.model.", "conditioner.embedders.1.transformer.", "text_encoder_2."];
 
+/** Whether a file's tensors are named as the original programs name them, or as a pipeline of diffusers that was written into one file. */
+export const isOriginal = (tensors: ReadonlySet<string>): boolean =>
+  [...tensors].some((name) => UNET.some((prefix) => name.startsWith(prefix)));
+
 /** Buffers and training parts inside the networks' own prefixes: no weights of what runs. */
 const UNUSED = /(^|\.)(position_ids|attn_mask|logit_scale)$|^loss\.|^model_ema\./;
 

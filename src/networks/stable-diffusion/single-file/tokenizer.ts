@@ -5,8 +5,8 @@
 
 import type { CheckpointSource, SingleFile } from "../../../checkpoint/source.ts";
 import { EmilieError } from "../../../errors.ts";
+import type { ClipTextConfig } from "../../clip/config.ts";
 import { readTokenizer, type Tokenizer } from "../../clip/tokenizer.ts";
-import type { ClipTextConfig } from "../configs.ts";
 
 /** `index` is 0 for the first text encoder, 1 for SDXL's second. `pad` is what the family fills up with. */
 export async function singleTokenizer(

@@ -1,81 +1,65 @@
 /** What runs in the page, and what would run with a server. */
-import { CONTROLS, type EditDefaults, PRESETS, presetOf, samplers } from "../../../../src/web.ts";
+import {
+  type Abilities,
+  CONTROLS,
+  describeModel,
+  type EditDefaults,
+  KNOWN_MODELS,
+  type ModelDescription,
+  presetsOf as presetNames,
+  presetOf,
+  samplers,
+} from "../../../../src/web.ts";
 import type { ModelInfo } from "../backend.ts";
 
 /** InstructPix2Pix's own sampler is assumed where a model does not say how it is run. */
 export function presetsOf(defaults: EditDefaults): ModelInfo["presets"] {
   const schedulerConfig = { _class_name: "EulerAncestralDiscreteScheduler" };
-  const entries = PRESETS.map((name) => [name, presetOf({ defaults, schedulerConfig }, name)]);
+  const entries = presetNames({ defaults, schedulerConfig }).map((name) => [
+    name,
+    presetOf({ defaults, schedulerConfig }, name),
+  ]);
   return Object.fromEntries(entries);
 }
 
-/** The kinds of edit that picturebook was trained on, in phrasings that it knows; its strong kinds first. */
-export const PICTUREBOOK: ModelInfo = {
-  id: "picturebook",
-  title: "picturebook",
-  summary:
-    "A small model for drawings of its own world: a house, trees, a car or a boat, a balloon, weather, seasons.",
-  can: [
-    { title: "Season", instructions: ["make it winter", "make it autumn", "make it summer"] },
-    { title: "Time", instructions: ["make it night", "make it sunset", "make it day"] },
-    {
-      title: "Colour",
-      instructions: [
-        "paint the roof blue",
-        "paint the house yellow",
-        "paint the boat green",
-        "paint the car purple",
-      ],
-    },
-    {
-      title: "Add",
-      instructions: [
-        "add a red balloon on the left",
-        "plant a pine tree on the left",
-        "add clouds",
-        "add fog",
-      ],
-    },
-    {
-      title: "Remove",
-      instructions: [
-        "remove the clouds",
-        "remove the tree on the right",
-        "remove the boat",
-        "remove the balloon",
-      ],
-    },
-    {
-      title: "Exchange",
-      instructions: [
-        "replace the sun with a moon",
-        "turn the left tree into a pine tree",
-        "make it black and white",
-      ],
-    },
-  ],
-  cannot:
-    "It works at 128 pixels and knows nothing else: no photographs, people, animals or rain. Colours that it never saw on a thing often miss, and white on snow gets lost.",
-  nativeSize: 128,
-  presets: presetsOf({ steps: 8, textGuidance: 1, imageGuidance: 1, sampler: "ddim" }),
-  gate: 0.1,
-  samplers: Object.keys(samplers),
-  controls: CONTROLS,
-  bytes: 41_700_000,
-};
+/** What a model says that it can do, as the studio shows it. */
+export function viewAbilities(
+  abilities: Abilities | null | undefined,
+): Pick<ModelInfo, "summary" | "can" | "cannot"> {
+  if (!abilities) return { summary: "It does not say what it edits.", can: [], cannot: "" };
+  return { summary: abilities.summary, can: abilities.suggestions, cannot: abilities.limits };
+}
 
-export const ELSEWHERE: ModelInfo = {
-  ...PICTUREBOOK,
-  id: "timbrooks/instruct-pix2pix",
-  title: "InstructPix2Pix",
-  summary:
-    "Photographs and anything else, in the words of everyday language. A full-size checkpoint of 3 GB.",
-  can: [],
-  cannot: "Without a GPU an edit takes minutes.",
-  nativeSize: 512,
+/** The model that is published with the page; where it cannot be reached, it cannot be chosen either. */
+export async function pageModel(folder: string, id: string): Promise<ModelInfo> {
+  const view = ({ defaults, nativeSize = 512, abilities }: ModelDescription): ModelInfo => ({
+    id,
+    title: id,
+    ...viewAbilities(abilities),
+    nativeSize,
+    presets: presetsOf(defaults),
+    gate: defaults.gate ?? 0,
+    samplers: Object.keys(samplers),
+    controls: CONTROLS,
+    bytes: __MODEL_BYTES__,
+  });
+  try {
+    return view(await describeModel(folder, { id }));
+  } catch (error) {
+    const unavailable = error instanceof Error ? error.message : String(error);
+    return { ...view({ defaults: {}, nativeSize: undefined, abilities: undefined }), unavailable };
+  }
+}
+
+/** Models that a page cannot run. */
+export const ELSEWHERE: readonly ModelInfo[] = KNOWN_MODELS.map(({ id, title, nativeSize, abilities }) => ({
+  id,
+  title,
+  ...viewAbilities(abilities),
+  nativeSize,
   presets: presetsOf({}),
   gate: 0,
-  bytes: undefined,
-  unavailable:
-    "Too large for a page. On your own machine: npx emilie pull timbrooks/instruct-pix2pix, then npx emilie studio.",
-};
+  samplers: Object.keys(samplers),
+  controls: CONTROLS,
+  unavailable: `Too large for a page. On your own machine: npx emilie pull ${id}, then npx emilie studio.`,
+}));

@@ -32,7 +32,7 @@ import type {
 } from "../backend.ts";
 import { claim } from "./claim.ts";
 import { modelFetch } from "./model-files.ts";
-import { ELSEWHERE, PICTUREBOOK } from "./models.ts";
+import { ELSEWHERE, pageModel } from "./models.ts";
 import { largest, settings } from "./parts.ts";
 import { previewing } from "./previewing.ts";
 import {
@@ -53,6 +53,9 @@ interface Opened {
   /** Ids of deleted nodes: not shown, and still there. */
   readonly bin: Set<string>;
 }
+
+/** What is published with the page. */
+const MODEL = "picturebook";
 
 export class PageBackend implements Backend {
   readonly kind = "page";
@@ -75,7 +78,7 @@ export class PageBackend implements Backend {
   }
 
   async models(): Promise<readonly ModelInfo[]> {
-    return [PICTUREBOOK, ELSEWHERE];
+    return [await pageModel(`${this.#base}models/${MODEL}`, MODEL), ...ELSEWHERE];
   }
 
   async sessions({ search = "", bin = false } = {}): Promise<readonly SessionSummary[]> {
@@ -317,13 +320,13 @@ export class PageBackend implements Backend {
   }
 
   #load({ onLoading }: Loading): Promise<EditModel> {
-    const total = PICTUREBOOK.bytes!;
+    const total = __MODEL_BYTES__;
     const tell = (bytes: number) =>
-      onLoading?.(t.loadingModel("picturebook", bytes, total), Math.min(1, bytes / total));
+      onLoading?.(t.loadingModel(MODEL, bytes, total), Math.min(1, bytes / total));
     this.#fetched.listener = tell;
     tell(this.#fetched.bytes);
-    this.#model ??= loadModel(`${this.#base}models/picturebook`, {
-      id: "picturebook",
+    this.#model ??= loadModel(`${this.#base}models/${MODEL}`, {
+      id: MODEL,
       device: "auto",
       fetch: modelFetch((bytes) => {
         this.#fetched.bytes += bytes;

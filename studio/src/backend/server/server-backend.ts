@@ -121,7 +121,7 @@ export class ServerBackend implements Backend {
         ...settings,
         ...{ from, instruction: first.instruction, mask: first.mask, regions: rest, seed: String(seed) },
         // No value of the page's own type, which is text, and none of the server's enumerations is lost by this.
-        sampler: settings.sampler,
+        sampler: settings.sampler as never,
         control: settings.control as never,
       },
       { parts },
@@ -132,10 +132,11 @@ export class ServerBackend implements Backend {
   }
 
   async replay(id: string, request: ReplayRequest, call: Call = {}): Promise<SessionView> {
-    const { node, seed, control, ...changes } = request;
+    const { node, seed, sampler, control, ...changes } = request;
     const body = {
       ...changes,
       seed: seed === undefined ? undefined : String(seed),
+      sampler: sampler as never,
       control: control as never,
     };
     return this.#follow(id, await this.#client.replay(id, node, body), call);

@@ -1,8 +1,8 @@
 /** The server's messages as the studio's own views. */
 import type * as api from "../../../../src/client/index.ts";
-import type { Drift } from "../../../../src/web.ts";
+import { type Drift, KNOWN_MODELS } from "../../../../src/web.ts";
 import type { CallState, ModelInfo, NodeView, SessionView } from "../backend.ts";
-import { ELSEWHERE, PICTUREBOOK, presetsOf } from "../page/models.ts";
+import { presetsOf, viewAbilities } from "../page/models.ts";
 import { viewRecipe } from "../recipe-view.ts";
 
 function viewNode({
@@ -66,16 +66,14 @@ export function viewLoading(loading: api.ModelInfo["loading"]): CallState["makin
 }
 
 export function viewModel(model: api.ModelInfo, info: api.ServerInfo): ModelInfo {
-  const known = model.id === PICTUREBOOK.id ? PICTUREBOOK : model.id === ELSEWHERE.id ? ELSEWHERE : undefined;
+  const known = KNOWN_MODELS.find(({ id }) => id === model.id);
   const usable = model.state === "available" || model.state === "selected";
   const pull = model.pull && { ...model.pull, error: model.pull.error?.message ?? null };
   return {
     id: model.id,
     title: known?.title ?? model.id,
-    summary: known?.summary ?? model.description,
-    can: known?.can ?? [{ title: "Try", instructions: model.suggestions }],
-    cannot: known?.cannot ?? "",
-    nativeSize: model.nativeSize ?? known?.nativeSize ?? 512,
+    ...viewAbilities(model.abilities),
+    nativeSize: model.nativeSize ?? 512,
     presets: presetsOf(model.defaults),
     gate: model.defaults.gate ?? 0,
     samplers: info.samplers,

@@ -1,0 +1,360 @@
+/**
+ * The settings of an edit, each defined once. The command line's options and help, the script's schema, the API's and MCP's
+ * inputs, what emilie.json may state, the recipe and its replay, and the method's own check are made from this table:
+ * docs/contributing.md says how a row is added.
+ */
+import { z } from "zod";
+import { MAX_TEXT } from "../limits.ts";
+import { type SamplerName, samplerNames } from "../samplers/index.ts";
+import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
+import { CONTROLS, type Control } from "./gradient-control.ts";
+import { PRESETS, type PresetName } from "./presets.ts";
+import { numberIn, numbersIn, oneOf, type Setting, says, textOf, wholeNumber } from "./setting.ts";
+import type { ResolvedWindow, WindowOption } from "./window.ts";
+
+/** How an edit is computed. Defaults are the checkpoint's own where it states them. */
+export interface EditSettings {
+  /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default 0. */
+  readonly seed?: number | bigint;
+  /**
+   * How much is computed: "draft" to look, "balanced" (the default), "best" to keep, "turbo" for checkpoints made for few steps. It stands for the settings that
+   * {@link presetOf} gives for the checkpoint; explicit ones override it.
+   */
+  readonly preset?: PresetName;
+  /** Denoising steps, 1 to 1000. Default: the preset's. */
+  readonly steps?: number;
+  /** How the steps are taken. Default: the preset's. */
+  readonly sampler?: SamplerName;
+  /**
+   * s_T, from −100 to 100: 1 is the instruction without guidance, 0 none of it, and below 0 it is pushed away from. Default: the
+   * checkpoint's own, else 7.5. At 1 and below diffusers leaves out the picture's guidance as well; here s_I still acts.
+   */
+  readonly textGuidance?: number;
+  /**
+   * s_I, from 1 (the picture as the model takes it) to 100. Default: the checkpoint's own, else 1.5. Less is refused: diffusers then
+   * leaves out guidance altogether, which is `textGuidance: 1, imageGuidance: 1` here.
+   */
+  readonly imageGuidance?: number;
+  /** How a mask acts. Default "anchored". */
+  readonly control?: Control;
+  /** What ε(∅, c) is called with instead of "", for instance a no-op sentence. Default "". */
+  readonly base?: string;
+  /**
+   * How much of the edit is done, from 0 (the parent, and no UNet runs) to 1 (all of it, the default): gradient control
+   * takes strength·m for m, and without a mask the strength everywhere. Under "direction" it weakens the text guidance.
+   */
+  readonly strength?: number;
+  /**
+   * What the edit moves by less than this, as the root mean square over a latent pixel's channels in scaled units, is carried over from
+   * the parent bit for bit, so that errors do not add up over a chain. From 0, which takes everything, to 100. Default: the checkpoint's
+   * own, else 0; where noise ends and edits begin has to be measured for each checkpoint. Weaker with the strength.
+   */
+  readonly gate?: number;
+  /**
+   * Where the model runs: on the whole picture ("off", the default, and "auto" at the model's native size), or, under controls that
+   * end on the source, on a window around the masks, with numbers for the margin and the least side. The noise is drawn for the window.
+   */
+  readonly window?: WindowOption;
+  /**
+   * Where in the schedule guidance acts, as shares of it: 0 is its noisy end, 1 its clean one, and a step is guided where its
+   * middle, (i + ½) / steps, lies in [from, to] (limited-interval guidance, arXiv 2404.07724). Elsewhere s_T = s_I = 1: the
+   * conditional term alone, one UNet call in the place of three. Default: the preset's, [0, 1] where it has none.
+   */
+  readonly guidanceInterval?: readonly [from: number, to: number];
+  /** Ends after this number of the steps, with x̂₀ of the last of them as the result. Default: all are taken. */
+  readonly stopAfter?: number;
+}
+
+/** Whether the result of an edit keeps the detail of a picture that is larger than the model's size. */
+export const DETAIL = ["on", "off"] as const;
+/** One of {@link DETAIL}. */
+export type Detail = (typeof DETAIL)[number];
+
+/** The settings of a session's edit. */
+export interface SessionSettings extends EditSettings {
+  /** "on": a picture larger than the model's size keeps its own detail (detail-transfer.ts). "off", the default: the result is upscaled. */
+  readonly detail?: Detail;
+}
+
+/** The settings that a session is opened with. */
+export interface OpenSettings {
+  /**
+   * The longer side that the model works at, in pixels; "own" is the picture's. Above the native size, which is the default,
+   * nothing is encoded before it is needed, edits run on windows around their masks, and one that cannot is refused.
+   */
+  readonly workingSize?: number | "own";
+}
+
+/** The window of a recipe. */
+export interface RecordedWindow extends ResolvedWindow {
+  /** In recipes of earlier versions, the share of the steps that ran on the whole picture: computed no more. */
+  readonly whole?: number;
+}
+
+/** What a recipe records of the settings. Those that may be absent are left out at the value that changes nothing. */
+export interface RecordedSettings {
+  /** Decimal, since seeds reach 2⁶⁴ − 1. */
+  readonly seed: string;
+  /** UNet steps. */
+  readonly steps: number;
+  /** A sampler's name. */
+  readonly sampler: string;
+  /** s_T. */
+  readonly textGuidance: number;
+  /** s_I. */
+  readonly imageGuidance: number;
+  /** How masks act, one of CONTROLS. */
+  readonly control: string;
+  /** The text in place of the null prompt, mostly "". */
+  readonly base: string;
+  /** Absent at full strength (1), as in recipes from before there was one. */
+  readonly strength?: number;
+  /** Absent where everything was taken (0). */
+  readonly gate?: number;
+  /** The window around the masks that the edit ran on, where it was given one. */
+  readonly window?: RecordedWindow;
+  /** The longer side of the picture that the model worked on, where it was another than the model's own choice. */
+  readonly workingSize?: number;
+  /** Where in the schedule guidance acts; absent where it does everywhere ([0, 1]). */
+  readonly guidanceInterval?: readonly [from: number, to: number];
+  /** In recipes of earlier versions, for how many steps deep UNet features served: computed no more. */
+  readonly reuse?: number;
+  /** Where the result has the picture's own detail; absent where it is the model's pixels, enlarged, as before there was any choice. */
+  readonly detail?: "on";
+  /** Where the edit was ended before its last step: how many it took. */
+  readonly stopAfter?: number;
+}
+
+/** Every setting, wherever it is chosen. */
+export interface AllSettings extends SessionSettings, OpenSettings {}
+
+/** What only recipes of earlier versions have. */
+interface RetiredSettings {
+  readonly reuse: never;
+}
+
+/** A setting's value in JSON, which has no large integers. */
+export type InJson<K extends keyof AllSettings> = K extends "seed" ? number | string : AllSettings[K];
+
+type Table = {
+  readonly [K in keyof RetiredSettings]: Setting<undefined, never, number>;
+} & {
+  readonly [K in keyof AllSettings]-?: Setting<
+    NonNullable<AllSettings[K]>,
+    NonNullable<InJson<K>>,
+    K extends keyof RecordedSettings ? NonNullable<RecordedSettings[K]> : never
+  >;
+};
+
+const whole = z.int().min(0);
+
+// Inner errors say the whole as well: of a union that nearly fits, zod reports what is wrong inside.
+const windowExpected = '"off", "auto", or a margin and a least side (whole numbers, in latent pixels)';
+const windowError = says(windowExpected);
+const windowSize = z.strictObject({
+  margin: z.int(windowError).min(0, windowError),
+  least: z.int(windowError).min(1, windowError).optional(),
+});
+
+const intervalExpected = "two numbers from 0 to 1, the smaller first";
+const intervalError = says(intervalExpected);
+const share = z.number(intervalError).min(0, intervalError).max(1, intervalError);
+
+const seedExpected = `${SEED_RANGE}, in quotes where it is larger than 2^53 - 1`;
+const seedError = says(seedExpected);
+const seedNumber = z.int(seedError).min(0, seedError);
+const seedText = z
+  .string(seedError)
+  .regex(/^\d{1,20}$/, seedError)
+  .refine((digits) => !/^\d{1,20}$/.test(digits) || BigInt(digits) <= MAX_SEED, seedError);
+const seedBig = z.bigint(seedError).min(0n, seedError).max(MAX_SEED, seedError);
+
+const sizeExpected = '"own" or a whole number from 8 to 100000';
+const sizeError = says(sizeExpected);
+
+/** In the order in which recipes hold them: a node's id is a hash over them in this order, so rows are added at the end. */
+export const SETTINGS: Table = {
+  preset: {
+    title: "preset",
+    help: "quality against speed: draft for previews, balanced, best for final results, turbo for models made for few steps; explicit settings override it",
+    ...oneOf(PRESETS),
+    fallback: "balanced",
+    cli: { value: "name" },
+  },
+  seed: {
+    title: "seed",
+    help: "chooses the noise; the same seed gives the same picture; in quotes where it is larger than 2^53 - 1",
+    expected: seedExpected,
+    json: z.union([seedNumber, seedText], seedError),
+    program: z.union([seedNumber, seedBig], seedError),
+    fallback: 0,
+    defaultText: "0 for the first edit of a picture, 1 for the second, and so on",
+    openai: true,
+    cli: {
+      help: "the seed of the first edit's noise; later edits count up from it; the same seed gives the same picture",
+      expected: SEED_RANGE,
+    },
+    recipe: {
+      schema: z.string().regex(/^\d{1,20}$/, "expected a whole number"),
+      write: String,
+      read: BigInt,
+      note: "decimal",
+    },
+  },
+  steps: {
+    title: "steps",
+    help: "number of denoising steps; more is finer and slower",
+    ...wholeNumber(1, 1000),
+    byPreset: true,
+    stated: true,
+    openai: true,
+    recipe: { schema: z.int().min(1).max(1000) },
+  },
+  sampler: {
+    title: "sampler",
+    help: "how the steps are taken",
+    ...oneOf(samplerNames),
+    byPreset: true,
+    stated: true,
+    cli: { value: "name" },
+    recipe: { schema: z.string().max(MAX_TEXT) },
+  },
+  textGuidance: {
+    title: "text guidance",
+    help: "how strongly the edit follows the instruction; a negative value pushes away from it",
+    ...numberIn(-100, 100),
+    byPreset: true,
+    stated: true,
+    cli: { value: "s" },
+    recipe: { schema: z.number() },
+  },
+  imageGuidance: {
+    title: "image guidance",
+    help: "how strongly the edit keeps to the original picture",
+    ...numberIn(1, 100, " (for an edit without guidance set both guidances to 1)"),
+    byPreset: true,
+    stated: true,
+    cli: { value: "s" },
+    recipe: { schema: z.number() },
+  },
+  control: {
+    title: "control",
+    help: "how a mask acts",
+    ...oneOf(CONTROLS),
+    fallback: "anchored",
+    cli: { value: "name" },
+    recipe: { schema: z.string().max(MAX_TEXT) },
+  },
+  base: {
+    title: "base",
+    help: "the text to use instead of the empty null prompt",
+    ...textOf(MAX_TEXT),
+    fallback: "",
+    cli: { value: "text" },
+    recipe: { schema: z.string().max(MAX_TEXT) },
+  },
+  strength: {
+    title: "strength",
+    help: "how much of the edit is applied: 0 is nothing, 1 all of it",
+    ...numberIn(0, 1),
+    fallback: 1,
+    cli: { value: "m" },
+    recipe: { schema: z.number().min(0).max(1), absent: 1, since: 2 },
+  },
+  gate: {
+    title: "gate",
+    help: "latents that an edit changes by less than this are carried over exactly; 0 keeps every change",
+    ...numberIn(0, 100),
+    fallback: 0,
+    defaultText: "the checkpoint's own, else 0",
+    stated: true,
+    cli: { value: "g" },
+    recipe: { schema: z.number().positive(), absent: 0, since: 3 },
+  },
+  window: {
+    title: "window",
+    help:
+      "where the model runs: on the full picture (off), or on a window around the masks: a margin and a minimum side in latent pixels, or " +
+      "auto, which is a window above the model's native size and the full picture otherwise",
+    expected: windowExpected,
+    json: z.union([z.enum(["off", "auto"]), windowSize], windowError),
+    fallback: "off",
+    defaultText: "off; auto where the model works above its native size",
+    cli: {
+      value: "how",
+      help: "run the model on a window around the masks",
+      expected: "auto, off, or MARGIN[:LEAST] as in 8:32: margin and minimum side in latent pixels",
+      read: readWindow,
+    },
+    recipe: {
+      schema: z.strictObject({
+        margin: whole,
+        least: z.int().min(1),
+        whole: z.number().positive().max(1).optional(),
+      }),
+      absent: "off",
+      since: 3,
+      // Where such a recipe is computed at all, every step saw the whole picture.
+      read: (window) => (window.whole === undefined ? window : "off"),
+    },
+  },
+  workingSize: {
+    title: "working size",
+    help:
+      "the longer side at which the model works, in pixels, or \"own\" for the picture's: above the model's native size every edit needs masks, " +
+      "and is computed around them",
+    expected: sizeExpected,
+    json: z.union([z.literal("own"), z.int(sizeError).min(8, sizeError).max(100_000, sizeError)], sizeError),
+    defaultText: "the native size",
+    scope: "opening",
+    cli: { value: "px" },
+    recipe: { schema: z.int().min(1), absent: undefined, since: 3 },
+  },
+  guidanceInterval: {
+    title: "guidance interval",
+    help: "the part of the schedule in which guidance acts: 0 is its noisy start, 1 its clean end",
+    expected: intervalExpected,
+    json: z.tuple([share, share], intervalError).refine(([from, to]) => from <= to, intervalError),
+    fallback: [0, 1],
+    byPreset: true,
+    cli: { value: "from,to", expected: `${intervalExpected}, as in 0,0.7`, read: numbersIn },
+    recipe: {
+      schema: z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]),
+      absent: [0, 1],
+      since: 3,
+      note: "absent: everywhere",
+    },
+  },
+  reuse: {
+    title: "reuse",
+    help: "in recipes of earlier versions: the number of steps that shared deep UNet features",
+    expected: "nothing: deep features are no longer shared",
+    json: z.never(),
+    scope: "retired",
+    recipe: { schema: z.int().min(2).max(1000), absent: undefined, since: 3 },
+  },
+  detail: {
+    title: "detail",
+    help: "on: a picture that is larger than the model's size keeps its own detail; off: the model's output, upscaled",
+    ...oneOf(DETAIL),
+    fallback: "off",
+    scope: "session",
+    cli: { value: "how" },
+    recipe: { schema: z.literal("on"), absent: "off", since: 5, write: () => "on" },
+  },
+  stopAfter: {
+    title: "stop after",
+    help: "end after this number of steps, with the preview as the result",
+    ...wholeNumber(1, 1000),
+    defaultText: "all steps",
+    cli: { value: "n" },
+    recipe: { schema: z.int().min(1).max(999), absent: undefined, since: 2 },
+  },
+};
+
+/** MARGIN[:LEAST]; other texts are left to the schema. */
+function readWindow(text: string): unknown {
+  const [, margin, least] = /^(\d{1,6})(?::([1-9]\d{0,5}))?$/.exec(text.trim()) ?? [];
+  if (margin === undefined) return text;
+  return { margin: Number(margin), ...(least === undefined ? {} : { least: Number(least) }) };
+}

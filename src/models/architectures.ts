@@ -1,0 +1,33 @@
+/** The architectures whose checkpoints are read, and which of them a checkpoint is of. A new one is its folder and one line here. */
+import { readSafetensorsHeader } from "../checkpoint/safetensors.ts";
+import { type CheckpointSource, readJson } from "../checkpoint/source.ts";
+import type { Architecture } from "../networks/architecture.ts";
+import { stableDiffusion } from "../networks/stable-diffusion/index.ts";
+
+/** Where nothing tells, the first is taken, and says what it lacks. */
+export const ARCHITECTURES: readonly [Architecture, ...Architecture[]] = [stableDiffusion];
+
+/**
+ * By the pipeline's class in model_index.json, or for a single file by the names of its tensors.
+ *
+ * @throws EmilieError "checkpoint.missing", "checkpoint.malformed" where these cannot be read
+ */
+export async function architectureOf(source: CheckpointSource): Promise<Architecture> {
+  const [first] = ARCHITECTURES;
+  // One is not looked for: its own reader tells more precisely what is wrong.
+  if (ARCHITECTURES.length === 1) return first;
+  if (source.single) {
+    const { tensors } = await readSafetensorsHeader(source, source.single.file);
+    const names = new Set(tensors.keys());
+    return ARCHITECTURES.find(({ isSingleFile }) => isSingleFile?.(names)) ?? first;
+  }
+  const index = (await readJson(source, "model_index.json")) as { readonly _class_name?: unknown } | null;
+  const kind = String(index?._class_name);
+  return ARCHITECTURES.find(({ pipelines }) => pipelines.test(kind)) ?? first;
+}
+
+/** The same by the paths of a repository's files, before any of them is there. */
+export function architectureOfFiles(paths: readonly string[]): Architecture {
+  const has = (folder: string) => paths.some((path) => path.startsWith(`${folder}/`));
+  return ARCHITECTURES.find(({ files }) => has(files.denoiser)) ?? ARCHITECTURES[0];
+}
