@@ -263,8 +263,8 @@ describe("the studio, without a server", () => {
         throw new DOMException("The quota has been exceeded.", "QuotaExceededError");
       };
     });
-    await edit(page, "make it summer");
+    await edit(page, "add fog");
     await page.getByRole("alert").filter({ hasText: "storage is full" }).waitFor();
-    expect(await head()).toBe("make it summer");
+    expect(await head()).toBe("add fog");
   });
 });
