@@ -63,7 +63,10 @@ export function App() {
 
 function Editor() {
   const choosing = useStudio((s) => s.variations.length > 0);
-  const [narrow, tiny] = [useMedia("(max-width: 1023px)"), useMedia("(max-width: 719px)")];
+  const [narrow, tiny] = [
+    useMedia("(max-width: 1023px), (max-height: 480px)"),
+    useMedia("(max-width: 719px), (max-height: 480px)"),
+  ];
   return (
     <>
       {!tiny && (

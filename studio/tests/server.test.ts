@@ -10,7 +10,7 @@ import { EmilieClient } from "../../src/client/index.ts";
 import { readPicture } from "../../src/images/codec.node.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
 import { HubServer } from "../../tests/node/hub-server.ts";
-import { drag, edit, launch, openPage, root } from "./site.ts";
+import { drag, edit, launch, openPage, root, seriousFaults } from "./site.ts";
 
 const UNET = "unet/diffusion_pytorch_model.safetensors";
 
@@ -230,6 +230,19 @@ describe("the studio with a server", () => {
     await notice.waitFor();
     expect(await notice.textContent()).toMatch(/does not answer/);
     expect(await page.inputValue("#instruction")).toBe("make it summer");
+  });
+
+  it("has an API page that everybody can read", async () => {
+    server = await startServer({
+      port: Number(new URL(page.url()).port),
+      data: join(data, "sessions"),
+      studio: join(root, "dist/studio"),
+    });
+    const reference = await page.context().newPage();
+    await reference.goto(`${server.url}/docs`);
+    expect(await seriousFaults(reference)).toEqual([]);
+    await reference.close();
+    await server.close();
   });
 
   it("goes on when the server is there again", async () => {

@@ -70,7 +70,7 @@ function brief(schema: unknown): string {
   return code(schema);
 }
 
-const code = (schema: unknown) => `<pre>${escaped(JSON.stringify(schema ?? {}, null, 2))}</pre>`;
+const code = (schema: unknown) => `<pre tabindex="0">${escaped(JSON.stringify(schema ?? {}, null, 2))}</pre>`;
 const escaped = (text: string) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 const STYLE = `:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}main{max-width:52rem;margin:2rem auto;padding:0 1rem}

@@ -46,6 +46,9 @@ const masksOf = (session: string) => IDBKeyRange.bound([session, -Infinity], [se
 const isBlank = ({ regions }: Pick<StudioState, "regions">) =>
   regions.every(({ instruction, masked }) => instruction === "" && !masked);
 
+/** Whether something was typed or painted for a session, here. */
+export const hasDraft = (session: string): boolean => localStorage.getItem(key(session)) !== null;
+
 /** While a draft is being laid out nothing is written over it. */
 let restoring = false;
 

@@ -164,6 +164,8 @@ async function decline({ id, refused }: NodeView): Promise<void> {
   if (session) await show(await backend.remove(session.id, [id]));
   const [{ instruction, message, nearest }] = refused as [NodeView["refused"][number]];
   const region = currentRegion().id;
+  // It was remarked on as well while it was carried out: said once is enough.
+  set(({ notices }) => ({ notices: notices.filter(({ text }) => !text.includes(message)) }));
   notify(
     "info",
     t.notDone(instruction, message, nearest),

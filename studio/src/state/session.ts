@@ -5,7 +5,7 @@ import { neighbour } from "../history/layout.ts";
 import { EXAMPLES } from "../start/example-list.ts";
 import { encodePicture, shrinkFile } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
-import { restoreDraft } from "./drafts.ts";
+import { hasDraft, restoreDraft } from "./drafts.ts";
 import { attach } from "./edit.ts";
 import { resetRegions } from "./mask.ts";
 import { offerRestore } from "./restore.ts";
@@ -74,7 +74,9 @@ export async function listSessions(search = ""): Promise<void> {
       backend.sessions({ search: search || undefined }),
       backend.sessions({ search: search || undefined, bin: true }),
     ]);
-    if (turn === listing) set({ recent, recentBin });
+    // Openings in which nothing was done, as of a tab that was closed, are nobody's work.
+    const own = recent.filter(({ id, edits }) => edits > 0 || hasDraft(id));
+    if (turn === listing) set({ recent: own, recentBin });
   } catch (error) {
     report(error);
   }
