@@ -57,7 +57,7 @@ export function resolveWindow(
   option: WindowOption = "off",
 ): "off" | ResolvedWindow {
   if (option === "off" || option === "auto") return "off";
-  checkOptions(option, WINDOW_SIZE, "the window");
+  if (typeof option === "object") checkOptions(option, WINDOW_SIZE, "the window");
   const half = Math.max(1, Math.round((LEAST * model.nativeSize) / model.factor));
   const { margin, least = half } = option;
   if (!(Number.isInteger(margin) && margin >= 0 && Number.isInteger(least) && least >= 1)) {

@@ -328,7 +328,7 @@ describe("models", () => {
     const { selected, models } = await client.models();
     const own = models.find(({ id }) => id === selected)!;
     expect(own).toMatchObject({ id: "picturebook", state: "selected", nativeSize: 128, problem: null });
-    expect(own.description).toContain("Photographs");
+    expect(own.description).toContain("no photographs");
     expect((await client.selectModel("picturebook")).selected).toBe("picturebook");
     for (const name of ["models/picturebook", "/etc", "../models/picturebook", "nobody/nothing"]) {
       await expect(client.selectModel(name), name).rejects.toMatchObject({ code: "server.missing" });

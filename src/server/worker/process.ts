@@ -203,6 +203,9 @@ export class WorkerProcess {
     if (this.#child !== child) return;
     switch (message.kind) {
       case "ready":
+        // A process that is beyond its limit before it has any model never becomes ready, however fast it has started.
+        this.#weigh(child, residentBytes(child.pid) ?? 0);
+        if (this.#overLimit) return;
         this.#ready = true;
         this.#failedStarts = 0;
         return;
