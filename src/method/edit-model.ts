@@ -166,6 +166,11 @@ export interface EditModel {
    */
   understand?(instruction: string, c: Tensor, options?: CallOptions): Promise<Understanding>;
   /**
+   * Whether a picture is one of those that the checkpoint was made for, where it says how that is measured (`understanding.presence.familiar` in
+   * emilie.json). c [latentChannels, h, w], the picture's condition.
+   */
+  isFamiliar?(c: Tensor, options?: CallOptions): Promise<boolean>;
+  /**
    * The denoiser's raw output [latentChannels, h, w] for each input at one timestep. Inputs run one after the other or batched, as
    * the device likes.
    */

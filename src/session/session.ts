@@ -16,7 +16,6 @@ import { describeRefusal, type UnderstoodResult } from "../method/understood.ts"
 import type { Window } from "../method/window.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Recent } from "../util/recent.ts";
-import { isFamiliar, understandBefore } from "./picture/familiar.ts";
 import { type LargePicture, largePicture } from "./picture/large.ts";
 import {
   checkOpenOptions,
@@ -35,6 +34,7 @@ import { type Replay, type ReplayChanges, type ReplayOptions, replay } from "./t
 import { type PlacedRegion, runEdit, unionOf } from "./tree/run.ts";
 import { descendantsOf, type Node, nextSeed, pathTo, type SessionEditOptions } from "./tree/tree.ts";
 import { type NodeHost, type NodeRecord, TreeNode } from "./tree/tree-node.ts";
+import { understandBefore } from "./tree/understand.ts";
 import { type Verification, type VerifyOptions, verify } from "./tree/verify.ts";
 
 export { encodeOriginal, type OpenOptions, pictureId } from "./picture/original.ts";
@@ -324,9 +324,11 @@ export class Session<N extends Node = Node> {
     return measureDrift(node, options);
   }
 
-  /** Whether the model can redraw the original; null where it states no world of its own (EditModel.understand). */
-  isFamiliar(options?: CallOptions): Promise<boolean | null> {
-    return isFamiliar(this, options);
+  /** Whether the original is one of the pictures that the model was made for; null where the model does not say which those are. */
+  async isFamiliar(options?: CallOptions): Promise<boolean | null> {
+    // Above the native size nothing is encoded before it is needed.
+    if (this.large) return null;
+    return (await this.model.isFamiliar?.(this.root.latent, options)) ?? null;
   }
 
   /** Whether the model understands an instruction, and what it would do; nothing is computed of the edit itself. */

@@ -147,6 +147,7 @@ class DiffusersEditModel implements EditModel {
   readonly predictionType: PredictionType;
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   readonly understand: EditModel["understand"];
+  readonly isFamiliar: EditModel["isFamiliar"];
   readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, denoise: 0 };
   readonly #engine: Engine;
   readonly #source: CheckpointSource;
@@ -192,6 +193,8 @@ class DiffusersEditModel implements EditModel {
     this.schedulerConfig = checkpoint.scheduler;
     this.predictionType = predictionType(checkpoint.scheduler);
     const { understanding } = facts;
+    const limit = understanding?.config.presence?.familiar;
+    if (limit !== undefined) this.isFamiliar = (c, options) => this.#comesBack(c, limit, options);
     if (understanding) {
       this.understand = (instruction, c, options) =>
         understand(
@@ -199,7 +202,7 @@ class DiffusersEditModel implements EditModel {
           (text) => this.#lastToken(text, options),
           instruction,
           c,
-          () => this.#isFamiliar(c, understanding.config.presence?.familiar, options),
+          this.isFamiliar && (() => this.isFamiliar!(c, options)),
         );
     }
   }
@@ -209,8 +212,7 @@ class DiffusersEditModel implements EditModel {
   }
 
   /** Whether the autoencoder, which was trained on the checkpoint's own pictures, gives the latent back. */
-  async #isFamiliar(c: Tensor, limit: number | undefined, options?: CallOptions): Promise<boolean> {
-    if (limit === undefined) return true;
+  async #comesBack(c: Tensor, limit: number, options?: CallOptions): Promise<boolean> {
     const latent = this.conditionIsScaled ? scale(c, 1 / this.scalingFactor) : c;
     const again = await this.encodeImage(await this.decodeLatent(latent, options), options);
     return relativeError(again, latent) <= limit;
