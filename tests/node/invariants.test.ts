@@ -308,7 +308,7 @@ describe.each(samplerNames)("what acts around a sampler acts with %s", (sampler)
 
   it("the gate: what moved by less is carried over bit for bit", async () => {
     const moved = await run(undefined, few);
-    const none = await run(undefined, { ...few, gate: 1e6 });
+    const none = await run(undefined, { ...few, gate: 100 });
     expect(none).toMatchObject({ c, changed: false });
     expect(same((await run(undefined, { ...few, gate: 0 })).c, moved.c)).toBe(true);
   });
