@@ -176,7 +176,7 @@ const sizeError = says(sizeExpected);
 export const SETTINGS: Table = {
   preset: {
     title: "preset",
-    help: "quality against speed: draft for previews, balanced, best for final results, turbo for models made for few steps; explicit settings override it",
+    help: "trade-off between quality and speed: draft for previews, balanced, best for final results, turbo for models distilled for few steps; explicit settings override it",
     ...oneOf(PRESETS),
     fallback: "balanced",
     cli: { value: "name" },
@@ -212,7 +212,7 @@ export const SETTINGS: Table = {
   },
   sampler: {
     title: "sampler",
-    help: "how the steps are taken",
+    help: "the sampling algorithm",
     ...oneOf(samplerNames),
     byPreset: true,
     stated: true,
@@ -230,7 +230,7 @@ export const SETTINGS: Table = {
   },
   imageGuidance: {
     title: "image guidance",
-    help: "how strongly the edit keeps to the original picture",
+    help: "how closely the edit stays to the original picture",
     ...numberIn(1, 100, " (for an edit without guidance set both guidances to 1)"),
     byPreset: true,
     stated: true,
@@ -239,7 +239,7 @@ export const SETTINGS: Table = {
   },
   control: {
     title: "control",
-    help: "how a mask acts",
+    help: "how a mask limits the edit",
     ...oneOf(CONTROLS),
     fallback: "anchored",
     cli: { value: "name" },
@@ -247,7 +247,7 @@ export const SETTINGS: Table = {
   },
   base: {
     title: "base",
-    help: "the text to use instead of the empty null prompt",
+    help: "a text that replaces the empty null prompt",
     ...textOf(MAX_TEXT),
     fallback: "",
     cli: { value: "text" },
@@ -263,7 +263,7 @@ export const SETTINGS: Table = {
   },
   gate: {
     title: "gate",
-    help: "latents that an edit changes by less than this are carried over exactly; 0 keeps every change",
+    help: "latents that an edit changes by less than this threshold are copied from the parent; 0 keeps every change",
     ...numberIn(0, 100),
     fallback: 0,
     defaultText: "the checkpoint's own, else 0",
@@ -275,7 +275,7 @@ export const SETTINGS: Table = {
     title: "window",
     help:
       "where the model runs: on the full picture (off), or on a window around the masks: a margin and a minimum side in latent pixels, or " +
-      "auto, which is a window above the model's native size and the full picture otherwise",
+      "auto: a window above the model's native size, the full picture otherwise",
     expected: windowExpected,
     json: z.union([z.enum(["off", "auto"]), windowSize], windowError),
     fallback: "off",
@@ -301,8 +301,8 @@ export const SETTINGS: Table = {
   workingSize: {
     title: "working size",
     help:
-      "the longer side at which the model works, in pixels, or \"own\" for the picture's: above the model's native size every edit needs masks, " +
-      "and is computed around them",
+      'the longer side at which the model works, in pixels, or "own" for that of the picture; above the model\'s native size, every edit needs a mask ' +
+      "and is computed only around it",
     expected: sizeExpected,
     json: z.union([z.literal("own"), z.int(sizeError).min(8, sizeError).max(100_000, sizeError)], sizeError),
     defaultText: "the native size",
@@ -335,7 +335,7 @@ export const SETTINGS: Table = {
   },
   detail: {
     title: "detail",
-    help: "on: a picture that is larger than the model's size keeps its own detail; off: the model's output, upscaled",
+    help: "on: a picture larger than the model's size keeps its fine detail; off: the model's output, upscaled",
     ...oneOf(DETAIL),
     fallback: "off",
     scope: "session",
@@ -344,7 +344,7 @@ export const SETTINGS: Table = {
   },
   stopAfter: {
     title: "stop after",
-    help: "end after this number of steps, with the preview as the result",
+    help: "stop after this number of steps, and use the preview as the result",
     ...wholeNumber(1, 1000),
     defaultText: "all steps",
     cli: { value: "n" },
