@@ -194,7 +194,7 @@ describe("the studio with a server", () => {
     await expect.poll(places).toBe(painted);
     expect(await page.inputValue("#instruction")).toBe("add a red balloon on the left");
     await page.goBack();
-    await page.getByRole("button", { name: "cottage" }).waitFor();
+    await page.getByRole("button", { name: "cottage" }).first().waitFor();
     await page.goForward();
     await page.locator(".stage canvas").waitFor();
     await expect.poll(places).toBe(painted);
