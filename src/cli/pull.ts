@@ -16,8 +16,8 @@ Examples:
 
 Only the files an editor needs are downloaded: configurations, tokenizer, and the weights of UNet, VAE and text encoder as
 safetensors; never .bin or .ckpt, no safety checker. An interrupted download resumes where it stopped, and every
-file is checked against its hash. On a CPU, full precision
-is as fast as fp16 and needs no converted copy; fp16 halves the download.
+file is checked against its hash. On a CPU, full precision is as fast as fp16 and needs no converted copy; fp16 halves the
+download.
 
 Environment, as in the Python tools, which share the cache:
   HF_HOME, HF_HUB_CACHE   where models are kept (default ~/.cache/huggingface/hub)

@@ -39,8 +39,8 @@ Examples:
 
 For a session, every edit is recomputed from its recipe and compared with the saved result. Without --verify, latents that are
 missing from a damaged file are restored. For a picture that emilie wrote, the edits recorded in it are applied again to the
-original, which is --image, or 00-original.png next to the picture. For lossy formats (JPEG, WebP and AVIF) the edits are compared bit for bit, and
-the distance of the pixels is printed; --out writes the exact picture.
+original, which is --image, or 00-original.png next to the picture. For lossy formats (JPEG, WebP and AVIF), the edits are
+compared bit for bit and the difference of the pixels is printed; --out writes the exact picture.
 A GPU (--device) rounds differently from a CPU, so results of one cannot be reproduced bit for bit on the other.
 Exit codes: 0 everything that can be compared is identical bit for bit, 1 something differs or cannot be recomputed.`;
 

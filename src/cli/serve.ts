@@ -31,8 +31,9 @@ Examples:
 It serves the same page and API as emilie serve.`;
 
 const COMMON_HELP = `
-By default only this machine can reach the server. On any other --host every request needs a token, which is printed once.
-It is read from --token-file or $EMILIE_TOKEN; --token makes it visible to everybody who can list this machine's processes.
+By default only this machine can reach the server. With any other --host, every request needs a token: the one
+from --token-file or $EMILIE_TOKEN, or else a random one. It is printed once, with the address. --token works too, but makes the
+token visible to everybody who can list this machine's processes.
 Sessions are kept in --data (default: $EMILIE_DATA, or .emilie in your home folder) across restarts.`;
 
 interface Flags {

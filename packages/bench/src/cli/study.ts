@@ -32,7 +32,8 @@ Examples:
   $ emilie study simulate study.json --metric psnr
 
 Raters see a picture, the instruction and two results, and choose one: method names are hidden, sides are random
-and balanced, and about a tenth of the pairs are repeated. Each rater enters a name and gets their own order; every choice is saved to --out immediately.`;
+and balanced, and about a tenth of the pairs are repeated. Each rater enters a name and gets their own order; every choice is
+saved to --out immediately.`;
 
 interface Flags {
   readonly methodA?: string;
