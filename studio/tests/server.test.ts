@@ -221,7 +221,7 @@ describe("the studio with a server", () => {
     const before = await nodes();
     await page.reload();
     await page.locator(".stage").waitFor({ timeout: 60_000 });
-    expect(await nodes()).toEqual(before);
+    await expect.poll(nodes, { timeout: 10_000 }).toEqual(before);
     expect(errors).toEqual([]);
     await server.close();
     await page.fill("#instruction", "make it summer");
