@@ -1,4 +1,4 @@
-/** What both entries have: the method, its options, and the types that they share. */
+/** The exports that both entry points share: the method, its options, and their types. */
 export { EmilieError, type ErrorCode, isEmilieError } from "./errors.ts";
 export { compareInsideOutside, type Difference } from "./images/difference.ts";
 export { alongEdges } from "./images/edge-upsampling.ts";

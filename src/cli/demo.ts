@@ -40,7 +40,7 @@ interface Flags {
 export function addDemo(program: Command, context: Context): void {
   program
     .command("demo")
-    .description("edit a picture that ships with emilie with several instructions, and check the results")
+    .description("apply several instructions to a picture that ships with emilie, and check the results")
     .argument("[script]", "another script in the format of examples/demo.json")
     .option("--out <folder>", "the folder for the pictures", "out")
     .addOption(precisionOption())

@@ -62,7 +62,7 @@ interface Prospect {
 export function addDoctor(program: Command, context: Context): void {
   program
     .command("doctor")
-    .description("check runtime, cores, memory and caches, and report what will work")
+    .description("check the runtime, CPU cores, memory and caches, and report what works on this machine")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
     .action((flags: { json?: boolean }) => context.run(flags.json ?? false, doctor));

@@ -18,16 +18,16 @@ Examples:
 
 Each instruction starts from the result of the previous one. The results have the size of your picture; where a mask is
 black, they keep your original pixels. With a single instruction, N= can be omitted. A mask is one of
-  FILE                      a picture, white = edit; grey is soft; another size is scaled, with a warning; an ambiguous file
-                            (a photograph, a picture with a hole) is refused, with a message that says what to write:
+  FILE                      a picture, white = edit, grey = partly; it is scaled to the picture's size, with a warning; an ambiguous
+                            file (a photograph, a picture with a hole) is refused, and the message says which of these to write:
   alpha:FILE                its alpha channel, opaque = edit; invert:alpha:FILE transparent = edit
   white:FILE stretch:FILE   its brightness, unchanged; its brightness, stretched to the full range
   auto                      estimated by the model from the instruction
-  box:x,y,width,height      in pixels of the picture; also ellipse:x,y,rx,ry and poly:x1,y1,x2,y2,x3,y3,…
-  at:x,y                    the thing at this point of the opened picture; around:x,y,width,height what a box is around
+  box:x,y,width,height      a rectangle, in pixels of the picture; also ellipse:x,y,rx,ry and poly:x1,y1,x2,y2,x3,y3,…
+  at:x,y                    the object at this point of the original picture; around:x,y,width,height the object inside this box
   invert:MASK  soft:PX:MASK inverted; with a soft border of PX pixels on the inside
 
-A script (JSON or YAML) lists edits, each with its own mask, regions, settings and branch; --seed, --steps and so on
+A script (JSON or YAML) is a list of edits, each with its own mask, regions, settings and branch; --seed, --steps and so on
 override the script's defaults. Mask files are relative to the script. emilie show SESSION --script prints one.
 
 Every edit is saved in a session next to the pictures, from which you can continue, branch and replay (emilie show, emilie

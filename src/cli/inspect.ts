@@ -48,7 +48,7 @@ interface Flags {
 export function addInspect(program: Command, context: Context): void {
   program
     .command("inspect")
-    .description("show what a checkpoint is, and its cost per picture size; no network is run")
+    .description("show the type of a checkpoint and its cost per picture size, without running it")
     .argument(
       "<checkpoint>",
       "a checkpoint that ships with emilie, a pulled OWNER/NAME, a folder, or a .safetensors file",

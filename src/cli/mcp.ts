@@ -22,10 +22,10 @@ export function addMcp(program: Command, context: Context): void {
     .description("let an assistant edit pictures: a Model Context Protocol server on stdin and stdout")
     .option(
       "--root <folder>",
-      "a folder the assistant may use; repeatable (default: the working directory)",
+      "a folder that the assistant may read and write; repeatable (default: the working directory)",
       collect,
     )
-    .option("--model <model>", "the checkpoint that edits", "picturebook")
+    .option("--model <model>", "the checkpoint to edit with", "picturebook")
     .addOption(deviceOption())
     .addHelpText("after", HELP)
     .action((flags: { root?: readonly string[]; model: string; device?: NodeDevice }) =>

@@ -34,7 +34,7 @@ export function precisionOption(): Option {
 export function variantOption(): Option {
   return new Option(
     "--variant <name>",
-    "which weights to use if a folder has several: full, fp16, bf16, non_ema, … as in OWNER/NAME:fp16 (default: full, or half if there is nothing else)",
+    "which weights to use if a folder has several: full, fp16, bf16, non_ema, … as in OWNER/NAME:fp16 (default: full precision, or half if there is no other)",
   );
 }
 
@@ -50,7 +50,7 @@ export function tokenizerOption(): Option {
 export function vaeOption(): Option {
   return new Option(
     "--vae <path>",
-    "a tiny autoencoder (TAESD, TAESDXL; a folder or a .safetensors file) instead of the model's own: much faster, less exact in fine detail",
+    "a tiny autoencoder (TAESD, TAESDXL; a folder or a .safetensors file) instead of the model's VAE: much faster, less exact in fine detail",
   );
 }
 

@@ -11,7 +11,7 @@ import { Output, type Streams } from "./output.ts";
 
 const EXAMPLES = `
 Examples:
-  $ emilie demo                                     see it work, offline
+  $ emilie demo                                     try emilie, offline
   $ emilie edit photo.jpg "make it winter"          edit a picture
   $ emilie edit out/session.emilie "make it night"  continue from there
   $ emilie pull timbrooks/instruct-pix2pix          a model for photographs

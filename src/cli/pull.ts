@@ -16,7 +16,8 @@ Examples:
 
 Only the files an editor needs are downloaded: configurations, tokenizer, and the weights of UNet, VAE and text encoder as
 safetensors; never .bin or .ckpt, no safety checker. An interrupted download resumes where it stopped, and every
-file is checked against its hash. On a CPU full precision is as fast and needs no converted copy; fp16 is half the download.
+file is checked against its hash. On a CPU, full precision is as fast as fp16 and needs no converted copy; fp16 halves the
+download.
 
 Environment, as in the Python tools, which share the cache:
   HF_HOME, HF_HUB_CACHE   where models are kept (default ~/.cache/huggingface/hub)
@@ -32,7 +33,7 @@ export function addPull(program: Command, context: Context): void {
       "<model>",
       "OWNER/NAME, or OWNER/NAME@REVISION for a branch, a tag, a pull request or a commit; :VARIANT at the end is the same as --variant",
     )
-    .option("--variant <name>", "full, fp16, bf16, … (default: full, or half if there is nothing else)")
+    .option("--variant <name>", "full, fp16, bf16, … (default: full precision, or half if there is no other)")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
     .action((model: string, flags: { variant?: string; json?: boolean }) =>

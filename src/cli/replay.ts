@@ -37,12 +37,12 @@ Examples:
   $ emilie replay night.jpg --image photo.jpg --out again
   $ emilie replay night.png --image photo.jpg --mask roof.png
 
-A session: every edit is computed again from its recipe and compared with the saved result. Without --verify, latents that a
-damaged file has lost are restored. A picture that emilie wrote: the edits recorded in it are applied again to the original, which
-is --image, or 00-original.png next to it. For lossy formats (JPEG, WebP and AVIF) the edits are compared bit for bit, and
-the distance of the pixels is printed; --out writes the exact picture.
+For a session, every edit is recomputed from its recipe and compared with the saved result. Without --verify, latents that are
+missing from a damaged file are restored. For a picture that emilie wrote, the edits recorded in it are applied again to the
+original, which is --image, or 00-original.png next to the picture. For lossy formats (JPEG, WebP and AVIF), the edits are
+compared bit for bit and the difference of the pixels is printed; --out writes the exact picture.
 A GPU (--device) rounds differently from a CPU, so results of one cannot be reproduced bit for bit on the other.
-Exit codes: 0 everything that can be compared is identical bit for bit, 1 something differs or cannot be computed again.`;
+Exit codes: 0 everything that can be compared is identical bit for bit, 1 something differs or cannot be recomputed.`;
 
 interface Flags {
   readonly verify?: boolean;
@@ -69,13 +69,13 @@ interface Row {
 export function addReplay(program: Command, context: Context): void {
   program
     .command("replay")
-    .description("compute a session or a picture again from its recipes, and compare bit for bit")
+    .description("recompute a session or a picture from its recipes, and compare the results bit for bit")
     .argument("<file>", "a saved session (.emilie), or a picture that emilie wrote")
-    .option("--verify", "only compare: write nothing, even if lost data could be restored")
+    .option("--verify", "only compare, and write nothing, even if missing data could be restored")
     .option("--image <file>", "the original picture, if it is neither in the session nor next to the file")
     .option(
       "--mask <mask>",
-      "a mask that the file does not contain, in the form of emilie edit --mask; repeatable",
+      "a mask that the file does not contain, in the format of emilie edit --mask; repeatable",
       collect,
     )
     .option(

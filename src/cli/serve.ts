@@ -31,8 +31,9 @@ Examples:
 It serves the same page and API as emilie serve.`;
 
 const COMMON_HELP = `
-By default only this machine can reach the server. On any other --host every request needs a token, which is printed once.
-It is read from --token-file or $EMILIE_TOKEN; --token makes it visible to everybody who can list this machine's processes.
+By default only this machine can reach the server. With any other --host, every request needs a token: the one
+from --token-file or $EMILIE_TOKEN, or else a random one. It is printed once, with the address. --token works too, but makes the
+token visible to everybody who can list this machine's processes.
 Sessions are kept in --data (default: $EMILIE_DATA, or .emilie in your home folder) across restarts.`;
 
 interface Flags {
@@ -56,7 +57,7 @@ interface Flags {
 }
 
 export function addServe(program: Command, context: Context): void {
-  serverCommand(program, "serve", "serve editing to programs and to the studio")
+  serverCommand(program, "serve", "start the editing server, for programs and the studio")
     .option("--json", "print one JSON document with the address on stdout and nothing else")
     .addHelpText("after", SERVE_HELP + COMMON_HELP)
     .action((flags: Flags) => context.run(flags.json ?? false, (output) => serve(flags, false, output)));
@@ -81,7 +82,7 @@ function serverCommand(program: Command, verb: string, description: string): Com
     .addOption(deviceOption())
     .addOption(precisionOption())
     .addOption(vaeOption())
-    .option("--preview-vae <path>", "a tiny autoencoder for previews alone, which then cost little")
+    .option("--preview-vae <path>", "a tiny autoencoder for previews only, which then take little time")
     .option(
       "--token-file <file>",
       "a file with the token that every request must carry (default: $EMILIE_TOKEN, else none on this machine, random elsewhere)",
@@ -92,8 +93,11 @@ function serverCommand(program: Command, verb: string, description: string): Com
       "--allow-origin <origin...>",
       'additional origins whose pages may use the server ("*": any, with a token)',
     )
-    .option("--public-url <url>", "the address under which clients reach it, if the proxy does not send it")
-    .option("--worker-memory <MB>", "end an edit that takes more memory than this", megabytes)
+    .option(
+      "--public-url <url>",
+      "the address at which clients reach the server, if the proxy does not send it",
+    )
+    .option("--worker-memory <MB>", "stop an edit that uses more memory than this", megabytes)
     .option("--quiet", "do not log requests");
 }
 

@@ -19,7 +19,7 @@ Examples:
   $ emilie show out/session.emilie --json
   $ emilie show out/session.emilie --script > edits.yaml
 
-Each line is a node: its id, its instruction, what it changed, its mask, and the PSNR to its parent's picture and to the original
+Each line is a node: its id, its instruction, what the edit changed, its mask, and the PSNR to its parent's picture and to the original
 (both inside the masks; outside them every byte is the original's).`;
 
 export function addShow(program: Command, context: Context): void {

@@ -1,24 +1,24 @@
 /**
- * The one contract between the method and a checkpoint. Everything the method knows about an editor is here, and what differs
- * between editors is a value, not a branch:
+ * The interface between the method and a checkpoint. Everything that the method knows about an editing model is here, and models
+ * differ in values, not in code paths:
  *
- * - what the denoiser predicts: `predictionType` (how its answer becomes x̂₀ is in samplers/denoiser.ts);
- * - what a latent is: `latentChannels` × the picture's size / `factor`, scaled by `scalingFactor`, with sides that fit `stride`. A
- *   checkpoint that normalises channel by channel, or folds patches into channels, does so in encodeImage and decodeLatent;
- * - what a text is: TextEncoding, which the method hands from encodeText to denoise and looks into no further;
- * - how the picture enters: as its condition latent c, which the denoiser may take beside z as channels, or as further tokens;
- * - whether there is guidance: a checkpoint that was distilled states both weights as 1 in `defaults`, and is asked for ε(y, c) alone.
+ * - what the denoiser predicts: `predictionType` (samplers/denoiser.ts converts its output to x̂₀);
+ * - the shape of a latent: `latentChannels` × the picture's size / `factor`, scaled by `scalingFactor`, for pictures whose sides are multiples of `stride`. A
+ *   checkpoint that normalises each channel, or folds patches into channels, does so in encodeImage and decodeLatent;
+ * - the encoding of a text: TextEncoding, which the method passes from encodeText to denoise without looking inside;
+ * - how the picture enters: as its condition latent c, which the denoiser may concatenate to z as channels, or append as tokens;
+ * - whether there is guidance: a distilled checkpoint states both weights as 1 in `defaults`, and only ε(y, c) is computed.
  */
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** How the denoiser's raw output is read: ε̂, v̂ = a·ε − s·x₀, x̂₀ itself, or a rectified flow's ε − x₀. */
+/** The meaning of the denoiser's raw output: ε̂, v̂ = a·ε − s·x₀, x̂₀ itself, or a rectified flow's ε − x₀. */
 export type PredictionType = "epsilon" | "v_prediction" | "sample" | "flow_prediction";
 
-/** An instruction as the denoiser sees it. */
+/** An encoded instruction, the denoiser's text input. */
 export interface TextEncoding {
   /** [tokens, width] */
   readonly hidden: Tensor;
-  /** [1, width], the whole text as one vector, where the family has it (SDXL). */
+  /** [1, width], the whole text as one vector, if the model family uses it (SDXL). */
   readonly pooled?: Tensor;
 }
 
@@ -26,106 +26,105 @@ export interface TextEncoding {
 export interface DenoiseInput {
   /** [latentChannels, h, w] */
   readonly z: Tensor;
-  /** [latentChannels, h, w], scaled where conditionIsScaled says so; null for no picture at all. */
+  /** [latentChannels, h, w], scaled if `conditionIsScaled`; null without a picture. */
   readonly c: Tensor | null;
-  /** What is to be done. */
+  /** The encoded instruction. */
   readonly text: TextEncoding;
-  /** The guidance that the answer is to have, from 1 (none, the default), where the model embeds it. */
+  /** The guidance scale, from 1 (none, the default), for models that take it as an input. */
   readonly guidance?: number;
 }
 
-/** What every call of a network takes. */
+/** Options of every network call. */
 export interface CallOptions {
   /** Stops before the network runs, with code "aborted". */
   readonly signal?: AbortSignal;
 }
 
-/** What a call of the decoder takes. */
+/** Options of a decoder call. */
 export interface DecodeOptions extends CallOptions {
-  /** Whether it is to be looked at for a moment: the autoencoder for previews decodes it, where there is one. Default false. */
+  /** Whether the picture is only a preview, which the preview autoencoder decodes if there is one. Default false. */
   readonly preview?: boolean;
 }
 
-/** What encodeText takes. */
+/** Options of encodeText. */
 export interface EncodeTextOptions extends CallOptions {
-  /** Condition of the picture that the text is about, [latentChannels, h, w], for text encoders that look at it. */
+  /** Condition latent of the picture to edit, [latentChannels, h, w], for text encoders that also see the picture. */
   readonly c?: Tensor;
 }
 
 /**
- * Where networks run: "cpu" natively, "wasm" on the processor in a browser, "webgpu" and (on Node) "cuda" on the graphics
- * card.
+ * Where networks run: "cpu" natively, "wasm" on the CPU in a browser, "webgpu" and (in Node.js) "cuda" on the GPU.
  */
 export interface Device {
-  /** What runs the networks. */
+  /** The backend that runs the networks. */
   readonly name: "cpu" | "wasm" | "webgpu" | "cuda";
-  /** Why it is not the graphics card, where that was tried first. */
+  /** Why the GPU is not used, if it was tried first. */
   readonly reason?: string;
 }
 
-/** Whether a checkpoint can do what an instruction asks of a picture. */
+/** Whether a checkpoint can do what an instruction requests for a picture. */
 export interface Understanding {
   /** False: the instruction is not carried out and the picture stays as it is. */
   readonly understood: boolean;
-  /** What is done, one after the other: the instruction itself, or the single edits of one that asks for several. */
+  /** The edits to carry out, in order: the instruction itself, or the single edits of an instruction that asks for several. */
   readonly parts: readonly string[];
   /**
-   * Why not: "unsupported", the checkpoint has no such edit; "compound", it asks for several things that could not be told apart; "absent", what it is about
-   * is not in the picture, or is there already.
+   * Why it is refused. "unsupported": the checkpoint has no such edit; "compound": the instruction asks for several things that could not be separated; "absent": its
+   * object is not in the picture, or the object to be added is already there.
    */
   readonly reason?: "unsupported" | "compound" | "absent";
   /** The reason as a sentence. */
   readonly message?: string;
-  /** The nearest instructions that the checkpoint knows, best first; empty where it was understood. */
+  /** The closest instructions that the checkpoint knows, best first; empty if the instruction was understood. */
   readonly nearest: readonly string[];
 }
 
-/** How a checkpoint that was made for few steps is sampled. */
+/** How a checkpoint that was distilled for few steps is sampled. */
 export interface FewSteps {
-  /** By which sampler. */
+  /** The sampler. */
   readonly sampler: "lcm" | "tcd";
-  /** In how many steps. */
+  /** The number of steps. */
   readonly steps: number;
 }
 
-/** What a model can do, for people who choose one and write instructions. */
+/** What a model can do, described for users who choose a model and write instructions. */
 export interface Abilities {
   /** What it edits, in a sentence. */
   readonly summary: string;
-  /** Instructions that work with it, in groups; the strongest first. */
+  /** Instructions that work with it, in groups, best first. */
   readonly suggestions: readonly {
-    /** What the group is about, in a word. */
+    /** The title of the group, one word. */
     readonly title: string;
-    /** Each works as it stands. */
+    /** Instructions that can be used as they are. */
     readonly instructions: readonly string[];
   }[];
-  /** What it cannot do; "" where it does not say. */
+  /** What it cannot do; "" if not stated. */
   readonly limits: string;
-  /** How often it does what it is asked, as measured: the share of n cases. */
+  /** Measured success rates. */
   readonly success: readonly {
-    /** What was asked for. */
+    /** The kind of edit. */
     readonly what: string;
-    /** The share that succeeded, from 0 to 1. */
+    /** The share of successful cases, from 0 to 1. */
     readonly rate: number;
-    /** Of how many cases. */
+    /** The number of cases. */
     readonly n: number;
   }[];
-  /** Every edit that it knows, where it refuses others: "paint the roof {colour}", and the values of its fields. */
+  /** All edits that it knows, if it refuses others: phrases such as "paint the roof {colour}", and the values of their fields. */
   readonly vocabulary?: {
-    /** With fields in braces. */
+    /** Phrases with fields in braces. */
     readonly phrases: readonly string[];
-    /** What may stand in the place of each field. */
+    /** The possible values of each field. */
     readonly fields: Readonly<Record<string, readonly string[]>>;
   };
 }
 
-/** A checkpoint that edits: loadModel makes one. */
+/** An editing model, as loadModel returns it. */
 export interface EditModel {
   /** The checkpoint as the user named it. */
   readonly id: string;
-  /** A hash over its weights, and over what else makes another model of them; renamed files leave it as it is. */
+  /** A hash over its weights, and over everything else that changes its results; it does not depend on file names. */
   readonly fingerprint: string;
-  /** What earlier versions said of the same model: sessions and pictures that name one of these are its own. */
+  /** Fingerprints that earlier versions computed for the same model: sessions and pictures with one of these belong to it. */
   readonly olderFingerprints?: readonly string[];
   /** scaling_factor of the VAE: z₀ = s · latent. */
   readonly scalingFactor: number;
@@ -139,43 +138,43 @@ export interface EditModel {
   readonly nativeSize: number;
   /** Channels of a latent (4 for SD 1.x). */
   readonly latentChannels: number;
-  /** How the denoiser's output is read. */
+  /** The meaning of the denoiser's raw output. */
   readonly predictionType: PredictionType;
   /** scheduler/scheduler_config.json, as read. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
-  /** How it is sampled where it, or a LoRA in it, was made for few steps: what the preset "turbo" stands for. */
+  /** How it is sampled if it, or a LoRA in it, was distilled for few steps: the values of the preset "turbo". */
   readonly fewSteps?: FewSteps;
-  /** Whether the strength of guidance is an input of the denoiser ({@link DenoiseInput.guidance}), in the place of a second call. */
+  /** Whether the guidance scale is an input of the denoiser ({@link DenoiseInput.guidance}), which replaces the second call. */
   readonly embedsGuidance?: boolean;
-  /** Defaults that belong to the checkpoint (emilie.json beside model_index.json), where it states them. */
+  /** The checkpoint's own defaults, if it states any (emilie.json next to model_index.json). */
   readonly defaults: Readonly<EditDefaults>;
-  /** What it can do, where the checkpoint says so (emilie.json), or is known. */
+  /** What it can do, if the checkpoint states it (emilie.json) or is a known one. */
   readonly abilities?: Abilities;
 
   /** E(I).mode, unscaled. image [3, H, W] in [-1, 1] → [latentChannels, H/factor, W/factor]. */
   encodeImage(image: Tensor, options?: CallOptions): Promise<Tensor>;
   /** D(latent), latent unscaled → [3, H, W], about [-1, 1], not clamped. */
   decodeLatent(latent: Tensor, options?: DecodeOptions): Promise<Tensor>;
-  /** An instruction as the denoiser sees it; "" for the null text. Longer texts than the encoder reads are cut. */
+  /** Encodes an instruction for the denoiser; "" gives the null prompt. Texts longer than the encoder's limit are truncated. */
   encodeText(text: string, options?: EncodeTextOptions): Promise<TextEncoding>;
-  /** How many tokens a text has, and how many the text encoder reads; what is beyond them has no effect. */
+  /** The number of tokens of a text, and the text encoder's limit; tokens beyond the limit have no effect. */
   countTokens(text: string): { readonly tokens: number; readonly limit: number };
   /**
-   * Whether the checkpoint can do this, where it says what it understands (`understanding` in emilie.json); absent where it says nothing and takes every
-   * instruction. c [latentChannels, h, w], the condition of the picture that is to be edited.
+   * Whether the checkpoint can do this, if it declares what it understands (`understanding` in emilie.json); absent if it declares nothing and accepts every
+   * instruction. c: condition latent of the picture to edit, [latentChannels, h, w].
    */
   understand?(instruction: string, c: Tensor, options?: CallOptions): Promise<Understanding>;
   /**
-   * Whether a picture is one of those that the checkpoint was made for, where it says how that is measured (`understanding.presence.familiar` in
-   * emilie.json). c [latentChannels, h, w], the picture's condition.
+   * Whether a picture is one of those that the checkpoint was made for, if it declares how to measure that (`understanding.presence.familiar` in
+   * emilie.json). c [latentChannels, h, w], the condition of the picture.
    */
   isFamiliar?(c: Tensor, options?: CallOptions): Promise<boolean>;
   /**
-   * The denoiser's raw output [latentChannels, h, w] for each input at one timestep. Inputs run one after the other or batched, as
-   * the device likes.
+   * The denoiser's raw output [latentChannels, h, w] for each input at one timestep. Inputs run one after the other or batched, depending on
+   * the device.
    */
   denoise(inputs: readonly DenoiseInput[], timestep: number, options?: CallOptions): Promise<Tensor[]>;
-  /** Where the networks run ("cpu", "wasm", "webgpu", "cuda"), as of the last that ran; undefined before the first. */
+  /** Where the most recent network ran ("cpu", "wasm", "webgpu", "cuda"); undefined before the first run. */
   readonly device?: Device;
   /** How often each network ran, for tests of the invariants and for cost tables. */
   readonly calls: Readonly<{
@@ -188,7 +187,7 @@ export interface EditModel {
   dispose(): Promise<void>;
 }
 
-/** What a checkpoint states for itself; see EditOptions. */
+/** The defaults that a checkpoint states; see EditOptions. */
 export interface EditDefaults {
   /** Steps of the sampler. */
   readonly steps?: number;
@@ -198,11 +197,11 @@ export interface EditDefaults {
   readonly textGuidance?: number;
   /** s_I. */
   readonly imageGuidance?: number;
-  /** Below what an edit's change is carried over from its parent (see EditOptions). */
+  /** Changes below this threshold are carried over from the parent (see EditOptions). */
   readonly gate?: number;
 }
 
-/** Whether something that was made with the model of this fingerprint was made with this one. */
+/** Whether a result made with the model of fingerprint `made` was made with this model. */
 export function isMadeWith(
   { fingerprint, olderFingerprints = [] }: Pick<EditModel, "fingerprint" | "olderFingerprints">,
   made: string,

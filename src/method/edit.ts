@@ -1,7 +1,7 @@
 /**
  * One edit: Algorithm 1 of EMILIE (arXiv 2309.00613), with gradient control made exact. Read this file first.
  *
- * A session is  c₁ = E(I₀),  then for each edit  c_{e+1} = edit(model, c_e, …).c;  pictures are D(c) where somebody looks.
+ * A session is  c₁ = E(I₀),  then for each edit  c_{e+1} = edit(model, c_e, …).c;  pictures are D(c), decoded lazily.
  */
 import { EmilieError } from "../errors.ts";
 import { checkOptions } from "../input/options.ts";
@@ -24,20 +24,20 @@ import {
 } from "./options.ts";
 import { type View, viewOf } from "./window.ts";
 
-/** What {@link edit} gives. */
+/** The result of {@link edit}. */
 export interface EditResult {
   /** The condition of the next edit, [channels, h, w]. */
   readonly c: Tensor;
-  /** False where no mask left anything to change (then no network ran), or nothing passed the gate: c is the parent's. */
+  /** False if the masks or the strength left nothing to change (then no network ran), or if nothing passed the gate. c is then the parent's. */
   readonly changed: boolean;
-  /** How many steps were taken: fewer than asked for where the edit was ended early. */
+  /** The number of steps taken: fewer than requested if the edit was ended early. */
   readonly steps: number;
 }
 
 /**
- * Edit the picture whose condition latent is `parent`, and give the condition that the next edit starts from.
+ * Edits the picture whose condition latent is `parent`, and returns the condition from which the next edit starts.
  *
- * @param parent its c, [channels, h, w]: E(I).mode of the first picture or the c of the edit before
+ * @param parent the condition latent of the picture, [channels, h, w]: E(I).mode of the original, or c of the previous edit
  * @param regions one region for a plain edit; several are composed in one pass
  * @throws EmilieError option.invalid, mask.invalid, aborted
  */
@@ -58,7 +58,7 @@ export async function edit(
   return kept ? { c: view.paste(parent, kept), changed: true, steps } : { ...unchanged, steps };
 }
 
-/** Algorithm 1 on what the view shows: z_T ~ N(0, I) → z₀ under guidance and gradient control → c of the next edit. */
+/** Algorithm 1 on the part of the latent in view: z_T ~ N(0, I) → z₀ with guidance and gradient control → c of the next edit. */
 async function sampleEdit(model: EditModel, { c, regions, shown }: View<Region>, settings: ResolvedOptions) {
   const { seed, steps, sampler, control, strength, base, signal, onStep, stopAfter = steps } = settings;
   const encode = (text: string) => model.encodeText(text, { signal, c });
@@ -97,7 +97,7 @@ async function sampleEdit(model: EditModel, { c, regions, shown }: View<Region>,
   return { next: nextCondition(model, z0, c, m && endsOnSource(control) ? m : undefined), steps: taken };
 }
 
-/** Rectified flows shift their noise levels by the picture's size, which they count in pieces of 16 × 16 pixels, whatever their latents are. */
+/** Rectified flows shift their noise levels by the size of the picture, counted in tokens of 16 × 16 pixels, independently of the latent's resolution. */
 function tokensOf({ factor }: EditModel, { shape: [, h = 0, w = 0] }: Tensor): number {
   return h * w * (factor / 16) ** 2;
 }

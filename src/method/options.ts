@@ -1,4 +1,4 @@
-/** What an edit can be told, with its defaults, checked: everything of method/edit.ts that is not the method. */
+/** The options of an edit, with defaults and checks: everything in an edit that is not the method itself. */
 
 import { EmilieError } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../input/options.ts";
@@ -17,7 +17,7 @@ import {
 } from "./settings-derived.ts";
 import { type ResolvedWindow, resolveWindow } from "./window.ts";
 
-/** An instruction with a place and a strength of its own; several of them make one edit in one pass. */
+/** An instruction with its own mask and weight; several regions can be combined into one edit, in one pass. */
 export interface Region {
   /** What should change, in words. */
   readonly instruction: string;
@@ -27,16 +27,16 @@ export interface Region {
   readonly weight?: number;
 }
 
-/** What a recipe that is done again has recorded; it was written before there were ranges, or under others. */
+/** What a recipe that is being replayed has recorded; it may have been written without ranges, or with other ranges. */
 export interface Recorded extends Partial<ReplaySettings> {
-  /** The weights of its regions, where they have their own. */
+  /** The weights of its regions, if they have their own. */
   readonly regions: readonly (number | undefined)[];
 }
 
-/** How an edit is computed. Defaults are the checkpoint's own where it states them. */
+/** How an edit is computed. Defaults are the checkpoint's own if it states them. */
 export interface EditOptions extends EditSettings {
   /**
-   * What the recipe has recorded that is done again: it stays computable. What differs from it is asked for anew, and held to the ranges.
+   * What the recipe that is being replayed has recorded: these values remain valid. Values that differ from it are checked against the ranges.
    * @internal
    */
   readonly recorded?: Recorded;
@@ -69,11 +69,11 @@ export function resolveOptions(
   return { ...resolved, window };
 }
 
-/** What {@link resolveOptions} gives. */
+/** The result of {@link resolveOptions}. */
 export type ResolvedOptions = ResolvedSettings &
   Omit<EditOptions, keyof ResolvedSettings | "preset"> & { readonly window: "off" | ResolvedWindow };
 
-/** Masks are checked once, here; a mask of ones is no mask, so that both take the same path bit for bit. */
+/** Checks masks, once. A mask of ones is treated as no mask, so that both give the same result bit for bit. */
 export function checkRegions(regions: readonly Region[], c: Tensor): Region[] {
   if (regions.length === 0)
     throw new EmilieError("option.invalid", "an edit needs at least one instruction, got none");

@@ -1,6 +1,6 @@
 /**
- * How much is computed for an edit, in three words. This file is the whole table; docs/results/speed-presets.md has what was
- * measured, docs/decisions/0053-presets.md why it is so.
+ * The presets: how much is computed for an edit, in one word. This file is the whole table; docs/results/speed-presets.md has the
+ * measurements, docs/decisions/0053-presets.md the reasons.
  */
 import { EmilieError } from "../errors.ts";
 import {
@@ -12,28 +12,28 @@ import {
 } from "../samplers/index.ts";
 import type { EditModel } from "./edit-model.ts";
 
-/** "turbo" for checkpoints and LoRAs that were made for few steps; "draft" to look, "balanced" (the default), "best" to keep. */
+/** "turbo" for checkpoints and LoRAs that were distilled for few steps; "draft" for previews, "balanced" (the default), "best" for final results. */
 export const PRESETS = ["turbo", "draft", "balanced", "best"] as const;
 /** One of {@link PRESETS}. */
 export type PresetName = (typeof PRESETS)[number];
 
-/** What a preset decides. */
+/** The settings of a preset. */
 export interface PresetSettings {
-  /** Model steps. */
+  /** Number of denoising steps. */
   readonly steps: number;
-  /** One of the samplers' names. */
+  /** The sampler's name. */
   readonly sampler: SamplerName;
   /** s_T. */
   readonly textGuidance: number;
   /** s_I. */
   readonly imageGuidance: number;
-  /** Where in the schedule guidance acts; absent: everywhere. */
+  /** The part of the schedule in which guidance acts; absent: all of it. */
   readonly guidanceInterval?: readonly [from: number, to: number];
 }
 
 /**
- * A checkpoint that states its steps was tuned for them, with its sampler and guidance: only their number changes, by so
- * much. picturebook states 8, so these are 2, 8 and 20.
+ * A checkpoint that states its number of steps was tuned for it, with its sampler and guidance: a preset only multiplies the number by
+ * these factors. picturebook states 8, so these are 2, 8 and 20.
  */
 const OF_ITS_OWN_STEPS = { draft: 0.25, balanced: 1, best: 2.5 } as const;
 
@@ -50,22 +50,22 @@ const GENERAL: Readonly<
 };
 const GUIDANCE = { textGuidance: 7.5, imageGuidance: 1.5 };
 const SECOND_ORDER: SamplerName = "dpm++2m";
-/** Samplers that are of second order already, whichever the configuration prefers. */
+/** Samplers that are already of second order, for checkpoints configured with one of them. */
 const AS_GOOD: readonly SamplerName[] = ["dpm++2m", "dpm++2m-karras", "unipc"];
 
-/** What the defaults of an edit depend on: a model, or a checkpoint of which nothing was loaded. */
+/** What the defaults of an edit depend on: a model, or a checkpoint that has not been loaded. */
 export type DefaultsOf = Pick<EditModel, "defaults" | "schedulerConfig" | "fewSteps" | "embedsGuidance">;
 
 /**
- * The options that a preset stands for with a checkpoint: the one place where the defaults of its edits come from.
+ * The settings of a preset for a checkpoint. All defaults of its edits come from here.
  *
- * @throws EmilieError "checkpoint.unsupported" where its scheduler's configuration can be run by no sampler; "option.invalid" for "turbo" where nothing was
- *   made for few steps
+ * @throws EmilieError "checkpoint.unsupported" if no sampler supports its scheduler's configuration; "option.invalid" for "turbo" if the checkpoint was not
+ *   distilled for few steps
  */
 export function presetOf(model: DefaultsOf, preset: PresetName): PresetSettings {
   if (preset === "turbo") return turboOf(model);
   const { steps, sampler, ...own } = model.defaults;
-  // Distilled networks are neither guided nor sampled otherwise: what they were made for is as if they stated it.
+  // Distilled networks need their own sampler and no guidance: the values that they were made for are treated as stated defaults.
   if (isForFewSteps(model) && steps === undefined) {
     const turbo = turboOf(model);
     const scaled = Math.max(1, Math.round(OF_ITS_OWN_STEPS[preset] * turbo.steps));
@@ -84,17 +84,17 @@ export function presetOf(model: DefaultsOf, preset: PresetName): PresetSettings 
   return { ...guidance, ...general, steps: Math.min(general.steps, mostSteps(model, name)), sampler: name };
 }
 
-/** The presets that a checkpoint has. */
+/** The presets that are available for a checkpoint. */
 export function presetsOf(model: DefaultsOf): PresetName[] {
   return PRESETS.filter((preset) => preset !== "turbo" || isForFewSteps(model));
 }
 
-/** Whether it was made for few steps, of a sampler that its scheduler's configuration can be run by. */
+/** Whether it was distilled for few steps, with a sampler that supports its scheduler's configuration. */
 function isForFewSteps({ fewSteps, schedulerConfig }: DefaultsOf): boolean {
   return fewSteps !== undefined && usableSamplers(schedulerConfig).includes(fewSteps.sampler);
 }
 
-/** No guidance by further calls of the UNet; what it is told of guidance, where it is, is the checkpoint's own or InstructPix2Pix's. */
+/** No guidance by additional UNet calls; a UNet that takes the guidance scale as an input gets the checkpoint's default, else InstructPix2Pix's. */
 function turboOf({ fewSteps, embedsGuidance, defaults }: DefaultsOf): PresetSettings {
   if (!fewSteps) {
     throw new EmilieError(
@@ -107,7 +107,7 @@ function turboOf({ fewSteps, embedsGuidance, defaults }: DefaultsOf): PresetSett
   return { ...fewSteps, textGuidance, imageGuidance: 1, guidanceInterval: [0, 1] };
 }
 
-/** A model that was trained on few timesteps has no more steps; half of them are there whatever its spacing. A distilled one has few by intent. */
+/** The maximum number of steps: a model that was trained on few timesteps has no more; half of them are available with any spacing. A distilled model has few by design. */
 function mostSteps({ schedulerConfig }: DefaultsOf, name: SamplerName): number {
   if (name === "lcm" || name === "tcd") return distilledSteps(schedulerConfig);
   const trained = Number(schedulerConfig.num_train_timesteps ?? 1000);

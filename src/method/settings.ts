@@ -1,7 +1,7 @@
 /**
  * The settings of an edit, each defined once. The command line's options and help, the script's schema, the API's and MCP's
- * inputs, what emilie.json may state, the recipe and its replay, and the method's own check are made from this table:
- * docs/contributing.md says how a row is added.
+ * inputs, the permitted keys of emilie.json, the recipe and its replay, and the method's own check are derived from this table.
+ * docs/contributing.md explains how to add a row.
  */
 import { z } from "zod";
 import { MAX_TEXT } from "../limits.ts";
@@ -12,88 +12,88 @@ import { PRESETS, type PresetName } from "./presets.ts";
 import { numberIn, numbersIn, oneOf, type Setting, says, textOf, wholeNumber } from "./setting.ts";
 import type { ResolvedWindow, WindowOption } from "./window.ts";
 
-/** How an edit is computed. Defaults are the checkpoint's own where it states them. */
+/** How an edit is computed. Defaults are the checkpoint's own if it states them. */
 export interface EditSettings {
   /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default 0. */
   readonly seed?: number | bigint;
   /**
-   * How much is computed: "draft" to look, "balanced" (the default), "best" to keep, "turbo" for checkpoints made for few steps. It stands for the settings that
-   * {@link presetOf} gives for the checkpoint; explicit ones override it.
+   * Trade-off between quality and speed: "draft" for previews, "balanced" (the default), "best" for final results, "turbo" for checkpoints distilled for few steps. Its
+   * settings for a checkpoint are those of {@link presetOf}; explicit settings override them.
    */
   readonly preset?: PresetName;
   /** Denoising steps, 1 to 1000. Default: the preset's. */
   readonly steps?: number;
-  /** How the steps are taken. Default: the preset's. */
+  /** The sampling algorithm. Default: the preset's. */
   readonly sampler?: SamplerName;
   /**
-   * s_T, from −100 to 100: 1 is the instruction without guidance, 0 none of it, and below 0 it is pushed away from. Default: the
-   * checkpoint's own, else 7.5. At 1 and below diffusers leaves out the picture's guidance as well; here s_I still acts.
+   * s_T, from −100 to 100: 1 is the instruction without guidance, 0 disables the instruction, and below 0 the edit is pushed away from it. Default: the
+   * preset's (the checkpoint's own, else 7.5). At 1 and below, diffusers disables image guidance as well; here s_I still acts.
    */
   readonly textGuidance?: number;
   /**
-   * s_I, from 1 (the picture as the model takes it) to 100. Default: the checkpoint's own, else 1.5. Less is refused: diffusers then
-   * leaves out guidance altogether, which is `textGuidance: 1, imageGuidance: 1` here.
+   * s_I, from 1 (no image guidance) to 100. Default: the preset's (the checkpoint's own, else 1.5). Values below 1 are refused: diffusers then
+   * disables guidance altogether, which is `textGuidance: 1, imageGuidance: 1` here.
    */
   readonly imageGuidance?: number;
-  /** How a mask acts. Default "anchored". */
+  /** How a mask limits the edit. Default "anchored". */
   readonly control?: Control;
-  /** What ε(∅, c) is called with instead of "", for instance a no-op sentence. Default "". */
+  /** The text of ε(∅, c) instead of "", for example a no-op sentence. Default "". */
   readonly base?: string;
   /**
-   * How much of the edit is done, from 0 (the parent, and no UNet runs) to 1 (all of it, the default): gradient control
-   * takes strength·m for m, and without a mask the strength everywhere. Under "direction" it weakens the text guidance.
+   * How much of the edit is applied, from 0 (the result is the parent, and no network runs) to 1 (all of it, the default): gradient control
+   * uses strength·m instead of m, or, without a mask, the strength everywhere. With the control "direction" it reduces the text guidance.
    */
   readonly strength?: number;
   /**
-   * What the edit moves by less than this, as the root mean square over a latent pixel's channels in scaled units, is carried over from
-   * the parent bit for bit, so that errors do not add up over a chain. From 0, which takes everything, to 100. Default: the checkpoint's
-   * own, else 0; where noise ends and edits begin has to be measured for each checkpoint. Weaker with the strength.
+   * Latent pixels that the edit changes by less than this threshold (root mean square over the channels, in scaled units) are carried over from
+   * the parent bit for bit, so that errors do not accumulate over a chain. From 0, which keeps every change, to 100. Default: the checkpoint's
+   * own, else 0; a threshold between noise and edits has to be measured for each checkpoint. It is multiplied by the strength.
    */
   readonly gate?: number;
   /**
-   * Where the model runs: on the whole picture ("off", the default, and "auto" at the model's native size), or, under controls that
-   * end on the source, on a window around the masks, with numbers for the margin and the least side. The noise is drawn for the window.
+   * Where the model runs: on the full picture ("off", the default, and "auto" at the model's native size) or, with controls that
+   * end on the source, on a window around the masks, given by its margin and minimum side. The noise is drawn for the window.
    */
   readonly window?: WindowOption;
   /**
-   * Where in the schedule guidance acts, as shares of it: 0 is its noisy end, 1 its clean one, and a step is guided where its
-   * middle, (i + ½) / steps, lies in [from, to] (limited-interval guidance, arXiv 2404.07724). Elsewhere s_T = s_I = 1: the
-   * conditional term alone, one UNet call in the place of three. Default: the preset's, [0, 1] where it has none.
+   * The part of the schedule in which guidance acts: 0 is its noisy end, 1 its clean end, and guidance acts in a step if the step's
+   * midpoint, (i + ½) / steps, lies in [from, to] (limited-interval guidance, arXiv 2404.07724). In other steps s_T = s_I = 1: only the
+   * conditional term, one UNet call instead of three. Default: the preset's, or [0, 1] if it has none.
    */
   readonly guidanceInterval?: readonly [from: number, to: number];
-  /** Ends after this number of the steps, with x̂₀ of the last of them as the result. Default: all are taken. */
+  /** Ends the edit after this number of steps; the result is x̂₀ of the last one. Default: all steps. */
   readonly stopAfter?: number;
 }
 
-/** Whether the result of an edit keeps the detail of a picture that is larger than the model's size. */
+/** The values of `detail`: whether an edit keeps the fine detail of a picture larger than the model's size. */
 export const DETAIL = ["on", "off"] as const;
 /** One of {@link DETAIL}. */
 export type Detail = (typeof DETAIL)[number];
 
 /** The settings of a session's edit. */
 export interface SessionSettings extends EditSettings {
-  /** "on": a picture larger than the model's size keeps its own detail (detail-transfer.ts). "off", the default: the result is upscaled. */
+  /** "on": a picture larger than the model's size keeps its fine detail. "off", the default: the model's output is upscaled. */
   readonly detail?: Detail;
 }
 
-/** The settings that a session is opened with. */
+/** The settings with which a session is opened. */
 export interface OpenSettings {
   /**
-   * The longer side that the model works at, in pixels; "own" is the picture's. Above the native size, which is the default,
-   * nothing is encoded before it is needed, edits run on windows around their masks, and one that cannot is refused.
+   * The longer side at which the model works, in pixels, or "own" for that of the picture. Default: the native size. Above it, the original is
+   * encoded lazily, edits run on windows around their masks, and edits without a mask are refused.
    */
   readonly workingSize?: number | "own";
 }
 
 /** The window of a recipe. */
 export interface RecordedWindow extends ResolvedWindow {
-  /** In recipes of earlier versions, the share of the steps that ran on the whole picture: computed no more. */
+  /** In recipes of earlier versions, the share of the steps that ran on the full picture; no longer supported. */
   readonly whole?: number;
 }
 
-/** What a recipe records of the settings. Those that may be absent are left out at the value that changes nothing. */
+/** The settings as a recipe records them. Optional ones are omitted at the value that changes nothing. */
 export interface RecordedSettings {
-  /** Decimal, since seeds reach 2⁶⁴ − 1. */
+  /** A decimal number as text, since seeds reach 2⁶⁴ − 1. */
   readonly seed: string;
   /** UNet steps. */
   readonly steps: number;
@@ -103,32 +103,32 @@ export interface RecordedSettings {
   readonly textGuidance: number;
   /** s_I. */
   readonly imageGuidance: number;
-  /** How masks act, one of CONTROLS. */
+  /** How masks limit the edit, one of CONTROLS. */
   readonly control: string;
-  /** The text in place of the null prompt, mostly "". */
+  /** The text that replaces the null prompt, usually "". */
   readonly base: string;
-  /** Absent at full strength (1), as in recipes from before there was one. */
+  /** Absent at full strength (1), and in recipes that are older than this setting. */
   readonly strength?: number;
-  /** Absent where everything was taken (0). */
+  /** Absent if there was no gate (0). */
   readonly gate?: number;
-  /** The window around the masks that the edit ran on, where it was given one. */
+  /** The window around the masks on which the edit ran, if it ran on one. */
   readonly window?: RecordedWindow;
-  /** The longer side of the picture that the model worked on, where it was another than the model's own choice. */
+  /** The longer side at which the model worked, if it was not the native size. */
   readonly workingSize?: number;
-  /** Where in the schedule guidance acts; absent where it does everywhere ([0, 1]). */
+  /** The part of the schedule in which guidance acts; absent if that is all of it ([0, 1]). */
   readonly guidanceInterval?: readonly [from: number, to: number];
-  /** In recipes of earlier versions, for how many steps deep UNet features served: computed no more. */
+  /** In recipes of earlier versions, the number of steps that shared deep UNet features; no longer supported. */
   readonly reuse?: number;
-  /** Where the result has the picture's own detail; absent where it is the model's pixels, enlarged, as before there was any choice. */
+  /** "on" if the result keeps the picture's fine detail; absent if the model's output was upscaled, as in older recipes. */
   readonly detail?: "on";
-  /** Where the edit was ended before its last step: how many it took. */
+  /** The number of steps taken, if the edit was ended before its last step. */
   readonly stopAfter?: number;
 }
 
-/** Every setting, wherever it is chosen. */
+/** All settings: of edits, and of opening a session. */
 export interface AllSettings extends SessionSettings, OpenSettings {}
 
-/** What only recipes of earlier versions have. */
+/** Settings that only recipes of earlier versions have. */
 interface RetiredSettings {
   readonly reuse: never;
 }
@@ -148,7 +148,7 @@ type Table = {
 
 const whole = z.int().min(0);
 
-// Inner errors say the whole as well: of a union that nearly fits, zod reports what is wrong inside.
+// Inner errors also give the whole expectation: for a union that nearly matches, zod reports only the inner error.
 const windowExpected = '"off", "auto", or a margin and a least side (whole numbers, in latent pixels)';
 const windowError = says(windowExpected);
 const windowSize = z.strictObject({
@@ -172,11 +172,11 @@ const seedBig = z.bigint(seedError).min(0n, seedError).max(MAX_SEED, seedError);
 const sizeExpected = '"own" or a whole number from 8 to 100000';
 const sizeError = says(sizeExpected);
 
-/** In the order in which recipes hold them: a node's id is a hash over them in this order, so rows are added at the end. */
+/** In the order in which recipes contain them: a node's id is a hash over them in this order, so new rows go at the end. */
 export const SETTINGS: Table = {
   preset: {
     title: "preset",
-    help: "quality against speed: draft for previews, balanced, best for final results, turbo for models made for few steps; explicit settings override it",
+    help: "trade-off between quality and speed: draft for previews, balanced, best for final results, turbo for models distilled for few steps; explicit settings override it",
     ...oneOf(PRESETS),
     fallback: "balanced",
     cli: { value: "name" },
@@ -212,7 +212,7 @@ export const SETTINGS: Table = {
   },
   sampler: {
     title: "sampler",
-    help: "how the steps are taken",
+    help: "the sampling algorithm",
     ...oneOf(samplerNames),
     byPreset: true,
     stated: true,
@@ -230,7 +230,7 @@ export const SETTINGS: Table = {
   },
   imageGuidance: {
     title: "image guidance",
-    help: "how strongly the edit keeps to the original picture",
+    help: "how closely the edit stays to the original picture",
     ...numberIn(1, 100, " (for an edit without guidance set both guidances to 1)"),
     byPreset: true,
     stated: true,
@@ -239,7 +239,7 @@ export const SETTINGS: Table = {
   },
   control: {
     title: "control",
-    help: "how a mask acts",
+    help: "how a mask limits the edit",
     ...oneOf(CONTROLS),
     fallback: "anchored",
     cli: { value: "name" },
@@ -247,7 +247,7 @@ export const SETTINGS: Table = {
   },
   base: {
     title: "base",
-    help: "the text to use instead of the empty null prompt",
+    help: "a text that replaces the empty null prompt",
     ...textOf(MAX_TEXT),
     fallback: "",
     cli: { value: "text" },
@@ -263,7 +263,7 @@ export const SETTINGS: Table = {
   },
   gate: {
     title: "gate",
-    help: "latents that an edit changes by less than this are carried over exactly; 0 keeps every change",
+    help: "latents that an edit changes by less than this threshold are copied from the parent; 0 keeps every change",
     ...numberIn(0, 100),
     fallback: 0,
     defaultText: "the checkpoint's own, else 0",
@@ -275,7 +275,7 @@ export const SETTINGS: Table = {
     title: "window",
     help:
       "where the model runs: on the full picture (off), or on a window around the masks: a margin and a minimum side in latent pixels, or " +
-      "auto, which is a window above the model's native size and the full picture otherwise",
+      "auto: a window above the model's native size, the full picture otherwise",
     expected: windowExpected,
     json: z.union([z.enum(["off", "auto"]), windowSize], windowError),
     fallback: "off",
@@ -294,15 +294,15 @@ export const SETTINGS: Table = {
       }),
       absent: "off",
       since: 3,
-      // Where such a recipe is computed at all, every step saw the whole picture.
+      // If such a recipe can be recomputed at all, every step ran on the full picture.
       read: (window) => (window.whole === undefined ? window : "off"),
     },
   },
   workingSize: {
     title: "working size",
     help:
-      "the longer side at which the model works, in pixels, or \"own\" for the picture's: above the model's native size every edit needs masks, " +
-      "and is computed around them",
+      'the longer side at which the model works, in pixels, or "own" for that of the picture; above the model\'s native size, every edit needs a mask ' +
+      "and is computed only around it",
     expected: sizeExpected,
     json: z.union([z.literal("own"), z.int(sizeError).min(8, sizeError).max(100_000, sizeError)], sizeError),
     defaultText: "the native size",
@@ -335,7 +335,7 @@ export const SETTINGS: Table = {
   },
   detail: {
     title: "detail",
-    help: "on: a picture that is larger than the model's size keeps its own detail; off: the model's output, upscaled",
+    help: "on: a picture larger than the model's size keeps its fine detail; off: the model's output, upscaled",
     ...oneOf(DETAIL),
     fallback: "off",
     scope: "session",
@@ -344,7 +344,7 @@ export const SETTINGS: Table = {
   },
   stopAfter: {
     title: "stop after",
-    help: "end after this number of steps, with the preview as the result",
+    help: "stop after this number of steps, and use the preview as the result",
     ...wholeNumber(1, 1000),
     defaultText: "all steps",
     cli: { value: "n" },
@@ -352,7 +352,7 @@ export const SETTINGS: Table = {
   },
 };
 
-/** MARGIN[:LEAST]; other texts are left to the schema. */
+/** Parses MARGIN[:LEAST]; other texts are left for the schema to refuse. */
 function readWindow(text: string): unknown {
   const [, margin, least] = /^(\d{1,6})(?::([1-9]\d{0,5}))?$/.exec(text.trim()) ?? [];
   if (margin === undefined) return text;

@@ -1,4 +1,4 @@
-/** Loading a model on Node: from a folder, the package itself, or the cache that `emilie pull` fills. */
+/** Loads a model in Node.js: from a folder or file, the package itself, or the cache of `emilie pull`. */
 
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
@@ -28,50 +28,50 @@ import {
 
 /** How a model is loaded and run. */
 export interface LoadOptions {
-  /** Threads of the CPU runtime; by default the machine's physical cores. */
+  /** Number of threads on the CPU; by default the number of physical cores. */
   readonly threads?: number;
   /**
-   * Where the networks run. "cpu": on the processor. "webgpu", "cuda": on the graphics card, or an error. "auto": on a card
-   * by WebGPU where there is one that passes a trial, on the processor where there is none or where it fails;
-   * `model.device` says which and why. Default "cpu", whose numbers are everywhere the same to rounding.
+   * Where the networks run. "cpu", the default: on the CPU, with the same results on every machine up to rounding. "webgpu", "cuda": on the GPU, or an
+   * error. "auto": on a GPU with WebGPU if there is one that passes a self-test; on the CPU if there is none, or if it fails later;
+   * `model.device` reports which, and why.
    */
   readonly device?: NodeDevice;
-  /** "low": one session at a time, weights only in their files. Default "normal". */
+  /** "low": one ONNX Runtime session at a time, weights only in their files. Default "normal". */
   readonly memory?: MemoryMode;
   /**
-   * How UNet and VAE compute. "fp32" (default): as the checkpoint was written. "fp32-fast": the same to about five digits, faster where
-   * pictures are large, with transformed weights. "int8": fastest, with the UNet's weights rounded to eight bits, inputs rounded at every
-   * step and fewer keys in large pictures, and the VAE of fp32-fast; results differ a little. "fp16": the UNet's weights and values in half precision, for
-   * the devices "webgpu" and "auto" alone; files in half precision are used as they are. What else these need is made once from the
-   * checkpoint and kept in the cache folder.
+   * The precision of UNet and VAE. "fp32" (default): as the checkpoint was written. "fp32-fast": equal to about five digits, faster for
+   * large pictures, with transformed weights. "int8": fastest, with the UNet's weights in 8 bits, activations quantised at every
+   * step, fewer attention keys for large pictures, and the VAE of fp32-fast; results differ slightly. "fp16": the UNet's weights and activations in half
+   * precision, only for the devices "webgpu" and "auto"; files in half precision are used as they are. Other files that a precision needs are generated once
+   * from the checkpoint and kept in the cache folder.
    */
   readonly precision?: Precision;
-  /** Folder for what is made of weights: those of other precisions, and fp32 copies of a half-precision UNet; default $EMILIE_CACHE or the system's cache folder. */
+  /** Folder for files generated from weights: weights in other precisions, and fp32 copies of a half-precision UNet. Default: $EMILIE_CACHE, else the system's cache folder. */
   readonly cache?: string;
-  /** Which weights, where a folder has several: "full", "fp16", "bf16", "non_ema" …; as in the name "owner/name:fp16". Default: full precision first. */
+  /** Which weights to use if a folder has several: "full", "fp16", "bf16", "non_ema" …; as in the name "owner/name:fp16". Default: full precision if available. */
   readonly variant?: Variant;
-  /** For a single file without a tokenizer beside it: a folder that has one, or the name of a pulled model. */
+  /** For a single file without a tokenizer next to it: a folder that has one, or the name of a pulled model. */
   readonly tokenizer?: string;
   /**
-   * Called when weights are made for this load: before, with what, how large and about how long, and then several times a second. Most
-   * loads make nothing, and say nothing.
+   * Called if this load generates weights: before that, with the kind of files, their size and an estimated time, and then several times a
+   * second. Most loads generate nothing and never call it.
    */
   readonly onProgress?: (progress: LoadProgress) => void;
-  /** Stops making them, with code "aborted"; what is there is kept, and the next load goes on from it. */
+  /** Stops the generation, with code "aborted"; finished parts are kept, and the next load resumes it. */
   readonly signal?: AbortSignal;
   /**
-   * Whether a checkpoint that says what it understands is asked before an edit, and refuses the rest. Default true; the benchmark says false, since it
-   * compares what networks do.
+   * Whether a checkpoint that declares what it understands may refuse other instructions. Default true; the benchmark sets false, since it
+   * compares the results of networks.
    */
   readonly understanding?: boolean;
   /**
-   * A tiny autoencoder (AutoencoderTiny: TAESD for Stable Diffusion 1.x and 2.x, TAESDXL for SDXL) in the place of the checkpoint's VAE: its folder, or its
-   * .safetensors file. Many times faster, and less exact in fine detail. Part of the model's name and fingerprint.
+   * A tiny autoencoder (AutoencoderTiny: TAESD for Stable Diffusion 1.x and 2.x, TAESDXL for SDXL) instead of the checkpoint's VAE: its folder, or its
+   * .safetensors file. Many times faster, but less exact in fine detail. It is part of the model's name and fingerprint.
    */
   readonly vae?: string;
-  /** The same for previews alone, which then cost little; results stay the VAE's. */
+  /** The same for previews only, which then take little time; results are still decoded by the VAE. */
   readonly previewVae?: string;
-  /** LoRA files (kohya's or diffusers' naming) to merge into the weights, each with how much of it; default weight 1. */
+  /** LoRA files (with the tensor names of kohya or diffusers) to merge into the weights, each with its weight; default weight 1. */
   readonly lora?: readonly LoraOption[];
 }
 
@@ -90,13 +90,13 @@ const LOAD_OPTIONS: OptionNames<LoadOptions> = {
 const LORA_OPTION: OptionNames<LoraOption> = { file: true, weight: true };
 
 /**
- * Loads an editing checkpoint: `name` is a folder in the layout of diffusers, a single .safetensors file in the naming of
- * the original programs, "picturebook", or the name of a model that was pulled from the hub ("owner/name",
- * "owner/name@revision", with ":fp16" for a variant of its weights), each also with LoRAs and a precision ("picturebook + style.safetensors=0.8
- * in int8"), or these parts by themselves; nothing is ever downloaded here.
- * Throws EmilieError: "checkpoint.missing", ".malformed", ".unsupported" or ".unsafe" where the checkpoint cannot be used,
- * "io.failed" where there is no room for weights that have to be made, "aborted" by the signal;
- * the runtime itself ("runtime.missing") is only needed by the first call of the model.
+ * Loads an editing checkpoint: `name` is a folder in the layout of diffusers, a single .safetensors file with the original tensor names,
+ * "picturebook", or the name of a model that was pulled from the hub ("owner/name", "owner/name@revision", with ":fp16" for a
+ * variant of its weights). LoRAs and a precision can be appended ("picturebook + style.safetensors=0.8 in int8"), or these parts are
+ * given separately as an object. Nothing is ever downloaded.
+ * Throws EmilieError: "checkpoint.missing", ".malformed", ".unsupported" or ".unsafe" if the checkpoint cannot be used,
+ * "io.failed" if there is no disk space for weights that have to be generated, "aborted" by the signal. The runtime itself
+ * ("runtime.missing") is needed only by the first call of the model.
  */
 export async function loadModel(name: string | ModelParts, options: LoadOptions = {}): Promise<EditModel> {
   checkOptions(options, LOAD_OPTIONS, "loadModel's options");
@@ -124,7 +124,7 @@ export async function loadModel(name: string | ModelParts, options: LoadOptions 
       storage: mappedStorage(options.cache ?? cacheFolder(), {
         onProgress,
         signal,
-        // On a graphics card, weights that are cast would take the place of both.
+        // On a GPU, weights that are cast would take memory in both precisions.
         halves: (options.device ?? "cpu") === "cpu" ? "cast" : "copy",
       }),
       memory: options.memory,
@@ -145,17 +145,17 @@ export async function loadModel(name: string | ModelParts, options: LoadOptions 
   }
 }
 
-/** A model by what it is made of, each part by itself: a name that joins them cannot always be taken apart again. */
+/** A model given by its parts: a name that joins them cannot always be parsed back unambiguously. */
 export interface ModelParts extends ModelName {
-  /** What the model calls itself. Default: the parts joined. */
+  /** The id of the model. Default: the parts joined. */
   readonly id?: string;
-  /** As LoadOptions has it. */
+  /** As in LoadOptions. */
   readonly tokenizer?: string;
 }
 
 const parts = new WeakMap<EditModel, ModelParts>();
 
-/** What a model was loaded from, local files by their absolute paths; undefined for one that was made otherwise. */
+/** The parts from which a model was loaded, with absolute paths for local files; undefined for a model that was not loaded by loadModel. */
 export function partsOfModel(model: EditModel): ModelParts | undefined {
   return parts.get(model);
 }
@@ -171,13 +171,13 @@ function partsOf({ base, loras, vae, precision }: ModelName, tokenizer?: string)
   };
 }
 
-/** Whether a name is found on this disk by its path, and not by what ships or was pulled. */
+/** Whether a name is a path on this disk, and not the name of an included or pulled model. */
 function isLocal(name: string): boolean {
   const path = splitVariant(name).name;
   return existsSync(path) && checkpointFolder(path) === resolve(path);
 }
 
-/** Throws "option.invalid" where a device cannot compute in a precision. */
+/** Throws "option.invalid" if a device does not support a precision. */
 export function checkDevice(precision: Precision, device: NodeDevice = "cpu"): void {
   const webgpu = device === "webgpu" || device === "auto";
   if (precision === "fp16" && !webgpu) {

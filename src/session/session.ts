@@ -1,7 +1,7 @@
 /**
  * A session: one picture and a tree of edits of it. The encoder runs once, when the session opens; every edit starts from
- * its parent's latent (latent iteration); pictures are decoded where somebody looks, and laid over the parent's, so that
- * what no mask touched stays the user's own pixels.
+ * its parent's latent (latent iteration); pictures are decoded lazily and composited over the parent's, so that
+ * pixels outside all masks stay those of the user's picture.
  */
 
 import { EmilieError } from "../errors.ts";
@@ -40,14 +40,14 @@ import { type Verification, type VerifyOptions, verify } from "./tree/verify.ts"
 export { encodeOriginal, type OpenOptions, pictureId } from "./picture/original.ts";
 export type { Node, SessionEditOptions } from "./tree/tree.ts";
 
-/** A name is for a caption in a tree, not for an essay. */
+/** The maximum length of a node's name, which is a caption in the tree. */
 export const MAX_NAME_LENGTH = 200;
 
 /**
  * Opens a session on a picture.
  *
- * @param original of any size and aspect; the model works at a size near its own native one, in multiples of 8, and results
- *   come back at the picture's own size
+ * @param original a picture of any size and aspect ratio. By default the model works near its native size, in multiples of 8; results
+ *   have the size of the picture
  */
 export async function openSession(
   model: EditModel,
@@ -59,44 +59,44 @@ export async function openSession(
 }
 
 /**
- * A picture and the tree of its edits. `N` is what its nodes can do: {@link Node} everywhere, and in Node.js also save.
- * Make one with openSession; a session is used from one place at a time per edit, and keeps everything it computed.
+ * A picture and the tree of its edits. `N` is the type of its nodes: {@link Node}, which in Node.js also has `save`.
+ * Create one with openSession. A session keeps everything that it has computed.
  */
 export class Session<N extends Node = Node> {
   /** The original. */
   readonly root: N;
-  /** All nodes by id, in the order they were made: the original first, every node after its parent. */
+  /** All nodes by id, in the order of creation: the original first, every node after its parent. */
   readonly nodes: Map<string, N> = new Map();
-  /** What of the original's file is not in the original, in sentences (animation, 16 bits, CMYK …); none where it was no file. */
+  /** Parts of the original's file that are not edited, as sentences (animation, 16 bits, CMYK …); empty if the original is not from a file. */
   notes: readonly string[] = [];
-  /** The masks that recipes name, by their SHA-256, at the picture's own size. */
+  /** The masks that recipes refer to, by their SHA-256, at the size of the picture. */
   readonly masks: Map<string, Mask> = new Map();
   /**
    * Maps of relevance by all that they depend on (relevance-map.ts): a node's id says what was looked at.
    * @internal
    */
   readonly relevances: Recent<string, Tensor> = new Recent(KEPT);
-  /** What recipes call the model. A saved session keeps the name it was made under. */
+  /** The model as recipes record it. A saved session keeps the name with which it was created. */
   readonly modelFacts: Recipe["model"];
   /**
-   * What computes edits and pictures where the model works above its native size.
+   * Computes edits and pictures if the model works above its native size.
    * @internal
    */
   readonly large: LargePicture | undefined;
-  /** The longer side that the model works at, where it is another than the model's own choice. */
+  /** The longer side at which the model works, if it is not the model's default. */
   readonly workingSize: number | undefined;
   #head: N;
-  /** For each node the child that the head was last seen below: where redo goes. */
+  /** For each node, the child through which the head was last reached: where redo goes. */
   readonly #towards = new Map<string, N>();
   readonly #pictures: Pictures;
 
   /** Use {@link openSession}. */
   constructor(
-    /** What computes the edits. */
+    /** The model that computes the edits. */
     readonly model: EditModel,
     /** The user's picture. */
     readonly original: Picture,
-    /** The size the model works at. */
+    /** The size at which the model works. */
     readonly size: Size,
     c: Tensor | string,
     id: string,
@@ -114,21 +114,21 @@ export class Session<N extends Node = Node> {
     this.nodes.set(id, this.root);
   }
 
-  /** The node that the next edit starts from: the one made last, or the one chosen since. */
+  /** The node from which the next edit starts: the newest one, or the one that was selected since. */
   get head(): N {
     return this.#head;
   }
 
-  /** Throws option.invalid for a node of another session, or a deleted one. */
+  /** Throws option.invalid for a node of another session or a deleted node. */
   set head(node: Node) {
     this.#head = this.#require(node, "the head");
     for (const at of pathTo(node).slice(1)) this.#towards.set(at.parent!.id, at as N);
   }
 
   /**
-   * Edits a node and returns the new one, which becomes the head. Without a seed every turn of a chain takes another one: 0 for
-   * the first edit, 1 for the second. What has been computed before (the same recipe from the
-   * same parent) is returned, not computed again.
+   * Edits a node and returns the new one, which becomes the head. Without a seed, every turn of a chain uses a different one: 0 for
+   * the first edit, 1 for the second, and so on. If the same recipe has been computed from the same
+   * parent before, the existing node is returned.
    *
    * @throws EmilieError option.invalid, mask.invalid, aborted (the session is then as it was before); session.damaged
    */
@@ -198,11 +198,11 @@ export class Session<N extends Node = Node> {
 
     const result = await this.compute(from, own, { ...resolved, signal, onStep: onProgress }, onWarning);
     for (const refusal of result.refused) onWarning?.(describeRefusal(refusal));
-    // What was ended early has another recipe than was asked for.
+    // An edit that was ended early has a different recipe from the requested one.
     const taken: Recipe =
       result.steps < result.plannedSteps ? { ...recipe, stopAfter: result.steps } : recipe;
     const id = await nodeId(taken);
-    // Meanwhile the same edit may have been made, or the parent deleted.
+    // Meanwhile, the same edit may have been computed, or the parent deleted.
     const meanwhile = known(id);
     if (meanwhile) return meanwhile;
     this.#require(from, "the edited node");
@@ -228,7 +228,7 @@ export class Session<N extends Node = Node> {
   }
 
   /**
-   * An edit of a node, as it is computed for the first time and when it is verified.
+   * Computes an edit of a node, for the first time or to verify it.
    * @internal
    */
   compute(
@@ -242,7 +242,7 @@ export class Session<N extends Node = Node> {
   }
 
   /**
-   * Adds a node that has been computed, here or when it was saved. Its masks are in `masks`.
+   * Adds a node that has been computed, now or before the session was saved. Its masks are in `masks`.
    * @internal
    */
   restore(record: NodeRecord): N {
@@ -251,7 +251,7 @@ export class Session<N extends Node = Node> {
     return node;
   }
 
-  /** Calls a node by a name of up to 200 characters; "" takes the name away. */
+  /** Names a node, with up to 200 characters; "" removes the name. */
   rename(node: Node, name: string): void {
     this.#require(node, "the node to rename");
     if (name.length > MAX_NAME_LENGTH) {
@@ -264,8 +264,8 @@ export class Session<N extends Node = Node> {
   }
 
   /**
-   * Deletes a node and everything that was made from it, and returns how many nodes that were. A head among them moves to
-   * the deleted node's parent. The original cannot be deleted.
+   * Deletes a node and its descendants, and returns the number of deleted nodes. If the head is among them, it moves to
+   * the parent of the deleted node. The original cannot be deleted.
    */
   delete(node: Node): number {
     this.#require(node, "the node to delete");
@@ -285,24 +285,24 @@ export class Session<N extends Node = Node> {
     return gone.length;
   }
 
-  /** The nodes made directly from this one, oldest first. */
+  /** The children of a node, oldest first. */
   children(node: Node): N[] {
     return [...this.nodes.values()].filter(({ parent }) => parent === node);
   }
 
-  /** The node and everything that was made from it, each after its parent. */
+  /** The node and its descendants, each after its parent. */
   descendants(node: Node): N[] {
     return descendantsOf(this.nodes.values(), node) as N[];
   }
 
-  /** Moves the head to its parent and returns it; null at the original. Nothing is lost: redo goes back. */
+  /** Moves the head to its parent and returns the parent, or null at the original. No node is deleted: redo goes back. */
   undo(): N | null {
     if (!this.#head.parent) return null;
     this.head = this.#head.parent;
     return this.#head;
   }
 
-  /** Moves the head to the child it came from, else to the one made last; null where there is none. */
+  /** Moves the head to the child from which undo came, else to the newest child, and returns it, or null if there is none. */
   redo(): N | null {
     const next = this.#towards.get(this.#head.id) ?? this.children(this.#head).at(-1);
     if (!next) return null;
@@ -311,27 +311,27 @@ export class Session<N extends Node = Node> {
   }
 
   /**
-   * Compares the pictures of two nodes. `mask` says what counts as inside; by default everything that an edit on the way
-   * from one to the other was allowed to change.
+   * Compares the pictures of two nodes. `mask` defines the inside; by default it is everything that the edits on the path
+   * from one to the other were allowed to change.
    */
   compare(a: Node, b: Node, mask?: Mask, options?: CallOptions): Promise<InsideOutside> {
     return compareNodes(a, b, mask, options);
   }
 
-  /** How far a node has come from its parent and from the original, with warnings where error accumulates. */
+  /** Measures how far a node is from its parent and from the original, with warnings where errors accumulate. */
   drift(node: Node = this.head, options?: CallOptions): Promise<Drift> {
     this.#require(node, "the node to measure");
     return measureDrift(node, options);
   }
 
-  /** Whether the original is one of the pictures that the model was made for; null where the model does not say which those are. */
+  /** Whether the original is one of the pictures that the model was made for; null if the model does not declare which those are. */
   async isFamiliar(options?: CallOptions): Promise<boolean | null> {
     // Above the native size nothing is encoded before it is needed.
     if (this.large) return null;
     return (await this.model.isFamiliar?.(this.root.latent, options)) ?? null;
   }
 
-  /** Whether the model understands an instruction, and what it would do; nothing is computed of the edit itself. */
+  /** Whether the model understands an instruction, and what it would do; the edit itself is not computed. */
   understand(
     instruction: string,
     { from = this.head, ...options }: CallOptions & { readonly from?: Node } = {},
@@ -340,30 +340,30 @@ export class Session<N extends Node = Node> {
   }
 
   /**
-   * Makes a new branch with a step changed, and repeats on it everything that followed the step. The old branch stays;
-   * what the change does not touch is not computed again. Automatic masks of later steps stay as they were seen.
+   * Creates a new branch with one step changed, and repeats on it all steps that followed. The old branch is kept;
+   * steps that the change does not affect are not computed again. Automatic masks of later steps stay as they were.
    */
   replay(node: Node, changes: ReplayChanges, options?: ReplayOptions): Promise<Replay> {
     this.#require(node, "the step to change");
     return replay(this, node, changes, options);
   }
 
-  /** Computes every node again from its recipe and compares the latents bit for bit; lost latents are put back. */
+  /** Recomputes every node from its recipe and compares the latents bit for bit; lost latents are restored. */
   verify(options?: VerifyOptions): Promise<Verification[]> {
     return verify(this, options);
   }
 
-  /** The automatic mask of an instruction, in the picture's pixels; it can be looked at and painted on. */
+  /** Computes the automatic mask of an instruction, at the size of the picture, so that it can be inspected and edited. */
   async relevance(instruction: string, options: RelevanceMapOptions = {}): Promise<Mask> {
     return (await this.relevanceMap(instruction, options)).mask;
   }
 
-  /** The same, and the map from 0 to 1 that the mask is the upper part of. */
+  /** The same, together with the map from 0 to 1 of which the mask is the part above the threshold. */
   relevanceMap(instruction: string, options: RelevanceMapOptions = {}): Promise<RelevanceMap> {
     return relevanceMap(this, instruction, options);
   }
 
-  /** A node as this kind of session makes them; what the file-less session makes is enough for the browser. */
+  /** Creates a node of this session's type; this one, without files, is sufficient for the browser. */
   protected makeNode(record: NodeRecord, host: NodeHost): N {
     return new TreeNode(record, host) as Node as N;
   }
@@ -381,7 +381,7 @@ export class Session<N extends Node = Node> {
     throw new EmilieError("option.invalid", `${what} must be one of this session's, got "${node.id}"`);
   }
 
-  /** A copy at the picture's size: a caller may go on painting on theirs. */
+  /** A copy at the size of the picture, since the caller may change the original later. */
   #fit(mask: Mask): Mask {
     checkMask(mask);
     const fitted = resizeMask(mask, this.original.width, this.original.height);

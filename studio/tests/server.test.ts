@@ -60,16 +60,16 @@ describe("the studio with a server", () => {
     await page.getByRole("button", { name: /^Model:/ }).click();
     const fetchIt = async (name: string) => {
       await page.getByLabel("Another InstructPix2Pix model").fill(name);
-      await page.getByRole("button", { name: "Fetch", exact: true }).click();
+      await page.getByRole("button", { name: "Download", exact: true }).click();
     };
     const card = (name: string) => page.locator(".model-card").filter({ hasText: name });
     hub.faults.set(UNET, [{ kind: "hang", after: 100_000 }]);
     await fetchIt("tiny/editor");
-    await page.getByRole("progressbar", { name: "Fetching tiny/editor" }).waitFor();
+    await page.getByRole("progressbar", { name: "Downloading tiny/editor" }).waitFor();
     await card("tiny/editor")
       .getByText(/[\d.]+ MB of [\d.]+ MB/)
       .waitFor();
-    await page.getByRole("button", { name: "Stop fetching tiny/editor" }).click();
+    await page.getByRole("button", { name: "Stop downloading tiny/editor" }).click();
     await page.getByRole("progressbar").waitFor({ state: "detached" });
 
     await fetchIt("tiny/editor");
@@ -194,7 +194,7 @@ describe("the studio with a server", () => {
     await expect.poll(places).toBe(painted);
     expect(await page.inputValue("#instruction")).toBe("add a red balloon on the left");
     await page.goBack();
-    await page.getByRole("button", { name: "cottage" }).waitFor();
+    await page.getByRole("button", { name: "cottage" }).first().waitFor();
     await page.goForward();
     await page.locator(".stage canvas").waitFor();
     await expect.poll(places).toBe(painted);
@@ -221,7 +221,7 @@ describe("the studio with a server", () => {
     const before = await nodes();
     await page.reload();
     await page.locator(".stage").waitFor({ timeout: 60_000 });
-    expect(await nodes()).toEqual(before);
+    await expect.poll(nodes, { timeout: 10_000 }).toEqual(before);
     expect(errors).toEqual([]);
     await server.close();
     await page.fill("#instruction", "make it summer");

@@ -49,7 +49,7 @@ async function shoot(site: Site, name: string, options: BrowserContextOptions): 
   await page.locator(".edit-button:not(.running)").waitFor({ timeout: 180_000 });
   await step("winter", async () => page.mouse.move(5, 5));
   await step("brush", async () => {
-    await page.getByRole("button", { name: "Brush where it may change" }).click();
+    await page.getByRole("button", { name: "Brush: paint where the picture may change" }).click();
     await page.fill("#instruction", "paint the roof blue");
     await drag(page, [
       [0.4, 0.56],
@@ -73,7 +73,7 @@ async function shoot(site: Site, name: string, options: BrowserContextOptions): 
   });
   await page.getByRole("button", { name: "Clear the mask" }).click();
   await step("compare", async () =>
-    page.getByRole("button", { name: "Compare with the step before" }).click(),
+    page.getByRole("button", { name: "Compare with the previous step" }).click(),
   );
   await step("side", async () => page.getByRole("button", { name: "Side by side" }).click());
   await step("difference", async () => page.getByRole("button", { name: "Difference" }).click());
@@ -83,7 +83,7 @@ async function shoot(site: Site, name: string, options: BrowserContextOptions): 
   if (!narrow) {
     await step("model", async () => page.getByRole("button", { name: /^Model:/ }).click());
     await page.keyboard.press("Escape");
-    await step("keys", async () => page.getByRole("button", { name: "Keys" }).click());
+    await step("keys", async () => page.getByRole("button", { name: "Keyboard shortcuts" }).click());
     await page.keyboard.press("Escape");
     await step("menu", async () => {
       await page.locator(".node").nth(2).hover();

@@ -127,7 +127,7 @@ describe.each(FORMS)("steps, $form", ({ open }) => {
     await page.locator(".region").first().click();
     const before = await names();
     await page.press("#instruction", "Enter");
-    await page.locator(".notice", { hasText: "in place 2" }).waitFor();
+    await page.locator(".notice", { hasText: "in region 2" }).waitFor();
     expect(await page.locator(".region").nth(1).getAttribute("data-current")).toBe("true");
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("instruction");
     expect(await names()).toEqual(before);
@@ -135,7 +135,7 @@ describe.each(FORMS)("steps, $form", ({ open }) => {
       .locator(".region-number")
       .evaluateAll((all) => all.map((one) => getComputedStyle(one).backgroundColor));
     expect(new Set(colours).size).toBe(2);
-    await page.getByRole("button", { name: "Remove place 2" }).click();
+    await page.getByRole("button", { name: "Remove region 2" }).click();
     await page.getByRole("button", { name: "Clear the mask" }).click();
     await page.fill("#instruction", "");
   });
@@ -155,14 +155,14 @@ describe.each(FORMS)("steps, $form", ({ open }) => {
     await page.press("#instruction", "Enter");
     expect(await page.locator(".queue-title").allTextContents()).toEqual(["add fog", "add clouds"]);
     expect(await text()).toBe("");
-    await page.getByRole("button", { name: "Take back “add clouds”" }).click();
+    await page.getByRole("button", { name: "Cancel “add clouds”" }).click();
     expect(await text()).toBe("add clouds");
     await page.fill("#instruction", "");
     await page.locator(".queue").waitFor({ state: "detached" });
     await idle();
     await expect.poll(names).toContain("add fog");
     expect(await page.locator('.node[aria-selected="true"]').textContent()).toContain("add fog");
-    await page.getByRole("button", { name: "The values of this effort" }).click();
+    await page.getByRole("button", { name: "Reset to the preset" }).click();
   });
 
   it("says in how much time what is made again, this path or everything below", async () => {
@@ -173,9 +173,9 @@ describe.each(FORMS)("steps, $form", ({ open }) => {
     await page.getByRole("button", { name: "Change this step" }).click();
     await page.getByText(/^Everything below \(3\) · about \d+/).waitFor();
     await page.getByText(/^This path \(2\) · about \d+/).click();
-    await page.getByText(/2 steps are made again/).waitFor();
+    await page.getByText(/2 steps are recomputed/).waitFor();
     await page.getByLabel("Instruction of this step").fill("make it sunset");
-    await page.getByRole("button", { name: "Make again" }).click();
+    await page.getByRole("button", { name: "Recompute" }).click();
     await page.locator(".edit-button.running").waitFor();
     await idle();
     // The way to winter was made again, and the fog beside it was not.

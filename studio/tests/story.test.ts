@@ -207,7 +207,7 @@ describe("the studio, without a server", () => {
     await page.locator(".node", { hasText: "make it winter" }).click();
     await page.getByRole("button", { name: "Change this step" }).click();
     await page.getByLabel("Instruction of this step").fill("make it autumn");
-    await page.getByRole("button", { name: "Make again" }).click();
+    await page.getByRole("button", { name: "Recompute" }).click();
     await page.locator(".edit-button.running").waitFor();
     await page.locator(".edit-button:not(.running)").waitFor({ timeout: 180_000 });
     const now = await nodes();

@@ -121,7 +121,7 @@ describe.each(FORMS)("work, $form", ({ open }) => {
     const noise = { type: "gaussian", mean: 128, sigma: 50 } as const;
     const create = { width: 160, height: 120, channels: 3, background: "black", noise } as const;
     await give("drop", await sharp({ create }).png().toBuffer(), "photo.png");
-    const banner = page.getByRole("region", { name: /only knows its own drawings/ });
+    const banner = page.getByRole("region", { name: /trained only on its own drawings/ });
     await banner.waitFor();
     expect(await page.locator(".suggestions .chip").count()).toBe(0);
     expect(await seriousFaults(page)).toEqual([]);

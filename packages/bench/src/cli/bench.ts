@@ -109,7 +109,7 @@ export function addBench(program: Command, context: Context): void {
         Object.keys(EXPERIMENTS),
       ),
     )
-    .option("--resume", "accepted for clarity: runs always resume from --out")
+    .option("--resume", "no effect: runs always resume from --out")
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
     .action((flags: Flags, command: Command) =>

@@ -31,8 +31,9 @@ Examples:
   $ emilie study export study.json --csv > choices.csv
   $ emilie study simulate study.json --metric psnr
 
-Raters see a picture, the instruction and two results, and choose one: no method names, sides random and balanced, about a
-tenth of the pairs repeated. Each rater enters a name and gets their own order; every choice is saved to --out immediately.`;
+Raters see a picture, the instruction and two results, and choose one: method names are hidden, sides are random
+and balanced, and about a tenth of the pairs are repeated. Each rater enters a name and gets their own order; every choice is
+saved to --out immediately.`;
 
 interface Flags {
   readonly methodA?: string;
@@ -50,7 +51,7 @@ interface Flags {
 export function addStudy(program: Command, context: Context): void {
   const study = program
     .command("study")
-    .description("ask people which of two methods' pictures is better, in a blind study")
+    .description("run a blind study in which people choose between the pictures of two methods")
     .argument("[run-a]", "a folder that emilie bench wrote, or a study.json to continue")
     .argument("[run-b]", "a second folder (default: the first, with two of its methods)")
     .option("--method-a <name>", "the method of the first run (default: its only one)")

@@ -38,7 +38,7 @@ async function soft(item: BenchItem, folder: string): Promise<BenchItem[]> {
 
 export const control: Experiment = {
   name: "control",
-  question: "What does each reading of gradient control keep, change, and show at the border?",
+  question: "What does each variant of gradient control preserve, change, and show at the border?",
   cost: "16 scenes × (up to 3 local edits, 1 under a soft mask) × 9 methods: 1,647 edits",
   methods: [
     "emilie",

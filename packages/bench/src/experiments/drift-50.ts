@@ -25,7 +25,7 @@ function localChain(item: BenchItem): BenchItem[] {
 
 export const drift50: Experiment = {
   name: "drift-50",
-  question: "What is left of a picture after 25 local edits, and after 50 turns?",
+  question: "What remains of a picture after 25 local edits, and after 50 turns?",
   cost: "2 scenes × 50 turns of no-ops, local and global cycles, 2 × 25 local edits: 3,150 edits",
   methods: ["emilie-gated", "emilie", "image-iteration"],
   seeds: 3,

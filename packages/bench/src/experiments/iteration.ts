@@ -40,7 +40,7 @@ export function driftContrasts(rows: readonly ResultRow[]): Aggregate[] {
 
 export const iteration: Experiment = {
   name: "iteration",
-  question: "Does latent iteration drift less than image iteration, and where does it lose?",
+  question: "Does latent iteration drift less than image iteration, and where is it worse?",
   cost: "5 scenes × 10 turns of no-ops, local cycles, global cycles and long chains: 2,400 edits and 300 round trips",
   methods: ["emilie", "emilie-no-mask", "image-iteration", "image-iteration-masked", "vae-only", "vae-once"],
   seeds: 3,

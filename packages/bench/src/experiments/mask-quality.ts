@@ -126,7 +126,7 @@ function areaSamples(
 
 export const maskQuality: Experiment = {
   name: "mask-quality",
-  question: "How good must a mask be: what leaks and what is missed as it gets worse?",
+  question: "How accurate must a mask be: what leaks, and what is missed, as it gets worse?",
   cost: "20 scenes × 16 masks × 2 methods: 1,920 edits",
   methods: ["emilie", "image-iteration-masked"],
   seeds: 3,
