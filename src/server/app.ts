@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { EmilieError, isEmilieError } from "../errors.ts";
+import { isEmilieError } from "../errors.ts";
 import { shareWith } from "./cors.ts";
 import { answerError, describeError } from "./errors.ts";
 import { ALL_HEADERS, type GuardOptions, guard, isLink, PAGE_HEADERS } from "./guard.ts";
@@ -51,7 +51,8 @@ export function createApp(parts: Parts, { studio, log, ...options }: AppOptions)
   });
   app.notFound((c) => {
     const message = `There is nothing at ${c.req.method} ${c.req.path.slice(0, 200)}. See /docs.`;
-    return answerError(c, describeError(new EmilieError("server.missing", message), metrics));
+    // The path is the client's own, and none of the host's that would have to be kept from it.
+    return answerError(c, { status: 404, code: "server.missing", message });
   });
 
   const api = new OpenAPIHono();
