@@ -218,10 +218,12 @@ describe("the studio with a server", () => {
   });
 
   it("comes back after a reload, and says so when the server is gone", async () => {
-    const before = await nodes();
+    // What the model did not understand is taken away again.
+    const steps = ["original", "make it winter", "paint the roof blue"];
+    await expect.poll(nodes, { timeout: 10_000 }).toEqual(steps);
     await page.reload();
     await page.locator(".stage").waitFor({ timeout: 60_000 });
-    await expect.poll(nodes, { timeout: 10_000 }).toEqual(before);
+    await expect.poll(nodes, { timeout: 10_000 }).toEqual(steps);
     expect(errors).toEqual([]);
     await server.close();
     await page.fill("#instruction", "make it summer");
