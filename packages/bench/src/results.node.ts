@@ -84,13 +84,18 @@ export function parseResults(json: unknown, name = "results.json"): BenchResults
   );
 }
 
+/** A results.json as it stands, within its limits. Throws what the file system throws, or an Error that says what is wrong with the JSON. */
+export async function readResultsJson(path: string): Promise<unknown> {
+  const bytes = await readFileWithin(path, BENCH_JSON.length);
+  return parseJson(bytes.toString("utf8"), BENCH_JSON, (what, cause) => new Error(`it ${what}`, { cause }));
+}
+
 /** The results in a folder that `emilie bench` wrote. Throws io.failed and option.invalid. */
 export async function readResults(folder: string): Promise<BenchResults> {
   const path = join(folder, "results.json");
   let json: unknown;
   try {
-    const bytes = await readFileWithin(path, BENCH_JSON.length);
-    json = parseJson(bytes.toString("utf8"), BENCH_JSON, (what, cause) => new Error(`it ${what}`, { cause }));
+    json = await readResultsJson(path);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EmilieError("io.failed", `${path} cannot be read: ${reason}`, { cause });

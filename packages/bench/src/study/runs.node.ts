@@ -2,7 +2,8 @@
 
 import { join, resolve, sep } from "node:path";
 import { z } from "zod";
-import { BENCH_JSON, EmilieError, parseJson, readFileWithin } from "../library.ts";
+import { EmilieError } from "../library.ts";
+import { readResultsJson } from "../results.node.ts";
 import type { ResultRow } from "../types.ts";
 
 export type RunRow = Pick<
@@ -43,8 +44,7 @@ export async function readRun(folder: string): Promise<Run> {
   const path = join(folder, "results.json");
   let json: unknown;
   try {
-    const bytes = await readFileWithin(path, BENCH_JSON.length);
-    json = parseJson(bytes.toString("utf8"), BENCH_JSON, (what, cause) => new Error(`it ${what}`, { cause }));
+    json = await readResultsJson(path);
   } catch (cause) {
     throw new EmilieError(
       "study.invalid",
