@@ -1,4 +1,4 @@
-/** What session-kill.test.ts kills: goes on with a session, saves after every edit, and says so when it is saved. */
+/** What kill.test.ts kills: goes on with a session, saves after every edit, and says so when it is saved. */
 import { existsSync } from "node:fs";
 
 const [entry, checkpoint, file] = process.argv.slice(2);
