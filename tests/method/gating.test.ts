@@ -8,11 +8,12 @@ import { maskFromBox } from "../../src/images/mask.ts";
 import { samePicture } from "../../src/images/picture.ts";
 import { edit } from "../../src/method/edit.ts";
 import type { EditModel } from "../../src/method/edit-model.ts";
-import { changeMask, differenceMask } from "../../src/method/gate.ts";
+import { changeMask } from "../../src/method/gating.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { loadSession } from "../../src/session/file/store.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
 import { createNoise } from "../../src/tensor/noise.ts";
+import { differenceMask } from "../../src/tensor/ops.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { height, picture, same, width } from "../support/session-fixture.ts";
 

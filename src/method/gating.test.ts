@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { differenceMask } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { changeMask, differenceMask } from "./gate.ts";
+import { changeMask } from "./gating.ts";
 
 /** One channel of 3 × 5, far from zeros by the given values. */
 const far = (...rows: readonly number[][]): Tensor => ({

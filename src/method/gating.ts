@@ -49,6 +49,9 @@ export function changeMask(z0: Tensor, source: Tensor, gate: number): Tensor {
   return { data: place, shape: [1, h, w] };
 }
 
+/** Whether an edit was gated, as its recipe records it. */
+export const isGated = (recipe: { readonly gate?: number } | null): boolean => !!recipe?.gate;
+
 /** Root mean square over the channels of a − b, a value for each place. */
 function distances(a: Tensor, b: Tensor): Float64Array {
   const [channels, h, w] = a.shape as [number, number, number];
@@ -58,14 +61,9 @@ function distances(a: Tensor, b: Tensor): Float64Array {
   return sum.map((value) => Math.sqrt(value / channels));
 }
 
-/** Where two latents [channels, h, w] differ at all: 1 there, 0 elsewhere, [1, h, w]. */
-export function differenceMask(a: Tensor, b: Tensor): Tensor {
-  const [, h, w] = a.shape as [number, number, number];
-  return { data: Float32Array.from(distances(a, b), (distance) => (distance > 0 ? 1 : 0)), shape: [1, h, w] };
-}
-
-/** `next` with what hardly moved taken from c, both conditions; undefined where nothing moved. */
+/** `next` with what hardly moved taken from c, both conditions; undefined where nothing moved. A gate of 0 keeps every change. */
 export function gated(model: EditModel, next: Tensor, c: Tensor, gate: number): Tensor | undefined {
+  if (gate === 0) return next;
   const place = changeMask(toScaled(model, next), toScaled(model, c), gate);
   return place.data.some((value) => value > 0) ? blend(place, next, c) : undefined;
 }
