@@ -91,8 +91,9 @@ async function enlarged({ width, height, data }: Picture): Promise<Picture> {
 async function measured(model: EditModel, picture: Picture) {
   return {
     detail: detail(picture),
-    masked: await masked(model, picture, 0.3),
-    window: await masked(model, picture, 0.1, "own"),
+    masked: await masked(model, picture, 0.3 * picture.width, 0.3 * picture.height),
+    // As much as the model sees at once, with what has to be around it.
+    window: await masked(model, picture, model.nativeSize / 2, model.nativeSize / 2, "own"),
     noop: { gated: await untouched(model, picture), ungated: await untouched(model, picture, 0) },
     roundTrip: await roundTrip(model, picture),
   };
@@ -126,9 +127,9 @@ function mapped(picture: Picture, map: (colour: Rgb) => Rgb): Picture {
   return { ...picture, data };
 }
 
-/** An edit in the middle, `share` of each side wide: pixels that changed outside the mask and inside, and what it took. */
-async function masked(model: EditModel, picture: Picture, share: number, size?: "own") {
-  const mask = maskFromBox(picture.width, picture.height, middle(picture, share));
+/** An edit of a box in the middle: pixels that changed outside the mask and inside, and what it took. */
+async function masked(model: EditModel, picture: Picture, width: number, height: number, size?: "own") {
+  const mask = maskFromBox(picture.width, picture.height, middle(picture, width, height));
   const session = await openSession(model, picture, size && { workingSize: size });
   const start = performance.now();
   const node = await session.edit("make the walls blue", { mask, window: "auto", seed: 1 });
@@ -137,9 +138,9 @@ async function masked(model: EditModel, picture: Picture, share: number, size?: 
   return { ...changed(picture, result, mask), seconds };
 }
 
-function middle({ width, height }: Picture, share: number): Box {
-  const [w, h] = [Math.round(width * share), Math.round(height * share)];
-  return { x: (width - w) >> 1, y: (height - h) >> 1, width: w, height: h };
+function middle(picture: Picture, width: number, height: number): Box {
+  const [w, h] = [Math.round(width), Math.round(height)];
+  return { x: (picture.width - w) >> 1, y: (picture.height - h) >> 1, width: w, height: h };
 }
 
 /** Pixels that differ: how many where the mask is 0, and which share where it is not. */
