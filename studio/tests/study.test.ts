@@ -10,7 +10,7 @@ import { readStudy, writeStudy } from "../../packages/bench/src/study/file.node.
 import { answered, mailedPage, readAnswers } from "../../packages/bench/src/study/mail.node.ts";
 import { makeStudy } from "../../packages/bench/src/study/make.node.ts";
 import { type RunningStudy, serveStudy } from "../../packages/bench/src/study/serve.ts";
-import { METHODS, TITLES, writeRun } from "../../tests/node/study-fixture.ts";
+import { METHODS, TITLES, writeRun } from "../../tests/support/study-fixture.ts";
 import { launch, openPage } from "./site.ts";
 
 let folder: string;
