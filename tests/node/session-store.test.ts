@@ -165,7 +165,7 @@ describe("files that are no session for this program", () => {
     for (const [what, lie] of Object.entries(lies)) {
       await writeFile(
         at("lie.emilie"),
-        Buffer.concat((await packContainer({ ...manifest, ...lie }, pieces)).parts),
+        Buffer.concat((await packContainer({ ...manifest, ...lie } as typeof manifest, pieces)).parts),
       );
       await expect(loadSession(at("lie.emilie"), { model }), what).rejects.toMatchObject({
         code: "session.malformed",

@@ -17,7 +17,7 @@ import {
 } from "../../src/method/settings-derived.ts";
 import { parametersSchema } from "../../src/server/openai/request.ts";
 import * as api from "../../src/server/schemas/index.ts";
-import { recipeSchema as fileRecipe } from "../../src/session/file/schema.ts";
+import { editRecipeSchema as fileRecipe } from "../../src/session/file/schema.ts";
 import { planScript } from "../../src/session/script/script.ts";
 import { settingsOf } from "../../src/session/tree/recipe.ts";
 

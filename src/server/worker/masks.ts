@@ -1,5 +1,6 @@
 /** Masks as they travel: the same pieces that a session file keeps. */
 import { EmilieError } from "../../errors.ts";
+import { borderMask } from "../../images/canvas.ts";
 import { encodePng, readPicture, readPictureFile } from "../../images/codec.node.ts";
 import { checkPictureSize } from "../../images/encode.node.ts";
 import {
@@ -58,6 +59,9 @@ export async function makeMask({
 
   async function maskFrom(): Promise<ReadMask> {
     if ("box" in source) return { mask: maskFromBox(width, height, source.box), warnings: [] };
+    if ("border" in source) {
+      return { mask: borderMask(source.border.before, source.border.canvas), warnings: [] };
+    }
     if ("select" in source)
       return { mask: selectRegion(await readPicture(source.picture), source.select), warnings: [] };
     if ("pieces" in source) {
