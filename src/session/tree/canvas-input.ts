@@ -6,7 +6,7 @@ import type { Box } from "../../images/picture.ts";
 
 const pixels = z.int().min(0);
 const error = 'expected whole pixels from 0, or a share of the picture such as "25%"';
-const room = z.union([pixels, z.string().regex(/^\d+(\.\d+)?%$/, { error })], { error });
+const room = z.union([pixels, z.string().regex(/^(\d+(\.\d+)?%|\d+)$/, { error })], { error });
 
 /** Which of the two it is, with what it takes. */
 export type CanvasInput =

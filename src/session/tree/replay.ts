@@ -2,7 +2,7 @@
 
 import { EmilieError } from "../../errors.ts";
 import { type CanvasChange, keptBox, type Sides } from "../../images/canvas.ts";
-import type { Mask } from "../../images/mask.ts";
+import { type Mask, moveMask } from "../../images/mask.ts";
 import type { Box } from "../../images/picture.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { resolveOptions } from "../../method/options.ts";
@@ -10,7 +10,7 @@ import { decidedByPreset } from "../../method/settings-derived.ts";
 import { defined } from "../../util/defined.ts";
 import { isCanvasRecipe, type NodeRecipe, type Recipe, regionsOf, settingsOf } from "./recipe.ts";
 import type { PlacedRegion } from "./run.ts";
-import { moveMask, placeOf } from "./shared-area.ts";
+import { placeOf } from "./shared-area.ts";
 import { canvasRoot, type Node, pathTo, type SessionEditOptions } from "./tree.ts";
 
 /** What is different in the changed step; everything else is as its recipe says. */

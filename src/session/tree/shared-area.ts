@@ -2,7 +2,7 @@
  * What two nodes show of the same picture. A crop moves the picture's upper left corner out of view and an expansion moves it in, so
  * every node has its place in one plane, in pixels from the original's upper left corner.
  */
-import { cropMask, type Mask, resizeMask } from "../../images/mask.ts";
+import { type Mask, moveMask, resizeMask } from "../../images/mask.ts";
 import { type Box, cropPicture, type Picture } from "../../images/picture.ts";
 import type { CallOptions } from "../../method/edit-model.ts";
 import { unionOf } from "./run.ts";
@@ -68,23 +68,4 @@ function maskIn(node: Node, area: Box): Mask | undefined {
   const { mask } = node;
   const place = placeOf(node);
   return mask && moveMask(mask, place, area);
-}
-
-/** What of a mask, which lies at `place` in the plane, lies in another box of it; 0 beyond the mask. */
-export function moveMask(mask: Mask, place: Box, to: Box): Mask {
-  const [x, y] = [to.x - place.x, to.y - place.y];
-  if (x === 0 && y === 0 && to.width === mask.width && to.height === mask.height) return mask;
-  if (x >= 0 && y >= 0 && x + to.width <= mask.width && y + to.height <= mask.height) {
-    return cropMask(mask, { x, y, width: to.width, height: to.height });
-  }
-  const moved = emptyMask(to);
-  for (let row = 0; row < to.height; row++) {
-    const from = row + y;
-    if (from < 0 || from >= mask.height) continue;
-    const [first, end] = [Math.max(0, -x), Math.min(to.width, mask.width - x)];
-    if (first >= end) continue;
-    const start = from * mask.width + first + x;
-    moved.data.set(mask.data.subarray(start, start + end - first), row * to.width + first);
-  }
-  return moved;
 }

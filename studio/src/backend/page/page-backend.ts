@@ -22,6 +22,7 @@ import { t } from "../../words/index.ts";
 import type {
   Backend,
   Call,
+  CanvasRequest,
   EditRequest,
   Loading,
   ModelInfo,
@@ -206,13 +207,24 @@ export class PageBackend implements Backend {
     return this.#view();
   }
 
+  async changeCanvas(id: string, node: string, { crop, expand }: CanvasRequest): Promise<SessionView> {
+    const { session } = this.#current(id);
+    const from = this.#node(node);
+    await (crop ? session.crop(crop, { from }) : session.expand(expand ?? {}, { from }));
+    this.#unbin([session.head.id]);
+    await session.head.render();
+    await this.#save();
+    return this.#view();
+  }
+
   async replay(
     id: string,
-    { node, until, instruction, ...changes }: ReplayRequest,
+    { node, until, instruction, crop, expand, ...changes }: ReplayRequest,
     call: Call = {},
   ): Promise<SessionView> {
     const { session } = this.#current(id);
-    const changed = { ...settings(changes), ...(instruction === undefined ? {} : { instruction }) };
+    const canvas = crop ? { crop } : expand && { expand };
+    const changed = canvas ?? { ...settings(changes), ...(instruction === undefined ? {} : { instruction }) };
     const { replaced } = await session.replay(this.#node(node), changed, {
       signal: call.signal,
       until: until === undefined ? undefined : this.#node(until),
@@ -281,7 +293,10 @@ export class PageBackend implements Backend {
     const { recipe, mask } = this.#node(node);
     if (region === undefined) return mask ?? null;
     const hash = recipe?.regions[region]?.mask?.sha256;
-    return (hash && session.masks.get(hash)) || null;
+    const held = (hash && session.masks.get(hash)) || null;
+    const own = recipe?.regions[region]?.mask;
+    // One of a single value may be held at another shape.
+    return held && own ? { ...held, width: own.width, height: own.height } : held;
   }
 
   async heat(id: string, node: string, instruction: string, { signal }: Call = {}) {
