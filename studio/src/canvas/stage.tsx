@@ -65,13 +65,13 @@ export function Stage() {
         state.session?.height !== before.session?.height ||
         state.compare?.mode !== before.compare?.mode;
       // Around the picture there has to be room for a frame.
-      const makesRoom = state.canvas?.kind === "expand" && before.canvas?.kind !== "expand";
-      const wasExpanding = before.canvas?.kind === "expand";
+      const makesRoom = state.canvas && state.canvas.kind !== before.canvas?.kind;
+      const wasFramed = before.canvas !== null;
       before = state;
       if (makesRoom) {
         fitToScreen();
-        zoom(0.6);
-      } else if (!state.canvas && wasExpanding) fitToScreen();
+        zoom(state.canvas?.kind === "expand" ? 0.6 : 0.82);
+      } else if (!state.canvas && wasFramed) fitToScreen();
       if (framed) resize();
       else redraw();
     });
@@ -98,9 +98,9 @@ export function Stage() {
       {compare?.mode === "slider" && <CompareHandle />}
       {compare && <CompareBar />}
       <KeyFrame />
-      <CanvasFrame />
       <TrustLine />
       <ZoomBar />
+      <CanvasFrame />
     </div>
   );
 }
