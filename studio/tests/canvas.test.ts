@@ -1,7 +1,7 @@
 /** Cropping and expanding: by a mouse, a finger and keys; with a server and without. */
 import type { Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { edit, FORMS, openExample, openPage, type Site, seriousFaults } from "./site.ts";
+import { drag, edit, FORMS, openExample, openPage, type Site, seriousFaults } from "./site.ts";
 
 describe.each(FORMS)("the canvas, $form", ({ open }) => {
   let site: Site;
@@ -59,10 +59,22 @@ describe.each(FORMS)("the canvas, $form", ({ open }) => {
 
   it("goes back and forward between sizes, and keeps a painted mask where it was", async () => {
     const [width] = (await shown()) as [number, number];
+    const share = async () =>
+      Number(/(\d+) %/.exec((await page.locator(".region").first().textContent())!)![1]);
+    await press("b");
+    await drag(page, [
+      [0.45, 0.45],
+      [0.55, 0.5],
+    ]);
+    const small = await share();
     await press("z");
     await expect.poll(async () => (await shown())[0]).toBeGreaterThan(width);
+    // The same place is a smaller share of the larger picture, and all of it is there when one comes back.
+    await expect.poll(share).toBeLessThan(small);
     await press("Shift+z");
     await expect.poll(async () => (await shown())[0]).toBe(width);
+    await expect.poll(share).toBe(small);
+    await press("x");
   });
 
   it("expands, and what is written then fills the new border alone", async () => {
@@ -84,12 +96,27 @@ describe.each(FORMS)("the canvas, $form", ({ open }) => {
     expect(await shown()).toEqual([width, height]);
   });
 
-  it("is left by Escape, and a change of an earlier frame makes again what followed", async () => {
+  it("is left by Escape", async () => {
     const before = await steps();
     await press("k");
     await handle("top").press("Escape");
     expect(await page.locator(".canvas-frame").count()).toBe(0);
     expect(await steps()).toBe(before);
+  });
+
+  it("makes again what followed a frame that is changed, on a branch of its own", async () => {
+    const before = await steps();
+    for (const what of ["Expand to", "Crop to"]) {
+      await press("z");
+      await page.locator(".step-name", { hasText: what }).waitFor();
+    }
+    await page.getByRole("button", { name: "Change the frame…" }).click();
+    await handle("left").press("Shift+ArrowLeft");
+    const [width] = (await size())!.match(/\d+/g)!.map(Number);
+    await bar("Crop").click();
+    // The crop, the expansion and the edit.
+    await expect.poll(steps, { timeout: 60_000 }).toBe(before + 3);
+    expect((await shown())[0]).toBe(width);
     expect(errors).toEqual([]);
   });
 });

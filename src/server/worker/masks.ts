@@ -27,8 +27,8 @@ export async function maskFromPiece({
 }: Pick<PieceData, "type" | "shape" | "bytes">): Promise<Mask> {
   if (type === "U8") return maskFromPicture(await readPicture(bytes));
   const [height = 0, width = 0] = shape;
-  // What came through a pipe may lie at an odd offset.
-  return { width, height, data: new Float32Array(bytes.slice().buffer) };
+  // What came through a pipe may lie at an odd offset of a larger buffer, which slice() of a Buffer does not leave.
+  return { width, height, data: new Float32Array(new Uint8Array(bytes).buffer) };
 }
 
 export async function pieceOfMask(mask: Mask): Promise<MaskData> {
