@@ -152,15 +152,32 @@ export function changeCanvas(picture: Picture, canvas: CanvasChange): Picture {
   return pastePicture(filled, picture, { x: left, y: top });
 }
 
-/** 1 on the new room of an expanded canvas, 0 on what was there: the mask of an edit that is to fill it. */
+/** The share of the longer side over which a border's mask rises, in the new room alone. */
+const RISE = 1 / 25;
+
+/**
+ * The new room of an expanded canvas, as the mask of an edit that is to fill it: 0 on what was there, and beside it rising to 1 over a
+ * twenty-fifth of the longer side, at most over half of the room. The fill goes on from the picture's edge, so where the mask is low an edit
+ * keeps what joins on to it. Values are those of 8 bits.
+ */
 export function borderMask(before: Size, canvas: CanvasChange): Mask {
   const { width, height } = canvas;
-  const data = new Float32Array(width * height).fill(1);
   const [left, top] = [-canvas.x, -canvas.y];
-  for (let y = top; y < top + before.height; y++)
-    data.fill(0, y * width + left, y * width + left + before.width);
+  const [right, bottom] = [left + before.width, top + before.height];
+  const rooms = [left, top, width - right, height - bottom].filter((room) => room > 0);
+  const rise = Math.min(Math.round(RISE * Math.max(width, height)), Math.floor(Math.min(...rooms) / 2));
+  const data = new Float32Array(width * height);
+  for (let y = 0; y < height; y++) {
+    const dy = Math.max(0, top - y, y - bottom + 1);
+    for (let x = 0; x < width; x++) {
+      const distance = Math.max(dy, left - x, x - right + 1);
+      if (distance > 0) data[y * width + x] = eightBits(Math.min(1, distance / (rise + 1)));
+    }
+  }
   return { width, height, data };
 }
+
+const eightBits = (value: number) => Math.floor(value * 255 + 0.5) / 255;
 
 /** One pixel of a fill in so many is blurred over, on each side. */
 const SPREAD = 4;

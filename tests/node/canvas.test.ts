@@ -97,7 +97,7 @@ describe("an expansion", () => {
     expect(node.size).toEqual({ width: 50, height: 40 });
     const inner = { x: 10, y: 0, width: 40, height: 32 };
     expect(samePicture(cropPicture(await node.render(), inner), picture)).toBe(true);
-    expect(node.mask!.data.reduce((sum, m) => sum + m)).toBe(50 * 40 - 40 * 32);
+    expect(node.mask!.data.filter((m) => m > 0)).toHaveLength(50 * 40 - 40 * 32);
     await session.drift(node);
     expect(node.changes).toMatchObject({ kind: "expanded", level: "kept", share: 0.64 });
     const edited = await node.edit("make it red", { ...options, mask: "border" });
