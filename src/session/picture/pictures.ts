@@ -6,6 +6,7 @@ import { transferDetail } from "../../images/detail-transfer.ts";
 import { fromModelImage } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
 import type { CallOptions, EditModel } from "../../method/edit-model.ts";
+import { isGated } from "../../method/gating.ts";
 import { toDecoderInput } from "../../method/latent-iteration.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Recent } from "../../util/recent.ts";
@@ -63,7 +64,7 @@ export class Pictures {
     if (node.canvas) return changeCanvas(await parent.render(options), node.canvas);
     const canvas = this.#source.canvasOf(node);
     if (canvas.large) return canvas.large.renderNode(node, await parent.render(options), options);
-    const mask = node.recipe?.gate
+    const mask = isGated(node.recipe)
       ? compositingMask(node, await canvas.latentOf(parent, options))
       : node.mask;
     const image = await this.#imageOf(node, options);
