@@ -20,7 +20,12 @@ class CountingStore extends MemoryStore {
 
 it("is read and sent once, and again after the process has ended", async () => {
   const store = new CountingStore();
-  const sources = { store, worker, retry: new Retry(() => {}), catalog: { resolve: async (id: string) => id } };
+  const sources = {
+    store,
+    worker,
+    retry: new Retry(() => {}),
+    catalog: { resolve: async (id: string) => id },
+  };
   const id = "00112233445566aa";
   const picture = await readFile(COTTAGE);
   const model = "picturebook";

@@ -18,7 +18,7 @@ import { encodeText, textNeeds } from "../../src/networks/qwen3/text-encoder.ts"
 import { createNodeEngine } from "../../src/runtime/node.ts";
 import { relativeError } from "../../src/tensor/ops.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
-import { expectClose, readTensors } from "./parity/references.ts";
+import { expectClose, readTensors } from "./references.ts";
 
 /** EMILIE_KLEIN_DIR tests another folder, such as random configurations (training/parity/README.md). */
 const KLEIN = process.env.EMILIE_KLEIN_DIR ?? fileURLToPath(new URL("../fixtures/klein", import.meta.url));
