@@ -12,8 +12,7 @@ import { createNodeEngine } from "../../src/runtime/node.ts";
 import { type Tensor, tensor as tensorOf } from "../../src/tensor/tensor.ts";
 import { expectClose, readTensors } from "./parity/references.ts";
 
-const FOLDER =
-  process.env.EMILIE_FLUX2_DIR ?? fileURLToPath(new URL("../fixtures/flux2", import.meta.url));
+const FOLDER = process.env.EMILIE_FLUX2_DIR ?? fileURLToPath(new URL("../fixtures/flux2", import.meta.url));
 const names = readdirSync(FOLDER);
 const engine = createNodeEngine({ threads: 1 });
 afterAll(() => engine.dispose());

@@ -55,7 +55,7 @@ export interface Node {
 }
 
 /** The options of an edit in a session. */
-export interface SessionEditOptions extends SessionSettings, Omit<EditOptions, "onStep"> {
+export interface SessionEditOptions extends SessionSettings, Omit<EditOptions, "onStep" | "references"> {
   /** The node to edit. Default: the head. */
   readonly from?: Node;
   /** White (1) may change, black (0) must stay. "auto": computed by the model from the relevance of the instruction. Default: everywhere. */
