@@ -133,7 +133,7 @@ function mappedBytes({ tensors, derived, files }: PlacedWeights): number {
   if (files.some(({ load }) => load)) return 0;
   // What is derived tells by its name what it is (derived.ts).
   const bytes = ([name, { shape, type }]: readonly [string, PlacedTensor]) =>
-    sizeOf(shape) * (name.endsWith(".int8") ? 1 : type === "F16" ? 2 : 4);
+    sizeOf(shape) * (/\.int\d[\w-]*$/.test(name) ? 1 : type === "F16" ? 2 : 4);
   const placed = [...tensors, ...(derived ?? [])].filter(([, { location }]) => location);
   return placed.reduce((sum, tensor) => sum + bytes(tensor), 0);
 }
