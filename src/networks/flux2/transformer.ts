@@ -5,10 +5,11 @@
 import type { Needs, PlacedWeights } from "../../checkpoint/storage.ts";
 import { type Dialect, Graph, type Value } from "../../graph/graph.ts";
 import { add, cast, concat, mul, reshape, silu, sliceRows, unary } from "../../graph/ops.ts";
-import { modulatedLayerNorm } from "../../graph/sequence.ts";
+import { modulatedLayerNorm } from "../../graph/transformer-ops.ts";
+import { rowLinear } from "../layers/row-linear.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
 import { frequenciesOf } from "../layers/sinusoids.ts";
-import { project, projectToColumns } from "../layers/tokens.ts";
+import { fromColumns, plainLinear, toColumns } from "../layers/tokens.ts";
 import { doubleBlock, type Modulation, singleBlock } from "./blocks.ts";
 import { type Grid, rotations } from "./positions.ts";
 import { type Flux2TransformerConfig, widthOf } from "./transformer-config.ts";
@@ -19,9 +20,6 @@ export interface TransformerShape {
   /** Tokens of the text encoding. */
   readonly tokens: number;
 }
-
-/** Small, and every token depends on them. */
-const GUARDED = { guarded: true };
 
 /** The input of the n-th picture: what is made is z, the source c, references r1, r2 … */
 export const pictureInput = (i: number): string => (i === 0 ? "z" : i === 1 ? "c" : `r${i - 1}`);
@@ -78,9 +76,9 @@ export function transformer(s: Scope, config: Flux2TransformerConfig, shape: Tra
   // [channels, pixels] of all pictures, side by side; the product reads them transposed.
   const columns = inputs.map(({ value, pixels }) => reshape(s, value, [channels, pixels]));
   const seen = columns.length === 1 ? columns[0]! : concat(s, columns, 1);
-  const embedded = project(s.at("x_embedder"), cast(s, seen, s.float), width, { ...GUARDED, columns: true });
+  const embedded = fromColumns(s.at("x_embedder"), cast(s, seen, s.float), width);
   const text = cast(s, graph.input("text", [tokens, config.joint_attention_dim]), s.float);
-  let streams = { text: project(s.at("context_embedder"), text, width), picture: embedded };
+  let streams = { text: rowLinear(s.at("context_embedder"), text, width), picture: embedded };
   for (let i = 0; i < config.num_layers; i++) {
     streams = doubleBlock(s.at("transformer_blocks", i), streams, double, context);
   }
@@ -90,17 +88,17 @@ export function transformer(s: Scope, config: Flux2TransformerConfig, shape: Tra
   }
   const { pixels } = inputs[0]!;
   const made = sliceRows(s, x, tokens, tokens + pixels);
-  const [first, second] = parts(s, project(s.at("norm_out", "linear"), time, 2 * width, GUARDED), width);
+  const [first, second] = parts(s, plainLinear(s.at("norm_out", "linear"), time, 2 * width), width);
   const [shift, scale] = config.shiftFirst ? [first, second] : [second, first];
   const normal = modulatedLayerNorm(s, made, scale!, shift!, config.eps);
-  const out = cast(s, projectToColumns(s.at("proj_out"), normal, channels), "float32");
+  const out = cast(s, toColumns(s.at("proj_out"), normal, channels), "float32");
   return reshape(s, out, [1, channels, pictures[0].height, pictures[0].width]);
 }
 
 /** Shift, scale and gate of each of `sets` parts, from time [1, width]. */
 function modulationsOf(s: Scope, time: Value, sets: number): Modulation[] {
   const width = time.shape[1] ?? 0;
-  const values = parts(s, project(s.at("linear"), time, 3 * sets * width, GUARDED), width);
+  const values = parts(s, plainLinear(s.at("linear"), time, 3 * sets * width), width);
   return Array.from({ length: sets }, (_, i) => {
     const [shift, scale, gate] = values.slice(3 * i);
     return { shift: shift!, scale: scale!, gate: gate! };
@@ -120,8 +118,8 @@ function timeEmbedding(s: Scope, config: Flux2TransformerConfig): Value {
   const { graph } = s;
   const embed = (name: string, value: Value) => {
     const e = t.at(name);
-    const hidden = project(e.at("linear_1"), waves(t, value, config), widthOf(config), GUARDED);
-    return project(e.at("linear_2"), silu(e, hidden), widthOf(config), GUARDED);
+    const hidden = plainLinear(e.at("linear_1"), waves(t, value, config), widthOf(config));
+    return plainLinear(e.at("linear_2"), silu(e, hidden), widthOf(config));
   };
   const time = embed("timestep_embedder", graph.input("timestep", [1, 1]));
   if (!config.guidance_embeds) return time;
