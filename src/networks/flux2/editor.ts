@@ -90,7 +90,11 @@ function checkOptions(id: string, precision: Precision, { vae, previewVae }: Edi
 }
 
 /** Of each network where it lies, so that the parts of a single file tell as much as those of a folder. */
-async function fingerprintOf(checkpoint: Checkpoint, variants: readonly string[], named: boolean): Promise<string> {
+async function fingerprintOf(
+  checkpoint: Checkpoint,
+  variants: readonly string[],
+  named: boolean,
+): Promise<string> {
   const { sources, transformer, vae, text } = checkpoint;
   const parts = [
     [sources.vae, vae.table],

@@ -12,7 +12,11 @@ export const flux2: Architecture = {
   isSingleFile: isFlux2File,
   files: {
     denoiser: "transformer",
-    networks: { transformer: "diffusion_pytorch_model", vae: "diffusion_pytorch_model", text_encoder: "model" },
+    networks: {
+      transformer: "diffusion_pytorch_model",
+      vae: "diffusion_pytorch_model",
+      text_encoder: "model",
+    },
     required: ["transformer", "vae", "text_encoder"],
     tokenizers: ["tokenizer"],
   },

@@ -93,7 +93,10 @@ export function checked(id: string, layout: Layout): Layout {
     );
   }
   if (own.understanding) {
-    throw refuse("checkpoint.unsupported", 'emilie.json: "understanding" is for checkpoints with a CLIP text encoder');
+    throw refuse(
+      "checkpoint.unsupported",
+      'emilie.json: "understanding" is for checkpoints with a CLIP text encoder',
+    );
   }
   // The smallest graph finds every missing, unknown and misshapen tensor before anything is computed.
   buildTransformer(config, dryPlacement(table), { pictures: [{ height: 1, width: 1 }], tokens: 1 });

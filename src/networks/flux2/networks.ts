@@ -9,7 +9,9 @@ import type { Layout } from "./layout.ts";
 import { transformerNeeds } from "./transformer.ts";
 
 export type Weights = Readonly<Record<"transformer" | "vae" | "text", PlacedWeights>>;
-export type Networks = Readonly<Record<"transformer" | "encodeImage" | "decodeLatent" | "text", CheckedNetwork>>;
+export type Networks = Readonly<
+  Record<"transformer" | "encodeImage" | "decodeLatent" | "text", CheckedNetwork>
+>;
 
 /** Puts every network's weights where the runtime reads them, making what the precision needs. */
 export async function placeAll(
@@ -20,7 +22,9 @@ export async function placeAll(
 ): Promise<Weights> {
   const placed: PlacedWeights[] = [];
   const rounds = precision === "int8" || precision === "int4";
-  const own = rounds ? transformerNeeds(transformer.config, dryPlacement(transformer.table, precision)) : undefined;
+  const own = rounds
+    ? transformerNeeds(transformer.config, dryPlacement(transformer.table, precision))
+    : undefined;
   const ofText = rounds ? textNeeds(text, precision) : undefined;
   try {
     for (const [source, table, needs, often] of [

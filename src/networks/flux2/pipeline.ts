@@ -52,7 +52,8 @@ export async function readPipeline(source: CheckpointSource): Promise<Pipeline> 
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
     const key = String(parsed.error.issues[0]?.path[0] ?? "");
-    const expected = key === "is_distilled" ? "true or false" : "a library and a class, as diffusers writes them";
+    const expected =
+      key === "is_distilled" ? "true or false" : "a library and a class, as diffusers writes them";
     throw refuse(key, json[key], expected);
   }
   const { _class_name: name, is_distilled: distilled } = parsed.data;

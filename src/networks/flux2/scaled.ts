@@ -17,7 +17,9 @@ const PACKED = /\.(?:weight_scale_2|weight_packed|qweight|qzeros|absmax)$/;
  * @throws EmilieError "checkpoint.unsupported" for weights of four bits, "checkpoint.malformed" for a scale without a weight that it fits
  */
 export function withScales(path: string, refs: Refs): Refs {
-  const packed = [...refs].find(([name, { type }]) => PACKED.test(name) || (type === "U8" && name.endsWith(".weight")));
+  const packed = [...refs].find(
+    ([name, { type }]) => PACKED.test(name) || (type === "U8" && name.endsWith(".weight")),
+  );
   if (packed) {
     throw new EmilieError(
       "checkpoint.unsupported",

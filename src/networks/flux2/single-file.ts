@@ -72,7 +72,10 @@ export async function readSingleFile(source: CheckpointSource, single: SingleFil
 const LACKING = ["text_encoder/config.json", "tokenizer/tokenizer_config.json", "vae/config.json"];
 
 /** The folder that has what the file lacks: beside it, or one that was given. */
-async function companions(source: CheckpointSource, { file, tokenizers }: SingleFile): Promise<CheckpointSource> {
+async function companions(
+  source: CheckpointSource,
+  { file, tokenizers }: SingleFile,
+): Promise<CheckpointSource> {
   for (const candidate of tokenizers) {
     const there = await Promise.all(LACKING.map((path) => candidate.exists(path)));
     // A single file's own source lies about the folder: what is read from it are the folder's files.
@@ -87,9 +90,16 @@ async function companions(source: CheckpointSource, { file, tokenizers }: Single
 }
 
 /** The tensors of a base model and of a distilled one have the same names and shapes: the file's name tells, then the folder. */
-async function isDistilled(path: string, beside: CheckpointSource): Promise<{ distilled: boolean; note: string }> {
+async function isDistilled(
+  path: string,
+  beside: CheckpointSource,
+): Promise<{ distilled: boolean; note: string }> {
   const named = /(?<![a-z])base(?![a-z])/i.test(path);
-  const told = named ? false : (await beside.exists("model_index.json")) ? (await readPipeline(beside)).distilled : true;
+  const told = named
+    ? false
+    : (await beside.exists("model_index.json"))
+      ? (await readPipeline(beside)).distilled
+      : true;
   const why = named ? "its name says base" : "by its folder, or as most are";
   return {
     distilled: told,

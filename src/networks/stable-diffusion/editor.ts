@@ -38,13 +38,7 @@ import { type Autoencoder, ownAutoencoder, tinyAutoencoder } from "./autoencoder
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
 import { trainedSize } from "./describe.ts";
 import { matchLoras } from "./loras.ts";
-import {
-  type Networks,
-  networksOf,
-  placeAll,
-  type TinyAutoencoders,
-  type Weights,
-} from "./networks.ts";
+import { type Networks, networksOf, placeAll, type TinyAutoencoders, type Weights } from "./networks.ts";
 import { predictionType } from "./prediction-type.ts";
 import { understand } from "./understanding.ts";
 import { buildUNet } from "./unet.ts";

@@ -2,10 +2,11 @@
 
 import type { Precision } from "../../checkpoint/derived.ts";
 import type { Additions } from "../../checkpoint/lora/additions.ts";
+import type { CheckpointSource } from "../../checkpoint/source.ts";
 import { dryPlacement, type PlacedWeights, type WeightStorage } from "../../checkpoint/storage.ts";
 import { vaePrecision } from "../autoencoder-kl/layers.ts";
-import type { CheckedNetwork } from "../checked-network.ts";
 import type { TinyAutoencoder } from "../autoencoder-tiny/read.ts";
+import type { CheckedNetwork } from "../checked-network.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { unetNeeds } from "./unet.ts";
 
