@@ -6,11 +6,16 @@ import { afterAll, describe, expect, it } from "vitest";
 import { folderSource } from "../../src/checkpoint/source.node.ts";
 import { mappedStorage } from "../../src/checkpoint/storage.node.ts";
 import { openWeights } from "../../src/checkpoint/weights.ts";
+import { readPicture } from "../../src/images/codec.node.ts";
+import { toModelImage } from "../../src/images/model-image.ts";
+import { edit } from "../../src/method/edit.ts";
+import { resolveOptions } from "../../src/method/options.ts";
 import { buildTransformer, pictureInput } from "../../src/networks/flux2/transformer.ts";
 import { readTransformerConfig } from "../../src/networks/flux2/transformer-config.ts";
 import { createNodeEngine } from "../../src/runtime/node.ts";
 import { type Tensor, tensor as tensorOf } from "../../src/tensor/tensor.ts";
-import { expectClose, readTensors } from "./parity/references.ts";
+import { modelOf } from "./parity/models.ts";
+import { at, expectClose, readTensors } from "./parity/references.ts";
 
 const FOLDER = process.env.EMILIE_FLUX2_DIR ?? fileURLToPath(new URL("../fixtures/flux2", import.meta.url));
 const names = readdirSync(FOLDER);
@@ -19,6 +24,19 @@ afterAll(() => engine.dispose());
 
 interface References {
   readonly distilled: boolean;
+  readonly text: readonly { readonly prompt: string; readonly hidden: string }[];
+  readonly pipeline: readonly {
+    readonly pictures: readonly string[];
+    readonly prompt: string;
+    readonly seed: number;
+    readonly steps: number;
+    readonly guidance: number;
+    readonly timesteps: readonly number[];
+    readonly conditions: readonly string[];
+    readonly image: string;
+    readonly x: string;
+    readonly decoded: string;
+  }[];
   readonly transformer: readonly {
     readonly pictures: readonly string[];
     readonly text: string;
@@ -53,5 +71,51 @@ describe.each(names)("%s", (name) => {
     await session.release();
     expectClose(velocity!, batch(tensor(one.output)), `${name}: ${one.output}`);
     expect(graph.flops).toBeGreaterThan(0);
+  });
+
+  const model = modelOf(join(FOLDER, name));
+
+  it.each(references.text)("text encoding of $prompt", async ({ prompt, hidden }) => {
+    expectClose((await model().encodeText(prompt)).hidden, tensor(hidden), `${name}: text`);
+  });
+
+  it.each(references.pipeline)("an edit of $pictures, every step", async (one) => {
+    const flux2 = model();
+    const encoded = [];
+    for (const [i, file] of one.pictures.entries()) {
+      const picture = await readPicture(join(FOLDER, name, file));
+      const image = toModelImage(picture, picture.width, picture.height);
+      if (i === 0) expectClose(image, tensor(one.image), `${name}: ${one.image}`);
+      encoded.push(await flux2.encodeImage(image));
+      expectClose(encoded[i]!, tensor(one.conditions[i]!), `${name}: ${one.conditions[i]}`);
+    }
+    const [c, ...pictures] = encoded;
+    const levels: number[] = [];
+    const x = tensor(one.x);
+    const result = await edit(flux2, c!, [{ instruction: one.prompt }], {
+      references: pictures,
+      seed: one.seed,
+      steps: one.steps,
+      ...(flux2.guidedBy === "text" || flux2.embedsGuidance ? { textGuidance: one.guidance } : {}),
+      onStep: (event) => {
+        levels.push(event.level.t);
+        expectClose(event.x, at(x, event.step), `${name}: step ${event.step}`);
+      },
+    });
+    expect(levels).toHaveLength(one.steps);
+    for (const [i, t] of levels.entries()) expect(t).toBeCloseTo(one.timesteps[i]!, 2);
+    expectClose(result.c, at(x, one.steps - 1), `${name}: c of the next edit`);
+    expectClose(await flux2.decodeLatent(result.c), tensor(one.decoded), `${name}: ${one.decoded}`);
+  });
+
+  it("has the settings that its pipeline has", () => {
+    const { distilled } = references;
+    const { sampler, steps, textGuidance, imageGuidance } = resolveOptions(model());
+    expect({ sampler, steps, imageGuidance }).toEqual({
+      sampler: "flow-euler",
+      steps: distilled ? 4 : 50,
+      imageGuidance: 1,
+    });
+    expect(textGuidance).toBe(distilled ? 1 : 4);
   });
 });

@@ -110,10 +110,6 @@ def pipeline_of(spec: dict) -> Flux2KleinPipeline:
         randomise(model, generator)
     vae.bn.running_mean.copy_(0.3 * torch.randn(vae.bn.running_mean.shape, generator=generator))
     vae.bn.running_var.copy_(0.5 + torch.rand(vae.bn.running_var.shape, generator=generator))
-    if spec["dtype"] != torch.float32:
-        # Half precision in the files, full in what is computed from them.
-        for model in (transformer, text, vae):
-            model.to(spec["dtype"]).float()
     scheduler = FlowMatchEulerDiscreteScheduler(**SCHEDULER, **spec.get("scheduler", {}))
     return Flux2KleinPipeline(scheduler, vae, text, words, transformer, is_distilled=spec["distilled"])
 
@@ -236,12 +232,12 @@ def make(name: str, spec: dict, out: pathlib.Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     spec = {**spec, "folder": folder / "checkpoint"}
     pipe = pipeline_of(spec)
-    saved = {key: getattr(pipe, key) for key in ("transformer", "text_encoder", "vae")}
-    for model in saved.values():
-        model.to(spec["dtype"])
+    for key in ("transformer", "text_encoder", "vae"):
+        getattr(pipe, key).to(spec["dtype"])
     pipe.save_pretrained(folder / "checkpoint", **({"max_shard_size": spec["shards"]} if spec.get("shards") else {}))
-    for model in saved.values():
-        model.float()
+    # From what was saved, so from rounded weights; buffers that are not saved are as they were.
+    pipe = Flux2KleinPipeline.from_pretrained(folder / "checkpoint", torch_dtype=torch.float32)
+    assert pipe.config.is_distilled == spec["distilled"]
     references = References(pipe, spec)
     described = {"transformer": references.transformer(), "text": references.text(), "pipeline": references.pipeline()}
     bad = [key for key, value in references.tensors.items() if not torch.isfinite(value).all()]
