@@ -12,6 +12,8 @@ import { vaeNames } from "../autoencoder-kl/names.ts";
 import { type Flux2VaeConfig, flux2Channels, parseFlux2VaeConfig } from "./config.ts";
 import type { Statistics } from "./latents.ts";
 
+type Settings = Readonly<Record<string, unknown>>;
+
 export interface Flux2Vae {
   readonly config: Flux2VaeConfig;
   /** Without the statistics, which are read already. */
@@ -30,11 +32,20 @@ export async function readFlux2Vae(source: CheckpointSource, folder = "vae"): Pr
   return checked(source, config, await openWeights(source, folder, "diffusion_pytorch_model"));
 }
 
-/** The same from a single file, whose configuration is told by the shapes of its tensors. */
-export async function readFlux2VaeFile(source: CheckpointSource, path: string): Promise<Flux2Vae> {
+/**
+ * The same from a single file, whose configuration is told by the shapes of its tensors.
+ *
+ * @param settings what shapes do not tell, as in a config.json: default the published autoencoder's
+ */
+export async function readFlux2VaeFile(
+  source: CheckpointSource,
+  path: string,
+  settings: Settings = {},
+): Promise<Flux2Vae> {
   const { tensors, bytes } = await readSafetensorsHeader(source, path);
   const file = { path, size: await source.size(path), header: bytes };
-  return flux2VaeOf(source, file, new Map([...tensors].map(([name, ref]) => [name, { ...ref, file: path }])));
+  const refs = new Map([...tensors].map(([name, ref]) => [name, { ...ref, file: path }]));
+  return flux2VaeOf(source, file, refs, settings);
 }
 
 /** The same from tensors of a file, in the original naming or in that of diffusers. */
@@ -42,10 +53,11 @@ export async function flux2VaeOf(
   source: CheckpointSource,
   file: WeightTable["files"][number],
   tensors: Refs,
+  settings: Settings = {},
 ): Promise<Flux2Vae> {
   const refs = flux2VaeNames(tensors);
   const where = `${file.path} (vae, inferred)`;
-  const config = parseFlux2VaeConfig(inferFlux2Vae(refs, file.path), where);
+  const config = parseFlux2VaeConfig({ ...inferFlux2Vae(refs, file.path), ...settings }, where);
   const origin = `of ${file.path} (its vae, in the naming of diffusers)`;
   return checked(source, config, { folder: "vae", origin, files: [file], tensors: refs });
 }
