@@ -10,11 +10,13 @@
  * - what guides it, `guidedBy`: a distilled checkpoint has nothing to be guided by, and only ε(y, c) is computed;
  * - further pictures that an instruction refers to: `maxReferences`, each a latent as c is, of a size of its own.
  */
-import type { TimeShift } from "../samplers/flow.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** The meaning of the denoiser's raw output: ε̂, v̂ = a·ε − s·x₀, x̂₀ itself, or a rectified flow's ε − x₀. */
 export type PredictionType = "epsilon" | "v_prediction" | "sample" | "flow_prediction";
+
+/** How a dynamic shift of noise levels follows from the picture's size: linearly in its tokens, or as FLUX.2 has fitted it to tokens and steps. */
+export type TimeShift = "linear" | "empirical";
 
 /** An encoded instruction, the denoiser's text input. */
 export interface TextEncoding {

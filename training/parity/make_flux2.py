@@ -5,6 +5,7 @@
 """
 import argparse
 import json
+import math
 import pathlib
 import random
 import shutil
@@ -54,8 +55,8 @@ TEXT = {
 COMMITTED = {
     "klein": {"seed": 1, "transformer": TRANSFORMER, "distilled": True, "dtype": torch.float32, "steps": 4, "pictures": [(4, 6), (7, 5)]},
     "klein-base": {
-        "seed": 2, "distilled": False, "dtype": torch.bfloat16, "steps": 6, "guidance": 4.0, "pictures": [(5, 4)], "shards": "60KB",
-        "transformer": {**TRANSFORMER, "num_attention_heads": 3, "attention_head_dim": 12, "axes_dims_rope": [2, 4, 4, 2], "num_layers": 1, "mlp_ratio": 2.5, "rope_theta": 300},
+        "seed": 2, "distilled": False, "dtype": torch.bfloat16, "steps": 6, "guidance": 4.0, "pictures": [(5, 4)], "shards": "60KB", "files": True,
+        "transformer": {**TRANSFORMER, "num_attention_heads": 2, "attention_head_dim": 24, "axes_dims_rope": [6, 6, 6, 6], "num_layers": 1, "mlp_ratio": 2.5},
     },
     "embedded": {
         "seed": 3, "distilled": False, "dtype": torch.float32, "steps": 3, "told": 2.5, "pictures": [(4, 5)],
@@ -128,8 +129,14 @@ class References:
     def randn(self, *shape) -> torch.Tensor:
         return torch.randn(shape, generator=self.generator)
 
+    def answer(self, inputs: dict) -> torch.Tensor:
+        h, w = inputs["grid"]
+        out = self.pipe.transformer(**inputs["given"], return_dict=False)[0]
+        return out[0, : h * w].T.reshape(-1, h, w)
+
     def transformer(self) -> list:
         config, cases = self.spec["transformer"], []
+        self.transformer_cases = []
         channels = config["in_channels"]
         for i, (tokens, grids) in enumerate([(7, [(4, 6)]), (5, [(3, 5), (3, 5)]), (12, [(4, 3), (4, 3), (2, 5), (6, 2)])]):
             pictures = [self.randn(1, channels, h, w) for h, w in grids]
@@ -137,12 +144,12 @@ class References:
             timestep, guidance = [1000.0, 713.25, 31.5][i], [4.0, 1.0, 2.5][i]
             packed = torch.cat([self.pipe._pack_latents(p) for p in pictures], 1)
             ids = torch.cat([self.pipe._prepare_latent_ids(pictures[0]), *([self.pipe._prepare_image_ids(pictures[1:])] if pictures[1:] else [])], 1)
-            out = self.pipe.transformer(
-                hidden_states=packed, encoder_hidden_states=text, timestep=torch.tensor([timestep / 1000]), img_ids=ids, txt_ids=self.pipe._prepare_text_ids(text),
-                guidance=torch.tensor([guidance]) if config["guidance_embeds"] else None, return_dict=False,
-            )[0]
-            h, w = grids[0]
-            made = out[0, : h * w].T.reshape(channels, h, w)
+            given = {
+                "hidden_states": packed, "encoder_hidden_states": text, "timestep": torch.tensor([timestep / 1000]), "img_ids": ids,
+                "txt_ids": self.pipe._prepare_text_ids(text), "guidance": torch.tensor([guidance]) if config["guidance_embeds"] else None,
+            }
+            self.transformer_cases.append({"given": given, "grid": grids[0]})
+            made = self.answer(self.transformer_cases[-1])
             cases.append({
                 "pictures": [self.keep(f"transformer.{i}.{j}", p[0]) for j, p in enumerate(pictures)], "text": self.keep(f"transformer.{i}.text", text[0]),
                 "timestep": timestep, "guidance": guidance, "output": self.keep(f"transformer.{i}.output", made),
@@ -226,6 +233,60 @@ def original(state: dict) -> dict:
     return {key: value.clone().contiguous() for key, value in made.items()}
 
 
+# As trainers name them: original module, outputs in shares of what it has, whether its halves lie the other way round in diffusers.
+CHANGED = ["img_in", "double_blocks.0.img_attn.qkv", "double_blocks.0.txt_attn.qkv", "double_blocks.0.txt_mlp.2", "single_blocks.1.linear1", "final_layer.adaLN_modulation.1"]
+
+
+def loras(state: dict, generator: torch.Generator) -> tuple[dict, dict]:
+    """One change of weights in three namings, and the original tensors that it changes, merged."""
+    files, merged = {"diffusers": {}, "original": {}, "kohya": {}}, dict(state)
+    for module in CHANGED:
+        weight, rank = state[f"{module}.weight"], 3
+        a = torch.randn(rank, weight.shape[1], generator=generator) / math.sqrt(weight.shape[1])
+        b = 0.5 * torch.randn(weight.shape[0], rank, generator=generator) / math.sqrt(rank)
+        merged[f"{module}.weight"] = weight + b @ a
+        files["original"] |= {f"diffusion_model.{module}.lora_A.weight": a, f"diffusion_model.{module}.lora_B.weight": b}
+        key = f"lora_unet_{module.replace('.', '_')}"
+        # alpha / rank is 2 / 3 here.
+        files["kohya"] |= {f"{key}.lora_down.weight": a, f"{key}.lora_up.weight": 1.5 * b, f"{key}.alpha": torch.tensor(2.0)}
+        # Every diffusers module that it is, by putting B in the place of the weight.
+        for name, rows in convert_flux2_transformer_checkpoint_to_diffusers({f"{module}.weight": b}).items():
+            inner = name.removesuffix(".weight")
+            files["diffusers"] |= {f"transformer.{inner}.lora_A.weight": a, f"transformer.{inner}.lora_B.weight": rows}
+    return files, merged
+
+
+def make_files(folder: pathlib.Path, pipe: Flux2KleinPipeline, spec: dict, references: References) -> dict:
+    """The transformer as one file in the original names, as it is and in eight bits with scales, and LoRA files for it, with answers."""
+    state = original(pipe.transformer.state_dict())
+    save_file({key: value.to(spec["dtype"]) for key, value in state.items()}, folder / "flux-2-klein-base-tiny.safetensors")
+    first = references.transformer_cases[1]
+
+    def answer(changed: dict) -> torch.Tensor:
+        pipe.transformer.load_state_dict(convert_flux2_transformer_checkpoint_to_diffusers(dict(changed)))
+        return references.answer(first)
+
+    eight, rounded = {}, dict(state)
+    for key, value in state.items():
+        if value.ndim < 2 or "modulation" in key:
+            eight[key] = value.to(torch.bfloat16)
+            rounded[key] = eight[key].float()
+            continue
+        scale = value.abs().max() / 448
+        eight[key] = (value / scale).to(torch.float8_e4m3fn)
+        rounded[key] = eight[key].float() * scale
+        module = key.removesuffix(".weight")
+        eight |= {f"{module}.weight_scale": scale, f"{module}.input_scale": torch.tensor(0.5)}
+    save_file({f"model.diffusion_model.{key}": value.contiguous() for key, value in eight.items()}, folder / "flux-2-klein-base-tiny-fp8.safetensors")
+    generator = torch.Generator("cpu").manual_seed(spec["seed"] + 9)
+    files, merged = loras(state, generator)
+    for naming, tensors in files.items():
+        save_file({key: value.clone().contiguous() for key, value in tensors.items()}, folder / f"lora-{naming}.safetensors")
+    kept = {"case": 1, "fp8": references.keep("files.fp8", answer(rounded)), "lora": references.keep("files.lora", answer(merged))}
+    answer(state)
+    return kept
+
+
 @torch.no_grad()
 def make(name: str, spec: dict, out: pathlib.Path) -> None:
     folder = out / name
@@ -240,6 +301,8 @@ def make(name: str, spec: dict, out: pathlib.Path) -> None:
     assert pipe.config.is_distilled == spec["distilled"]
     references = References(pipe, spec)
     described = {"transformer": references.transformer(), "text": references.text(), "pipeline": references.pipeline()}
+    if spec.get("files"):
+        described["files"] = make_files(folder, pipe, spec, references)
     bad = [key for key, value in references.tensors.items() if not torch.isfinite(value).all()]
     if bad:
         raise RuntimeError(f"{name}: not finite: {bad}")
