@@ -16,7 +16,7 @@ import { loadModel } from "../src/models/load.node.ts";
 import { checkPrecision } from "../src/models/open.node.ts";
 import { openSession } from "../src/session/open.node.ts";
 import { layOutKlein } from "../tests/support/published-flux2.ts";
-import { anonymousBytes, watchMemory } from "./memory.ts";
+import { watchMemory } from "./memory.ts";
 import { sizes, whole } from "./options.ts";
 import { writeRandom } from "./random-weights.ts";
 import { digits, type Row, record } from "./record.ts";
