@@ -55,7 +55,7 @@ async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
 async function measure(): Promise<Row[]> {
   const folder = join(scratch, "klein-4b");
   if (!existsSync(join(folder, "text_encoder/model.safetensors"))) {
-    await layOutKlein(folder, "4B", TOKENIZER, writeRandom);
+    await layOutKlein(folder, TOKENIZER, writeRandom);
   }
   const watch = () => [watchMemory(), watchMemory(100, () => process.memoryUsage.rss())] as const;
   let [anonymous, resident] = watch();

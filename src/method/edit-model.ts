@@ -10,10 +10,11 @@
  * - what guides it, `guidedBy`: a distilled checkpoint has nothing to be guided by, and only ε(y, c) is computed;
  * - further pictures that an instruction refers to: `maxReferences`, each a latent as c is, of a size of its own.
  */
+import type { PredictionType } from "../samplers/types.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { EditDefaults } from "./settings.ts";
 
-/** The meaning of the denoiser's raw output: ε̂, v̂ = a·ε − s·x₀, x̂₀ itself, or a rectified flow's ε − x₀. */
-export type PredictionType = "epsilon" | "v_prediction" | "sample" | "flow_prediction";
+export type { PredictionType } from "../samplers/types.ts";
 
 /** How a dynamic shift of noise levels follows from the picture's size: linearly in its tokens, or as FLUX.2 has fitted it to tokens and steps. */
 export type TimeShift = "linear" | "empirical";
@@ -133,6 +134,8 @@ export interface Abilities {
   };
 }
 
+export type { EditDefaults } from "./settings.ts";
+
 /** An editing model, as loadModel returns it. */
 export interface EditModel {
   /** The checkpoint as the user named it. */
@@ -208,20 +211,6 @@ export interface EditModel {
   }>;
   /** Frees the sessions and the worker. Further calls reject with code "disposed". */
   dispose(): Promise<void>;
-}
-
-/** The defaults that a checkpoint states; see EditOptions. */
-export interface EditDefaults {
-  /** Steps of the sampler. */
-  readonly steps?: number;
-  /** A sampler's name. */
-  readonly sampler?: string;
-  /** s_T. */
-  readonly textGuidance?: number;
-  /** s_I. */
-  readonly imageGuidance?: number;
-  /** Changes below this threshold are carried over from the parent (see EditOptions). */
-  readonly gate?: number;
 }
 
 /** Whether a result made with the model of fingerprint `made` was made with this model. */
