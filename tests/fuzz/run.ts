@@ -6,7 +6,6 @@
 import { writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { isEmilieError } from "../../src/errors.ts";
-import { LONG } from "../support/long.ts";
 import { Damage } from "./mutate.ts";
 
 /** "1" for all cases; a larger number for so many of each suite. */
@@ -36,7 +35,7 @@ export interface Suite {
 export async function fuzz({ name, cases, share, run, resident = 0 }: Suite): Promise<void> {
   const [from, to] =
     ONLY === undefined
-      ? [0, FULL ? Math.min(cases, MOST === 1 ? cases : MOST) : Math.ceil(LONG ? share : share / 4)]
+      ? [0, FULL ? Math.min(cases, MOST === 1 ? cases : MOST) : share]
       : [Number(ONLY), Number(ONLY) + 1];
   const untyped: string[] = [];
   const slow: string[] = [];

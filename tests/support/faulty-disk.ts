@@ -4,7 +4,6 @@
  */
 import fs, { type FileHandle } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
-import { LONG } from "./long.ts";
 
 /**
  * How the n-th call fails. "once": with nothing done, the next works. "lasting": this and all that follow, as a full disk, or as a
@@ -116,7 +115,7 @@ export class FaultyDisk {
  */
 export async function everyFault(
   run: (fault: Fault) => Promise<{ readonly failed: boolean }>,
-  { every = LONG ? 1 : 5, from = 1 }: { readonly every?: number; readonly from?: number } = {},
+  { every = 1, from = 1 }: { readonly every?: number; readonly from?: number } = {},
 ): Promise<number> {
   const faults: readonly Omit<Fault, "at">[] = [
     { code: "ENOSPC", manner: "lasting" },

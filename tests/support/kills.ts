@@ -1,11 +1,8 @@
 /** How many processes are killed, and when: `npm run test:kill` kills 500, a test run some. The seed is printed. */
-import { LONG } from "./long.ts";
 
 /** A tenth part each of all kills. */
 const SHARES = { library: 2, cli: 2, server: 2, worker: 4 } as const;
-const QUICK = LONG
-  ? ({ library: 12, cli: 1, server: 1, worker: 2 } as const)
-  : ({ library: 3, cli: 1, server: 1, worker: 1 } as const);
+const QUICK = { library: 12, cli: 1, server: 1, worker: 2 } as const;
 export type Killed = keyof typeof SHARES;
 
 export function killsOf(what: Killed): number {

@@ -16,7 +16,6 @@ import { readContainerBytes } from "../../src/session/file/container.node.ts";
 import { packNode, packSession } from "../../src/session/file/pack.node.ts";
 import { loadSession } from "../../src/session/file/store.node.ts";
 import { everyFault, FaultyDisk } from "../support/faulty-disk.ts";
-import { LONG } from "../support/long.ts";
 import { model, options, savedSession, session } from "../support/session-fixture.ts";
 
 savedSession();
@@ -107,7 +106,7 @@ it("the queue keeps its word", async () => {
     await rm(path, { recursive: true });
     return disk;
   });
-  expect(runs).toBeGreaterThan(LONG ? 30 : 6);
+  expect(runs).toBeGreaterThan(30);
 }, 3_600_000);
 
 it("the store keeps its word", async () => {
@@ -217,5 +216,5 @@ it("a session's file keeps what was saved, and is left as it was where a save fa
     await own.save(path, { onChange: "overwrite" });
     return { failed };
   });
-  expect(runs).toBeGreaterThan(LONG ? 10 : 2);
+  expect(runs).toBeGreaterThan(10);
 }, 3_600_000);
