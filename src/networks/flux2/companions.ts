@@ -6,8 +6,8 @@ import { readSafetensorsHeader } from "../../checkpoint/safetensors.ts";
 import type { CheckpointSource, SingleFile } from "../../checkpoint/source.ts";
 import type { WeightFile } from "../../checkpoint/weights.ts";
 import { EmilieError } from "../../errors.ts";
-import { type Flux2Vae, flux2VaeOf, readFlux2Vae } from "../autoencoder-kl-flux2/read.ts";
-import { isQwen3, type Qwen3, readQwen3, readQwen3File } from "../qwen3/read.ts";
+import { type Flux2Vae, findFlux2Vae, flux2VaeOf, readFlux2Vae } from "../autoencoder-kl-flux2/read.ts";
+import { findQwen3, type Qwen3, readQwen3, readQwen3File } from "../qwen3/read.ts";
 import type { Refs } from "./names.ts";
 import { withScales } from "./scaled.ts";
 
@@ -28,17 +28,14 @@ interface Found {
 /** A folder of models may hold many files; their headers are read. */
 const MOST_FILES = 32;
 
-const isVae = (names: ReadonlySet<string>) =>
-  names.has("bn.running_mean") && names.has("decoder.conv_in.weight");
-
 /** @throws EmilieError "checkpoint.missing" naming what is not there, and what it is read from */
 export async function readCompanions(id: string, single: SingleFile): Promise<Companions> {
   // A single file's source is its folder, as soon as nothing says that it is one file.
   const candidates = single.tokenizers.map((source): CheckpointSource => ({ ...source, single: undefined }));
   const [text, vae, tokenizer] = [
-    await find(candidates, "text_encoder/config.json", single.file, isQwen3),
-    await find(candidates, "vae/config.json", single.file, isVae),
-    await find(candidates, "tokenizer/tokenizer_config.json", single.file),
+    await find(candidates, "text_encoder/config.json", findQwen3),
+    await find(candidates, "vae/config.json", findFlux2Vae),
+    await find(candidates, "tokenizer/tokenizer_config.json"),
   ];
   if (!text || !vae || !tokenizer) {
     const lacking = Object.entries({ "text encoder": text, tokenizer, autoencoder: vae });
@@ -66,36 +63,33 @@ export async function readCompanions(id: string, single: SingleFile): Promise<Co
   };
 }
 
-/** The first folder that has `path`, or a file whose tensors are those of `kind`. */
+/** The tensors of one network among those of a file. */
+type FindTensors = (tensors: Refs) => Refs | undefined;
+
+/** The first folder that has `path`, or a file with the network's tensors. */
 async function find(
   candidates: readonly CheckpointSource[],
   path: string,
-  own: string,
-  kind?: (names: ReadonlySet<string>) => boolean,
+  among?: FindTensors,
 ): Promise<Found | undefined> {
   for (const source of candidates) {
     if (await source.exists(path)) return { source };
-    const file = kind && (await fileOf(source, own, kind));
+    const file = among && (await fileOf(source, among));
     if (file) return { source, file };
   }
   return undefined;
 }
 
-async function fileOf(
-  source: CheckpointSource,
-  own: string,
-  kind: (names: ReadonlySet<string>) => boolean,
-): Promise<Found["file"]> {
-  const names = ((await source.list?.(".")) ?? []).filter(
-    (name) => name.endsWith(".safetensors") && name !== own,
-  );
+async function fileOf(source: CheckpointSource, among: FindTensors): Promise<Found["file"]> {
+  const names = ((await source.list?.(".")) ?? []).filter((name) => name.endsWith(".safetensors"));
   for (const path of names.slice(0, MOST_FILES)) {
     // What else lies there need not be readable.
     const header = await readSafetensorsHeader(source, path).catch(() => null);
-    if (!header || !kind(new Set(header.tensors.keys()))) continue;
-    const refs = new Map([...header.tensors].map(([name, ref]) => [name, { ...ref, file: path }]));
+    if (!header) continue;
+    const all = new Map([...header.tensors].map(([name, ref]) => [name, { ...ref, file: path }]));
+    if (!among(all)) continue;
     const weights = { path, size: await source.size(path), header: header.bytes };
-    return { weights, refs: withScales(path, refs) };
+    return { weights, refs: among(withScales(path, all))! };
   }
   return undefined;
 }
