@@ -67,6 +67,10 @@ export default defineConfig({
         },
       },
       {
+        // Many machines: a real PostgreSQL and a real S3 server, which these tests start (npm run test:scale).
+        test: { ...inNode, name: "scale", include: ["tests/scale/**/*.test.ts"] },
+      },
+      {
         // The built site in a real browser: npm run test:studio builds it first.
         test: {
           name: "studio",

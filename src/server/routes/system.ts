@@ -6,6 +6,7 @@ import { referencePage } from "../pages/reference.ts";
 import type { Parts } from "../parts.ts";
 import { withoutPaths } from "../private-paths.ts";
 import { type Health, healthSchema } from "../schemas/index.ts";
+import { countSessions } from "../store/find.ts";
 import { route } from "./route.ts";
 
 export function addSystem(app: OpenAPIHono, parts: Parts): void {
@@ -77,7 +78,7 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
       const text = metrics.render({
         queue_waiting: ["Jobs that wait.", waiting],
         queue_running: ["Jobs that run.", running],
-        sessions: ["Sessions in the store.", (await store.list()).length],
+        sessions: ["Sessions in the store.", await countSessions(store)],
         event_listeners: ["Open event streams.", events.listeners],
         worker_up: ["Whether the inference process runs.", worker.state === "stopped" ? 0 : 1],
         worker_restarts: ["How often the inference process was restarted.", Math.max(0, worker.restarts)],
