@@ -19,7 +19,7 @@ import type { SessionStore } from "./store/store.ts";
 import { addNode, setHead } from "./store/tree.ts";
 import { subjectOf } from "./subject.ts";
 import { jobView, nodeView, steps, summaryView } from "./view.ts";
-import { WorkerEnded, type WorkerProcess } from "./worker/process.ts";
+import { type WorkerCalls, WorkerEnded } from "./worker/process.ts";
 import type { CallEvent, Masks } from "./worker/protocol.ts";
 
 /** What can be done with jobs, whoever runs them. */
@@ -39,7 +39,7 @@ export type MadeNode = Extract<CallEvent, { type: "node" }>;
 export interface DispatcherParts {
   readonly store: SessionStore;
   readonly queue: JobQueue;
-  readonly worker: WorkerProcess;
+  readonly worker: WorkerCalls;
   readonly events: Events;
   readonly metrics: Metrics;
   readonly retry: Retry;

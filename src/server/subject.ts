@@ -11,11 +11,19 @@ interface Sources {
   readonly store: SessionStore;
   readonly retry: Retry;
   readonly catalog: Pick<Catalog, "resolve">;
+  /** Workers that read sessions themselves are sent none. */
+  readonly worker: { readonly readsSessions?: boolean };
 }
 
+const NO_FILE = new Uint8Array();
+
 /** @throws EmilieError "server.missing" where the session or its model is gone */
-export async function subjectOf({ store, retry, catalog }: Sources, session: string): Promise<Subject> {
+export async function subjectOf(
+  { store, retry, catalog, worker }: Sources,
+  session: string,
+): Promise<Subject> {
   const { info } = await store.read(session);
   const model = await catalog.resolve(info.model);
+  if (worker.readsSessions) return { session, model, file: NO_FILE };
   return { session, model, file: await retry.until(() => store.export(session), { tries: READ_TRIES }) };
 }

@@ -4,8 +4,10 @@ const MARK = "$bytes";
 
 export function pack(value: unknown): Buffer {
   const parts: Uint8Array[] = [];
-  const text = JSON.stringify(value, (_, one: unknown) => {
-    if (!(one instanceof Uint8Array)) return one;
+  // Not the value that it is given: a Buffer has been turned into text by then.
+  const text = JSON.stringify(value, function (this: Record<string, unknown>, key: string, given: unknown) {
+    const one = this[key];
+    if (!(one instanceof Uint8Array)) return given;
     parts.push(one);
     return { [MARK]: one.length };
   });

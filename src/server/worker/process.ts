@@ -38,6 +38,20 @@ export interface CallOptions {
   readonly onStart?: (keep: () => void) => void;
 }
 
+/** Whoever runs calls: the inference process here, or workers on other machines. */
+export interface WorkerCalls {
+  /** Whether it reads the sessions that calls are about by itself; else their files come with the calls. */
+  readonly readsSessions?: boolean;
+  readonly state: "stopped" | "starting" | "ready" | "busy";
+  readonly restarts: number;
+  /** Resident memory in bytes. */
+  readonly memory: number;
+  /** Why it cannot work, in words; null where it can, or has not been asked to. */
+  readonly problem: string | null;
+  /** @throws EmilieError with the call's own code; WorkerEnded where the process ended */
+  call<M extends Method>(method: M, params: Params<M>, options?: CallOptions): Promise<Result<M>>;
+}
+
 interface Pending {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -51,7 +65,7 @@ const STDERR_BYTES = 8192;
 
 const MEMORY_MS = 250;
 
-export class WorkerProcess {
+export class WorkerProcess implements WorkerCalls {
   readonly #options: WorkerOptions;
   readonly #pending = new Map<number, Pending>();
   #child: ChildProcess | null = null;
@@ -82,7 +96,6 @@ export class WorkerProcess {
     return this.#pending.size > 0 ? "busy" : "ready";
   }
 
-  /** Why it cannot work, in words; null where it can, or has not been asked to. */
   get problem(): string | null {
     return this.#failedStarts > 0
       ? `the inference process cannot be started: it ended ${this.#lastEnd}`
@@ -93,7 +106,6 @@ export class WorkerProcess {
     return this.#child?.pid;
   }
 
-  /** @throws EmilieError with the call's own code; WorkerEnded where the process ended */
   call<M extends Method>(method: M, params: Params<M>, options: CallOptions = {}): Promise<Result<M>> {
     if (this.#disposed) return Promise.reject(new EmilieError("disposed", "The server is shutting down."));
     let child: ChildProcess;
