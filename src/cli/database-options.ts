@@ -13,7 +13,10 @@ export interface DatabaseFlags {
 export function databaseOptions(command: Command, blobs = true): Command {
   command.option("--database <url>", `postgres://USER@HOST/NAME, or in the environment: $${DATABASE_ENV}`);
   if (blobs)
-    command.option("--blobs <url>", "a bucket for pictures: s3://BUCKET?endpoint=https://HOST (default: the database)");
+    command.option(
+      "--blobs <url>",
+      "a bucket for pictures: s3://BUCKET?endpoint=https://HOST (default: the database)",
+    );
   return command;
 }
 
@@ -36,5 +39,7 @@ export function databaseOf({ database }: DatabaseFlags, output: Output): string 
 export function requireDatabase(flags: DatabaseFlags, output: Output): string {
   const url = databaseOf(flags, output);
   if (url !== undefined) return url;
-  throw new UsageError(`Say where the database is: --database postgres://USER@HOST/NAME, or $${DATABASE_ENV}.`);
+  throw new UsageError(
+    `Say where the database is: --database postgres://USER@HOST/NAME, or $${DATABASE_ENV}.`,
+  );
 }

@@ -27,16 +27,17 @@ export function addDatabase(program: Command, context: Context): void {
   const json = (command: Command) =>
     command.option("--json", "print one JSON document on stdout and nothing else");
 
-  json(databaseOptions(database.command("migrate").description("bring the tables to this version"), false)).action(
-    (flags: Flags) => context.run(flags.json ?? false, (output) => migrate(flags, output)),
-  );
+  json(
+    databaseOptions(database.command("migrate").description("bring the tables to this version"), false),
+  ).action((flags: Flags) => context.run(flags.json ?? false, (output) => migrate(flags, output)));
   for (const [verb, description] of [
     ["import", "take the sessions of a data folder, or of .emilie files, into the database"],
     ["export", "write the sessions of the database into a data folder"],
   ] as const) {
-    json(databaseOptions(database.command(verb).description(description).argument("<folder>", "the folder"))).action(
-      (folder: string, flags: Flags) =>
-        context.run(flags.json ?? false, (output) => transfer(verb, folder, flags, output)),
+    json(
+      databaseOptions(database.command(verb).description(description).argument("<folder>", "the folder")),
+    ).action((folder: string, flags: Flags) =>
+      context.run(flags.json ?? false, (output) => transfer(verb, folder, flags, output)),
     );
   }
   const token = database.command("token").description("tokens with a name, which can be revoked");
@@ -63,24 +64,36 @@ async function migrate(flags: Flags, output: Output): Promise<void> {
     async (database) => {
       const { from, to } = await database.migrate();
       output.document({ from, to });
-      output.say(from === to ? `The tables are of version ${to} already.` : `The tables are now of version ${to} (before: ${from}).`);
+      output.say(
+        from === to
+          ? `The tables are of version ${to} already.`
+          : `The tables are now of version ${to} (before: ${from}).`,
+      );
     },
     false,
   );
 }
 
-async function transfer(verb: "import" | "export", folder: string, flags: Flags, output: Output): Promise<void> {
+async function transfer(
+  verb: "import" | "export",
+  folder: string,
+  flags: Flags,
+  output: Output,
+): Promise<void> {
   const { importFolder, exportFolder } = await import("../server/database/transfer.ts");
   if (verb === "export") await makeFolder(folder);
   await withDatabase(flags, output, async (database) => {
     const run = verb === "import" ? importFolder : exportFolder;
     const onProgress = (done: number, total: number) =>
       output.progressLine(`session ${done} of ${total}`, done, total);
-    const result = await stoppable(output, (signal) => run(database, folder, { blobs: flags.blobs, signal, onProgress }));
+    const result = await stoppable(output, (signal) =>
+      run(database, folder, { blobs: flags.blobs, signal, onProgress }),
+    );
     output.document(result);
     output.say(`${result.moved} sessions ${verb}ed; ${result.known} were there already.`);
     for (const { session, message } of result.failed) output.note(`${session}: ${message}`);
-    if (result.failed.length > 0) throw new Unsuccessful(`${result.failed.length} sessions could not be ${verb}ed.`, EXIT.failed);
+    if (result.failed.length > 0)
+      throw new Unsuccessful(`${result.failed.length} sessions could not be ${verb}ed.`, EXIT.failed);
   });
 }
 
@@ -126,7 +139,11 @@ async function withDatabase(
 ): Promise<void> {
   const url = requireDatabase(flags, output);
   const { Database } = await import("../server/database/database.ts");
-  const database = await Database.open(url, { connections: 4, check, onProblem: (message) => output.note(message) });
+  const database = await Database.open(url, {
+    connections: 4,
+    check,
+    onProblem: (message) => output.note(message),
+  });
   try {
     await action(database);
   } finally {
@@ -136,6 +153,7 @@ async function withDatabase(
 
 function rate(text: string): number {
   const value = Number(text);
-  if (!(value > 0 && value <= 10_000)) throw new InvalidArgumentError("Expected requests per second, above 0 and at most 10000.");
+  if (!(value > 0 && value <= 10_000))
+    throw new InvalidArgumentError("Expected requests per second, above 0 and at most 10000.");
   return value;
 }

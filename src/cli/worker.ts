@@ -45,7 +45,11 @@ export function addWorker(program: Command, context: Context): void {
     .option("--preview-vae <path>", "a tiny autoencoder for previews only, which then take little time")
     .option("--worker-memory <MB>", "stop an edit that uses more memory than this", megabytes)
     .option("--name <name>", "what it is called in GET /workers (default: the machine's name and a number)")
-    .option("--health-port <port>", "answer GET /live and GET /health on this port, for a supervisor", portNumber)
+    .option(
+      "--health-port <port>",
+      "answer GET /live and GET /health on this port, for a supervisor",
+      portNumber,
+    )
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
     .action((flags: Flags) => context.run(flags.json ?? false, (output) => work(flags, output)));

@@ -116,7 +116,9 @@ export class Catalog {
   }
 
   async select(id: string): Promise<void> {
-    this.#refuseRemote("chosen where the servers are started: emilie serve --model. A new session may name another");
+    this.#refuseRemote(
+      "chosen where the servers are started: emilie serve --model. A new session may name another",
+    );
     await this.resolve(id);
     this.#selected = id;
     await this.#tell(id);

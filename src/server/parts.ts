@@ -9,8 +9,8 @@ import type { Links } from "./links.ts";
 import type { Metrics } from "./metrics.ts";
 import type { JobQueue } from "./queue/queue.ts";
 import type { Retry } from "./retry.ts";
-import type { SessionStore } from "./store/store.ts";
 import type { WorkerInfo } from "./schemas/index.ts";
+import type { SessionStore } from "./store/store.ts";
 import type { WorkerCalls } from "./worker/process.ts";
 
 export interface Parts {

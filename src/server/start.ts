@@ -197,7 +197,10 @@ function checkPlace({ database, data, blobs, migrate }: ServerOptions): void {
   if (database === undefined && (blobs !== undefined || migrate))
     throw new EmilieError("option.invalid", "blobs and migrate belong to a database. Name it with database.");
   if (database !== undefined && data !== undefined && data !== null)
-    throw new EmilieError("option.invalid", "data and database both say where sessions are kept. Give only one of them.");
+    throw new EmilieError(
+      "option.invalid",
+      "data and database both say where sessions are kept. Give only one of them.",
+    );
 }
 
 async function closeAll(closing: (() => unknown)[]): Promise<void> {

@@ -32,10 +32,17 @@ const TEMPLATE = "emilie_template";
 /** The newest installed one of version 15 or later; $PG_BIN names another. @throws where there is none */
 export function postgresFolder(): string {
   const root = "/usr/lib/postgresql";
-  const versions = existsSync(root) ? readdirSync(root).map(Number).filter((version) => version >= 15) : [];
-  const folder = process.env.PG_BIN ?? (versions.length > 0 ? join(root, `${Math.max(...versions)}`, "bin") : undefined);
+  const versions = existsSync(root)
+    ? readdirSync(root)
+        .map(Number)
+        .filter((version) => version >= 15)
+    : [];
+  const folder =
+    process.env.PG_BIN ?? (versions.length > 0 ? join(root, `${Math.max(...versions)}`, "bin") : undefined);
   if (folder !== undefined && existsSync(join(folder, "initdb"))) return folder;
-  throw new Error("These tests need PostgreSQL 15 or newer: apt-get install postgresql, or name its programs' folder with PG_BIN.");
+  throw new Error(
+    "These tests need PostgreSQL 15 or newer: apt-get install postgresql, or name its programs' folder with PG_BIN.",
+  );
 }
 
 export async function startCluster(settings: Readonly<Record<string, string>> = {}): Promise<Cluster> {
@@ -45,18 +52,29 @@ export async function startCluster(settings: Readonly<Record<string, string>> = 
   if (user) chownSync(folder, user.uid, user.gid);
   const data = join(folder, "data");
   const as = { ...user, env: { ...process.env, LC_ALL: "C" }, cwd: folder };
-  execFileSync(join(bin, "initdb"), ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"], { ...as, stdio: "ignore" });
+  execFileSync(
+    join(bin, "initdb"),
+    ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
+    { ...as, stdio: "ignore" },
+  );
   const port = await freePort();
   let child: ChildProcess | null = null;
   const url = (database: string, name = "postgres") => `postgres://${name}@127.0.0.1:${port}/${database}`;
-  const options = Object.entries({ ...SETTINGS, ...settings }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const options = Object.entries({ ...SETTINGS, ...settings }).flatMap(([name, value]) => [
+    "-c",
+    `${name}=${value}`,
+  ]);
   let count = 0;
 
   async function start(): Promise<void> {
-    child = spawn(join(bin, "postgres"), ["-D", data, "-p", `${port}`, "-h", "127.0.0.1", "-k", folder, ...options], {
-      ...as,
-      stdio: "ignore",
-    });
+    child = spawn(
+      join(bin, "postgres"),
+      ["-D", data, "-p", `${port}`, "-h", "127.0.0.1", "-k", folder, ...options],
+      {
+        ...as,
+        stdio: "ignore",
+      },
+    );
     for (let tries = 0; ; tries++) {
       const client = new pg.Client(url("postgres"));
       try {
@@ -124,7 +142,8 @@ function otherUser(): { uid: number; gid: number } | undefined {
   if (userInfo().uid !== 0) return undefined;
   for (const name of ["postgres", "nobody"]) {
     try {
-      const id = (flag: string) => Number(execFileSync("id", [flag, name], { stdio: ["ignore", "pipe", "ignore"] }).toString());
+      const id = (flag: string) =>
+        Number(execFileSync("id", [flag, name], { stdio: ["ignore", "pipe", "ignore"] }).toString());
       return { uid: id("-u"), gid: id("-g") };
     } catch {
       // the next one

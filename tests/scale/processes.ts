@@ -26,7 +26,10 @@ export interface Place {
 }
 
 /** A verb that runs until it is stopped; started, once it has said its JSON document. */
-export async function startVerb(args: readonly string[], { database, blobs, env = {} }: Place): Promise<Started> {
+export async function startVerb(
+  args: readonly string[],
+  { database, blobs, env = {} }: Place,
+): Promise<Started> {
   const more = blobs === undefined ? [] : ["--blobs", blobs];
   const child = spawn(process.execPath, [...EMILIE, ...args, "--json", ...more], {
     cwd: root,
@@ -50,7 +53,10 @@ export async function startVerb(args: readonly string[], { database, blobs, env 
   throw new Error(`emilie ${args.join(" ")} ended, having said: ${text}${log}`);
 }
 
-export async function startServer(place: Place, args: readonly string[] = []): Promise<Started & { client: EmilieClient; url: string }> {
+export async function startServer(
+  place: Place,
+  args: readonly string[] = [],
+): Promise<Started & { client: EmilieClient; url: string }> {
   const started = await startVerb(["serve", "--port", "0", "--quiet", "--model", MODEL_NAME, ...args], place);
   const url = String(started.said.url);
   return { ...started, url, client: new EmilieClient({ baseUrl: url }) };

@@ -20,8 +20,6 @@ export interface Blobs {
   /** In the order of their names; null for one that is not there. */
   get(names: readonly string[]): Promise<(Uint8Array | null)[]>;
   remove(names: readonly string[]): Promise<void>;
-  /** Names of blobs that were written before then, a batch after the other. */
-  before(time: Date): AsyncIterable<string[]>;
   /** Why it cannot be used, in words; null where it can. */
   problem(): Promise<string | null>;
 }
@@ -33,10 +31,23 @@ export function newBlob(session: string): string {
 
 export async function openBlobs(database: Database, address: string | undefined): Promise<Blobs> {
   if (address === undefined) return new TableBlobs(database);
-  return BucketBlobs.open(parseBucket(address));
+  return BucketBlobs.open(database, parseBucket(address));
 }
 
 const BATCH = 1000;
+
+/** Names of blobs that were written, or were about to be, before then; a batch after the other. */
+export async function* blobsBefore(database: Database, time: Date): AsyncGenerator<string[]> {
+  for (let after = ""; ; ) {
+    const rows = await database.query<{ name: string }>(
+      "SELECT name FROM @schema.blobs WHERE created < $1 AND name > $2 ORDER BY name LIMIT $3",
+      [time, after, BATCH],
+    );
+    if (rows.length === 0) return;
+    yield rows.map(({ name }) => name);
+    after = rows.at(-1)!.name;
+  }
+}
 
 export class TableBlobs implements Blobs {
   readonly #database: Database;
@@ -70,18 +81,6 @@ export class TableBlobs implements Blobs {
       await this.#database.query("DELETE FROM @schema.blobs WHERE name = ANY($1)", [names]);
   }
 
-  async *before(time: Date): AsyncIterable<string[]> {
-    for (let after = ""; ; ) {
-      const rows = await this.#database.query<{ name: string }>(
-        "SELECT name FROM @schema.blobs WHERE created < $1 AND name > $2 ORDER BY name LIMIT $3",
-        [time, after, BATCH],
-      );
-      if (rows.length === 0) return;
-      yield rows.map(({ name }) => name);
-      after = rows.at(-1)!.name;
-    }
-  }
-
   async problem(): Promise<null> {
     return null;
   }
@@ -90,24 +89,31 @@ export class TableBlobs implements Blobs {
 /** How many requests to the bucket are under way at once for one session. */
 const AT_ONCE = 8;
 const TRIES = 5;
+/** What a bucket that has other things too shows them by. */
+const PREFIX = "emilie/";
 
 export class BucketBlobs implements Blobs {
+  readonly #database: Database;
   readonly #bucket: S3mini;
   readonly #name: string;
 
-  private constructor(bucket: S3mini, name: string) {
+  private constructor(database: Database, bucket: S3mini, name: string) {
+    this.#database = database;
     this.#bucket = bucket;
     this.#name = name;
   }
 
   /** @throws EmilieError "database.missing" (the client is not installed), "database.unreachable" (no such bucket, or no right to it) */
-  static async open({ bucket, endpoint, region, accessKey, secretKey }: BucketAddress): Promise<BucketBlobs> {
+  static async open(
+    database: Database,
+    { bucket, endpoint, region, accessKey, secretKey }: BucketAddress,
+  ): Promise<BucketBlobs> {
     const { S3mini } = await import("s3mini").catch((cause: unknown) => {
       const message = "--blobs needs a package that emilie does not install by itself: npm install s3mini";
       throw new EmilieError("database.missing", message, { cause });
     });
     const client = new S3mini({ endpoint, region, accessKeyId: accessKey, secretAccessKey: secretKey });
-    const blobs = new BucketBlobs(client, bucket);
+    const blobs = new BucketBlobs(database, client, bucket);
     const problem = await blobs.problem();
     if (problem !== null)
       throw new EmilieError("database.unreachable", `The bucket ${bucket} cannot be used: ${problem}.`);
@@ -115,10 +121,16 @@ export class BucketBlobs implements Blobs {
   }
 
   async put(blobs: readonly NamedBytes[]): Promise<void> {
+    if (blobs.length === 0) return;
+    // Noted first: what is not known to be there would never be removed. The bucket itself is never listed.
+    await this.#database.query(
+      "INSERT INTO @schema.blobs (name) SELECT * FROM unnest($1::text[]) ON CONFLICT (name) DO NOTHING",
+      [blobs.map(({ name }) => name)],
+    );
     await eachOf(blobs, ({ name, bytes }) =>
       this.#patiently(async () => {
         const { ok, status } = await this.#bucket.putObject(
-          name,
+          PREFIX + name,
           Buffer.from(bytes),
           "application/octet-stream",
         );
@@ -130,25 +142,15 @@ export class BucketBlobs implements Blobs {
   async get(names: readonly string[]): Promise<(Uint8Array | null)[]> {
     return eachOf(names, (name) =>
       this.#patiently(async () => {
-        const bytes = await this.#bucket.getObjectArrayBuffer(name);
+        const bytes = await this.#bucket.getObjectArrayBuffer(PREFIX + name);
         return bytes === null ? null : new Uint8Array(bytes);
       }),
     );
   }
 
   async remove(names: readonly string[]): Promise<void> {
-    await eachOf(names, (name) => this.#patiently(() => this.#bucket.deleteObject(name)));
-  }
-
-  async *before(time: Date): AsyncIterable<string[]> {
-    for (let token: string | undefined; ; ) {
-      const page = await this.#patiently(() => this.#bucket.listObjectsPaged("", "", BATCH, token));
-      const { objects = [], nextContinuationToken } = page ?? {};
-      const old = (objects ?? []).filter((one) => new Date(one.LastModified) < time).map(({ Key }) => Key);
-      if (old.length > 0) yield old;
-      if (!nextContinuationToken) return;
-      token = nextContinuationToken;
-    }
+    await eachOf(names, (name) => this.#patiently(() => this.#bucket.deleteObject(PREFIX + name)));
+    await new TableBlobs(this.#database).remove(names);
   }
 
   async problem(): Promise<string | null> {

@@ -61,7 +61,9 @@ export class CallService {
   }
 
   async #take(): Promise<void> {
-    const queues = [...new Set(await Promise.all(this.#parts.models.map((model) => queueOf("calls", model))))];
+    const queues = [
+      ...new Set(await Promise.all(this.#parts.models.map((model) => queueOf("calls", model)))),
+    ];
     while (this.#again && !this.#stopped) {
       this.#again = false;
       for (const queue of queues) {
@@ -82,7 +84,11 @@ export class CallService {
     const { database, models, name } = this.#parts;
     const { boss } = database;
     return database.transaction(async (on) => {
-      const tickets = await boss.fetch<{ call: string }>(queue, { batchSize: 8, ignoreStartAfter: true, db: on.db });
+      const tickets = await boss.fetch<{ call: string }>(queue, {
+        batchSize: 8,
+        ignoreStartAfter: true,
+        db: on.db,
+      });
       const others: string[] = [];
       let found: { id: string; method: Method; params: Buffer } | null = null;
       for (const ticket of tickets) {
@@ -159,7 +165,10 @@ export async function recoverCalls(database: Database): Promise<void> {
       }
       const error = new EmilieError("runtime.failed", `The worker ended ${tries} times while it ran this.`);
       const { code, message } = error;
-      await on.query("UPDATE @schema.calls SET error = $2 WHERE id = $1", [id, JSON.stringify({ code, message })]);
+      await on.query("UPDATE @schema.calls SET error = $2 WHERE id = $1", [
+        id,
+        JSON.stringify({ code, message }),
+      ]);
       await database.notify({ kind: "answer", call: id }, on);
     });
   }

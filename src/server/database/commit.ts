@@ -58,7 +58,12 @@ export function committer({ database, store, queue, blobs, leases }: Parts) {
       const now = await queue.updateIn(on, id, { nodes, kept });
       await emitIn(database, on, { type: "node", session, job: id, node: nodeView(node) });
       const record = await store.readIn(on, session);
-      await emitIn(database, on, { type: "session", session: summaryView(record), ...steps(record), deleted: [] });
+      await emitIn(database, on, {
+        type: "session",
+        session: summaryView(record),
+        ...steps(record),
+        deleted: [],
+      });
       if (last) await queue.finishIn(on, id, { state: "done" });
       else await emitIn(database, on, { type: "job", job: jobView(now, null, null) });
     });

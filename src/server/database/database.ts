@@ -193,8 +193,12 @@ export class Database {
         await on.query("INSERT INTO @schema.migrations (version) VALUES ($1)", [i + 1]);
       }
     });
-    await this.query(SEARCH_INDEX);
-    await this.#migrateBoss();
+    // Those two are not one transaction with the rest, and take turns all the same.
+    await this.transaction(async (on) => {
+      await on.query("SELECT pg_advisory_xact_lock(hashtext('emilie.migrate'))");
+      await on.query(SEARCH_INDEX);
+      await this.#migrateBoss();
+    });
     return { from, to: MIGRATIONS.length };
   }
 

@@ -100,6 +100,8 @@ async function linkKey(database: Database): Promise<Uint8Array> {
 }
 
 async function hasTokens(database: Database): Promise<boolean> {
-  const [row] = await database.query<{ is: boolean }>("SELECT EXISTS (SELECT 1 FROM @schema.tokens WHERE revoked IS NULL) AS is");
+  const [row] = await database.query<{ is: boolean }>(
+    "SELECT EXISTS (SELECT 1 FROM @schema.tokens WHERE revoked IS NULL) AS is",
+  );
   return row!.is;
 }

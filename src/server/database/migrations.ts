@@ -62,8 +62,8 @@ export const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX files_blob ON files (blob);
 
-  -- Where there is no bucket; pictures and latents are compressed already.
-  CREATE TABLE blobs (name text PRIMARY KEY, bytes bytea NOT NULL, created timestamptz NOT NULL DEFAULT now());
+  -- Every blob's name is here before it is written. In a bucket the bytes are there; pictures and latents are compressed already.
+  CREATE TABLE blobs (name text PRIMARY KEY, bytes bytea, created timestamptz NOT NULL DEFAULT now());
   ALTER TABLE blobs ALTER COLUMN bytes SET STORAGE EXTERNAL;
   CREATE INDEX blobs_created ON blobs (created);
   `,
@@ -104,7 +104,7 @@ export const MIGRATIONS: readonly string[] = [
   -- By session and by token: the last turn that it was given, and who served it last.
   CREATE TABLE turns (
     flow text PRIMARY KEY,
-    turn bigint NOT NULL DEFAULT -1,
+    turn bigint NOT NULL DEFAULT -1000,
     worker text,
     used timestamptz NOT NULL DEFAULT now()
   );

@@ -18,9 +18,8 @@ import {
 import { jobView } from "../view.ts";
 import type { Database, Queries } from "./database.ts";
 import { LEASE_SECONDS, Leases, lostJob } from "./leases.ts";
-import { TICKET_QUEUES } from "./migrations.ts";
 import { emitIn } from "./shared-events.ts";
-import { queueOf, Tickets } from "./tickets.ts";
+import { queueOf, Tickets, TURN } from "./tickets.ts";
 
 type Transaction = Queries & { readonly db: PgBoss.Db };
 
@@ -202,8 +201,8 @@ export class PgQueue implements JobQueue {
     // Those without a ticket will get the turns after the ones that their sessions have.
     const last = new Map<string, number>();
     const turns = rows.map((row) => {
-      const known = last.get(row.session) ?? (row.last === null ? -1 : Number(row.last));
-      const turn = row.turn === null ? Math.max(known + 1, Number(row.now)) : Number(row.turn);
+      const known = last.get(row.session) ?? (row.last === null ? -TURN : Number(row.last));
+      const turn = row.turn === null ? Math.max(known + TURN, Number(row.now)) : Number(row.turn);
       last.set(row.session, Math.max(known, turn));
       return turn;
     });
@@ -377,6 +376,12 @@ function json(value: unknown): string | null {
 
 function jobOf({ model: _, turn: __, ticket: ___, created, started, finished, ...row }: Row): Job {
   const number = (value: string | null) => (value === null ? null : Number(value));
-  const { last: _last, now: _now, lease: _lease, asked: _asked, ...job } = row as typeof row & Record<string, unknown>;
+  const {
+    last: _last,
+    now: _now,
+    lease: _lease,
+    asked: _asked,
+    ...job
+  } = row as typeof row & Record<string, unknown>;
   return { ...job, created: Number(created), started: number(started), finished: number(finished) } as Job;
 }

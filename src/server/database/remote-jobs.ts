@@ -34,7 +34,10 @@ export class RemoteJobs implements JobControl {
     if (job.work.kind !== "edit")
       throw new EmilieError("option.invalid", "only an edit can be ended with its preview");
     if (job.state !== "running" || !(await this.#queue.ask(id, "keep")))
-      throw new EmilieError("option.invalid", `the job is ${job.state}; only a running one has a preview to keep`);
+      throw new EmilieError(
+        "option.invalid",
+        `the job is ${job.state}; only a running one has a preview to keep`,
+      );
   }
 
   async view(job: Job): Promise<JobInfo> {

@@ -82,7 +82,10 @@ export class SharedEvents implements Events {
     const database = this.#database;
     if (event.type === "progress") return database.notify({ kind: "progress", ...event });
     if (event.type !== "preview") {
-      await database.query("SELECT @schema.emit($1), pg_notify('emilie', $2)", [JSON.stringify(event), '{"kind":"event"}']);
+      await database.query("SELECT @schema.emit($1), pg_notify('emilie', $2)", [
+        JSON.stringify(event),
+        '{"kind":"event"}',
+      ]);
       return;
     }
     const { job, session, edit, step, picture } = event;
@@ -102,7 +105,8 @@ export class SharedEvents implements Events {
       const told = event as unknown as Extract<ServerEvent, { type: "progress" }>;
       this.#progress.set(told.job, told.progress);
       this.#log.pass(told);
-    } else if (notice.kind === "preview" && this.listeners > 0) void this.#tellPreview(notice).catch(this.#onProblem);
+    } else if (notice.kind === "preview" && this.listeners > 0)
+      void this.#tellPreview(notice).catch(this.#onProblem);
   }
 
   async #tellPreview({ job, edit }: Notice): Promise<void> {

@@ -2,9 +2,10 @@
  * Which job is next: pg-boss's word. A job that may run gets a ticket in one of pg-boss's queues, and whoever fetches the ticket has the
  * job. Fairness lies in who gets a ticket, and in the ticket's priority.
  *
- * At most one job of a session has a ticket or runs, so a session with a thousand jobs has one in the queue. A ticket's turn is one more
- * than the last of its session and of its owner, and at least the turn of what was begun last (start-time fair queueing, Goyal et al. 1996):
- * who comes new is next after what is under way, neither before the others for ever nor behind a thousand.
+ * At most one job of a session has a ticket or runs, so a session with a thousand jobs has one in the queue. A ticket's turn is {@link TURN} more
+ * than the last of its session and of its owner, and at least the clock, which is at what was begun last (start-time fair queueing, Goyal et
+ * al. 1996): who comes new is next after what is under way. The clock moves on a little with every job, so that those who keep coming new do
+ * not stay before the others for ever.
  */
 import { randomUUID } from "node:crypto";
 import type PgBoss from "pg-boss";
@@ -19,6 +20,8 @@ type Transaction = Queries & { readonly db: PgBoss.Db };
 const TICKET = { retryLimit: 0, expireInHours: 23, retentionDays: 365 } as const;
 /** How long the worker that has served a session before is waited for. */
 const PREFERRED_SECONDS = 2;
+/** Between two turns of one session, in jobs begun: whoever comes new after as many is behind it. */
+export const TURN = 32;
 /** How many tickets that are not for this worker are looked past. */
 const MAX_PASSED = 64;
 
@@ -137,7 +140,7 @@ export class Tickets {
       `session ${session}`,
       worker,
     ]);
-    await on.query("UPDATE @schema.clock SET turn = $1 WHERE turn < $1", [turn]);
+    await on.query("UPDATE @schema.clock SET turn = greatest(turn, $1) + 1", [turn]);
   }
 
   async #nextTurn(on: Queries, session: string, owner: string): Promise<number> {
@@ -145,10 +148,10 @@ export class Tickets {
     const flows = [`session ${session}`, ...(owner === "" ? [] : [`owner ${owner}`])];
     const [row] = await on.query<{ turn: string }>(
       `INSERT INTO @schema.turns (flow, turn)
-       SELECT f, greatest((SELECT turn FROM @schema.clock), (SELECT max(turn) + 1 FROM @schema.turns WHERE flow = ANY($1))) FROM unnest($1::text[]) f
-       ON CONFLICT (flow) DO UPDATE SET turn = greatest(excluded.turn, @schema.turns.turn + 1), used = now()
+       SELECT f, greatest((SELECT turn FROM @schema.clock), (SELECT max(turn) + $2 FROM @schema.turns WHERE flow = ANY($1))) FROM unnest($1::text[]) f
+       ON CONFLICT (flow) DO UPDATE SET turn = greatest(excluded.turn, @schema.turns.turn + $2), used = now()
        RETURNING turn`,
-      [flows.sort()],
+      [flows.sort(), TURN],
     );
     return Number(row!.turn);
   }

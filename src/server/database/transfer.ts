@@ -30,7 +30,11 @@ interface Options {
 }
 
 /** @throws EmilieError "server.busy" where a server has the folder, "io.failed", "option.invalid" where it has no sessions */
-export async function importFolder(database: Database, folder: string, options: Options = {}): Promise<Transferred> {
+export async function importFolder(
+  database: Database,
+  folder: string,
+  options: Options = {},
+): Promise<Transferred> {
   const target = new PgStore(database, await openBlobs(database, options.blobs));
   const names = await readdir(folder).catch((cause: Error) => {
     throw new EmilieError("io.failed", `The folder ${folder} cannot be read: ${cause.message}.`, { cause });
@@ -52,7 +56,11 @@ export async function importFolder(database: Database, folder: string, options: 
 }
 
 /** Into a data folder that `emilie serve --data` opens. @throws EmilieError "server.busy" where a server has it, "io.failed" */
-export async function exportFolder(database: Database, folder: string, options: Options = {}): Promise<Transferred> {
+export async function exportFolder(
+  database: Database,
+  folder: string,
+  options: Options = {},
+): Promise<Transferred> {
   const source = new PgStore(database, await openBlobs(database, options.blobs));
   const lock = await claim(folder, () => {});
   try {
@@ -87,7 +95,11 @@ async function importFiles(
   return count.result;
 }
 
-async function copyAll(source: SessionStore, target: SessionStore, { onProgress, signal }: Options): Promise<Transferred> {
+async function copyAll(
+  source: SessionStore,
+  target: SessionStore,
+  { onProgress, signal }: Options,
+): Promise<Transferred> {
   const records = await source.list();
   const count = new Count(records.length, onProgress);
   for (const record of records) {
@@ -97,7 +109,11 @@ async function copyAll(source: SessionStore, target: SessionStore, { onProgress,
   return count.result;
 }
 
-async function copySession({ info: { id } }: SessionRecord, source: SessionStore, target: SessionStore): Promise<boolean> {
+async function copySession(
+  { info: { id } }: SessionRecord,
+  source: SessionStore,
+  target: SessionStore,
+): Promise<boolean> {
   if (await has(target, id)) return false;
   const record = await source.read(id);
   const { manifest, pieces } = await readContainerBytes(await source.export(id), `The session ${id}`);
@@ -123,7 +139,11 @@ async function has(store: SessionStore, id: string): Promise<boolean> {
 }
 
 function throwIfStopped(signal?: AbortSignal): void {
-  if (signal?.aborted) throw new EmilieError("aborted", "The transfer was stopped. What was moved stays; the same command goes on.");
+  if (signal?.aborted)
+    throw new EmilieError(
+      "aborted",
+      "The transfer was stopped. What was moved stays; the same command goes on.",
+    );
 }
 
 class Count {

@@ -77,7 +77,8 @@ export async function startWorker(options: WorkerOptions, listModels: ListModels
     const worker = new WorkerProcess({
       ...{ device, previewVae, memoryLimit: workerMemory },
       onLoading: (model, loading) => void catalog.tellLoading(model, loading).catch(onProblem),
-      onEnd: (reason) => log(`! The inference process ended: ${reason}. It is started again with the next job.`),
+      onEnd: (reason) =>
+        log(`! The inference process ended: ${reason}. It is started again with the next job.`),
     });
     const queue = new PgQueue(database, { leases, models });
     const commit = committer({ database, store, queue, blobs, leases });
@@ -150,7 +151,11 @@ export async function startWorker(options: WorkerOptions, listModels: ListModels
 }
 
 /** Runs something now and then, never twice at once; stops when it is told to. */
-export function every(pause: number, action: () => Promise<void>, onProblem: (error: unknown) => void): () => void {
+export function every(
+  pause: number,
+  action: () => Promise<void>,
+  onProblem: (error: unknown) => void,
+): () => void {
   const stopping = new AbortController();
   void (async () => {
     while (!stopping.signal.aborted) {

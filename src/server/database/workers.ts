@@ -25,7 +25,12 @@ export interface WorkerState {
 /** A worker that is restarted is away for less; what it can do is known meanwhile. */
 const REMEMBERED_SECONDS = 600;
 
-export async function register(database: Database, name: string, facts: WorkerFacts, state: WorkerState): Promise<void> {
+export async function register(
+  database: Database,
+  name: string,
+  facts: WorkerFacts,
+  state: WorkerState,
+): Promise<void> {
   await database.query(
     `INSERT INTO @schema.workers (name, facts, state) VALUES ($1, $2, $3)
      ON CONFLICT (name) DO UPDATE SET facts = excluded.facts, state = excluded.state, seen = now()`,

@@ -57,7 +57,10 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
       // While the database is away nothing else is known.
       if (workers && now.length > 0) {
         const queue = { waiting: 0, running: 0 };
-        return c.json({ status: "degraded", problems: now, version, worker: { state, restarts: 0 }, queue }, 503);
+        return c.json(
+          { status: "degraded", problems: now, version, worker: { state, restarts: 0 }, queue },
+          503,
+        );
       }
       const health: Health = {
         status: now.length === 0 ? "ok" : "degraded",
@@ -121,7 +124,8 @@ export function addSystem(app: OpenAPIHono, parts: Parts): void {
       method: "get",
       path: "/workers",
       tag: "Server",
-      summary: "Who computes: workers that are alive, and what each holds; none where the server computes itself",
+      summary:
+        "Who computes: workers that are alive, and what each holds; none where the server computes itself",
       anyQuery: true,
       answer: z.array(workerSchema),
     },

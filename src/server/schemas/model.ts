@@ -118,7 +118,10 @@ export const workerSchema = z
     models: z.array(z.string()).openapi({ description: "Models that jobs are given to it for" }),
     loaded: z.string().nullable().openapi({ description: "The model in its memory" }),
     job: z.string().nullable().openapi({ description: "What it runs" }),
-    sessions: z.number().int().openapi({ description: "Sessions that it has served last, within the last hour" }),
+    sessions: z
+      .number()
+      .int()
+      .openapi({ description: "Sessions that it has served last, within the last hour" }),
     memory: z.number().openapi({ description: "Resident memory of its inference process, in bytes" }),
     started: z.number(),
     seen: z.number().openapi({ description: "Its last heartbeat, in milliseconds since 1970" }),
