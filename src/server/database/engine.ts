@@ -20,8 +20,6 @@ import { listWorkers, modelsOfWorkers } from "./workers.ts";
 const RECOVER_MS = 2000;
 const ROWS_MS = 60_000;
 const BLOBS_MS = 3_600_000;
-/** Waiting jobs of all sessions: a team's, not a person's. */
-const TOTAL_WAITING = 10_000;
 
 export async function openSharedEngine(
   url: string,
@@ -37,7 +35,7 @@ export async function openSharedEngine(
   try {
     const blobs = await openBlobs(database, options.blobs);
     const store = new PgStore(database, blobs);
-    const queue = new PgQueue(database, { limits: { total: TOTAL_WAITING, ...options.queue } });
+    const queue = new PgQueue(database, { limits: options.queue });
     const events = await SharedEvents.open(database, onProblem);
     const local = new WorkerProcess({ memoryLimit: options.workerMemory, silence: options.workerSilence });
     const worker = new RemoteWorker(database, local);

@@ -11,7 +11,6 @@ import {
   type JobEnd,
   type JobQueue,
   MAX_ATTEMPTS,
-  QUEUE_LIMITS,
   type QueueLimits,
   type Work,
 } from "../queue/queue.ts";
@@ -42,6 +41,11 @@ interface Row extends Omit<Job, "created" | "started" | "finished"> {
   readonly ticket: string | null;
 }
 
+/** A team's, not a person's. */
+export const SHARED_LIMITS: QueueLimits = { total: 10_000, perSession: 32, finished: 10_000 };
+/** How many jobs end here between two looks for those that are forgotten: counting thousands of rows takes longer than ending one. */
+const ENDS_BETWEEN_LOOKS = 100;
+
 /** For how long an order that was read is good enough to say a job's place by. */
 const ORDER_MS = 250;
 
@@ -54,6 +58,7 @@ export class PgQueue implements JobQueue {
   readonly #limits: QueueLimits;
   readonly #leases: Leases;
   readonly #models: readonly string[] | null;
+  #ends = 0;
   #ordered = { time: Number.NEGATIVE_INFINITY, places: Promise.resolve(new Map<string, number>()) };
 
   constructor(
@@ -62,7 +67,7 @@ export class PgQueue implements JobQueue {
   ) {
     this.#database = database;
     this.#tickets = new Tickets(database, serial);
-    this.#limits = { ...QUEUE_LIMITS, ...limits };
+    this.#limits = { ...SHARED_LIMITS, ...limits };
     this.#leases = leases;
     this.#models = models ?? null;
   }
@@ -323,11 +328,13 @@ export class PgQueue implements JobQueue {
     );
     await this.#tickets.end(on, row!);
     await this.#tickets.admit(on, row!.session);
-    await on.query(
-      `DELETE FROM @schema.jobs WHERE finished IS NOT NULL AND id IN
-         (SELECT id FROM @schema.jobs WHERE finished IS NOT NULL ORDER BY finished DESC, seq DESC OFFSET $1 LIMIT 100)`,
-      [this.#limits.finished],
-    );
+    const many = this.#limits.finished > ENDS_BETWEEN_LOOKS;
+    if (!many || ++this.#ends % ENDS_BETWEEN_LOOKS === 0)
+      await on.query(
+        `DELETE FROM @schema.jobs WHERE id IN
+           (SELECT id FROM @schema.jobs WHERE finished IS NOT NULL ORDER BY finished DESC, seq DESC OFFSET $1 LIMIT 1000)`,
+        [this.#limits.finished],
+      );
     return this.#tell(on, jobOf(row!));
   }
 
