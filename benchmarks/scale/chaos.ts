@@ -47,16 +47,18 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
   const [cluster, bucket] = await Promise.all([startCluster(), startBucket()]);
   const place: Place = { database: await cluster.create(), blobs: bucket.address };
   const ports = await Promise.all(Array.from({ length: SERVERS }, freePort));
-  const server = (i: number) => startServer(place, ["--port", `${ports[i]}`]);
+  const server = (i: number) => startServer(place, [], ports[i]);
   const worker = () => startWorker(place);
-  const workers: Started[] = await Promise.all(Array.from({ length: options.workers }, worker));
-  const servers: Started[] = await Promise.all(ports.map((_, i) => server(i)));
+  const workers: Started[] = [];
+  const servers: Started[] = [];
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);
   const killed = { workers: 0, servers: 0, database: 0 };
   const progress = { done: 0 };
   const signal = AbortSignal.timeout(LIMIT_MS);
-  const begun = performance.now();
   try {
+    workers.push(...(await Promise.all(Array.from({ length: options.workers }, worker))));
+    servers.push(...(await Promise.all(ports.map((_, i) => server(i)))));
+    const begun = performance.now();
     const total = options.clients * options.edits;
     const clients = Promise.all(
       Array.from({ length: options.clients }, (_, i) => client(i, urls, options.edits, progress, signal)),

@@ -56,8 +56,9 @@ export async function startVerb(
 export async function startServer(
   place: Place,
   args: readonly string[] = [],
+  port = 0,
 ): Promise<Started & { client: EmilieClient; url: string }> {
-  const started = await startVerb(["serve", "--port", "0", "--quiet", "--model", MODEL_NAME, ...args], place);
+  const started = await startVerb(["serve", "--port", `${port}`, "--quiet", "--model", MODEL_NAME, ...args], place);
   const url = String(started.said.url);
   return { ...started, url, client: new EmilieClient({ baseUrl: url }) };
 }
