@@ -41,7 +41,7 @@ export interface ChaosResult {
 
 const SERVERS = 2;
 /** How long everything may take. */
-const LIMIT_MS = 15 * 60_000;
+const LIMIT_MS = 45 * 60_000;
 
 export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
   const [cluster, bucket] = await Promise.all([startCluster(), startBucket()]);

@@ -22,6 +22,7 @@ export async function sweepRows(database: Database): Promise<void> {
   );
   await database.query("DELETE FROM @schema.previews WHERE expires < now()");
   await database.query("DELETE FROM @schema.calls WHERE created < now() - interval '1 day'");
+  await database.query("DELETE FROM @schema.cells WHERE created < now() - interval '90 days'");
   await database.query("DELETE FROM @schema.workers WHERE seen < now() - interval '1 day'");
   // A flow that has rested begins where everybody is anyway.
   await database.query(
@@ -48,7 +49,8 @@ export async function sweepBlobs(
     const unnamed = await database.query<{ name: string }>(
       `SELECT u.blob AS name FROM unnest($1::text[]) AS u (blob)
        WHERE NOT EXISTS (SELECT 1 FROM @schema.pieces p WHERE p.blob = u.blob)
-         AND NOT EXISTS (SELECT 1 FROM @schema.files f WHERE f.blob = u.blob)`,
+         AND NOT EXISTS (SELECT 1 FROM @schema.files f WHERE f.blob = u.blob)
+         AND NOT EXISTS (SELECT 1 FROM @schema.cells c WHERE u.blob LIKE 'cells/%' AND c.key = split_part(u.blob, '/', 2))`,
       [names],
     );
     await blobs.remove(unnamed.map(({ name }) => name));

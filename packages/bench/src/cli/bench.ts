@@ -7,7 +7,10 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { openDataset } from "../datasets/index.node.ts";
 import { EXPERIMENTS } from "../experiments/index.ts";
 import {
+  type Cells,
   type Context,
+  databaseOf,
+  databaseOptions,
   deviceOption,
   type EditModel,
   EXIT,
@@ -18,6 +21,7 @@ import {
   makeFolder,
   type NodeDevice,
   type Output,
+  openSharedCells,
   type Precision,
   positive,
   precisionOption,
@@ -42,6 +46,7 @@ Examples:
   $ emilie bench --dataset my-sessions --model timbrooks/instruct-pix2pix --turns 3 --json
   $ emilie bench --experiment iteration --out out/iteration
   $ emilie bench --experiment control --limit 2 --seeds 1
+  $ emilie bench --seeds 3 --database postgres://emilie@db/emilie     the same on every machine: they share the work
 
 A dataset is imie-picturebook or a folder with a dataset.json: items of {image, turns: [{instruction, mask?, target?, …}]}.
 results.json, results.csv, report.html and a cache are written to --out. Every picture and score is cached under a hash of its
@@ -68,14 +73,18 @@ interface Flags {
   readonly sameSteps?: true | number;
   readonly scorers?: readonly string[];
   readonly experiment?: string;
+  readonly database?: string;
+  readonly blobs?: string;
   readonly resume?: boolean;
   readonly json?: boolean;
 }
 
 export function addBench(program: Command, context: Context): void {
-  program
-    .command("bench")
-    .description("compare methods on a dataset: numbers with intervals, tables and pictures")
+  databaseOptions(
+    program
+      .command("bench")
+      .description("compare methods on a dataset: numbers with intervals, tables and pictures"),
+  )
     .option("--dataset <folder>", "imie-picturebook, or a folder with a dataset.json", "imie-picturebook")
     .option(
       "--methods <names>",
@@ -134,6 +143,7 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
     const whose = experiment ? ` that the experiment ${experiment.name} could use` : "";
     throw new UsageError(`${whole.name} has no items${whose}.`);
   }
+  const database = databaseOf(flags, output);
   const seeds = Array.from({ length: flags.seeds ?? experiment?.seeds ?? 1 }, (_, i) => i);
   const scorers = await openScorers(flags.scorers ?? []);
   const model = await loadTold(
@@ -141,12 +151,14 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
     { device: flags.device, precision: flags.precision, understanding: false },
     output,
   );
+  let cells: Cells | undefined;
   try {
     await sayReplaced(flags, experiment?.name ?? null, model, output);
     if (experiment) output.say(`${experiment.question}\n`);
     output.say(
       `${formatCount(dataset.items.length)} items of ${dataset.name} × ${methods.length} methods × ${seeds.length} seeds, by ${model.id}`,
     );
+    cells = database === undefined ? undefined : await openCells(database, flags.blobs, model, output);
     const run = await stoppable(
       output,
       (signal) =>
@@ -160,7 +172,8 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
           scorers,
           out: flags.out,
           experiment,
-          command: command.map(withoutFolders),
+          cells,
+          command: withoutDatabase(command).map(withoutFolders),
           signal,
           onProgress: (progress) => sayProgress(progress, output),
         }),
@@ -176,9 +189,27 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
     const report = await writeReport(run.results, flags.out, { dataset });
     sayResults(run, methods, report, output);
   } finally {
+    await cells?.close();
     for (const scorer of scorers) await scorer.dispose();
     await model.dispose();
   }
+}
+
+/** The engine that other machines with the same command take cells from. */
+async function openCells(
+  url: string,
+  blobs: string | undefined,
+  model: EditModel,
+  output: Output,
+): Promise<Cells> {
+  const onProblem = (message: string) => output.note(message);
+  return openSharedCells(url, { blobs, group: model.fingerprint, onProblem });
+}
+
+/** Where cells were computed is no part of what was computed, and an address may hold a password. */
+function withoutDatabase(words: readonly string[]): string[] {
+  const isOption = (word: string | undefined) => word === "--database" || word === "--blobs";
+  return words.filter((word, i) => !/^--(database|blobs)(=|$)/.test(word) && !isOption(words[i - 1]));
 }
 
 /** Results are passed on, and where things lie on this machine is nobody else's business. */
