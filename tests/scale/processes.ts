@@ -58,7 +58,10 @@ export async function startServer(
   args: readonly string[] = [],
   port = 0,
 ): Promise<Started & { client: EmilieClient; url: string }> {
-  const started = await startVerb(["serve", "--port", `${port}`, "--quiet", "--model", MODEL_NAME, ...args], place);
+  const started = await startVerb(
+    ["serve", "--port", `${port}`, "--quiet", "--model", MODEL_NAME, ...args],
+    place,
+  );
   const url = String(started.said.url);
   return { ...started, url, client: new EmilieClient({ baseUrl: url }) };
 }

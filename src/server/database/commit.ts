@@ -5,13 +5,12 @@
 import type { MadeNode } from "../dispatcher.ts";
 import type { Job } from "../queue/queue.ts";
 import { addNode, setHead } from "../store/tree.ts";
-import { jobView, nodeView, steps, summaryView } from "../view.ts";
+import { nodeView, steps, summaryView } from "../view.ts";
 import { type Blobs, newBlob } from "./blobs.ts";
 import type { Database } from "./database.ts";
 import type { Leases } from "./leases.ts";
 import type { PgQueue } from "./pg-queue.ts";
 import { newAttempt, type PgStore } from "./pg-store.ts";
-import { emitIn } from "./shared-events.ts";
 
 interface Parts {
   readonly database: Database;
@@ -33,39 +32,35 @@ export function committer({ database, store, queue, blobs, leases }: Parts) {
       { name: picture, bytes: png },
     ]);
     const attempt = newAttempt<void>();
+    const moveHead = work.kind === "edit" && work.moveHead;
     await database.transaction(async (on) => {
       await queue.lockSession(on, session);
-      const [before] = await on.query<{ finished: string | null; nodes: string[]; kept: boolean }>(
-        "SELECT finished, nodes, kept FROM @schema.jobs WHERE id = $1 FOR UPDATE",
-        [id],
-      );
-      // It went through, and only the answer was lost.
-      if (attempt.result && before && before.finished !== null && before.nodes.includes(node.id)) return;
-      const moveHead = work.kind === "edit" && work.moveHead;
-      await store.changeIn(
-        on,
-        session,
-        attempt,
-        (draft) => {
-          addNode(draft, node, pieces);
-          if (moveHead) setHead(draft, node.id);
+      await queue.commitIn(on, id, {
+        made: node.id,
+        last,
+        isDone: (now) => attempt.result !== null && now.finished !== null && now.nodes.includes(node.id),
+        act: async () => {
+          await store.changeIn(
+            on,
+            session,
+            attempt,
+            (draft) => {
+              addNode(draft, node, pieces);
+              if (moveHead) setHead(draft, node.id);
+            },
+            stored,
+          );
+          await store.nameFile(on, session, "pictures", `${node.id}.png`, picture);
+          const { record } = attempt.result!;
+          return {
+            kept: work.kind === "edit" && node.recipe?.stopAfter !== undefined,
+            events: [
+              { type: "node", session, job: id, node: nodeView(node) },
+              { type: "session", session: summaryView(record), ...steps(record), deleted: [] },
+            ],
+          };
         },
-        stored,
-      );
-      await store.nameFile(on, session, "pictures", `${node.id}.png`, picture);
-      const nodes = [...new Set([...(before?.nodes ?? []), node.id])];
-      const kept = (before?.kept ?? false) || (work.kind === "edit" && node.recipe?.stopAfter !== undefined);
-      const now = await queue.updateIn(on, id, { nodes, kept });
-      await emitIn(database, on, { type: "node", session, job: id, node: nodeView(node) });
-      const record = await store.readIn(on, session);
-      await emitIn(database, on, {
-        type: "session",
-        session: summaryView(record),
-        ...steps(record),
-        deleted: [],
       });
-      if (last) await queue.finishIn(on, id, { state: "done" });
-      else await emitIn(database, on, { type: "job", job: jobView(now, null, null) });
     });
     if (last) leases.drop(id);
   };

@@ -5,6 +5,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type PgBoss from "pg-boss";
 import { EmilieError } from "../../errors.ts";
+import type { QueueFigures } from "../queue/position.ts";
 import {
   type Job,
   type JobChange,
@@ -14,11 +15,13 @@ import {
   type QueueLimits,
   type Work,
 } from "../queue/queue.ts";
+import type { ServerEvent } from "../schemas/index.ts";
 import { jobView } from "../view.ts";
 import type { Database, Queries } from "./database.ts";
+import { COLUMNS, figuresIn, jobOf, json, placesIn, type Row, waitingRows } from "./job-rows.ts";
 import { LEASE_SECONDS, Leases, lostJob } from "./leases.ts";
 import { emitIn } from "./shared-events.ts";
-import { queueOf, Tickets, TURN } from "./tickets.ts";
+import { queueOf, Tickets } from "./tickets.ts";
 
 type Transaction = Queries & { readonly db: PgBoss.Db };
 
@@ -32,15 +35,6 @@ export interface PgQueueOptions {
   readonly models?: readonly string[];
 }
 
-interface Row extends Omit<Job, "created" | "started" | "finished"> {
-  readonly created: string;
-  readonly started: string | null;
-  readonly finished: string | null;
-  readonly model: string;
-  readonly turn: string | null;
-  readonly ticket: string | null;
-}
-
 /** A team's, not a person's. */
 export const SHARED_LIMITS: QueueLimits = { total: 10_000, perSession: 32, finished: 10_000 };
 /** How many jobs end here between two looks for those that are forgotten: counting thousands of rows takes longer than ending one. */
@@ -48,9 +42,6 @@ const ENDS_BETWEEN_LOOKS = 100;
 
 /** For how long an order that was read is good enough to say a job's place by. */
 const ORDER_MS = 250;
-
-const COLUMNS =
-  "id, session, work, state, created, started, finished, attempts, worker, nodes, replaced, relevance, kept, remarks, error, model, turn, ticket";
 
 export class PgQueue implements JobQueue {
   readonly #database: Database;
@@ -123,8 +114,45 @@ export class PgQueue implements JobQueue {
 
   /** @throws EmilieError "server.missing"; "job.lost" where this process has held its lease, and does no more */
   async updateIn(on: Queries, id: string, change: JobChange): Promise<Job> {
-    const now = await this.#own(on, id);
-    const { nodes, replaced, relevance, kept, remarks } = { ...now, ...change };
+    return this.#note(on, { ...(await this.#own(on, id)), ...change });
+  }
+
+  /**
+   * Does what belongs to a job, notes what it has made, ends it where that was its last, and tells of all of it. The session's flow is
+   * locked by the caller (lockSession). Nothing is done where `isDone`: by a try whose answer was lost.
+   *
+   * @throws EmilieError "job.lost" where the job is not this process's any more
+   */
+  async commitIn(
+    on: Transaction,
+    id: string,
+    {
+      made,
+      last,
+      isDone,
+      act,
+    }: {
+      readonly made: string;
+      readonly last: boolean;
+      readonly isDone: (job: Job) => boolean;
+      readonly act: () => Promise<{ kept: boolean; events: ServerEvent[] }>;
+    },
+  ): Promise<void> {
+    const [row] = await on.query<Row & { lease: string | null }>(
+      `SELECT ${COLUMNS}, lease FROM @schema.jobs WHERE id = $1 FOR UPDATE`,
+      [id],
+    );
+    if (row && isDone(jobOf(row))) return;
+    if (row?.state !== "running" || row.lease !== this.#leases.of(id)) throw lostJob(id);
+    const job = jobOf(row);
+    const acted = await act();
+    const nodes = [...new Set([...job.nodes, made])];
+    const noted = await this.#note(on, { ...job, nodes, kept: job.kept || acted.kept });
+    const ended = last ? await this.#close(on, id, "done", null) : noted;
+    await emitIn(on, [...acted.events, { type: "job", job: jobView(ended, null, null) }]);
+  }
+
+  async #note(on: Queries, { id, nodes, replaced, relevance, kept, remarks }: Job): Promise<Job> {
     const [row] = await on.query<Row>(
       `UPDATE @schema.jobs SET nodes = $2, replaced = $3, relevance = $4, kept = $5, remarks = $6 WHERE id = $1 RETURNING ${COLUMNS}`,
       [id, ...[nodes, replaced, relevance].map(json), kept, json(remarks ?? [])],
@@ -194,38 +222,14 @@ export class PgQueue implements JobQueue {
   }
 
   async order(): Promise<Job[]> {
-    return (await this.#waiting(COLUMNS)).map(jobOf);
-  }
-
-  async #waiting(columns: string): Promise<Row[]> {
-    const rows = await this.#database.query<Row & { last: string | null; now: string }>(
-      `SELECT ${columns}, (SELECT t.turn FROM @schema.turns t WHERE t.flow = 'session ' || session) AS last,
-         (SELECT c.turn FROM @schema.clock c) AS now
-       FROM @schema.jobs WHERE state = 'waiting' ORDER BY seq`,
-    );
-    // Those without a ticket will get the turns after the ones that their sessions have.
-    const last = new Map<string, number>();
-    const turns = rows.map((row) => {
-      const known = last.get(row.session) ?? (row.last === null ? -TURN : Number(row.last));
-      const turn = row.turn === null ? Math.max(known + TURN, Number(row.now)) : Number(row.turn);
-      last.set(row.session, Math.max(known, turn));
-      return turn;
-    });
-    const places = rows.map((_, i) => i).sort((a, b) => turns[a]! - turns[b]! || a - b);
-    return places.map((i) => rows[i]!);
+    return (await waitingRows(this.#database, COLUMNS)).map(jobOf);
   }
 
   async position(id: string): Promise<number | null> {
     // A page asks for many at once, and a second later again.
     if (performance.now() - this.#ordered.time > ORDER_MS)
-      this.#ordered = { time: performance.now(), places: this.#places() };
-    return (await this.#ordered.places).get(id) ?? (await this.#places()).get(id) ?? null;
-  }
-
-  async #places(): Promise<Map<string, number>> {
-    const rows = await this.#waiting("id, session, turn");
-    const { running } = await this.figures();
-    return new Map(rows.map(({ id }, i) => [id, running + i]));
+      this.#ordered = { time: performance.now(), places: placesIn(this.#database) };
+    return (await this.#ordered.places).get(id) ?? (await placesIn(this.#database)).get(id) ?? null;
   }
 
   async forget(session: string): Promise<void> {
@@ -264,17 +268,8 @@ export class PgQueue implements JobQueue {
     return { asked, lost: held.filter((job) => !alive.has(job) && this.#leases.of(job) !== undefined) };
   }
 
-  async figures(): Promise<{ waiting: number; running: number; oldestSeconds: number }> {
-    const [row] = await this.#database.query<{ waiting: number; running: number; oldest: string | null }>(
-      `SELECT count(*) FILTER (WHERE state = 'waiting')::int AS waiting, count(*) FILTER (WHERE state = 'running')::int AS running,
-         min(created) FILTER (WHERE state = 'waiting') AS oldest FROM @schema.jobs WHERE state IN ('waiting', 'running')`,
-    );
-    const { waiting, running, oldest } = row!;
-    return {
-      waiting,
-      running,
-      oldestSeconds: oldest === null ? 0 : Math.max(0, (Date.now() - Number(oldest)) / 1000),
-    };
+  figures(): Promise<QueueFigures> {
+    return figuresIn(this.#database);
   }
 
   async #recover(where: string, value: string | null): Promise<Job[]> {
@@ -316,11 +311,15 @@ export class PgQueue implements JobQueue {
 
   /** In the transaction of the change itself: whoever is told of an end can rely on it, and is told, whatever happens to this process. */
   async #tell(on: Queries, job: Job): Promise<Job> {
-    await emitIn(this.#database, on, { type: "job", job: jobView(job, null, null) });
+    await emitIn(on, [{ type: "job", job: jobView(job, null, null) }]);
     return job;
   }
 
   async #end(on: Transaction, id: string, state: JobEnd["state"], error: Job["error"]): Promise<Job> {
+    return this.#tell(on, await this.#close(on, id, state, error));
+  }
+
+  async #close(on: Transaction, id: string, state: JobEnd["state"], error: Job["error"]): Promise<Job> {
     const [row] = await on.query<Row>(
       `UPDATE @schema.jobs SET state = $2, error = $3, finished = $4, worker = NULL, lease = NULL, lease_until = NULL
        WHERE id = $1 RETURNING ${COLUMNS}`,
@@ -335,7 +334,7 @@ export class PgQueue implements JobQueue {
            (SELECT id FROM @schema.jobs WHERE finished IS NOT NULL ORDER BY finished DESC, seq DESC OFFSET $1 LIMIT 1000)`,
         [this.#limits.finished],
       );
-    return this.#tell(on, jobOf(row!));
+    return jobOf(row!);
   }
 
   async #job(on: Queries, id: string): Promise<Job> {
@@ -375,20 +374,4 @@ export class PgQueue implements JobQueue {
     const first = Math.floor(Math.random() * names.length);
     return [...names.slice(first), ...names.slice(0, first)];
   }
-}
-
-function json(value: unknown): string | null {
-  return value === null || value === undefined ? null : JSON.stringify(value);
-}
-
-function jobOf({ model: _, turn: __, ticket: ___, created, started, finished, ...row }: Row): Job {
-  const number = (value: string | null) => (value === null ? null : Number(value));
-  const {
-    last: _last,
-    now: _now,
-    lease: _lease,
-    asked: _asked,
-    ...job
-  } = row as typeof row & Record<string, unknown>;
-  return { ...job, created: Number(created), started: number(started), finished: number(finished) } as Job;
 }

@@ -38,7 +38,8 @@ const WHOLE = `
 /** A change and what it returned when it was last tried. */
 export interface Attempt<T> {
   readonly revision: string;
-  result: { readonly value: T } | null;
+  /** With the session as the change left it. */
+  result: { readonly value: T; readonly record: SessionRecord } | null;
 }
 
 export function newAttempt<T>(): Attempt<T> {
@@ -123,17 +124,16 @@ export class PgStore implements SessionStore {
   }
 
   async read(id: string): Promise<SessionRecord> {
-    return this.readIn(this.#database, id);
-  }
-
-  async readIn(on: Queries, id: string): Promise<SessionRecord> {
-    return recordOf(await this.#row(on, id));
+    return recordOf(await this.#row(this.#database, id));
   }
 
   async change<T>(id: string, change: (draft: Draft) => T): Promise<T> {
     checkId(id);
     const attempt = newAttempt<T>();
-    return this.#database.transaction((on) => this.changeIn(on, id, attempt, change));
+    return this.#database.transaction(async (on) => {
+      await this.#guard(on);
+      return this.changeIn(on, id, attempt, change);
+    });
   }
 
   /** A change within a transaction of the caller's; with the same `attempt` it is done once. */
@@ -145,7 +145,6 @@ export class PgStore implements SessionStore {
     stored: ReadonlyMap<string, string> = new Map(),
   ): Promise<T> {
     const { revision } = attempt;
-    await this.#guard(on);
     const [locked] = await on.query<{ revision: string }>(
       "SELECT revision FROM @schema.sessions WHERE id = $1 FOR UPDATE",
       [checkId(id)],
@@ -157,7 +156,6 @@ export class PgStore implements SessionStore {
     const before = recordOf(row);
     const draft: Draft = { ...structuredClone(before), pieces: [] };
     const result = change(draft);
-    attempt.result = { value: result };
     const old: StoredPiece[] = row.pieces.map(({ entry, blob }) => ({
       ...entry,
       blob,
@@ -173,6 +171,7 @@ export class PgStore implements SessionStore {
          modified = $9, expires = $10, binned = $11, revision = $12 WHERE id = $1`,
       [id, ...columnsOf({ info: draft.info, manifest }), revision],
     );
+    attempt.result = { value: result, record: { info: draft.info, manifest } };
     return result;
   }
 
@@ -210,12 +209,14 @@ export class PgStore implements SessionStore {
     await this.#exists(id);
     const blob = newBlob(id);
     await this.#blobs.put([{ name: blob, bytes }]);
-    await this.#database.transaction((on) => this.nameFile(on, id, kind, name, blob));
+    await this.#database.transaction(async (on) => {
+      await this.#guard(on);
+      await this.nameFile(on, id, kind, name, blob);
+    });
   }
 
   /** The row of a file whose blob is there; another blob of the same name is no longer named. */
   async nameFile(on: Queries, id: string, kind: FileKind, name: string, blob: string): Promise<void> {
-    await this.#guard(on);
     const made = await on.query(
       `INSERT INTO @schema.files (session, kind, name, blob) SELECT id, $2, $3, $4 FROM @schema.sessions WHERE id = $1
        ON CONFLICT (session, kind, name) DO UPDATE SET blob = excluded.blob RETURNING name`,

@@ -8,11 +8,14 @@ import type { Progress, ServerEvent } from "../schemas/index.ts";
 import type { Database, Notice, Queries } from "./database.ts";
 
 const PREVIEW_SECONDS = 600;
+const EVENT_NOTICE = JSON.stringify({ kind: "event" });
 
-/** An event that is told when the transaction is through, and not otherwise. */
-export async function emitIn(database: Database, on: Queries, event: ServerEvent): Promise<void> {
-  await on.query("SELECT @schema.emit($1)", [JSON.stringify(event)]);
-  await database.notify({ kind: "event" }, on);
+/** Events that are told when the transaction is through, and not otherwise. It is the last that a transaction does: others wait for their numbers. */
+export async function emitIn(on: Queries, events: readonly ServerEvent[]): Promise<void> {
+  await on.query(
+    `SELECT @schema.emit(e.event::json), pg_notify('emilie', $2) FROM unnest($1::text[]) WITH ORDINALITY AS e (event, at) ORDER BY e.at`,
+    [events.map((event) => JSON.stringify(event)), EVENT_NOTICE],
+  );
 }
 
 export class SharedEvents implements Events {
@@ -82,10 +85,7 @@ export class SharedEvents implements Events {
     const database = this.#database;
     if (event.type === "progress") return database.notify({ kind: "progress", ...event });
     if (event.type !== "preview") {
-      await database.query("SELECT @schema.emit($1), pg_notify('emilie', $2)", [
-        JSON.stringify(event),
-        '{"kind":"event"}',
-      ]);
+      await emitIn(database, [event]);
       return;
     }
     const { job, session, edit, step, picture } = event;

@@ -136,11 +136,11 @@ export class Tickets {
 
   /** Notes whose turn it was, and who serves the session now. */
   async begun(on: Transaction, session: string, turn: number, worker: string): Promise<void> {
-    await on.query("UPDATE @schema.turns SET worker = $2, used = now() WHERE flow = $1", [
-      `session ${session}`,
-      worker,
-    ]);
-    await on.query("UPDATE @schema.clock SET turn = greatest(turn, $1) + 1", [turn]);
+    await on.query(
+      `WITH served AS (UPDATE @schema.turns SET worker = $2, used = now() WHERE flow = $1)
+       UPDATE @schema.clock SET turn = greatest(turn, $3) + 1`,
+      [`session ${session}`, worker, turn],
+    );
   }
 
   async #nextTurn(on: Queries, session: string, owner: string): Promise<number> {
