@@ -6,7 +6,7 @@ Examples:
   $ emilie edit photo.jpg "add a balloon" --mask box:40,20,200,160 --seed 7 --out balloon
   $ emilie edit photo.jpg "make the car red" --mask auto --json
   $ emilie edit photo.jpg "make it winter" "add a car" --weight 2=5 --avoid "1=fog and rain"
-  $ emilie edit photo.jpg "make the lake frozen" --mask soft:12:poly:0,300,400,280,400,420,0,420 --strength 0.7
+  $ emilie edit photo.jpg "make the lake frozen" --mask soft:12:poly:0,300,400,280,400,420,0,420
   $ emilie edit large.jpg "make the door red" --mask box:2400,1800,300,500 --working-size own
   $ emilie edit photo.jpg "make it winter" --preset draft
   $ emilie edit photo.jpg --script edits.yaml

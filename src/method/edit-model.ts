@@ -9,10 +9,11 @@
  * - how the picture enters: as its condition latent c, which the denoiser may concatenate to z as channels, or append as tokens;
  * - whether there is guidance: a distilled checkpoint states both weights as 1 in `defaults`, and only ε(y, c) is computed.
  */
+import type { PredictionType } from "../samplers/types.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { EditDefaults } from "./settings.ts";
 
-/** The meaning of the denoiser's raw output: ε̂, v̂ = a·ε − s·x₀, x̂₀ itself, or a rectified flow's ε − x₀. */
-export type PredictionType = "epsilon" | "v_prediction" | "sample" | "flow_prediction";
+export type { PredictionType } from "../samplers/types.ts";
 
 /** An encoded instruction, the denoiser's text input. */
 export interface TextEncoding {
@@ -118,6 +119,8 @@ export interface Abilities {
   };
 }
 
+export type { EditDefaults } from "./settings.ts";
+
 /** An editing model, as loadModel returns it. */
 export interface EditModel {
   /** The checkpoint as the user named it. */
@@ -185,20 +188,6 @@ export interface EditModel {
   }>;
   /** Frees the sessions and the worker. Further calls reject with code "disposed". */
   dispose(): Promise<void>;
-}
-
-/** The defaults that a checkpoint states; see EditOptions. */
-export interface EditDefaults {
-  /** Steps of the sampler. */
-  readonly steps?: number;
-  /** A sampler's name. */
-  readonly sampler?: string;
-  /** s_T. */
-  readonly textGuidance?: number;
-  /** s_I. */
-  readonly imageGuidance?: number;
-  /** Changes below this threshold are carried over from the parent (see EditOptions). */
-  readonly gate?: number;
 }
 
 /** Whether a result made with the model of fingerprint `made` was made with this model. */

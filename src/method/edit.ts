@@ -10,7 +10,7 @@ import { createNoise } from "../tensor/noise.ts";
 import { scale } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { EditModel } from "./edit-model.ts";
-import { gated } from "./gate.ts";
+import { gated } from "./gating.ts";
 import { endsOnSource, strengthMask, union, withGradientControl } from "./gradient-control.ts";
 import { directionsOf, guidesWithin, withGuidance } from "./guidance.ts";
 import { nextCondition, toScaled } from "./latent-iteration.ts";
@@ -54,7 +54,7 @@ export async function edit(
   if (active.length === 0 || settings.strength === 0) return { ...unchanged, steps: settings.steps };
   const view = viewOf(model, active, settings, parent);
   const { next, steps } = await sampleEdit(model, view, settings);
-  const kept = settings.gate === 0 ? next : gated(model, next, view.c, settings.gate * settings.strength);
+  const kept = gated(model, next, view.c, settings.gate * settings.strength);
   return kept ? { c: view.paste(parent, kept), changed: true, steps } : { ...unchanged, steps };
 }
 

@@ -14,7 +14,7 @@ import { modelInput, toDenoised } from "../samplers/denoiser.ts";
 import type { Denoise } from "../samplers/types.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { DenoiseInput, EditModel, TextEncoding } from "./edit-model.ts";
-import { masksDirection } from "./gradient-control.ts";
+import { directionStrength, masksDirection } from "./gradient-control.ts";
 import type { Region, ResolvedOptions } from "./options.ts";
 
 /** One text direction: how strongly, towards what, and where. */
@@ -54,20 +54,17 @@ export function guidesWithin(
   return (step) => from <= (step + 0.5) / steps && (step + 0.5) / steps <= to;
 }
 
-/**
- * With one region the mask acts later, on x̂₀; with several each direction needs its own. Strength acts once: on x̂₀ too, but for
- * the control that leaves x̂₀ alone.
- */
+/** With one region the mask acts later, on x̂₀; with several each direction needs its own. */
 export function directionsOf(
   { embedsGuidance }: Pick<EditModel, "embedsGuidance">,
   regions: readonly Region[],
   texts: readonly TextEncoding[],
-  { control, strength, textGuidance }: ResolvedOptions,
+  settings: ResolvedOptions,
 ): Direction[] {
-  const local = masksDirection(control) || regions.length > 1;
-  const pull = control === "direction" ? strength : 1;
+  const local = masksDirection(settings.control) || regions.length > 1;
+  const pull = directionStrength(settings);
   return regions.map((r, i) => {
-    const weight = r.weight ?? textGuidance;
+    const weight = r.weight ?? settings.textGuidance;
     const told = embedsGuidance && weight > 1;
     return {
       text: texts[i]!,

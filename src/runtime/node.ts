@@ -17,7 +17,7 @@ export type NodeDevice = "auto" | "cpu" | "webgpu" | "cuda";
 export const NODE_DEVICES: readonly NodeDevice[] = ["auto", "cpu", "webgpu", "cuda"];
 
 export interface NodeEngineOptions {
-  /** Threads of a matrix product on the processor; by default the machine's physical cores. */
+  /** Threads of a matrix product on the processor; by default EMILIE_THREADS, or the machine's physical cores. */
   readonly threads?: number;
   /** Default "cpu". */
   readonly device?: NodeDevice;
@@ -34,7 +34,7 @@ export interface NodeWorkerSettings {
 
 /** Throws "option.invalid" for a device that there is not; one that does not work is the first session's error. */
 export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
-  const { threads = physicalCores(), device = "cpu", half = false } = options;
+  const { threads = defaultThreads(), device = "cpu", half = false } = options;
   if (!NODE_DEVICES.includes(device)) {
     const names = NODE_DEVICES.map((name) => `"${name}"`).join(", ");
     throw new EmilieError("option.invalid", `device: expected one of ${names}; got ${String(device)}`);
@@ -114,6 +114,18 @@ export function workerPort(worker: Worker): Port {
       return exited;
     },
   };
+}
+
+/** EMILIE_THREADS where it is set (several processes that share one machine), otherwise the physical cores. */
+function defaultThreads(): number {
+  const named = process.env.EMILIE_THREADS;
+  if (!named) return physicalCores();
+  const threads = Number(named);
+  if (Number.isInteger(threads) && threads >= 1 && threads <= 1024) return threads;
+  throw new EmilieError(
+    "option.invalid",
+    `EMILIE_THREADS: expected a whole number from 1 to 1024; got "${named}"`,
+  );
 }
 
 /** Two threads of one core share its multipliers, so matrix products gain nothing from the second. */

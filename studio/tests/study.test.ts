@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readStudy, writeStudy } from "../../packages/bench/src/study/file.node.ts";
 import { makeStudy } from "../../packages/bench/src/study/make.node.ts";
 import { type RunningStudy, serveStudy } from "../../packages/bench/src/study/serve.ts";
-import { METHODS, TITLES, writeRun } from "../../tests/node/study-fixture.ts";
+import { METHODS, TITLES, writeRun } from "../../tests/support/study-fixture.ts";
 import { launch, openPage } from "./site.ts";
 
 let folder: string;

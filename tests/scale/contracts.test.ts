@@ -4,8 +4,8 @@ import { openBlobs } from "../../src/server/database/blobs.ts";
 import { Database } from "../../src/server/database/database.ts";
 import { PgQueue } from "../../src/server/database/pg-queue.ts";
 import { PgStore } from "../../src/server/database/pg-store.ts";
-import { queueContract } from "../node/queue-contract.ts";
-import { storeContract } from "../node/store-contract.ts";
+import { queueContract } from "../server/queue-contract.ts";
+import { storeContract } from "../server/store-contract.ts";
 import { KEYS, startBucket } from "./bucket.ts";
 import { startCluster } from "./cluster.ts";
 

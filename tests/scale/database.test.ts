@@ -15,7 +15,7 @@ import { DiskStore } from "../../src/server/store/disk-store.ts";
 import { renameNode } from "../../src/server/store/tree.ts";
 import { packSession } from "../../src/session/file/pack.node.ts";
 import { loadSession } from "../../src/session/file/store.node.ts";
-import { checkWhole, model, savedSession, session } from "../node/session-fixture.ts";
+import { checkWhole, model, savedSession, session } from "../support/session-fixture.ts";
 import { KEYS, startBucket } from "./bucket.ts";
 import { startCluster } from "./cluster.ts";
 

@@ -4,7 +4,7 @@ import { Database } from "../../src/server/database/database.ts";
 import { Leases } from "../../src/server/database/leases.ts";
 import { PgQueue } from "../../src/server/database/pg-queue.ts";
 import { register } from "../../src/server/database/workers.ts";
-import { said, work } from "../node/queue-contract.ts";
+import { said, work } from "../server/queue-contract.ts";
 import { startCluster } from "./cluster.ts";
 
 const cluster = await startCluster();

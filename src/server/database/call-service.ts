@@ -1,7 +1,9 @@
 /** A worker's side of the calls that servers make (remote-worker.ts): taken by ticket, a few at once, beside the job that runs. */
 import { EmilieError, isEmilieError } from "../../errors.ts";
 import type { Catalog } from "../catalog.ts";
+import type { Retry } from "../retry.ts";
 import type { SessionStore } from "../store/store.ts";
+import { callOn } from "../subject.ts";
 import type { WorkerCalls } from "../worker/process.ts";
 import type { Method, Params } from "../worker/protocol.ts";
 import type { Database } from "./database.ts";
@@ -17,6 +19,7 @@ interface Parts {
   readonly store: SessionStore;
   readonly worker: WorkerCalls;
   readonly catalog: Pick<Catalog, "resolve">;
+  readonly retry: Retry;
   readonly models: readonly string[];
   readonly name: string;
   readonly onProblem: (error: unknown) => void;
@@ -136,13 +139,16 @@ export class CallService {
   }
 
   async #call(method: Method, params: unknown): Promise<unknown> {
-    const { worker, catalog, store } = this.#parts;
-    const given = params as Params<"render">;
-    const model = await catalog.resolve(given.model);
-    // What is opened is no session yet; every other call is about one that is in the store.
-    const reads = method !== "open" && method !== "load";
-    const file = reads ? await store.export(given.session) : undefined;
-    return worker.call(method, { ...given, model, ...(file ? { file } : {}) } as Params<typeof method>);
+    const { worker, catalog } = this.#parts;
+    const { model, session, file: _, ...rest } = params as Params<"render">;
+    // What is opened is no session yet; every other call is about one that is in the store, which this worker reads.
+    if (method === "open" || method === "load" || method === "mask" || method === "check")
+      return worker.call(method, {
+        ...rest,
+        session,
+        model: await catalog.resolve(model),
+      } as unknown as Params<typeof method>);
+    return callOn(this.#parts, method, session, rest);
   }
 }
 

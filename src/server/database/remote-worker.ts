@@ -17,8 +17,6 @@ const PATIENCE_MS = 60_000;
 export const CALL_TRIES = 2;
 
 export class RemoteWorker implements WorkerCalls {
-  /** The workers read the sessions themselves. */
-  readonly readsSessions = true;
   readonly #database: Database;
   readonly #local: WorkerProcess;
   readonly #waiting = new Map<string, () => void>();

@@ -85,7 +85,7 @@ export async function startWorker(options: WorkerOptions, listModels: ListModels
     const retry = new Retry(onProblem);
     const parts = { store, queue, worker, events, metrics, retry, catalog, name, commit };
     const dispatcher = new Dispatcher(parts);
-    const calls = new CallService({ database, store, worker, catalog, models, name, onProblem });
+    const calls = new CallService({ database, store, worker, catalog, retry, models, name, onProblem });
 
     const ask = async ({ job, what }: { job: string; what: "cancel" | "keep" }) => {
       if (dispatcher.job !== job) return;

@@ -12,7 +12,7 @@ import type { Parts } from "../parts.ts";
 import * as s from "../schemas/index.ts";
 import { pictureOf } from "../sessions.ts";
 import { findNode, pathOf } from "../store/tree.ts";
-import { subjectOf } from "../subject.ts";
+import { callOn } from "../subject.ts";
 import { isJson, readBytes, readJson } from "./body.ts";
 import { fileField, isForm, readForm, requireFile, uploadOf } from "./form.ts";
 import { route } from "./route.ts";
@@ -28,7 +28,7 @@ const MAX_FRAMES = 100;
 const MAX_FRAME_PIXELS = 60_000_000;
 
 export function addPictures(app: OpenAPIHono, parts: Parts): void {
-  const { store, worker, calls, limits } = parts;
+  const { store, calls, limits } = parts;
   const tag = "Pictures";
 
   const shown = z.object({
@@ -151,9 +151,7 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
     },
     async (c, { params, query }) => {
       await require(params.session, [query.a, query.b]);
-      const { inside, outside } = await calls.run(async () =>
-        worker.call("compare", { ...(await subjectOf(parts, params.session)), ...query }),
-      );
+      const { inside, outside } = await calls.run(() => callOn(parts, "compare", params.session, query));
       // JSON has no Infinity.
       const plain = (d: typeof inside) => ({ ...d, psnr: Number.isFinite(d.psnr) ? d.psnr : null });
       return c.json({ inside: plain(inside), outside: plain(outside) });
@@ -175,8 +173,7 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
     async (c, { params, query: { a, b, gain = 4 } }) => {
       await require(params.session, [a, b]);
       return cached(c, "image/png", ["difference", a, b, gain], undefined, async () => {
-        const make = async () =>
-          worker.call("difference", { ...(await subjectOf(parts, params.session)), a, b, gain });
+        const make = () => callOn(parts, "difference", params.session, { a, b, gain });
         return (await calls.run(make)).png;
       });
     },

@@ -11,7 +11,15 @@ import { fromSource, packageRoot } from "../../runtime/package-root.node.ts";
 import { reasonOf } from "../../session/file/atomic.node.ts";
 import type { Loading } from "../schemas/index.ts";
 import { HEARTBEAT_FD } from "./heartbeat.ts";
-import type { CallEvent, FromWorker, Method, Params, Result, ToWorker } from "./protocol.ts";
+import {
+  type CallEvent,
+  type FromWorker,
+  type Method,
+  NeedsSession,
+  type Params,
+  type Result,
+  type ToWorker,
+} from "./protocol.ts";
 import { Watchdog } from "./watchdog.ts";
 
 export class WorkerEnded extends EmilieError {}
@@ -40,15 +48,13 @@ export interface CallOptions {
 
 /** Whoever runs calls: the inference process here, or workers on other machines. */
 export interface WorkerCalls {
-  /** Whether it reads the sessions that calls are about by itself; else their files come with the calls. */
-  readonly readsSessions?: boolean;
   readonly state: "stopped" | "starting" | "ready" | "busy";
   readonly restarts: number;
   /** Resident memory in bytes. */
   readonly memory: number;
   /** Why it cannot work, in words; null where it can, or has not been asked to. */
   readonly problem: string | null;
-  /** @throws EmilieError with the call's own code; WorkerEnded where the process ended */
+  /** @throws EmilieError with the call's own code; NeedsSession (subject.ts repeats the call); WorkerEnded where the process ended */
   call<M extends Method>(method: M, params: Params<M>, options?: CallOptions): Promise<Result<M>>;
 }
 
@@ -243,7 +249,10 @@ export class WorkerProcess implements WorkerCalls {
     if (message.kind === "result")
       void pending.events.then(() => pending.resolve(message.result), pending.reject);
     else {
-      const error = new EmilieError(message.code as ErrorCode, message.message);
+      const error =
+        message.kind === "needs-session"
+          ? new NeedsSession()
+          : new EmilieError(message.code as ErrorCode, message.message);
       void pending.events.then(() => pending.reject(error), pending.reject);
     }
   }

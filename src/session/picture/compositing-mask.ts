@@ -1,16 +1,17 @@
 /** The compositing mask of a node: where its picture shows its own pixels, and where its parent's. */
 import { type Mask, resizeMask } from "../../images/mask.ts";
-import { differenceMask } from "../../method/gate.ts";
+import { isGated } from "../../method/gating.ts";
+import { differenceMask } from "../../tensor/ops.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Node } from "../tree/tree.ts";
 
 /**
  * The mask by which the node's picture is composited over its parent's: the mask of the edit, and of that, where the edit was gated,
- * what passed the gate. Undefined: everywhere.
+ * what was kept. Undefined: everywhere.
  */
 export function compositingMask(node: Node, width: number, height: number): Mask | undefined {
   const { mask, recipe, parent } = node;
-  if (!recipe?.gate || !parent) return mask;
+  if (!isGated(recipe) || !parent) return mask;
   const place = maskOfCells(differenceMask(node.latent, parent.latent), width, height);
   return mask ? { ...place, data: place.data.map((value, i) => Math.min(value, mask.data[i]!)) } : place;
 }

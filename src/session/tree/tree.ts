@@ -34,7 +34,7 @@ export interface Node {
   readonly window?: Window | undefined;
   /** Where the picture was allowed to change, at the size of the picture; absent: everywhere. Throws session.damaged likewise. */
   readonly mask?: Mask | undefined;
-  /** False if masks, strength or gate left no change: latent and picture are the parent's. */
+  /** False if nothing was left to change: latent and picture are the parent's. */
   readonly changed: boolean;
   /** False if the model understood none of the instructions: latent and picture are the parent's, and `refused` gives the reasons. */
   readonly understood: boolean;
