@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 const long = { instruction: "make it winter", steps: 400, previews: 0 };
 const short = { instruction: "make it winter", steps: 2, previews: 0 };
-const LATE = { timeout: 90_000, interval: 100 };
+const LATE = { timeout: 180_000, interval: 100 };
 
 async function running(): Promise<{ session: string; job: string }> {
   const session = await server.client.createSession({ example: "cottage" });
@@ -60,6 +60,17 @@ describe("a worker", () => {
     workers.push(await startWorker(place, ["--name", "three"]));
     await expect.poll(() => workerOf(job), LATE).toBe("three");
     two.process.kill("SIGCONT");
+    // As soon as the other has a preview to keep.
+    await expect
+      .poll(
+        () =>
+          server.client.keepPreview(job).then(
+            () => true,
+            () => false,
+          ),
+        LATE,
+      )
+      .toBe(true);
     const done = await server.client.finished(job);
     expect(done).toMatchObject({ state: "done", attempts: 2 });
     expect((await server.client.session(session)).nodes.map(({ id }) => id)).toEqual([

@@ -151,7 +151,11 @@ async function computeMissing(
   }
   const missing = chains.filter((chain) => !turns.has(chain));
   if (cells) {
-    const computed = await computeShared(cells, missing, turns, { model, cache, files, signal }, onProgress);
+    const begun = performance.now();
+    const tools = { model, cache, files, signal };
+    const computed = await computeShared(cells, missing, turns, tools, (label, done, total) =>
+      onProgress?.({ phase: "pictures", label, done, total, seconds: (performance.now() - begun) / 1000 }),
+    );
     return { turns, computed };
   }
   const total = missing.reduce((sum, { keys }) => sum + keys.length, 0);

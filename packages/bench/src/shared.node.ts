@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { type BenchCache, type CachedTurn, hashOf } from "./cache.node.ts";
 import { type Chain, computeChain } from "./chain.node.ts";
 import { type Cells, EmilieError } from "./library.ts";
-import type { BenchProgress } from "./run.node.ts";
 
 type Tools = Parameters<typeof computeChain>[1];
 
@@ -18,18 +17,15 @@ export async function computeShared(
   chains: readonly Chain[],
   turns: Map<Chain, CachedTurn[]>,
   tools: Tools,
-  onProgress: (progress: BenchProgress) => void = () => {},
+  onProgress: (label: string, done: number, total: number) => void,
 ): Promise<number> {
   const { cache, files, signal } = tools;
   const missing = new Map(chains.map((chain) => [hashOf(chain.keys), chain]));
   await cells.offer([...missing.keys()]);
   const total = chains.reduce((sum, { keys }) => sum + keys.length, 0);
-  const begun = performance.now();
   let [done, computed] = [0, 0];
-  const tell = ({ method, item, seed }: Chain) => {
-    const label = `${method.name}, ${item.id}, seed ${seed}`;
-    onProgress({ phase: "pictures", label, done, total, seconds: (performance.now() - begun) / 1000 });
-  };
+  const tell = ({ method, item, seed }: Chain) =>
+    onProgress(`${method.name}, ${item.id}, seed ${seed}`, done, total);
   while (missing.size > 0) {
     if (signal?.aborted) throw new EmilieError("aborted", "the benchmark was stopped");
     const key = await cells.take(new Set(missing.keys()));
