@@ -66,7 +66,11 @@ export function addServe(program: Command, context: Context): void {
     .option("--migrate", "with --database: bring its tables to this version first")
     .option("--json", "print one JSON document with the address on stdout and nothing else")
     .addHelpText("after", SERVE_HELP + COMMON_HELP)
-    .action((flags: Flags) => context.run(flags.json ?? false, (output) => serve(flags, false, output)));
+    .action((flags: Flags) =>
+      context.run(flags.json ?? false, (output) =>
+        serve({ ...flags, database: databaseOf(flags, output) }, false, output),
+      ),
+    );
 }
 
 export function addStudio(program: Command, context: Context): void {
@@ -111,8 +115,7 @@ async function serve(flags: Flags, openPage: boolean, output: Output): Promise<v
   const { port, host, data, model, device, precision, vae, previewVae, allowHost, allowOrigin, publicUrl } =
     flags;
   const token = readToken(flags, output);
-  const { workerMemory, quiet, blobs, migrate } = flags;
-  const database = databaseOf(flags, output);
+  const { workerMemory, quiet, database, blobs, migrate } = flags;
   const options = {
     ...{ port, host, data, database, blobs, migrate, model, device, precision, vae, previewVae, token },
     allowedHosts: allowHost,

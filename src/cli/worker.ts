@@ -44,7 +44,10 @@ export function addWorker(program: Command, context: Context): void {
     .addOption(vaeOption())
     .option("--preview-vae <path>", "a tiny autoencoder for previews only, which then take little time")
     .option("--worker-memory <MB>", "stop an edit that uses more memory than this", megabytes)
-    .option("--name <name>", "what it is called in GET /workers (default: the machine's name and a number)")
+    .option(
+      "--name <name>",
+      "what it alone is called in GET /workers (default: the machine's name and a number)",
+    )
     .option(
       "--health-port <port>",
       "answer GET /live and GET /health on this port, for a supervisor",

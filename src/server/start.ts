@@ -193,9 +193,19 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
 }
 
 /** @throws EmilieError "option.invalid" where it is said twice, or not at all, where things are kept */
-function checkPlace({ database, data, blobs, migrate }: ServerOptions): void {
+function checkPlace({ database, data, blobs, migrate, ...options }: ServerOptions): void {
   if (database === undefined && (blobs !== undefined || migrate))
     throw new EmilieError("option.invalid", "blobs and migrate belong to a database. Name it with database.");
+  const { device, precision, vae, previewVae } = options;
+  const [loaded] = Object.entries({ device, precision, vae, previewVae }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (database !== undefined && loaded) {
+    throw new EmilieError(
+      "option.invalid",
+      `With a database the models are the workers', and ${loaded[0]} is given to emilie worker.`,
+    );
+  }
   if (database !== undefined && data !== undefined && data !== null)
     throw new EmilieError(
       "option.invalid",

@@ -1,5 +1,5 @@
 /** The database itself: its versions, who may ask, what moves in and out, and what is swept. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -7,7 +7,9 @@ import { parseBucket, withoutSecrets } from "../../src/server/database/address.t
 import { newBlob, openBlobs } from "../../src/server/database/blobs.ts";
 import { Database } from "../../src/server/database/database.ts";
 import { pack, unpack } from "../../src/server/database/parcel.ts";
+import { PgQueue } from "../../src/server/database/pg-queue.ts";
 import { PgStore } from "../../src/server/database/pg-store.ts";
+import { SharedEvents } from "../../src/server/database/shared-events.ts";
 import { sweepBlobs, sweepRows } from "../../src/server/database/sweep.ts";
 import { createToken, revokeToken, tokenCheck } from "../../src/server/database/tokens.ts";
 import { exportFolder, importFolder } from "../../src/server/database/transfer.ts";
@@ -15,6 +17,7 @@ import { DiskStore } from "../../src/server/store/disk-store.ts";
 import { renameNode } from "../../src/server/store/tree.ts";
 import { packSession } from "../../src/session/file/pack.node.ts";
 import { loadSession } from "../../src/session/file/store.node.ts";
+import { work } from "../server/queue-contract.ts";
 import { checkWhole, model, savedSession, session } from "../support/session-fixture.ts";
 import { KEYS, startBucket } from "./bucket.ts";
 import { startCluster } from "./cluster.ts";
@@ -94,6 +97,31 @@ describe("versions", () => {
       "postgres://a:…@h/d?password=…&sslkey=…&z=1",
     );
   });
+});
+
+it("the rights that the guide grants are enough to serve and to work, and not to create", async () => {
+  const guide = await readFile(new URL("../../docs/scale.md", import.meta.url), "utf8");
+  const [, grants = ""] = /```sql\n(.*?)```/s.exec(guide)!;
+  const url = await cluster.create();
+  const admin = await Database.open(url);
+  await admin.query(grants.replace("'…'", "'secret'"));
+  const role = await Database.open(url.replace("postgres@", "emilie_service:secret@"));
+  opened.push(admin, role);
+  const queue = new PgQueue(role);
+  await queue.add("a", work("1"));
+  const job = await queue.take("w");
+  await queue.finish(job!.id, { state: "done" });
+  await SharedEvents.open(role, (error) => {
+    throw error;
+  });
+  await createToken(role, "ada");
+  await sweepRows(role);
+  const blobs = await openBlobs(role, undefined);
+  await blobs.put([{ name: "a/b", bytes: Uint8Array.of(1) }]);
+  await sweepBlobs(role, blobs, new Date(Date.now() + 60_000));
+  expect(await blobs.get(["a/b"])).toEqual([null]);
+  await expect(role.query("CREATE TABLE @schema.more (one int)")).rejects.toMatchObject({ code: "42501" });
+  await expect(role.query("DELETE FROM @schema.migrations")).rejects.toMatchObject({ code: "42501" });
 });
 
 describe("tokens", () => {
