@@ -79,6 +79,17 @@ export default defineConfig({
         },
       },
       {
+        // Many machines: a real PostgreSQL and a real S3 server, which these tests start (npm run test:scale).
+        test: {
+          ...inNode,
+          name: "scale",
+          include: ["tests/scale/**/*.test.ts"],
+          // Leases run out, processes start again.
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
         // The built site in a real browser: npm run test:studio builds it first.
         test: {
           name: "studio",

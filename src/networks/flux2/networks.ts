@@ -50,14 +50,14 @@ export function networksOf({ transformer, vae, text, sources }: Layout, weights:
   const ofVae = { weights: weights.vae, table: vae.table, source: sources.vae, hot: false };
   return {
     transformer: {
-      ...{ name: "transformer", what: "The transformer", hot: true },
+      ...{ name: "transformer", what: "The transformer", hot: true, waits: true },
       ...{ weights: weights.transformer, table: transformer.table, source: sources.transformer },
     },
     encodeImage: { name: "encodeImage", what: "The autoencoder's encoder", ...ofVae, once: true },
     decodeLatent: { name: "decodeLatent", what: "The autoencoder's decoder", ...ofVae },
     text: {
-      // As large as the transformer: they take turns.
-      ...{ name: "text", what: "The text encoder", hot: false, alone: true },
+      // As large as the transformer: they take turns where the machine has no room for both.
+      ...{ name: "text", what: "The text encoder", hot: false, alone: true, waits: true },
       ...{ weights: weights.text, table: text.table, source: sources.text },
     },
   };
