@@ -74,6 +74,13 @@ const NAMES = {
   "all instructions in one prompt": of("concat"),
 };
 
+const GATE_ARMS = {
+  "latent iteration, gated, no masks": of("emilie-no-mask-gated"),
+  "image iteration, gated, no masks": of("image-iteration-gated"),
+  "emilie, with masks, without the gate": of("emilie"),
+  "image iteration": of("image-iteration"),
+};
+
 const at10 = (group: string): Part => ({ metric: "psnr", group, turn: 10 });
 const iou = (percent: number): Part => ({ metric: "missed", turn: percent });
 const missed = (group: string): Part => ({ method: "emilie", group });
@@ -146,6 +153,37 @@ export const TABLES: readonly TableClaim[] = [
         { metric: "changed.outside", ...all, scale: 100 },
         { metric: "seam", ...all, scale: 1000 },
       ],
+    ),
+  },
+  {
+    heading: "The gate on both kinds of iteration",
+    file: "gate-arms",
+    rows: grid(GATE_ARMS, [
+      { metric: "SR@5", ...all },
+      [
+        { metric: "success.strict", ...all },
+        { metric: "success.strict", ...all, ...image },
+      ],
+      [
+        { metric: "psnr", ...all },
+        { metric: "psnr", ...all, ...image },
+      ],
+      [
+        { metric: "psnr.outside", ...all },
+        { metric: "psnr.outside", ...all, ...image },
+      ],
+      { metric: "changed.outside", ...all, scale: 100 },
+    ]),
+  },
+  {
+    heading: "Drift over five edits, by CLIP",
+    file: "gate-arms",
+    rows: grid(
+      GATE_ARMS,
+      ["clip.image", "clip.text", "clip.image.original"].map((metric) => [
+        { metric, ...all, turn: 5 },
+        { metric, ...all, turn: 5, ...image },
+      ]),
     ),
   },
   {
@@ -254,6 +292,7 @@ export const TABLES: readonly TableClaim[] = [
 const emilie = of("emilie");
 const latent = { method: "emilie-no-mask", ...image } as const;
 const gated = { method: "emilie-no-mask-gated", ...image } as const;
+const pair = { method: "latent-gated", against: "image-gated" } as const;
 const both = { method: "emilie", against: "masked" } as const;
 const noop10 = { metric: "psnr", group: "noop", turn: 10 } as const;
 const global10 = { metric: "psnr", group: "cycle-global", turn: 10 } as const;
@@ -329,6 +368,12 @@ export const SENTENCES: readonly SentenceClaim[] = [
     to: ".\n- No-ops come",
     file: "gate",
     refs: ["global", "local"].map((group) => ({ metric: "psnr", group, ...gated })),
+  },
+  {
+    from: "against image iteration, **both gated**: ",
+    to: " outside the change.",
+    file: "gate-pair",
+    refs: ["psnr", "psnr.outside"].map((metric) => ({ metric, ...all, ...pair })),
   },
   {
     from: "no difference can be told (",
