@@ -87,6 +87,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@modelcontextprotocol/server": ["mcp"],
   "@bufbuild/protobuf": ["graph"],
   hyparquet: ["bench"],
+  "@huggingface/jinja": ["networks"],
   "@huggingface/tokenizers": ["networks"],
 };
 
