@@ -9,6 +9,7 @@ export const BENCHMARKS: Readonly<Record<string, readonly [file: string, purpose
   window: ["window", "local edits on a window against the whole picture"],
   detail: ["detail", "what detail transfer gains on large pictures"],
   fullsize: ["fullsize", "an edit with a checkpoint of published size: time, memory, disk"],
+  klein: ["klein", "FLUX.2 klein 4B at full size with random weights: time of each part, memory"],
   "few-steps": ["few-steps", "an edit in four steps with a tiny autoencoder against the preset draft"],
   "first-run": ["first-run", "what the first load of a full-size UNet costs and reports"],
   presets: ["presets", "quality and cost of the presets and of single settings"],
