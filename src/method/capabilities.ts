@@ -59,7 +59,10 @@ export function checkWeight({ id, guidedBy, embedsGuidance }: EditModel, weight:
 }
 
 /** Throws option.invalid for more reference pictures than the model takes. */
-export function checkReferenceCount({ id, maxReferences = 0 }: EditModel, count: number): void {
+export function checkReferenceCount(
+  { id, maxReferences = 0 }: Pick<EditModel, "id" | "maxReferences">,
+  count: number,
+): void {
   if (count <= maxReferences) return;
   const most = maxReferences === 0 ? "no reference pictures" : `at most ${maxReferences} reference pictures`;
   throw refuse(`${id} takes ${most}, got ${count}`);
