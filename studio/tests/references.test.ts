@@ -16,14 +16,15 @@ describe("reference pictures", () => {
     const site = await openServer(copyCheckpoint(folder, "klein"));
     sites.push(site);
     const { page, errors } = await openPage(site);
-    await page
-      .locator("input[type=file]")
-      .first()
-      .setInputFiles({
-        name: "photo.png",
-        mimeType: "image/png",
-        buffer: await readFile(join(FLUX2, "klein/picture-0-0.png")),
-      });
+    const [chooser] = await Promise.all([
+      page.waitForEvent("filechooser"),
+      page.locator(".open-area").click(),
+    ]);
+    await chooser.setFiles({
+      name: "photo.png",
+      mimeType: "image/png",
+      buffer: await readFile(join(FLUX2, "klein/picture-0-0.png")),
+    });
     await page.locator(".stage canvas").waitFor();
     const hat = join(root, "examples/cottage.png");
     const input = page.locator(".references input[type=file]");
