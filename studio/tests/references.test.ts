@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { EmilieClient } from "../../src/client/index.ts";
 import { copyCheckpoint, FLUX2, scratchFolder } from "../../tests/support/flux2-fixture.ts";
 import { edit, openExample, openPage, openServer, openSite, root, type Site, seriousFaults } from "./site.ts";
 
@@ -16,15 +17,11 @@ describe("reference pictures", () => {
     const site = await openServer(copyCheckpoint(folder, "klein"));
     sites.push(site);
     const { page, errors } = await openPage(site);
-    const [chooser] = await Promise.all([
-      page.waitForEvent("filechooser"),
-      page.locator(".open-area").click(),
-    ]);
-    await chooser.setFiles({
-      name: "photo.png",
-      mimeType: "image/png",
-      buffer: await readFile(join(FLUX2, "klein/picture-0-0.png")),
-    });
+    const client = new EmilieClient({ baseUrl: site.url });
+    const photo = new File([await readFile(join(FLUX2, "klein/picture-0-0.png"))], "photo.png");
+    const created = await client.createSession(photo, { model: "klein" });
+    await page.goto(`${site.url}#session=${created.id}`);
+    await page.reload();
     await page.locator(".stage canvas").waitFor();
     const hat = join(root, "examples/cottage.png");
     const input = page.locator(".references input[type=file]");
@@ -38,9 +35,8 @@ describe("reference pictures", () => {
     // They have served with the words.
     await expect.poll(() => shown.count()).toBe(0);
     await page.getByText("wear this hat").first().waitFor();
-    const id = new URLSearchParams(new URL(page.url()).hash.slice(1)).get("session");
-    const session = await (await fetch(`${site.url}api/v1/sessions/${id}`)).json();
-    expect(session.nodes.at(-1).recipe.references).toMatchObject([{ width: 128, height: 128 }]);
+    const session = await client.session(created.id);
+    expect(session.nodes.at(-1)!.recipe!.references).toMatchObject([{ width: 128, height: 128 }]);
     // Four are taken, and a fifth is said to be too many.
     await input.setInputFiles([hat, hat, hat, hat, hat]);
     await expect.poll(() => shown.count()).toBe(4);
