@@ -90,8 +90,8 @@ export function deriveInSteps(
 /** Nanoseconds a weight on a common processor, for saying how long it will take before anything has been done. */
 export const NANOSECONDS_PER_WEIGHT = {
   int8: 30,
-  "int8-rotated": 40,
-  int4: 10,
+  "int8-rotated": 45,
+  int4: 40,
   winograd2: 40,
   winograd4: 80,
 } as const;

@@ -10,14 +10,11 @@
  * - what guides it, `guidedBy`: a distilled checkpoint has nothing to be guided by, and only ε(y, c) is computed;
  * - further pictures that an instruction refers to: `maxReferences`, each a latent as c is, of a size of its own.
  */
-import type { PredictionType } from "../samplers/types.ts";
+import type { PredictionType, TimeShift } from "../samplers/types.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { EditDefaults } from "./settings.ts";
 
-export type { PredictionType } from "../samplers/types.ts";
-
-/** How a dynamic shift of noise levels follows from the picture's size: linearly in its tokens, or as FLUX.2 has fitted it to tokens and steps. */
-export type TimeShift = "linear" | "empirical";
+export type { PredictionType, TimeShift } from "../samplers/types.ts";
 
 /** An encoded instruction, the denoiser's text input. */
 export interface TextEncoding {

@@ -75,19 +75,9 @@ async function sampleEdit(model: EditModel, { c, regions, shown }: View<Region>,
   const noise = createNoise(seed);
   const zT = scale(noise.randn(c.shape), schedule.initSigma);
 
-  const { imageGuidance, guidanceInterval, references } = settings;
-  const guides = guidesWithin(guidanceInterval, schedule.levels.length);
   const directions = directionsOf(model, regions, texts, settings);
-  const weights = { directions, imageGuidance, guides };
-  const guided = withGuidance({
-    model,
-    c,
-    references,
-    nullText,
-    baseText,
-    ...weights,
-    signal,
-  });
+  const guides = guidesWithin(settings, schedule.levels.length);
+  const guided = withGuidance({ ...settings, model, c, nullText, baseText, directions, guides });
   const m = strengthMask(union(regions), strength, c);
   const denoise = m
     ? withGradientControl(guided, control, m, toScaled(model, c), schedule.trainSteps)

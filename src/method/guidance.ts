@@ -52,7 +52,7 @@ export interface Guidance {
 
 /** Whether a step is guided: its middle, as a share of the schedule (0 its noisy end, 1 its clean one), lies in the interval. */
 export function guidesWithin(
-  [from, to]: readonly [number, number],
+  { guidanceInterval: [from, to] }: { readonly guidanceInterval: readonly [number, number] },
   steps: number,
 ): (step: number) => boolean {
   return (step) => from <= (step + 0.5) / steps && (step + 0.5) / steps <= to;
@@ -93,9 +93,9 @@ export function plannedCalls(
   },
   calls: readonly number[],
 ): number {
-  const { imageGuidance, guidanceInterval, embedsGuidance } = settings;
+  const { imageGuidance, embedsGuidance } = settings;
   const textGuidance = embedsGuidance ? Math.min(settings.textGuidance, 1) : settings.textGuidance;
-  const guides = guidesWithin(guidanceInterval, calls.length);
+  const guides = guidesWithin(settings, calls.length);
   const [guided, plain] = [
     [textGuidance, imageGuidance],
     [textGuidance > 0 ? 1 : 0, 1],

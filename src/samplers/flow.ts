@@ -3,9 +3,8 @@
  * arXiv 2403.03206, for the shift; diffusers' FlowMatchEulerDiscreteScheduler and the pipelines that call it).
  */
 import { EmilieError } from "../errors.ts";
-import type { TimeShift } from "../method/edit-model.ts";
 import { type ConfigReader, reader, type SchedulerConfig, unsupported } from "./config.ts";
-import type { NoiseLevel, SamplerName, Schedule } from "./types.ts";
+import type { NoiseLevel, SamplerName, Schedule, TimeShift } from "./types.ts";
 
 const MAX_STEPS = 1000;
 

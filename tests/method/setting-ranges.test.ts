@@ -153,15 +153,16 @@ describe("a setting", () => {
   });
 
   it.each([
-    ["imageGuidance", ["edit.ts", "guidance.ts", "settings.ts"]],
-    ["guidanceInterval", ["edit.ts", "guidance.ts", "settings.ts"]],
+    ["imageGuidance", ["capabilities.ts", "guidance.ts", "settings.ts"]],
+    ["guidanceInterval", ["capabilities.ts", "guidance.ts", "settings.ts"]],
     ["gate", ["edit.ts", "gating.ts", "settings.ts"]],
     ["strength", ["edit.ts", "gradient-control.ts", "settings.ts"]],
   ])("is named by the table and where it is used, not where it passes by: %s", (name, places) => {
     const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(
-      (file) => file.endsWith(".ts") && !file.endsWith(".test.ts"),
+      // A network has gates of its own, and states defaults of its checkpoints.
+      (file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !file.startsWith("networks"),
     );
-    expect(files.length).toBeGreaterThan(300);
+    expect(files.length).toBeGreaterThan(250);
     const naming = files.filter((file) =>
       new RegExp(`\\b${name}\\b`).test(readFileSync(join(src, file), "utf8")),
     );
@@ -187,10 +188,11 @@ describe("an instruction and a region's weight", () => {
       readInput(mcpEdit.input, { instruction: text, regions: region("a", weight) }, "arguments"),
   };
 
-  it.each(Object.entries(ways))("have one range: %s", (_, take) => {
+  it.each(Object.entries(ways))("have one range: %s", (way, take) => {
     for (const text of ["make it winter", "x".repeat(100_000)]) expect(() => take(text)).not.toThrow();
     expect(messageOf(() => take(LONG))).toMatch(/at most 100000 characters, got 100001/);
-    for (const text of ["", "  "]) expect(messageOf(() => take(text))).not.toBeNull();
+    // Empty text is none in the API, which its routes refuse but with a crop or an expansion (tests/server/canvas.test.ts).
+    for (const text of way === "API" ? [] : ["", "  "]) expect(messageOf(() => take(text))).not.toBeNull();
     for (const weight of [-100, 0, 100]) expect(() => take("a", weight)).not.toThrow();
     for (const weight of [-101, 100.5, "much"])
       expect(messageOf(() => take("a", weight))).toMatch(/expected a number from -100 to 100/);

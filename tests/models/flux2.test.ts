@@ -206,7 +206,7 @@ describe("a single file", () => {
 
   it("is refused alone, naming what is to be beside it", async () => {
     await expect(load(join(folder, original))).rejects.toThrow(
-      /transformer alone.*beside.*emilie pull black-forest-labs\/FLUX\.2-klein-4B/,
+      /transformer alone.*no text encoder, tokenizer, autoencoder.*beside.*emilie pull black-forest-labs\/FLUX\.2-klein-4B/,
     );
   });
 
@@ -231,6 +231,26 @@ describe("a single file", () => {
     ]);
     expect(distilled.fingerprint).not.toBe(model.fingerprint);
     await distilled.dispose();
+  });
+
+  it("takes its text encoder from a single file beside it too", async () => {
+    const [rest, beside] = [join(FLUX2, "klein/checkpoint"), join(scratch, "beside")];
+    mkdirSync(beside);
+    const copy = (from: string, to: string) =>
+      cpSync(join(rest, from), join(beside, to), { recursive: true });
+    copy("transformer/diffusion_pytorch_model.safetensors", "klein.safetensors");
+    copy("text_encoder/model.safetensors", "qwen_3.safetensors");
+    // Groups of norms cannot be told by tensors, so tiny ones need their configuration.
+    copy("vae", "vae");
+    await expect(load(join(beside, "klein.safetensors"))).rejects.toThrow(/there is no tokenizer for it/);
+    copy("tokenizer", "tokenizer");
+    const model = await load(join(beside, "klein.safetensors"));
+    const [text, z] = [await model.encodeText("make it winter"), await model.encodeText("")];
+    expect(text.hidden.shape).toEqual([512, 48]);
+    expect(same(text.hidden, z.hidden)).toBe(false);
+    const folder = await load(rest);
+    expect(same(text.hidden, (await folder.encodeText("make it winter")).hidden)).toBe(true);
+    await Promise.all([model.dispose(), folder.dispose()]);
   });
 
   it("of eight bits with scales is what its numbers are, and in int8 what is made of them", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Precision } from "../../src/checkpoint/derived.ts";
+import { readSafetensorsHeader } from "../../src/checkpoint/safetensors.ts";
 import { folderSource } from "../../src/checkpoint/source.node.ts";
 import { mappedStorage } from "../../src/checkpoint/storage.node.ts";
 import type { PlacedWeights } from "../../src/checkpoint/storage.ts";
@@ -12,10 +13,17 @@ import type { Dialect } from "../../src/graph/graph.ts";
 import type { RunGraph } from "../../src/networks/autoencoder-kl/fine-stage.ts";
 import { vaePrecision } from "../../src/networks/autoencoder-kl/layers.ts";
 import { decodeFlux2, encodeFlux2 } from "../../src/networks/autoencoder-kl-flux2/autoencoder.ts";
-import { readFlux2Vae, readFlux2VaeFile } from "../../src/networks/autoencoder-kl-flux2/read.ts";
+import { flux2Channels } from "../../src/networks/autoencoder-kl-flux2/config.ts";
+import {
+  findFlux2Vae,
+  flux2VaeOf,
+  readFlux2Vae,
+  readFlux2VaeFile,
+} from "../../src/networks/autoencoder-kl-flux2/read.ts";
 import { readQwen3 } from "../../src/networks/qwen3/read.ts";
 import { encodeText, textNeeds } from "../../src/networks/qwen3/text-encoder.ts";
 import { createNodeEngine } from "../../src/runtime/node.ts";
+import { createNoise } from "../../src/tensor/noise.ts";
 import { relativeError } from "../../src/tensor/ops.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { expectClose, readTensors } from "./references.ts";
@@ -145,6 +153,32 @@ describe.each(named("vae"))("%s", (name) => {
   });
 });
 
+it.skipIf(process.env.EMILIE_KLEIN_DIR)(
+  "a large picture goes through in tiles, and comes out as whole",
+  async () => {
+    const source = folderSource(join(KLEIN, "vae"));
+    const vae = await readFlux2Vae(source);
+    const weights = await mappedStorage(cache).place(source, vae.table, undefined, undefined, false);
+    const [whole, tiled] = [runner(weights), runner(weights)];
+    const keys: string[] = [];
+    const watched: RunGraph = (key, ...rest) => {
+      keys.push(key);
+      return tiled(key, ...rest);
+    };
+    // Tiles as small as they can be, of noise: statistics of a sample as small are some per cent off.
+    const limits = { whole: 0, tile: 1 };
+    const z = createNoise(5).randn([1, flux2Channels(vae.config), 15, 23]);
+    const picture = await decodeFlux2(vae, weights, z, whole);
+    const again = await decodeFlux2(vae, weights, z, watched, limits);
+    expect(again.shape).toEqual([1, 3, 120, 184]);
+    expect(relativeError(again, picture)).toBeLessThan(0.03);
+    const image = { data: picture.data.map(Math.tanh), shape: picture.shape };
+    const encoded = await encodeFlux2(vae, weights, image, watched, limits);
+    expect(relativeError(encoded, await encodeFlux2(vae, weights, image, whole))).toBeLessThan(0.03);
+    expect(keys.filter((key) => key.startsWith("tile")).length).toBeGreaterThan(8);
+  },
+);
+
 it.skipIf(process.env.EMILIE_KLEIN_DIR)("the original program's file is read as the folder is", async () => {
   const source = folderSource(join(KLEIN, "vae"));
   const [whole, single] = [
@@ -163,4 +197,16 @@ it.skipIf(process.env.EMILIE_KLEIN_DIR)("the original program's file is read as 
         ]),
     );
   expect(await bytes(single)).toEqual(await bytes(whole));
+  // Beside other networks, as in files with all of them.
+  const [file] = single.table.files;
+  const { tensors } = await readSafetensorsHeader(source, "ae.safetensors");
+  const refs = [...tensors].map(
+    ([name, ref]) => [`vae.${name}`, { ...ref, file: "ae.safetensors" }] as const,
+  );
+  const other = [["model.norm_out.weight", refs[0]![1]]] as const;
+  const found = findFlux2Vae(new Map([...other, ...refs]))!;
+  expect(await bytes(await flux2VaeOf(source, file!, found, { norm_num_groups: 4 }))).toEqual(
+    await bytes(whole),
+  );
+  expect(findFlux2Vae(new Map(other))).toBeUndefined();
 });

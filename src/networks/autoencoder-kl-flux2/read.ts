@@ -1,6 +1,6 @@
 /** AutoencoderKLFlux2 as it is published: a folder of diffusers, or a single file in the original program's naming (ae.safetensors). */
 import { readWhole } from "../../checkpoint/convert.ts";
-import { type Refs, shapeOf } from "../../checkpoint/refs.ts";
+import { below, type Refs, shapeOf } from "../../checkpoint/refs.ts";
 import { readSafetensorsHeader } from "../../checkpoint/safetensors.ts";
 import { type CheckpointSource, readJson } from "../../checkpoint/source.ts";
 import { dryPlacement } from "../../checkpoint/storage.ts";
@@ -47,6 +47,15 @@ export async function readFlux2VaeFile(
   const refs = new Map([...tensors].map(([name, ref]) => [name, { ...ref, file: path }]));
   return flux2VaeOf(source, file, refs, settings);
 }
+
+/** The tensors of the autoencoder among those of a file, named without what all of them begin with; undefined where there is none. */
+export function findFlux2Vae(tensors: Refs): Refs | undefined {
+  const first = [...tensors.keys()].find((name) => name.endsWith(MARK));
+  return first === undefined ? undefined : below(tensors, first.slice(0, -MARK.length));
+}
+
+/** No other network here is normalised so. */
+const MARK = "bn.running_mean";
 
 /** The same from tensors of a file, in the original naming or in that of diffusers. */
 export async function flux2VaeOf(

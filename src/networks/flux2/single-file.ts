@@ -1,15 +1,13 @@
 /**
- * A checkpoint of which the transformer is one file, in the names of the original program (flux-2-klein-4b.safetensors) or of diffusers. Its text encoder, tokenizer and
- * autoencoder are taken from beside it or from another folder, in the layout of diffusers.
+ * A checkpoint of which the transformer is one file, in the names of the original program (flux-2-klein-4b.safetensors) or of diffusers. What it lacks is beside it or in
+ * another folder (companions.ts).
  */
 import { readDefaults } from "../../checkpoint/defaults.ts";
 import { readSafetensorsHeader } from "../../checkpoint/safetensors.ts";
 import { readSchedulerConfig, type SchedulerConfig } from "../../checkpoint/scheduler-config.ts";
 import type { CheckpointSource, SingleFile } from "../../checkpoint/source.ts";
 import type { WeightTable } from "../../checkpoint/weights.ts";
-import { EmilieError } from "../../errors.ts";
-import { readFlux2Vae } from "../autoencoder-kl-flux2/read.ts";
-import { readQwen3 } from "../qwen3/read.ts";
+import { readCompanions } from "./companions.ts";
 import { inferTransformer } from "./infer.ts";
 import { checked, type Layout } from "./layout.ts";
 import { diffusersNames, isOriginal, prefixIn } from "./names.ts";
@@ -46,47 +44,26 @@ export async function readSingleFile(source: CheckpointSource, single: SingleFil
     tensors: named,
   };
   const inferred = parseTransformerConfig(inferTransformer(named, path), `${path} (transformer, inferred)`);
-  const beside = await companions(source, single);
+  const { text, vae, sources, notes } = await readCompanions(source.id, single);
+  const beside = sources.tokenizer;
   const { distilled, note } = await isDistilled(path, beside);
   const left = header.tensors.size - found.length;
   const layout: Layout = {
     transformer: { config: { ...inferred, shiftFirst: isOriginal(refs) }, table },
-    vae: await readFlux2Vae(beside),
-    text: await readQwen3(beside),
+    ...{ text, vae },
     scheduler: (await beside.exists("scheduler/scheduler_config.json"))
       ? await readSchedulerConfig(beside)
       : SCHEDULER,
     distilled,
     own: await readDefaults(beside),
-    sources: { transformer: source, vae: beside, text: beside },
+    sources: { transformer: source, vae: sources.vae, text: sources.text },
     notes: [
-      `Text encoder and autoencoder are those of ${beside.id}.`,
+      ...notes,
       note,
       ...(left > 0 ? [`Ignored, since they are not the transformer's: ${left} tensors.`] : []),
     ],
   };
   return checked(source.id, layout);
-}
-
-/** What a transformer alone lacks, by a file of each. */
-const LACKING = ["text_encoder/config.json", "tokenizer/tokenizer_config.json", "vae/config.json"];
-
-/** The folder that has what the file lacks: beside it, or one that was given. */
-async function companions(
-  source: CheckpointSource,
-  { file, tokenizers }: SingleFile,
-): Promise<CheckpointSource> {
-  for (const candidate of tokenizers) {
-    const there = await Promise.all(LACKING.map((path) => candidate.exists(path)));
-    // A single file's own source lies about the folder: what is read from it are the folder's files.
-    if (there.every(Boolean)) return { ...candidate, single: undefined };
-  }
-  throw new EmilieError(
-    "checkpoint.missing",
-    `${source.id} holds a transformer alone. Its text encoder, tokenizer and autoencoder are looked for beside ${file} (text_encoder/, tokenizer/, vae/) and in the ` +
-      "folder or pulled model given as the tokenizer (--tokenizer); they are the same for every FLUX.2 klein of one size, as in " +
-      "emilie pull black-forest-labs/FLUX.2-klein-4B.",
-  );
 }
 
 /** The tensors of a base model and of a distilled one have the same names and shapes: the file's name tells, then the folder. */

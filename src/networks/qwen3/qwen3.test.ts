@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readSafetensorsHeader } from "../../checkpoint/safetensors.ts";
 import { folderSource } from "../../checkpoint/source.node.ts";
 import { parseQwen3Config } from "./config.ts";
-import { isQwen3, readQwen3, readQwen3File } from "./read.ts";
+import { findQwen3, readQwen3, readQwen3File } from "./read.ts";
 
 const FIXTURES = resolve(import.meta.dirname, "../../../tests/fixtures/klein");
 const OPTIONS = { tokens: 40, layers: [0, 2, 3] };
@@ -97,16 +97,23 @@ describe("a text encoder", () => {
     const { tensors, bytes } = await readSafetensorsHeader(source, path);
     const file = { path, size: await source.size(path), header: bytes };
     const settings = { rope_theta: 10_000, rms_norm_eps: 1e-5 };
-    for (const prefix of ["model.", ""]) {
+    // As transformers and ComfyUI have them, and without the words' scores.
+    for (const prefix of ["model.", "", "text_encoders.qwen3_4b.transformer.model."]) {
       const refs = new Map(
         [...tensors].map(([name, ref]) => [name.replace(/^model\./, prefix), { ...ref, file: path }]),
       );
-      expect(isQwen3(new Set(refs.keys()))).toBe(true);
-      const single = await readQwen3File(source, file, refs, { ...OPTIONS, settings });
+      const other = { ...tensors.get("model.norm.weight")!, file: path };
+      const found = findQwen3(
+        new Map([...(prefix === "" ? [] : ([["vae.bn.running_mean", other]] as const)), ...refs]),
+      );
+      const single = await readQwen3File(source, file, found!, { ...OPTIONS, settings });
       expect(single.config).toEqual(whole.config);
       expect(new Map(single.table.tensors)).toEqual(new Map(whole.table.tensors));
     }
-    expect(isQwen3(new Set(["text_model.embeddings.token_embedding.weight"]))).toBe(false);
+    const { embeddings } = whole;
+    expect(
+      findQwen3(new Map([["text_model.embeddings.token_embedding.weight", embeddings]])),
+    ).toBeUndefined();
   });
 });
 

@@ -1,5 +1,5 @@
 /** A text encoder of the class Qwen3ForCausalLM with its tokenizer, in the layout of diffusers. */
-import { countOf, type Refs, shapeOf } from "../../checkpoint/refs.ts";
+import { below, countOf, type Refs, shapeOf } from "../../checkpoint/refs.ts";
 import { type CheckpointSource, readJson } from "../../checkpoint/source.ts";
 import { dryPlacement } from "../../checkpoint/storage.ts";
 import { openWeights, type WeightRef, type WeightTable } from "../../checkpoint/weights.ts";
@@ -61,10 +61,19 @@ export async function readQwen3File(
   return qwen3Of(source, config, { folder: "text_encoder", origin, files: [file], tensors }, where, options);
 }
 
-/** Whether tensors are those of a Qwen3 text encoder, by their names. */
-export const isQwen3 = (names: ReadonlySet<string>): boolean =>
-  ["", PREFIX].some((prefix) => names.has(`${prefix}layers.0.self_attn.q_norm.weight`));
+/** The tensors of a Qwen3 text encoder among those of a file, named without what all of them begin with; undefined where there is none. */
+export function findQwen3(tensors: Refs): Refs | undefined {
+  const first = [...tensors.keys()].find((name) => name.endsWith(MARK));
+  if (first === undefined) return undefined;
+  const prefix = first.slice(0, -MARK.length);
+  const all = below(tensors, prefix.endsWith(PREFIX) ? prefix.slice(0, -PREFIX.length) : prefix);
+  return new Map([...all].filter(([name]) => OWN.test(name)));
+}
 
+const OWN = /^(?:model\.)?(?:layers|embed_tokens|norm)\.|^lm_head\./;
+
+/** Of CLIP and T5, none has it. */
+const MARK = "layers.0.self_attn.q_norm.weight";
 const PREFIX = "model.";
 const EMBEDDINGS = "embed_tokens.weight";
 

@@ -36,14 +36,8 @@ import { modelFetch } from "./model-files.ts";
 import { ELSEWHERE, pageModel } from "./models.ts";
 import { largest, settings } from "./parts.ts";
 import { previewing } from "./previewing.ts";
-import {
-  deleteSession,
-  listSessions,
-  readSession,
-  type StoredSession,
-  updateSession,
-  writeSession,
-} from "./storage.ts";
+import { searchSessions } from "./search-sessions.ts";
+import { deleteSession, readSession, updateSession, writeSession } from "./storage.ts";
 import { maskOf, viewSession } from "./view.ts";
 
 interface Opened {
@@ -82,21 +76,8 @@ export class PageBackend implements Backend {
     return [await pageModel(`${this.#base}models/${MODEL}`, MODEL), ...ELSEWHERE];
   }
 
-  async sessions({ search = "", bin = false } = {}): Promise<readonly SessionSummary[]> {
-    const wanted = search.trim().toLowerCase();
-    const holds = ({ name, manifest }: StoredSession) =>
-      [name, ...manifest.nodes.flatMap(({ recipe }) => recipe?.regions.map((r) => r.instruction) ?? [])].some(
-        (text) => text.toLowerCase().includes(wanted),
-      );
-    const found = (await listSessions()).filter((one) => (one.binned !== undefined) === bin && holds(one));
-    return found.map(({ id, name, edits, updated, thumbnail, manifest }) => ({
-      id,
-      root: manifest.nodes[0]!.id,
-      name,
-      edits,
-      updated,
-      thumbnail,
-    }));
+  sessions(which?: Parameters<typeof searchSessions>[0]): Promise<readonly SessionSummary[]> {
+    return searchSessions(which);
   }
 
   async open(file: Blob, name: string, _model: string, loading: Loading = {}): Promise<SessionView> {
