@@ -73,7 +73,7 @@ async function edit(model: EditModel, request: Extract<Request, { do: "edit" }>)
 }
 
 /** The checkpoint's sampler, every guidance term at every step and all of the result, whatever is spared by default: what the others compute. */
-function everyTerm(model: EditModel): EditOptions {
+function everyTerm(model: EditModel): Omit<EditOptions, "references"> {
   return { guidanceInterval: [0, 1], gate: 0, sampler: defaultSampler(model.schedulerConfig) };
 }
 

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import type { Precision } from "../checkpoint/derived.ts";
 import { parseCrop, parseSides } from "../images/canvas.ts";
 import { readPictureFile } from "../images/codec.node.ts";
+import { checkReferenceCount } from "../method/capabilities.ts";
 import type { EditModel } from "../method/edit-model.ts";
 import { resolveOptions } from "../method/options.ts";
 import type { OpenSettings } from "../method/settings.ts";
@@ -20,7 +21,7 @@ import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXAMPLES } from "./edit-help.ts";
 import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
-import { checkMaskSpec, maskSources, numbered } from "./masks.ts";
+import { checkMaskSpec, maskSources, numbered, parseNumbered } from "./masks.ts";
 import {
   deviceOption,
   loraOption,
@@ -39,6 +40,7 @@ import { runSteps, type Step } from "./steps.ts";
 
 interface Flags extends SettingsInJson, OpenSettings {
   readonly mask?: readonly string[];
+  readonly reference?: readonly string[];
   readonly crop?: readonly string[];
   readonly expand?: readonly string[];
   readonly script?: string;
@@ -65,6 +67,11 @@ export function addEdit(program: Command, context: Context): void {
     .argument("[instruction...]", 'what should change, as in "make it winter"; or none with --script')
     .option("--script <file>", "a file that lists the edits, .yaml or .json (see below)")
     .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", collect)
+    .option(
+      "--reference <N=FILE>",
+      "a picture that edit N refers to, for models that take some; repeatable, also for the same edit",
+      collect,
+    )
     .option(
       "--crop <N=BOX>",
       "first cut the picture of edit N to x,y,width,height (pixels); repeatable",
@@ -126,6 +133,7 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
   const { model, original } = session;
   try {
     const steps = withAvoided(planned.steps, script.avoided, model);
+    for (const { references = [] } of steps) checkReferenceCount(model, references.length);
     const used = resolveOptions(model, (steps.find(({ canvas }) => !canvas) ?? steps[0]!).settings);
     output.say(
       `${basename(image)}, ${original.width}×${original.height}, edited by ${session.modelFacts.id}`,
@@ -221,7 +229,15 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
   const defaults = pickSettings({ ...flags });
   const { seed } = defaults;
   if (flags.script !== undefined) {
-    if (instructions.length > 0 || flags.mask || flags.weight || flags.avoid || flags.crop || flags.expand)
+    if (
+      instructions.length > 0 ||
+      flags.mask ||
+      flags.weight ||
+      flags.avoid ||
+      flags.crop ||
+      flags.expand ||
+      flags.reference
+    )
       throw new UsageError(
         "With --script, instructions, masks and weights belong in the script, not on the command line: use textGuidance of a step, and regions " +
           "with a negative weight for what to avoid.",
@@ -254,11 +270,17 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
       `--avoid ${edit}=…: a negative prompt needs the mask of its edit, and --mask ${edit}=auto is not known in advance. Give a mask.`,
     );
   }
+  const references = (flags.reference ?? []).map((text) =>
+    parseNumbered(text, "--reference", edits, "N=FILE"),
+  );
   const plan = Array.from({ length: edits }, (_, i) => ({
     crop: crops.get(i + 1),
     expand: rooms.get(i + 1),
     instruction: instructions[i],
     mask: masks.get(i + 1),
+    ...(references.some(({ edit }) => edit === i + 1)
+      ? { references: references.filter(({ edit }) => edit === i + 1).map(({ value }) => value) }
+      : {}),
     ...(weights.has(i + 1) ? { textGuidance: weightOf(weights.get(i + 1)!) } : {}),
     // The same noise at every turn makes errors add up (docs/decisions/0041-seeds.md).
     ...(seed === undefined || alone ? {} : { seed: seedAfter(seed, i) }),

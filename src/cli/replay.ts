@@ -48,6 +48,7 @@ interface Flags {
   readonly verify?: boolean;
   readonly image?: string;
   readonly mask?: readonly string[];
+  readonly reference?: readonly string[];
   readonly model?: string;
   readonly lora?: readonly LoraOption[];
   readonly tokenizer?: string;
@@ -78,6 +79,7 @@ export function addReplay(program: Command, context: Context): void {
       "a mask that the file does not contain, in the format of emilie edit --mask; repeatable",
       collect,
     )
+    .option("--reference <file>", "a reference picture of a picture's edits; repeatable", collect)
     .option(
       "--model <model>",
       "the location of the checkpoint (default: as recorded in the session; a picture records only its name)",
@@ -152,11 +154,12 @@ async function replayPicture(file: string, flags: Flags, output: Output): Promis
   const path = await readPath(await readBytes(file), basename(file));
   const original = flags.image ? await readPicture(flags.image) : await besideOf(file, path);
   const masks = await readMasks(flags, original);
+  const references = await Promise.all((flags.reference ?? []).map((name) => readPicture(name)));
   const expected = await readPicture(file);
   const model = await modelOf(file, path, flags, output);
   try {
     const { session, steps } = await stoppable(output, (signal) =>
-      replayPath(model, original, path, masks, { signal }),
+      replayPath(model, original, path, masks, { signal, references }),
     );
     const rows = steps.map(
       ({ node, same }): Row => ({

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { compareInsideOutside } from "../images/difference.ts";
 import { maskFromBox } from "../images/mask.ts";
 import { parseMaskSpec } from "../images/mask-spec.ts";
+import { checkReferenceCount } from "../method/capabilities.ts";
 import { editShape, fromJson, INSTRUCTION, pickSettings, WEIGHT } from "../method/settings-derived.ts";
 import type { FileNode, MaskSource } from "../session/file/file-node.node.ts";
 import { MAX_REGIONS } from "../session/tree/check-edit.ts";
@@ -39,6 +40,13 @@ const input = {
   ),
   session: sessionInput,
   mask: maskInput,
+  references: z
+    .array(z.string().trim().min(1))
+    .max(16)
+    .optional()
+    .describe(
+      "Picture files that the instruction refers to, for models that take some (open says how many).",
+    ),
   regions: z
     .array(
       z.strictObject({
@@ -87,16 +95,18 @@ export const branch: Tool<typeof branchInput> = {
 async function carryOut(
   opened: OpenSession,
   from: FileNode,
-  { instruction, mask, regions, ...given }: z.output<typeof editInput>,
+  { instruction, mask, references, regions, ...given }: z.output<typeof editInput>,
   workspace: Workspace,
   { mcpReq }: ServerContext,
 ): Promise<Answer> {
   const { session } = opened;
   const warnings: string[] = [];
+  checkReferenceCount(session.model, references?.length ?? 0);
   const node = await session.edit(instruction, {
     ...fromJson(pickSettings(given)),
     from,
     mask: await resolveMask(mask, from, workspace),
+    references: await Promise.all((references ?? []).map((name) => workspace.roots.existing(name))),
     regions: await Promise.all(
       (regions ?? []).map(async (region) => ({
         ...region,

@@ -28,7 +28,12 @@ export const open: Tool<typeof input> = {
     const data = {
       ...nodeData(opened, session.head),
       nodes: session.nodes.size,
-      model: { id: model.id, nativeSize: model.nativeSize, abilities: model.abilities ?? null },
+      model: {
+        id: model.id,
+        nativeSize: model.nativeSize,
+        maxReferences: model.maxReferences ?? 0,
+        abilities: model.abilities ?? null,
+      },
       warnings,
     };
     const text = [

@@ -58,15 +58,19 @@ export function checkWeight({ id, guidedBy, embedsGuidance }: EditModel, weight:
   );
 }
 
-function checkReferences(
-  { id, maxReferences = 0, latentChannels }: EditModel,
-  references: readonly Tensor[],
+/** Throws option.invalid for more reference pictures than the model takes. */
+export function checkReferenceCount(
+  { id, maxReferences = 0 }: Pick<EditModel, "id" | "maxReferences">,
+  count: number,
 ): void {
-  if (references.length > maxReferences) {
-    const most =
-      maxReferences === 0 ? "no reference pictures" : `at most ${maxReferences} reference pictures`;
-    throw refuse(`${id} takes ${most}, got ${references.length}`);
-  }
+  if (count <= maxReferences) return;
+  const most = maxReferences === 0 ? "no reference pictures" : `at most ${maxReferences} reference pictures`;
+  throw refuse(`${id} takes ${most}, got ${count}`);
+}
+
+function checkReferences(model: EditModel, references: readonly Tensor[]): void {
+  const { latentChannels } = model;
+  checkReferenceCount(model, references.length);
   for (const { shape } of references) {
     const [channels, h = 0, w = 0] = shape;
     if (shape.length === 3 && channels === latentChannels && h > 0 && w > 0) continue;

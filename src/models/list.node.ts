@@ -29,6 +29,8 @@ export interface ModelFacts {
   readonly defaults: EditModel["defaults"];
   /** What it can do; null where it does not say. */
   readonly abilities: Abilities | null;
+  /** The number of reference pictures that an edit may have. */
+  readonly maxReferences: number;
   readonly problem: string | null;
 }
 
@@ -90,16 +92,22 @@ async function describeModel(
 ): Promise<ModelFacts> {
   const id = nameVariant(name, variant);
   const base = { id, from, folder, commit };
-  const unusable = { family: null, nativeSize: null, defaults: {}, abilities: null };
+  const unusable = { family: null, nativeSize: null, defaults: {}, abilities: null, maxReferences: 0 };
   try {
     const { small, weights } = snapshotFiles(folder, id, variant);
     const sizes = await Promise.all([...small, ...weights].map((path) => stat(join(folder, path))));
     const bytes = sizes.reduce((sum, { size }) => sum + size, 0);
     try {
       const source = { ...folderSource(folder, id), variant };
-      const { family, nativeSize, own } = await (await architectureOf(source)).describe(source);
+      const {
+        family,
+        nativeSize,
+        maxReferences = 0,
+        own,
+      } = await (await architectureOf(source)).describe(source);
       const abilities = abilitiesOf(id, own) ?? null;
-      return { ...base, bytes, family, nativeSize, defaults: own.defaults, abilities, problem: null };
+      const facts = { family, nativeSize, defaults: own.defaults, abilities, maxReferences };
+      return { ...base, ...facts, bytes, problem: null };
     } catch (error) {
       return { ...base, ...unusable, bytes, problem: reason(error) };
     }
@@ -111,4 +119,14 @@ async function describeModel(
 function reason(error: unknown): string {
   if (isEmilieError(error)) return error.message;
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The number of reference pictures that an edit with a checkpoint's folder may have; 0 where it cannot be read. */
+export async function maxReferencesOf(folder: string, id: string): Promise<number> {
+  try {
+    const source = folderSource(folder, id);
+    return (await (await architectureOf(source)).describe(source)).maxReferences ?? 0;
+  } catch {
+    return 0;
+  }
 }

@@ -48,6 +48,8 @@ export interface CheckpointFacts {
   readonly scalingFactor: number;
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   readonly embedsGuidance: boolean;
+  /** As EditModel has it. Default 0. */
+  readonly maxReferences?: number;
   /** Tokens of a text's encoding. */
   readonly tokens: number;
   /** emilie.json */

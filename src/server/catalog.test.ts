@@ -16,6 +16,7 @@ it("resolves a model to the name that loads it in the server's precision", async
     problem: null,
     defaults: {},
     abilities: null,
+    maxReferences: 0,
   };
   const list = async () => ({ models: [{ id: "owner/name", from: "cache" as const, ...facts }] });
   const resolved = (precision?: "fp32" | "int8") =>

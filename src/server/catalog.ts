@@ -10,6 +10,7 @@ import type { Abilities, EditModel } from "../method/edit-model.ts";
 import { pullModel } from "../models/hub/pull.node.ts";
 import { formatRepoId, requireRepoId } from "../models/hub/repo-id.ts";
 import type { Variant } from "../models/hub/select.ts";
+import { maxReferencesOf } from "../models/list.node.ts";
 import { formatModelName } from "../models/open.node.ts";
 import type { Events } from "./events.ts";
 import { withoutPaths } from "./private-paths.ts";
@@ -26,6 +27,7 @@ export interface ListedModel {
   readonly problem: string | null;
   readonly defaults: EditModel["defaults"];
   readonly abilities: Abilities | null;
+  readonly maxReferences: number;
 }
 export type ListModels = () => Promise<{ readonly models: readonly ListedModel[] }>;
 
@@ -65,7 +67,8 @@ export class Catalog {
     this.#listModels = listModels;
     this.#events = events;
     const isFolder = !remote && existsSync(join(resolve(model), "model_index.json"));
-    const facts = { family: null, nativeSize: null, bytes: 0, problem: null, defaults: {}, abilities: null };
+    const nothing = { family: null, nativeSize: null, bytes: 0, problem: null };
+    const facts = { ...nothing, defaults: {}, abilities: null, maxReferences: 0 };
     const folder = resolve(model);
     this.#given = isFolder ? { id: basename(folder), from: "folder", folder, load: folder, ...facts } : null;
     this.#selected = this.#given?.id ?? model;
@@ -200,13 +203,14 @@ export class Catalog {
   }
 
   #view(entry: Entry, pull: Pull | null = null): ModelInfo {
-    const { id, from, family, nativeSize, bytes, defaults, abilities } = entry;
+    const { id, from, family, nativeSize, bytes, defaults, abilities, maxReferences } = entry;
     const problem = entry.problem && withoutPaths(entry.problem);
     const loading = this.#loading?.load === this.#loadName(entry) ? this.#loading.state : null;
     const pulling = pull !== null && pull.error === null;
     const usable = problem === null ? (id === this.#selected ? "selected" : "available") : "unusable";
     return {
       ...{ id, from, family, nativeSize, bytes, problem, pull, loading, defaults },
+      maxReferences,
       ...describe(abilities),
       state: pulling ? "pulling" : usable,
       loaded: this.loaded === id,
@@ -225,6 +229,7 @@ export class Catalog {
         loaded: false,
         pull,
         loading: null,
+        maxReferences: 0,
       },
       ...describe(known?.abilities ?? null),
       state: pull !== null && pull.error === null ? "pulling" : "missing",
@@ -256,7 +261,8 @@ async function statedBy({ folder, id }: Entry): Promise<Partial<Entry>> {
   const own = await readDefaults(folderSource(folder, id)).catch(() => null);
   if (!own) return {};
   const { defaults, nativeSize = null } = own;
-  return { defaults, nativeSize, abilities: abilitiesOf(id, own) ?? null };
+  const maxReferences = await maxReferencesOf(folder, id);
+  return { defaults, nativeSize, abilities: abilitiesOf(id, own) ?? null, maxReferences };
 }
 
 /** A model's abilities, whole and as the two lines that a list of models shows. */

@@ -245,7 +245,9 @@ export class Dispatcher implements JobControl {
       if (this.#running?.id === job.id) this.#running.keep = keep;
     };
     if (work.kind === "edit") {
-      await callOn(this.#parts, "edit", job.session, { work, masks }, { signal, onEvent, onStart });
+      const references = await this.#references(job.session, work);
+      const params = { work, masks, references };
+      await callOn(this.#parts, "edit", job.session, params, { signal, onEvent, onStart });
       return;
     }
     const { replaced } = await callOn(
@@ -261,6 +263,17 @@ export class Dispatcher implements JobControl {
     const head = replaced[manifest.head] ?? replaced[work.from]!;
     await write(() => store.change(job.session, (draft) => setHead(draft, head)));
     await this.#emitSession(job.session);
+  }
+
+  async #references(session: string, { references = [] }: EditWork): Promise<Uint8Array[]> {
+    const files: Uint8Array[] = [];
+    for (const name of references) {
+      const bytes = await this.#parts.store.file(session, "masks", name);
+      if (!bytes)
+        throw new EmilieError("server.missing", "A reference picture of this edit no longer exists.");
+      files.push(bytes);
+    }
+    return files;
   }
 
   async #masks(session: string, work: EditWork | ReplayWork): Promise<Masks> {

@@ -1,8 +1,11 @@
 /** From a request to a piece of work: names resolved, masks stored, so that it can be done at any later time. */
 import { EmilieError } from "../errors.ts";
+import { checkPictureSize } from "../images/encode.node.ts";
 import type { Size } from "../images/model-image.ts";
 import { InputError } from "../input/input-error.ts";
+import { checkReferenceCount } from "../method/capabilities.ts";
 import { pickSettings } from "../method/settings-derived.ts";
+import { hashOf } from "../session/file/container.node.ts";
 import type { Manifest } from "../session/file/schema.ts";
 import { type CanvasInput, canvasInput, changeOf } from "../session/tree/canvas-input.ts";
 import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
@@ -42,6 +45,7 @@ export async function editWork(
     kind: "edit",
     ...{ from, canvas, instruction: instruction ?? "", variations, previews },
     mask: mask ? await resolve(mask as MaskRef) : null,
+    references: await keepReferences(parts, session, request.references ?? [], uploads),
     regions: (await resolveRegions(request.regions, resolve)) ?? [],
     settings: pickSettings(request),
     warnings: resolve.warnings,
@@ -97,6 +101,36 @@ export async function relevanceWork(
   const node = from ?? manifest.head;
   findNode(manifest, node);
   return { kind: "relevance", from: node, instruction, seed, options };
+}
+
+/** Keeps the files of reference pictures, which are decoded where the edit is computed. Throws option.invalid for more than the model takes. */
+async function keepReferences(
+  parts: Parts,
+  session: string,
+  references: NonNullable<EditRequest["references"]>,
+  uploads: UploadedParts,
+): Promise<string[]> {
+  const { store, catalog, limits } = parts;
+  if (references.length === 0) return [];
+  const { info } = await store.read(session);
+  const model = (await catalog.list()).models.find(({ id }) => id === info.model);
+  checkReferenceCount({ id: info.model, maxReferences: model?.maxReferences }, references.length);
+  const kept: string[] = [];
+  for (const one of references) {
+    const bytes = "node" in one ? await pictureOf(parts, session, one.node) : uploads.get(one.part);
+    if (!bytes) {
+      throw new EmilieError(
+        "option.invalid",
+        `the request names the part "${(one as { part: string }).part}", which it does not have`,
+      );
+    }
+    // By its header; it is decoded in the inference process.
+    await checkPictureSize(bytes, limits.pixels);
+    const name = `${hashOf(bytes)}.ref`;
+    await store.putFile(session, "masks", name, bytes);
+    kept.push(name);
+  }
+  return kept;
 }
 
 /** Throws option.invalid where the seeds of the variations, which count up from the first, leave their range. */

@@ -20,6 +20,7 @@ import { Canvas, canvasWorkingSize } from "./picture/canvas.ts";
 import { isLarge, NOWHERE } from "./picture/large.ts";
 import { checkOpenOptions, encodeOriginal, type OpenOptions, workingSide } from "./picture/original.ts";
 import { Pictures } from "./picture/pictures.ts";
+import { References } from "./picture/references.ts";
 import { KEPT, type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./picture/relevance-map.ts";
 import { canvasRecord } from "./tree/canvas-node.ts";
 import { checkEditOptions } from "./tree/check-options.ts";
@@ -73,6 +74,8 @@ export class Session<N extends Node = Node> {
   notes: readonly string[] = [];
   /** The masks that recipes refer to, by their SHA-256, each at the size of the picture that it is for. */
   readonly masks: Map<string, Mask> = new Map();
+  /** The reference pictures that recipes refer to, by the SHA-256 of their pixels. */
+  readonly references: Map<string, Picture> = new Map();
   /**
    * Maps of relevance by all that they depend on (relevance-map.ts): a node's id says what was looked at.
    * @internal
@@ -86,6 +89,7 @@ export class Session<N extends Node = Node> {
   /** For each node, the child through which the head was last reached: where redo goes. */
   readonly #towards = new Map<string, N>();
   readonly #pictures: Pictures;
+  readonly #encoder: References;
   /** By the id of the node that each begins with. */
   readonly #canvases = new Map<string, Canvas>();
 
@@ -103,6 +107,7 @@ export class Session<N extends Node = Node> {
   ) {
     this.workingSize = workingSide(model, original, size);
     this.#pictures = new Pictures(this);
+    this.#encoder = new References(model);
     const window = isLarge(model, size) ? NOWHERE : undefined;
     const own = { width: original.width, height: original.height };
     const cost = { seconds: 0, unetCalls: 0 };
@@ -137,7 +142,7 @@ export class Session<N extends Node = Node> {
     const start = performance.now();
     const callsBefore = this.model.calls.denoise;
     const from = this.#require(options.from ?? this.head, "the node to edit");
-    const { recipe, own, masks, resolved } = await prepareEdit(this, from, instruction, options);
+    const { recipe, own, masks, resolved, pictures } = await prepareEdit(this, from, instruction, options);
     const { onProgress, onWarning, signal } = options;
     const known = (id: string) => {
       const node = this.nodes.get(id);
@@ -147,7 +152,8 @@ export class Session<N extends Node = Node> {
     const before = known(await nodeId(recipe));
     if (before) return before;
 
-    const result = await this.compute(from, own, { ...resolved, signal, onStep: onProgress }, onWarning);
+    const computing = { ...resolved, pictures, signal, onStep: onProgress };
+    const result = await this.compute(from, own, computing, onWarning);
     for (const refusal of result.refused) onWarning?.(describeRefusal(refusal));
     // An edit that was ended early has a different recipe from the requested one.
     const taken: Recipe =
@@ -160,6 +166,7 @@ export class Session<N extends Node = Node> {
     own.forEach(({ mask }, i) => {
       if (mask) this.masks.set(masks[i]!.sha256, mask);
     });
+    recipe.references?.forEach(({ sha256 }, i) => void this.references.set(sha256, pictures[i]!));
     const node = this.restore({
       id,
       parent: from,
@@ -185,10 +192,11 @@ export class Session<N extends Node = Node> {
   async compute(
     from: Node,
     regions: readonly PlacedRegion[],
-    options: EditOptions,
+    { pictures = [], ...given }: EditOptions & { readonly pictures?: readonly Picture[] },
     onWarning?: (message: string) => void,
   ): Promise<UnderstoodResult & { readonly window?: Window }> {
     const canvas = this.canvasOf(from);
+    const options = { ...given, references: await this.#encoder.encode(pictures, given) };
     if (canvas.large) return canvas.large.edit(from, regions, options, onWarning);
     return runEdit(this.model, await canvas.latentOf(from, options), regions, options);
   }
@@ -280,6 +288,8 @@ export class Session<N extends Node = Node> {
     if (this.#towards.get(node.parent.id) === node) this.#towards.delete(node.parent.id);
     const used = [...this.nodes.values()].flatMap((n) => n.recipe?.regions.map((r) => r.mask?.sha256) ?? []);
     for (const hash of this.masks.keys()) if (!used.includes(hash)) this.masks.delete(hash);
+    const meant = [...this.nodes.values()].flatMap((n) => n.recipe?.references?.map((r) => r.sha256) ?? []);
+    for (const hash of this.references.keys()) if (!meant.includes(hash)) this.references.delete(hash);
     return gone.length;
   }
 

@@ -40,12 +40,12 @@ export async function openSite(): Promise<Site> {
 }
 
 /** `emilie serve` with the built studio, its sessions in a folder of its own. Throws where `npm run build:studio` has not been run. */
-export async function openServer(): Promise<Site> {
+export async function openServer(model?: string): Promise<Site> {
   const studio = join(root, "dist/studio");
   if (!existsSync(join(studio, "index.html")))
     throw new Error("There is no dist/studio. Run: npm run build:studio");
   const data = await mkdtemp(join(tmpdir(), "emilie-studio-"));
-  const server = await startServer({ port: 0, data, studio });
+  const server = await startServer({ port: 0, data, studio, model });
   const browser = await launch();
   return {
     url: `${server.url}/`,
@@ -60,7 +60,7 @@ export async function openServer(): Promise<Site> {
 
 /** The studio in both of its forms; what a person sees is the same. */
 export const FORMS = [
-  { form: "with a server", open: openServer },
+  { form: "with a server", open: () => openServer() },
   { form: "without a server", open: openSite },
 ] as const;
 

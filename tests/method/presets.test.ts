@@ -39,7 +39,7 @@ const left: Tensor = {
   data: Float32Array.from({ length: 20 }, (_, i) => (i % 5 < 2 ? 1 : 0)),
   shape: [1, 4, 5],
 };
-const plain: EditOptions = {
+const plain: Omit<EditOptions, "references"> = {
   steps: 6,
   sampler: "euler",
   textGuidance: 5,

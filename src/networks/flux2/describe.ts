@@ -7,6 +7,7 @@ import { buildDecoder, buildEncoder } from "../autoencoder-kl/graph.ts";
 import { workingBytes } from "../autoencoder-kl/vae.ts";
 import { flux2Factor } from "../autoencoder-kl-flux2/config.ts";
 import { type Checkpoint, readCheckpoint, trainedSize } from "./checkpoint.ts";
+import { MOST_REFERENCES } from "./editor.ts";
 import { findTargets } from "./lora-targets.ts";
 import { buildTransformer } from "./transformer.ts";
 
@@ -24,6 +25,7 @@ export async function describe(source: CheckpointSource): Promise<CheckpointFact
     scalingFactor: 1,
     schedulerConfig: scheduler,
     embedsGuidance: config.guidance_embeds,
+    maxReferences: MOST_REFERENCES,
     tokens: text.tokenizer.length,
     own: { ...own, defaults },
     notes,

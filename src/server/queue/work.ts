@@ -26,6 +26,8 @@ export interface EditWork {
   /** "" for nothing but the crop or the expansion. */
   readonly instruction: string;
   readonly mask: WorkMask;
+  /** Files of reference pictures in the store. */
+  readonly references?: readonly string[];
   readonly regions: readonly WorkRegion[];
   readonly settings: WorkSettings;
   readonly variations: number;

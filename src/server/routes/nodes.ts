@@ -21,7 +21,7 @@ import { route } from "./route.ts";
 const session = z.object({ session: s.sessionId });
 const node = session.extend({ node: s.nodeId });
 const MULTIPART =
-  "Masks may be uploaded with it: then the JSON is the part `request`, and `{ part: NAME }` names the others.";
+  "Masks and reference pictures may be uploaded with it: then the JSON is the part `request`, and `{ part: NAME }` names the others.";
 
 const NO_REQUEST =
   'The form needs a part "request" with the request as JSON; masks beside it are named in it by { part: NAME }.';
@@ -209,8 +209,12 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
   }
 }
 
-/** The names of the parts that a request says its masks are in, wherever it says so. */
-function partsNamed({ mask, regions = [] }: Pick<s.ReplayRequest, "mask" | "regions">): string[] {
-  const masks = [mask, ...regions.map((region) => region.mask)];
+/** The names of the parts that a request says its masks and references are in, wherever it says so. */
+function partsNamed({
+  mask,
+  regions = [],
+  references = [],
+}: Pick<s.ReplayRequest, "mask" | "regions"> & Pick<s.EditRequest, "references">): string[] {
+  const masks = [mask, ...regions.map((region) => region.mask), ...references];
   return masks.flatMap((one) => (one && "part" in one ? [one.part] : []));
 }

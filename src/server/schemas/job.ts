@@ -117,6 +117,16 @@ const previews = z
   .optional()
   .openapi({ description: "Maximum number of previews per picture; default 6" });
 
+/** A picture that an instruction refers to. */
+export const referenceSchema = z
+  .union([
+    z.strictObject({ part: z.string().regex(/^[\w.-]{1,60}$/) }).openapi({
+      description: "In a multipart request: the name of the part that contains the picture",
+    }),
+    z.strictObject({ node: nodeId }).openapi({ description: "The picture of that node" }),
+  ])
+  .openapi("Reference");
+
 /** A step of its own before the edit. */
 const canvas = { crop: cropSchema.optional(), expand: expandSchema.optional() };
 
@@ -130,6 +140,9 @@ export const editRequestSchema = z
       .openapi({ description: "The node to edit; default: the head at the time of the request" }),
     ...canvas,
     mask: maskRefSchema.optional().openapi({ description: "Default: everywhere; with expand, its border" }),
+    references: z.array(referenceSchema).max(16).optional().openapi({
+      description: "Pictures that the instruction refers to, as many as the model takes (its maxReferences)",
+    }),
     ...settings,
     variations: z.int().min(1).max(9).optional().openapi({
       description:

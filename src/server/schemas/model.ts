@@ -56,6 +56,10 @@ export const modelSchema = z
       .nullable()
       .openapi({ description: "The longer side of the pictures it was trained on" }),
     bytes: z.number().nullable(),
+    maxReferences: z
+      .number()
+      .int()
+      .openapi({ description: "The number of reference pictures that an edit may have; 0: it takes none" }),
     defaults: z.object(statedShape()),
     abilities: abilitiesSchema
       .nullable()

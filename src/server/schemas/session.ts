@@ -19,6 +19,10 @@ export const recipeSchema = z
           .openapi({ description: "null: everywhere. The sha256 is the mask's id" }),
       }),
     ),
+    references: z
+      .array(z.object({ width: z.number().int(), height: z.number().int(), sha256: maskId }))
+      .optional()
+      .openapi({ description: "Reference pictures; absent: none" }),
     ...recordedShape(),
   })
   .openapi("Recipe");

@@ -111,6 +111,7 @@ export function keepUsed(
   const used = new Set(["original.png"]);
   for (const { latent, recipe } of manifest.nodes) {
     used.add(`latent/${latent}`);
+    for (const { sha256 } of recipe?.references ?? []) used.add(`reference/${sha256}.png`);
     for (const { mask } of recipe?.regions ?? []) {
       if (mask) used.add(`mask/${mask.sha256}`).add(`mask/${mask.sha256}.png`);
     }

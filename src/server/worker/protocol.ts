@@ -58,7 +58,14 @@ export interface Calls {
       familiar: boolean | null;
     };
   };
-  edit: { params: Subject & { work: EditWork; masks: Masks }; result: Record<string, never> };
+  edit: {
+    params: Subject & {
+      work: EditWork;
+      masks: Masks;
+      references: readonly Uint8Array[];
+    };
+    result: Record<string, never>;
+  };
   replay: {
     params: Subject & { work: ReplayWork; masks: Masks };
     result: { replaced: Record<string, string> };

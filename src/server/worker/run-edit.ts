@@ -1,7 +1,8 @@
 /** An edit job: the same instruction with one or several seeds. */
 
-import { encodePng } from "../../images/codec.node.ts";
+import { encodePng, readPicture } from "../../images/codec.node.ts";
 import type { Mask } from "../../images/mask.ts";
+import type { Picture } from "../../images/picture.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { fromJson } from "../../method/settings-derived.ts";
 import { packNode } from "../../session/file/pack.node.ts";
@@ -19,7 +20,7 @@ import { nodeOf, type SessionCache } from "./session-cache.ts";
 export async function runEdit(
   model: EditModel,
   cache: SessionCache,
-  { work, masks, ...subject }: Params<"edit">,
+  { work, masks, references, ...subject }: Params<"edit">,
   watch: Watch,
 ): Promise<Record<string, never>> {
   const session = await cache.get(subject, model, [work.from]);
@@ -27,6 +28,8 @@ export async function runEdit(
   const from = await canvasFor(session, start, work.canvas);
   if (from !== start) await sendNode(session, from, 0, watch);
   if (work.instruction === "") return {};
+  const pictures: Picture[] = [];
+  for (const bytes of references) pictures.push(await readPicture(bytes));
   const maskOf = await readMasks(masks);
   const mask = await resolveMask(session, from, work.instruction, work.mask, maskOf, watch.signal);
   const regions = regionsOf(work.regions, maskOf);
@@ -40,6 +43,7 @@ export async function runEdit(
       ...settings,
       seed: seed + BigInt(edit),
       mask,
+      references: pictures,
       regions,
       from,
       signal: watch.signal,

@@ -1,8 +1,11 @@
 /** A node in Node.js: it can be written to a file, and masks may be named by theirs. */
 import { fileURLToPath } from "node:url";
 import { EmilieError } from "../../errors.ts";
+import { readPicture } from "../../images/codec.node.ts";
 import type { Mask } from "../../images/mask.ts";
+import type { Picture } from "../../images/picture.ts";
 import { readMask } from "../../images/read-mask.node.ts";
+import { checkReferenceCount } from "../../method/capabilities.ts";
 import { type ExportOptions, exportPicture } from "../picture/export.node.ts";
 import type { Session, SessionEditOptions } from "../session.ts";
 import { borderOf } from "../tree/prepare-edit.ts";
@@ -13,12 +16,14 @@ import { type NodeHost, type NodeRecord, TreeNode } from "../tree/tree-node.ts";
 export type MaskSource = Mask | string | URL;
 
 /** {@link SessionEditOptions} where there is a file system: every mask may be a file. */
-export interface FileEditOptions extends Omit<SessionEditOptions, "mask" | "regions"> {
+export interface FileEditOptions extends Omit<SessionEditOptions, "mask" | "regions" | "references"> {
   /**
    * White (1) may change, black (0) must stay: a mask, the path or URL of a picture, words as in "soft:12:box:40,20,200,160",
    * "auto" for the model's own relevance map, or "border" for what the expansion before it has added. Of another size than the picture, it is stretched to fit. Default: everywhere.
    */
   readonly mask?: MaskSource | "auto";
+  /** Pictures that the instruction refers to, or the paths or URLs of them; at most the model's `maxReferences`. Default: none. */
+  readonly references?: readonly (Picture | string | URL)[];
   /** Further instructions with places and weights of their own, in the same pass. */
   readonly regions?: readonly {
     readonly instruction: string;
@@ -67,7 +72,12 @@ export class FileTreeNode extends TreeNode implements FileNode {
 
 /** Makes the masks that are files or words. Throws option.invalid, mask.invalid, image.unreadable and image.too-large. */
 export async function readMasks(session: Session, options: FileEditOptions): Promise<SessionEditOptions> {
-  const { mask, regions, onWarning } = options;
+  const { mask, regions, references = [], onWarning } = options;
+  checkReferenceCount(session.model, references.length);
+  const pictures: Picture[] = [];
+  for (const one of references) {
+    pictures.push(typeof one === "string" || one instanceof URL ? await readPicture(one) : one);
+  }
   const canvas = session.canvasOf(options.from ?? session.head);
   const make = async (source: MaskSource | undefined): Promise<Mask | "auto" | "border" | undefined> => {
     if (typeof source !== "string" && !(source instanceof URL)) return source;
@@ -83,5 +93,10 @@ export async function readMasks(session: Session, options: FileEditOptions): Pro
       '"auto" is only for the edit\'s own mask; a region needs its own mask.',
     );
   });
-  return { ...options, mask: await make(mask), regions: placed && (await Promise.all(placed)) };
+  return {
+    ...options,
+    references: pictures,
+    mask: await make(mask),
+    regions: placed && (await Promise.all(placed)),
+  };
 }

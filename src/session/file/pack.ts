@@ -3,9 +3,10 @@ import { isCanvasOf } from "../../images/canvas.ts";
 import type { Difference } from "../../images/difference.ts";
 import { type Mask, maskFromPicture, pictureFromMask } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
-import type { Picture } from "../../images/picture.ts";
+import { MAX_PICTURE_PIXELS, type Picture } from "../../images/picture.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { sha256 } from "../../util/sha256.ts";
+import { describeReference } from "../picture/references.ts";
 import { pictureId, type Session } from "../session.ts";
 import type { Drift } from "../tree/drift.ts";
 import { bytesOf, nodeId, pictureSizes } from "../tree/recipe.ts";
@@ -36,6 +37,8 @@ export async function packSession(
     nodes.push(storeNode(node, latent));
   }
   for (const [hash, mask] of session.masks) keep(await once(mask, () => maskPiece(hash, mask, codec)));
+  for (const [hash, picture] of session.references)
+    keep(await once(picture, () => referencePiece(hash, picture, codec)));
   const { width, height } = session.original;
   const manifest: Manifest = {
     format: FORMAT,
@@ -50,7 +53,7 @@ export async function packSession(
   return { manifest, pieces: [...pieces.values()] };
 }
 
-/** One node with the pieces that it brings: its latent, and its masks. */
+/** One node with the pieces that it brings: its latent, its masks and its reference pictures. */
 export async function packNode(
   session: Session,
   node: Node,
@@ -61,6 +64,11 @@ export async function packNode(
   const pieces = await Promise.all(
     masks.map(([hash, mask]) => once(mask, () => maskPiece(hash, mask, codec))),
   );
+  const meant = node.recipe?.references?.map((one) => one.sha256) ?? [];
+  for (const hash of new Set(meant)) {
+    const picture = session.references.get(hash);
+    if (picture) pieces.push(await once(picture, () => referencePiece(hash, picture, codec)));
+  }
   const latent = await sha256(bytesOf(node.latent));
   return { node: storeNode(node, latent), pieces: [latentPiece(node.latent, latent), ...pieces] };
 }
@@ -102,6 +110,9 @@ async function pngPiece(name: string, picture: Picture, codec: PngCodec): Promis
   return { name, type: "U8", shape: [bytes.length], sha256: await sha256(bytes), bytes };
 }
 
+export const referencePiece = (hash: string, picture: Picture, codec: PngCodec): Promise<Piece> =>
+  pngPiece(`reference/${hash}.png`, picture, codec);
+
 /** Masks that a picture of 8 bits holds exactly, as nearly all are, take a hundredth of the room as PNG. */
 export async function maskPiece(hash: string, mask: Mask, codec: PngCodec): Promise<Piece> {
   const exact = mask.data.every((m) => Object.is(Math.fround(Math.floor(m * 255 + 0.5) / 255), m));
@@ -115,6 +126,8 @@ export interface Unpacked {
   readonly manifest: Manifest;
   readonly original: Picture | undefined;
   readonly masks: Map<string, Mask>;
+  /** Reference pictures by the SHA-256 of their pixels. */
+  readonly references: Map<string, Picture>;
   /** By their SHA-256. */
   readonly latents: ReadonlyMap<string, Tensor>;
 }
@@ -129,6 +142,12 @@ export async function unpackSession(
   await checkTree(manifest, path);
   const latents = new Map<string, Tensor>();
   const masks = new Map<string, Mask>();
+  const references = new Map<string, Picture>();
+  const named = new Map(
+    manifest.nodes.flatMap(
+      ({ recipe }) => recipe?.references?.map((one) => [one.sha256, one] as const) ?? [],
+    ),
+  );
   const { width, height } = manifest.picture;
   const sizes = maskSizes(manifest, path);
   let pixels = 0;
@@ -153,6 +172,16 @@ export async function unpackSession(
       if ((await sha256(bytesOf(mask))) !== hash)
         throw malformed(path, `${name} has other values than its name says`);
       masks.set(hash, mask);
+    } else if (kind === "reference" && named.has(hash)) {
+      const size = named.get(hash)!;
+      checkPngSize(bytes, size, name, path);
+      pixels += size.width * size.height;
+      if (4 * pixels > MAX_SESSION_BYTES || size.width * size.height > MAX_PICTURE_PIXELS)
+        throw malformed(path, "its masks and references are too large");
+      const picture = await decode(bytes, name, path, codec);
+      if ((await describeReference(picture)).sha256 !== hash)
+        throw malformed(path, `${name} has other pixels than its name says`);
+      references.set(hash, picture);
     } else throw malformed(path, `it holds ${JSON.stringify(name)}, which no session has`);
   }
   if (original) {
@@ -172,7 +201,7 @@ export async function unpackSession(
       );
     }
   }
-  return { manifest, original, masks, latents };
+  return { manifest, original, masks, references, latents };
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Picture } from "../../images/picture.ts";
 import { type EditModel, isMadeWith } from "../../method/edit-model.ts";
 import { sha256 } from "../../util/sha256.ts";
 import type { PicturePath } from "../picture/picture-path.node.ts";
+import { describeReference } from "../picture/references.ts";
 import { encodeOriginal, pictureId, type Session, type SessionEditOptions } from "../session.ts";
 import { bytesOf, describeMask } from "../tree/recipe.ts";
 import { recipeAgain } from "../tree/replay.ts";
@@ -28,7 +29,10 @@ export async function replayPath(
   original: Picture,
   path: PicturePath,
   masks: readonly Mask[],
-  options: Pick<SessionEditOptions, "signal" | "onProgress"> = {},
+  options: { readonly references?: readonly Picture[] } & Pick<
+    SessionEditOptions,
+    "signal" | "onProgress"
+  > = {},
 ): Promise<PathReplay> {
   if (!isMadeWith(model, path.model.fingerprint)) {
     throw new EmilieError(
@@ -44,23 +48,44 @@ export async function replayPath(
       `The picture given is not the original (${width}×${height}, id ${path.original.id}) that the edits started from.`,
     );
   }
+  const { signal, onProgress } = options;
   const session = new StoredSession(
     model,
     original,
     ...(await encodeOriginal(model, original, {
-      ...options,
+      signal,
       workingSize: path.steps[0]!.recipe.workingSize,
     })),
     path.model,
   );
   await gatherMasks(session, path, masks);
+  await gatherReferences(session, path, options.references ?? []);
   const steps: { node: Node; same: boolean }[] = [];
   let from = session.root;
   for (const { id, recipe, latent } of path.steps) {
-    from = await recipeAgain(session, recipe, from, {}, options);
+    from = await recipeAgain(session, recipe, from, {}, { signal, onProgress });
     steps.push({ node: from, same: from.id === id && (await sha256(bytesOf(from.latent))) === latent });
   }
   return { session, steps };
+}
+
+/** References are whole pictures, which a picture's file does not hold: they are given again, and known by their pixels. */
+async function gatherReferences(
+  session: Session,
+  path: PicturePath,
+  given: readonly Picture[],
+): Promise<void> {
+  for (const picture of given) session.references.set((await describeReference(picture)).sha256, picture);
+  const missing = path.steps.flatMap(({ recipe }, i) =>
+    (recipe.references ?? [])
+      .filter((one) => !session.references.has(one.sha256))
+      .map((one) => `  of edit ${i + 1}: ${one.width}×${one.height}, SHA-256 ${one.sha256}`),
+  );
+  if (missing.length === 0) return;
+  throw new EmilieError(
+    "session.damaged",
+    `Reference pictures are not in the picture's file. Give their files with --reference:\n${missing.join("\n")}`,
+  );
 }
 
 async function gatherMasks(session: Session, path: PicturePath, given: readonly Mask[]): Promise<void> {

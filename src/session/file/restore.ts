@@ -17,7 +17,7 @@ import { malformed, type StoredNode } from "./schema.ts";
 /** What a damaged file has lost. */
 export interface SessionWarning {
   /** What is damaged. */
-  readonly part: "file" | "original" | "latent" | "mask";
+  readonly part: "file" | "original" | "latent" | "mask" | "reference";
   /** The nodes that miss it. */
   readonly nodes: readonly string[];
   /** In words, with what to do. */
@@ -72,8 +72,16 @@ function checkModel(model: EditModel, made: { id: string; fingerprint: string },
   );
 }
 
-export function addNode(session: Session, stored: StoredNode, { latents, masks }: Unpacked): void {
+export function addNode(
+  session: Session,
+  stored: StoredNode,
+  { latents, masks, references }: Unpacked,
+): void {
   const { regions } = stored.recipe!;
+  for (const { sha256: hash } of stored.recipe!.references ?? []) {
+    const picture = references.get(hash);
+    if (picture) session.references.set(hash, picture);
+  }
   const hashes = regions.map(({ mask }) => mask?.sha256);
   const own = regions.map(({ mask }) => (mask ? heldMask(mask, masks) : undefined));
   own.forEach((mask, i) => {
@@ -101,7 +109,7 @@ function checkShape({ data, shape }: Tensor, expected: readonly number[], path: 
 /** What a file has lost, in words, and whom it concerns. */
 export function damageOf(
   notes: readonly string[],
-  { latents, masks, original, manifest }: Unpacked,
+  { latents, masks, references, original, manifest }: Unpacked,
 ): SessionWarning[] {
   const warnings: SessionWarning[] = notes.map((message) => ({ part: "file", nodes: [], message }));
   if (!original) {
@@ -115,6 +123,11 @@ export function damageOf(
     if (!latents.has(latent)) {
       const message = `The latent of ${called} is lost; its recipe is whole, and emilie replay computes it again.`;
       warnings.push({ part: "latent", nodes: [id], message });
+    }
+    for (const { sha256: hash } of recipe?.references ?? []) {
+      if (references.has(hash)) continue;
+      const message = `A reference picture of ${called} is lost (SHA-256 ${hash}); it is needed to compute the edit again.`;
+      warnings.push({ part: "reference", nodes: [id], message });
     }
     for (const { mask } of recipe?.regions ?? []) {
       if (!mask || masks.has(mask.sha256)) continue;

@@ -17,12 +17,15 @@ export const FORMAT = "emilie-session";
  * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows,
  * working sizes, gates, and recipes that spare computing;
  * version 4 says where the model's parts lie; version 5 has detail transfer in its recipes, and what is seen of a change;
- * version 6 has crops and expansions.
+ * version 6 has crops, expansions and reference pictures.
  */
 export const VERSION = 6;
 const VERSIONS = [1, 2, 3, 4, 5, VERSION] as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
+
+/** More than any model takes. */
+const MAX_REFERENCES = 64;
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256");
 const id = z.string().regex(/^[0-9a-f]{12}$/, "expected twelve hex digits");
@@ -46,6 +49,11 @@ export const editRecipeSchema: z.ZodType<Recipe> = z.strictObject({
     .min(1)
     .max(MAX_REGIONS),
   ...recordedShape(),
+  references: z
+    .array(z.strictObject({ width: side, height: side, sha256: hash }))
+    .min(1)
+    .max(MAX_REFERENCES)
+    .optional(),
 });
 const canvasSchema: z.ZodType<CanvasRecipe> = z.strictObject({
   version: z.literal(1),
@@ -192,8 +200,8 @@ export function parseManifest(json: string, path: string): Manifest {
 
 /** The first key of a recipe that came with a later version. */
 function laterKey(version: number, recipe: NodeRecipe): string | undefined {
-  if (!isCanvasRecipe(recipe)) return laterThan(version, recipe);
-  return version < 6 ? "canvas" : undefined;
+  if (isCanvasRecipe(recipe)) return version < 6 ? "canvas" : undefined;
+  return recipe.references && version < 6 ? "references" : laterThan(version, recipe);
 }
 
 export function malformed(path: string, what: string, cause?: unknown): EmilieError {

@@ -30,6 +30,8 @@ export interface EditScriptStep extends EditScriptSettings {
   instruction?: string | undefined;
   /** Where: a mask in words (see readMask), "auto" or "border". Default: everywhere; after `expand`, its border. */
   mask?: string | undefined;
+  /** Files of pictures that the instruction refers to, for models that take some. */
+  references?: string[] | undefined;
   /** Further instructions in the same pass. */
   regions?: EditScriptRegion[] | undefined;
 }

@@ -22,6 +22,7 @@ type LaterMask = (picture: Picture) => Promise<Mask>;
 /** A step whose masks are masks, or can be made when its picture is there. */
 export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "canvas" | "instruction"> {
   readonly mask?: Mask | "auto" | "border" | LaterMask;
+  readonly references?: readonly Picture[];
   readonly regions: readonly (Omit<PlacedRegion, "mask"> & { readonly mask?: Mask | "border" | LaterMask })[];
   readonly settings: SessionSettings;
 }
@@ -67,9 +68,26 @@ export async function readySteps(
     grounds.set(id, after ?? before);
     const words = [step.mask, ...step.regions.map(({ mask }) => mask)];
     if (!before.expanded && words.includes("border")) throw noBorder(`step ${id}`);
-    ready.push(await readyStep(step, before.picture, sources));
+    const references: Picture[] = [];
+    for (const name of step.references) references.push(await referenceCalled(name, session, sources));
+    ready.push({ ...(await readyStep(step, before.picture, sources)), references });
   }
   return ready;
+}
+
+async function referenceCalled(
+  name: string,
+  session: Session | undefined,
+  sources: MaskSources,
+): Promise<Picture> {
+  const hash = /^sha256:([0-9a-f]{64})$/.exec(name)?.[1];
+  if (hash === undefined) return sources.readFile(name);
+  const held = session?.references.get(hash);
+  if (held) return held;
+  throw new EmilieError(
+    "option.invalid",
+    `No reference picture with the SHA-256 ${hash} is in this session. Name its file.`,
+  );
 }
 
 function nodeCalled(session: Session, from: string | undefined): Node | undefined {
@@ -104,7 +122,7 @@ async function readyStep(step: ScriptStep, size: Size | Picture, sources: MaskSo
 /** Does a step from a node of the session. */
 export async function doStep<N extends Node>(
   session: Session<N>,
-  { canvas, instruction, mask, regions, settings }: ReadyStep,
+  { canvas, instruction, mask, references, regions, settings }: ReadyStep,
   from: Node,
   options: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning">,
 ): Promise<N> {
@@ -120,6 +138,7 @@ export async function doStep<N extends Node>(
     ...settings,
     ...options,
     from,
+    references,
     mask: await made(mask),
     regions: await Promise.all(placed),
   });

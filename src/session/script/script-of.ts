@@ -57,6 +57,7 @@ function editOf(recipe: Recipe) {
   return {
     ...region(first!),
     ...(rest.length === 0 ? {} : { regions: rest.map(region) }),
+    ...(recipe.references ? { references: recipe.references.map((one) => `sha256:${one.sha256}`) } : {}),
     ...scriptSettings(settingsOf(recipe)),
   };
 }

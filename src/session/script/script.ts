@@ -55,6 +55,11 @@ const stepShape = {
     .describe(
       `Where the picture may change: "auto" (the model judges), "border" (what the expansion before it has added), ${MASK} Default: everywhere; after expand, its border.`,
     ),
+  references: z
+    .array(z.string().min(1))
+    .max(64)
+    .optional()
+    .describe("Picture files that the instruction refers to, for models that take some."),
   regions: z
     .array(regionSchema)
     .max(MAX_REGIONS - 1)
@@ -91,6 +96,8 @@ export interface ScriptStep {
   readonly canvas?: CanvasInput;
   readonly instruction: string;
   readonly mask?: string;
+  /** Files, or sha256:… for one that the session holds. */
+  readonly references: readonly string[];
   readonly regions: readonly {
     readonly instruction: string;
     readonly mask?: string;
@@ -155,7 +162,17 @@ export function planScript(script: unknown, called = "The edit script"): ScriptS
   const known = new Set([ORIGINAL]);
   const ids = new Set(steps.map((_, index) => stepId(steps, index)));
   return steps.flatMap((step, index): ScriptStep[] => {
-    const { id = String(index + 1), from, crop, expand, instruction, mask, regions = [], ...own } = step;
+    const {
+      id = String(index + 1),
+      from,
+      crop,
+      expand,
+      instruction,
+      mask,
+      references,
+      regions = [],
+      ...own
+    } = step;
     const wrong = (key: string, message: string) =>
       wrongScript(called, { path: ["steps", index, key], message });
     if (known.has(id))
@@ -170,7 +187,7 @@ export function planScript(script: unknown, called = "The edit script"): ScriptS
     if (!canvas && instruction === undefined) {
       throw wrong("instruction", "a step says what should change, or has crop or expand");
     }
-    const [idle] = Object.keys(defined({ mask, regions: step.regions, ...own }));
+    const [idle] = Object.keys(defined({ mask, references, regions: step.regions, ...own }));
     if (instruction === undefined && idle !== undefined) {
       throw wrong(idle, "a step without an instruction computes nothing; add one, or leave this out");
     }
@@ -181,9 +198,14 @@ export function planScript(script: unknown, called = "The edit script"): ScriptS
         : typeof from === "number"
           ? stepId(steps, from - 1)
           : from;
-    const nothing = { instruction: "", regions: [], settings: {} };
+    const nothing = { instruction: "", references: [], regions: [], settings: {} };
     if (instruction === undefined) return [{ id, from: start, canvas, ...nothing }];
-    const edit = { instruction, regions, settings: fromJson({ ...defaults, ...own }) };
+    const edit = {
+      instruction,
+      references: references ?? [],
+      regions,
+      settings: fromJson({ ...defaults, ...own }),
+    };
     if (!canvas) return [{ id, from: start, mask, ...edit }];
     // The canvas is a node of its own, so that it can be gone back to, and kept without the edit.
     const first = { id: `${id}.canvas`, from: start, canvas, ...nothing };

@@ -9,7 +9,15 @@ const { onStep: _, references: _latents, ...METHOD_OPTIONS } = EDIT_OPTIONS;
 const SESSION_EDIT_OPTIONS: OptionNames<SessionEditOptions> = {
   ...METHOD_OPTIONS,
   ...settingNames("session"),
-  ...{ from: true, mask: true, regions: true, relevance: true, onProgress: true, onWarning: true },
+  ...{
+    from: true,
+    mask: true,
+    references: true,
+    regions: true,
+    relevance: true,
+    onProgress: true,
+    onWarning: true,
+  },
 };
 
 /** What of an edit's options is not known. @throws InputError naming it */

@@ -2,12 +2,15 @@
 import { EmilieError } from "../../errors.ts";
 import { checkMask, type Mask, resizeMask } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
+import type { Picture } from "../../images/picture.ts";
+import { checkReferenceCount } from "../../method/capabilities.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { endsOnSource } from "../../method/gradient-control.ts";
 import { resolveOptions } from "../../method/options.ts";
 import { checkSettings, recordSettings } from "../../method/settings-derived.ts";
 import type { Canvas } from "../picture/canvas.ts";
 import { isLarger } from "../picture/original.ts";
+import { describeReference } from "../picture/references.ts";
 import type { RelevanceMapOptions } from "../picture/relevance-map.ts";
 import { checkEdit, remarksOn } from "./check-edit.ts";
 import { describeMask, heldMask, type Recipe } from "./recipe.ts";
@@ -20,6 +23,7 @@ interface Place {
   readonly modelFacts: Recipe["model"];
   readonly workingSize: number | undefined;
   readonly masks: ReadonlyMap<string, Mask>;
+  readonly references: ReadonlyMap<string, Picture>;
   canvasOf(node: Node): Canvas;
   relevance(instruction: string, options: RelevanceMapOptions): Promise<Mask>;
 }
@@ -35,6 +39,7 @@ export async function prepareEdit(
     from: _,
     mask,
     regions = [],
+    references: pictures = [],
     relevance: maskOptions,
     detail = "off",
     onProgress,
@@ -52,6 +57,7 @@ export async function prepareEdit(
   });
   checkEdit([{ instruction }, ...regions], resolved.recorded);
   checkSettings({ detail });
+  checkReferenceCount(model, pictures.length);
   const place =
     mask === "auto"
       ? await session.relevance(instruction, { ...maskOptions, from, signal })
@@ -68,6 +74,7 @@ export async function prepareEdit(
     ...region,
     mask: (masks[i] && heldMask(masks[i], session.masks)) ?? region.mask,
   }));
+  const references = await Promise.all(pictures.map(describeReference));
   const recipe: Recipe = {
     version: 1,
     model: session.modelFacts,
@@ -81,8 +88,14 @@ export async function prepareEdit(
       detail: !large && isLarger(from.size, canvas.size) ? detail : "off",
       stopAfter: resolved.stopAfter === resolved.steps ? undefined : resolved.stopAfter,
     }),
+    ...(references.length > 0 ? { references } : {}),
   };
-  return { recipe, own, masks, resolved };
+  // Copies, since the caller may change the pictures later; equal ones are kept once.
+  const kept = pictures.map(
+    (picture, i) =>
+      session.references.get(references[i]!.sha256) ?? { ...picture, data: picture.data.slice() },
+  );
+  return { recipe, own, masks, resolved, pictures: kept };
 }
 
 /** What the expansion before a node has added, at the size of its picture. Throws option.invalid where there is none. */

@@ -20,6 +20,13 @@ export interface RecipeRegion {
   readonly mask: { readonly width: number; readonly height: number; readonly sha256: string } | null;
 }
 
+/** A reference picture of a recipe: its size, and a hash over its pixels (RGBA). The session keeps the pictures by their hashes. */
+export interface RecipeReference {
+  readonly width: number;
+  readonly height: number;
+  readonly sha256: string;
+}
+
 /** Everything that an edit's result depends on. */
 export interface Recipe extends RecordedSettings {
   /** Only of a crop or an expansion. */
@@ -32,10 +39,14 @@ export interface Recipe extends RecordedSettings {
   readonly parent: string;
   /** At least one; several are composed in one pass. */
   readonly regions: readonly RecipeRegion[];
+  /** Reference pictures, in the order in which the instruction means them. Absent: none. */
+  readonly references?: readonly RecipeReference[];
 }
 
 /** Nothing is computed by a crop or an expansion, so none of an edit's settings is recorded. */
-type NoSettings = { readonly [K in Exclude<keyof RecordedSettings, "workingSize">]?: undefined };
+type NoSettings = {
+  readonly [K in Exclude<keyof RecordedSettings, "workingSize"> | "references"]?: undefined;
+};
 
 /** A crop or an expansion: the only thing that its result depends on beside the parent. The model encodes it when an edit starts from it. */
 export interface CanvasRecipe

@@ -3,11 +3,12 @@
 import { EmilieError } from "../../errors.ts";
 import { type CanvasChange, keptBox, type Sides } from "../../images/canvas.ts";
 import { type Mask, moveMask } from "../../images/mask.ts";
-import type { Box } from "../../images/picture.ts";
+import type { Box, Picture } from "../../images/picture.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { resolveOptions } from "../../method/options.ts";
 import { decidedByPreset } from "../../method/settings-derived.ts";
 import { defined } from "../../util/defined.ts";
+import { referencesOf } from "../picture/references.ts";
 import { isCanvasRecipe, type NodeRecipe, type Recipe, regionsOf, settingsOf } from "./recipe.ts";
 import type { PlacedRegion } from "./run.ts";
 import { placeOf } from "./shared-area.ts";
@@ -37,6 +38,7 @@ export interface ReplayOptions extends Pick<SessionEditOptions, "signal" | "onPr
 interface Replayed<N extends Node = Node> {
   readonly model: EditModel;
   readonly masks: ReadonlyMap<string, Mask>;
+  readonly references: ReadonlyMap<string, Picture>;
   get head(): N;
   set head(node: Node);
   descendants(node: Node): N[];
@@ -195,6 +197,7 @@ function again<N extends Node>(
       ? {}
       : decidedByPreset(resolveOptions(session.model, { preset: changes.preset }))),
     regions: rest,
+    references: referencesOf(recipe, session.references),
     // A step that was ended early is done whole again where its steps change.
     ...(given.steps === undefined && changes.preset === undefined ? {} : { stopAfter: undefined }),
     ...given,

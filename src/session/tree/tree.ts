@@ -70,6 +70,8 @@ export interface SessionEditOptions extends SessionSettings, Omit<EditOptions, "
    * before it has added. Default: everywhere.
    */
   readonly mask?: Mask | "auto" | "border";
+  /** Pictures that the instruction refers to, at most the model's `maxReferences`. Default: none. */
+  readonly references?: readonly Picture[];
   /** Further instructions in the same pass, each with its own mask. */
   readonly regions?: readonly PlacedRegion[];
   /** Options of the automatic mask. */

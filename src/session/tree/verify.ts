@@ -1,5 +1,6 @@
 /** Every node of a session computed again from its recipe, and compared with what the session holds. */
 import type { Mask } from "../../images/mask.ts";
+import type { Picture } from "../../images/picture.ts";
 import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import type { EditOptions } from "../../method/options.ts";
@@ -9,6 +10,7 @@ import { relativeError } from "../../tensor/ops.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
 import { sha256 } from "../../util/sha256.ts";
 import type { Canvas } from "../picture/canvas.ts";
+import { referencesOf } from "../picture/references.ts";
 import { bytesOf, isCanvasRecipe, regionsOf, retiredSetting, settingsOf } from "./recipe.ts";
 import type { PlacedRegion } from "./run.ts";
 import { type Node, pathTo } from "./tree.ts";
@@ -20,10 +22,11 @@ interface Verified {
   canvasOf(node: Node): Canvas;
   readonly nodes: ReadonlyMap<string, Node>;
   readonly masks: ReadonlyMap<string, Mask>;
+  readonly references: ReadonlyMap<string, Picture>;
   compute(
     from: Node,
     regions: readonly PlacedRegion[],
-    options: EditOptions,
+    options: EditOptions & { readonly pictures?: readonly Picture[] },
   ): Promise<{ readonly c: Tensor }>;
 }
 
@@ -83,11 +86,14 @@ async function compute(
   const lost = (canvas.large || parent.canvas ? pathTo(parent) : [parent]).some(
     (before) => before.lostLatent,
   );
+  const pictures = recipe.references ?? [];
+  if (pictures.some(({ sha256: hash }) => !session.references.has(hash))) return null;
   if (lost || retiredSetting(recipe) || hashes.some((hash) => !session.masks.has(hash))) return null;
   const { recorded, ...settings } = settingsOf(recipe);
   const { c } = await session.compute(parent, regionsOf(recipe, session.masks), {
     ...settingsOfScope("edit", settings),
     recorded,
+    pictures: referencesOf(recipe, session.references),
     signal,
     onStep: (event) => onProgress?.({ ...event, node }),
   });

@@ -32,6 +32,8 @@ export interface ModelInfo {
   readonly cannot: string;
   /** The longer side it works at, in pixels. */
   readonly nativeSize: number;
+  /** The number of reference pictures that an edit may have. */
+  readonly maxReferences: number;
   /** What each preset stands for with this model. */
   readonly presets: Readonly<Partial<Record<PresetName, ModelDefaults>>>;
   /** Below it a change is carried over; 0 where the model states none. */
@@ -91,6 +93,8 @@ export interface NodeView {
   readonly instruction: string;
   readonly regions: readonly NodeRegion[];
   readonly settings: NodeSettings | null;
+  /** How many pictures its instruction refers to. */
+  readonly references: number;
   readonly hasMask: boolean;
   /** Of its picture, in pixels. */
   readonly width: number;
@@ -167,6 +171,8 @@ export interface EditRequest extends EditSettings {
     readonly mask?: Mask;
     readonly weight?: number;
   }[];
+  /** Pictures that the instruction refers to. Default: none. */
+  readonly references?: readonly Blob[];
 }
 
 export interface ReplayRequest extends Partial<EditSettings>, CanvasRequest {

@@ -11,6 +11,7 @@ import type { Job } from "../state/types.ts";
 import { duration, IconButton, Slider, Tip } from "../ui/controls.tsx";
 import { t } from "../words/index.ts";
 import { Heard } from "./heard.tsx";
+import { References } from "./references.tsx";
 import { colourOf } from "./region-colours.ts";
 import { suggest } from "./suggestions.ts";
 import { Tools } from "./tools.tsx";
@@ -23,6 +24,7 @@ export function Dock() {
       <Tools />
       <Queue />
       <div className="instruction-row">
+        <References />
         <Instruction />
         {job?.kind === "edit" && job.preview && !job.stopping && (
           <Tip label={t.keepThisTip}>

@@ -35,6 +35,7 @@ export function requestOf(settings: Settings): Omit<EditRequest, "from"> {
   const { variations: _, seedLocked: __, ...asked } = settings;
   return {
     ...asked,
+    references: get().references,
     regions: get().regions.map(({ id, instruction, masked }) => {
       const own = masked ? paintedOf(id) : undefined;
       return { instruction: instruction.trim(), mask: own && toMask(own.layer) };

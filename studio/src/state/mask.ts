@@ -225,6 +225,6 @@ export function chooseRegion(region: number): void {
 
 export function resetRegions(): void {
   forgetAll();
-  set({ regions: [firstRegion], region: 1, tool: "move" });
+  set({ regions: [firstRegion], region: 1, references: [], tool: "move" });
   touched();
 }

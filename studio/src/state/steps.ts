@@ -92,6 +92,8 @@ export async function tryAgain(id: string): Promise<void> {
   const { session } = get();
   const node = session?.nodes.find((one) => one.id === id);
   if (!node?.parent || !node.settings) return;
+  // The pictures that it refers to are with its recipe.
+  if (node.references > 0) return changeStep(id, { seed: newSeed() }, id);
   try {
     await editAs(node.instruction, await requestAgain(node, newSeed()), node.settings.steps);
   } catch (error) {

@@ -142,6 +142,8 @@ export interface StudioState {
   readonly canUndoStroke: boolean;
   readonly canRedoStroke: boolean;
 
+  /** Pictures that the instruction refers to. */
+  readonly references: readonly File[];
   /** A crop or an expansion that is being drawn. */
   readonly canvas: CanvasBox | null;
 

@@ -85,6 +85,13 @@ export const de: Words = {
     crop: "Zuschneiden",
     expand: "Erweitern: Platz um das Bild",
   },
+  references: {
+    title: "Vergleichsbilder",
+    add: "Ein Vergleichsbild dazugeben",
+    tip: (most) => `Ein Bild, auf das sich die Anweisung bezieht, wie „trag diesen Hut“ (bis zu ${most})`,
+    remove: (number) => `Vergleichsbild ${number} entfernen`,
+    tooMany: (most) => `Das Modell nimmt bis zu ${most} Vergleichsbilder.`,
+  },
   reframe: {
     crop: "Zuschneiden",
     expand: "Erweitern",

@@ -79,6 +79,13 @@ export const en = {
     crop: "Crop",
     expand: "Expand: add room around the picture",
   },
+  references: {
+    title: "Reference pictures",
+    add: "Add a reference picture",
+    tip: (most: number) => `A picture that the instruction refers to, as in “wear this hat” (up to ${most})`,
+    remove: (number: number) => `Remove reference ${number}`,
+    tooMany: (most: number) => `The model takes up to ${most} reference pictures.`,
+  },
   reframe: {
     crop: "Crop",
     expand: "Expand",

@@ -19,7 +19,9 @@ export function reencodeEvery(k: number): BenchMethod {
     revision: 1,
     settings: (model, mode) => ({ ...editSettings(model, mode), every: k }),
     async *run(model, start, turns, settings, { seed, signal }) {
-      const { every, ...options } = settings as unknown as EditOptions & { every: number };
+      const { every, ...options } = settings as unknown as Omit<EditOptions, "references"> & {
+        every: number;
+      };
       let picture = start;
       let session: Session | undefined;
       for (const [i, { instruction, mask }] of turns.entries()) {

@@ -24,7 +24,7 @@ export const revert = iterated<RevertSettings>({
   revision: 1,
   settings: (model, mode) => ({ ...editSettings(model, mode), threshold: 0.03, filter: 0.05 }),
   async edit({ model, picture, instruction, seed, signal }, settings) {
-    const { threshold, filter, ...options } = settings as RevertSettings & EditOptions;
+    const { threshold, filter, ...options } = settings as RevertSettings & Omit<EditOptions, "references">;
     const session = await openSession(model, picture, { signal });
     const node = await session.edit(instruction, { ...options, ...GUIDED_THROUGHOUT, gate: 0, seed, signal });
     return reverted(picture, await node.render({ signal }), threshold, filter);

@@ -38,7 +38,7 @@ import { largest, settings } from "./parts.ts";
 import { previewing } from "./previewing.ts";
 import { searchSessions } from "./search-sessions.ts";
 import { deleteSession, readSession, updateSession, writeSession } from "./storage.ts";
-import { viewSession } from "./view.ts";
+import { maskOf, viewSession } from "./view.ts";
 
 interface Opened {
   readonly id: string;
@@ -176,6 +176,7 @@ export class PageBackend implements Backend {
       ...settings(request),
       from,
       mask: first.mask,
+      references: await Promise.all((request.references ?? []).map((file) => readPicture(file))),
       regions: rest,
       signal: call.signal,
       onProgress: previewing(session, from, whole, call),
@@ -270,14 +271,7 @@ export class PageBackend implements Backend {
   }
 
   async mask(id: string, node: string, region?: number) {
-    const { session } = this.#current(id);
-    const { recipe, mask } = this.#node(node);
-    if (region === undefined) return mask ?? null;
-    const hash = recipe?.regions[region]?.mask?.sha256;
-    const held = (hash && session.masks.get(hash)) || null;
-    const own = recipe?.regions[region]?.mask;
-    // One of a single value may be held at another shape.
-    return held && own ? { ...held, width: own.width, height: own.height } : held;
+    return maskOf(this.#current(id).session, this.#node(node), region);
   }
 
   async heat(id: string, node: string, instruction: string, { signal }: Call = {}) {

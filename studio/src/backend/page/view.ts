@@ -1,5 +1,5 @@
 /** A session of the library as the plain values that the studio shows. */
-import type { Node, Session } from "../../../../src/web.ts";
+import type { Mask, Node, Session } from "../../../../src/web.ts";
 import type { NodeView, SessionView } from "../backend.ts";
 import { viewRecipe } from "../recipe-view.ts";
 
@@ -12,6 +12,7 @@ export function viewNode(node: Node): NodeView {
     name,
     instruction,
     ...viewRecipe(recipe),
+    references: recipe?.references?.length ?? 0,
     hasMask: canvas
       ? canvas.kind === "expand"
       : (recipe?.regions.every(({ mask }) => mask !== null) ?? false),
@@ -46,4 +47,13 @@ export function viewSession(
     bin: nodes.filter((node) => bin.has(node.id)),
     familiar,
   };
+}
+
+/** Where a node was allowed to change, of one region or of all; null: everywhere. */
+export function maskOf({ masks }: Session, { recipe, mask }: Node, region?: number): Mask | null {
+  if (region === undefined) return mask ?? null;
+  const own = recipe?.regions[region]?.mask;
+  const held = own && masks.get(own.sha256);
+  // One of a single value may be held at another shape.
+  return held ? { ...held, width: own.width, height: own.height } : null;
 }

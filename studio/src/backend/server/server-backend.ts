@@ -106,9 +106,10 @@ export class ServerBackend implements Backend {
   }
 
   async edit(id: string, request: EditRequest, call: Call = {}): Promise<SessionView> {
-    const { from, regions, seed, ...settings } = request;
+    const { from, regions, references = [], seed, ...settings } = request;
     const parts: Record<string, Blob> = {};
     for (const [i, { mask }] of regions.entries()) if (mask) parts[`mask${i}`] = await maskFile(mask);
+    for (const [i, file] of references.entries()) parts[`reference${i}`] = file;
     const placed = regions.map(({ instruction, mask, weight }, i) => ({
       instruction,
       weight,
@@ -121,6 +122,9 @@ export class ServerBackend implements Backend {
       {
         ...settings,
         ...{ from, instruction: first.instruction, mask: first.mask, regions: rest, seed: String(seed) },
+        ...(references.length > 0
+          ? { references: references.map((_, i) => ({ part: `reference${i}` })) }
+          : {}),
         // No value of the page's own type, which is text, and none of the server's enumerations is lost by this.
         sampler: settings.sampler as never,
         control: settings.control as never,

@@ -28,6 +28,8 @@ function viewNode({
     name: name ?? undefined,
     instruction,
     ...viewRecipe(recipe),
+    references:
+      recipe && "references" in recipe && Array.isArray(recipe.references) ? recipe.references.length : 0,
     hasMask,
     ...{ width, height, canvas: canvas ?? undefined },
     changed,
@@ -79,6 +81,7 @@ export function viewModel(model: api.ModelInfo, info: api.ServerInfo): ModelInfo
     title: known?.title ?? model.id,
     ...viewAbilities(model.abilities),
     nativeSize: model.nativeSize ?? 512,
+    maxReferences: model.maxReferences,
     presets: presetsOf(model.defaults),
     gate: model.defaults.gate ?? 0,
     samplers: info.samplers,

@@ -1,0 +1,54 @@
+/** The slot for reference pictures: there with a model that takes some, and not with one that takes none. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { EmilieClient } from "../../src/client/index.ts";
+import { copyCheckpoint, FLUX2, scratchFolder } from "../../tests/support/flux2-fixture.ts";
+import { edit, openExample, openPage, openServer, openSite, root, type Site, seriousFaults } from "./site.ts";
+
+const folder = scratchFolder();
+const sites: Site[] = [];
+afterAll(async () => {
+  for (const site of sites) await site.close();
+});
+
+describe("reference pictures", () => {
+  it("are given beside the instruction, taken away, and go with the edit", async () => {
+    const site = await openServer(copyCheckpoint(folder, "klein"));
+    sites.push(site);
+    const { page, errors } = await openPage(site);
+    const client = new EmilieClient({ baseUrl: site.url });
+    const photo = new File([await readFile(join(FLUX2, "klein/picture-0-0.png"))], "photo.png");
+    const created = await client.createSession(photo, { model: "klein" });
+    await page.goto(`${site.url}#session=${created.id}`);
+    await page.reload();
+    await page.locator(".stage canvas").waitFor();
+    const hat = join(root, "examples/cottage.png");
+    const input = page.locator(".references input[type=file]");
+    await input.setInputFiles([hat, hat]);
+    const shown = page.locator(".reference img");
+    await expect.poll(() => shown.count()).toBe(2);
+    await page.getByRole("button", { name: "Remove reference 2" }).click();
+    await expect.poll(() => shown.count()).toBe(1);
+    expect(await seriousFaults(page)).toEqual([]);
+    await edit(page, "wear this hat");
+    // They have served with the words.
+    await expect.poll(() => shown.count()).toBe(0);
+    await page.getByText("wear this hat").first().waitFor();
+    const session = await client.session(created.id);
+    expect(session.nodes.at(-1)!.recipe!.references).toMatchObject([{ width: 128, height: 128 }]);
+    // Four are taken, and a fifth is said to be too many.
+    await input.setInputFiles([hat, hat, hat, hat, hat]);
+    await expect.poll(() => shown.count()).toBe(4);
+    await page.getByText("The model takes up to 4 reference pictures.").waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  it("have no place where the model takes none", async () => {
+    const site = await openSite();
+    sites.push(site);
+    const { page } = await openPage(site);
+    await openExample(page, "cottage");
+    expect(await page.locator(".references").count()).toBe(0);
+  });
+});
