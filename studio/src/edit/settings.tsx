@@ -6,8 +6,9 @@ import { PRESETS } from "../../../src/web.ts";
 import type { NodeView } from "../backend/backend.ts";
 import { changesWords, levelOf, nameOf, untouchedWords } from "../history/names.ts";
 import { changeSettings } from "../state/edit.ts";
-import { changeStep, descendants, lastSeenBelow, tryAgain, wayTo, withDetail } from "../state/steps.ts";
+import { changeStep, descendants, tryAgain, wayTo, withDetail } from "../state/steps.ts";
 import { newSeed, useStudio } from "../state/store.ts";
+import { lastSeenBelow } from "../state/way.ts";
 import { duration, IconButton, Slider, Tip } from "../ui/controls.tsx";
 import { t } from "../words/index.ts";
 

@@ -3,8 +3,9 @@ import { maskFromPicture, type PicturePath, readPicture, readPicturePath } from 
 import { chooseFile } from "../start/pick-file.ts";
 import { t } from "../words/index.ts";
 import { run } from "./job.ts";
-import { openFile, resume, show } from "./session.ts";
+import { openFile, resume } from "./session.ts";
 import { get, notify, report } from "./store.ts";
+import { show } from "./view.ts";
 
 type Step = PicturePath["steps"][number];
 

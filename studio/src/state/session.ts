@@ -1,17 +1,15 @@
-/** Opening, leaving and walking through a session. */
+/** Opening and leaving a session, and the list of them. */
 import { isEmilieError } from "../../../src/web.ts";
 import type { Backend, SessionView } from "../backend/backend.ts";
-import { neighbour } from "../history/layout.ts";
 import { EXAMPLES } from "../start/example-list.ts";
 import { encodePicture, shrinkFile } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
 import { hasDraft, restoreDraft } from "./drafts.ts";
 import { attach } from "./edit.ts";
 import { resetRegions } from "./mask.ts";
-import { offerRestore } from "./restore.ts";
-import { loadStars, rememberWay } from "./steps.ts";
+import { loadStars } from "./stars.ts";
 import { describe, get, notify, report, set, wasAborted } from "./store.ts";
-import type { CompareMode } from "./types.ts";
+import { show } from "./view.ts";
 
 const LAST = "emilie.session";
 
@@ -82,6 +80,13 @@ export async function listSessions(search = ""): Promise<void> {
   }
 }
 
+/** What is offered about a file that was opened: its steps, where it tells them. */
+let afterOpening: (file: Blob) => void = () => {};
+
+export function onOpened(listener: (file: Blob) => void): void {
+  afterOpening = listener;
+}
+
 /** Opens a picture or a session file. */
 export async function openFile(
   file: Blob,
@@ -99,7 +104,7 @@ export async function openFile(
     picture,
   });
   if (picture) URL.revokeObjectURL(picture);
-  if (opened && !opts.silent) void offerRestore(file);
+  if (opened && !opts.silent) afterOpening(file);
 }
 
 /** What a large picture is opened at where its own size is too much. */
@@ -219,59 +224,6 @@ export function cancelOpening(): void {
   opening = null;
 }
 
-/** Shows a session's new view; its pictures follow. */
-export async function show(session: SessionView): Promise<void> {
-  set(({ session: before, showChanges }) => ({
-    session,
-    // Where the step that was shown had changed says nothing of another one.
-    showChanges: showChanges && before?.head === session.head,
-  }));
-  await loadPictures();
-}
-
-/** The pictures that are on the screen or a key away. */
-export async function loadPictures(): Promise<void> {
-  const { backend, session, compare, pictures, variations } = get();
-  if (!session) return;
-  const head = session.nodes.find(({ id }) => id === session.head);
-  const wanted = [session.head, head?.parent, compare?.with, ...variations].filter(
-    (id) => typeof id === "string",
-  );
-  const kept = new Map([...pictures].filter(([id]) => wanted.includes(id)));
-  for (const id of wanted) {
-    if (!kept.has(id)) kept.set(id, await backend.picture(session.id, id));
-  }
-  if (get().session?.id === session.id) set({ pictures: kept });
-}
-
-/** Changes the open session, and shows what became of it. */
-export async function update(action: (id: string) => Promise<SessionView>): Promise<void> {
-  const { session } = get();
-  if (!session) return;
-  try {
-    await show(await action(session.id));
-  } catch (error) {
-    report(error);
-  }
-}
-
-export const goTo = (node: string) => (node === get().session?.head ? Promise.resolve() : moveTo(node));
-
-let moving: Promise<void> = Promise.resolve();
-
-/** Until the step that was asked for is the head: an edit goes on from there, however quickly it follows. */
-export const arrived = (): Promise<void> => moving;
-
-function moveTo(node: string): Promise<void> {
-  rememberWay();
-  set({ deleted: [] });
-  moving = update((id) => get().backend.moveHead(id, node));
-  return moving;
-}
-
-export const renameNode = (node: string, name: string) =>
-  update((id) => get().backend.rename(id, node, name));
-
 export async function renameSession(id: string, name: string): Promise<void> {
   const named = name.trim() || t.untitled;
   try {
@@ -283,24 +235,6 @@ export async function renameSession(id: string, name: string): Promise<void> {
   } catch (error) {
     report(error);
   }
-}
-
-export const measure = (node: string) => update((id) => get().backend.measure(id, node));
-
-export async function walk(key: "up" | "down" | "left" | "right"): Promise<void> {
-  const { session } = get();
-  const next = session && neighbour(session.nodes, session.head, key);
-  if (next) await goTo(next);
-}
-
-export async function compareWith(node: string | null, mode?: CompareMode): Promise<void> {
-  const { compare } = get();
-  set({
-    compare:
-      node === null ? null : { with: node, mode: mode ?? compare?.mode ?? "slider", at: compare?.at ?? 0.5 },
-    tool: "move",
-  });
-  await loadPictures().catch(report);
 }
 
 async function changeList(action: (backend: Backend) => Promise<void>): Promise<void> {

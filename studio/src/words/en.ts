@@ -237,7 +237,7 @@ export const en = {
   onlyOwnWorld: (model: string) =>
     `${model} was trained only on its own drawings. This picture would come out blurred.`,
   goOnWith: (model: string) => `Continue with ${model}`,
-  getPhotoModel: "Get a photo model (about 3 GB)",
+  getPhotoModel: (size: string | null) => (size ? `Get a photo model (${size})` : "Get a photo model"),
   tryExample: "Try an example",
   editAnyway: "Edit anyway",
   continuedWith: (model: string) => `This picture continues with ${model}, in a new session.`,
