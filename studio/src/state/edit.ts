@@ -2,6 +2,7 @@
 import type { EditRequest, NodeView, SessionView } from "../backend/backend.ts";
 import { t } from "../words/index.ts";
 import { layersNow, layOut, type Places, requestOf } from "./ask.ts";
+import { isEarly, whenOpened } from "./early.ts";
 import { isRunning, run, say } from "./job.ts";
 import { changeRegion, chooseRegion, currentRegion, isBlankDraft, resetRegions, setHeat } from "./mask.ts";
 import { get, newSeed, notify, report, set } from "./store.ts";
@@ -13,8 +14,18 @@ let served: Places | null = null;
 /** What was laid aside when the next one was begun while an edit ran: it comes back where that edit came to nothing. */
 let aside: Places | null = null;
 let queued = 0;
+/** An edit was asked for before the session was there. */
+let waiting = false;
 
 export async function edit(): Promise<void> {
+  if (isEarly()) {
+    // Enter again while the first waits asks for nothing more.
+    if (waiting) return;
+    waiting = true;
+    notify("info", t.startsWhenLoaded);
+    await whenOpened();
+    waiting = false;
+  }
   await arrived();
   const { session, settings, models, model } = get();
   if (!session) return;
@@ -228,6 +239,7 @@ export async function attach(): Promise<void> {
 
 /** Puts an automatic mask on the current region: where its instruction acts, to be painted on. */
 export async function findPlace(): Promise<void> {
+  await whenOpened();
   const { backend, session } = get();
   const region = currentRegion();
   if (!session || isRunning()) return;

@@ -5,8 +5,9 @@ import { EXAMPLES } from "../start/example-list.ts";
 import { encodePicture, shrinkFile } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
 import { hasDraft, restoreDraft } from "./drafts.ts";
+import { isEarly, showEarly } from "./early.ts";
 import { attach } from "./edit.ts";
-import { resetRegions } from "./mask.ts";
+import { resetRegions, touched } from "./mask.ts";
 import { loadStars } from "./stars.ts";
 import { describe, get, notify, report, set, wasAborted } from "./store.ts";
 import { show } from "./view.ts";
@@ -58,7 +59,7 @@ function untouched(): string | null {
     ({ instruction, masked }) =>
       masked || (instruction !== "" && !EXAMPLES.some(({ words }) => words === instruction)),
   );
-  return nothing && !job && !own ? session.id : null;
+  return nothing && !job && !own && !isEarly() ? session.id : null;
 }
 
 let listing = 0;
@@ -102,6 +103,7 @@ export async function openFile(
   const opened = await enter(name, (loading) => backend.open(file, name, model, loading), {
     onError: (error) => offerSmaller(error, file, name),
     picture,
+    early: picture === undefined ? undefined : file,
   });
   if (picture) URL.revokeObjectURL(picture);
   if (opened && !opts.silent) afterOpening(file);
@@ -134,6 +136,8 @@ interface Entering {
   readonly onError?: (error: unknown) => boolean;
   /** The address of the picture, to be looked at meanwhile. */
   readonly picture?: string;
+  /** Its file, to be painted on meanwhile. */
+  readonly early?: Blob;
 }
 
 async function enter(
@@ -142,25 +146,31 @@ async function enter(
     signal: AbortSignal;
     onLoading: (what: string, fraction?: number) => void;
   }) => Promise<SessionView>,
-  { quiet = false, onError, picture }: Entering = {},
+  { quiet = false, onError, picture, early }: Entering = {},
 ): Promise<boolean> {
   cancelOpening();
   const controller = new AbortController();
   opening = controller;
   const { phase: before, session: openBefore } = get();
   set({ phase: { kind: "opening", name, what: t.opening, picture } });
+  if (early && !openBefore) void showEarly(early, name, () => opening === controller);
   try {
     const session = await open({
       signal: controller.signal,
       onLoading: (what, fraction) => {
-        if (opening === controller) set({ phase: { kind: "opening", name, what, fraction, picture } });
+        if (opening !== controller) return;
+        if (isEarly()) set({ phase: { kind: "editing", loading: { what, fraction } } });
+        else set({ phase: { kind: "opening", name, what, fraction, picture } });
       },
     });
     if (opening !== controller) return false;
-    const left = untouched();
-    // First no session, so that the draft of the one before is not emptied with the places.
-    set(NOTHING_OPEN);
-    resetRegions();
+    const left = isEarly() ? null : untouched();
+    const begun = isEarly() && sameSize(session, get().session);
+    if (!begun) {
+      // First no session, so that the draft of the one before is not emptied with the places.
+      set(NOTHING_OPEN);
+      resetRegions();
+    }
     await show(session);
     localStorage.setItem(LAST, session.id);
     const address = `#session=${session.id}`;
@@ -170,7 +180,8 @@ async function enter(
     set({ phase: { kind: "editing" }, model: session.model });
     if (session.notes?.length) notify("info", session.notes.join(" "));
     loadStars(session.id);
-    await restoreDraft();
+    if (begun) touched();
+    else await restoreDraft();
     void attach();
     if (left && left !== session.id) void get().backend.forget(left).catch(report);
     return true;
@@ -184,6 +195,8 @@ async function enter(
     return false;
   }
 }
+
+const sameSize = (a: SessionView, b: SessionView | null) => a.width === b?.width && a.height === b.height;
 
 /** Gives up what is being opened, and goes back to where one was. */
 export async function cancelAndReturn(): Promise<void> {

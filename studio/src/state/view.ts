@@ -1,6 +1,7 @@
 /** What of the open session is shown: its view, its pictures, the step one stands on. */
 import type { SessionView } from "../backend/backend.ts";
 import { neighbour } from "../history/layout.ts";
+import { isEarly } from "./early.ts";
 import { get, report, set } from "./store.ts";
 import type { CompareMode } from "./types.ts";
 import { rememberWay } from "./way.ts";
@@ -18,7 +19,7 @@ export async function show(session: SessionView): Promise<void> {
 /** The pictures that are on the screen or a key away. */
 export async function loadPictures(): Promise<void> {
   const { backend, session, compare, pictures, variations } = get();
-  if (!session) return;
+  if (!session || isEarly()) return;
   const head = session.nodes.find(({ id }) => id === session.head);
   const wanted = [session.head, head?.parent, compare?.with, ...variations].filter(
     (id) => typeof id === "string",

@@ -267,6 +267,7 @@ export const de: Words = {
     bytes < total
       ? `${model} wird geladen: ${f.number(bytes / 1e6)} von ${f.number(total / 1e6)} MB`
       : `${model} wird vorbereitet`,
+  startsWhenLoaded: "Die Bearbeitung beginnt, sobald das Modell geladen ist.",
   readingPicture: "Das Bild wird gelesen",
   sendingPicture: "Das Bild wird gesendet",
   untitled: "Ohne Namen",

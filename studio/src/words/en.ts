@@ -273,6 +273,7 @@ export const en = {
     bytes < total
       ? `Loading ${model}: ${f.number(bytes / 1e6)} of ${f.number(total / 1e6)} MB`
       : `Preparing ${model}`,
+  startsWhenLoaded: "The edit starts as soon as the model is loaded.",
   readingPicture: "Reading the picture",
   sendingPicture: "Sending the picture",
   untitled: "Untitled",
