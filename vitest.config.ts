@@ -3,6 +3,9 @@ import { defineConfig } from "vitest/config";
 
 const chromium = process.env.CHROMIUM_PATH;
 
+/** Files of tests that "npm test" leaves to "npm run test:long". */
+const LONG = "**/*.long.test.ts";
+
 /** The page is served with these two headers so that onnxruntime-web may use threads. */
 const headers = {
   "Cross-Origin-Opener-Policy": "same-origin",
@@ -13,6 +16,7 @@ const headers = {
 const optimizeDeps = {
   include: [
     "@bufbuild/protobuf/wire",
+    "@huggingface/jinja",
     "@huggingface/tokenizers",
     "fast-check",
     "onnxruntime-web/wasm",
@@ -35,7 +39,9 @@ function inChromium(args: readonly string[]) {
   };
 }
 
+// A core each for as many test files at once: ONNX Runtime's threads of two processes would wait for each other by spinning.
 const inNode = {
+  env: { EMILIE_THREADS: "1" },
   globalSetup: "tests/support/compiled.ts",
   environment: "node",
   testTimeout: 120_000,
@@ -46,24 +52,30 @@ export default defineConfig({
   test: {
     projects: [
       {
+        // Beside what they test, and without effects beyond themselves: files share their process and its modules.
         test: {
           ...inNode,
-          name: "node",
-          include: [
-            "src/**/*.test.ts",
-            "packages/*/src/**/*.test.ts",
-            "studio/src/**/*.test.ts",
-            "tests/node/**/*.test.ts",
-          ],
+          name: "unit",
+          isolate: false,
+          include: ["src/**/*.test.ts", "packages/*/src/**/*.test.ts", "studio/src/**/*.test.ts"],
+          exclude: ["**/node_modules/**", LONG],
         },
       },
       {
-        // Of what repeats one thing many times "node" does a sample; this does more of it (tests/support/long.ts).
+        test: {
+          ...inNode,
+          name: "node",
+          include: ["tests/{bench,cli,library,mcp,method,models,parity,server,session}/*.test.ts"],
+          exclude: ["**/node_modules/**", LONG],
+        },
+      },
+      {
+        // What takes long: kills at random moments, faults at every n-th call, damaged input, examples of the guides, whole runs of the benchmark.
         test: {
           ...inNode,
           name: "long",
-          include: ["tests/node/**/fuzz/**/*.test.ts", "tests/node/**/*{faults,-kill}.test.ts"],
-          env: { EMILIE_LONG: "1" },
+          include: [LONG],
+          exclude: ["**/node_modules/**"],
         },
       },
       {

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { EmilieClient, isEmilieError, type JobInfo } from "../src/client/index.ts";
-import { spawnServer } from "../tests/node/spawn-server.ts";
+import { spawnServer } from "../tests/support/spawn-server.ts";
 
 const { values: flags } = parseArgs({
   options: {

@@ -2,6 +2,7 @@
 import { callsOf, createSchedule } from "../samplers/index.ts";
 import { plannedCalls } from "./guidance.ts";
 import { type DefaultsOf, type PresetName, type PresetSettings, presetOf } from "./presets.ts";
+import { presetFallbacks } from "./settings-derived.ts";
 
 /** The settings of a preset with a checkpoint, whole, and the denoiser's calls of a plain edit with them. */
 export interface PresetCosts extends Required<PresetSettings> {
@@ -15,7 +16,7 @@ export interface PresetCosts extends Required<PresetSettings> {
  * @throws EmilieError "checkpoint.unsupported" or "option.invalid" where the checkpoint's configuration cannot be sampled
  */
 export function costsOf(model: DefaultsOf, preset: PresetName): PresetCosts {
-  const settings = { guidanceInterval: [0, 1] as const, ...presetOf(model, preset) };
+  const settings = { ...presetFallbacks(), ...presetOf(model, preset) } as Required<PresetSettings>;
   const calls = callsOf(createSchedule(model.schedulerConfig, settings));
   return {
     preset,

@@ -23,6 +23,10 @@ export type Control = (typeof CONTROLS)[number];
 /** Whether a control masks the text direction (in guidance.ts). */
 export const masksDirection = (control: Control): boolean => control.endsWith("direction");
 
+/** Strength acts once: on x̂₀ (strengthMask), or, for the control that leaves x̂₀ alone, as a factor of the text directions. */
+export const directionStrength = ({ control, strength }: { control: Control; strength: number }): number =>
+  control === "direction" ? strength : 1;
+
 /** Whether a control ends on the source, exactly, where m = 0. */
 export const endsOnSource = (control: Control): boolean =>
   control.startsWith("anchored") || control === "threshold";

@@ -1,5 +1,5 @@
 /**
- * The presets: how much is computed for an edit, in one word. This file is the whole table; docs/results/speed-presets.md has the
+ * The presets: how much is computed for an edit, in one word. The values are in the table of settings (settings.ts); docs/results/speed-presets.md has the
  * measurements, docs/decisions/0053-presets.md the reasons.
  */
 import { EmilieError } from "../errors.ts";
@@ -11,25 +11,12 @@ import {
   usableSamplers,
 } from "../samplers/index.ts";
 import type { EditModel } from "./edit-model.ts";
+import { PRESETS, type PresetName } from "./setting.ts";
+import type { PresetSettings } from "./settings.ts";
+import { presetValues } from "./settings-derived.ts";
 
-/** "turbo" for checkpoints and LoRAs that were distilled for few steps; "draft" for previews, "balanced" (the default), "best" for final results. */
-export const PRESETS = ["turbo", "draft", "balanced", "best"] as const;
-/** One of {@link PRESETS}. */
-export type PresetName = (typeof PRESETS)[number];
-
-/** The settings of a preset. */
-export interface PresetSettings {
-  /** Number of denoising steps. */
-  readonly steps: number;
-  /** The sampler's name. */
-  readonly sampler: SamplerName;
-  /** s_T. */
-  readonly textGuidance: number;
-  /** s_I. */
-  readonly imageGuidance: number;
-  /** The part of the schedule in which guidance acts; absent: all of it. */
-  readonly guidanceInterval?: readonly [from: number, to: number];
-}
+export { PRESETS, type PresetName } from "./setting.ts";
+export type { PresetSettings } from "./settings.ts";
 
 /**
  * A checkpoint that states its number of steps was tuned for it, with its sampler and guidance: a preset only multiplies the number by
@@ -41,14 +28,6 @@ const OF_ITS_OWN_STEPS = { draft: 0.25, balanced: 1, best: 2.5 } as const;
  * A checkpoint that states nothing is run as InstructPix2Pix is, s_T = 7.5 and s_I = 1.5. "best" is diffusers' default:
  * 100 steps of the configuration's own sampler, guided throughout. The others take a second-order sampler.
  */
-const GENERAL: Readonly<
-  Record<Exclude<PresetName, "turbo">, Pick<PresetSettings, "steps" | "guidanceInterval">>
-> = {
-  draft: { steps: 8, guidanceInterval: [0, 0.5] },
-  balanced: { steps: 20, guidanceInterval: [0, 0.7] },
-  best: { steps: 100 },
-};
-const GUIDANCE = { textGuidance: 7.5, imageGuidance: 1.5 };
 const SECOND_ORDER: SamplerName = "dpm++2m";
 /** Samplers that are already of second order, for checkpoints configured with one of them. */
 const AS_GOOD: readonly SamplerName[] = ["dpm++2m", "dpm++2m-karras", "unipc"];
@@ -71,17 +50,16 @@ export function presetOf(model: DefaultsOf, preset: PresetName): PresetSettings 
     const scaled = Math.max(1, Math.round(OF_ITS_OWN_STEPS[preset] * turbo.steps));
     return { ...turbo, steps: Math.min(scaled, mostSteps(model, turbo.sampler)) };
   }
-  const guidance = { ...GUIDANCE, ...own };
   const stated = sampler === undefined ? undefined : samplerName(sampler);
   if (steps !== undefined) {
     const scaled = Math.max(1, Math.round(OF_ITS_OWN_STEPS[preset] * steps));
     const name = stated ?? defaultSampler(model.schedulerConfig);
     const most = preset === "balanced" ? steps : mostSteps(model, name);
-    return { ...guidance, sampler: name, steps: Math.min(scaled, most) };
+    return whole({ ...presetValues(preset, "stated"), ...own, sampler: name, steps: Math.min(scaled, most) });
   }
-  const general = GENERAL[preset];
   const name = stated ?? samplerOf(model, preset);
-  return { ...guidance, ...general, steps: Math.min(general.steps, mostSteps(model, name)), sampler: name };
+  const general = whole({ ...presetValues(preset), ...own, sampler: name });
+  return { ...general, steps: Math.min(general.steps, mostSteps(model, name)) };
 }
 
 /** The presets that are available for a checkpoint. */
@@ -103,9 +81,12 @@ function turboOf({ fewSteps, embedsGuidance, defaults }: DefaultsOf): PresetSett
         "(time_cond_proj_dim), nor the name of a LoRA in it (lcm, tcd, hyper-sd); take draft, or add such a LoRA",
     );
   }
-  const textGuidance = embedsGuidance ? (defaults.textGuidance ?? GUIDANCE.textGuidance) : 1;
-  return { ...fewSteps, textGuidance, imageGuidance: 1, guidanceInterval: [0, 1] };
+  const { textGuidance } = { ...presetValues("balanced"), ...defaults };
+  return whole({ ...fewSteps, ...presetValues("turbo"), ...(embedsGuidance ? { textGuidance } : {}) });
 }
+
+/** The rows of the table that a preset decides have a value for each preset, but for the sampler, which is chosen here. */
+const whole = (settings: Partial<PresetSettings>): PresetSettings => settings as PresetSettings;
 
 /** The maximum number of steps: a model that was trained on few timesteps has no more; half of them are available with any spacing. A distilled model has few by design. */
 function mostSteps({ schedulerConfig }: DefaultsOf, name: SamplerName): number {

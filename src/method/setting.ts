@@ -1,6 +1,11 @@
 /** What a row of the table of settings (settings.ts) is made of. */
 import { z } from "zod";
 
+/** "turbo" for checkpoints and LoRAs that were distilled for few steps; "draft" for previews, "balanced" (the default), "best" for final results. */
+export const PRESETS = ["turbo", "draft", "balanced", "best"] as const;
+/** One of {@link PRESETS}. */
+export type PresetName = (typeof PRESETS)[number];
+
 /** Everything that the interfaces, the recipe and the method's own check know of one setting. */
 export interface Setting<Value = unknown, Json = Value, Recorded = Value> {
   /** What messages call it. */
@@ -17,8 +22,11 @@ export interface Setting<Value = unknown, Json = Value, Recorded = Value> {
   readonly program?: z.ZodType<Value, Value>;
   /** What applies where neither the user, nor a preset, nor the checkpoint says anything. Absent: one of those always does. */
   readonly fallback?: Value;
-  /** Whether a preset decides it, where the user does not. */
-  readonly byPreset?: boolean;
+  /**
+   * What the presets make of it, where the user says nothing: the values for checkpoints that state nothing themselves. Those of the
+   * checkpoint, if it states any, come first (presets.ts). Absent: no preset decides it.
+   */
+  readonly byPreset?: { readonly [P in PresetName]?: Value };
   /** The default in words, where it is neither the preset's nor always the fallback. */
   readonly defaultText?: string;
   /**

@@ -2,13 +2,14 @@
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
 import { MAX_TEXT } from "../limits.ts";
-import type { EditDefaults } from "./edit-model.ts";
-import { type Setting, says, shown } from "./setting.ts";
+import { type PresetName, type Setting, says, shown } from "./setting.ts";
 import {
   type AllSettings,
+  type EditDefaults,
   type EditSettings,
   type InJson,
   type OpenSettings,
+  type PresetSettings,
   type RecordedSettings,
   SETTINGS,
   type SessionSettings,
@@ -184,6 +185,19 @@ export function fallbacks(): ResolvedSettings {
   const rows = settingRows().filter(([name, { scope = "edit" }]) => scope === "edit" && name !== "preset");
   const entries = rows.flatMap(([name, row]) => ("fallback" in row ? [[name, row.fallback]] : []));
   return Object.fromEntries(entries) as ResolvedSettings;
+}
+
+/** The fallbacks of what a preset may leave open. */
+export function presetFallbacks(): Partial<PresetSettings> {
+  return decidedByPreset(fallbacks());
+}
+
+/** The values of a preset, of all settings or of those that a checkpoint may state. */
+export function presetValues(preset: PresetName, of: "all" | "stated" = "all"): Partial<PresetSettings> {
+  const entries = settingRows().flatMap(([name, { byPreset, stated }]) =>
+    byPreset && preset in byPreset && (stated || of === "all") ? [[name, byPreset[preset]]] : [],
+  );
+  return Object.fromEntries(entries) as Partial<PresetSettings>;
 }
 
 /** Of settings those that a preset decides. */

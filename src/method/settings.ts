@@ -8,9 +8,18 @@ import { MAX_TEXT } from "../limits.ts";
 import { type SamplerName, samplerNames } from "../samplers/index.ts";
 import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 import { CONTROLS, type Control } from "./gradient-control.ts";
-import { PRESETS, type PresetName } from "./presets.ts";
-import { numberIn, numbersIn, oneOf, type Setting, says, textOf, wholeNumber } from "./setting.ts";
-import type { ResolvedWindow, WindowOption } from "./window.ts";
+import {
+  numberIn,
+  numbersIn,
+  oneOf,
+  PRESETS,
+  type PresetName,
+  type Setting,
+  says,
+  textOf,
+  wholeNumber,
+} from "./setting.ts";
+import type { ResolvedWindow, WindowOption } from "./window-option.ts";
 
 /** How an edit is computed. Defaults are the checkpoint's own if it states them. */
 export interface EditSettings {
@@ -63,6 +72,18 @@ export interface EditSettings {
   readonly guidanceInterval?: readonly [from: number, to: number];
   /** Ends the edit after this number of steps; the result is x̂₀ of the last one. Default: all steps. */
   readonly stopAfter?: number;
+}
+
+/** The settings that a preset decides. Without a guidance interval guidance acts in every step. */
+export interface PresetSettings
+  extends Required<Pick<EditSettings, "steps" | "sampler" | "textGuidance" | "imageGuidance">>,
+    Pick<EditSettings, "guidanceInterval"> {}
+
+/** The defaults that a checkpoint may state for its edits. */
+export interface EditDefaults
+  extends Pick<EditSettings, "steps" | "textGuidance" | "imageGuidance" | "gate"> {
+  /** A sampler's name. */
+  readonly sampler?: string;
 }
 
 /** The values of `detail`: whether an edit keeps the fine detail of a picture larger than the model's size. */
@@ -205,7 +226,7 @@ export const SETTINGS: Table = {
     title: "steps",
     help: "number of denoising steps; more is finer and slower",
     ...wholeNumber(1, 1000),
-    byPreset: true,
+    byPreset: { draft: 8, balanced: 20, best: 100 },
     stated: true,
     openai: true,
     recipe: { schema: z.int().min(1).max(1000) },
@@ -214,7 +235,7 @@ export const SETTINGS: Table = {
     title: "sampler",
     help: "the sampling algorithm",
     ...oneOf(samplerNames),
-    byPreset: true,
+    byPreset: {},
     stated: true,
     cli: { value: "name" },
     recipe: { schema: z.string().max(MAX_TEXT) },
@@ -223,7 +244,7 @@ export const SETTINGS: Table = {
     title: "text guidance",
     help: "how strongly the edit follows the instruction; a negative value pushes away from it",
     ...numberIn(-100, 100),
-    byPreset: true,
+    byPreset: { turbo: 1, draft: 7.5, balanced: 7.5, best: 7.5 },
     stated: true,
     cli: { value: "s" },
     recipe: { schema: z.number() },
@@ -232,7 +253,7 @@ export const SETTINGS: Table = {
     title: "image guidance",
     help: "how closely the edit stays to the original picture",
     ...numberIn(1, 100, " (for an edit without guidance set both guidances to 1)"),
-    byPreset: true,
+    byPreset: { turbo: 1, draft: 1.5, balanced: 1.5, best: 1.5 },
     stated: true,
     cli: { value: "s" },
     recipe: { schema: z.number() },
@@ -316,7 +337,7 @@ export const SETTINGS: Table = {
     expected: intervalExpected,
     json: z.tuple([share, share], intervalError).refine(([from, to]) => from <= to, intervalError),
     fallback: [0, 1],
-    byPreset: true,
+    byPreset: { turbo: [0, 1], draft: [0, 0.5], balanced: [0, 0.7] },
     cli: { value: "from,to", expected: `${intervalExpected}, as in 0,0.7`, read: numbersIn },
     recipe: {
       schema: z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]),

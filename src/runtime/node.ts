@@ -1,7 +1,7 @@
 /** The engine on Node: onnxruntime-node in a worker_thread, or in a process where this is one already. */
 import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism, cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { isMainThread, Worker } from "node:worker_threads";
 import { EmilieError } from "../errors.ts";
@@ -17,7 +17,7 @@ export type NodeDevice = "auto" | "cpu" | "webgpu" | "cuda";
 export const NODE_DEVICES: readonly NodeDevice[] = ["auto", "cpu", "webgpu", "cuda"];
 
 export interface NodeEngineOptions {
-  /** Threads of a matrix product on the processor; by default the machine's physical cores. */
+  /** Threads of a matrix product on the processor; by default EMILIE_THREADS, or the machine's physical cores. */
   readonly threads?: number;
   /** Default "cpu". */
   readonly device?: NodeDevice;
@@ -34,7 +34,7 @@ export interface NodeWorkerSettings {
 
 /** Throws "option.invalid" for a device that there is not; one that does not work is the first session's error. */
 export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
-  const { threads = physicalCores(), device = "cpu", half = false } = options;
+  const { threads = defaultThreads(), device = "cpu", half = false } = options;
   if (!NODE_DEVICES.includes(device)) {
     const names = NODE_DEVICES.map((name) => `"${name}"`).join(", ");
     throw new EmilieError("option.invalid", `device: expected one of ${names}; got ${String(device)}`);
@@ -42,7 +42,7 @@ export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
   const workerData: NodeWorkerSettings = { threads, device, half };
   const file = fromSource ? "src/runtime/worker.source.mjs" : "dist/worker.mjs";
   const path = join(packageRoot(), file);
-  return new RemoteEngine(isMainThread ? startThread() : startProcess(), device !== "cpu");
+  return new RemoteEngine(isMainThread ? startThread() : startProcess(), device !== "cpu", memoryBytes());
 
   function startThread(): Port {
     quietRuntime();
@@ -114,6 +114,25 @@ export function workerPort(worker: Worker): Port {
       return exited;
     },
   };
+}
+
+/** EMILIE_THREADS where it is set (several processes that share one machine), otherwise the physical cores. */
+function defaultThreads(): number {
+  const named = process.env.EMILIE_THREADS;
+  if (!named) return physicalCores();
+  const threads = Number(named);
+  if (Number.isInteger(threads) && threads >= 1 && threads <= 1024) return threads;
+  throw new EmilieError(
+    "option.invalid",
+    `EMILIE_THREADS: expected a whole number from 1 to 1024; got "${named}"`,
+  );
+}
+
+/** The machine's memory, or what a container leaves of it. */
+function memoryBytes(): number {
+  // 0 where nothing limits it, and then a number without meaning in some versions of Node.
+  const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
+  return Math.min(totalmem(), limit);
 }
 
 /** Two threads of one core share its multipliers, so matrix products gain nothing from the second. */

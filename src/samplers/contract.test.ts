@@ -1,4 +1,4 @@
-/** What holds for every sampler. Number for number agreement with diffusers is tests/node/parity-samplers.test.ts. */
+/** What holds for every sampler. Number for number agreement with diffusers is tests/parity/samplers.test.ts. */
 import { describe, expect, test } from "vitest";
 import { createNoise } from "../tensor/noise.ts";
 import { relativeError, scale } from "../tensor/ops.ts";

@@ -3,10 +3,9 @@
  * read as norm·(a·x₀ + s·ε) with a² + s² = 1 (Salimans and Ho, arXiv 2202.00512, for v).
  */
 import { EmilieError } from "../errors.ts";
-import type { PredictionType } from "../method/edit-model.ts";
 import { combine, scale } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { NoiseLevel } from "./types.ts";
+import type { NoiseLevel, PredictionType } from "./types.ts";
 
 /** alpha and sigma in float32 leave this much of alpha² + sigma² = 1 open. */
 const ROUNDING = 1e-6;

@@ -16,8 +16,8 @@ import type { Retry } from "./retry.ts";
 import type { JobInfo, Progress } from "./schemas/index.ts";
 import type { SessionStore } from "./store/store.ts";
 import { addNode, setHead } from "./store/tree.ts";
-import { subjectOf } from "./subject.ts";
-import { jobView, nodeView, steps, summaryView } from "./view.ts";
+import { callOn } from "./subject.ts";
+import { jobView, nodeView, sizesOf, steps, summaryView } from "./view.ts";
 import { WorkerEnded, type WorkerProcess } from "./worker/process.ts";
 import type { CallEvent, Masks } from "./worker/protocol.ts";
 
@@ -185,13 +185,12 @@ export class Dispatcher {
   }
 
   async #do(job: Job, signal: AbortSignal): Promise<void> {
-    const { store, queue, worker } = this.#parts;
+    const { store, queue } = this.#parts;
     const write = <T>(action: () => Promise<T>) => this.#write(action, signal);
-    const subject = await subjectOf(this.#parts, job.session);
     const { work } = job;
     const onEvent = (event: CallEvent) => this.#hear(job, event, signal);
     if (work.kind === "relevance") {
-      const found = await worker.call("relevance", { ...subject, work }, { signal, onEvent });
+      const found = await callOn(this.#parts, "relevance", job.session, { work }, { signal, onEvent });
       for (const { id, piece } of [found.map, found.mask])
         await write(() => writeMaskPiece(store, job.session, id, piece));
       const relevance = { map: found.map.id, mask: found.mask.id };
@@ -203,10 +202,16 @@ export class Dispatcher {
       if (this.#running?.id === job.id) this.#running.keep = keep;
     };
     if (work.kind === "edit") {
-      await worker.call("edit", { ...subject, work, masks }, { signal, onEvent, onStart });
+      await callOn(this.#parts, "edit", job.session, { work, masks }, { signal, onEvent, onStart });
       return;
     }
-    const { replaced } = await worker.call("replay", { ...subject, work, masks }, { signal, onEvent });
+    const { replaced } = await callOn(
+      this.#parts,
+      "replay",
+      job.session,
+      { work, masks },
+      { signal, onEvent },
+    );
     await write(() => queue.update(job.id, { replaced }));
     // The head goes to where it was, on the new branch.
     const { manifest } = await store.read(job.session);
@@ -258,7 +263,9 @@ export class Dispatcher {
       // A second attempt finds what the first has made.
       const nodes = [...new Set([...before.nodes, node.id])];
       const told = await write(() => queue.update(job.id, { nodes, kept }));
-      events.emit({ type: "node", session: job.session, job: job.id, node: nodeView(node) });
+      const { manifest } = await store.read(job.session);
+      const view = nodeView(node, sizesOf(manifest));
+      events.emit({ type: "node", session: job.session, job: job.id, node: view });
       await this.#emitSession(job.session);
       await this.#tell(told);
     }

@@ -7,7 +7,7 @@ import { keepPicture } from "./kept-picture.ts";
 import type { Parts } from "./parts.ts";
 import { keepUsed, type SessionRecord } from "./store/store.ts";
 import { findNode, withoutBin } from "./store/tree.ts";
-import { subjectOf } from "./subject.ts";
+import { callOn } from "./subject.ts";
 import { steps, summaryView } from "./view.ts";
 
 export interface NewSession {
@@ -148,14 +148,12 @@ export function emitSession({ events }: Parts, record: SessionRecord, deleted: s
 
 /** The picture of a node as PNG: kept when it was made, made again where it is not. */
 export async function pictureOf(parts: Parts, session: string, node: string): Promise<Uint8Array> {
-  const { store, worker, calls } = parts;
+  const { store, calls } = parts;
   const { manifest } = await store.read(session);
   findNode(manifest, node);
   const kept = await store.file(session, "pictures", `${node}.png`).catch(() => null);
   if (kept) return kept;
-  const { png } = await calls.run(async () =>
-    worker.call("render", { ...(await subjectOf(parts, session)), node }),
-  );
+  const { png } = await calls.run(() => callOn(parts, "render", session, { node }));
   await keepPicture(parts, session, node, png);
   return png;
 }

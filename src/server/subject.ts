@@ -1,8 +1,15 @@
-/** What a call of the worker is about: it is sent with the call, so that the worker has nothing to ask for. */
+/** Calls of the worker about a session. */
 import type { Catalog } from "./catalog.ts";
 import type { Retry } from "./retry.ts";
 import type { SessionStore } from "./store/store.ts";
-import type { Subject } from "./worker/protocol.ts";
+import type { CallOptions, WorkerProcess } from "./worker/process.ts";
+import {
+  NeedsSession,
+  type Params,
+  type Result,
+  type SessionMethod,
+  type Subject,
+} from "./worker/protocol.ts";
 
 /** How often a session is read that the machine refuses to give, as a disk does with a bad sector. */
 const READ_TRIES = 5;
@@ -11,11 +18,30 @@ interface Sources {
   readonly store: SessionStore;
   readonly retry: Retry;
   readonly catalog: Pick<Catalog, "resolve">;
+  readonly worker: Pick<WorkerProcess, "call">;
 }
 
-/** @throws EmilieError "server.missing" where the session or its model is gone */
-export async function subjectOf({ store, retry, catalog }: Sources, session: string): Promise<Subject> {
+/**
+ * A session's bytes grow with its history, and the worker usually has the session open from the last call: they are sent only when it
+ * asks for them.
+ *
+ * @throws EmilieError "server.missing" where the session or its model is gone
+ */
+export async function callOn<M extends SessionMethod>(
+  { store, retry, catalog, worker }: Sources,
+  method: M,
+  session: string,
+  params: Omit<Params<M>, keyof Subject>,
+  options?: CallOptions,
+): Promise<Result<M>> {
   const { info } = await store.read(session);
   const model = await catalog.resolve(info.model);
-  return { session, model, file: await retry.until(() => store.export(session), { tries: READ_TRIES }) };
+  const call = (file: Subject["file"]) =>
+    worker.call(method, { ...params, session, model, file } as unknown as Params<M>, options);
+  try {
+    return await call(null);
+  } catch (error) {
+    if (!(error instanceof NeedsSession)) throw error;
+    return call(await retry.until(() => store.export(session), { tries: READ_TRIES }));
+  }
 }

@@ -115,3 +115,11 @@ export function sideBySide(parts: readonly Tensor[]): Tensor {
   }
   return { data, shape: [rows, width] };
 }
+
+/** Where two latents [channels, h, w] differ at all: 1 there, 0 elsewhere, [1, h, w]. */
+export function differenceMask(a: Tensor, b: Tensor): Tensor {
+  const [, h, w] = a.shape as [number, number, number];
+  const data = new Float32Array(h * w);
+  for (let i = 0; i < a.data.length; i++) if (a.data[i] !== b.data[i]) data[i % data.length] = 1;
+  return { data, shape: [1, h, w] };
+}

@@ -18,6 +18,7 @@ import "./styles/history.css";
 import "./styles/dock.css";
 import "./styles/strips.css";
 import "./styles/touch.css";
+import "./styles/canvas.css";
 import "./styles/start.css";
 
 applyTheme();

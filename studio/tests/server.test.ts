@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { EmilieClient } from "../../src/client/index.ts";
 import { readPicture } from "../../src/images/codec.node.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
-import { HubServer } from "../../tests/node/hub-server.ts";
+import { HubServer } from "../../tests/support/hub-server.ts";
 import { drag, edit, launch, openPage, root, seriousFaults } from "./site.ts";
 
 const UNET = "unet/diffusion_pytorch_model.safetensors";

@@ -20,8 +20,8 @@ const sourceUrls = {
 };
 
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-  // Sources change while tests are watched: then tsx compiles them each time.
-  if (project.config.watch) return undefined;
+  // Sources change while tests are watched: then tsx compiles them each time. Projects that run together share what the first has compiled.
+  if (project.config.watch || process.env.EMILIE_COMPILED) return undefined;
   const folder = join(root, "node_modules/.cache/emilie-tests", String(process.pid));
   await build({
     configFile: false,

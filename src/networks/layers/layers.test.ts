@@ -1,6 +1,6 @@
 /**
  * The ways that wide layers and large pictures take, each run once at such a width against the plain form of the same layer. That
- * every network has a way at every size, tests/node/full-size.test.ts holds.
+ * every network has a way at every size, tests/models/full-size.test.ts holds.
  */
 import { afterAll, describe, expect, it } from "vitest";
 import { type Layer, LayerRuns, noise, type Way } from "../../../tests/support/layer.ts";

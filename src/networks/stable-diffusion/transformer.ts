@@ -77,11 +77,11 @@ function attend(s: Scope, x: Value, context: Value, heads: number, itself: boole
   return linear(s.at("to_out", 0), attention(s, q, k, v, { heads }), width);
 }
 
-/** GEGLU, whose two halves are one matrix in the checkpoint: value in the upper rows, gate in the lower. */
+/** GEGLU, whose two halves are one matrix in the checkpoint: value in the upper rows, its gates in the lower. */
 function feedForward(s: Scope, x: Value): Value {
   const width = x.shape[1] ?? 0;
   const inner = 4 * width;
   const p = s.at(0, "proj");
-  const gate = gelu(p, linearPart(p, x, 2 * inner, [inner, 2 * inner]));
-  return linear(s.at(2), mul(p, gate, linearPart(p, x, 2 * inner, [0, inner])), width);
+  const gates = gelu(p, linearPart(p, x, 2 * inner, [inner, 2 * inner]));
+  return linear(s.at(2), mul(p, gates, linearPart(p, x, 2 * inner, [0, inner])), width);
 }

@@ -1,6 +1,6 @@
 /**
  * What waits for a worker. Jobs of one session run in the order they came; sessions take turns, so that one with many jobs
- * does not hold up the others. What throws has changed nothing. Implementations are held to one contract: tests/node/server-queue.test.ts.
+ * does not hold up the others. What throws has changed nothing. Implementations are held to one contract: tests/server/queue.test.ts.
  */
 import type { EditWork, RelevanceWork, ReplayWork } from "./work.ts";
 

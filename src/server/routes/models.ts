@@ -32,7 +32,6 @@ export function addModels(app: OpenAPIHono, parts: Parts): void {
         model: catalog.selected,
         samplers: samplerNames,
         controls: CONTROLS,
-        features: { strength: true, keep: true },
         limits: {
           uploadBytes: limits.uploadBytes,
           pixels: limits.pixels,

@@ -11,8 +11,8 @@ import { editWork, relevanceWork, replayWork, type UploadedParts } from "../requ
 import * as s from "../schemas/index.ts";
 import { emitSession } from "../sessions.ts";
 import { binNode, deleteNode, findNode, renameNode, restoreNode } from "../store/tree.ts";
-import { subjectOf } from "../subject.ts";
-import { nodeView, sessionView } from "../view.ts";
+import { callOn } from "../subject.ts";
+import { nodeView, sessionView, sizesOf } from "../view.ts";
 import { readJson } from "./body.ts";
 import { isForm, readParts, textOf, uploadOf } from "./form.ts";
 import { route } from "./route.ts";
@@ -26,7 +26,7 @@ const NO_REQUEST =
   'The form needs a part "request" with the request as JSON; masks beside it are named in it by { part: NAME }.';
 
 export function addNodes(app: OpenAPIHono, parts: Parts): void {
-  const { store, queue, dispatcher, limits, events, worker, calls } = parts;
+  const { store, queue, dispatcher, limits, events, calls } = parts;
   const nameField = z.strictObject({ name: s.name });
 
   route(
@@ -43,7 +43,8 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
     async (c, { params }) => {
       const { name } = await readJson(c, nameField);
       const renamed = await store.change(params.session, (draft) => renameNode(draft, params.node, name));
-      const view = nodeView(renamed);
+      const { manifest } = await store.read(params.session);
+      const view = nodeView(renamed, sizesOf(manifest));
       events.emit({ type: "node", session: params.session, job: null, node: view });
       return c.json(view);
     },
@@ -175,8 +176,8 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
       const { instruction, from } = await readJson(c, s.understandRequestSchema);
       const { manifest } = await store.read(params.session);
       const { id: node } = findNode(manifest, from ?? manifest.head);
-      const subject = await subjectOf(parts, params.session);
-      return c.json(await calls.run(() => worker.call("understand", { ...subject, node, instruction })));
+      const ask = () => callOn(parts, "understand", params.session, { node, instruction });
+      return c.json(await calls.run(ask));
     },
   );
 

@@ -87,8 +87,6 @@ export const serverInfoSchema = z
     model: z.string(),
     samplers: z.array(z.string()),
     controls: z.array(z.string()),
-    /** Whether session.edit of this version takes a strength. */
-    features: z.object({ strength: z.boolean(), keep: z.boolean() }),
     limits: z.object({
       uploadBytes: z.number().int(),
       pixels: z.number().int(),

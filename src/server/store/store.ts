@@ -2,7 +2,7 @@
  * Where sessions are kept. What is written is a session file's own content (manifest and pieces), so that every session
  * can be taken away as .emilie; beside it lie pictures, which follow from it, and masks that no edit has used yet.
  *
- * Implementations are held to one contract: tests/node/server-store.test.ts.
+ * Implementations are held to one contract: tests/server/store.test.ts.
  */
 import { EmilieError } from "../../errors.ts";
 import type { Piece } from "../../session/file/container.node.ts";

@@ -13,7 +13,14 @@ import { compare, difference, findRelevance, render, understand } from "./look.t
 import { makeMask } from "./masks.ts";
 import { ModelSlot } from "./model-slot.ts";
 import type { Watch } from "./previews.ts";
-import type { FromWorker, Method, Params, Result, ToWorker } from "./protocol.ts";
+import {
+  type FromWorker,
+  type Method,
+  NeedsSession,
+  type Params,
+  type Result,
+  type ToWorker,
+} from "./protocol.ts";
 import { runEdit } from "./run-edit.ts";
 import { runReplay } from "./run-replay.ts";
 import { SessionCache } from "./session-cache.ts";
@@ -89,6 +96,7 @@ async function answer(id: number, method: Method, params: unknown): Promise<void
   try {
     send({ kind: "result", id, result: await call(method, params, watch) });
   } catch (error) {
+    if (error instanceof NeedsSession) return send({ kind: "needs-session", id });
     const code = isEmilieError(error) ? error.code : "runtime.failed";
     send({ kind: "error", id, code, message: error instanceof Error ? error.message : String(error) });
   } finally {

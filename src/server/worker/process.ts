@@ -11,7 +11,15 @@ import { fromSource, packageRoot } from "../../runtime/package-root.node.ts";
 import { reasonOf } from "../../session/file/atomic.node.ts";
 import type { Loading } from "../schemas/index.ts";
 import { HEARTBEAT_FD } from "./heartbeat.ts";
-import type { CallEvent, FromWorker, Method, Params, Result, ToWorker } from "./protocol.ts";
+import {
+  type CallEvent,
+  type FromWorker,
+  type Method,
+  NeedsSession,
+  type Params,
+  type Result,
+  type ToWorker,
+} from "./protocol.ts";
 import { Watchdog } from "./watchdog.ts";
 
 export class WorkerEnded extends EmilieError {}
@@ -93,7 +101,7 @@ export class WorkerProcess {
     return this.#child?.pid;
   }
 
-  /** @throws EmilieError with the call's own code; WorkerEnded where the process ended */
+  /** @throws EmilieError with the call's own code; NeedsSession (subject.ts repeats the call); WorkerEnded where the process ended */
   call<M extends Method>(method: M, params: Params<M>, options: CallOptions = {}): Promise<Result<M>> {
     if (this.#disposed) return Promise.reject(new EmilieError("disposed", "The server is shutting down."));
     let child: ChildProcess;
@@ -231,7 +239,10 @@ export class WorkerProcess {
     if (message.kind === "result")
       void pending.events.then(() => pending.resolve(message.result), pending.reject);
     else {
-      const error = new EmilieError(message.code as ErrorCode, message.message);
+      const error =
+        message.kind === "needs-session"
+          ? new NeedsSession()
+          : new EmilieError(message.code as ErrorCode, message.message);
       void pending.events.then(() => pending.reject(error), pending.reject);
     }
   }

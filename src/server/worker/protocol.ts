@@ -1,7 +1,8 @@
 /**
  * What the server and its inference process say to each other. The process keeps nothing that would be lost with it: a call
- * comes with all that it needs, and nodes are sent back as they are finished.
+ * comes with all that it needs (a session's bytes only where it is not open), and nodes are sent back as they are finished.
  */
+import type { CanvasChange } from "../../images/canvas.ts";
 import type { Box } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
 import type { Selection } from "../../images/select-region.ts";
@@ -11,11 +12,19 @@ import type { EditWork, RelevanceWork, ReplayWork } from "../queue/work.ts";
 import type { Loading } from "../schemas/index.ts";
 import type { MaskReading } from "./mask-reading.ts";
 
-/** A session, its file's bytes, and the model it is edited by, as loadModel takes it. */
+/** A session, and the model it is edited by, as loadModel takes it. */
 export interface Subject {
   readonly session: string;
-  readonly file: Uint8Array;
   readonly model: string;
+  /** Its file's bytes; null in a call for a session that may be open. If it is not, the answer is "needs-session". */
+  readonly file: Uint8Array | null;
+}
+
+/** The answer to a call that came without the session's bytes, where they are needed. */
+export class NeedsSession extends Error {
+  constructor() {
+    super("the session is not open in this process");
+  }
 }
 
 export type PieceData = PieceEntry & { readonly bytes: Uint8Array };
@@ -28,7 +37,14 @@ export type MaskSource =
   | { readonly box: Box }
   /** The thing at a point, or what a box was drawn around, in a picture. */
   | { readonly select: Selection; readonly picture: Uint8Array }
-  | { readonly pieces: readonly PieceData[] };
+  | { readonly pieces: readonly PieceData[] }
+  | { readonly border: Border };
+
+/** What an expansion adds to a picture of the size `before`. */
+export interface Border {
+  readonly before: Size;
+  readonly canvas: CanvasChange;
+}
 
 export interface Calls {
   load: { params: { model: string }; result: Pick<EditModel, "fingerprint" | "olderFingerprints"> };
@@ -88,6 +104,10 @@ export interface MaskData {
 }
 
 export type Method = keyof Calls;
+/** The calls that are about a session. */
+export type SessionMethod = {
+  [M in Method]: Calls[M]["params"] extends Subject ? M : never;
+}[Method];
 export type Params<M extends Method> = Calls[M]["params"];
 export type Result<M extends Method> = Calls[M]["result"];
 
@@ -123,4 +143,6 @@ export type FromWorker =
   | { readonly kind: "memory"; readonly bytes: number }
   | { readonly kind: "event"; readonly id: number; readonly event: CallEvent }
   | { readonly kind: "result"; readonly id: number; readonly result: unknown }
+  /** The call's session is not open, or lacks a node: the call has to be repeated with the session's file. */
+  | { readonly kind: "needs-session"; readonly id: number }
   | { readonly kind: "error"; readonly id: number; readonly code: string; readonly message: string };

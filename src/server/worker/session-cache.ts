@@ -1,12 +1,12 @@
 /**
  * Sessions that were used lately. Nodes never change, so a copy here is never wrong, it can only lack a node; then the
- * session is opened from the bytes that came with the call.
+ * session is opened from the bytes that come with the call, or the call is refused until they do.
  */
 import { EmilieError } from "../../errors.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { readSession, type StoredSession } from "../../session/file/store.node.ts";
 import type { Node } from "../../session/session.ts";
-import type { Subject } from "./protocol.ts";
+import { NeedsSession, type Subject } from "./protocol.ts";
 
 /** An open session holds its original and up to eight pictures: 36 bytes a pixel. */
 const MAX_PIXELS = 24_000_000;
@@ -26,7 +26,7 @@ export class SessionCache {
     });
   }
 
-  /** The call's session with all of these nodes. @throws EmilieError "server.missing" */
+  /** The call's session with all of these nodes. @throws NeedsSession; EmilieError "server.missing" */
   async get(
     { session: id, file }: Subject,
     model: EditModel,
@@ -34,7 +34,11 @@ export class SessionCache {
   ): Promise<StoredSession> {
     const has = (session: StoredSession) => nodes.every((node) => session.nodes.has(node));
     const known = this.#sessions.get(id);
-    const session = known && has(known) ? known : await readSession(file, `The session ${id}`, { model });
+    const open = async () => {
+      if (!file) throw new NeedsSession();
+      return readSession(file, `The session ${id}`, { model });
+    };
+    const session = known && has(known) ? known : await open();
     this.add(id, session);
     const lost = nodes.find((node) => !session.nodes.has(node));
     if (lost !== undefined)

@@ -23,7 +23,7 @@ export async function showEarly(file: Blob, name: string, stillWanted: () => boo
 
 function sessionOf({ width, height }: Picture, name: string) {
   const original = {
-    ...{ id: ORIGINAL, parent: null, instruction: "", regions: [], settings: null },
+    ...{ id: ORIGINAL, parent: null, width, height, instruction: "", regions: [], settings: null },
     ...{ hasMask: false, changed: true, understood: true, refused: [], seconds: 0 },
   };
   const title = name.replace(/\.[a-z0-9]+$/i, "");

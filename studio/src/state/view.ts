@@ -1,18 +1,28 @@
 /** What of the open session is shown: its view, its pictures, the step one stands on. */
 import type { SessionView } from "../backend/backend.ts";
+import { isSamePlace, placeOf } from "../canvas/align.ts";
 import { neighbour } from "../history/layout.ts";
 import { isEarly } from "./early.ts";
+import { chooseTool, moveMasks } from "./mask.ts";
 import { get, report, set } from "./store.ts";
 import type { CompareMode } from "./types.ts";
 import { rememberWay } from "./way.ts";
 
 /** Shows a session's new view; its pictures follow. */
 export async function show(session: SessionView): Promise<void> {
+  const { session: last } = get();
   set(({ session: before, showChanges }) => ({
     session,
     // Where the step that was shown had changed says nothing of another one.
     showChanges: showChanges && before?.head === session.head,
   }));
+  if (last?.id === session.id && last.head !== session.head) {
+    const nodes = [...session.nodes, ...session.bin, ...last.nodes];
+    const [from, to] = [placeOf(nodes, last.head), placeOf(nodes, session.head)];
+    // What was painted stays where it was on the picture.
+    if (!isSamePlace(from, to)) moveMasks(from, to);
+    if (get().canvas) chooseTool("move");
+  }
   await loadPictures();
 }
 

@@ -1,0 +1,40 @@
+/**
+ * nn.Linear of transformers of billions of parameters: in int8 with a scale for each row of the input, in int4 with blocks of weights
+ * (graph/row-quantised.ts). In the other precisions it is what `linear` of layers.ts is.
+ */
+import type { Value } from "../../graph/graph.ts";
+import { gemm } from "../../graph/ops.ts";
+import { hadamard, int4Matmul, quantiseRows, rowQuantisedMatmul } from "../../graph/row-quantised.ts";
+import { hadamardBlock } from "../../tensor/hadamard.ts";
+import type { Scope } from "./scope.ts";
+
+export interface RowLinearOptions {
+  /** Default false: these networks have few. */
+  readonly bias?: boolean;
+  /** Whether int8 rotates the input, for inputs of which single channels are far larger than the others. It takes a tenth of the product's time. Default false. */
+  readonly rotated?: boolean;
+  /** The name of the weight. Default "weight". */
+  readonly name?: string;
+  /** Outputs that are meant, from and to (exclusive). Default: all. */
+  readonly rows?: readonly [number, number];
+}
+
+/** x [n, in] → [n, out], or some of the outputs */
+export function rowLinear(s: Scope, x: Value, out: number, options: RowLinearOptions = {}): Value {
+  const { rotated = false, name = "weight" } = options;
+  const width = x.shape[1] ?? 0;
+  const shape = [out, width];
+  const [from, to] = options.rows ?? [0, out];
+  const bias = options.bias ? s.parameter("bias", [out], { as: [to - from], skip: from }) : null;
+  if (s.precision === "int8") {
+    const [weight, scales] = s.derived(rotated ? "int8-rotated" : "int8", name, shape, options.rows);
+    const input = rotated ? hadamard(s, x, hadamardBlock(width)) : x;
+    return rowQuantisedMatmul(s, quantiseRows(s, input), weight!, scales!, bias);
+  }
+  if (s.precision === "int4") {
+    const [weight, scales] = s.derived("int4", name, shape, options.rows);
+    return int4Matmul(s, x, weight!, scales!, bias);
+  }
+  const weight = s.parameter(name, shape, { as: [to - from, width], skip: from * width });
+  return gemm(s, x, weight, { transB: true, bias });
+}
