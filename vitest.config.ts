@@ -98,6 +98,8 @@ export default defineConfig({
           testTimeout: 1_800_000,
           hookTimeout: 120_000,
           bail: 1,
+          // A busy machine is no failure.
+          expect: { poll: { timeout: 30_000 } },
         },
       },
       {

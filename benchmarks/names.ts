@@ -22,6 +22,7 @@ export const BENCHMARKS: Readonly<Record<string, readonly [file: string, purpose
   scale: ["scale", "many servers and workers on one database, and what is killed among them"],
   picturebook: ["eval-picturebook", "the shipped checkpoint against exact results"],
   clip: ["eval-clip", "the shipped CLIP on held-out captions"],
+  selections: ["selections", "what a click selects in photographs, as one picture, and its time"],
   "contact-sheet": ["contact-sheet", "held-out edits as one picture"],
   compare: ["compare-runs", "paired differences between runs of emilie bench"],
   compact: ["compact-results", "a run's results made small enough to commit"],

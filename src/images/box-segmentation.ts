@@ -2,8 +2,9 @@
  * What a box was drawn around: colours that are inside of it and not around it. A reduced form of GrabCut (Rother et al., 2004):
  * clusters of colour in place of mixtures, and relaxation along edges in place of a cut.
  */
+
+import { type Colours, distance } from "./colour-distance.ts";
 import type { Box } from "./mask.ts";
-import { type Colours, distance } from "./region-growing.ts";
 
 const CLUSTERS = 10;
 const ROUNDS = 8;

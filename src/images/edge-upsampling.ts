@@ -15,7 +15,7 @@ const FAINT = 0.0006;
 /** Coefficients below this change no level of the mask. */
 const NOTHING = 0.002;
 /** Coefficients are found on at most so many pixels a side. */
-const COARSE = 640;
+const COARSE = 512;
 
 /**
  * A coarse mask at the size of the picture, its borders moved to the picture's edges.

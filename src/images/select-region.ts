@@ -1,10 +1,12 @@
 /** Selecting a thing by a point on it or a box around it: a mask that follows its edges. Without a model, and quick enough for a click. */
 import { EmilieError } from "../errors.ts";
 import { insideOfBox } from "./box-segmentation.ts";
+import { type Colours, fillHoles } from "./colour-distance.ts";
 import { alongEdges } from "./edge-upsampling.ts";
 import type { Box, Mask } from "./mask.ts";
+import { withMixedPixels } from "./mixed-pixels.ts";
 import type { Picture } from "./picture.ts";
-import { type Colours, costFrom, fillHoles, stableCost } from "./region-growing.ts";
+import { thingAt, wholeRegions } from "./thing.ts";
 
 /** Where the thing is that is meant, in pixels of the picture. */
 export type Selection =
@@ -23,7 +25,7 @@ export type Selection =
     };
 
 /** The longer side at which regions are found. */
-const SMALL = 320;
+const SMALL = 256;
 
 /**
  * The thing under a point, or what a box was drawn around.
@@ -41,19 +43,19 @@ export function selectRegion(picture: Picture, selection: Selection): Mask {
   let inside: Uint8Array;
   if ("point" in selection) {
     const { x, y } = selection.point;
-    const cost = costFrom(colours, inSmall(x, width), inSmall(y, height));
-    const level = stableCost(cost);
-    inside = Uint8Array.from(cost, (value) => (value <= level ? 1 : 0));
+    inside = thingAt(colours, inSmall(x, width), inSmall(y, height));
   } else {
     const { box } = selection;
     const [x, y] = [inSmall(box.x, width), inSmall(box.y, height)];
-    inside = insideOfBox(colours, {
+    const small = {
       ...{ x, y },
       width: Math.max(1, Math.min(width - x, Math.round(box.width / factor))),
       height: Math.max(1, Math.min(height - y, Math.round(box.height / factor))),
-    });
+    };
+    inside = wholeRegions(colours, insideOfBox(colours, small), small);
   }
   fillHoles(inside, width, height);
+  if (factor === 1) return withMixedPixels(inside, colours);
   return alongEdges({ width, height, data: Float32Array.from(inside) }, picture);
 }
 

@@ -11,7 +11,7 @@ import { ForeignBanner } from "./shell/foreign.tsx";
 import { KeySheet, listenToKeys } from "./shell/keys.tsx";
 import { Notices } from "./shell/notices.tsx";
 import { Topbar } from "./shell/topbar.tsx";
-import { Broken, Opening } from "./start/opening.tsx";
+import { Broken, Opening, StillLoading } from "./start/opening.tsx";
 import { Start } from "./start/start.tsx";
 import { listenToHistory } from "./state/session.ts";
 import { get, set, useStudio } from "./state/store.ts";
@@ -77,6 +77,7 @@ function Editor() {
       <main className="middle">
         {tiny && <Filmstrip />}
         <ForeignBanner />
+        <StillLoading />
         <div className="stage-holder">
           <Stage />
         </div>

@@ -6,17 +6,25 @@ import { ServerBackend } from "./backend/server/server-backend.ts";
 import { applyTheme } from "./shell/theme.ts";
 import { keepDrafts } from "./state/drafts.ts";
 import { loadPast } from "./state/edit.ts";
-import { start } from "./state/session.ts";
+import { offerRestore } from "./state/restore.ts";
+import { onOpened, start } from "./state/session.ts";
 import { report, set } from "./state/store.ts";
 import "./styles/base.css";
 import "./styles/controls.css";
+import "./styles/overlays.css";
 import "./styles/layout.css";
 import "./styles/editor.css";
+import "./styles/history.css";
+import "./styles/dock.css";
+import "./styles/strips.css";
+import "./styles/touch.css";
+import "./styles/canvas.css";
 import "./styles/start.css";
 
 applyTheme();
 loadPast();
 keepDrafts();
+onOpened((file) => void offerRestore(file).catch(report));
 
 const base = new URL("./", location.href).href;
 const page = __BACKEND__ === "page" ? new PageBackend(base) : null;

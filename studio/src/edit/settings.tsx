@@ -7,8 +7,9 @@ import type { NodeView } from "../backend/backend.ts";
 import { changesWords, levelOf, nameOf, untouchedWords } from "../history/names.ts";
 import { changeCanvasStep } from "../state/canvas.ts";
 import { changeSettings } from "../state/edit.ts";
-import { changeStep, descendants, lastSeenBelow, tryAgain, wayTo, withDetail } from "../state/steps.ts";
+import { changeStep, descendants, tryAgain, wayTo, withDetail } from "../state/steps.ts";
 import { newSeed, useStudio } from "../state/store.ts";
+import { lastSeenBelow } from "../state/way.ts";
 import { duration, IconButton, Slider, Tip } from "../ui/controls.tsx";
 import { t } from "../words/index.ts";
 

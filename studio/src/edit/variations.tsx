@@ -1,8 +1,9 @@
 /** Several results of one instruction, as a strip below the picture: flipped through at full size, and none is lost. */
 import { Star } from "lucide-react";
-import { goTo } from "../state/session.ts";
-import { acceptVariation, star } from "../state/steps.ts";
+import { star } from "../state/stars.ts";
+import { acceptVariation } from "../state/steps.ts";
 import { useStudio } from "../state/store.ts";
+import { goTo } from "../state/view.ts";
 import { IconButton } from "../ui/controls.tsx";
 import { Thumbnail } from "../ui/thumbnail.tsx";
 import { t } from "../words/index.ts";

@@ -2,8 +2,8 @@
 import { ListTree } from "lucide-react";
 import { useEffect, useMemo, useRef } from "react";
 import type { NodeView } from "../backend/backend.ts";
-import { goTo } from "../state/session.ts";
 import { set, useStudio } from "../state/store.ts";
+import { goTo } from "../state/view.ts";
 import { Thumbnail } from "../ui/thumbnail.tsx";
 import { t } from "../words/index.ts";
 import { nameOf } from "./names.ts";

@@ -5,6 +5,7 @@ import { openExample } from "../start/examples.ts";
 import { continueWith } from "../state/session.ts";
 import { set, useStudio } from "../state/store.ts";
 import { t } from "../words/index.ts";
+import { size } from "./pull.tsx";
 
 const keyOf = (session: string) => `emilie.anyway.${session}`;
 
@@ -16,6 +17,7 @@ export function ForeignBanner() {
   if (session.familiar !== false || seen === session.id || localStorage.getItem(keyOf(session.id)))
     return null;
   const other = models.find((one) => !one.unavailable && one.id !== model?.id);
+  const sizes = models.flatMap(({ unavailable, bytes }) => (unavailable && bytes ? [bytes] : []));
   return (
     <section className="foreign" aria-label={t.onlyOwnWorld(model?.title ?? "")}>
       <Info size={16} strokeWidth={1.75} aria-hidden />
@@ -27,7 +29,7 @@ export function ForeignBanner() {
           </button>
         ) : (
           <button type="button" className="button primary" onClick={() => set({ panel: "model" })}>
-            {t.getPhotoModel}
+            {t.getPhotoModel(sizes.length > 0 ? size(Math.min(...sizes)) : null)}
           </button>
         )}
         <button type="button" className="button" onClick={() => void openExample("cottage")}>

@@ -17,9 +17,10 @@ import {
   redoStroke,
   undoStroke,
 } from "../state/mask.ts";
-import { compareWith, goTo, walk } from "../state/session.ts";
-import { acceptVariation, flip, redoEdit, star, undoDelete, undoEdit } from "../state/steps.ts";
+import { star } from "../state/stars.ts";
+import { acceptVariation, flip, redoEdit, undoDelete, undoEdit } from "../state/steps.ts";
 import { get, newSeed, set, useStudio } from "../state/store.ts";
+import { compareWith, goTo, walk } from "../state/view.ts";
 import { t } from "../words/index.ts";
 
 interface Key {

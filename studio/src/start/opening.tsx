@@ -33,6 +33,19 @@ export function Opening() {
   );
 }
 
+/** Above a picture that can be painted on already: what is still waited for. */
+export function StillLoading() {
+  const loading = useStudio((s) => (s.phase.kind === "editing" ? s.phase.loading : undefined));
+  if (!loading) return null;
+  const known = loading.fraction !== undefined && loading.fraction < 1;
+  return (
+    <div className="still-loading" role="status">
+      <progress aria-label={loading.what} value={known ? loading.fraction : undefined} />
+      <span className="muted number">{loading.what}</span>
+    </div>
+  );
+}
+
 export function Broken({ message }: { message: string }) {
   return (
     <main className="opening">

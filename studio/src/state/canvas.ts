@@ -2,10 +2,10 @@
 import { MAX_PICTURE_PIXELS, MIN_CANVAS_SIDE } from "../../../src/web.ts";
 import { isRunning, run } from "./job.ts";
 import { chooseTool, reuseMask } from "./mask.ts";
-import { goTo, show } from "./session.ts";
 import { changeStep } from "./steps.ts";
 import { get, report, set } from "./store.ts";
 import type { CanvasBox } from "./types.ts";
+import { goTo, show } from "./view.ts";
 
 export type { CanvasBox } from "./types.ts";
 

@@ -5,6 +5,7 @@
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import { place } from "../painting/layer.ts";
 import { paint, paintedOf } from "../painting/regions.ts";
+import { isEarly } from "./early.ts";
 import { touched } from "./mask.ts";
 import { firstRegion, get, set, useStudio } from "./store.ts";
 import { PAINTING, type RegionView, type StudioState, type Tool } from "./types.ts";
@@ -56,7 +57,7 @@ let restoring = false;
 export function keepDrafts(): void {
   useStudio.subscribe((state, before) => {
     const { session } = state;
-    if (!session || restoring || session.id !== before.session?.id) return;
+    if (!session || isEarly() || restoring || session.id !== before.session?.id) return;
     const seed = state.settings.seed !== before.settings.seed;
     if (
       state.regions !== before.regions ||

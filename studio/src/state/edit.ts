@@ -2,19 +2,30 @@
 import type { EditRequest, NodeView, SessionView } from "../backend/backend.ts";
 import { t } from "../words/index.ts";
 import { layersNow, layOut, type Places, requestOf } from "./ask.ts";
+import { isEarly, whenOpened } from "./early.ts";
 import { isRunning, run, say } from "./job.ts";
 import { changeRegion, chooseRegion, currentRegion, isBlankDraft, resetRegions, setHeat } from "./mask.ts";
-import { arrived, loadPictures, show } from "./session.ts";
 import { get, newSeed, notify, report, set } from "./store.ts";
 import type { Queued, Settings } from "./types.ts";
+import { arrived, loadPictures, show } from "./view.ts";
 
 /** The draft that the running edit was made of; null once the next one was begun. */
 let served: Places | null = null;
 /** What was laid aside when the next one was begun while an edit ran: it comes back where that edit came to nothing. */
 let aside: Places | null = null;
 let queued = 0;
+/** An edit was asked for before the session was there. */
+let waiting = false;
 
 export async function edit(): Promise<void> {
+  if (isEarly()) {
+    // Enter again while the first waits asks for nothing more.
+    if (waiting) return;
+    waiting = true;
+    notify("info", t.startsWhenLoaded);
+    await whenOpened();
+    waiting = false;
+  }
   await arrived();
   const { session, settings, models, model } = get();
   if (!session) return;
@@ -100,24 +111,25 @@ async function make({ title, request, steps, count }: Queued, from: string): Pro
         view = await backend.edit(session.id, one, call);
         if (!before.has(view.head)) made.push(view.head);
       }
-      // The picture is there before the preview goes.
-      await show(view!);
+      // The picture is there before the preview goes; a step that only says that the model has no such edit is never shown.
+      if (refusedIn(view!, made).length === 0) await show(view!);
     },
     () => void edit(),
   );
   // What was finished before the stop stays.
   if (!done && made.length > 0 && view) await show(view);
-  if (made.length > 1) await offer(made);
+  const refused = done ? refusedIn(view!, made) : [];
+  if (made.length > 1 && refused.length === 0) await offer(made);
   if (!done) {
     if (aside && isBlankDraft()) layOut(aside);
     [served, aside] = [null, null];
     return null;
   }
-  const head = view!.nodes.find(({ id }) => id === view!.head)!;
-  if (made.includes(head.id) && !head.understood) {
-    await decline(head);
+  if (refused.length > 0) {
+    await decline(refused);
     return from;
   }
+  const head = view!.nodes.find(({ id }) => id === view!.head)!;
   // Words, places and seed have served only where a step came of them, and are still those that were asked for.
   if (made.length > 0 && isServed()) {
     const same = get().settings.seed === settings.seed;
@@ -155,13 +167,24 @@ export async function editAs(title: string, request: EditRequest, steps: number)
   await carryOut({ id: ++queued, title, request: rest, steps, count: 1 }, from);
 }
 
+/** What was made of words that the model has no edit for. */
+const refusedIn = ({ nodes }: SessionView, made: readonly string[]): NodeView[] =>
+  nodes.filter(({ id, understood }) => made.includes(id) && !understood);
+
 /**
  * The model has no such edit: the step that says so is taken away again, the words stay to be changed, and the nearest that it knows is a click
  * away.
  */
-async function decline({ id, refused }: NodeView): Promise<void> {
+async function decline(nodes: readonly NodeView[]): Promise<void> {
   const { backend, session } = get();
-  if (session) await show(await backend.remove(session.id, [id]));
+  if (session)
+    await show(
+      await backend.remove(
+        session.id,
+        nodes.map(({ id }) => id),
+      ),
+    );
+  const [{ refused }] = nodes as [NodeView];
   const [{ instruction, message, nearest }] = refused as [NodeView["refused"][number]];
   const region = currentRegion().id;
   // It was remarked on as well while it was carried out: said once is enough.
@@ -216,6 +239,7 @@ export async function attach(): Promise<void> {
 
 /** Puts an automatic mask on the current region: where its instruction acts, to be painted on. */
 export async function findPlace(): Promise<void> {
+  await whenOpened();
   const { backend, session } = get();
   const region = currentRegion();
   if (!session || isRunning()) return;

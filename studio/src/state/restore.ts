@@ -11,8 +11,9 @@ import type { CanvasRequest } from "../backend/backend.ts";
 import { chooseFile } from "../start/pick-file.ts";
 import { t } from "../words/index.ts";
 import { run } from "./job.ts";
-import { openFile, resume, show } from "./session.ts";
+import { openFile, resume } from "./session.ts";
 import { get, notify, report } from "./store.ts";
+import { show } from "./view.ts";
 
 /** Offers to restore the steps of a file that was just opened. */
 export async function offerRestore(file: Blob): Promise<void> {

@@ -1,18 +1,16 @@
-/** Opening, leaving and walking through a session. */
+/** Opening and leaving a session, and the list of them. */
 import { isEmilieError } from "../../../src/web.ts";
 import type { Backend, SessionView } from "../backend/backend.ts";
-import { isSamePlace, placeOf } from "../canvas/align.ts";
-import { neighbour } from "../history/layout.ts";
 import { EXAMPLES } from "../start/example-list.ts";
 import { encodePicture, shrinkFile } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
 import { hasDraft, restoreDraft } from "./drafts.ts";
+import { isEarly, showEarly } from "./early.ts";
 import { attach } from "./edit.ts";
-import { chooseTool, moveMasks, resetRegions } from "./mask.ts";
-import { offerRestore } from "./restore.ts";
-import { loadStars, rememberWay } from "./steps.ts";
+import { resetRegions, touched } from "./mask.ts";
+import { loadStars } from "./stars.ts";
 import { describe, get, notify, report, set, wasAborted } from "./store.ts";
-import type { CompareMode } from "./types.ts";
+import { show } from "./view.ts";
 
 const LAST = "emilie.session";
 
@@ -61,7 +59,7 @@ function untouched(): string | null {
     ({ instruction, masked }) =>
       masked || (instruction !== "" && !EXAMPLES.some(({ words }) => words === instruction)),
   );
-  return nothing && !job && !own ? session.id : null;
+  return nothing && !job && !own && !isEarly() ? session.id : null;
 }
 
 let listing = 0;
@@ -83,6 +81,13 @@ export async function listSessions(search = ""): Promise<void> {
   }
 }
 
+/** What is offered about a file that was opened: its steps, where it tells them. */
+let afterOpening: (file: Blob) => void = () => {};
+
+export function onOpened(listener: (file: Blob) => void): void {
+  afterOpening = listener;
+}
+
 /** Opens a picture or a session file. */
 export async function openFile(
   file: Blob,
@@ -98,9 +103,10 @@ export async function openFile(
   const opened = await enter(name, (loading) => backend.open(file, name, model, loading), {
     onError: (error) => offerSmaller(error, file, name),
     picture,
+    early: picture === undefined ? undefined : file,
   });
   if (picture) URL.revokeObjectURL(picture);
-  if (opened && !opts.silent) void offerRestore(file);
+  if (opened && !opts.silent) afterOpening(file);
 }
 
 /** What a large picture is opened at where its own size is too much. */
@@ -130,6 +136,8 @@ interface Entering {
   readonly onError?: (error: unknown) => boolean;
   /** The address of the picture, to be looked at meanwhile. */
   readonly picture?: string;
+  /** Its file, to be painted on meanwhile. */
+  readonly early?: Blob;
 }
 
 async function enter(
@@ -138,25 +146,31 @@ async function enter(
     signal: AbortSignal;
     onLoading: (what: string, fraction?: number) => void;
   }) => Promise<SessionView>,
-  { quiet = false, onError, picture }: Entering = {},
+  { quiet = false, onError, picture, early }: Entering = {},
 ): Promise<boolean> {
   cancelOpening();
   const controller = new AbortController();
   opening = controller;
   const { phase: before, session: openBefore } = get();
   set({ phase: { kind: "opening", name, what: t.opening, picture } });
+  if (early && !openBefore) void showEarly(early, name, () => opening === controller);
   try {
     const session = await open({
       signal: controller.signal,
       onLoading: (what, fraction) => {
-        if (opening === controller) set({ phase: { kind: "opening", name, what, fraction, picture } });
+        if (opening !== controller) return;
+        if (isEarly()) set({ phase: { kind: "editing", loading: { what, fraction } } });
+        else set({ phase: { kind: "opening", name, what, fraction, picture } });
       },
     });
     if (opening !== controller) return false;
-    const left = untouched();
-    // First no session, so that the draft of the one before is not emptied with the places.
-    set(NOTHING_OPEN);
-    resetRegions();
+    const left = isEarly() ? null : untouched();
+    const begun = isEarly() && sameSize(session, get().session);
+    if (!begun) {
+      // First no session, so that the draft of the one before is not emptied with the places.
+      set(NOTHING_OPEN);
+      resetRegions();
+    }
     await show(session);
     localStorage.setItem(LAST, session.id);
     const address = `#session=${session.id}`;
@@ -166,7 +180,8 @@ async function enter(
     set({ phase: { kind: "editing" }, model: session.model });
     if (session.notes?.length) notify("info", session.notes.join(" "));
     loadStars(session.id);
-    await restoreDraft();
+    if (begun) touched();
+    else await restoreDraft();
     void attach();
     if (left && left !== session.id) void get().backend.forget(left).catch(report);
     return true;
@@ -180,6 +195,8 @@ async function enter(
     return false;
   }
 }
+
+const sameSize = (a: SessionView, b: SessionView | null) => a.width === b?.width && a.height === b.height;
 
 /** Gives up what is being opened, and goes back to where one was. */
 export async function cancelAndReturn(): Promise<void> {
@@ -220,67 +237,6 @@ export function cancelOpening(): void {
   opening = null;
 }
 
-/** Shows a session's new view; its pictures follow. */
-export async function show(session: SessionView): Promise<void> {
-  const { session: last } = get();
-  set(({ session: before, showChanges }) => ({
-    session,
-    // Where the step that was shown had changed says nothing of another one.
-    showChanges: showChanges && before?.head === session.head,
-  }));
-  if (last?.id === session.id && last.head !== session.head) {
-    const nodes = [...session.nodes, ...session.bin, ...last.nodes];
-    const [from, to] = [placeOf(nodes, last.head), placeOf(nodes, session.head)];
-    // What was painted stays where it was on the picture.
-    if (!isSamePlace(from, to)) moveMasks(from, to);
-    if (get().canvas) chooseTool("move");
-  }
-  await loadPictures();
-}
-
-/** The pictures that are on the screen or a key away. */
-export async function loadPictures(): Promise<void> {
-  const { backend, session, compare, pictures, variations } = get();
-  if (!session) return;
-  const head = session.nodes.find(({ id }) => id === session.head);
-  const wanted = [session.head, head?.parent, compare?.with, ...variations].filter(
-    (id) => typeof id === "string",
-  );
-  const kept = new Map([...pictures].filter(([id]) => wanted.includes(id)));
-  for (const id of wanted) {
-    if (!kept.has(id)) kept.set(id, await backend.picture(session.id, id));
-  }
-  if (get().session?.id === session.id) set({ pictures: kept });
-}
-
-/** Changes the open session, and shows what became of it. */
-export async function update(action: (id: string) => Promise<SessionView>): Promise<void> {
-  const { session } = get();
-  if (!session) return;
-  try {
-    await show(await action(session.id));
-  } catch (error) {
-    report(error);
-  }
-}
-
-export const goTo = (node: string) => (node === get().session?.head ? Promise.resolve() : moveTo(node));
-
-let moving: Promise<void> = Promise.resolve();
-
-/** Until the step that was asked for is the head: an edit goes on from there, however quickly it follows. */
-export const arrived = (): Promise<void> => moving;
-
-function moveTo(node: string): Promise<void> {
-  rememberWay();
-  set({ deleted: [] });
-  moving = update((id) => get().backend.moveHead(id, node));
-  return moving;
-}
-
-export const renameNode = (node: string, name: string) =>
-  update((id) => get().backend.rename(id, node, name));
-
 export async function renameSession(id: string, name: string): Promise<void> {
   const named = name.trim() || t.untitled;
   try {
@@ -292,24 +248,6 @@ export async function renameSession(id: string, name: string): Promise<void> {
   } catch (error) {
     report(error);
   }
-}
-
-export const measure = (node: string) => update((id) => get().backend.measure(id, node));
-
-export async function walk(key: "up" | "down" | "left" | "right"): Promise<void> {
-  const { session } = get();
-  const next = session && neighbour(session.nodes, session.head, key);
-  if (next) await goTo(next);
-}
-
-export async function compareWith(node: string | null, mode?: CompareMode): Promise<void> {
-  const { compare } = get();
-  set({
-    compare:
-      node === null ? null : { with: node, mode: mode ?? compare?.mode ?? "slider", at: compare?.at ?? 0.5 },
-    tool: "move",
-  });
-  await loadPictures().catch(report);
 }
 
 async function changeList(action: (backend: Backend) => Promise<void>): Promise<void> {

@@ -7,9 +7,10 @@ import { requestAgain, takeUp } from "./ask.ts";
 import { editAs } from "./edit.ts";
 import { run } from "./job.ts";
 import { isBlankDraft, resetRegions } from "./mask.ts";
-import { goTo, show, update } from "./session.ts";
 import { get, newSeed, notify, report, set } from "./store.ts";
 import type { Settings, StudioState } from "./types.ts";
+import { goTo, show, update } from "./view.ts";
+import { cameFrom } from "./way.ts";
 
 export function descendants(session: Pick<SessionView, "nodes">, node: string): string[] {
   const found = new Set([node]);
@@ -41,23 +42,6 @@ export function undoDelete(): boolean {
   return true;
 }
 
-/** Where the head was seen last below each node: where going forward leads. */
-const towards = new Map<string, string>();
-/** Keeps the way to where the head is, for going forward again. */
-export function rememberWay(): void {
-  const { session } = get();
-  const byId = new Map(session?.nodes.map((node) => [node.id, node]));
-  for (let at = byId.get(session?.head ?? ""); at?.parent; at = byId.get(at.parent))
-    towards.set(at.parent, at.id);
-}
-
-/** The deepest step that one came back from above `node`; undefined where one was not below it. */
-export function lastSeenBelow(node: string): string | undefined {
-  let at: string | undefined;
-  for (let next = towards.get(node); next && next !== at; next = towards.get(next)) at = next;
-  return at;
-}
-
 /** Words and places that stepping back has brought; going forward again takes them away. */
 let brought: Pick<StudioState, "regions" | "painted"> | null = null;
 
@@ -81,7 +65,7 @@ export async function redoEdit(): Promise<void> {
   const { session } = get();
   if (!session) return;
   const children = session.nodes.filter(({ parent }) => parent === session.head);
-  const last = children.find(({ id }) => id === towards.get(session.head)) ?? children.at(-1);
+  const last = children.find(({ id }) => id === cameFrom(session.head)) ?? children.at(-1);
   if (!last) return;
   await goTo(last.id);
   if (isBrought()) resetRegions();
@@ -181,23 +165,4 @@ export async function flip(by: number): Promise<void> {
 /** Goes on with the one that is shown; the others stay in the tree, under one row. */
 export function acceptVariation(): void {
   set({ variations: [] });
-}
-
-const starsOf = (session: string) => `emilie.stars.${session}`;
-
-export function loadStars(session: string): void {
-  const kept = localStorage.getItem(starsOf(session));
-  set({ stars: kept ? kept.split(",") : [] });
-}
-
-/** A variation with a star has a row of its own in the tree. */
-export function star(id: string): void {
-  const { stars, session } = get();
-  const next = stars.includes(id) ? stars.filter((one) => one !== id) : [...stars, id];
-  set({ stars: next });
-  try {
-    if (session) localStorage.setItem(starsOf(session.id), next.join(","));
-  } catch {
-    // Full, or forbidden: the stars live on in the page.
-  }
 }

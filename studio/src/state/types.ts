@@ -22,7 +22,11 @@ export type Phase =
       readonly fraction?: number;
       readonly picture?: string;
     }
-  | { readonly kind: "editing" }
+  | {
+      readonly kind: "editing";
+      /** What is still waited for before anything can be computed. */
+      readonly loading?: { readonly what: string; readonly fraction?: number };
+    }
   /** Nothing works: no backend, or a browser that lacks what is needed. */
   | { readonly kind: "broken"; readonly message: string };
 

@@ -31,6 +31,8 @@ export function Thumbnail({
   const [url, setUrl] = useState<string>();
   useEffect(() => {
     let stays = true;
+    // A session that is still being opened has none yet (state/early.ts).
+    if (session === "") return;
     urlOf(session, node).then(
       (made) => stays && setUrl(made),
       () => {},

@@ -258,7 +258,7 @@ export const en = {
   onlyOwnWorld: (model: string) =>
     `${model} was trained only on its own drawings. This picture would come out blurred.`,
   goOnWith: (model: string) => `Continue with ${model}`,
-  getPhotoModel: "Get a photo model (about 3 GB)",
+  getPhotoModel: (size: string | null) => (size ? `Get a photo model (${size})` : "Get a photo model"),
   tryExample: "Try an example",
   editAnyway: "Edit anyway",
   continuedWith: (model: string) => `This picture continues with ${model}, in a new session.`,
@@ -294,6 +294,7 @@ export const en = {
     bytes < total
       ? `Loading ${model}: ${f.number(bytes / 1e6)} of ${f.number(total / 1e6)} MB`
       : `Preparing ${model}`,
+  startsWhenLoaded: "The edit starts as soon as the model is loaded.",
   readingPicture: "Reading the picture",
   sendingPicture: "Sending the picture",
   untitled: "Untitled",
