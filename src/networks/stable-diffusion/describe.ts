@@ -62,7 +62,11 @@ function costsOf({ unet, vae, tokens, tables }: Checkpoint, width: number, heigh
 }
 
 /** As placeAll() does it. */
-function planned({ unet, tables, texts }: Checkpoint, precision: Precision): readonly PlannedNetwork[] {
+function planned(
+  { unet, tables, texts }: Checkpoint,
+  precision: Precision,
+): readonly PlannedNetwork[] | null {
+  if (precision === "int4") return null;
   const needs = precision === "fp32" ? undefined : unetNeeds(unet, dryPlacement(tables.unet, precision));
   return [
     { name: "UNet", table: tables.unet, needs, hot: true },
