@@ -16,6 +16,7 @@ const headers = {
 const optimizeDeps = {
   include: [
     "@bufbuild/protobuf/wire",
+    "@huggingface/jinja",
     "@huggingface/tokenizers",
     "fast-check",
     "onnxruntime-web/wasm",

@@ -13,6 +13,7 @@ export const BENCHMARKS: Readonly<Record<string, readonly [file: string, purpose
     "compositing, gate, windows and detail on photographs, without weights for them",
   ],
   fullsize: ["fullsize", "an edit with a checkpoint of published size: time, memory, disk"],
+  klein: ["klein", "FLUX.2 klein 4B at full size with random weights: time of each part, memory"],
   "few-steps": ["few-steps", "an edit in four steps with a tiny autoencoder against the preset draft"],
   "first-run": ["first-run", "what the first load of a full-size UNet costs and reports"],
   photos: [

@@ -193,7 +193,7 @@ function describeCheckpoint(
   return {
     family,
     conditionIsScaled,
-    prediction: String(schedulerConfig.prediction_type ?? "epsilon"),
+    prediction: checkpoint.predictionType,
     ...balanced,
     presets,
     nativeSize,

@@ -7,6 +7,7 @@ import { buildDecoder, buildEncoder, vaeFactor } from "../autoencoder-kl/graph.t
 import { isTiled, workingBytes } from "../autoencoder-kl/vae.ts";
 import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 import { matchLoras } from "./loras.ts";
+import { predictionType } from "./prediction-type.ts";
 import { buildUNet, unetNeeds } from "./unet.ts";
 
 export async function describe(source: CheckpointSource): Promise<CheckpointFacts> {
@@ -16,6 +17,7 @@ export async function describe(source: CheckpointSource): Promise<CheckpointFact
     family: family.name,
     nativeSize: trainedSize(checkpoint),
     conditionIsScaled: family.conditionIsScaled,
+    predictionType: predictionType(scheduler),
     factor: vaeFactor(vae),
     latentChannels: vae.latent_channels,
     scalingFactor: vae.scaling_factor,
