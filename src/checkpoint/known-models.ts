@@ -30,7 +30,9 @@ export interface KnownModel {
 
 /** Allocated memory at the peak of an edit, and disk for weights that are made once, in bytes. */
 export interface Needs {
+  /** Allocated memory. */
   readonly memoryBytes: number;
+  /** Disk, kept in the cache folder. */
   readonly derivedBytes: number;
 }
 
@@ -85,10 +87,11 @@ export const KNOWN_MODELS: readonly KnownModel[] = [
     license: { name: "Apache-2.0", says: "Any use, also commercial, with the notices kept." },
     downloadBytes: 15.97e9,
     // Four calls over 512 tokens of text and 1024 each of the picture and its source, 25 blocks; the text's encoder once.
-    edit: { size: 512, denoise: 4 * 21.5e12 + 3.7e12, picture: 3.2e12 },
+    edit: { size: 512, denoise: 4 * 17.74e12 + 3.7e12, picture: 3.25e12 },
     needs: {
-      int8: { memoryBytes: 5.2e9, derivedBytes: 8e9 },
-      int4: { memoryBytes: 3.5e9, derivedBytes: 4.5e9 },
+      fp32: { memoryBytes: 8.8e9, derivedBytes: 0 },
+      int8: { memoryBytes: 5.8e9, derivedBytes: 7.1e9 },
+      int4: { memoryBytes: 4.3e9, derivedBytes: 4.3e9 },
     },
     tried: false,
     abilities: {
@@ -104,7 +107,7 @@ export const KNOWN_MODELS: readonly KnownModel[] = [
         { title: "Style", instructions: ["turn it into a watercolour painting"] },
       ],
       limits:
-        "A download of 16 GB, and 8 GB more of disk once. On a CPU without int8 instructions an edit takes many minutes.",
+        "A download of 16 GB, and in int8 7 GB more of disk once. On a CPU without int8 instructions an edit takes many minutes.",
       success: [],
     },
   },

@@ -113,7 +113,7 @@ async function describeModel(
       const abilities = abilitiesOf(id, own) ?? null;
       const cache = cacheFolder();
       const plan = planModel(facts, await machineNow(cache), { made: await madeOf(id, cache) });
-      const edit = operationsOf(facts);
+      const edit = await operationsOf(facts);
       return {
         ...base,
         bytes,
@@ -149,9 +149,10 @@ async function describeOnce(
   return facts;
 }
 
-function operationsOf(facts: CheckpointFacts): EditOperations {
+async function operationsOf(facts: CheckpointFacts): Promise<EditOperations> {
   const { schedulerConfig, own, embedsGuidance } = facts;
-  const model = { defaults: own.defaults, schedulerConfig, embedsGuidance };
+  const fewSteps = (await facts.loras([])).fewSteps ?? undefined;
+  const model = { defaults: own.defaults, schedulerConfig, fewSteps, embedsGuidance };
   const { denoise, encode, decode } = costsOfFacts(facts);
   const { calls } = costsOf(model, "balanced");
   return { denoise: calls * denoise, picture: encode + decode };
