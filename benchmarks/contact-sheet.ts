@@ -7,8 +7,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { blankPicture } from "../src/images/picture.ts";
 import { loadModel, openSession, type Picture, readPicture, strip, writePicture } from "../src/index.ts";
+import { stacked } from "./stacked.ts";
 
 interface Item {
   part: string;
@@ -40,20 +40,3 @@ for (const item of items.filter(({ part }) => part === "chains").slice(0, Number
 await model.dispose();
 await writePicture(stacked(rows), flags.out);
 console.log(flags.out);
-
-function stacked(rows: readonly Picture[]): Picture {
-  const width = Math.max(...rows.map((row) => row.width));
-  const sheet = blankPicture(
-    width,
-    rows.reduce((sum, row) => sum + row.height, 0),
-    [250, 249, 246, 255],
-  );
-  let top = 0;
-  for (const row of rows) {
-    for (let y = 0; y < row.height; y++) {
-      sheet.data.set(row.data.subarray(y * row.width * 4, (y + 1) * row.width * 4), (top + y) * width * 4);
-    }
-    top += row.height;
-  }
-  return sheet;
-}

@@ -16,6 +16,10 @@ export const BENCHMARKS: Readonly<Record<string, readonly [file: string, purpose
   klein: ["klein", "FLUX.2 klein 4B at full size with random weights: time of each part, memory"],
   "few-steps": ["few-steps", "an edit in four steps with a tiny autoencoder against the preset draft"],
   "first-run": ["first-run", "what the first load of a full-size UNet costs and reports"],
+  photos: [
+    "photos",
+    "photographs, ten edits deep: latent against image iteration, on a sheet and in a table",
+  ],
   presets: ["presets", "quality and cost of the presets and of single settings"],
   peers: ["peers", "the same work by emilie, diffusers and stable-diffusion.cpp"],
   server: ["server-load", "many clients at once on one server"],

@@ -24,6 +24,8 @@ export type ErrorCode =
   | "runtime.missing" // onnxruntime is not installed
   | "runtime.failed"
   | "runtime.memory" // the worker ran out of memory
+  | "model.unsuited" // the only model here is not made for such a picture
+  | "machine.too-small" // a model needs more memory or disk than is free
   | "hub.missing" // no such repository, revision or file on the hub
   | "hub.denied" // gated, or the token may not read it
   | "hub.offline" // HF_HUB_OFFLINE is set, and the cache does not have it

@@ -1,6 +1,6 @@
 /** emilie in the browser: the same method on onnxruntime-web; pictures come as Blobs or bytes. */
 
-export { KNOWN_MODELS, type KnownModel } from "./checkpoint/abilities.ts";
+export { KNOWN_MODELS, type KnownModel, type License, type Needs } from "./checkpoint/known-models.ts";
 export * from "./common.ts";
 export { encodePng, readPicture } from "./images/codec.web.ts";
 export {

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type { Abilities } from "../method/edit-model.ts";
+import { KNOWN_MODELS } from "./known-models.ts";
 import type { UnderstandingConfig } from "./understanding.ts";
 
 const instruction = z.string().min(1).max(200);
@@ -28,48 +29,6 @@ export const abilitiesSchema = z.strictObject({
     .max(50)
     .default([]),
 });
-
-/** A published checkpoint that says nothing of itself. */
-export interface KnownModel {
-  /** Its name on the hub. */
-  readonly id: string;
-  /** Its name for people. */
-  readonly title: string;
-  /** What it was made from. */
-  readonly family: string;
-  /** The picture size (longer side) that it was trained at, in pixels. */
-  readonly nativeSize: number;
-  /** What it can do. */
-  readonly abilities: Abilities;
-}
-
-/** They are offered for download where they are not on the machine. */
-export const KNOWN_MODELS: readonly KnownModel[] = [
-  {
-    id: "timbrooks/instruct-pix2pix",
-    title: "InstructPix2Pix",
-    family: "InstructPix2Pix (Stable Diffusion 1.x)",
-    nativeSize: 512,
-    abilities: {
-      summary:
-        "Edits photographs and drawings by instruction at about 512 pixels: season, weather, time of day, style, material, swapping one " +
-        "thing for another.",
-      suggestions: [
-        { title: "Season and time", instructions: ["make it winter", "make it sunset"] },
-        {
-          title: "Style",
-          instructions: ["turn it into a watercolour painting", "make it look like a pencil sketch"],
-        },
-        {
-          title: "Exchange",
-          instructions: ["replace the sky with a starry night", "make the house out of bricks"],
-        },
-      ],
-      limits: "Weak at counting, at text, at moving things and at faces. On a CPU an edit takes minutes.",
-      success: [],
-    },
-  },
-];
 
 /** What emilie.json has to say of it. */
 interface Stated {

@@ -16,6 +16,7 @@ import {
 } from "./derived.ts";
 import type { LoadWatch } from "./load-progress.ts";
 import { withMergedFile } from "./lora/merged.node.ts";
+import { type NamedWeight, placingOf } from "./placing.ts";
 import { freeBytes, type SideFile, type SidePart, sideFile } from "./side-file.node.ts";
 import { type CheckpointSource, missingFile } from "./source.ts";
 import {
@@ -23,7 +24,6 @@ import {
   type PlacedTensor,
   type PlacedWeights,
   placedAs,
-  plainType,
   type WeightStorage,
 } from "./storage.ts";
 import { rowsOf, type WeightRef, type WeightTable } from "./weights.ts";
@@ -56,13 +56,7 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(homedir(), ".cache", "emilie");
 }
 
-/**
- * fp32 copies of networks up to this size are made; larger ones are cast at every run, which costs them little beside the rest of it.
- * The UNet of SD 1.x takes 3.4 GB, SDXL's 10.3 GB.
- */
-const MAX_COPY_BYTES = 4 * 2 ** 30;
-
-interface Placing {
+interface PlaceOptions {
   readonly cache: string;
   readonly options: StorageOptions;
   readonly often: boolean;
@@ -72,12 +66,19 @@ interface Placing {
 async function withoutLoras(
   source: CheckpointSource,
   table: WeightTable,
-  placing: Placing,
+  placing: PlaceOptions,
 ): Promise<PlacedWeights> {
-  const { cache, options, needs } = placing;
-  const used = [...table.tensors].filter(([name]) => !needs || needs.plain.has(name));
-  const copies = (await castInPlace(used, placing)) ? [] : copiesOf(used, plainType(needs));
-  const specs = needs?.derived.flatMap(specsOf) ?? [];
+  const { cache, options, needs, often } = placing;
+  const {
+    used,
+    copies,
+    derived: specs,
+  } = placingOf(table, {
+    needs,
+    often,
+    halves: options.halves,
+    freeBytes: await freeBytes(cache),
+  });
   const side =
     copies.length + specs.length > 0
       ? await sideFile(cache, await derivedFile(source, table, copies, needs), options)
@@ -97,29 +98,10 @@ async function withoutLoras(
   return placed(table, new Map(tensors), new Map(derived), side.release, needs);
 }
 
-type Named = readonly [name: string, ref: WeightRef];
-
-function copiesOf(used: readonly Named[], type: "F32" | "F16"): readonly DerivedSpec[] {
-  return used.filter(([, ref]) => ref.type !== type).map(([name, { shape }]) => ({ name, type, shape }));
-}
-
-/** Whether half-precision weights of a network that computes in fp32 stay where they are. */
-async function castInPlace(
-  used: readonly Named[],
-  { cache, options, often, needs }: Placing,
-): Promise<boolean> {
-  const { halves = "cast" } = options;
-  // What is derived is a file anyway, and what is beside that is small.
-  if (halves === "copy" || needs) return false;
-  if (!used.every(([, { type }]) => type === "F32" || type === "F16" || type === "BF16")) return false;
-  const bytes = copiesOf(used, "F32").reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
-  return !often || bytes > MAX_COPY_BYTES || bytes > (await freeBytes(cache));
-}
-
 async function whereTheyLie(
   source: CheckpointSource,
   table: WeightTable,
-  used: readonly Named[],
+  used: readonly NamedWeight[],
 ): Promise<ReadonlyMap<string, PlacedTensor>> {
   const paths = new Map<string, string>();
   for (const { path } of used.length > 0 ? table.files : []) {

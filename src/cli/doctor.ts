@@ -11,15 +11,18 @@ import { isEmilieError } from "../errors.ts";
 import { readPicture, writePicture } from "../images/codec.node.ts";
 import { blankPicture } from "../images/picture.ts";
 import type { Device } from "../method/edit-model.ts";
+import { machineNow } from "../models/fit.node.ts";
 import { folderBytes } from "../models/hub/cache.node.ts";
 import { hubCache, hubEndpoint, hubOffline, hubToken } from "../models/hub/settings.node.ts";
 import { listModels, type ModelFacts } from "../models/list.node.ts";
 import { loadModel, SHIPPED } from "../models/load.node.ts";
+import type { ModelPlan } from "../models/plan.ts";
 import { physicalCores } from "../runtime/node.ts";
 import { probeRuntime, type RuntimeFacts } from "../runtime/probe.node.ts";
 import type { Context } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { sayDevice } from "./model-options.ts";
+import { offersFor } from "./offers.ts";
 import { formatLarge, formatSeconds, type Output } from "./output.ts";
 
 const HELP = `
@@ -28,13 +31,6 @@ Examples:
   $ emilie doctor --json
 
 Nothing is downloaded and no network request is made. If there is a GPU, a self-test is run on it, which takes a few seconds. The exit code is 1 if a required component does not work.`;
-
-/**
- * Of a Stable Diffusion 1.x editor at 512 px in fp32: what ONNX Runtime allocates for one UNet call, and the weights,
- * which are mapped from their files (measured, see benchmarks/unet.ts). Without room for the weights every step reads them again.
- */
-const SD_WORKING_BYTES = 1.7e9;
-const SD_WEIGHT_BYTES = 4.3e9;
 
 interface Check {
   readonly name: string;
@@ -104,8 +100,17 @@ async function doctor(output: Output): Promise<void> {
   const device = await probeDevice();
   const half = device?.name === "webgpu" ? await probeDevice("fp16") : null;
   const prospects = [
-    ...models.map((model) => modelProspect(model, machine.availableBytes)),
-    largeProspect(machine.availableBytes),
+    ...models.map(modelProspect),
+    ...offersFor(
+      models.map(({ id }) => id),
+      await machineNow(cacheFolder()),
+      null,
+    ).map(
+      ({ id, title, plan }): Prospect => ({
+        what: id,
+        ...prospectOf(plan, `${title}, not pulled, pictures of ${plan.width} px`),
+      }),
+    ),
   ];
   const ok = checks.every((check) => check.ok);
   output.document({ ok, machine, runtime, device, half, folders, checks, models, prospects });
@@ -225,20 +230,19 @@ function folderCheck({ name, path, exists, writable, bytes, freeBytes }: Folder)
   };
 }
 
-function modelProspect({ id, family, nativeSize, bytes, problem }: ModelFacts, available: number): Prospect {
-  if (problem !== null) return { what: id, works: "no", why: problem };
-  const works = bytes > available ? "slowly" : "yes";
-  const why = works === "yes" ? "" : ", but its weights do not fit into the available memory";
-  return { what: id, works, why: `${family}, pictures of about ${nativeSize} px${why}` };
+function modelProspect({ id, family, nativeSize, plan, problem }: ModelFacts): Prospect {
+  if (problem !== null || plan === null) return { what: id, works: "no", why: problem ?? "" };
+  return { what: id, ...prospectOf(plan, `${family}, pictures of about ${nativeSize} px`) };
 }
 
-function largeProspect(available: number): Prospect {
-  const what = "Stable Diffusion 1.x editors at 512 px";
-  const need = `${formatLarge(SD_WORKING_BYTES, "B")} of working memory and ${formatLarge(SD_WEIGHT_BYTES, "B")} of weights`;
-  if (available >= SD_WORKING_BYTES + SD_WEIGHT_BYTES)
-    return { what, works: "yes", why: `${need} fit into memory` };
-  if (available >= SD_WORKING_BYTES) {
-    return { what, works: "slowly", why: `of ${need}, the weights will be read from disk repeatedly` };
+function prospectOf(plan: ModelPlan, of: string): Pick<Prospect, "works" | "why"> {
+  const taken = plan.precisions.find(({ precision }) => precision === plan.takes);
+  const least = plan.precisions.toSorted((a, b) => a.memoryBytes - b.memoryBytes)[0];
+  if (!taken) {
+    const need = `${formatLarge(least?.memoryBytes ?? 0, "B")} of memory and ${formatLarge(least?.derivedBytes ?? 0, "B")} of disk`;
+    return { works: "no", why: `${of}, needs at least ${need}; use smaller pictures or another machine` };
   }
-  return { what, works: "no", why: `they need ${need}; use smaller pictures or more memory` };
+  const slowly = taken.works === "slowly" ? "; its weights will be read from the disk in every step" : "";
+  const need = `${formatLarge(taken.memoryBytes, "B")} of memory`;
+  return { works: taken.works, why: `${of}, in ${taken.precision} with ${need}${slowly}` };
 }

@@ -31,6 +31,7 @@ import {
   vaeOption,
   variantOption,
 } from "./model-options.ts";
+import { modelForPicture } from "./offers.ts";
 import { collect } from "./options.ts";
 import type { Output } from "./output.ts";
 import { type Preview, previewOption } from "./preview.ts";
@@ -56,6 +57,7 @@ interface Flags extends SettingsInJson, OpenSettings {
   readonly session?: string;
   readonly from?: string;
   readonly preview: Preview;
+  readonly yes?: boolean;
   readonly json?: boolean;
 }
 
@@ -112,6 +114,10 @@ export function addEdit(program: Command, context: Context): void {
       "the session file to save every edit to (default: session.emilie in --out, or the session that is edited)",
     )
     .addOption(previewOption())
+    .option(
+      "--yes",
+      "for a photograph without --model: edit it with another editor than picturebook, and pull one if there is none",
+    )
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)
     .action((image: string, instructions: string[], flags: Flags) =>
@@ -293,7 +299,8 @@ async function planFromPicture(image: string, edits: Edits, flags: Flags, output
   const { picture, notes } = await readPictureFile(image);
   for (const note of notes) output.warn(note);
   const steps = await planSteps(edits, { original: picture }, output);
-  const { session, file } = await beginSession(picture, flags, output);
+  const model = flags.model ?? (await modelForPicture(image, picture, flags.yes ?? false, output));
+  const { session, file } = await beginSession(picture, { ...flags, model }, output);
   session.notes = notes;
   return { session, start: session.root, steps, file, firstNumber: 1 };
 }

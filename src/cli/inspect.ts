@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { abilitiesOf } from "../checkpoint/abilities.ts";
 import { checkWeights } from "../checkpoint/finite.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
+import { cacheFolder } from "../checkpoint/storage.node.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import { costsOf, type PresetCosts } from "../method/costs.ts";
 import type { Abilities, FewSteps } from "../method/edit-model.ts";
@@ -10,6 +11,7 @@ import { type PresetSettings, presetsOf } from "../method/presets.ts";
 import { SETTINGS } from "../method/settings.ts";
 import { decidedByPreset } from "../method/settings-derived.ts";
 import { architectureOf } from "../models/architectures.ts";
+import { machineNow, madeOf } from "../models/fit.node.ts";
 import {
   checkpointFolder,
   nameVariant,
@@ -17,12 +19,14 @@ import {
   openLora,
   parseModelName,
 } from "../models/open.node.ts";
+import { planModel } from "../models/plan.ts";
 import type { CheckpointFacts } from "../networks/architecture.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
 import { tokenizerOption, variantOption } from "./model-options.ts";
 import * as values from "./options.ts";
 import { formatLarge, type Output } from "./output.ts";
+import { sayPlans } from "./plans.ts";
 import { sayTable } from "./table.ts";
 
 const HELP = `
@@ -76,9 +80,15 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const checkpoint = await (await architectureOf(source)).describe(source);
   const { merged: touched, notes, fewSteps } = await checkpoint.loras(loras.map(openLora));
   const abilities = abilitiesOf(name, checkpoint.own) ?? null;
+  const cache = cacheFolder();
+  const plan = planModel(checkpoint, await machineNow(cache), {
+    size: flags.size?.[0],
+    made: await madeOf(name, cache),
+  });
   const facts = {
     ...describeCheckpoint(checkpoint, fewSteps, flags.size),
     abilities,
+    plan,
     loras: loras.length,
     merged: touched,
   };
@@ -135,6 +145,7 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
     `\nOne edit: the ${facts.calls} UNet calls of an edit with default settings, and one decoding. Working memory: the largest sum of`,
   );
   output.say("intermediate results, in addition to the weights, which are read directly from their files.");
+  sayPlans([{ id: name, plan }], output);
 }
 
 /** What it can do, where it says so. */

@@ -2,7 +2,7 @@
 import type { LoadProgress } from "../checkpoint/load-progress.ts";
 import { isEmilieError } from "../errors.ts";
 import type { EditModel } from "../method/edit-model.ts";
-import { type LoadOptions, loadModel } from "../models/load.node.ts";
+import { type FitPlan, type LoadOptions, loadModel } from "../models/load.node.ts";
 import { stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { formatLarge, formatSeconds, type Output } from "./output.ts";
@@ -15,16 +15,43 @@ export function loadTold(name: string, options: LoadOptions, output: Output): Pr
 /** Runs what loads a model, with what it takes for that. */
 export async function told<T>(
   output: Output,
-  load: (watch: Pick<LoadOptions, "onProgress" | "signal">) => Promise<T>,
+  load: (watch: Pick<LoadOptions, "onProgress" | "onPlan" | "signal">) => Promise<T>,
 ): Promise<T> {
   const onProgress = sayLoad(output);
   const note = "Stopping. What is there is kept. Press Ctrl-C again to leave at once.";
   try {
-    return await stoppable(output, (signal) => load({ onProgress, signal }), note);
+    return await stoppable(
+      output,
+      (signal) => load({ onProgress, onPlan: (plan) => output.note(sayPlan(plan)), signal }),
+      note,
+    );
   } catch (error) {
     if (isEmilieError(error) && error.code === "aborted") throw new Unsuccessful(error.message, EXIT.stopped);
     throw error;
   }
+}
+
+/** "owner/name: an edit of 512 px takes about 2.5 GB of memory (19.2 GB are free), and once 0.8 GB of disk." */
+export function sayPlan({
+  model,
+  nativeSize,
+  derivedBytes,
+  memoryBytes,
+  works,
+  lacks,
+  machine,
+}: FitPlan): string {
+  const disk = derivedBytes > 0 ? `, and once ${formatLarge(derivedBytes, "B")} of disk` : "";
+  const free = `${formatLarge(machine.memoryBytes, "B")} are free`;
+  const slowly =
+    works === "slowly"
+      ? " Its weights do not stay in memory, so that every step reads them from the disk again."
+      : "";
+  const no =
+    lacks === "memory"
+      ? " It may end for want of memory: choose --precision int8, or a smaller --working-size."
+      : "";
+  return `${model}: an edit of ${nativeSize} px takes about ${formatLarge(memoryBytes, "B")} of memory (${free})${disk}.${slowly}${no}`;
 }
 
 function sayLoad(output: Output): (progress: LoadProgress) => void {

@@ -5,15 +5,19 @@ import { UNSTATED } from "../checkpoint/abilities.ts";
 import { type CachedFile, clearSideFiles, listSideFiles } from "../checkpoint/side-list.node.ts";
 import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { EmilieError } from "../errors.ts";
+import { machineNow } from "../models/fit.node.ts";
 import { clearUnfinished, listCache, removeRepo } from "../models/hub/cache.node.ts";
 import { MAIN, parseRepoId } from "../models/hub/repo-id.ts";
 import { hubCache } from "../models/hub/settings.node.ts";
 import { listModels } from "../models/list.node.ts";
 import { SHIPPED } from "../models/load.node.ts";
 import { parseModelName } from "../models/open.node.ts";
+import { measureProduct } from "../models/speed.node.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
+import { offersFor, sayOffers, secondsByPrecision } from "./offers.ts";
 import { formatLarge, type Output } from "./output.ts";
+import { sayPlans } from "./plans.ts";
 import { sayTable } from "./table.ts";
 
 const HELP = `
@@ -23,6 +27,9 @@ Examples:
   $ emilie models rm timbrooks/instruct-pix2pix --yes
   $ emilie models clear
 
+Below the models on disk: what each needs here, and the editors that can be pulled, with size and licence. Times are estimates from each
+model's operations and one short matrix product. Nothing is downloaded.
+
 Models come from "emilie pull" or from the Python tools: they share one cache, so a model deleted here is deleted for
 them too. Only image models in the diffusers layout are listed. Below them: the files that emilie has generated from models, fp32 copies
 of half-precision weights and weights in other precisions; "clear" deletes them, and they are generated again when needed.`;
@@ -30,7 +37,9 @@ of half-precision weights and weights in other precisions; "clear" deletes them,
 export function addModels(program: Command, context: Context): void {
   const models = program
     .command("models")
-    .description("list the models on disk: sizes, and what each can do")
+    .description(
+      "list the models on disk and those to pull: size, licence, memory, speed, and what each can do",
+    )
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
     .action((flags: { json?: boolean }) => context.run(flags.json ?? false, show));
@@ -92,8 +101,18 @@ const STATES = { whole: "", stopped: ", unfinished", used: ", in use" };
 async function show(output: Output): Promise<void> {
   const list = await listModels();
   const converted = { folder: cacheFolder(), files: await listSideFiles(cacheFolder()) };
-  const models = list.models.map((model) => ({ ...model, made: madeOf(model.id, converted.files) }));
-  output.document({ ...list, models, converted });
+  const flopsPerSecond = await measureProduct();
+  const models = list.models.map((model) => ({
+    ...model,
+    made: madeOf(model.id, converted.files),
+    seconds:
+      model.plan && model.edit && flopsPerSecond !== null
+        ? secondsByPrecision(model.edit, model.plan, flopsPerSecond)
+        : null,
+  }));
+  const here = models.map(({ id }) => id);
+  const offered = offersFor(here, await machineNow(cacheFolder()), flopsPerSecond);
+  output.document({ ...list, models, offers: offered, flopsPerSecond, converted });
   sayTable(
     output,
     [
@@ -114,6 +133,8 @@ async function show(output: Output): Promise<void> {
   for (const { id, abilities, problem } of list.models)
     if (problem === null) output.say(`  ${id}: ${abilities?.summary ?? UNSTATED}`);
   for (const { id, problem } of list.models) if (problem !== null) output.say(`\n${id}: ${problem}`);
+  sayPlans(models, output);
+  sayOffers(offered, output);
   const { folder, bytes, others } = list.cache;
   output.say(
     `\nCache: ${folder}, ${formatLarge(bytes, "B")}${others > 0 ? `, with ${others} other repositories` : ""}`,

@@ -1,7 +1,9 @@
 /** `emilie pull`: a model from the hub into the cache, from where --model finds it by its name. */
 import type { Command } from "commander";
 import { isEmilieError } from "../errors.ts";
-import { pullModel } from "../models/hub/pull.node.ts";
+import { type PulledModel, pullModel } from "../models/hub/pull.node.ts";
+import { requireRepoId } from "../models/hub/repo-id.ts";
+import { knownModel } from "../models/offers.ts";
 import { type Context, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { formatLarge, formatSeconds, type Output } from "./output.ts";
@@ -41,18 +43,19 @@ export function addPull(program: Command, context: Context): void {
     );
 }
 
-async function pull(model: string, variant: string | undefined, output: Output): Promise<void> {
-  const start = performance.now();
+/** pullModel() with its plan, licence and progress on stderr. Stopped, it ends the verb as Ctrl-C does everywhere. */
+export function pullTold(model: string, variant: string | undefined, output: Output): Promise<PulledModel> {
   const note = "Stopping. What has been downloaded is kept. Press Ctrl-C again to exit immediately.";
   const run = (signal: AbortSignal) =>
     pullModel(model, {
       variant,
       signal,
-      onPlan: ({ files, bytes, bytesToFetch, folder, variants }) => {
+      onPlan: ({ files, bytes, bytesToFetch, folder, variants, license }) => {
         const rest =
           bytesToFetch < bytes ? `, ${formatLarge(bytesToFetch, "B")} of them not in the cache yet` : "";
         const which = [...new Set(Object.values(variants))].join(", ");
         output.note(`${model}: ${files} files (${which}), ${formatLarge(bytes, "B")}${rest} → ${folder}`);
+        output.note(sayLicense(model, license));
       },
       onProgress: ({ bytes, totalBytes, bytesPerSecond, secondsLeft }) => {
         const size = `${formatLarge(bytes, "B")} of ${formatLarge(totalBytes, "B")}`;
@@ -61,10 +64,23 @@ async function pull(model: string, variant: string | undefined, output: Output):
         output.steadyLine(`${model}: ${size}${speed}${left}`, bytes, totalBytes);
       },
     });
-  const pulled = await stoppable(output, run, note).catch((error: unknown) => {
+  return stoppable(output, run, note).catch((error: unknown) => {
     if (isEmilieError(error) && error.code === "aborted") throw new Unsuccessful(error.message, EXIT.stopped);
     throw error;
   });
+}
+
+/** What the model's page says, and for those that this version knows, what it means. */
+function sayLicense(model: string, license: string | null): string {
+  const known = knownModel(requireRepoId(model.split(":")[0]!).repo)?.license;
+  if (known) return `Licence: ${known.name}. ${known.says}`;
+  if (license !== null) return `Licence, as its page says: ${license}`;
+  return "Licence: its page names none; look there before you use its pictures.";
+}
+
+async function pull(model: string, variant: string | undefined, output: Output): Promise<void> {
+  const start = performance.now();
+  const pulled = await pullTold(model, variant, output);
   const seconds = (performance.now() - start) / 1000;
   output.document({ ...pulled, seconds, warnings: output.warnings });
   const how =

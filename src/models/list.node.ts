@@ -4,14 +4,21 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { abilitiesOf } from "../checkpoint/abilities.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
+import type { CheckpointSource } from "../checkpoint/source.ts";
+import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { type Variant, weightSets } from "../checkpoint/variants.ts";
 import { isEmilieError } from "../errors.ts";
+import { costsOf } from "../method/costs.ts";
 import type { Abilities, EditModel } from "../method/edit-model.ts";
+import type { CheckpointFacts } from "../networks/architecture.ts";
 import { architectureOf, architectureOfFiles } from "./architectures.ts";
+import { machineNow, madeOf } from "./fit.node.ts";
 import { listCache, snapshotFiles } from "./hub/cache.node.ts";
 import { hubCache } from "./hub/settings.node.ts";
 import { imageModels, revisionName } from "./names.node.ts";
 import { nameVariant, SHIPPED, shippedFolder } from "./open.node.ts";
+import { costsOfFacts, type ModelPlan, planModel } from "./plan.ts";
+import type { EditOperations } from "./speed.ts";
 
 export interface ModelFacts {
   /** What --model takes. */
@@ -31,6 +38,10 @@ export interface ModelFacts {
   readonly abilities: Abilities | null;
   /** The number of reference pictures that an edit may have. */
   readonly maxReferences: number;
+  /** What it needs for a picture of its native size, and which precision it takes here; null where it cannot be used. */
+  readonly plan: ModelPlan | null;
+  /** Operations of an edit with default settings on such a picture, in FLOP; null where it cannot be used. */
+  readonly edit: EditOperations | null;
   readonly problem: string | null;
 }
 
@@ -92,28 +103,65 @@ async function describeModel(
 ): Promise<ModelFacts> {
   const id = nameVariant(name, variant);
   const base = { id, from, folder, commit };
-  const unusable = { family: null, nativeSize: null, defaults: {}, abilities: null, maxReferences: 0 };
+  const unusable = {
+    ...{ family: null, nativeSize: null, defaults: {}, abilities: null, plan: null, edit: null },
+    maxReferences: 0,
+  };
   try {
     const { small, weights } = snapshotFiles(folder, id, variant);
     const sizes = await Promise.all([...small, ...weights].map((path) => stat(join(folder, path))));
     const bytes = sizes.reduce((sum, { size }) => sum + size, 0);
     try {
       const source = { ...folderSource(folder, id), variant };
-      const {
+      const facts = await describeOnce(source, folder, commit);
+      const { family, nativeSize, maxReferences = 0, own } = facts;
+      const abilities = abilitiesOf(id, own) ?? null;
+      const cache = cacheFolder();
+      const plan = planModel(facts, await machineNow(cache), { made: await madeOf(id, cache) });
+      const edit = await operationsOf(facts);
+      return {
+        ...base,
+        bytes,
         family,
         nativeSize,
-        maxReferences = 0,
-        own,
-      } = await (await architectureOf(source)).describe(source);
-      const abilities = abilitiesOf(id, own) ?? null;
-      const facts = { family, nativeSize, defaults: own.defaults, abilities, maxReferences };
-      return { ...base, ...facts, bytes, problem: null };
+        defaults: own.defaults,
+        abilities,
+        maxReferences,
+        plan,
+        edit,
+        problem: null,
+      };
     } catch (error) {
       return { ...base, ...unusable, bytes, problem: reason(error) };
     }
   } catch (error) {
     return { ...base, ...unusable, bytes: 0, problem: reason(error) };
   }
+}
+
+/** Of a commit nothing changes, and to count a large model's operations takes a second. */
+const described = new Map<string, CheckpointFacts>();
+
+async function describeOnce(
+  source: CheckpointSource,
+  folder: string,
+  commit: string | null,
+): Promise<CheckpointFacts> {
+  const key = `${folder}:${source.variant ?? ""}`;
+  const known = commit === null ? undefined : described.get(key);
+  if (known) return known;
+  const facts = await (await architectureOf(source)).describe(source);
+  described.set(key, facts);
+  return facts;
+}
+
+async function operationsOf(facts: CheckpointFacts): Promise<EditOperations> {
+  const { schedulerConfig, own, embedsGuidance } = facts;
+  const fewSteps = (await facts.loras([])).fewSteps ?? undefined;
+  const model = { defaults: own.defaults, schedulerConfig, fewSteps, embedsGuidance };
+  const { denoise, encode, decode } = costsOfFacts(facts);
+  const { calls } = costsOf(model, "balanced");
+  return { denoise: calls * denoise, picture: encode + decode };
 }
 
 function reason(error: unknown): string {

@@ -12,6 +12,7 @@ import type { EditModel } from "../method/edit-model.ts";
 import { createNodeEngine, type NodeDevice } from "../runtime/node.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
 import { architectureOf } from "./architectures.ts";
+import { checkFit, type FitPlan } from "./fit.node.ts";
 import {
   checkPrecision,
   checkpointFolder,
@@ -57,6 +58,11 @@ export interface LoadOptions {
    * second. Most loads generate nothing and never call it.
    */
   readonly onProgress?: (progress: LoadProgress) => void;
+  /**
+   * Called before any weight is read, with what the model will need of memory and disk for a picture of its native size, and what is free. Not
+   * called for models that are small beside that, nor on a GPU.
+   */
+  readonly onPlan?: (plan: FitPlan) => void;
   /** Stops the generation, with code "aborted"; finished parts are kept, and the next load resumes it. */
   readonly signal?: AbortSignal;
   /**
@@ -85,7 +91,15 @@ const LOAD_OPTIONS: OptionNames<LoadOptions> = {
     variant: true,
     tokenizer: true,
   },
-  ...{ onProgress: true, signal: true, understanding: true, vae: true, previewVae: true, lora: true },
+  ...{
+    onProgress: true,
+    onPlan: true,
+    signal: true,
+    understanding: true,
+    vae: true,
+    previewVae: true,
+    lora: true,
+  },
 };
 const LORA_OPTION: OptionNames<LoraOption> = { file: true, weight: true };
 
@@ -95,7 +109,7 @@ const LORA_OPTION: OptionNames<LoraOption> = { file: true, weight: true };
  * variant of its weights). LoRAs and a precision can be appended ("picturebook + style.safetensors=0.8 in int8"), or these parts are
  * given separately as an object. Nothing is ever downloaded.
  * Throws EmilieError: "checkpoint.missing", ".malformed", ".unsupported" or ".unsafe" if the checkpoint cannot be used,
- * "io.failed" if there is no disk space for weights that have to be generated, "aborted" by the signal. The runtime itself
+ * "machine.too-small" if its memory or disk do not fit (see docs/library.md), "io.failed" if there is no disk space for weights that have to be generated, "aborted" by the signal. The runtime itself
  * ("runtime.missing") is needed only by the first call of the model.
  */
 export async function loadModel(name: string | ModelParts, options: LoadOptions = {}): Promise<EditModel> {
@@ -120,8 +134,14 @@ export async function loadModel(name: string | ModelParts, options: LoadOptions 
   const { onProgress, signal } = options;
   try {
     const architecture = await architectureOf(source);
+    const cache = options.cache ?? cacheFolder();
+    if ((options.device ?? "cpu") === "cpu") {
+      const fit = { path: checkpointFolder(base), cache, precision, memory: options.memory };
+      const plan = await checkFit(source, architecture, fit);
+      if (plan) options.onPlan?.(plan);
+    }
     const loaded = await architecture.createEditModel(source, engine, {
-      storage: mappedStorage(options.cache ?? cacheFolder(), {
+      storage: mappedStorage(cache, {
         onProgress,
         signal,
         // On a GPU, weights that are cast would take memory in both precisions.
@@ -197,5 +217,6 @@ export function checkDevice(precision: Precision, device: NodeDevice = "cpu"): v
 
 export type { LoadProgress } from "../checkpoint/load-progress.ts";
 export { NODE_DEVICES, type NodeDevice } from "../runtime/node.ts";
+export type { FitPlan } from "./fit.node.ts";
 export type { LoraOption } from "./open.node.ts";
 export { checkpointFolder, SHIPPED, shippedFolder } from "./open.node.ts";

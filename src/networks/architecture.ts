@@ -6,7 +6,7 @@ import type { EmilieDefaults } from "../checkpoint/defaults.ts";
 import type { Precision } from "../checkpoint/derived.ts";
 import type { LoraFile } from "../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
-import type { WeightStorage } from "../checkpoint/storage.ts";
+import type { Needs, WeightStorage } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
 import type { EditModel, FewSteps, PredictionType } from "../method/edit-model.ts";
 import type { Engine } from "../runtime/engine.ts";
@@ -65,6 +65,8 @@ export interface CheckpointFacts {
   }>;
   /** Operations of each network on a picture of that size, in pixels, and the largest sum of intermediate results. */
   costs(width: number, height: number): Costs;
+  /** Its networks in a precision on the CPU, as createEditModel places them; null where it has no such precision. */
+  planned(precision: Precision): readonly PlannedNetwork[] | null;
 }
 
 export interface Costs {
@@ -72,6 +74,20 @@ export interface Costs {
   readonly encode: number;
   readonly decode: number;
   readonly workingBytes: number;
+  /** The denoiser's own largest sum of intermediate results. */
+  readonly denoiserBytes: number;
+  /** Whether the picture is so large that no other large network waits beside the autoencoder. */
+  readonly pictureAlone: boolean;
+}
+
+/** A network as it is placed in a precision, told before any of its weights is read. */
+export interface PlannedNetwork {
+  readonly name: string;
+  readonly table: WeightTable;
+  /** What it needs in the precision; absent where its tensors are used as they are. */
+  readonly needs?: Needs;
+  /** As OnnxSessions has it: true for the denoiser alone. */
+  readonly hot: boolean;
 }
 
 /** The files of a checkpoint in the layout of diffusers, by folder. */

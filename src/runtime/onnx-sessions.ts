@@ -20,7 +20,7 @@ const KEPT_BYTES = 64 << 20;
  * So large may the weights of a network be that waits while another needs much memory. SDXL's text encoders have 3.3 GB, which would stay
  * beside the UNet for the next instruction, and the UNet in int8 has 3.7 GB, which would stay beside a large picture's VAE.
  */
-const WAITING_BYTES = 1e9;
+export const WAITING_BYTES = 1e9;
 
 /** "low": one network in memory at a time, its weights in their files alone. */
 export type MemoryMode = "normal" | "low";

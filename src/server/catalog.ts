@@ -1,17 +1,21 @@
 /** The models that sessions may use: what is on the disk, what is being fetched, and which one new sessions get. */
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { abilitiesOf, KNOWN_MODELS, suggestionsOf, UNSTATED } from "../checkpoint/abilities.ts";
+import { abilitiesOf, suggestionsOf, UNSTATED } from "../checkpoint/abilities.ts";
 import { readDefaults } from "../checkpoint/defaults.ts";
 import type { Precision } from "../checkpoint/derived.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
+import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
 import type { Abilities, EditModel } from "../method/edit-model.ts";
+import { machineNow } from "../models/fit.node.ts";
 import { pullModel } from "../models/hub/pull.node.ts";
 import { formatRepoId, requireRepoId } from "../models/hub/repo-id.ts";
 import type { Variant } from "../models/hub/select.ts";
 import { maxReferencesOf } from "../models/list.node.ts";
+import { knownModel, offers, planOfKnown } from "../models/offers.ts";
 import { formatModelName } from "../models/open.node.ts";
+import type { Machine, ModelPlan } from "../models/plan.ts";
 import type { Events } from "./events.ts";
 import { withoutPaths } from "./private-paths.ts";
 import type { Loading, ModelInfo, ModelList, Pull } from "./schemas/index.ts";
@@ -28,6 +32,7 @@ export interface ListedModel {
   readonly defaults: EditModel["defaults"];
   readonly abilities: Abilities | null;
   readonly maxReferences: number;
+  readonly plan?: ModelPlan | null;
 }
 export type ListModels = () => Promise<{ readonly models: readonly ListedModel[] }>;
 
@@ -83,11 +88,12 @@ export class Catalog {
     const pulls = new Map([...this.#pulls].map(([id, { state }]) => [id, state]));
     const entries = await this.#entries();
     const here = entries.map((entry) => this.#view(entry, pulls.get(entry.id)));
-    const known = KNOWN_MODELS.filter(({ id }) => !entries.some((entry) => entry.id === id)).map(
-      (one) => one.id,
-    );
+    const known = offers()
+      .filter(({ id }) => !entries.some((entry) => entry.id === id))
+      .map((one) => one.id);
     const pulling = [...pulls.keys()].filter((id) => !entries.some((entry) => entry.id === id));
-    const away = [...new Set([...known, ...pulling])].map((id) => this.#missing(id, pulls.get(id)));
+    const machine = await machineNow(cacheFolder());
+    const away = [...new Set([...known, ...pulling])].map((id) => missing(id, machine, pulls.get(id)));
     return { selected: this.#selected, models: [...here, ...away] };
   }
 
@@ -199,7 +205,10 @@ export class Catalog {
   }
 
   async #info(id: string): Promise<ModelInfo> {
-    return (await this.list()).models.find((model) => model.id === id) ?? this.#missing(id);
+    return (
+      (await this.list()).models.find((model) => model.id === id) ??
+      missing(id, await machineNow(cacheFolder()))
+    );
   }
 
   #view(entry: Entry, pull: Pull | null = null): ModelInfo {
@@ -212,29 +221,9 @@ export class Catalog {
       ...{ id, from, family, nativeSize, bytes, problem, pull, loading, defaults },
       maxReferences,
       ...describe(abilities),
+      ...{ downloadBytes: null, license: knownModel(id)?.license ?? null, plan: viewPlan(entry.plan) },
       state: pulling ? "pulling" : usable,
       loaded: this.loaded === id,
-    };
-  }
-
-  #missing(id: string, pull: Pull | null = null): ModelInfo {
-    const known = KNOWN_MODELS.find((one) => one.id === id);
-    return {
-      ...{
-        id,
-        from: "hub",
-        bytes: null,
-        defaults: {},
-        problem: null,
-        loaded: false,
-        pull,
-        loading: null,
-        maxReferences: 0,
-      },
-      ...describe(known?.abilities ?? null),
-      state: pull !== null && pull.error === null ? "pulling" : "missing",
-      family: known?.family ?? null,
-      nativeSize: known?.nativeSize ?? null,
     };
   }
 
@@ -263,6 +252,40 @@ async function statedBy({ folder, id }: Entry): Promise<Partial<Entry>> {
   const { defaults, nativeSize = null } = own;
   const maxReferences = await maxReferencesOf(folder, id);
   return { defaults, nativeSize, abilities: abilitiesOf(id, own) ?? null, maxReferences };
+}
+
+/** A model that is not here. */
+function missing(id: string, machine: Machine, pull: Pull | null = null): ModelInfo {
+  const known = knownModel(id);
+  return {
+    ...{
+      id,
+      from: "hub",
+      bytes: null,
+      defaults: {},
+      problem: null,
+      loaded: false,
+      pull,
+      loading: null,
+      maxReferences: 0,
+    },
+    ...describe(known?.abilities ?? null),
+    ...{ downloadBytes: known?.downloadBytes ?? null, license: known?.license ?? null },
+    plan: viewPlan(known && planOfKnown(known, machine)),
+    state: pull !== null && pull.error === null ? "pulling" : "missing",
+    family: known?.family ?? null,
+    nativeSize: known?.nativeSize ?? null,
+  };
+}
+
+/** What a page shows of a plan. */
+function viewPlan(plan: ModelPlan | null | undefined): ModelInfo["plan"] {
+  if (!plan) return null;
+  const { width, height, takes, precisions } = plan;
+  const view = ({ precision, memoryBytes, derivedBytes, works }: ModelPlan["precisions"][number]) => ({
+    ...{ precision, memoryBytes, derivedBytes, works },
+  });
+  return { width, height, takes, precisions: precisions.map(view) };
 }
 
 /** A model's abilities, whole and as the two lines that a list of models shows. */

@@ -17,6 +17,7 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   "server.busy": 429,
   "session.changed": 409,
   "runtime.memory": 507,
+  "machine.too-small": 507,
   "runtime.failed": 500,
   "runtime.missing": 500,
   "io.failed": 500,

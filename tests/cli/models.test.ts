@@ -123,7 +123,7 @@ describe("emilie doctor", () => {
     expect(report.code).toBe(report.ok ? 0 : 1);
     const people = await emilie("doctor");
     expect(people.stdout).toMatch(
-      /✓ ONNX Runtime: 1\..*\n(.*\n)*What will work:\n(.*\n)*. Stable Diffusion 1\.x/,
+      /✓ ONNX Runtime: 1\..*\n(.*\n)*What will work:\n(.*\n)*. timbrooks\/instruct-pix2pix: InstructPix2Pix, not pulled/,
     );
   });
 

@@ -29,7 +29,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   runtime: ["contract", "tensor", "graph", "checkpoint"],
   // Whether a checkpoint's schedule can be sampled is tried when it is loaded.
   networks: ["contract", "tensor", "graph", "checkpoint", "runtime", "samplers"],
-  models: ["contract", "tensor", "checkpoint", "runtime", "networks"],
+  models: ["contract", "graph", "method", "tensor", "checkpoint", "runtime", "networks"],
   // What a prediction is, the contract says.
   samplers: ["contract", "tensor"],
   method: ["contract", "settings", "tensor", "samplers"],

@@ -9,7 +9,17 @@ it("a model is pulled with progress, may then be chosen, and edits", async () =>
   const { client, close } = await serve({ data: null, preload: false });
   const stop = new AbortController();
   try {
-    expect((await client.models()).models.map((model) => model.id)).not.toContain(id);
+    const { models } = await client.models();
+    expect(models.map((model) => model.id)).not.toContain(id);
+    // What may be pulled: with its size, its licence, and what it will need here.
+    expect(models.find((model) => model.id === "timbrooks/instruct-pix2pix")).toMatchObject({
+      ...{ state: "missing", bytes: null, downloadBytes: 4.27e9, license: { name: "MIT" } },
+      plan: { width: 512, precisions: [{ precision: "fp32", derivedBytes: 0 }, { precision: "int8" }] },
+    });
+    expect(models.find((model) => model.id === "picturebook")).toMatchObject({
+      ...{ downloadBytes: null, license: null },
+      plan: { width: 128, precisions: [{ precision: "fp32" }, { precision: "int8" }] },
+    });
     await expect(client.selectModel(id)).rejects.toMatchObject({ code: "server.missing" });
     const told: ModelInfo[] = [];
     let connected = () => {};

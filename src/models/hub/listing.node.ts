@@ -29,6 +29,8 @@ export interface Listing {
   readonly commit: string;
   /** By path; files without a size or a hash are left out. */
   readonly files: ReadonlyMap<string, HubFile>;
+  /** As the model's page names it ("mit", "openrail++"); null where it names none. */
+  readonly license: string | null;
 }
 
 const siblingSchema = z.object({
@@ -45,7 +47,11 @@ const siblingSchema = z.object({
 const listingSchema = z.object({
   sha: z.string().regex(COMMIT),
   siblings: z.array(siblingSchema).max(MAX_FILES),
+  /** What is said beside the files is of use, and no reason to refuse them. */
+  tags: z.array(z.string()).max(10_000).optional().catch(undefined),
 });
+
+const LICENSE_TAG = /^license:([\w.+-]{1,60})$/;
 
 /** Lists a revision. Throws "hub.missing", "hub.denied", "hub.malformed" or "hub.unreachable". */
 export async function listRevision(hub: Hub, id: RepoId, options: RetryOptions): Promise<Listing> {
@@ -56,7 +62,7 @@ export async function listRevision(hub: Hub, id: RepoId, options: RetryOptions):
     const issue = parsed.error.issues[0]!;
     throw odd(id, `is answered with a list that makes no sense (${issue.path.join(".")}: ${issue.message})`);
   }
-  const { sha, siblings } = parsed.data;
+  const { sha, siblings, tags = [] } = parsed.data;
   const files = new Map<string, HubFile>();
   for (const { rfilename, size, blobId, lfs } of siblings) {
     const file = checkPath(rfilename, id);
@@ -67,7 +73,8 @@ export async function listRevision(hub: Hub, id: RepoId, options: RetryOptions):
   }
   if (files.size === 0 && siblings.length > 0)
     throw odd(id, "is answered with files that have no size or hash");
-  return { commit: sha, files };
+  const license = tags.flatMap((tag) => LICENSE_TAG.exec(tag)?.[1] ?? [])[0] ?? null;
+  return { commit: sha, files, license };
 }
 
 async function readText(hub: Hub, path: string, id: RepoId, signal?: AbortSignal): Promise<string> {

@@ -81,6 +81,8 @@ export interface PullPlan {
   readonly folder: string;
   /** By network, the variant that was chosen. */
   readonly variants: Readonly<Record<string, Variant>>;
+  /** As the model's page names it ("mit", "openrail++"); null where it names none. */
+  readonly license: string | null;
 }
 
 /** A model that is whole on the disk. */
@@ -135,7 +137,7 @@ export async function pullModel(id: string, options: PullOptions = {}): Promise<
     endpoint: hubEndpoint(process.env, options.endpoint),
     token: options.token === undefined ? (hubToken()?.token ?? null) : checkToken(options.token, "options"),
   };
-  const { commit, files } = await listRevision(hub, repoId, { hub, retryDelay, signal });
+  const { commit, files, license } = await listRevision(hub, repoId, { hub, retryDelay, signal });
   const name = formatRepoId(repoId);
   const paths = [...files.keys()];
   const scorer = looksLikeScorer(paths);
@@ -157,6 +159,7 @@ export async function pullModel(id: string, options: PullOptions = {}): Promise<
     bytesToFetch: bytes - there,
     folder,
     variants,
+    license,
   });
   const meter = new ProgressMeter(bytes, options.onProgress ?? (() => {}));
   let downloadedBytes = 0;

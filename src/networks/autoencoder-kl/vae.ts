@@ -96,3 +96,15 @@ export function workingBytes(
       : stages.buildCoarseDecoder(config, weights, h, w);
   return Math.max(coarse.peakBytes, limits.tile);
 }
+
+/** Whether a picture of [height, width] pixels is decoded in tiles, beside which nothing large waits. */
+export function isTiled(
+  config: KlConfig,
+  weights: PlacedWeights,
+  [height, width]: readonly [number, number],
+  limits = VAE_LIMITS,
+): boolean {
+  const scale = vaeFactor(config);
+  if (!stages.hasFineLevels(config)) return false;
+  return buildDecoder(config, weights, height / scale, width / scale).peakBytes > limits.whole;
+}

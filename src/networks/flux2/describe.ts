@@ -1,14 +1,17 @@
 /** What a checkpoint is and what it costs, from its headers alone. */
+
+import type { Precision } from "../../checkpoint/derived.ts";
 import { readLora } from "../../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import { dryPlacement } from "../../checkpoint/storage.ts";
-import type { CheckpointFacts, Costs } from "../architecture.ts";
+import type { CheckpointFacts, Costs, PlannedNetwork } from "../architecture.ts";
 import { buildDecoder, buildEncoder } from "../autoencoder-kl/graph.ts";
-import { workingBytes } from "../autoencoder-kl/vae.ts";
+import { isTiled, workingBytes } from "../autoencoder-kl/vae.ts";
 import { flux2Factor } from "../autoencoder-kl-flux2/config.ts";
 import { type Checkpoint, readCheckpoint, trainedSize } from "./checkpoint.ts";
 import { MOST_REFERENCES } from "./editor.ts";
 import { findTargets } from "./lora-targets.ts";
+import { needsOf } from "./networks.ts";
 import { buildTransformer } from "./transformer.ts";
 
 export async function describe(source: CheckpointSource): Promise<CheckpointFacts> {
@@ -44,6 +47,7 @@ export async function describe(source: CheckpointSource): Promise<CheckpointFact
       };
     },
     costs: (width, height) => costsOf(checkpoint, width, height),
+    planned: (precision) => planned(checkpoint, precision),
   };
 }
 
@@ -65,5 +69,19 @@ function costsOf({ transformer, vae, text }: Checkpoint, width: number, height: 
       workingBytes(encoder, weights, "encode", [height, width]),
       workingBytes(decoder, weights, "decode", [height, width]),
     ),
+    denoiserBytes: call.peakBytes,
+    pictureAlone: isTiled(decoder, weights, [height, width]),
   };
+}
+
+/** As placeAll() does it; createEditModel has no fp16. */
+function planned(checkpoint: Checkpoint, precision: Precision): readonly PlannedNetwork[] | null {
+  if (precision === "fp16") return null;
+  const { transformer, vae, text } = checkpoint;
+  const needs = needsOf(checkpoint, precision);
+  return [
+    { name: "transformer", table: transformer.table, needs: needs.transformer, hot: true },
+    { name: "VAE", table: vae.table, hot: false },
+    { name: "text encoder", table: text.table, needs: needs.text, hot: false },
+  ];
 }

@@ -1,7 +1,12 @@
 /** A checkpoint's weights brought to the runtime, and the networks that are made of them. */
 import type { Precision } from "../../checkpoint/derived.ts";
 import type { Additions } from "../../checkpoint/lora/additions.ts";
-import { dryPlacement, type PlacedWeights, type WeightStorage } from "../../checkpoint/storage.ts";
+import {
+  dryPlacement,
+  type Needs,
+  type PlacedWeights,
+  type WeightStorage,
+} from "../../checkpoint/storage.ts";
 import { vaePrecision } from "../autoencoder-kl/layers.ts";
 import type { CheckedNetwork } from "../checked-network.ts";
 import { textNeeds } from "../qwen3/text-encoder.ts";
@@ -13,24 +18,34 @@ export type Networks = Readonly<
   Record<"transformer" | "encodeImage" | "decodeLatent" | "text", CheckedNetwork>
 >;
 
+/** What the networks need in a precision. */
+export function needsOf(
+  { transformer, text }: Layout,
+  precision: Precision,
+): Readonly<Record<"transformer" | "text", Needs | undefined>> {
+  const rounds = precision === "int8" || precision === "int4";
+  if (!rounds) return { transformer: undefined, text: undefined };
+  return {
+    transformer: transformerNeeds(transformer.config, dryPlacement(transformer.table, precision)),
+    text: textNeeds(text, precision),
+  };
+}
+
 /** Puts every network's weights where the runtime reads them, making what the precision needs. */
 export async function placeAll(
-  { transformer, vae, text, sources }: Layout,
+  layout: Layout,
   storage: WeightStorage,
   additions: Additions,
   precision: Precision,
 ): Promise<Weights> {
+  const { transformer, vae, text, sources } = layout;
   const placed: PlacedWeights[] = [];
-  const rounds = precision === "int8" || precision === "int4";
-  const own = rounds
-    ? transformerNeeds(transformer.config, dryPlacement(transformer.table, precision))
-    : undefined;
-  const ofText = rounds ? textNeeds(text, precision) : undefined;
+  const needsIn = needsOf(layout, precision);
   try {
     for (const [source, table, needs, often] of [
-      [sources.transformer, transformer.table, own, true],
+      [sources.transformer, transformer.table, needsIn.transformer, true],
       [sources.vae, vae.table, undefined, false],
-      [sources.text, text.table, ofText, false],
+      [sources.text, text.table, needsIn.text, false],
     ] as const) {
       placed.push(await storage.place(source, table, additions.get(table), needs, often));
     }

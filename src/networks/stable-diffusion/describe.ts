@@ -1,13 +1,14 @@
 /** What a checkpoint is and what it costs, from its headers alone. */
+import type { Precision } from "../../checkpoint/derived.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import { dryPlacement } from "../../checkpoint/storage.ts";
-import type { CheckpointFacts, Costs } from "../architecture.ts";
+import type { CheckpointFacts, Costs, PlannedNetwork } from "../architecture.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "../autoencoder-kl/graph.ts";
-import { workingBytes } from "../autoencoder-kl/vae.ts";
+import { isTiled, workingBytes } from "../autoencoder-kl/vae.ts";
 import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 import { matchLoras } from "./loras.ts";
 import { predictionType } from "./prediction-type.ts";
-import { buildUNet } from "./unet.ts";
+import { buildUNet, unetNeeds } from "./unet.ts";
 
 export async function describe(source: CheckpointSource): Promise<CheckpointFacts> {
   const checkpoint = await readCheckpoint(source);
@@ -35,6 +36,7 @@ export async function describe(source: CheckpointSource): Promise<CheckpointFact
       return { merged: [...additions.values()].reduce((sum, { size }) => sum + size, 0), notes, fewSteps };
     },
     costs: (width, height) => costsOf(checkpoint, width, height),
+    planned: (precision) => planned(checkpoint, precision),
   };
 }
 
@@ -56,5 +58,21 @@ function costsOf({ unet, vae, tokens, tables }: Checkpoint, width: number, heigh
     encode: buildEncoder(vae, weights, height, width).flops,
     decode: buildDecoder(vae, weights, h, w).flops,
     workingBytes: Math.max(call.peakBytes, ...vaeBytes),
+    denoiserBytes: call.peakBytes,
+    pictureAlone: isTiled(vae, weights, [height, width]),
   };
+}
+
+/** As placeAll() does it. */
+function planned(
+  { unet, tables, texts }: Checkpoint,
+  precision: Precision,
+): readonly PlannedNetwork[] | null {
+  if (precision === "int4") return null;
+  const needs = precision === "fp32" ? undefined : unetNeeds(unet, dryPlacement(tables.unet, precision));
+  return [
+    { name: "UNet", table: tables.unet, needs, hot: true },
+    { name: "VAE", table: tables.vae, hot: false },
+    ...texts.map(({ table }) => ({ name: "text encoder", table, hot: false })),
+  ];
 }

@@ -43,6 +43,27 @@ const abilitiesSchema = z
   })
   .openapi("Abilities");
 
+export const planSchema = z
+  .object({
+    width: z.number().int(),
+    height: z.number().int(),
+    takes: z
+      .string()
+      .nullable()
+      .openapi({ description: "The most exact precision that works on this machine" }),
+    precisions: z
+      .array(
+        z.object({
+          precision: z.string(),
+          memoryBytes: z.number().openapi({ description: "Allocated at the peak of an edit" }),
+          derivedBytes: z.number().openapi({ description: "Disk for weights that are made once" }),
+          works: z.enum(["yes", "slowly", "no"]),
+        }),
+      )
+      .readonly(),
+  })
+  .openapi("ModelPlan");
+
 export const modelSchema = z
   .object({
     id: z.string().openapi({ example: "picturebook" }),
@@ -60,6 +81,17 @@ export const modelSchema = z
       .number()
       .int()
       .openapi({ description: "The number of reference pictures that an edit may have; 0: it takes none" }),
+    downloadBytes: z
+      .number()
+      .nullable()
+      .openapi({ description: "What a pull fetches, where that is known of a model that is not here" }),
+    license: z
+      .object({ name: z.string(), says: z.string() })
+      .nullable()
+      .openapi({ description: "Where it is known" }),
+    plan: planSchema
+      .nullable()
+      .openapi({ description: "What an edit of that size will need, where it is known" }),
     defaults: z.object(statedShape()),
     abilities: abilitiesSchema
       .nullable()

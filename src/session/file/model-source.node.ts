@@ -110,7 +110,7 @@ export async function loadModelOf(
   manifest: Pick<Manifest, "source" | "model">,
   file: string,
   given: Partial<ModelParts> = {},
-  { device, onProgress, signal }: Pick<LoadOptions, "device" | "onProgress" | "signal"> = {},
+  watch: Pick<LoadOptions, "device" | "onProgress" | "onPlan" | "signal"> = {},
 ): Promise<EditModel> {
   const own = partsFor(manifest, file);
   if (given.base === undefined) refuseFar(own.base, file);
@@ -121,7 +121,7 @@ export async function loadModelOf(
   const { base, loras, vae, precision } = given;
   const asIts = [base, loras, vae, precision].every((part) => part === undefined);
   try {
-    return await loadModel({ ...parts, id: asIts ? parts.id : undefined }, { device, onProgress, signal });
+    return await loadModel({ ...parts, id: asIts ? parts.id : undefined }, watch);
   } catch (cause) {
     // What was asked for, stopped, or has no room is not mended by another place.
     const isLost = isEmilieError(cause) && cause.code.startsWith("checkpoint.");

@@ -115,7 +115,7 @@ export class StoredSession extends Session<FileNode> {
 }
 
 /** What a session's file may lack. */
-export interface LoadSessionOptions extends Pick<LoadOptions, "onProgress" | "signal"> {
+export interface LoadSessionOptions extends Pick<LoadOptions, "onProgress" | "onPlan" | "signal"> {
   /** Default: the model that the session was made with, loaded by its name. */
   readonly model?: EditModel;
   /** Where that runs; see loadModel. Nothing to a `model` that is given. Default "cpu". */
@@ -127,7 +127,7 @@ export interface LoadSessionOptions extends Pick<LoadOptions, "onProgress" | "si
 }
 
 const LOAD_SESSION_OPTIONS: OptionNames<LoadSessionOptions> = {
-  ...{ model: true, device: true, original: true, masks: true, onProgress: true, signal: true },
+  ...{ model: true, device: true, original: true, masks: true, onProgress: true, onPlan: true, signal: true },
 };
 
 /**

@@ -1,0 +1,141 @@
+/**
+ * Published checkpoints that say nothing of themselves: what each can do, under which licence, and what it costs, before anything of it is on the
+ * disk. Names, licences and sizes are those of their pages on the hub (read in November 2026). None of them has been run by this project with its real weights.
+ */
+import type { Abilities } from "../method/edit-model.ts";
+
+export interface KnownModel {
+  /** Its name on the hub. */
+  readonly id: string;
+  /** Its name for people. */
+  readonly title: string;
+  /** What it was made from. */
+  readonly family: string;
+  /** The folder under src/networks/ that reads it. */
+  readonly architecture: string;
+  /** The picture size (longer side) that it was trained at, in pixels. */
+  readonly nativeSize: number;
+  readonly license: License;
+  /** Bytes of the files that `emilie pull` fetches. */
+  readonly downloadBytes: number;
+  /** Operations of an edit with default settings, in FLOP: a picture of `size` × `size` pixels. */
+  readonly edit: { readonly size: number; readonly denoise: number; readonly picture: number };
+  /** By precision, as src/models/plan.ts tells it from the published shapes: bytes for a picture of that size. */
+  readonly needs: Readonly<Record<string, Needs>>;
+  /** Whether this project has run it with its real weights. */
+  readonly tried: boolean;
+  /** What it can do. */
+  readonly abilities: Abilities;
+}
+
+/** Allocated memory at the peak of an edit, and disk for weights that are made once, in bytes. */
+export interface Needs {
+  /** Allocated memory. */
+  readonly memoryBytes: number;
+  /** Disk, kept in the cache folder. */
+  readonly derivedBytes: number;
+}
+
+export interface License {
+  /** As the hub names it. */
+  readonly name: string;
+  /** What it means for a user, in a sentence. */
+  readonly says: string;
+}
+
+/** They are offered for download where they are not on the machine, the first to those who name none. */
+export const KNOWN_MODELS: readonly KnownModel[] = [
+  {
+    id: "timbrooks/instruct-pix2pix",
+    title: "InstructPix2Pix",
+    family: "InstructPix2Pix (Stable Diffusion 1.x)",
+    architecture: "stable-diffusion",
+    nativeSize: 512,
+    license: { name: "MIT", says: "Any use, also commercial, with the notice kept." },
+    downloadBytes: 4.27e9,
+    edit: { size: 512, denoise: 48 * 0.7704e12, picture: 3.245e12 },
+    needs: {
+      fp32: { memoryBytes: 2.66e9, derivedBytes: 0 },
+      int8: { memoryBytes: 2.57e9, derivedBytes: 0.79e9 },
+    },
+    tried: false,
+    abilities: {
+      summary:
+        "Edits photographs and drawings by instruction at about 512 pixels: season, weather, time of day, style, material, swapping one " +
+        "thing for another.",
+      suggestions: [
+        { title: "Season and time", instructions: ["make it winter", "make it sunset"] },
+        {
+          title: "Style",
+          instructions: ["turn it into a watercolour painting", "make it look like a pencil sketch"],
+        },
+        {
+          title: "Exchange",
+          instructions: ["replace the sky with a starry night", "make the house out of bricks"],
+        },
+      ],
+      limits: "Weak at counting, at text, at moving things and at faces. On a CPU an edit takes minutes.",
+      success: [],
+    },
+  },
+  {
+    id: "black-forest-labs/FLUX.2-klein-4B",
+    title: "FLUX.2 klein 4B",
+    family: "FLUX.2 klein",
+    architecture: "flux2",
+    nativeSize: 1024,
+    license: { name: "Apache-2.0", says: "Any use, also commercial, with the notices kept." },
+    downloadBytes: 15.97e9,
+    // Four calls over 512 tokens of text and 1024 each of the picture and its source, 25 blocks; the text's encoder once.
+    edit: { size: 512, denoise: 4 * 17.74e12 + 3.7e12, picture: 3.25e12 },
+    needs: {
+      fp32: { memoryBytes: 8.8e9, derivedBytes: 0 },
+      int8: { memoryBytes: 5.8e9, derivedBytes: 7.1e9 },
+      int4: { memoryBytes: 4.3e9, derivedBytes: 4.3e9 },
+    },
+    tried: false,
+    abilities: {
+      summary:
+        "Edits photographs by instruction in four steps, also by up to four further pictures: replacing, adding and removing things, " +
+        "season, light, style, text.",
+      suggestions: [
+        { title: "Exchange", instructions: ["replace the sky with storm clouds", "make the car red"] },
+        {
+          title: "Season and time",
+          instructions: ["make it winter, with snow on the ground", "make it night"],
+        },
+        { title: "Style", instructions: ["turn it into a watercolour painting"] },
+      ],
+      limits:
+        "A download of 16 GB, and in int8 7 GB more of disk once. On a CPU without int8 instructions an edit takes many minutes.",
+      success: [],
+    },
+  },
+  {
+    id: "diffusers/sdxl-instructpix2pix-768",
+    title: "SDXL InstructPix2Pix",
+    family: "InstructPix2Pix (Stable Diffusion XL)",
+    architecture: "stable-diffusion",
+    nativeSize: 768,
+    license: {
+      name: "OpenRAIL++-M",
+      says: "Any use, also commercial, except for the harmful ones that it lists.",
+    },
+    downloadBytes: 12.25e9,
+    edit: { size: 768, denoise: 48 * 3.5665e12, picture: 7.494e12 },
+    needs: {
+      fp32: { memoryBytes: 11.3e9, derivedBytes: 0 },
+      int8: { memoryBytes: 6.6e9, derivedBytes: 2.2e9 },
+    },
+    tried: false,
+    abilities: {
+      summary: "Edits photographs by instruction at about 768 pixels: style, season, material, colour.",
+      suggestions: [
+        { title: "Season and time", instructions: ["turn the sky into a cloudy one", "make it winter"] },
+        { title: "Style", instructions: ["turn it into an oil painting"] },
+      ],
+      limits: "Weak at counting, at text and at moving things. On a CPU an edit takes many minutes.",
+      success: [],
+    },
+  },
+];

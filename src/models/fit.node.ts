@@ -1,0 +1,72 @@
+/** Whether a model fits this machine, asked before its weights are read. */
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Precision } from "../checkpoint/derived.ts";
+import { freeBytes } from "../checkpoint/side-file.node.ts";
+import { listSideFiles } from "../checkpoint/side-list.node.ts";
+import type { CheckpointSource } from "../checkpoint/source.ts";
+import type { Architecture } from "../networks/architecture.ts";
+import type { MemoryMode } from "../runtime/onnx-sessions.ts";
+import { parseModelName } from "./open.node.ts";
+import { type Machine, type PrecisionPlan, planPrecision, requireFit } from "./plan.ts";
+
+/** What is free now: `cache` is the folder of derived weights. */
+export async function machineNow(cache: string): Promise<Machine> {
+  return { memoryBytes: process.availableMemory(), diskBytes: await freeBytes(cache) };
+}
+
+/** Bytes that were derived from a model, by precision; those of unfinished files too, which the next load goes on from. */
+export async function madeOf(id: string, cache: string): Promise<Record<string, number>> {
+  const made: Record<string, number> = {};
+  for (const { model, kind, bytes } of await listSideFiles(cache)) {
+    if (model === null || parseModelName(model).base !== parseModelName(id).base) continue;
+    made[kind] = (made[kind] ?? 0) + bytes;
+  }
+  return made;
+}
+
+/** A plan for the model's native size, with what is free. */
+export interface FitPlan extends PrecisionPlan {
+  readonly model: string;
+  readonly nativeSize: number;
+  readonly machine: Machine;
+}
+
+export interface FitOptions {
+  /** The checkpoint's folder or file. */
+  readonly path: string;
+  readonly cache: string;
+  readonly precision: Precision;
+  readonly memory?: MemoryMode;
+}
+
+/** Beside its weights an edit takes less than this, and of its weights no more than so many times what they have on the disk. */
+const [MOST_BESIDE, MOST_PER_BYTE] = [5e9, 4];
+
+/**
+ * Null for a model that is small beside what is free, which is then not looked at further.
+ *
+ * @throws EmilieError "machine.too-small" where it cannot fit, unless EMILIE_FIT is "ignore"
+ */
+export async function checkFit(
+  source: CheckpointSource,
+  architecture: Architecture,
+  { path, cache, precision, memory }: FitOptions,
+): Promise<FitPlan | null> {
+  const machine = await machineNow(cache);
+  if (MOST_PER_BYTE * weightBytes(path) + MOST_BESIDE < machine.memoryBytes) return null;
+  const facts = await architecture.describe(source);
+  const options = { memory, made: await madeOf(source.id, cache) };
+  if (process.env.EMILIE_FIT !== "ignore") requireFit(source.id, facts, precision, machine, options);
+  const plan = planPrecision(facts, precision, machine, options);
+  return plan && { ...plan, model: source.id, nativeSize: facts.nativeSize, machine };
+}
+
+function weightBytes(path: string): number {
+  const facts = statSync(path);
+  if (!facts.isDirectory()) return facts.size;
+  const files = readdirSync(path, { recursive: true, encoding: "utf8" });
+  return files
+    .filter((file) => file.endsWith(".safetensors"))
+    .reduce((sum, file) => sum + statSync(join(path, file)).size, 0);
+}
