@@ -8,6 +8,7 @@ export const BENCHMARKS: Readonly<Record<string, readonly [file: string, purpose
   chain: ["chain", "whether an edit costs more the deeper its history is"],
   window: ["window", "local edits on a window against the whole picture"],
   detail: ["detail", "what detail transfer gains on large pictures"],
+  "detail-photos": ["detail-photos", "detail transfer on photographs against other methods"],
   fullsize: ["fullsize", "an edit with a checkpoint of published size: time, memory, disk"],
   "few-steps": ["few-steps", "an edit in four steps with a tiny autoencoder against the preset draft"],
   "first-run": ["first-run", "what the first load of a full-size UNet costs and reports"],

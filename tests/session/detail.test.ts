@@ -39,16 +39,20 @@ const picture = pictureOf(160, 128);
 const decoded = (node: Node) => model.decodeLatent(toDecoderInput(model, node.latent));
 
 describe("detail of a session's edits", () => {
-  it("comes from the picture, then from the edit before; off gives the model's pixels, enlarged", async () => {
+  it("comes from the original in every turn, and the node says how much; off gives the model's pixels, enlarged", async () => {
     const session = await openSession(model, picture);
     const first = await session.edit("make it red", options);
     const second = await session.edit("make it blue", options);
     expect([first.recipe!.detail, second.recipe!.detail]).toEqual(["on", "on"]);
     const images = [await decoded(session.root), await decoded(first), await decoded(second)];
     const lifted = transferDetail(picture, { reconstruction: images[0]!, edited: images[1]! });
-    expect(samePicture(await first.render(), lifted)).toBe(true);
-    const next = transferDetail(lifted, { reconstruction: images[1]!, edited: images[2]! });
-    expect(samePicture(await second.render(), next)).toBe(true);
+    expect(samePicture(await first.render(), lifted.picture)).toBe(true);
+    const next = transferDetail(picture, { reconstruction: images[0]!, edited: images[2]! });
+    expect(samePicture(await second.render(), next.picture)).toBe(true);
+
+    const { look } = await session.drift(second);
+    expect(look!.carried).toBe(next.carried);
+    expect(second.changes!.text).toContain(`${Math.floor(100 * next.carried)} % of the change keeps its fine detail`);
 
     const plain = await session.edit("make it red", { ...options, from: session.root, detail: "off" });
     expect(plain.id).not.toBe(first.id);

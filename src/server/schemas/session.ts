@@ -29,7 +29,14 @@ export const driftSchema = z
     original: comparisonSchema,
     quietHalf: z.object({ step: z.number(), largestStep: z.number(), since: z.number() }),
     hidden: z.number(),
-    look: z.object({ visible: z.number(), sharpness: z.number(), shift: z.number() }).optional(),
+    look: z
+      .object({
+        visible: z.number(),
+        sharpness: z.number(),
+        shift: z.number(),
+        carried: z.number().optional(),
+      })
+      .optional(),
     warnings: z.array(z.string()),
   })
   .openapi("Drift", { description: "How far a node has come from its parent and from the original" });

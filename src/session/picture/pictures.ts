@@ -2,13 +2,14 @@
 
 import { composite } from "../../images/composite.ts";
 import { transferDetail } from "../../images/detail-transfer.ts";
+import type { Mask } from "../../images/mask.ts";
 import { fromModelImage, type Size } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
 import type { CallOptions, EditModel } from "../../method/edit-model.ts";
 import { toDecoderInput } from "../../method/latent-iteration.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Recent } from "../../util/recent.ts";
-import type { Node } from "../tree/tree.ts";
+import { type Node, pathTo } from "../tree/tree.ts";
 import type { TreeNode } from "../tree/tree-node.ts";
 import { compositingMask } from "./compositing-mask.ts";
 import { conditionOf } from "./condition.ts";
@@ -35,6 +36,8 @@ export class Pictures {
   readonly #kept = new Recent<string, Promise<Picture>>(KEPT_PICTURES);
   /** The original's reconstruction, which every first edit needs. */
   #reconstruction: Promise<Tensor> | undefined;
+  /** By node: see carriedBy. */
+  readonly #carried = new Map<string, number>();
   /** By node, as #kept. */
   readonly #images = new Recent<string, Promise<Tensor>>(KEPT_IMAGES);
 
@@ -54,6 +57,7 @@ export class Pictures {
 
   forget(id: string): void {
     this.#kept.delete(id);
+    this.#carried.delete(id);
     this.#images.delete(id);
   }
 
@@ -65,16 +69,25 @@ export class Pictures {
     if (large) return large.renderNode(node, await node.parent!.render(options), options);
     const mask = compositingMask(node, original.width, original.height);
     const image = await this.#imageOf(node, options);
-    if (node.recipe?.detail) {
-      const parent = await node.parent!.render(options);
-      const reconstruction = await this.#imageOf(node.parent!, options);
-      const picture = transferDetail(parent, { reconstruction, edited: image, mask });
-      return mask ? composite(parent, picture, mask) : picture;
-    }
-    const picture = fromModelImage(image, original.width, original.height, original);
+    const picture = node.recipe?.detail
+      ? await this.#withDetail(node, image, mask, options)
+      : fromModelImage(image, original.width, original.height, original);
     // Under a mask that is white everywhere the parent's picture shows nowhere, and need not be decoded.
     if (!mask || mask.data.every((m) => m === 1)) return picture;
     return composite(await node.parent!.render(options), picture, mask);
+  }
+
+  /** Always from the original, so that a chain neither adds up the errors of its turns nor needs their pictures. */
+  async #withDetail(node: TreeNode, edited: Tensor, mask: Mask | undefined, options?: CallOptions) {
+    const reconstruction = await this.#imageOf(pathTo(node)[0]!, options);
+    const { picture, carried } = transferDetail(this.#source.original, { reconstruction, edited, mask });
+    this.#carried.set(node.id, carried);
+    return picture;
+  }
+
+  /** How much of what changed carries the original's detail, 0 to 1; undefined for a node without, or whose picture nobody asked for. */
+  carriedBy(node: Node): number | undefined {
+    return this.#carried.get(node.id);
   }
 
   /** What the decoder makes of a node's latent, [3, h, w]. */

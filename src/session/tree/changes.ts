@@ -13,6 +13,8 @@ export interface Look {
   readonly sharpness: number;
   /** By how much of its longer side everything was moved, 0 where it was not. */
   readonly shift: number;
+  /** Of what changed, the share that carries the original's own detail, 0 to 1, where the edit was made with `detail`. */
+  readonly carried?: number | undefined;
 }
 
 /** What an edit did to its parent's picture. */
@@ -69,8 +71,9 @@ export interface Changed {
 export function changesOf({ parent, recipe, changed, drift }: Changed): Changes | undefined {
   if (!parent || !recipe || !drift?.look) return undefined;
   const { inside, outside } = drift.parent;
-  const { visible, sharpness, shift } = drift.look;
+  const { visible, sharpness, shift, carried } = drift.look;
   const pixels = inside.pixels + outside.pixels;
+  const detail = carried === undefined ? "" : `; ${percentDown(carried)} of the change keeps its fine detail`;
   const masked = recipe.regions.every(({ mask }) => mask !== null);
   if (masked && outside.changedPixels > 0) {
     const share = outside.changedPixels / pixels;
@@ -79,7 +82,7 @@ export function changesOf({ parent, recipe, changed, drift }: Changed): Changes 
   if (!changed || inside.changedPixels === 0) return say("none", "changed", 0, "Nothing changed");
   if (masked) {
     const share = outside.pixels / pixels;
-    const text = `Everything outside the mask is identical (${percentDown(share)} of the picture)`;
+    const text = `Everything outside the mask is identical (${percentDown(share)} of the picture)${detail}`;
     return say("masked", share > 0 ? "kept" : "changed", share, text);
   }
   if (shift > 0) {
@@ -89,7 +92,7 @@ export function changesOf({ parent, recipe, changed, drift }: Changed): Changes 
   if (sharpness < BLURRED) {
     return say("blurred", "wrong", 1 - sharpness, "The whole picture has lost fine detail");
   }
-  return say("everywhere", "changed", visible, `${percent(visible)} of the picture changed`);
+  return say("everywhere", "changed", visible, `${percent(visible)} of the picture changed${detail}`);
 }
 
 function say(kind: Changes["kind"], level: Changes["level"], share: number, text: string): Changes {

@@ -46,7 +46,7 @@ export async function measureDrift(node: Node, options?: CallOptions): Promise<D
     original: compareInsideOutside(original, picture, union),
     quietHalf: halves,
     hidden,
-    look: lookAtChange(parent, picture),
+    look: { ...lookAtChange(parent, picture), carried: (node as TreeNode).carried },
     warnings: driftWarnings(halves, hidden),
   };
   (node as TreeNode).drift = drift;
