@@ -1,11 +1,11 @@
 /**
- * What detail transfer gains: `npm run bench -- detail FOLDER [--groups global,recolour,object,chain] [--most N] [--json FILE]` on the
+ * What detail transfer gains: `npm run bench -- detail FOLDER [--groups global,recolour,object,chain] [--most N] [--bounds 5] [--json FILE]` on the
  * pictures that training/picturebook/export_detail.py draws, with their exact truth at 1024 px. What the model makes of a picture is
  * computed once and kept beside it, so that a second run takes seconds a picture. `npm run bench -- detail --cost`: time and memory
  * at 24 megapixels. Docs: docs/results/detail.md.
  *
  * Beside enlarging and the transfer stand two bounds that know the truth: the transfer from exact images at the model's size (what the
- * method loses), and the model's edit with the truth's own detail over it (what is left of the model's errors).
+ * method loses), and the model's edit with the truth's own detail over it (what is left of the model's errors). They and the SSIM are of the first scenes of a group only (--bounds).
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,8 +30,9 @@ interface Row {
   readonly id: string;
   readonly group: string;
   /** dB where the truth changes the source. */
-  readonly psnr: { enlarged: number; detail: number; exactImages: number; truthsDetail: number };
-  readonly ssim: { enlarged: number; detail: number };
+  readonly psnr: { readonly enlarged: number; readonly detail: number };
+  readonly bounds?: { readonly exactImages: number; readonly truthsDetail: number };
+  readonly ssim?: { readonly enlarged: number; readonly detail: number };
   /** Of what changed, the share that carries the source's detail. */
   readonly carried: number;
 }
@@ -42,6 +43,7 @@ const { values: flags, positionals } = parseArgs({
     cost: { type: "boolean" },
     groups: { type: "string" },
     most: { type: "string", default: "1000" },
+    bounds: { type: "string", default: "5" },
     json: { type: "string" },
   },
 });
@@ -61,57 +63,68 @@ async function measure(folder: string): Promise<void> {
   });
   const rows: Row[] = [];
   for (const item of chosen) {
-    rows.push(await measureOne(folder, item));
-    const { id, psnr, ssim, carried } = rows.at(-1)!;
-    const numbers = [...Object.values(psnr), ...Object.values(ssim), carried];
-    console.log([id, ...numbers.map((value) => value.toFixed(3))].join("\t"));
+    const before = rows.filter(({ group }) => group === item.group).length;
+    const row = await measureOne(folder, item, before < Number(flags.bounds));
+    rows.push(row);
+    const numbers = [row.psnr, row.bounds ?? {}, row.ssim ?? {}].flatMap((part) => Object.values(part));
+    console.log([row.id, ...[...numbers, row.carried].map((value) => value.toFixed(3))].join("\t"));
+    if (flags.json) writeFileSync(flags.json, `${JSON.stringify({ table: tableOf(rows), rows }, null, 1)}\n`);
   }
   console.log(
-    "\n| Edits | n | enlarged | with detail | gain (95 %) | exact images | truth's detail | SSIM enlarged | with detail | carried |",
+    "\n| Edits | n | enlarged | with detail | gain (95 %) | of n | exact images | truth's detail | SSIM |",
   );
-  console.log(`|---|${"---|".repeat(9)}`);
-  const table = [...counts.keys()].map((group) => {
-    const of = rows.filter((row) => row.group === group);
-    const mean = (value: (row: Row) => number) => of.reduce((sum, row) => sum + value(row), 0) / of.length;
-    const gain = gainOf(of.map(({ psnr }) => psnr.detail - psnr.enlarged));
-    const psnr = (["enlarged", "detail", "exactImages", "truthsDetail"] as const).map((k) =>
-      mean((row) => row.psnr[k]),
-    );
-    const ssim = (["enlarged", "detail"] as const).map((k) => mean((row) => row.ssim[k]));
-    const carried = mean((row) => row.carried);
-    const [a, b, c, d] = psnr.map((value) => value.toFixed(2));
-    const cells = [group, of.length, a, b, gain.text, c, d, ...ssim.map((value) => value.toFixed(3))];
-    console.log(`| ${[...cells, carried.toFixed(2)].join(" | ")} |`);
-    return { group, n: of.length, psnr, gain: gain.mean, half: gain.half, ssim, carried };
-  });
-  if (flags.json) writeFileSync(flags.json, `${JSON.stringify({ table, rows }, null, 1)}\n`);
+  console.log(`|---|${"---|".repeat(8)}`);
+  for (const { group, n, psnr, gain, half, bounded, bounds, ssim } of tableOf(rows)) {
+    const sign = gain < 0 ? "−" : "+";
+    const cells = [group, n, psnr.enlarged.toFixed(2), psnr.detail.toFixed(2)];
+    cells.push(`${sign}${Math.abs(gain).toFixed(2)} ± ${half.toFixed(2)}`, bounded);
+    cells.push(bounds.exactImages.toFixed(2), bounds.truthsDetail.toFixed(2));
+    console.log(`| ${[...cells, `${ssim.enlarged.toFixed(3)} → ${ssim.detail.toFixed(3)}`].join(" | ")} |`);
+  }
 }
 
-async function measureOne(folder: string, item: Item): Promise<Row> {
+function tableOf(rows: readonly Row[]) {
+  return [...new Set(rows.map(({ group }) => group))].map((group) => {
+    const of = rows.filter((row) => row.group === group);
+    const mean = (value: (row: Row) => number | undefined) => {
+      const values = of.flatMap((row) => value(row) ?? []);
+      return values.reduce((sum, one) => sum + one, 0) / values.length;
+    };
+    const { mean: gain, half } = gainOf(of.map(({ psnr }) => psnr.detail - psnr.enlarged));
+    return {
+      ...{ group, n: of.length, gain, half },
+      psnr: { enlarged: mean(({ psnr }) => psnr.enlarged), detail: mean(({ psnr }) => psnr.detail) },
+      bounded: of.filter(({ bounds }) => bounds).length,
+      bounds: {
+        exactImages: mean(({ bounds }) => bounds?.exactImages),
+        truthsDetail: mean(({ bounds }) => bounds?.truthsDetail),
+      },
+      ssim: { enlarged: mean(({ ssim }) => ssim?.enlarged), detail: mean(({ ssim }) => ssim?.detail) },
+      carried: mean(({ carried }) => carried),
+    };
+  });
+}
+
+async function measureOne(folder: string, item: Item, bounded: boolean): Promise<Row> {
   const { id, group, image, target } = item;
   const [source, truth] = [await readPicture(join(folder, image)), await readPicture(join(folder, target))];
   const { width, height } = source;
   const images = await imagesOf(folder, item, source);
   const [reconstruction, edited] = [images[0]!, images.at(-1)!];
-  const small = (picture: Picture) => toModelImage(picture, edited.shape[2]!, edited.shape[1]!);
   const enlarged = fromModelImage(edited, width, height, source);
   const { picture, carried } = transferDetail(source, { reconstruction, edited });
+  const where = changedIn(source, truth);
+  const psnr = (one: Picture) => compareInsideOutside(one, truth, where).inside.psnr;
+  const row = { id, group, psnr: { enlarged: psnr(enlarged), detail: psnr(picture) }, carried };
+  if (!bounded) return row;
+  const small = (one: Picture) => toModelImage(one, edited.shape[2]!, edited.shape[1]!);
   const exact = transferDetail(source, { reconstruction: small(source), edited: small(truth) }).picture;
   const low = fromModelImage(small(truth), width, height, source);
   const over = { ...truth, data: truth.data.map((value, i) => value - low.data[i]! + enlarged.data[i]!) };
-  const where = changedIn(source, truth);
-  const psnr = (one: Picture) => compareInsideOutside(one, truth, where).inside.psnr;
   return {
-    id,
-    group,
-    psnr: {
-      enlarged: psnr(enlarged),
-      detail: psnr(picture),
-      exactImages: psnr(exact),
-      truthsDetail: psnr(over),
-    },
+    ...row,
+    bounds: { exactImages: psnr(exact), truthsDetail: psnr(over) },
     ssim: { enlarged: ssimIn(enlarged, truth, where), detail: ssimIn(picture, truth, where) },
-    carried,
   };
 }
 

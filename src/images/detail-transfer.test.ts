@@ -47,9 +47,7 @@ describe("transferDetail", () => {
   it("gives the picture's own bytes back where the edit is the reconstruction", () => {
     const picture = detailed();
     const reconstruction = small(picture);
-    expect(samePicture(transferred(picture, { reconstruction, edited: reconstruction }), picture)).toBe(
-      true,
-    );
+    expect(samePicture(transferred(picture, { reconstruction, edited: reconstruction }), picture)).toBe(true);
   });
 
   it("keeps the detail under a change of all colours, which enlarging loses", () => {

@@ -52,7 +52,9 @@ describe("detail of a session's edits", () => {
 
     const { look } = await session.drift(second);
     expect(look!.carried).toBe(next.carried);
-    expect(second.changes!.text).toContain(`${Math.floor(100 * next.carried)} % of the change keeps its fine detail`);
+    expect(second.changes!.text).toContain(
+      `${Math.floor(100 * next.carried)} % of the change keeps its fine detail`,
+    );
 
     const plain = await session.edit("make it red", { ...options, from: session.root, detail: "off" });
     expect(plain.id).not.toBe(first.id);
