@@ -62,6 +62,8 @@ export default defineConfig([
     entry: { index: "packages/bench/src/index.ts" },
     outDir: "packages/bench/dist",
     plugins: [packageNames],
+    // What is its own and not emilie's would be taken in otherwise.
+    deps: { neverBundle: ["hyparquet"] },
     clean: true,
   },
 ]);

@@ -14,8 +14,8 @@ import { estimateOf } from "../packages/bench/src/report/select.ts";
 import type { BenchResults, Estimate } from "../packages/bench/src/types.ts";
 import { type Ref, SENTENCES, TABLES } from "./claims.ts";
 
-/** Tables of words. */
-const WITHOUT_NUMBERS = ["Corrected"];
+/** Tables of words, and of other people's numbers. */
+const WITHOUT_NUMBERS = ["Corrected", "Published numbers"];
 /** A value, bold or not, with its interval. */
 const STATED =
   /(\*\*)?([+−]?)(\d+(?:\.\d+)?)(\*\*)?((?: %| dB| · 10⁻³ a turn)?)(?: \[([+−]?[\d.]+), ([+−]?[\d.]+)\])?/g;

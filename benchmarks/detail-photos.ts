@@ -168,4 +168,4 @@ const table = [...Object.keys(EDITS), "all"].map((edit) => {
   };
 });
 if (flags.json) writeFileSync(flags.json, `${JSON.stringify({ table, rows }, null, 1)}\n`);
-if (flags.sheet) await writePicture(flags.sheet, strip(frames, { columns: 5 }));
+if (flags.sheet) await writePicture(strip(frames, { columns: 5 }), flags.sheet);

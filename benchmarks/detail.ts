@@ -66,7 +66,9 @@ async function measure(folder: string): Promise<void> {
     const before = rows.filter(({ group }) => group === item.group).length;
     const row = await measureOne(folder, item, before < Number(flags.bounds));
     rows.push(row);
-    const numbers = [row.psnr, row.bounds ?? {}, row.ssim ?? {}].flatMap((part) => Object.values(part));
+    const numbers = [row.psnr, row.bounds, row.ssim].flatMap((part) =>
+      part ? Object.values<number>(part) : [],
+    );
     console.log([row.id, ...[...numbers, row.carried].map((value) => value.toFixed(3))].join("\t"));
     if (flags.json) writeFileSync(flags.json, `${JSON.stringify({ table: tableOf(rows), rows }, null, 1)}\n`);
   }

@@ -9,6 +9,10 @@ export const BENCHMARKS: Readonly<Record<string, readonly [file: string, purpose
   window: ["window", "local edits on a window against the whole picture"],
   detail: ["detail", "what detail transfer gains on large pictures"],
   "detail-photos": ["detail-photos", "detail transfer on photographs against other methods"],
+  photographs: [
+    "photographs",
+    "compositing, gate, windows and detail on photographs, without weights for them",
+  ],
   fullsize: ["fullsize", "an edit with a checkpoint of published size: time, memory, disk"],
   "few-steps": ["few-steps", "an edit in four steps with a tiny autoencoder against the preset draft"],
   "first-run": ["first-run", "what the first load of a full-size UNet costs and reports"],
@@ -22,5 +26,6 @@ export const BENCHMARKS: Readonly<Record<string, readonly [file: string, purpose
   compact: ["compact-results", "a run's results made small enough to commit"],
   figures: ["report-figures", "figures and tables of a run"],
   "speed-report": ["speed-report", "docs/results/speed.md from recorded runs"],
+  eye: ["eye", "how far the rules of success agree with pictures judged by eye"],
   "check-claims": ["check-claims", "the numbers in docs/results against the committed files"],
 };

@@ -191,7 +191,7 @@ async function tiles() {
     const picture = enlarged(small, 2 * small.width, 2 * small.height);
     const { width, height } = picture;
     const session = await openSession(model, picture, { workingSize: "own" });
-    const { large } = session;
+    const { large } = session.canvasOf(session.root);
     const tiled = await large!.latentOf(session.root, large!.whole);
     const whole = firstCondition(model, await model.encodeImage(toModelImage(picture, width, height)));
     const decode = async (c: typeof tiled) =>

@@ -1,5 +1,6 @@
 /** The exports that both entry points share: the method, its options, and their types. */
 export { EmilieError, type ErrorCode, isEmilieError } from "./errors.ts";
+export { type CanvasChange, MIN_CANVAS_SIDE, type Room, type Sides } from "./images/canvas.ts";
 export { compareInsideOutside, type Difference } from "./images/difference.ts";
 export { alongEdges } from "./images/edge-upsampling.ts";
 export { otsuThreshold } from "./images/otsu.ts";
@@ -64,7 +65,7 @@ export type {
 export { scriptOf } from "./session/script/script-of.ts";
 export { type Changed, type Changes, changesOf, type Look, visibleChange } from "./session/tree/changes.ts";
 export type { Drift, InsideOutside } from "./session/tree/drift.ts";
-export type { Recipe, RecipeRegion } from "./session/tree/recipe.ts";
+export type { CanvasRecipe, NodeRecipe, Recipe, RecipeRegion } from "./session/tree/recipe.ts";
 export type { Replay, ReplayChanges, ReplayOptions } from "./session/tree/replay.ts";
 export type { PlacedRegion } from "./session/tree/run.ts";
 export type { Verification, VerifyOptions } from "./session/tree/verify.ts";

@@ -10,6 +10,7 @@ export {
   maskFromAlpha,
   maskFromBox,
   maskFromPicture,
+  moveMask,
   pictureFromMask,
   resizeMask,
 } from "./images/mask.ts";

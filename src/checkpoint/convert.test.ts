@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { readFloat32, toFloat32 } from "./convert.ts";
+import { readFloat32, readRows, toFloat32 } from "./convert.ts";
 import type { WeightRef } from "./weights.ts";
 
 const bytesOf = (...bits: readonly number[]) => new Uint8Array(Uint16Array.from(bits).buffer);
@@ -81,4 +81,22 @@ it("refuses integers", async () => {
     code: "checkpoint.unsupported",
     message: expect.stringContaining('"count" is stored as I64'),
   });
+});
+
+it("reads rows of a matrix, each once", async () => {
+  const matrix = Float32Array.from({ length: 12 }, (_, i) => i);
+  const bytes = new Uint8Array(matrix.buffer);
+  const read: number[] = [];
+  const source = {
+    read: async (_: string, offset: number, length: number) => {
+      read.push(offset);
+      return bytes.slice(offset, offset + length);
+    },
+  };
+  const table = { file: "f", type: "F32", shape: [4, 3], offset: 0, length: 48 } as const;
+  const rows = await readRows(source, "table", table, Int32Array.of(2, 0, 2));
+  expect(rows).toEqual({ data: Float32Array.of(6, 7, 8, 0, 1, 2, 6, 7, 8), shape: [3, 3] });
+  expect(read).toEqual([24, 0]);
+  matrix[4] = Number.NaN;
+  await expect(readRows(source, "table", table, Int32Array.of(1))).rejects.toThrow(/"table\[1\]" is NaN/);
 });

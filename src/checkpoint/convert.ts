@@ -1,7 +1,7 @@
 /** Half-precision weights to fp32, value for value, and the check that they are numbers at all. */
 import { EmilieError } from "../errors.ts";
 import { fromHalf, LARGEST_HALF, toHalf } from "../tensor/half.ts";
-import { sizeOf } from "../tensor/tensor.ts";
+import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import type { CheckpointSource } from "./source.ts";
 import type { WeightRef } from "./weights.ts";
 
@@ -82,4 +82,30 @@ export async function readWhole(
     position += part.length;
   }
   return values;
+}
+
+/**
+ * Rows of a matrix as fp32, in the order of `indices`: of a table of embeddings, a text needs a thousandth. A row that is asked for several
+ * times is read once.
+ */
+export async function readRows(
+  source: Pick<CheckpointSource, "read">,
+  name: string,
+  ref: WeightRef,
+  indices: Int32Array,
+): Promise<Tensor> {
+  const [rows = 0, width = 0] = ref.shape;
+  const length = ref.length / rows;
+  const known = new Map<number, Float32Array>();
+  const data = new Float32Array(indices.length * width);
+  for (const [i, index] of indices.entries()) {
+    let row = known.get(index);
+    if (!row) {
+      const place = { ...ref, shape: [width], offset: ref.offset + index * length, length };
+      row = await readWhole(source, `${name}[${index}]`, place);
+      known.set(index, row);
+    }
+    data.set(row, i * width);
+  }
+  return { data, shape: [indices.length, width] };
 }

@@ -178,7 +178,7 @@ const secondsToWrite = (bytes: number) => bytes / 1e8;
 const secondsFor = (parts: readonly SidePart[]) =>
   parts.reduce((sum, part) => sum + part.seconds + secondsToWrite(bytesOf(part)), 0);
 
-const BYTES: Partial<Record<StoredType, number>> = { F32: 4, F16: 2, I8: 1 };
+const BYTES: Partial<Record<StoredType, number>> = { F32: 4, F16: 2, I8: 1, U8: 1 };
 
 export function bytesOfTensor({ type, shape }: Pick<SideTensor, "type" | "shape">): number {
   return shape.reduce((a, b) => a * b, BYTES[type]!);

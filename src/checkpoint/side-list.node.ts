@@ -19,7 +19,7 @@ export interface CachedFile {
   readonly state: "whole" | "stopped" | "used";
 }
 
-const FILE = /^.+-[0-9a-f]{32}\.(f32|fp32-fast|int8|fp16)\.safetensors(?:\.[\w-]+\.partial)?$/;
+const FILE = /^.+-[0-9a-f]{32}\.(f32|fp32-fast|int8|int4|fp16)\.safetensors(?:\.[\w-]+\.partial)?$/;
 const MERGED = /^merged-[\w-]+$/;
 
 /** What was made in a folder, and what was begun, by name. */

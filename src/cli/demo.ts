@@ -8,7 +8,7 @@ import { compareInsideOutside } from "../images/difference.ts";
 import type { Picture } from "../images/picture.ts";
 import type { NodeDevice } from "../models/load.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
-import { readyStep } from "../session/script/run-script.ts";
+import { readySteps } from "../session/script/run-script.ts";
 import { openSession } from "../session/session.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { type DemoScript, readDemoScript } from "./demo-script.ts";
@@ -18,7 +18,7 @@ import { maskSources } from "./masks.ts";
 import { deviceOption, precisionOption } from "./model-options.ts";
 import { formatSeconds, type Output } from "./output.ts";
 import { type Preview, previewOption } from "./preview.ts";
-import { runSteps, type Step } from "./steps.ts";
+import { runSteps } from "./steps.ts";
 
 const HELP = `
 Examples:
@@ -57,9 +57,7 @@ async function demo(path: string | undefined, flags: Flags, output: Output): Pro
   const start = performance.now();
   const script = await readDemoScript(path ?? join(packageRoot(), "examples", "demo.json"));
   const picture = await readPicture(script.image);
-  const steps: Step[] = [];
-  const sources = maskSources(script.folder, output);
-  for (const step of script.steps) steps.push(await readyStep(step, picture, sources));
+  const steps = await readySteps(script.steps, { original: picture }, maskSources(script.folder, output));
   const model = await loadTold(script.model, { device: flags.device, precision: flags.precision }, output);
   try {
     const session = await openSession(model, picture);

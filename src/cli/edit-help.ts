@@ -9,6 +9,8 @@ Examples:
   $ emilie edit photo.jpg "make the lake frozen" --mask soft:12:poly:0,300,400,280,400,420,0,420
   $ emilie edit large.jpg "make the door red" --mask box:2400,1800,300,500 --working-size own
   $ emilie edit photo.jpg "make it winter" --preset draft
+  $ emilie edit photo.jpg "add a meadow" --expand left:25%,right:25%
+  $ emilie edit photo.jpg --crop 40,20,640,480
   $ emilie edit photo.jpg --script edits.yaml
   $ emilie edit photo.jpg "make it winter" --model instruct-pix2pix.safetensors --lora style.safetensors=0.8
   $ emilie edit photo.jpg "make it winter" --device auto
@@ -24,8 +26,12 @@ black, they keep your original pixels. With a single instruction, N= can be omit
   white:FILE stretch:FILE   its brightness, unchanged; its brightness, stretched to the full range
   auto                      estimated by the model from the instruction
   box:x,y,width,height      a rectangle, in pixels of the picture; also ellipse:x,y,rx,ry and poly:x1,y1,x2,y2,x3,y3,…
-  at:x,y                    the object at this point of the original picture; around:x,y,width,height the object inside this box
+  border                    what --expand, or an expand step before, has added
+  at:x,y                    the object at this point of the picture; around:x,y,width,height the object inside this box
   invert:MASK  soft:PX:MASK inverted; with a soft border of PX pixels on the inside
+
+--crop and --expand are steps of their own before edit N, which then has the size of the new picture: masks are in its pixels. After --expand
+the edit's mask is the border, unless --mask gives another. Without an instruction only the crop or the expansion is made.
 
 A script (JSON or YAML) is a list of edits, each with its own mask, regions, settings and branch; --seed, --steps and so on
 override the script's defaults. Mask files are relative to the script. emilie show SESSION --script prints one.

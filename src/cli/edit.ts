@@ -3,8 +3,8 @@
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
 import type { Precision } from "../checkpoint/derived.ts";
+import { parseCrop, parseSides } from "../images/canvas.ts";
 import { readPictureFile } from "../images/codec.node.ts";
-import type { Picture } from "../images/picture.ts";
 import type { EditModel } from "../method/edit-model.ts";
 import { resolveOptions } from "../method/options.ts";
 import type { OpenSettings } from "../method/settings.ts";
@@ -12,10 +12,10 @@ import { describeSettings, inJson, pickSettings, type SettingsInJson } from "../
 import type { LoraOption, NodeDevice } from "../models/load.node.ts";
 import type { StoredSession } from "../session/file/store.node.ts";
 import type { EditScript } from "../session/script/edit-script.ts";
-import { readyStep } from "../session/script/run-script.ts";
+import { type Ground, readySteps } from "../session/script/run-script.ts";
 import { planScript } from "../session/script/script.ts";
 import { readScript } from "../session/script/script-file.node.ts";
-import type { Node, Session } from "../session/session.ts";
+import type { Node } from "../session/session.ts";
 import { MAX_SEED, SEED_RANGE } from "../tensor/noise.ts";
 import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXAMPLES } from "./edit-help.ts";
@@ -39,6 +39,8 @@ import { runSteps, type Step } from "./steps.ts";
 
 interface Flags extends SettingsInJson, OpenSettings {
   readonly mask?: readonly string[];
+  readonly crop?: readonly string[];
+  readonly expand?: readonly string[];
   readonly script?: string;
   readonly model?: string;
   readonly lora?: readonly LoraOption[];
@@ -63,6 +65,16 @@ export function addEdit(program: Command, context: Context): void {
     .argument("[instruction...]", 'what should change, as in "make it winter"; or none with --script')
     .option("--script <file>", "a file that lists the edits, .yaml or .json (see below)")
     .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", collect)
+    .option(
+      "--crop <N=BOX>",
+      "first cut the picture of edit N to x,y,width,height (pixels); repeatable",
+      collect,
+    )
+    .option(
+      "--expand <N=ROOM>",
+      "first add room around the picture of edit N, as in left:25%,top:64 or 25%, which the edit then fills; repeatable",
+      collect,
+    )
     .option(
       "--model <model>",
       "a checkpoint that ships with emilie, a pulled OWNER/NAME, a folder in the diffusers layout, or a .safetensors file " +
@@ -114,11 +126,13 @@ async function edit(image: string, instructions: string[], flags: Flags, output:
   const { model, original } = session;
   try {
     const steps = withAvoided(planned.steps, script.avoided, model);
-    const used = resolveOptions(model, steps[0]!.options);
+    const used = resolveOptions(model, (steps.find(({ canvas }) => !canvas) ?? steps[0]!).settings);
     output.say(
       `${basename(image)}, ${original.width}×${original.height}, edited by ${session.modelFacts.id}`,
     );
-    output.say(`${describeSettings(used)}${flags.script ? " (the first step)" : ""}`);
+    if (steps.some(({ canvas }) => !canvas)) {
+      output.say(`${describeSettings(used)}${flags.script ? " (the first step)" : ""}`);
+    }
     output.say();
     await makeFolder(flags.out);
     const outcome = await stoppable(output, (signal) =>
@@ -193,13 +207,12 @@ function weightOf(text: string): number {
  * ε(y,c) − ε(∅,c) becomes ε(y,c) − ε(avoided,c), as a negative prompt has it.
  */
 function withAvoided(steps: readonly Step[], avoided: Edits["avoided"], model: EditModel): Step[] {
-  return steps.map((step, i) => {
-    const instruction = avoided?.get(i + 1);
+  return steps.map((step) => {
+    const instruction = step.canvas ? undefined : avoided?.get(Number(step.id));
     if (instruction === undefined) return step;
-    const { textGuidance } = resolveOptions(model, step.options);
+    const { textGuidance } = resolveOptions(model, step.settings);
     const mask = step.mask === "auto" ? undefined : step.mask;
-    const region = { instruction, mask, weight: -textGuidance };
-    return { ...step, options: { ...step.options, regions: [...(step.options.regions ?? []), region] } };
+    return { ...step, regions: [...step.regions, { instruction, mask, weight: -textGuidance }] };
   });
 }
 
@@ -208,7 +221,7 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
   const defaults = pickSettings({ ...flags });
   const { seed } = defaults;
   if (flags.script !== undefined) {
-    if (instructions.length > 0 || flags.mask || flags.weight || flags.avoid)
+    if (instructions.length > 0 || flags.mask || flags.weight || flags.avoid || flags.crop || flags.expand)
       throw new UsageError(
         "With --script, instructions, masks and weights belong in the script, not on the command line: use textGuidance of a step, and regions " +
           "with a negative weight for what to avoid.",
@@ -217,9 +230,13 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
     const merged = { ...script, defaults: { ...script.defaults, ...defaults } };
     return { script: merged, called: basename(flags.script), folder: dirname(flags.script) };
   }
-  if (instructions.length === 0) throw new UsageError("Give at least one instruction, or --script FILE.");
+  const alone = instructions.length === 0 && (flags.crop || flags.expand);
+  if (instructions.length === 0 && !alone) {
+    throw new UsageError("Give at least one instruction, --crop or --expand, or --script FILE.");
+  }
   if (instructions.some((text) => text.trim() === "")) throw new UsageError("An instruction is empty.");
-  const edits = instructions.length;
+  // A crop or an expansion may stand alone.
+  const edits = Math.max(1, instructions.length);
   const masks = numbered(
     flags.mask,
     "--mask",
@@ -227,6 +244,8 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
     "N=FILE, N=auto, N=box:x,y,width,height, N=ellipse:… or N=poly:…",
   );
   for (const value of masks.values()) checkMaskSpec(value);
+  const crops = canvasOf(flags.crop, "--crop", edits, "N=x,y,width,height", parseCrop);
+  const rooms = canvasOf(flags.expand, "--expand", edits, "N=left:25%,top:64, or N=25%", parseSides);
   const weights = numbered(flags.weight, "--weight", edits, "N=NUMBER");
   const avoided = numbered(flags.avoid, "--avoid", edits, "N=TEXT");
   for (const edit of avoided.keys()) {
@@ -235,12 +254,14 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
       `--avoid ${edit}=…: a negative prompt needs the mask of its edit, and --mask ${edit}=auto is not known in advance. Give a mask.`,
     );
   }
-  const plan = instructions.map((instruction, i) => ({
-    instruction,
+  const plan = Array.from({ length: edits }, (_, i) => ({
+    crop: crops.get(i + 1),
+    expand: rooms.get(i + 1),
+    instruction: instructions[i],
     mask: masks.get(i + 1),
     ...(weights.has(i + 1) ? { textGuidance: weightOf(weights.get(i + 1)!) } : {}),
     // The same noise at every turn makes errors add up (docs/decisions/0041-seeds.md).
-    ...(seed === undefined ? {} : { seed: seedAfter(seed, i) }),
+    ...(seed === undefined || alone ? {} : { seed: seedAfter(seed, i) }),
   }));
   return { script: { defaults, steps: plan }, called: "The command line", folder: ".", avoided };
 }
@@ -249,7 +270,7 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
 async function planFromPicture(image: string, edits: Edits, flags: Flags, output: Output): Promise<Plan> {
   const { picture, notes } = await readPictureFile(image);
   for (const note of notes) output.warn(note);
-  const steps = await readySteps(edits, picture, output);
+  const steps = await planSteps(edits, { original: picture }, output);
   const { session, file } = await beginSession(picture, flags, output);
   session.notes = notes;
   return { session, start: session.root, steps, file, firstNumber: 1 };
@@ -259,7 +280,7 @@ async function planFromSession(image: string, edits: Edits, flags: Flags, output
   const session = await continueSession(image, flags, output);
   try {
     const start = flags.from === undefined ? session.head : findNode(session.nodes.values(), flags.from);
-    const steps = await readySteps(edits, session.original, output, session);
+    const steps = await planSteps(edits, { original: session.original, start, session }, output);
     return { session, start, steps, file: flags.session ?? image, firstNumber: session.nodes.size };
   } catch (error) {
     await session.model.dispose();
@@ -267,15 +288,26 @@ async function planFromSession(image: string, edits: Edits, flags: Flags, output
   }
 }
 
-async function readySteps(
-  { script, called, folder }: Edits,
-  picture: Picture,
-  output: Output,
-  session?: Session,
-): Promise<Step[]> {
-  const steps: Step[] = [];
-  for (const step of planScript(script, called)) {
-    steps.push(await readyStep(step, picture, maskSources(folder, output, session?.masks)));
-  }
-  return steps;
+async function planSteps({ script, called, folder }: Edits, ground: Ground, output: Output): Promise<Step[]> {
+  const sources = maskSources(folder, output, ground.session?.masks);
+  return readySteps(planScript(script, called), ground, sources);
+}
+
+function canvasOf<T>(
+  given: readonly string[] | undefined,
+  flag: string,
+  edits: number,
+  expected: string,
+  read: (text: string) => T,
+): Map<number, T> {
+  const words = numbered(given, flag, edits, expected);
+  return new Map(
+    [...words].map(([edit, text]) => {
+      try {
+        return [edit, read(text)] as const;
+      } catch (error) {
+        throw new UsageError(`${flag} ${text}: ${(error as Error).message}`);
+      }
+    }),
+  );
 }

@@ -276,7 +276,7 @@ async function readMasks({ mask = [] }: Flags, size: Size): Promise<Mask[]> {
     if (kind === "file" && channel === "auto") masks.push(maskFromPicture(await readPicture(name)));
     try {
       const read = await readMask(words, size);
-      if (read !== "auto") masks.push(read);
+      if (typeof read !== "string") masks.push(read);
     } catch (error) {
       if (!isEmilieError(error) || error.code !== "mask.ambiguous") throw error;
     }

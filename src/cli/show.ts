@@ -9,6 +9,8 @@ import { onOneLine } from "../session/script/printable.ts";
 import { formatScript } from "../session/script/script-file.node.ts";
 import { scriptOfRecipes } from "../session/script/script-of.ts";
 import { changesOf } from "../session/tree/changes.ts";
+import { isCanvasRecipe, pictureSizes } from "../session/tree/recipe.ts";
+import { instructionOf } from "../session/tree/tree-node.ts";
 import type { Context } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import type { Output } from "./output.ts";
@@ -62,7 +64,7 @@ async function show(file: string, output: Output): Promise<void> {
       id: node.id,
       parent: node.parent,
       name: node.name ?? null,
-      instruction: instructionOf(node),
+      instruction: instructionOf(node.recipe),
       maskShare: maskShare(node, stored.masks),
       seed: node.recipe?.seed ?? null,
       changed: node.changed,
@@ -77,9 +79,10 @@ async function show(file: string, output: Output): Promise<void> {
 }
 
 async function showScript(file: string, output: Output): Promise<void> {
-  const { nodes } = (await readContainer(file)).manifest;
+  const { nodes, picture } = (await readContainer(file)).manifest;
   if (nodes.length === 1) throw new Unsuccessful(`${file} has no edits yet.`, EXIT.failed);
-  const script = scriptOfRecipes(nodes[0]!.id, nodes);
+  const sizes = pictureSizes(nodes, picture);
+  const script = scriptOfRecipes(nodes[0]!.id, nodes, (id) => sizes.get(id)!);
   output.say(formatScript(script).trimEnd());
   output.document(script);
 }
@@ -99,7 +102,7 @@ function sayTree(stored: Unpacked, output: Output): void {
     const called = node.name ? `${node.name}: ` : "";
     const mark = node.id === head ? "  ← head" : "";
     rows.push({
-      left: `${node.id}  ${indent}${branch}${onOneLine(called + (instructionOf(node) || "original"))}${mark}`,
+      left: `${node.id}  ${indent}${branch}${onOneLine(called + (instructionOf(node.recipe) || "original"))}${mark}`,
       right: facts(node, stored.masks),
     });
     // An only child continues the line below its parent; only branches are moved to the right.
@@ -117,6 +120,7 @@ function sayTree(stored: Unpacked, output: Output): void {
 function facts(node: StoredNode, masks: ReadonlyMap<string, Mask>): string {
   if (!node.recipe) return "";
   if (!node.changed) return "nothing changed";
+  if (node.recipe.canvas) return changesOf(node)?.text ?? "";
   const share = maskShare(node, masks);
   const where =
     share === null ? "mask lost" : share === 1 ? "everywhere" : `mask ${(100 * share).toFixed(0)} %`;
@@ -128,13 +132,9 @@ function facts(node: StoredNode, masks: ReadonlyMap<string, Mask>): string {
   return `${where}, ${numbers}${said ? `. ${said}` : ""}${drift.warnings.length > 0 ? "  ! drift" : ""}`;
 }
 
-function instructionOf({ recipe }: StoredNode): string {
-  return recipe?.regions.map(({ instruction }) => instruction).join(" + ") ?? "";
-}
-
-/** The share of the picture that the edit was allowed to change; null where a mask is lost, and for the original. */
+/** The share of the picture that the edit was allowed to change; null where a mask is lost, and for what is no edit. */
 function maskShare({ recipe }: StoredNode, masks: ReadonlyMap<string, Mask>): number | null {
-  if (!recipe) return null;
+  if (!recipe || isCanvasRecipe(recipe)) return null;
   if (recipe.regions.some(({ mask }) => !mask)) return 1;
   const own = recipe.regions.map(({ mask }) => masks.get(mask!.sha256));
   if (own.includes(undefined)) return null;

@@ -2,13 +2,13 @@
 import { join } from "node:path";
 import { isEmilieError } from "../errors.ts";
 import { encodePng } from "../images/codec.node.ts";
-import { compareInsideOutside, type Difference } from "../images/difference.ts";
+import type { Difference } from "../images/difference.ts";
 import type { Picture } from "../images/picture.ts";
 import { readPngText } from "../images/png-text.ts";
 import { type Frame, strip, thumbnail } from "../images/strip.ts";
 import { pngMetadata } from "../session/picture/picture-path.node.ts";
 import { onOneLine } from "../session/script/printable.ts";
-import { checkStarts, type ReadyStep, startOf } from "../session/script/run-script.ts";
+import { checkStarts, doStep, type ReadyStep, startOf } from "../session/script/run-script.ts";
 import { ORIGINAL } from "../session/script/script.ts";
 import type { Node, Session } from "../session/session.ts";
 import { pictureFile, writeOwn } from "./files.ts";
@@ -101,13 +101,13 @@ export async function runSteps(
     }
     const picture = await node.render();
     await onPicture?.(step.id, picture, node);
-    const named = join(out, pictureFile(index + firstNumber, step.instruction));
+    const { instruction } = node.canvas ? node : step;
+    const named = join(out, pictureFile(index + firstNumber, instruction));
     const file = await writeOwn(picture, named, await pngMetadata(session, node), output);
-    const change = compareInsideOutside(await from.render(), picture, node.mask);
-    await session.drift(node);
+    const { parent: change } = await session.drift(node);
     const { seconds, unetCalls } = node.cost;
     const mask: StepReport["mask"] = step.mask === "auto" ? "auto" : step.mask ? "given" : null;
-    const { id, instruction } = step;
+    const { id } = step;
     const called = ids.get(from) ?? from.id;
     const { recipe, understood, refused, changes } = node;
     const facts = { mask, understood, refused, seconds, unetCalls, change, changes, recipe };
@@ -115,7 +115,12 @@ export async function runSteps(
     sayStep(output, index, reports.at(-1)!, from === before);
     await showPicture(picture, options);
     const parent = await frameOf(from);
-    frames.push({ picture: thumbnail(picture), caption: instruction, parent, mask: node.mask });
+    frames.push({
+      picture: thumbnail(picture),
+      caption: instruction,
+      parent,
+      mask: node.canvas ? undefined : node.mask,
+    });
     framed.set(node, frames.length - 1);
     made.set(id, node);
     ids.set(node, id);
@@ -150,10 +155,7 @@ function runStep(
   { output, signal }: RunOptions,
 ): Promise<Node> {
   const start = performance.now();
-  return session.edit(step.instruction, {
-    ...step.options,
-    from,
-    mask: step.mask,
+  return doStep(session, step, from, {
     signal,
     onWarning: (message) => output.warn(message),
     onProgress: ({ step: done, steps: total }) => {
@@ -172,6 +174,10 @@ function sayStep(output: Output, index: number, report: StepReport, goesOn: bool
   const branch = goesOn ? "" : `  (from ${report.from})`;
   output.say(`${String(index + 1).padStart(2)}  ${onOneLine(report.instruction + branch)}`);
   if (report.changes) output.say(`      ${report.changes.text}`);
+  if (isCanvas(report)) {
+    output.say(`      → ${report.file}`);
+    return;
+  }
   if (report.mask) {
     const where = report.mask === "auto" ? "inside the model's own mask" : "inside the mask";
     output.say(`      ${where.padEnd(16)} ${sayDifference(inside)}`);
@@ -181,6 +187,8 @@ function sayStep(output: Output, index: number, report: StepReport, goesOn: bool
   }
   output.say(`      ${formatSeconds(report.seconds)}, ${report.unetCalls} UNet calls → ${report.file}`);
 }
+
+const isCanvas = ({ changes }: StepReport) => changes?.kind === "cropped" || changes?.kind === "expanded";
 
 /** "4,301 of 5,120 pixels (84 %), by 31 levels on average, PSNR 17.2 dB". */
 function sayDifference({ changedPixels, pixels, mae, psnr }: Difference): string {

@@ -153,7 +153,15 @@ export class EmilieClient {
   uploadMask(
     session: string,
     mask: Blob,
-    { signal, ...query }: RequestOptions & { channel?: "luma" | "stretch" | "alpha"; invert?: boolean } = {},
+    {
+      signal,
+      ...query
+    }: RequestOptions & {
+      channel?: "luma" | "stretch" | "alpha";
+      invert?: boolean;
+      /** The node whose picture it is for. Default: the head. */
+      node?: string;
+    } = {},
   ): Promise<MaskInfo> {
     const form = formOf("mask", mask, "mask.png", {});
     return this.#requests.json("POST", `${API}/sessions/${session}/masks`, form, { query, signal });

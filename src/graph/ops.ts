@@ -300,7 +300,6 @@ export function attention(at: Site, q: Value, k: Value, v: Value, options: Atten
   expectShape(at, "attention's keys", k, [keys, width]);
   expectShape(at, "attention's values", v, [keys, width]);
   if (options.keyMask) expectShape(at, "attention's mask of keys", options.keyMask, [1, keys]);
-  if (at.graph.dialect === "plain" && options.keyMask) fail(at, "the plain dialect has no mask of keys");
   if (at.graph.dialect === "plain") return plainAttention(at, q, k, v, options);
   const result = at.graph.add(at, {
     op: "MultiHeadAttention",
@@ -326,7 +325,13 @@ export function attention(at: Site, q: Value, k: Value, v: Value, options: Atten
 const SCORE_BYTES = 64 << 20;
 
 /** The same by matrix products and a softmax: MultiHeadAttention is wrong on WebGPU where there are many keys. */
-function plainAttention(at: Site, q: Value, k: Value, v: Value, { heads, causal }: AttentionOptions): Value {
+function plainAttention(
+  at: Site,
+  q: Value,
+  k: Value,
+  v: Value,
+  { heads, causal, keyMask }: AttentionOptions,
+): Value {
   const [tokens = 0, width = 0] = q.shape;
   const [keys = 0] = k.shape;
   const scale = at.graph.constant([1 / Math.sqrt(width / heads)], [1], q.type);
@@ -339,7 +344,8 @@ function plainAttention(at: Site, q: Value, k: Value, v: Value, { heads, causal 
     const some = to - from === tokens ? q : sliceRows(at, q, from, to);
     const queries = perHead(at, mul(at, some, scale), heads, [1, 0, 2]);
     const scores = matmul(at, queries, byKey);
-    const seen = causal ? add(at, scores, futureMask(at, from, to, keys, scores.type)) : scores;
+    const past = causal ? add(at, scores, futureMask(at, from, to, keys, scores.type)) : scores;
+    const seen = keyMask ? add(at, past, paddingMask(at, keyMask, scores.type)) : past;
     const weights = at.graph.add(at, { op: "Softmax", inputs: [seen], shape: seen.shape });
     const together = transpose(at, matmul(at, weights, values), [1, 0, 2]);
     parts.push(reshape(at, together, [to - from, width]));
@@ -359,6 +365,18 @@ function futureMask(at: Site, from: number, to: number, keys: number, type: Elem
   for (let i = from; i < to; i++) mask.fill(-1e30, (i - from) * keys + i + 1, (i - from + 1) * keys);
   return at.graph.constant(mask, [1, to - from, keys], type);
 }
+
+/** Added to the scores of all queries: padding, 0 in an int32 mask, weighs nothing. */
+function paddingMask(at: Site, mask: Value, type: ElementType): Value {
+  const { graph } = at;
+  const seen = cast(at, mask, "float32");
+  const less = add(at, seen, graph.constant([-1], [1]));
+  const added = mul(at, less, graph.constant([HIDDEN[type === "float16" ? "float16" : "float32"]], [1]));
+  return cast(at, added, type as FloatType);
+}
+
+/** What hides a key is larger than any score, and not infinite. */
+const HIDDEN = { float32: 1e30, float16: 3e4 } as const;
 
 /** a [batch, m, k] · b [batch, k, n] → [batch, m, n] */
 function matmul(at: Site, a: Value, b: Value): Value {

@@ -1,6 +1,7 @@
 /** Pictures for showing and taking away: thumbnails, other formats, previews, animations. Sources are PNG files that we wrote. */
 import { EmilieError } from "../errors.ts";
 import { encodeAs, readXmp } from "./codec.node.ts";
+import type { Size } from "./model-image.ts";
 import { isOpaque, type Picture } from "./picture.ts";
 import { sharp } from "./sharp.node.ts";
 import { checkSignature } from "./signature.ts";
@@ -69,14 +70,22 @@ export interface AnimateOptions {
   readonly seconds: number;
 }
 
-/** PNG files of one size, one after the other, over and over. */
+/** PNG files one after the other, over and over; those that are smaller than the largest stand in its middle, on white. */
 export async function animate(
   pngs: readonly Uint8Array[],
   { format, width, seconds }: AnimateOptions,
 ): Promise<Uint8Array> {
+  const sizes = await Promise.all(pngs.map((png) => sharp(png, { limitInputPixels: false }).metadata()));
+  const [widest, tallest] = [
+    Math.max(...sizes.map((one) => one.width)),
+    Math.max(...sizes.map((one) => one.height)),
+  ];
+  const isEven = sizes.every((one) => one.width === widest && one.height === tallest);
+  const scale = Math.min(1, (width ?? widest) / widest);
   const frames = await Promise.all(
-    pngs.map((png) => {
+    pngs.map(async (png, i) => {
       const image = sharp(png, { limitInputPixels: false });
+      if (!isEven) return framed(image, sizes[i]!, scale, widest, tallest);
       const sized = width === undefined ? image : image.resize({ width, withoutEnlargement: true });
       return sized.png({ compressionLevel: 1 }).toBuffer();
     }),
@@ -87,6 +96,30 @@ export async function animate(
       : sharp(frames, { join: { animated: true }, limitInputPixels: false });
   const delay = frames.map(() => Math.round(seconds * 1000));
   return format === "gif" ? joined.gif({ delay }).toBuffer() : joined.webp({ delay, quality: 90 }).toBuffer();
+}
+
+/** Every frame at one scale, so that what was cropped stays as large as it was. */
+async function framed(
+  image: ReturnType<typeof sharp>,
+  size: Size,
+  scale: number,
+  widest: number,
+  tallest: number,
+): Promise<Buffer> {
+  const [width, height] = [Math.round(widest * scale), Math.round(tallest * scale)];
+  const own = [size.width, size.height].map((side) => Math.max(1, Math.round(side * scale))) as [
+    number,
+    number,
+  ];
+  const [left, top] = [Math.floor((width - own[0]) / 2), Math.floor((height - own[1]) / 2)];
+  return image
+    .resize(own[0], own[1], { fit: "fill" })
+    .extend({
+      ...{ left, top, right: width - own[0] - left, bottom: height - own[1] - top },
+      background: { r: 255, g: 255, b: 255, alpha: 1 },
+    })
+    .png({ compressionLevel: 1 })
+    .toBuffer();
 }
 
 /** Throws image.too-large for a picture of more than `limit` pixels, having read its header only. */

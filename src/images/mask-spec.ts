@@ -2,6 +2,7 @@
  * Masks in words, as the command line and edit scripts name them:
  *
  *   auto                      the model judges where the instruction belongs
+ *   border                    what the expansion before the edit has added
  *   box:x,y,width,height      in whole pixels of the picture
  *   ellipse:x,y,rx,ry         centre and radii
  *   poly:x1,y1,x2,y2,…        at least three corners
@@ -10,7 +11,7 @@
  *   sha256:…                  a mask that the session holds
  *   FILE                      a picture; white = edit, grey is soft, transparent = keep
  *
- * and before any of these but auto, in any order: invert: (edit what would be kept), soft:PX: (rises from 0 at its border to 1
+ * and before any of these but auto and border, in any order: invert: (edit what would be kept), soft:PX: (rises from 0 at its border to 1
  * within PX pixels, inside); before a file also what of it is the mask: alpha: (its opacity, opaque = edit), white: (its
  * brightness, exactly as it is), stretch: (its brightness, darkest to brightest), and fit: (scaled to the picture, even where its
  * sides lie the other way round). Without one of these a file that cannot be meant as a mask is answered with a question
@@ -26,7 +27,7 @@ import { selectRegion } from "./select-region.ts";
 import { maskFromEllipse, maskFromPolygon, type Point } from "./shapes.ts";
 
 export interface MaskSpec {
-  readonly kind: "auto" | "box" | "ellipse" | "poly" | "at" | "around" | "sha256" | "file";
+  readonly kind: "auto" | "border" | "box" | "ellipse" | "poly" | "at" | "around" | "sha256" | "file";
   /** Coordinates of a shape. */
   readonly numbers: readonly number[];
   /** The file's name, or the hash. */
@@ -64,7 +65,7 @@ export function parseMaskSpec(text: string): MaskSpec {
   }
   if (channels[0]) spec.channel = channels[0] as MaskChannel;
   const [, word = "", value = ""] = /^(box|ellipse|poly|at|around|sha256|file):(.*)$/s.exec(rest) ?? [];
-  const kind = (word || (rest === "auto" ? "auto" : "file")) as MaskSpec["kind"];
+  const kind = (word || (rest === "auto" || rest === "border" ? rest : "file")) as MaskSpec["kind"];
   const name = word ? value : rest;
   const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
   const wrong = (what: string) => new EmilieError("option.invalid", `The mask ${shown}: ${what}.`);
@@ -76,7 +77,7 @@ export function parseMaskSpec(text: string): MaskSpec {
   if (channels.length > 0 && kind !== "file")
     throw wrong(`only a picture file has an alpha and levels (${channels[0]}:)`);
   if (spec.fit && kind !== "file") throw wrong("only a picture file is scaled (fit:)");
-  if (kind === "auto" && text.trim() !== "auto") throw wrong("auto stands alone");
+  if ((kind === "auto" || kind === "border") && text.trim() !== kind) throw wrong(`${kind} stands alone`);
   if (kind === "sha256" && !/^[0-9a-f]{64}$/.test(name)) throw wrong("expected 64 hex digits");
   const shape = SHAPES[kind as keyof typeof SHAPES];
   const numbers = shape ? name.split(",").map(coordinate) : [];
@@ -107,7 +108,7 @@ export interface MaskSources {
 }
 
 /**
- * Makes the mask of a specification, at the size of the picture; "auto" is left to the model. Given the picture itself as its
+ * Makes the mask of a specification, at the size of the picture; "auto" is left to the model, and "border" to the session. Given the picture itself as its
  * size, it notices a mask that is this picture.
  * Throws mask.invalid, mask.ambiguous (a file that cannot be meant as it is; with what to write instead), option.invalid (a hash
  * that nobody holds), and what reading the file throws.
@@ -116,8 +117,8 @@ export async function makeMask(
   spec: MaskSpec,
   size: Size | Picture,
   sources: MaskSources,
-): Promise<Mask | "auto"> {
-  if (spec.kind === "auto") return "auto";
+): Promise<Mask | "auto" | "border"> {
+  if (spec.kind === "auto" || spec.kind === "border") return spec.kind;
   const mask = await plainMask(spec, size, sources);
   // A mask that is named by its values keeps them.
   if (spec.kind === "sha256" && !spec.invert && spec.soft === 0) return mask;

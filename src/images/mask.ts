@@ -101,6 +101,22 @@ export function cropMask({ width, data }: Mask, box: Box): Mask {
   return { width: box.width, height: box.height, data: out };
 }
 
+/**
+ * What of a mask, which lies at `place` in some plane, lies in another box of it; 0 beyond the mask. Crops and expansions give every
+ * picture of a session a place in one plane.
+ */
+export function moveMask(mask: Mask, place: Pick<Box, "x" | "y">, to: Box): Mask {
+  const [x, y] = [to.x - place.x, to.y - place.y];
+  if (x === 0 && y === 0 && to.width === mask.width && to.height === mask.height) return mask;
+  const data = new Float32Array(to.width * to.height);
+  const [first, end] = [Math.max(0, -x), Math.min(to.width, mask.width - x)];
+  for (let row = Math.max(0, -y); row < Math.min(to.height, mask.height - y) && first < end; row++) {
+    const start = (row + y) * mask.width + first + x;
+    data.set(mask.data.subarray(start, start + end - first), row * to.width + first);
+  }
+  return { width: to.width, height: to.height, data };
+}
+
 /** Throws mask.invalid unless the mask has as many values as pixels, each a number in [0, 1]. All zero is allowed. */
 export function checkMask(mask: Mask): void {
   const { width, height, data } = mask;

@@ -12,9 +12,9 @@ import { nodeOf, type OpenSession, type Workspace } from "./workspace.ts";
 
 const box = z.strictObject({ x: z.int(), y: z.int(), width: z.int(), height: z.int() });
 const PLACE_FORMS =
-  'a box in whole pixels of the original picture ({"x": 40, "y": 30, "width": 48, "height": 40}, or [40, 30, 48, 40]), or ' +
+  'a box in whole pixels of the picture that is edited ({"x": 40, "y": 30, "width": 48, "height": 40}, or [40, 30, 48, 40]), or ' +
   'a picture file that is white where the picture may change ("roof.png", or {"file": "roof.png"})';
-const MASK_FORMS = `${PLACE_FORMS}, or "auto" (the model judges where the instruction belongs)`;
+const MASK_FORMS = `${PLACE_FORMS}, or "auto" (the model judges where the instruction belongs), or "border" (what expand has added)`;
 const places = [
   box,
   z.strictObject({ box: z.union([box, z.tuple([z.int(), z.int(), z.int(), z.int()])]) }),
@@ -96,11 +96,11 @@ async function carryOut(
   const node = await session.edit(instruction, {
     ...fromJson(pickSettings(given)),
     from,
-    mask: await resolveMask(mask, opened, workspace),
+    mask: await resolveMask(mask, from, workspace),
     regions: await Promise.all(
       (regions ?? []).map(async (region) => ({
         ...region,
-        mask: await resolveMask(region.mask, opened, workspace),
+        mask: await resolveMask(region.mask, from, workspace),
       })),
     ),
     signal: mcpReq.signal,
@@ -136,7 +136,7 @@ async function carryOut(
 
 async function resolveMask(
   mask: z.output<typeof maskInput>,
-  { session }: OpenSession,
+  from: FileNode,
   { roots }: Workspace,
 ): Promise<MaskSource | undefined> {
   if (mask === undefined) return mask;
@@ -144,7 +144,7 @@ async function resolveMask(
   if ("file" in mask) return maskWords(mask.file, roots);
   const place = "box" in mask ? mask.box : mask;
   const [x, y, width, height] = Array.isArray(place) ? place : [place.x, place.y, place.width, place.height];
-  const { width: wide, height: high } = session.original;
+  const { width: wide, height: high } = from.size;
   return maskFromBox(wide, high, { x, y, width, height });
 }
 

@@ -17,7 +17,9 @@ export const history: Tool<typeof input> = {
       instruction: node.instruction || null,
       name: node.name ?? null,
       seed: node.recipe?.seed ?? null,
-      masked: node.recipe?.regions.every(({ mask }) => mask !== null) ?? false,
+      masked: !node.canvas && (node.recipe?.regions.every(({ mask }) => mask !== null) ?? false),
+      width: node.size.width,
+      height: node.size.height,
     }));
     const lines = nodes.map(({ node, parent, instruction, masked }) => {
       const head = node === session.head.id ? "  ← head" : "";

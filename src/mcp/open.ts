@@ -22,13 +22,11 @@ export const open: Tool<typeof input> = {
     const opened = await workspace.open(path, { ...opening, signal: mcpReq.signal, onWarning });
     const { session } = opened;
     const { model } = session;
-    const { width, height } = session.original;
+    const { width, height } = session.head.size;
     warnings.push(...session.warnings.map(({ message }) => message));
     const edits = session.nodes.size - 1;
     const data = {
       ...nodeData(opened, session.head),
-      width,
-      height,
       nodes: session.nodes.size,
       model: { id: model.id, nativeSize: model.nativeSize, abilities: model.abilities ?? null },
       warnings,

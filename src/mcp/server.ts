@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import { McpServer } from "@modelcontextprotocol/server";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
 import type { NodeDevice } from "../models/load.node.ts";
+import { crop, expand } from "./canvas.ts";
 import { close } from "./close.ts";
 import { compare } from "./compare.ts";
 import { branch, edit } from "./edit.ts";
@@ -59,6 +60,8 @@ function createServer(version: string, workspace: Workspace): McpServer {
   register(server, "open", open, workspace);
   register(server, "edit", edit, workspace);
   register(server, "branch", branch, workspace);
+  register(server, "crop", crop, workspace);
+  register(server, "expand", expand, workspace);
   register(server, "compare", compare, workspace);
   register(server, "undo", undo, workspace);
   register(server, "redo", redo, workspace);

@@ -102,6 +102,8 @@ export function nodeData({ id, session }: OpenSession, node: FileNode): Record<s
     instruction: node.instruction || null,
     name: node.name ?? null,
     head: session.head.id,
+    width: node.size.width,
+    height: node.size.height,
   };
 }
 

@@ -46,6 +46,8 @@ export interface Session {
 export interface Engine {
   /** Whether sessions are to be given SessionOptions.plain. */
   readonly wantsPlain?: boolean;
+  /** Bytes of memory that there are for this process, those in use among them; undefined where that is not known. */
+  readonly memoryBytes?: number;
   /** Where the last session was made or run; undefined before the first. */
   readonly device?: Device;
   /** Calls are carried out one after the other, in the order in which they were made. */

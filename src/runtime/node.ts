@@ -1,7 +1,7 @@
 /** The engine on Node: onnxruntime-node in a worker_thread, or in a process where this is one already. */
 import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism, cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { isMainThread, Worker } from "node:worker_threads";
 import { EmilieError } from "../errors.ts";
@@ -42,7 +42,7 @@ export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
   const workerData: NodeWorkerSettings = { threads, device, half };
   const file = fromSource ? "src/runtime/worker.source.mjs" : "dist/worker.mjs";
   const path = join(packageRoot(), file);
-  return new RemoteEngine(isMainThread ? startThread() : startProcess(), device !== "cpu");
+  return new RemoteEngine(isMainThread ? startThread() : startProcess(), device !== "cpu", memoryBytes());
 
   function startThread(): Port {
     quietRuntime();
@@ -126,6 +126,13 @@ function defaultThreads(): number {
     "option.invalid",
     `EMILIE_THREADS: expected a whole number from 1 to 1024; got "${named}"`,
   );
+}
+
+/** The machine's memory, or what a container leaves of it. */
+function memoryBytes(): number {
+  // 0 where nothing limits it, and then a number without meaning in some versions of Node.
+  const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
+  return Math.min(totalmem(), limit);
 }
 
 /** Two threads of one core share its multipliers, so matrix products gain nothing from the second. */

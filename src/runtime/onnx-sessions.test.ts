@@ -11,7 +11,7 @@ const engine = createNodeEngine({ threads: 1 });
 afterAll(() => engine.dispose());
 
 /** The engine, and the names of the sessions that it made and that were released. */
-function watched() {
+function watched(memoryBytes?: number) {
   const events: string[] = [];
   const watching: Engine = {
     async createSession(model, options) {
@@ -27,6 +27,7 @@ function watched() {
       };
     },
     dispose: async () => {},
+    memoryBytes,
   };
   return { events, cache: new OnnxSessions(watching, "normal") };
 }
@@ -65,6 +66,23 @@ it("a large UNet does not wait while a large picture goes through the VAE, and a
   const rounded = { ...int8, weights: { ...int8.weights, derived } };
   for (const one of [rounded, vae, rounded]) await run(small.cache, one);
   expect(small.events).toEqual(["+unet", "+text"]);
+});
+
+it.each([
+  ["both wait where there is room for their weights", 24e9, ["+text", "+unet"]],
+  [
+    "they take turns where there is not",
+    23e9,
+    ["+text", "-text", "+unet", "-unet", "+text", "-text", "+unet"],
+  ],
+  ["and where nobody knows", undefined, ["+text", "-text", "+unet", "-unet", "+text", "-text", "+unet"]],
+] as const)("of a large text encoder and a large denoiser, %s", async (_, memoryBytes, expected) => {
+  const { cache, events } = watched(memoryBytes);
+  const large = { alone: true, waits: true };
+  const text = { ...network("text", false, 1e9), ...large };
+  const denoiser = { ...network("unet", true, 2e9), ...large };
+  for (const one of [text, denoiser, denoiser, text, denoiser]) await run(cache, one);
+  expect(events).toEqual(expected);
 });
 
 describe("while the UNet runs", () => {

@@ -32,6 +32,11 @@ export interface Network {
   readonly hot: boolean;
   /** Whether it runs on so large a picture that nothing large is to wait beside it. Default: as `hot`. */
   readonly alone?: boolean;
+  /**
+   * Whether it may wait beside another, however large, where the weights of all that wait take no more than half of the machine's memory: a text
+   * encoder and a denoiser of billions of parameters, which take seconds to be made ready again. Default false.
+   */
+  readonly waits?: boolean;
   /** Whether it mostly runs once for a picture, so that memory for its next run would be kept for nothing. Default false. */
   readonly once?: boolean;
 }
@@ -41,6 +46,7 @@ interface Held {
   readonly weights: PlacedWeights;
   /** Whether it runs once for a picture, and needs much for that. */
   readonly frugal: boolean;
+  readonly waits: boolean;
 }
 
 export class OnnxSessions {
@@ -66,8 +72,11 @@ export class OnnxSessions {
     return this.#turns.take("run", async () => {
       throwIfAborted(signal);
       if (network.alone ?? network.hot) {
-        const waits = ({ weights }: Held) => weights !== network.weights;
-        await this.#release((other) => waits(other) && mappedBytes(other.weights) > WAITING_BYTES);
+        const fits = this.#haveRoom(network);
+        await this.#release(
+          ({ weights, waits }) =>
+            weights !== network.weights && mappedBytes(weights) > WAITING_BYTES && !(waits && fits),
+        );
       }
       const held = await this.#held(network, size, build);
       // A picture's encoder and decoder do not run in turns: what the decoder keeps would stand beside what the encoder needs.
@@ -77,6 +86,14 @@ export class OnnxSessions {
       throwIfAborted(signal);
       return held.session.run(feeds);
     });
+  }
+
+  /** Whether the weights of a network have room beside those of all that are ready. */
+  #haveRoom({ weights }: Network): boolean {
+    const { memoryBytes = 0 } = this.#engine;
+    const all = new Set([weights, ...[...this.#sessions.values()].map((held) => held.weights)]);
+    const bytes = [...all].reduce((sum, one) => sum + mappedBytes(one), 0);
+    return bytes <= memoryBytes / 2;
   }
 
   async #held(network: Network, size: string, build: (dialect: Dialect) => Graph): Promise<Held> {
@@ -96,7 +113,7 @@ export class OnnxSessions {
       frugal,
       plain,
     });
-    const held = { session, weights: network.weights, frugal };
+    const held = { session, weights: network.weights, frugal, waits: network.waits === true };
     this.#sessions.set(key, held);
     return held;
   }
@@ -133,7 +150,7 @@ function mappedBytes({ tensors, derived, files }: PlacedWeights): number {
   if (files.some(({ load }) => load)) return 0;
   // What is derived tells by its name what it is (derived.ts).
   const bytes = ([name, { shape, type }]: readonly [string, PlacedTensor]) =>
-    sizeOf(shape) * (name.endsWith(".int8") ? 1 : type === "F16" ? 2 : 4);
+    sizeOf(shape) * (/\.int\d[\w-]*$/.test(name) ? 1 : type === undefined ? 4 : 2);
   const placed = [...tensors, ...(derived ?? [])].filter(([, { location }]) => location);
   return placed.reduce((sum, tensor) => sum + bytes(tensor), 0);
 }

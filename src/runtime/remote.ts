@@ -30,6 +30,7 @@ export class RemoteEngine implements Engine {
   constructor(
     port: Port,
     readonly wantsPlain = false,
+    readonly memoryBytes?: number,
   ) {
     this.#port = port;
     port.onAnswer((answer) => this.#settle(answer));

@@ -17,7 +17,7 @@ import type { JobInfo, Progress } from "./schemas/index.ts";
 import type { SessionStore } from "./store/store.ts";
 import { addNode, setHead } from "./store/tree.ts";
 import { callOn } from "./subject.ts";
-import { jobView, nodeView, steps, summaryView } from "./view.ts";
+import { jobView, nodeView, sizesOf, steps, summaryView } from "./view.ts";
 import { WorkerEnded, type WorkerProcess } from "./worker/process.ts";
 import type { CallEvent, Masks } from "./worker/protocol.ts";
 
@@ -263,7 +263,9 @@ export class Dispatcher {
       // A second attempt finds what the first has made.
       const nodes = [...new Set([...before.nodes, node.id])];
       const told = await write(() => queue.update(job.id, { nodes, kept }));
-      events.emit({ type: "node", session: job.session, job: job.id, node: nodeView(node) });
+      const { manifest } = await store.read(job.session);
+      const view = nodeView(node, sizesOf(manifest));
+      events.emit({ type: "node", session: job.session, job: job.id, node: view });
       await this.#emitSession(job.session);
       await this.#tell(told);
     }

@@ -24,10 +24,11 @@ export async function keepMask(
   parts: Parts,
   session: string,
   source: MaskSource,
+  /** Of the picture that it is for. */
+  { width, height }: Size,
   check?: (made: NewMask) => void,
 ): Promise<NewMask> {
   const { store, worker, calls, limits } = parts;
-  const { width, height } = (await store.read(session)).manifest.picture;
   const { id, piece, given, coverage, warnings } = await calls.run(() =>
     worker.call("mask", { source, width, height, maxPixels: limits.pixels }),
   );
@@ -43,9 +44,11 @@ export async function keepMask(
 }
 
 /** A mask for the eye, white = edit. */
-export async function maskPng(parts: Parts, session: string, source: MaskSource): Promise<Uint8Array> {
-  const { store, worker, calls, limits } = parts;
-  const { width, height } = (await store.read(session)).manifest.picture;
+export async function maskPng(
+  { worker, calls, limits }: Parts,
+  source: MaskSource,
+  { width, height }: Size,
+): Promise<Uint8Array> {
   // A single mask of 8 bits is kept as that picture.
   if ("pieces" in source && source.pieces.length === 1 && source.pieces[0]!.type === "U8")
     return source.pieces[0]!.bytes;

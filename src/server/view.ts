@@ -1,22 +1,30 @@
 /** What is kept, as the API shows it. */
-import type { StoredNode } from "../session/file/schema.ts";
+import type { Size } from "../images/model-image.ts";
+import type { Manifest, StoredNode } from "../session/file/schema.ts";
 import { changesOf } from "../session/tree/changes.ts";
-import { isUnderstood } from "../session/tree/tree-node.ts";
+import { pictureSizes } from "../session/tree/recipe.ts";
+import { instructionOf, isUnderstood } from "../session/tree/tree-node.ts";
 import { withoutPaths } from "./private-paths.ts";
 import type { Job } from "./queue/queue.ts";
 import type { JobInfo, Node, Progress, Session, SessionSummary } from "./schemas/index.ts";
 import type { SessionRecord } from "./store/store.ts";
 import { binnedNodes, redoTarget, shownNodes, undoTarget } from "./store/tree.ts";
 
-export function nodeView(node: StoredNode): Node {
+/** `sizes` are those of the pictures of the session's nodes (pictureSizes). */
+export function nodeView(node: StoredNode, sizes: ReadonlyMap<string, Size>): Node {
   const { id, parent, name, recipe, changed, refused = [], cost, drift } = node;
   return {
     id,
     parent,
     name: name ?? null,
-    instruction: recipe?.regions.map((region) => region.instruction).join(" + ") ?? "",
+    instruction: instructionOf(recipe),
     recipe: recipe as Node["recipe"],
-    hasMask: recipe?.regions.every(({ mask }) => mask !== null) ?? false,
+    width: sizes.get(id)!.width,
+    height: sizes.get(id)!.height,
+    canvas: recipe?.canvas ?? null,
+    hasMask: recipe?.canvas
+      ? recipe.canvas.kind === "expand"
+      : (recipe?.regions.every(({ mask }) => mask !== null) ?? false),
     changed,
     understood: isUnderstood(refused, recipe),
     refused,
@@ -24,6 +32,11 @@ export function nodeView(node: StoredNode): Node {
     drift: drift ?? null,
     changes: changesOf(node) ?? null,
   };
+}
+
+/** The sizes of the pictures of a session's nodes. */
+export function sizesOf({ nodes, picture }: Manifest): Map<string, Size> {
+  return pictureSizes(nodes, picture);
 }
 
 export function summaryView(record: SessionRecord): SessionSummary {
@@ -43,10 +56,11 @@ export function summaryView(record: SessionRecord): SessionSummary {
 }
 
 export function sessionView(record: SessionRecord): Session {
+  const sizes = sizesOf(record.manifest);
   return {
     ...summaryView(record),
-    nodes: shownNodes(record).map(nodeView),
-    bin: binnedNodes(record).map(nodeView),
+    nodes: shownNodes(record).map((node) => nodeView(node, sizes)),
+    bin: binnedNodes(record).map((node) => nodeView(node, sizes)),
     ...steps(record),
   };
 }
@@ -59,7 +73,7 @@ export function jobView(job: Job, position: number | null, progress: Progress | 
   const { id, session, work, state, created, started, finished, attempts } = job;
   return {
     ...{ id, session, kind: work.kind, state, from: work.from },
-    instruction: work.instruction ?? "",
+    instruction: work.instruction || (work.kind === "edit" && work.canvas?.kind) || "",
     variations: work.kind === "edit" ? work.variations : 1,
     ...{ created, started, finished, position, attempts, progress },
     nodes: [...job.nodes],

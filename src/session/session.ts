@@ -5,40 +5,42 @@
  */
 
 import { EmilieError } from "../errors.ts";
-import { checkMask, type Mask, resizeMask } from "../images/mask.ts";
+import { type CanvasChange, cropOf, expansionOf, type Sides } from "../images/canvas.ts";
+import type { Mask } from "../images/mask.ts";
 import type { Size } from "../images/model-image.ts";
-import type { Picture } from "../images/picture.ts";
+import type { Box, Picture } from "../images/picture.ts";
+import { checkOptions } from "../input/options.ts";
 import type { CallOptions, EditModel, Understanding } from "../method/edit-model.ts";
-import { endsOnSource } from "../method/gradient-control.ts";
-import { type EditOptions, resolveOptions } from "../method/options.ts";
-import { checkSettings, recordSettings } from "../method/settings-derived.ts";
+import type { EditOptions } from "../method/options.ts";
 import { describeRefusal, type UnderstoodResult } from "../method/understood.ts";
 import type { Window } from "../method/window.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Recent } from "../util/recent.ts";
-import { type LargePicture, largePicture } from "./picture/large.ts";
-import {
-  checkOpenOptions,
-  encodeOriginal,
-  isLarger,
-  type OpenOptions,
-  workingSide,
-} from "./picture/original.ts";
+import { Canvas, canvasWorkingSize } from "./picture/canvas.ts";
+import { isLarge, NOWHERE } from "./picture/large.ts";
+import { checkOpenOptions, encodeOriginal, type OpenOptions, workingSide } from "./picture/original.ts";
 import { Pictures } from "./picture/pictures.ts";
 import { KEPT, type RelevanceMap, type RelevanceMapOptions, relevanceMap } from "./picture/relevance-map.ts";
-import { checkEdit, remarksOn } from "./tree/check-edit.ts";
+import { canvasRecord } from "./tree/canvas-node.ts";
 import { checkEditOptions } from "./tree/check-options.ts";
 import { compareNodes, type Drift, type InsideOutside, measureDrift } from "./tree/drift.ts";
-import { describeMask, nodeId, type Recipe } from "./tree/recipe.ts";
+import { prepareEdit } from "./tree/prepare-edit.ts";
+import { nodeId, type Recipe } from "./tree/recipe.ts";
 import { type Replay, type ReplayChanges, type ReplayOptions, replay } from "./tree/replay.ts";
 import { type PlacedRegion, runEdit, unionOf } from "./tree/run.ts";
-import { descendantsOf, type Node, nextSeed, pathTo, type SessionEditOptions } from "./tree/tree.ts";
+import { canvasRoot, descendantsOf, type Node, pathTo, type SessionEditOptions } from "./tree/tree.ts";
 import { type NodeHost, type NodeRecord, TreeNode } from "./tree/tree-node.ts";
 import { understandBefore } from "./tree/understand.ts";
 import { type Verification, type VerifyOptions, verify } from "./tree/verify.ts";
 
 export { encodeOriginal, type OpenOptions, pictureId } from "./picture/original.ts";
 export type { Node, SessionEditOptions } from "./tree/tree.ts";
+
+/** How a crop or an expansion is made. */
+export interface CanvasOptions {
+  /** The node. Default: the head. */
+  readonly from?: Node;
+}
 
 /** The maximum length of a node's name, which is a caption in the tree. */
 export const MAX_NAME_LENGTH = 200;
@@ -69,7 +71,7 @@ export class Session<N extends Node = Node> {
   readonly nodes: Map<string, N> = new Map();
   /** Parts of the original's file that are not edited, as sentences (animation, 16 bits, CMYK …); empty if the original is not from a file. */
   notes: readonly string[] = [];
-  /** The masks that recipes refer to, by their SHA-256, at the size of the picture. */
+  /** The masks that recipes refer to, by their SHA-256, each at the size of the picture that it is for. */
   readonly masks: Map<string, Mask> = new Map();
   /**
    * Maps of relevance by all that they depend on (relevance-map.ts): a node's id says what was looked at.
@@ -78,17 +80,14 @@ export class Session<N extends Node = Node> {
   readonly relevances: Recent<string, Tensor> = new Recent(KEPT);
   /** The model as recipes record it. A saved session keeps the name with which it was created. */
   readonly modelFacts: Recipe["model"];
-  /**
-   * Computes edits and pictures if the model works above its native size.
-   * @internal
-   */
-  readonly large: LargePicture | undefined;
   /** The longer side at which the model works, if it is not the model's default. */
   readonly workingSize: number | undefined;
   #head: N;
   /** For each node, the child through which the head was last reached: where redo goes. */
   readonly #towards = new Map<string, N>();
   readonly #pictures: Pictures;
+  /** By the id of the node that each begins with. */
+  readonly #canvases = new Map<string, Canvas>();
 
   /** Use {@link openSession}. */
   constructor(
@@ -96,20 +95,21 @@ export class Session<N extends Node = Node> {
     readonly model: EditModel,
     /** The user's picture. */
     readonly original: Picture,
-    /** The size at which the model works. */
+    /** The size at which the model works on the original. */
     readonly size: Size,
     c: Tensor | string,
     id: string,
     modelFacts: Recipe["model"] = { id: model.id, fingerprint: model.fingerprint },
   ) {
-    this.large = largePicture(model, original, size);
     this.workingSize = workingSide(model, original, size);
     this.#pictures = new Pictures(this);
-    const window = this.large && { x: 0, y: 0, width: 0, height: 0 };
+    const window = isLarge(model, size) ? NOWHERE : undefined;
+    const own = { width: original.width, height: original.height };
     const cost = { seconds: 0, unetCalls: 0 };
-    const root = { id, parent: null, recipe: null, latent: c, window, changed: true, cost };
+    const root = { id, parent: null, recipe: null, size: own, latent: c, window, changed: true, cost };
     this.root = this.makeNode(root, { ...this.#host(), render: async () => original });
     this.#head = this.root;
+    this.#canvases.set(id, new Canvas(model, this.root, size, original));
     this.modelFacts = modelFacts;
     this.nodes.set(id, this.root);
   }
@@ -134,60 +134,11 @@ export class Session<N extends Node = Node> {
    */
   async edit(instruction: string, options: SessionEditOptions = {}): Promise<N> {
     checkEditOptions(options);
-    const {
-      from = this.head,
-      mask,
-      regions = [],
-      relevance: maskOptions,
-      detail = "off",
-      onProgress,
-      onWarning,
-      signal,
-      ...method
-    } = options;
-    this.#require(from, "the node to edit");
     const start = performance.now();
     const callsBefore = this.model.calls.denoise;
-    const resolved = resolveOptions(this.model, {
-      ...method,
-      seed: method.seed ?? nextSeed(from),
-      window: this.large ? this.large.window(method.window) : method.window,
-    });
-    checkEdit([{ instruction }, ...regions], resolved.recorded);
-    checkSettings({ detail });
-    const place =
-      mask === "auto" ? await this.relevance(instruction, { ...maskOptions, from, signal }) : mask;
-    const asked = [{ instruction, mask: place }, ...regions];
-    if (onWarning) for (const remark of remarksOn(this.model, asked, this.original)) onWarning(remark);
-    const fitted = asked.map((region) => ({
-      ...region,
-      mask: region.mask && this.#fit(region.mask),
-    }));
-
-    const masks = await Promise.all(fitted.map(({ mask }) => mask && describeMask(mask)));
-    // Equal masks are kept once.
-    const own = fitted.map((region, i) => ({
-      ...region,
-      mask: this.masks.get(masks[i]?.sha256 ?? "") ?? region.mask,
-    }));
-    const recipe: Recipe = {
-      version: 1,
-      model: this.modelFacts,
-      parent: from.id,
-      regions: own.map(({ instruction, weight }: (typeof own)[number] & { weight?: number }, i) => ({
-        instruction,
-        weight,
-        mask: masks[i] ?? null,
-      })),
-      ...recordSettings({
-        ...resolved,
-        // Where it acts: with masks, under a control that ends on the source.
-        window: own.every(({ mask }) => mask) && endsOnSource(resolved.control) ? resolved.window : "off",
-        workingSize: this.workingSize,
-        detail: !this.large && isLarger(this.original, this.size) ? detail : "off",
-        stopAfter: resolved.stopAfter === resolved.steps ? undefined : resolved.stopAfter,
-      }),
-    };
+    const from = this.#require(options.from ?? this.head, "the node to edit");
+    const { recipe, own, masks, resolved } = await prepareEdit(this, from, instruction, options);
+    const { onProgress, onWarning, signal } = options;
     const known = (id: string) => {
       const node = this.nodes.get(id);
       if (node) this.head = node;
@@ -231,14 +182,60 @@ export class Session<N extends Node = Node> {
    * Computes an edit of a node, for the first time or to verify it.
    * @internal
    */
-  compute(
+  async compute(
     from: Node,
     regions: readonly PlacedRegion[],
     options: EditOptions,
     onWarning?: (message: string) => void,
   ): Promise<UnderstoodResult & { readonly window?: Window }> {
-    if (this.large) return this.large.edit(from, regions, options, onWarning);
-    return runEdit(this.model, from.latent, regions, options);
+    const canvas = this.canvasOf(from);
+    if (canvas.large) return canvas.large.edit(from, regions, options, onWarning);
+    return runEdit(this.model, await canvas.latentOf(from, options), regions, options);
+  }
+
+  /**
+   * Cuts a node's picture to a window of it, as a node of its own, which becomes the head: the pixels that are left are the same bytes, and
+   * no model runs. Edits of the node start from its pixels: they are encoded when the first one does.
+   *
+   * @param box in pixels of the node's picture, each side at least 8
+   * @throws EmilieError option.invalid
+   */
+  async crop(box: Box, options: CanvasOptions = {}): Promise<N> {
+    return this.#onCanvas(options, "crop", (size) => cropOf(size, box));
+  }
+
+  /**
+   * Adds room around a node's picture, as a node of its own, which becomes the head: the picture stays as it is, byte for byte, and the room
+   * is filled with its edges, drawn outwards. The node's `mask` is the new room; `edit(…, { mask: "border" })` lets the model fill it.
+   *
+   * @param sides left, top, right and bottom, in pixels or as a share of the picture ("25%")
+   * @throws EmilieError option.invalid; image.too-large beyond 64 megapixels
+   */
+  async expand(sides: Sides, options: CanvasOptions = {}): Promise<N> {
+    return this.#onCanvas(options, "expand", (size) => expansionOf(size, sides));
+  }
+
+  async #onCanvas(options: CanvasOptions, what: string, change: (size: Size) => CanvasChange): Promise<N> {
+    checkOptions(options, { from: true }, `the options of ${what}`);
+    const from = this.#require(options.from ?? this.head, `the node to ${what}`);
+    const record = await canvasRecord(this, from, change(from.size));
+    this.#require(from, `the node to ${what}`);
+    this.head = this.nodes.get(record.id) ?? this.restore(record);
+    return this.#head;
+  }
+
+  /**
+   * What a node's edits are made on.
+   * @internal
+   */
+  canvasOf(node: Node): Canvas {
+    const root = canvasRoot(node);
+    const known = this.#canvases.get(root.id);
+    if (known) return known;
+    const size = canvasWorkingSize(this.model, this.original, root.size, this.workingSize);
+    const canvas = new Canvas(this.model, root, size);
+    this.#canvases.set(root.id, canvas);
+    return canvas;
   }
 
   /**
@@ -277,6 +274,7 @@ export class Session<N extends Node = Node> {
     for (const { id } of gone) {
       this.nodes.delete(id);
       this.#pictures.forget(id);
+      this.#canvases.delete(id);
       this.#towards.delete(id);
     }
     if (this.#towards.get(node.parent.id) === node) this.#towards.delete(node.parent.id);
@@ -327,16 +325,17 @@ export class Session<N extends Node = Node> {
   /** Whether the original is one of the pictures that the model was made for; null if the model does not declare which those are. */
   async isFamiliar(options?: CallOptions): Promise<boolean | null> {
     // Above the native size nothing is encoded before it is needed.
-    if (this.large) return null;
+    if (this.canvasOf(this.root).large) return null;
     return (await this.model.isFamiliar?.(this.root.latent, options)) ?? null;
   }
 
   /** Whether the model understands an instruction, and what it would do; the edit itself is not computed. */
-  understand(
+  async understand(
     instruction: string,
     { from = this.head, ...options }: CallOptions & { readonly from?: Node } = {},
   ): Promise<Understanding> {
-    return understandBefore(this.model, instruction, this.#require(from, "the node to edit"), options);
+    const c = await this.canvasOf(this.#require(from, "the node to edit")).latentOf(from, options);
+    return understandBefore(this.model, instruction, c, options);
   }
 
   /**
@@ -380,12 +379,5 @@ export class Session<N extends Node = Node> {
     const own = this.nodes.get(node.id);
     if (own === node) return own;
     throw new EmilieError("option.invalid", `${what} must be one of this session's, got "${node.id}"`);
-  }
-
-  /** A copy at the size of the picture, since the caller may change the original later. */
-  #fit(mask: Mask): Mask {
-    checkMask(mask);
-    const fitted = resizeMask(mask, this.original.width, this.original.height);
-    return fitted === mask ? { ...mask, data: mask.data.slice() } : fitted;
   }
 }

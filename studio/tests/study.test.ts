@@ -1,11 +1,13 @@
 /** A preference study as a rater meets it: a real browser, its keys, a reload, a phone; and what axe has to say. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Browser, BrowserContextOptions, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readStudy, writeStudy } from "../../packages/bench/src/study/file.node.ts";
+import { answered, mailedPage, readAnswers } from "../../packages/bench/src/study/mail.node.ts";
 import { makeStudy } from "../../packages/bench/src/study/make.node.ts";
 import { type RunningStudy, serveStudy } from "../../packages/bench/src/study/serve.ts";
 import { METHODS, TITLES, writeRun } from "../../tests/support/study-fixture.ts";
@@ -102,6 +104,37 @@ describe("the page of a study", () => {
     const told = `${seen.join("\n")}\n${await page.content()}`;
     for (const word of [...METHODS, ...TITLES, "picturebook", folder]) expect(told).not.toContain(word);
     expect(seen.every((one) => one.startsWith(server.url))).toBe(true);
+    expect(errors).toEqual([]);
+  });
+
+  it("as one mailed file needs no server: it is answered, goes on after a reload, and gives its answers as a file", async () => {
+    const html = join(folder, "mailed.html");
+    await writeFile(html, await mailedPage(file, await readStudy(file), 4));
+    const { page, errors } = await openPage({ url: pathToFileURL(html).href, browser });
+    const seen: string[] = [];
+    page.on("request", (one) => seen.push(one.url()));
+    expect(await faults(page)).toEqual([]);
+    await page.fill("#name", "Bo");
+    await page.keyboard.press("Enter");
+    await ready(page, "1 of 7");
+    await page.keyboard.press("ArrowLeft");
+    await ready(page, "2 of 7");
+    await page.reload();
+    await page.fill("#name", "bo");
+    await page.keyboard.press("Enter");
+    for (let number = 2; number <= 7; number++) {
+      await ready(page, `${number} of 7`);
+      await page.keyboard.press(number % 2 ? "ArrowRight" : "1");
+    }
+    await page.getByText("Save your answers as a file").waitFor();
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Save the answers" }).click();
+    const saved = await download;
+    expect(saved.suggestedFilename()).toBe("answers-bo.json");
+    const rater = answered(await readStudy(file), await readAnswers((await saved.path())!));
+    expect([rater.name, rater.choices.length]).toEqual(["bo", 7]);
+    expect(rater.choices[0]!.chosen).toBe(rater.order[0]!.left);
+    expect(seen.filter((url) => !/^(file|data|blob):/.test(url))).toEqual([]);
     expect(errors).toEqual([]);
   });
 

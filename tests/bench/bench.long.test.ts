@@ -210,6 +210,31 @@ describe("emilie bench", () => {
     expect(results.methods.map(({ settings }) => settings.steps)).toEqual([1, 1]);
   });
 
+  it("writes EdiVal's names for its scorer, and shows CLIP's column where captions are known", async () => {
+    const fixtures = join(root, "tests/fixtures/datasets");
+    const out = join(folder, "scorers");
+    const args = ["--out", out, "--same-steps", "1", "--limit", "1"];
+    const edival = await emilie(
+      "bench",
+      "--dataset",
+      join(fixtures, "edival"),
+      ...args,
+      "--turns",
+      "1",
+      "--methods",
+      "concat,image-iteration",
+    );
+    expect(edival.code).toBe(0);
+    expect(edival.stdout).toMatch(/2 pictures for the authors' own scorer → .*edival, without concat/);
+    expect((await readdir(join(out, "edival/image-iteration/multipass"))).sort()).toEqual([
+      "0_input_raw.jpg",
+      "0_input_raw_turn_1.png",
+    ]);
+    const scored = ["--methods", "image-iteration-masked", "--scorers", "picturebook-clip"];
+    const editbench = await emilie("bench", "--dataset", join(fixtures, "editbench"), ...args, ...scored);
+    expect(editbench.stdout).toMatch(/^ {2}method .*CLIP-T/m);
+  });
+
   it("stops by Ctrl-C, keeps what is finished, and goes on from there", { timeout: 300_000 }, async () => {
     const out = join(folder, "stopped");
     const args = [

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPicture, writePicture } from "../../src/images/codec.node.ts";
 import { maskFromBox, pictureFromMask } from "../../src/images/mask.ts";
-import { blankPicture, type Picture, samePicture } from "../../src/images/picture.ts";
+import { blankPicture, cropPicture, type Picture, samePicture } from "../../src/images/picture.ts";
 import { readPngText } from "../../src/images/png-text.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { openSession } from "../../src/session/session.ts";
@@ -47,6 +47,70 @@ const edit = (out: string, ...args: string[]) =>
   );
 const settings = (out: string) => ["--model", checkpoint, "--steps", "2", "--out", join(folder, out)];
 const open = (out: string, name: string) => readPicture(join(folder, out, name));
+
+describe("a crop and an expansion", () => {
+  it("stand alone, or before an edit, which then fills the border", async () => {
+    const photoFile = join(folder, "photo.png");
+    const crop = await emilie("edit", photoFile, "--crop", "10,5,40,30", ...settings("crop"), "--json");
+    expect(crop.code).toBe(0);
+    const [step] = JSON.parse(crop.stdout).steps;
+    expect(step).toMatchObject({ unetCalls: 0, changes: { kind: "cropped", level: "kept" } });
+    const cut = cropPicture(photo, { x: 10, y: 5, width: 40, height: 30 });
+    expect(samePicture(await open("crop", "01-crop-to-40-30.png"), cut)).toBe(true);
+    const file = join(folder, "crop/session.emilie");
+    const wide = await emilie(
+      "edit",
+      file,
+      "make it winter",
+      "paint it blue",
+      ...settings("wide"),
+      "--json",
+      ...[...["--expand", "1=left:50%,top:8", "--mask", "2=box:0,0,20,38", "--avoid", "2=fog"]],
+    );
+    expect(wide.code, wide.stderr).toBe(0);
+    const { steps } = JSON.parse(wide.stdout);
+    expect(steps.map(({ id }: { id: string }) => id)).toEqual(["1.canvas", "1", "2"]);
+    expect(steps[1].change.outside).toMatchObject({ changedPixels: 0, pixels: 1200 });
+    expect(steps[2].recipe.regions).toHaveLength(2);
+    const replayed = await emilie("replay", file, "--verify", "--model", checkpoint, "--json");
+    expect(replayed.code, replayed.stderr).toBe(0);
+    const shown = await emilie("show", file);
+    expect(shown.stdout).toMatch(/crop to 40×30/);
+    expect(shown.stdout).toMatch(/expand to 60×38/);
+    const png = join(folder, "wide", steps[2].file.split("/").at(-1));
+    const again = await emilie(
+      "replay",
+      png,
+      "--image",
+      photoFile,
+      "--model",
+      checkpoint,
+      "--out",
+      join(folder, "again"),
+    );
+    expect(again.code, again.stderr).toBe(0);
+  });
+
+  it.each([
+    [["--crop", "1,2,3"], /x,y,width,height/],
+    [["--crop", "50,5,40,30"], /inside the 61×37 picture/],
+    [["--expand", "up:3"], /left, top, right or bottom/],
+    [["--expand", "left:999999999"], /64 megapixels/],
+    [["make it winter", "--mask", "border"], /expand the picture first/],
+    [["--mask", "box:0,0,8,8"], /at least one instruction/],
+    [["--crop", "0,0,20,20", "--mask", "box:0,0,8,8"], /without an instruction/],
+  ])("is refused before the model is loaded: %j", async (args, message) => {
+    const { code, stderr } = await emilie(
+      "edit",
+      join(folder, "photo.png"),
+      ...args,
+      "--model",
+      "no/such-model",
+    );
+    expect(code).toBeGreaterThan(0);
+    expect(stderr).toMatch(message);
+  });
+});
 
 describe("emilie edit", () => {
   it("writes the pictures at the user's size, and outside the masks the user's own pixels", async () => {
@@ -173,7 +237,7 @@ describe("emilie edit", () => {
 
   it.each([
     [["edit"], /missing required argument/],
-    [["edit", "x.png"], /instruction, or --script/],
+    [["edit", "x.png"], /instruction, --crop or --expand, or --script/],
     [["edit", "x.png", "hi", "--steps", "-3"], /whole number from 1 to 1000/],
     [["edit", "x.png", "hi", "--text-guidance", "NaN"], /number from -100 to 100/],
     [["edit", "x.png", "hi", "--sampler", "plms"], /dpm\+\+2m/],

@@ -64,7 +64,8 @@ it("an edit in int8 is replayed in int8, refused in fp32, and what it needed is 
     code: 2,
     stderr: expect.stringContaining("--precision belong to a --model"),
   });
-  expect((await emilie(...edit, "--precision", "int4")).stderr).toMatch(/fp32, fp32-fast, int8/);
+  expect((await emilie(...edit, "--precision", "int2")).stderr).toMatch(/fp32, fp32-fast, int8, int4/);
+  expect((await emilie(...edit, "--precision", "int4")).stderr).toMatch(/no precision int4.*"int8"/s);
 
   const { converted } = await json("models");
   expect(converted.folder).toBe(join(home, "converted"));

@@ -86,6 +86,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@fastify/busboy": ["server"],
   "@modelcontextprotocol/server": ["mcp"],
   "@bufbuild/protobuf": ["graph"],
+  hyparquet: ["bench"],
+  "@huggingface/jinja": ["networks"],
   "@huggingface/tokenizers": ["networks"],
 };
 

@@ -76,7 +76,21 @@ describe("the tools", () => {
   it("are listed with descriptions and schemas", async () => {
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name).sort()).toEqual(
-      ["branch", "close", "compare", "edit", "export", "history", "open", "redo", "undo"].sort(),
+      [
+        ...[
+          "branch",
+          "close",
+          "compare",
+          "crop",
+          "edit",
+          "expand",
+          "export",
+          "history",
+          "open",
+          "redo",
+          "undo",
+        ],
+      ].sort(),
     );
     for (const { description, inputSchema } of tools) {
       expect(description!.length).toBeGreaterThan(40);
@@ -156,6 +170,27 @@ describe("the tools", () => {
     expect(again.data).toMatchObject({ session: "s2", nodes: 3, head: night.data.node });
     expect((await call("close", { session: "s2" })).isError).toBeFalsy();
     expect((await call("history")).data.session).toBe("s1");
+  });
+
+  it("crop, expand and fill the border, at the size that the picture then has", async () => {
+    await call("open", { path: "cottage.png" });
+    const crop = await call("crop", { x: 16, y: "8", width: 80, height: 100 });
+    expect(crop.data).toMatchObject({ width: 80, height: 100, changes: { kind: "cropped" } });
+    const room = await call("expand", { left: "25%", bottom: 8 });
+    expect(room.data).toMatchObject({ width: 100, height: 108, parent: crop.data.node });
+    const edit = { instruction: "make it winter", steps: 1, seed: 3 };
+    const filled = await call("edit", { ...edit, mask: "border" });
+    expect(filled.data.change.outside).toMatchObject({ changedPixels: 0, pixels: 8000 });
+    const boxed = await call("branch", { ...edit, from: room.data.node, mask: [90, 0, 10, 108] });
+    expect(boxed.data.change.inside.pixels).toBe(1080);
+    const refused = await call("crop", { x: 90, y: 0, width: 80, height: 9, from: room.data.node });
+    expect([refused.isError, refused.text]).toEqual([
+      true,
+      expect.stringMatching(/^option.invalid: a crop is a box/),
+    ]);
+    const { nodes } = (await call("history")).data;
+    expect(nodes.at(1)).toMatchObject({ instruction: "crop to 80×100", width: 80, masked: false });
+    await call("close");
   });
 
   it("take masks as files and as the model's own idea, and show large pictures small", async () => {

@@ -246,7 +246,7 @@ describe("5. the same recipe gives the same latents", () => {
       node = await again.edit(r.regions[0]!.instruction, {
         from: node,
         mask,
-        seed: BigInt(r.seed),
+        seed: BigInt(r.seed!),
         steps: r.steps,
         sampler,
         textGuidance: r.textGuidance,

@@ -98,7 +98,8 @@ describe("decoded is", () => {
       id: `${i + 1}`,
       from: undefined,
       instruction,
-      options,
+      settings: options,
+      regions: [],
       mask: i === 1 ? half : undefined,
     }));
     const { signal } = new AbortController();

@@ -62,13 +62,15 @@ describe("a session at the picture's own size", () => {
     await opened.edit("make it blue", { ...options, mask: left });
     expect(model.calls.encodeImage - before).toBe(first);
     await opened.edit("make it blue", { ...options, mask: near });
-    await opened.large!.latentOf(opened.head, opened.large!.whole);
+    const { large } = opened.canvasOf(opened.head);
+    await large!.latentOf(opened.head, large!.whole);
     // 51 × 35 latent pixels in tiles of 6.
     expect(model.calls.encodeImage - before).toBe(9 * 6);
   });
 
   it("has one latent, whatever part of it is asked for", async () => {
-    const { large, root } = session;
+    const { root } = session;
+    const { large } = session.canvasOf(root);
     const whole = await large!.latentOf(root, large!.whole);
     for (const window of [
       { x: 3, y: 2, width: 9, height: 7 },
@@ -87,7 +89,7 @@ describe("a session at the picture's own size", () => {
     expect(inside.changedPixels).toBeGreaterThan(0);
     expect((await session.drift(node)).hidden).toBe(0);
     // Outside of the mask the patch is the original's latent.
-    const before = await session.large!.latentOf(session.root, node.window!);
+    const before = await session.canvasOf(session.root).large!.latentOf(session.root, node.window!);
     expect(node.latent.data[0]).toBe(before.data[0]);
   });
 
@@ -190,7 +192,7 @@ describe("other working sizes", () => {
   it("below and at the native size keep a latent of the whole", async () => {
     const usual = await openSession(model, picture);
     const said = await openSession(model, picture, { workingSize: 16 });
-    expect(said.large).toBeUndefined();
+    expect(said.canvasOf(said.root).large).toBeUndefined();
     expect(same(said.root.latent, usual.root.latent)).toBe(true);
     const node = await said.edit("make it red", { ...options, mask: left });
     expect(node.recipe).not.toHaveProperty("workingSize");

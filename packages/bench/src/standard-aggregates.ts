@@ -17,6 +17,9 @@ const CURVES = [
   "ssim",
   "sharpness",
   "changed.outside",
+  "clip.text",
+  "clip.image",
+  "clip.image.original",
 ];
 /** A slope through fewer turns says nothing. */
 const SLOPE_TURNS = 3;

@@ -31,12 +31,17 @@ export interface BenchItem {
   readonly turns: readonly BenchTurn[];
 }
 
+/** Names of result files that the authors of a dataset score by: layouts.node.ts. */
+export type ResultLayout = "edival" | "magicbrush";
+
 export interface BenchDataset {
   readonly name: string;
   /** SHA-256 over everything that the items name: another picture is another dataset. */
   readonly hash: string;
   readonly licence?: string;
   readonly items: readonly BenchItem[];
+  /** Pictures are written in this layout too. */
+  readonly resultLayout?: ResultLayout;
 }
 
 /** Settings that are recorded and hashed: plain JSON. */
@@ -76,6 +81,8 @@ export interface BenchMethod {
   readonly reference: string;
   /** Raised when what the method computes changes: part of the cache key. */
   readonly revision: number;
+  /** Every turn starts from the first picture: no sequence of edits, and not written where a scorer takes it for one. */
+  readonly fromFirst?: true;
   settings(model: EditModel, mode: SettingsMode): MethodSettings;
   /** Yields one result for every turn, in order. */
   run(

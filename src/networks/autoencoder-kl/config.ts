@@ -15,7 +15,8 @@ import {
 } from "../../checkpoint/parse-config.ts";
 import { type CheckpointSource, readJson } from "../../checkpoint/source.ts";
 
-const vaeSchema = z.strictObject({
+/** What the configurations of AutoencoderKL and of its descendants have in common. */
+export const KL_KEYS = {
   ...AVERAGING,
   in_channels: only(3),
   out_channels: only(3),
@@ -35,15 +36,25 @@ const vaeSchema = z.strictObject({
   latent_channels: count.default(4),
   norm_num_groups: count.default(32),
   sample_size: inert, // only tiled decoding looks at it
-  scaling_factor: z.number().min(1e-6).max(1e6).default(0.18215),
-  shift_factor: only(null, 0),
-  latents_mean: only(null),
-  latents_std: only(null),
   force_upcast: on, // everything is computed in fp32
   use_quant_conv: on,
   use_post_quant_conv: on,
   mid_block_add_attention: on,
+};
+
+const vaeSchema = z.strictObject({
+  ...KL_KEYS,
+  scaling_factor: z.number().min(1e-6).max(1e6).default(0.18215),
+  shift_factor: only(null, 0),
+  latents_mean: only(null),
+  latents_std: only(null),
 });
+
+/** What the graphs ask of a configuration; how latents are scaled is their user's business. */
+export type KlConfig = Omit<
+  z.output<typeof vaeSchema>,
+  "scaling_factor" | "shift_factor" | "latents_mean" | "latents_std"
+>;
 
 export type VaeConfig = z.output<typeof vaeSchema>;
 

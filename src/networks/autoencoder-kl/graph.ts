@@ -6,19 +6,19 @@ import { fromChannelsFirst, sizeOfPicture, toChannelsFirst } from "../../graph/l
 import { add, attention } from "../../graph/ops.ts";
 import { groupNorm, imageToTokens, type Norm, tokensToImage } from "../layers/layers.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
-import type { VaeConfig } from "./config.ts";
+import type { KlConfig } from "./config.ts";
 import { activatedConv, conv, conv1x1, downsample, resnetBlock, upsample, vaeLayout } from "./layers.ts";
 
 const EPS = 1e-6;
 
 /** Picture pixels per latent pixel. */
-export function vaeFactor(config: VaeConfig): number {
+export function vaeFactor(config: KlConfig): number {
   return 2 ** (config.block_out_channels.length - 1);
 }
 
 /** image [1, 3, height, width] → latent, the mode of the posterior [1, latent, height/factor, width/factor] */
 export function buildEncoder(
-  config: VaeConfig,
+  config: KlConfig,
   weights: PlacedWeights,
   height: number,
   width: number,
@@ -35,7 +35,7 @@ export function buildEncoder(
   return g;
 }
 
-export function imageIn(root: Scope, image: Value, config: VaeConfig): Value {
+export function imageIn(root: Scope, image: Value, config: KlConfig): Value {
   return conv(root.at("encoder", "conv_in"), image, config.block_out_channels[0]!);
 }
 
@@ -43,7 +43,7 @@ export function imageIn(root: Scope, image: Value, config: VaeConfig): Value {
 export function down(
   root: Scope,
   image: Value,
-  config: VaeConfig,
+  config: KlConfig,
   from: number,
   to: number,
   norm?: Norm,
@@ -62,7 +62,7 @@ export function down(
 }
 
 /** What follows the encoder's levels: the middle, and the mode of the posterior. */
-export function latentOut(root: Scope, x: Value, config: VaeConfig): Value {
+export function latentOut(root: Scope, x: Value, config: KlConfig): Value {
   const s = root.at("encoder");
   const middled = middle(s.at("mid_block"), x, config);
   // The last convolutions make mean and log variance; the mode is the mean, so only its half of the last is computed.
@@ -74,7 +74,7 @@ export function latentOut(root: Scope, x: Value, config: VaeConfig): Value {
 
 /** z [1, latent, height, width] (unscaled) → image [1, 3, height·factor, width·factor] */
 export function buildDecoder(
-  config: VaeConfig,
+  config: KlConfig,
   weights: PlacedWeights,
   height: number,
   width: number,
@@ -92,7 +92,7 @@ export function buildDecoder(
 }
 
 /** What comes before the decoder's levels: z [1, latent, h, w] → [1, channels, h, w] */
-export function latentIn(root: Scope, latent: Value, config: VaeConfig): Value {
+export function latentIn(root: Scope, latent: Value, config: KlConfig): Value {
   const s = root.at("decoder");
   const channels = config.block_out_channels.at(-1)!;
   const z = config.use_post_quant_conv
@@ -105,7 +105,7 @@ export function latentIn(root: Scope, latent: Value, config: VaeConfig): Value {
 export function up(
   root: Scope,
   latent: Value,
-  config: VaeConfig,
+  config: KlConfig,
   from: number,
   to: number,
   norm?: Norm,
@@ -124,14 +124,14 @@ export function up(
   return x;
 }
 
-export function imageOut(root: Scope, x: Value, config: VaeConfig, norm?: Norm): Value {
+export function imageOut(root: Scope, x: Value, config: KlConfig, norm?: Norm): Value {
   const s = root.at("decoder");
   const options = { groups: config.norm_num_groups, eps: EPS, norm };
   return activatedConv(s.at("conv_norm_out"), s.at("conv_out"), x, config.out_channels, options);
 }
 
 /** UNetMidBlock2D with one attention of one head. */
-function middle(s: Scope, x: Value, config: VaeConfig): Value {
+function middle(s: Scope, x: Value, config: KlConfig): Value {
   const { channels: c } = sizeOfPicture(s, x);
   const options = { groups: config.norm_num_groups, eps: EPS };
   const h = resnetBlock(s.at("resnets", 0), x, c, options);
@@ -140,7 +140,7 @@ function middle(s: Scope, x: Value, config: VaeConfig): Value {
 }
 
 /** Attention over the pixels. Checkpoints from before diffusers 0.17 name its projections differently. */
-function attend(s: Scope, x: Value, config: VaeConfig): Value {
+function attend(s: Scope, x: Value, config: KlConfig): Value {
   const { channels: c, height: h, width: w } = sizeOfPicture(s, x);
   const [q, k, v, out] = s.has("query.weight")
     ? [s.at("query"), s.at("key"), s.at("value"), s.at("proj_attn")]

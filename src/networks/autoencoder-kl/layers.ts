@@ -11,24 +11,21 @@ import { conv2d, groupNorm, type Norm } from "../layers/layers.ts";
 import * as plain from "../layers/resnet.ts";
 import type { Scope } from "../layers/scope.ts";
 import { convolution, halvingConvolution, normActivation } from "./banded-layers.ts";
-import type { VaeConfig } from "./config.ts";
+import type { KlConfig } from "./config.ts";
 
 /**
- * How a VAE computes in a model of that precision. int8's is fp32-fast's: what rounding a picture's values does is seen, and it is
+ * How a VAE computes in a model of that precision. int8's and int4's is fp32-fast's: what rounding a picture's values does is seen, and it is
  * hardly faster than Winograd's convolution (docs/decisions/0050-precision.md). fp16's is fp32's: Stable Diffusion's VAEs overflow.
  */
 export function vaePrecision(precision: Precision): Precision {
-  return precision === "int8" || precision === "fp32-fast" ? "fp32-fast" : "fp32";
+  return precision === "int8" || precision === "int4" || precision === "fp32-fast" ? "fp32-fast" : "fp32";
 }
 
 /** Channels from which Winograd's convolution is faster: with fewer, its transforms take longer than what they save. */
 const MIN_CHANNELS = 64;
 
 /** Whether pixels are rows. */
-export function vaeLayout(
-  { block_out_channels: channels }: VaeConfig,
-  precision: Precision = "fp32",
-): Layout {
+export function vaeLayout({ block_out_channels: channels }: KlConfig, precision: Precision = "fp32"): Layout {
   return precision !== "fp32" && Math.min(...channels) >= MIN_CHANNELS ? "nhwc" : "nchw";
 }
 

@@ -7,21 +7,21 @@ import type { PlacedWeights } from "../../checkpoint/storage.ts";
 import { type Dialect, Graph } from "../../graph/graph.ts";
 import { fromChannelsFirst, toChannelsFirst } from "../../graph/layout.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
-import type { VaeConfig } from "./config.ts";
+import type { KlConfig } from "./config.ts";
 import type { FineStage } from "./fine-stage.ts";
 import { down, imageIn, imageOut, latentIn, latentOut, up } from "./graph.ts";
 import { vaeLayout } from "./layers.ts";
 import { givenNorm, sampledNorm } from "./norms.ts";
 
 /** Levels of the fine stages: half and the whole of the picture's size, where there are so many. */
-const fineLevels = ({ block_out_channels: all }: VaeConfig) => Math.min(2, all.length - 1);
+const fineLevels = ({ block_out_channels: all }: KlConfig) => Math.min(2, all.length - 1);
 
 /** A VAE of one level has nothing that could run in tiles. */
-export const hasFineLevels = (config: VaeConfig) => fineLevels(config) > 0;
+export const hasFineLevels = (config: KlConfig) => fineLevels(config) > 0;
 
 /** z [1, latent, height, width] → feature [1, channels, height', width'] */
 export function buildCoarseDecoder(
-  config: VaeConfig,
+  config: KlConfig,
   weights: PlacedWeights,
   height: number,
   width: number,
@@ -39,7 +39,7 @@ export function buildCoarseDecoder(
 }
 
 /** feature [1, channels, h, w] → image [1, 3, h · scale, w · scale] */
-export function fineDecoder(config: VaeConfig, weights: PlacedWeights): FineStage {
+export function fineDecoder(config: KlConfig, weights: PlacedWeights): FineStage {
   const perLevel = 2 * (config.layers_per_block + 1) + 1;
   let halo = 1; // conv_out
   // Every convolution looks one pixel further; where a level doubles the size, that is half as far in the pixels before it.
@@ -57,7 +57,7 @@ export function fineDecoder(config: VaeConfig, weights: PlacedWeights): FineStag
 }
 
 /** image [1, 3, h · scale, w · scale] → feature [1, channels, h, w] */
-export function fineEncoder(config: VaeConfig, weights: PlacedWeights): FineStage {
+export function fineEncoder(config: KlConfig, weights: PlacedWeights): FineStage {
   const scale = 2 ** fineLevels(config);
   let reach = 0;
   // Backwards: a pixel of a halved picture has seen two of the picture before it, and one more to the right and below.
@@ -74,7 +74,7 @@ export function fineEncoder(config: VaeConfig, weights: PlacedWeights): FineStag
 
 /** feature [1, channels, height, width] → latent, the mode of the posterior */
 export function buildCoarseEncoder(
-  config: VaeConfig,
+  config: KlConfig,
   weights: PlacedWeights,
   height: number,
   width: number,

@@ -7,7 +7,7 @@
 import type { PlacedWeights } from "../../checkpoint/storage.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { VaeConfig } from "./config.ts";
+import type { KlConfig } from "./config.ts";
 import { type RunGraph, throughTiles } from "./fine-stage.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "./graph.ts";
 import * as stages from "./stages.ts";
@@ -23,7 +23,7 @@ export const VAE_LIMITS: VaeLimits = { whole: 2.5e9, tile: 1.25e9 };
 
 /** image [1, 3, h, w] in [-1, 1] → the mode of the posterior [1, latent, h/factor, w/factor] */
 export async function encode(
-  config: VaeConfig,
+  config: KlConfig,
   weights: PlacedWeights,
   image: Tensor,
   run: RunGraph,
@@ -43,7 +43,7 @@ export async function encode(
 
 /** z [1, latent, h, w], unscaled → image [1, 3, h · factor, w · factor] */
 export async function decode(
-  config: VaeConfig,
+  config: KlConfig,
   weights: PlacedWeights,
   z: Tensor,
   run: RunGraph,
@@ -79,7 +79,7 @@ export function ifWhole(weights: PlacedWeights, what: string, build: Build, most
 
 /** Bytes of intermediate results of encoding or decoding a picture of [height, width] pixels, at most at one time. */
 export function workingBytes(
-  config: VaeConfig,
+  config: KlConfig,
   weights: PlacedWeights,
   what: "encode" | "decode",
   [height, width]: readonly [number, number],

@@ -1,6 +1,6 @@
 /**
- * Which of a tokenizer's files counts, as transformers 5 decides it for a CLIPTokenizer (tokenization_utils_base.py,
- * `_from_pretrained`):
+ * Which of a tokenizer's files counts, as transformers 5 decides it for a CLIPTokenizer or a Qwen2Tokenizer
+ * (tokenization_utils_base.py, `_from_pretrained`):
  *
  * 1. The vocabulary and its merges: tokenizer.json where there is one, else vocab.json and merges.txt.
  * 2. tokenizer_config.json with `added_tokens_decoder` says everything else: special_tokens_map.json and added_tokens.json
@@ -32,7 +32,8 @@ export interface TokenizerFiles {
   readonly vocab: Readonly<Record<string, number>>;
   readonly merges: readonly (readonly [string, string])[];
   readonly added: readonly AddedToken[];
-  readonly bos: string;
+  /** Undefined where the tokenizer has none, as Qwen's. */
+  readonly bos: string | undefined;
   readonly eos: string;
   readonly unk: string;
   readonly pad: string;
@@ -53,7 +54,16 @@ const NAMED = [
   "cls_token",
   "mask_token",
 ] as const;
-const DEFAULTS = { bos_token: "<|startoftext|>", eos_token: END, unk_token: END, pad_token: END };
+/** What a tokenizer's class takes where the files do not say. */
+export type SpecialTokens = Readonly<Record<"eos_token" | "unk_token" | "pad_token", string>> & {
+  readonly bos_token?: string;
+};
+const CLIP_TOKENS: SpecialTokens = {
+  bos_token: "<|startoftext|>",
+  eos_token: END,
+  unk_token: END,
+  pad_token: END,
+};
 
 /** CLIP has 49,408 tokens; the largest vocabularies of any text encoder a few times as many. */
 const MOST_TOKENS = 2 ** 18;
@@ -104,11 +114,16 @@ const modelSchema = z.looseObject({
   model: z.looseObject({ vocab: z.unknown(), merges: z.unknown().optional() }),
 });
 
-/** Reads the tokenizer in `folder`. Throws "checkpoint.missing" or "checkpoint.malformed" naming file and key. */
+/**
+ * Reads the tokenizer in `folder`. Throws "checkpoint.missing" or "checkpoint.malformed" naming file and key.
+ *
+ * @param options.pad the padding token, where the folder's own is another checkpoint's
+ * @param options.defaults those of its class; default CLIP's
+ */
 export async function readTokenizerFiles(
   source: CheckpointSource,
   folder: string,
-  pad?: string,
+  { pad, defaults = CLIP_TOKENS }: { readonly pad?: string; readonly defaults?: SpecialTokens } = {},
 ): Promise<TokenizerFiles> {
   const path = (name: string) => (folder === "." ? name : `${folder}/${name}`);
   const optional = async (name: string): Promise<unknown> =>
@@ -131,7 +146,7 @@ export async function readTokenizerFiles(
     : markSpecial(
         checked(await optional("special_tokens_map.json"), path("special_tokens_map.json"), configSchema),
       );
-  const own: Config = { ...DEFAULTED, ...withoutNulls(config), ...withoutNulls(map) };
+  const own: Config = { ...writtenOf(defaults), ...withoutNulls(config), ...withoutNulls(map) };
   const named: Partial<Record<(typeof NAMED)[number], Written | null>> = { ...own };
   if (pad !== undefined) named.pad_token = { content: pad };
   const extras = [
@@ -170,7 +185,7 @@ export async function readTokenizerFiles(
     vocab,
     merges,
     added: numbered(tokens, vocab, special, folder),
-    bos: contentOf(named.bos_token!),
+    bos: named.bos_token?.content,
     eos: contentOf(named.eos_token!),
     unk: contentOf(named.unk_token!),
     pad: contentOf(named.pad_token!),
@@ -181,9 +196,10 @@ export async function readTokenizerFiles(
 
 const contentOf = ({ content }: Written): string => content;
 
-const DEFAULTED = Object.fromEntries(
-  Object.entries(DEFAULTS).map(([name, content]) => [name, { content }]),
-) as unknown as Config;
+const writtenOf = (tokens: SpecialTokens) =>
+  Object.fromEntries(
+    Object.entries(tokens).map(([name, content]) => [name, { content }]),
+  ) as unknown as Config;
 
 /** A null is what transformers writes for "not set". */
 function withoutNulls(config: Partial<Config>): Config {

@@ -35,12 +35,12 @@ export async function readTokenizer(
   limit: number,
   { pad: padding, vocabulary }: { readonly pad?: string; readonly vocabulary?: number } = {},
 ): Promise<Tokenizer> {
-  const files = await readTokenizerFiles(source, folder, padding);
+  const files = await readTokenizerFiles(source, folder, { pad: padding });
   const ids = new Map(Object.entries(files.vocab));
   const beyond = files.added.filter(({ content }) => !ids.has(content));
   for (const { content, id } of files.added) ids.set(content, id);
   checkVocabulary(ids, vocabulary ?? files.written, folder);
-  const [start, end, pad, unknown] = [files.bos, files.eos, files.pad, files.unk].map(
+  const [start, end, pad, unknown] = [files.bos!, files.eos, files.pad, files.unk].map(
     (token) => ids.get(token)!,
   );
   // transformers writes a number of 30 digits where there is no limit.
@@ -70,7 +70,7 @@ export async function readTokenizer(
 }
 
 /** Every id must have an embedding: a greater one would be another checkpoint's tokenizer, or one that was added to. */
-function checkVocabulary(ids: ReadonlyMap<string, number>, vocabulary: number, folder: string): void {
+export function checkVocabulary(ids: ReadonlyMap<string, number>, vocabulary: number, folder: string): void {
   for (const [token, id] of ids) {
     if (id < vocabulary) continue;
     throw new EmilieError(

@@ -19,6 +19,7 @@ export interface ParameterUse {
 }
 
 const ELEMENT_OF = { F32: "float32", F16: "float16", BF16: "bfloat16" } as const;
+const DERIVED_ELEMENT = { I8: "int8", U8: "uint8", F16: "float16", F32: "float32" } as const;
 
 export class WeightReader {
   readonly #used = new Set<string>();
@@ -85,8 +86,9 @@ export class WeightReader {
     return specsOf(derivation).map(({ name, type, shape }) => {
       this.#derived.set(name, derivation);
       const { location, offset } = this.weights.derived?.get(name) ?? { location: name, offset: 0 };
-      const length = sizeOf(shape) * (type === "I8" ? 1 : 4);
-      return graph.external({ location, offset, length }, shape, type === "I8" ? "int8" : "float32");
+      const element = DERIVED_ELEMENT[type];
+      const length = sizeOf(shape) * BYTES_OF[element];
+      return graph.external({ location, offset, length }, shape, element);
     });
   }
 

@@ -3,6 +3,7 @@
 import type { Precision } from "../../checkpoint/derived.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import { dryPlacement } from "../../checkpoint/storage.ts";
+import { EmilieError } from "../../errors.ts";
 import { checkDefaults } from "../../samplers/index.ts";
 import { buildDecoder, buildEncoder, vaeFactor } from "../autoencoder-kl/graph.ts";
 import { buildClipText } from "../clip/text.ts";
@@ -29,6 +30,12 @@ export async function readCheckpoint(
   source: CheckpointSource,
   precision: Precision = "fp32",
 ): Promise<Checkpoint> {
+  if (precision === "int4") {
+    throw new EmilieError(
+      "option.invalid",
+      `${source.id} is a Stable Diffusion checkpoint, which has no precision int4: its convolutions gain nothing from it. Load it in "int8".`,
+    );
+  }
   const layout = await (source.single
     ? readSingleFile(source, source.single)
     : readFolder(source, precision));

@@ -240,9 +240,13 @@ describe("a model's precision", () => {
   });
 
   it("must be a known one", async () => {
-    await expect(open(TINY, { precision: "int4" as Precision })).rejects.toMatchObject({
+    await expect(open(TINY, { precision: "int2" as Precision })).rejects.toMatchObject({
       code: "option.invalid",
-      message: expect.stringMatching(/"int4".*fp32, fp32-fast, int8/),
+      message: expect.stringMatching(/"int2".*fp32, fp32-fast, int8, int4/),
+    });
+    await expect(open(TINY, { precision: "int4" })).rejects.toMatchObject({
+      code: "option.invalid",
+      message: expect.stringMatching(/no precision int4.*"int8"/),
     });
   });
 

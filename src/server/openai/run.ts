@@ -13,6 +13,7 @@ import type { ServerEvent } from "../schemas/index.ts";
 import { createSession, deleteSession, pictureOf } from "../sessions.ts";
 import type { SessionRecord } from "../store/store.ts";
 import { pathOf } from "../store/tree.ts";
+import { sizesOf } from "../view.ts";
 import { type OpenAIRequest, ParameterError } from "./request.ts";
 
 /** A session whose edit was never answered, since the server was stopped. Long enough for any edit that waits for others. */
@@ -91,12 +92,13 @@ export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenA
   }
 
   /** Transparent = edit. */
-  async function keepOpenAIMask(upload: Uint8Array, { info }: SessionRecord): Promise<NewMask> {
+  async function keepOpenAIMask(upload: Uint8Array, { info, manifest }: SessionRecord): Promise<NewMask> {
     const nothing =
       "The mask has no transparent pixels, so nothing could be edited. What is transparent may change.";
     const wrong = (message: string) => new ParameterError("mask", message, "invalid_mask");
     try {
-      return await keepMask(parts, info.id, { upload, channel: "alpha" }, (made) => {
+      const size = sizesOf(manifest).get(manifest.head)!;
+      return await keepMask(parts, info.id, { upload, channel: "alpha" }, size, (made) => {
         const { given, width, height, resized, coverage } = made;
         const sizes = `${given.width}x${given.height}, the image ${width}x${height}`;
         if (resized) throw wrong(`The mask must have the image's size, got ${sizes}.`);

@@ -1,6 +1,7 @@
 /** A request as it waits: checked, its masks named by what they are, so that it can be written down and done later. */
 
 import type { SettingsInJson } from "../../method/settings-derived.ts";
+import type { CanvasInput } from "../../session/tree/canvas-input.ts";
 
 /** Where an edit may happen: nowhere restricted, a mask in the store, or found by the model. */
 export type WorkMask =
@@ -20,6 +21,9 @@ export type WorkSettings = Readonly<SettingsInJson>;
 export interface EditWork {
   readonly kind: "edit";
   readonly from: string;
+  /** Done first, as a node of its own. */
+  readonly canvas?: CanvasInput;
+  /** "" for nothing but the crop or the expansion. */
   readonly instruction: string;
   readonly mask: WorkMask;
   readonly regions: readonly WorkRegion[];
@@ -38,6 +42,8 @@ export interface ReplayWork {
   readonly from: string;
   /** Undefined: as it was. */
   readonly instruction?: string;
+  /** The crop's or the expansion's new one. */
+  readonly canvas?: CanvasInput;
   readonly mask?: WorkMask;
   readonly regions?: readonly WorkRegion[];
   readonly settings: WorkSettings;

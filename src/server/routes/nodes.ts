@@ -12,7 +12,7 @@ import * as s from "../schemas/index.ts";
 import { emitSession } from "../sessions.ts";
 import { binNode, deleteNode, findNode, renameNode, restoreNode } from "../store/tree.ts";
 import { callOn } from "../subject.ts";
-import { nodeView, sessionView } from "../view.ts";
+import { nodeView, sessionView, sizesOf } from "../view.ts";
 import { readJson } from "./body.ts";
 import { isForm, readParts, textOf, uploadOf } from "./form.ts";
 import { route } from "./route.ts";
@@ -43,7 +43,8 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
     async (c, { params }) => {
       const { name } = await readJson(c, nameField);
       const renamed = await store.change(params.session, (draft) => renameNode(draft, params.node, name));
-      const view = nodeView(renamed);
+      const { manifest } = await store.read(params.session);
+      const view = nodeView(renamed, sizesOf(manifest));
       events.emit({ type: "node", session: params.session, job: null, node: view });
       return c.json(view);
     },

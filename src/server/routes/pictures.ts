@@ -4,8 +4,11 @@ import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { EmilieError } from "../../errors.ts";
 import { animate, convertPicture, SHOWN_FORMATS } from "../../images/encode.node.ts";
+import type { Size } from "../../images/model-image.ts";
 import { pictureFromText } from "../../input/data-url.ts";
 import { sortByName } from "../../input/names.ts";
+import type { Manifest } from "../../session/file/schema.ts";
+import { instructionOf } from "../../session/tree/tree-node.ts";
 import { keepMask, maskPng } from "../mask-files.ts";
 import { maskOfNode, readMaskPiece } from "../mask-pieces.ts";
 import type { Parts } from "../parts.ts";
@@ -13,6 +16,7 @@ import * as s from "../schemas/index.ts";
 import { pictureOf } from "../sessions.ts";
 import { findNode, pathOf } from "../store/tree.ts";
 import { callOn } from "../subject.ts";
+import { sizesOf } from "../view.ts";
 import { isJson, readBytes, readJson } from "./body.ts";
 import { fileField, isForm, readForm, requireFile, uploadOf } from "./form.ts";
 import { route } from "./route.ts";
@@ -51,7 +55,7 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
     async (c, { params, query: { format = "png", download, ...query } }) => {
       const { info, manifest } = await store.read(params.session);
       const { name, recipe } = findNode(manifest, params.node);
-      const what = name ?? recipe?.regions[0]?.instruction ?? "original";
+      const what = name ?? (instructionOf(recipe) || "original");
       const file = download ? `${info.name} - ${what}.${format === "jpeg" ? "jpg" : format}` : undefined;
       return cached(
         c,
@@ -79,7 +83,7 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       if (!mask)
         throw new EmilieError("server.missing", "That edit has no mask: it could change the entire picture.");
       return cached(c, "image/png", ["mask", params.node], undefined, () =>
-        maskPng(parts, params.session, mask),
+        maskPng(parts, mask, maskSize(manifest, params.node)),
       );
     },
   );
@@ -91,8 +95,9 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       path: "/sessions/{session}/masks",
       tag: "Masks",
       summary: "Upload a mask: white = edit; with channel=alpha transparent = edit",
+      description: "It is brought to the size of the picture of `node`, by default the head's.",
       params: session,
-      query: s.maskReading,
+      query: s.maskReading.extend({ node: s.nodeId.optional() }),
       body: {
         "multipart/form-data": s.maskReading.extend({ mask: fileField }),
         "application/json": maskBody,
@@ -101,9 +106,11 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       status: 201,
       answer: s.maskSchema,
     },
-    async (c, { params, query }) => {
+    async (c, { params, query: { node, ...query } }) => {
+      const { manifest } = await store.read(params.session);
+      const { id } = findNode(manifest, node ?? manifest.head);
       const source = await readMaskBody(c, query);
-      const { given: _, ...mask } = await keepMask(parts, params.session, source);
+      const { given: _, ...mask } = await keepMask(parts, params.session, source, sizesOf(manifest).get(id)!);
       return c.json(mask, 201);
     },
   );
@@ -132,8 +139,11 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
     },
     async (c, { params }) => {
       const piece = await readMaskPiece(store, params.session, params.mask);
-      const source = { pieces: [piece] };
-      return cached(c, "image/png", [params.mask], undefined, () => maskPng(parts, params.session, source));
+      // One that is no PNG says its size.
+      const [height = 1, width = 1] = piece.shape;
+      return cached(c, "image/png", [params.mask], undefined, () =>
+        maskPng(parts, { pieces: [piece] }, { width, height }),
+      );
     },
   );
 
@@ -199,8 +209,13 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
     async (c, { params, query: { format = "webp", width: wide, seconds = 1, download } }) => {
       const { info, manifest } = await store.read(params.session);
       const path = pathOf(manifest, params.node).slice(-MAX_FRAMES);
-      const scale = Math.min(1, (wide ?? manifest.picture.width) / manifest.picture.width);
-      const pixels = path.length * manifest.picture.width * manifest.picture.height * scale * scale;
+      // Every frame has room for the largest.
+      const sizes = sizesOf(manifest);
+      const [width, height] = ["width", "height"].map((side) =>
+        Math.max(...path.map(({ id }) => sizes.get(id)![side as keyof Size])),
+      ) as [number, number];
+      const scale = Math.min(1, (wide ?? width) / width);
+      const pixels = path.length * width * height * scale * scale;
       if (pixels > MAX_FRAME_PIXELS) {
         throw new EmilieError(
           "image.too-large",
@@ -220,6 +235,11 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
     const { manifest } = await store.read(session);
     for (const one of nodes) findNode(manifest, one);
   }
+}
+
+/** The size of a node's mask: an edit's is for its parent's picture, an expansion's for its own. */
+function maskSize(manifest: Manifest, id: string): Size {
+  return sizesOf(manifest).get(id)!;
 }
 
 /** Nodes and masks are named by what they are made of, so what follows from them never changes. */

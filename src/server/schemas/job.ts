@@ -1,6 +1,7 @@
 /** What is asked of the model, and what became of it. */
 import { z } from "@hono/zod-openapi";
 import { editShape, WEIGHT } from "../../method/settings-derived.ts";
+import { cropSchema, expandSchema } from "../../session/tree/canvas-input.ts";
 import { MAX_REGIONS } from "../limits.ts";
 import { MASK_CHANNELS } from "../worker/mask-reading.ts";
 import { instruction, jobId, maskId, nodeId, sessionId, time, warnings } from "./common.ts";
@@ -59,6 +60,9 @@ const placedMask = [
   z.strictObject({ around: box }).openapi({
     description: "What this box was drawn around in the picture that is edited, likewise",
   }),
+  z
+    .strictObject({ border: z.literal(true) })
+    .openapi({ description: "What the expansion before the edit has added to the picture" }),
   z.strictObject({ part: z.string().regex(/^[\w.-]{1,60}$/), ...maskReading.shape }).openapi({
     description:
       "In a multipart request: the name of the part that contains the mask as a picture, white = edit",
@@ -113,13 +117,19 @@ const previews = z
   .optional()
   .openapi({ description: "Maximum number of previews per picture; default 6" });
 
+/** A step of its own before the edit. */
+const canvas = { crop: cropSchema.optional(), expand: expandSchema.optional() };
+
 export const editRequestSchema = z
   .strictObject({
-    instruction,
+    instruction: instruction
+      .optional()
+      .openapi({ description: "What should change; only a crop or an expansion can do without" }),
     from: nodeId
       .optional()
       .openapi({ description: "The node to edit; default: the head at the time of the request" }),
-    mask: maskRefSchema.optional().openapi({ description: "Default: everywhere" }),
+    ...canvas,
+    mask: maskRefSchema.optional().openapi({ description: "Default: everywhere; with expand, its border" }),
     ...settings,
     variations: z.int().min(1).max(9).optional().openapi({
       description:
@@ -132,6 +142,7 @@ export const editRequestSchema = z
 export const replayRequestSchema = z
   .strictObject({
     instruction: instruction.optional(),
+    ...canvas,
     mask: maskRefSchema.nullable().optional().openapi({ description: "null: everywhere" }),
     ...settings,
     until: nodeId.optional().openapi({
@@ -168,7 +179,7 @@ export const jobSchema = z
     kind: z.enum(["edit", "replay", "relevance"]),
     state: z.enum(jobStates),
     /** What was asked, with masks by their ids. */
-    instruction: z.string(),
+    instruction: z.string().openapi({ description: '"crop" or "expand" for one without an instruction' }),
     from: nodeId,
     variations: z.int(),
     created: time,

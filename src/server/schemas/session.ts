@@ -23,6 +23,28 @@ export const recipeSchema = z
   })
   .openapi("Recipe");
 
+export const canvasSchema = z
+  .object({
+    kind: z.enum(["crop", "expand"]),
+    x: z.number().int(),
+    y: z.number().int(),
+    width: z.number().int(),
+    height: z.number().int(),
+  })
+  .openapi("Canvas", { description: "The new canvas as a box in the pixels of the parent's picture" });
+
+/** Of a crop or an expansion: no model is asked. */
+export const canvasRecipeSchema = z
+  .looseObject({
+    version: z.number().int(),
+    model: z.object({ id: z.string(), fingerprint: z.string() }),
+    parent: nodeId,
+    regions: z.tuple([]),
+    canvas: canvasSchema,
+    workingSize: z.number().int().optional(),
+  })
+  .openapi("CanvasRecipe");
+
 export const driftSchema = z
   .object({
     parent: comparisonSchema,
@@ -44,7 +66,7 @@ export const driftSchema = z
 /** See the library's Changes. */
 export const changesSchema = z
   .object({
-    kind: z.enum(["none", "masked", "everywhere", "outside", "blurred", "shifted"]),
+    kind: z.enum(["none", "masked", "everywhere", "outside", "blurred", "shifted", "cropped", "expanded"]),
     level: z.enum(["kept", "changed", "wrong"]),
     share: z.number().openapi({ description: "Of the picture; of what, the text says" }),
     text: z.string().openapi({ description: "One sentence", example: "32 % of the picture changed." }),
@@ -65,9 +87,16 @@ export const nodeSchema = z
     id: nodeId,
     parent: nodeId.nullable().openapi({ description: "null for the original" }),
     name: z.string().nullable(),
-    instruction: z.string().openapi({ description: '"" for the original' }),
-    recipe: recipeSchema.nullable(),
-    hasMask: z.boolean().openapi({ description: "Whether the edit had a mask" }),
+    instruction: z
+      .string()
+      .openapi({ description: '"" for the original; "crop to 640×480" for a crop, and likewise' }),
+    recipe: z.union([recipeSchema, canvasRecipeSchema]).nullable(),
+    width: z.number().int().openapi({ description: "Of its picture, in pixels" }),
+    height: z.number().int(),
+    canvas: canvasSchema.nullable().openapi({
+      description: "The crop or the expansion that the node is; null for an edit and the original",
+    }),
+    hasMask: z.boolean().openapi({ description: "Whether the edit had a mask; an expansion has its border" }),
     changed: z.boolean().openapi({ description: "False if no mask allowed any change" }),
     understood: z.boolean().openapi({
       description: "False if the model understood none of the instructions: the picture is the parent's",

@@ -1,7 +1,7 @@
 /** What can be done to a session's tree without its model: these change a draft, and say what they did. */
 import { EmilieError } from "../../errors.ts";
 import type { Piece } from "../../session/file/container.node.ts";
-import type { Manifest, StoredNode } from "../../session/file/schema.ts";
+import { type Manifest, type StoredNode, VERSION } from "../../session/file/schema.ts";
 import type { Draft, SessionRecord } from "./store.ts";
 
 export function findNode(manifest: Manifest, id: string): StoredNode {
@@ -67,7 +67,8 @@ export function addNode(draft: Draft, node: StoredNode, pieces: readonly Piece[]
     return;
   }
   findNode(draft.manifest, node.parent!);
-  draft.manifest = { ...draft.manifest, nodes: [...draft.manifest.nodes, node] };
+  // As of now: a file of an earlier version knows nothing of what the node may hold.
+  draft.manifest = { ...draft.manifest, version: VERSION, nodes: [...draft.manifest.nodes, node] };
   draft.pieces.push(...pieces);
   touch(draft);
 }

@@ -1,8 +1,10 @@
 /** Calls that only look: a node's picture, what differs between two, where an instruction would act. */
+import { EmilieError } from "../../errors.ts";
 import { encodePng } from "../../images/codec.node.ts";
 import type { Picture } from "../../images/picture.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { pngMetadata } from "../../session/picture/picture-path.node.ts";
+import { sharedPictures } from "../../session/tree/shared-area.ts";
 import { pieceOfMask } from "./masks.ts";
 import type { Params, Result } from "./protocol.ts";
 import { nodeOf, type SessionCache } from "./session-cache.ts";
@@ -43,7 +45,10 @@ export async function difference(
   { a, b, gain, ...subject }: Params<"difference">,
 ): Promise<Result<"difference">> {
   const session = await cache.get(subject, model, [a, b]);
-  const [one, other] = [await nodeOf(session, a).render(), await nodeOf(session, b).render()];
+  const shared = await sharedPictures(nodeOf(session, a), nodeOf(session, b));
+  if (!shared)
+    throw new EmilieError("option.invalid", `nodes ${a} and ${b} show nothing of the picture in common`);
+  const [one, other] = shared;
   const data = new Uint8ClampedArray(one.data.length);
   for (let i = 0; i < data.length; i++) {
     data[i] = i % 4 === 3 ? 255 : gain * Math.abs(one.data[i]! - other.data[i]!);

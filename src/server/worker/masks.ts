@@ -1,5 +1,6 @@
 /** Masks as they travel: the same pieces that a session file keeps. */
 import { EmilieError } from "../../errors.ts";
+import { borderMask } from "../../images/canvas.ts";
 import { encodePng, readPicture, readPictureFile } from "../../images/codec.node.ts";
 import { checkPictureSize } from "../../images/encode.node.ts";
 import {
@@ -26,8 +27,8 @@ export async function maskFromPiece({
 }: Pick<PieceData, "type" | "shape" | "bytes">): Promise<Mask> {
   if (type === "U8") return maskFromPicture(await readPicture(bytes));
   const [height = 0, width = 0] = shape;
-  // What came through a pipe may lie at an odd offset.
-  return { width, height, data: new Float32Array(bytes.slice().buffer) };
+  // What came through a pipe may lie at an odd offset of a larger buffer, which slice() of a Buffer does not leave.
+  return { width, height, data: new Float32Array(new Uint8Array(bytes).buffer) };
 }
 
 export async function pieceOfMask(mask: Mask): Promise<MaskData> {
@@ -58,6 +59,9 @@ export async function makeMask({
 
   async function maskFrom(): Promise<ReadMask> {
     if ("box" in source) return { mask: maskFromBox(width, height, source.box), warnings: [] };
+    if ("border" in source) {
+      return { mask: borderMask(source.border.before, source.border.canvas), warnings: [] };
+    }
     if ("select" in source)
       return { mask: selectRegion(await readPicture(source.picture), source.select), warnings: [] };
     if ("pieces" in source) {

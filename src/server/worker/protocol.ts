@@ -2,6 +2,7 @@
  * What the server and its inference process say to each other. The process keeps nothing that would be lost with it: a call
  * comes with all that it needs (a session's bytes only where it is not open), and nodes are sent back as they are finished.
  */
+import type { CanvasChange } from "../../images/canvas.ts";
 import type { Box } from "../../images/mask.ts";
 import type { Size } from "../../images/model-image.ts";
 import type { Selection } from "../../images/select-region.ts";
@@ -36,7 +37,14 @@ export type MaskSource =
   | { readonly box: Box }
   /** The thing at a point, or what a box was drawn around, in a picture. */
   | { readonly select: Selection; readonly picture: Uint8Array }
-  | { readonly pieces: readonly PieceData[] };
+  | { readonly pieces: readonly PieceData[] }
+  | { readonly border: Border };
+
+/** What an expansion adds to a picture of the size `before`. */
+export interface Border {
+  readonly before: Size;
+  readonly canvas: CanvasChange;
+}
 
 export interface Calls {
   load: { params: { model: string }; result: Pick<EditModel, "fingerprint" | "olderFingerprints"> };

@@ -7,6 +7,7 @@ import { fromJson } from "../../method/settings-derived.ts";
 import { packNode } from "../../session/file/pack.node.ts";
 import { pngMetadata } from "../../session/picture/picture-path.node.ts";
 import type { Node, Session } from "../../session/session.ts";
+import type { CanvasInput } from "../../session/tree/canvas-input.ts";
 import { unionOf } from "../../session/tree/run.ts";
 import { nextSeed } from "../../session/tree/tree.ts";
 import type { WorkMask, WorkRegion } from "../queue/work.ts";
@@ -22,7 +23,10 @@ export async function runEdit(
   watch: Watch,
 ): Promise<Record<string, never>> {
   const session = await cache.get(subject, model, [work.from]);
-  const from = nodeOf(session, work.from);
+  const start = nodeOf(session, work.from);
+  const from = await canvasFor(session, start, work.canvas);
+  if (from !== start) await sendNode(session, from, 0, watch);
+  if (work.instruction === "") return {};
   const maskOf = await readMasks(masks);
   const mask = await resolveMask(session, from, work.instruction, work.mask, maskOf, watch.signal);
   const regions = regionsOf(work.regions, maskOf);
@@ -47,6 +51,18 @@ export async function runEdit(
     if (watch.keep()) break;
   }
   return {};
+}
+
+/** The crop or the expansion that the edit begins with. */
+export async function canvasFor(
+  session: Session,
+  from: Node,
+  canvas: CanvasInput | undefined,
+): Promise<Node> {
+  if (!canvas) return from;
+  return canvas.kind === "crop"
+    ? session.crop(canvas.crop, { from })
+    : session.expand(canvas.expand, { from });
 }
 
 /** Hands a finished node to the server, with its picture and its drift. */

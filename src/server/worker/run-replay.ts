@@ -3,7 +3,7 @@
 import type { EditModel } from "../../method/edit-model.ts";
 import { fromJson } from "../../method/settings-derived.ts";
 import type { Session } from "../../session/session.ts";
-import { editAgain, type ReplayChanges } from "../../session/tree/replay.ts";
+import { checkChanges, type ReplayChanges, stepAgain } from "../../session/tree/replay.ts";
 import { readMasks } from "./masks.ts";
 import { type Watch, watcher } from "./previews.ts";
 import type { Params, Result } from "./protocol.ts";
@@ -24,12 +24,13 @@ export async function runReplay(
     const from = nodeOf(session, replaced[old.parent!.id] ?? old.parent!.id);
     const changes = edit === 0 ? await changesOf(session, work, masks, watch.signal) : {};
     // What is covered is only known for certain when the step is done; the old step's place is near enough for a preview.
+    if (edit === 0) checkChanges(old, changes);
     const mask = changes.mask === undefined ? old.mask : undefined;
     const place = { session, from, mask, edit, edits: work.nodes.length, previews: work.previews };
     const onProgress = watcher(watch, place, begun);
     const onWarning = (text: string) => watch.send({ type: "remark", text });
     const options = { signal: watch.signal, onProgress, onWarning };
-    const node = await editAgain(session, old.recipe!, from, changes, options);
+    const node = await stepAgain(session, old, from, changes, options);
     replaced[oldId] = node.id;
     await sendNode(session, node, edit, watch);
   }
@@ -44,10 +45,11 @@ async function changesOf(
 ): Promise<ReplayChanges> {
   const maskOf = await readMasks(masks);
   const old = session.nodes.get(work.from)!;
-  const { instruction = old.recipe!.regions[0]!.instruction, settings } = work;
+  const { instruction = old.recipe!.regions[0]?.instruction ?? "", settings, canvas } = work;
   const place = () => resolveMask(session, old.parent!, instruction, work.mask!, maskOf, signal);
   return {
     ...fromJson(settings),
+    ...(canvas?.kind === "crop" ? { crop: canvas.crop } : canvas && { expand: canvas.expand }),
     instruction: work.instruction,
     mask: work.mask === undefined ? undefined : work.mask === null ? null : await place(),
     regions: work.regions && regionsOf(work.regions, maskOf),

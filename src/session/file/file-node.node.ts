@@ -5,6 +5,7 @@ import type { Mask } from "../../images/mask.ts";
 import { readMask } from "../../images/read-mask.node.ts";
 import { type ExportOptions, exportPicture } from "../picture/export.node.ts";
 import type { Session, SessionEditOptions } from "../session.ts";
+import { borderOf } from "../tree/prepare-edit.ts";
 import type { Node } from "../tree/tree.ts";
 import { type NodeHost, type NodeRecord, TreeNode } from "../tree/tree-node.ts";
 
@@ -15,7 +16,7 @@ export type MaskSource = Mask | string | URL;
 export interface FileEditOptions extends Omit<SessionEditOptions, "mask" | "regions"> {
   /**
    * White (1) may change, black (0) must stay: a mask, the path or URL of a picture, words as in "soft:12:box:40,20,200,160",
-   * or "auto" for the model's own relevance map. Of another size than the picture, it is stretched to fit. Default: everywhere.
+   * "auto" for the model's own relevance map, or "border" for what the expansion before it has added. Of another size than the picture, it is stretched to fit. Default: everywhere.
    */
   readonly mask?: MaskSource | "auto";
   /** Further instructions with places and weights of their own, in the same pass. */
@@ -67,13 +68,15 @@ export class FileTreeNode extends TreeNode implements FileNode {
 /** Makes the masks that are files or words. Throws option.invalid, mask.invalid, image.unreadable and image.too-large. */
 export async function readMasks(session: Session, options: FileEditOptions): Promise<SessionEditOptions> {
   const { mask, regions, onWarning } = options;
-  const make = async (source: MaskSource | undefined): Promise<Mask | "auto" | undefined> => {
+  const canvas = session.canvasOf(options.from ?? session.head);
+  const make = async (source: MaskSource | undefined): Promise<Mask | "auto" | "border" | undefined> => {
     if (typeof source !== "string" && !(source instanceof URL)) return source;
     const words = typeof source === "string" ? source : `file:${fileURLToPath(source)}`;
-    return readMask(words, session.original, { held: session.masks, onWarning });
+    return readMask(words, await canvas.picture(), { held: session.masks, onWarning });
   };
   const placed = regions?.map(async (region) => {
     const made = await make(region.mask);
+    if (made === "border") return { ...region, mask: borderOf(options.from ?? session.head) };
     if (made !== "auto") return { ...region, mask: made };
     throw new EmilieError(
       "option.invalid",

@@ -1,12 +1,14 @@
 /** A session as manifest and pieces, and back: the tree as JSON, latents and masks as tensors, the original as PNG. */
+import { isCanvasOf } from "../../images/canvas.ts";
 import type { Difference } from "../../images/difference.ts";
 import { type Mask, maskFromPicture, pictureFromMask } from "../../images/mask.ts";
+import type { Size } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { sha256 } from "../../util/sha256.ts";
 import { pictureId, type Session } from "../session.ts";
 import type { Drift } from "../tree/drift.ts";
-import { bytesOf, nodeId } from "../tree/recipe.ts";
+import { bytesOf, nodeId, pictureSizes } from "../tree/recipe.ts";
 import type { Node } from "../tree/tree.ts";
 import { type Container, MAX_SESSION_BYTES, type Piece } from "./container.ts";
 import { FORMAT, type Manifest, malformed, type StoredDrift, type StoredNode, VERSION } from "./schema.ts";
@@ -128,6 +130,7 @@ export async function unpackSession(
   const latents = new Map<string, Tensor>();
   const masks = new Map<string, Mask>();
   const { width, height } = manifest.picture;
+  const sizes = maskSizes(manifest, path);
   let pixels = 0;
   let original: Picture | undefined;
   for (const { name, shape } of manifest.pieces) {
@@ -139,8 +142,9 @@ export async function unpackSession(
       original = await decode(bytes, name, path, codec);
     } else if (kind === "latent") latents.set(hash, { data: floats(bytes, name, path), shape });
     else if (kind === "mask") {
-      if (name.endsWith(".png")) checkPngSize(bytes, manifest.picture, name, path);
-      pixels += width * height;
+      const size = pieceSize(sizes.get(hash) ?? [manifest.picture], bytes, name, shape);
+      if (name.endsWith(".png")) checkPngSize(bytes, size, name, path);
+      pixels += size.width * size.height;
       if (4 * pixels > MAX_SESSION_BYTES)
         throw malformed(path, `its masks take more than ${MAX_SESSION_BYTES} bytes`);
       const mask = name.endsWith(".png")
@@ -157,12 +161,57 @@ export async function unpackSession(
       throw malformed(path, "its picture is not the original of its tree");
     }
   }
-  for (const mask of masks.values()) {
-    if (mask.width !== width || mask.height !== height || mask.data.length !== width * height) {
-      throw malformed(path, `a mask has ${mask.width}×${mask.height} pixels, the picture ${width}×${height}`);
+  for (const [hash, mask] of masks) {
+    const pictures = sizes.get(hash) ?? [manifest.picture];
+    const fits = pictures.some((size) => mask.width === size.width && mask.height === size.height);
+    if (!fits || mask.data.length !== mask.width * mask.height) {
+      const [size] = pictures;
+      throw malformed(
+        path,
+        `a mask has ${mask.width}×${mask.height} pixels, the picture ${size!.width}×${size!.height}`,
+      );
     }
   }
   return { manifest, original, masks, latents };
+}
+
+/**
+ * The sizes of the masks that recipes name, by hash: each that of the picture that its edit starts from, which crops and expansions
+ * have changed. A hash is over the values alone, so one that is white everywhere may have several. Throws session.malformed for a canvas
+ * that cannot be.
+ */
+function maskSizes({ nodes, picture }: Manifest, path: string): Map<string, Size[]> {
+  const sizes = new Map<string, Size[]>();
+  const pictures = pictureSizes(nodes, picture);
+  for (const { id, parent, recipe } of nodes) {
+    const before = parent === null ? picture : pictures.get(parent)!;
+    const canvas = recipe?.canvas;
+    if (canvas && !isCanvasOf(before, canvas)) {
+      throw malformed(
+        path,
+        `node ${id} is no crop and no expansion of a ${before.width}×${before.height} picture`,
+      );
+    }
+    for (const { mask } of recipe?.regions ?? []) {
+      if (!mask) continue;
+      if (mask.width !== before.width || mask.height !== before.height) {
+        throw malformed(
+          path,
+          `a mask of node ${id} has ${mask.width}×${mask.height} pixels, the picture ${before.width}×${before.height}`,
+        );
+      }
+      sizes.set(mask.sha256, [...(sizes.get(mask.sha256) ?? []), before]);
+    }
+  }
+  return sizes;
+}
+
+/** The size of a mask's piece, of those that it may have; the first where it has none of them, which is then refused. */
+function pieceSize(sizes: readonly Size[], bytes: Uint8Array, name: string, shape: readonly number[]): Size {
+  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const isPng = name.endsWith(".png") && bytes.length >= 24;
+  const width = isPng ? header.getUint32(16) : shape[1];
+  return sizes.find((size) => size.width === width) ?? sizes[0]!;
 }
 
 /** One root, which is first; every node after its parent and under the hash of its recipe. */

@@ -8,7 +8,7 @@ import { sha256 } from "../../util/sha256.ts";
 import type { PicturePath } from "../picture/picture-path.node.ts";
 import { encodeOriginal, pictureId, type Session, type SessionEditOptions } from "../session.ts";
 import { bytesOf, describeMask } from "../tree/recipe.ts";
-import { editAgain } from "../tree/replay.ts";
+import { recipeAgain } from "../tree/replay.ts";
 import type { Node } from "../tree/tree.ts";
 import { StoredSession } from "./store.node.ts";
 
@@ -57,20 +57,26 @@ export async function replayPath(
   const steps: { node: Node; same: boolean }[] = [];
   let from = session.root;
   for (const { id, recipe, latent } of path.steps) {
-    from = await editAgain(session, recipe, from, {}, options);
+    from = await recipeAgain(session, recipe, from, {}, options);
     steps.push({ node: from, same: from.id === id && (await sha256(bytesOf(from.latent))) === latent });
   }
   return { session, steps };
 }
 
 async function gatherMasks(session: Session, path: PicturePath, given: readonly Mask[]): Promise<void> {
-  const { width, height } = session.original;
   const embedded = Object.values(path.masks).map(async (png) =>
     maskFromPicture(await readPicture(Buffer.from(png, "base64"))),
   );
+  const named = path.steps.flatMap(({ recipe }) => recipe.regions.flatMap(({ mask }) => mask ?? []));
+  const hashes = new Set(named.map(({ sha256: hash }) => hash));
+  const sizes = new Map(named.map((mask) => [`${mask.width}×${mask.height}`, mask]));
   for (const mask of [...(await Promise.all(embedded)), ...given]) {
-    const fitted = resizeMask(mask, width, height);
-    session.masks.set((await describeMask(fitted)).sha256, fitted);
+    // Crops and expansions give pictures of other sizes: a mask is known by its hash at one of those that recipes name.
+    for (const { width, height } of sizes.values()) {
+      const fitted = resizeMask(mask, width, height);
+      const { sha256: hash } = await describeMask(fitted);
+      if (hashes.has(hash)) session.masks.set(hash, fitted);
+    }
   }
   const missing = path.steps.flatMap(({ recipe }, i) =>
     recipe.regions.flatMap(({ instruction, mask }) =>

@@ -1,13 +1,16 @@
 /** A session made again from what its file holds, in Node and in a browser alike. */
 import { EmilieError } from "../../errors.ts";
-import { workingSize } from "../../images/model-image.ts";
+import type { Size } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
 import { type EditModel, isMadeWith } from "../../method/edit-model.ts";
 import { sizeOf, type Tensor } from "../../tensor/tensor.ts";
-import { largePicture } from "../picture/large.ts";
+import { canvasWorkingSize } from "../picture/canvas.ts";
+import { isLarge } from "../picture/large.ts";
 import type { Session } from "../session.ts";
+import { heldMask, isCanvasRecipe } from "../tree/recipe.ts";
 import { unionOf } from "../tree/run.ts";
 import { title } from "../tree/tree.ts";
+import { instructionOf } from "../tree/tree-node.ts";
 import { loadDrift, type Unpacked } from "./pack.ts";
 import { malformed, type StoredNode } from "./schema.ts";
 
@@ -34,14 +37,19 @@ export function restoreSession<S extends Session>(
 ): S {
   const { manifest } = stored;
   checkModel(model, manifest.model, path);
-  const { width, height } = original;
-  const size = workingSize(width, height, manifest.workingSize ?? model.nativeSize, model.factor);
-  const whole = { x: 0, y: 0, width: size.width / model.factor, height: size.height / model.factor };
-  const large = largePicture(model, original, size) !== undefined;
-  for (const { latent, window } of manifest.nodes) {
+  const sizeOn = (canvas: Size) => canvasWorkingSize(model, original, canvas, manifest.workingSize);
+  const size = sizeOn(original);
+  // By node, the size at which the model works on its picture: a crop or an expansion changes it.
+  const sizes = new Map<string, Size>();
+  for (const { id, parent, recipe, latent, window } of manifest.nodes) {
+    const canvas = recipe && isCanvasRecipe(recipe) ? recipe.canvas : undefined;
+    const working = parent === null ? size : canvas ? sizeOn(canvas) : sizes.get(parent)!;
+    sizes.set(id, working);
+    const whole = { x: 0, y: 0, width: working.width / model.factor, height: working.height / model.factor };
     const place = window ?? whole;
     const inside = place.x + place.width <= whole.width && place.y + place.height <= whole.height;
-    if (large !== (window !== undefined) || !inside) throw malformed(path, "a latent lies where it cannot");
+    const isPart = canvas !== undefined || isLarge(model, working);
+    if (isPart !== (window !== undefined) || !inside) throw malformed(path, "a latent lies where it cannot");
     const shape = [model.latentChannels, place.height, place.width];
     if (stored.latents.has(latent)) checkShape(stored.latents.get(latent)!, shape, path);
   }
@@ -65,8 +73,9 @@ function checkModel(model: EditModel, made: { id: string; fingerprint: string },
 }
 
 export function addNode(session: Session, stored: StoredNode, { latents, masks }: Unpacked): void {
-  const hashes = stored.recipe!.regions.map(({ mask }) => mask?.sha256);
-  const own = hashes.map((hash) => (hash === undefined ? undefined : masks.get(hash)));
+  const { regions } = stored.recipe!;
+  const hashes = regions.map(({ mask }) => mask?.sha256);
+  const own = regions.map(({ mask }) => (mask ? heldMask(mask, masks) : undefined));
   own.forEach((mask, i) => {
     if (mask) session.masks.set(hashes[i]!, mask);
   });
@@ -101,7 +110,7 @@ export function damageOf(
   }
   for (const node of manifest.nodes) {
     const { id, name, parent, latent, recipe } = node;
-    const instruction = recipe?.regions[0]?.instruction ?? "";
+    const instruction = instructionOf(recipe);
     const called = title({ id, name, instruction, parent });
     if (!latents.has(latent)) {
       const message = `The latent of ${called} is lost; its recipe is whole, and emilie replay computes it again.`;

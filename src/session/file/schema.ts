@@ -10,16 +10,17 @@ import { MAX_TEXT, SESSION_JSON } from "../../limits.ts";
 import { laterThan, recordedShape } from "../../method/settings-derived.ts";
 import { parseJson } from "../../util/parse-json.ts";
 import { MAX_REGIONS } from "../tree/check-edit.ts";
-import type { Recipe } from "../tree/recipe.ts";
+import { type CanvasRecipe, isCanvasRecipe, type NodeRecipe, type Recipe } from "../tree/recipe.ts";
 
 export const FORMAT = "emilie-session";
 /**
  * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows,
  * working sizes, gates, and recipes that spare computing;
- * version 4 says where the model's parts lie; version 5 has detail transfer in its recipes, and what is seen of a change.
+ * version 4 says where the model's parts lie; version 5 has detail transfer in its recipes, and what is seen of a change;
+ * version 6 has crops and expansions.
  */
-export const VERSION = 5;
-const VERSIONS = [1, 2, 3, 4, VERSION] as const;
+export const VERSION = 6;
+const VERSIONS = [1, 2, 3, 4, 5, VERSION] as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
 
@@ -30,7 +31,7 @@ const count = z.int().min(0);
 const text = z.string().max(MAX_TEXT);
 
 /** Keys stand in the order in which a session writes them: a node's id is a hash over them in this order. */
-export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
+export const editRecipeSchema: z.ZodType<Recipe> = z.strictObject({
   version: z.literal(1),
   model: z.strictObject({ id: text, fingerprint: text }),
   parent: id,
@@ -45,6 +46,28 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
     .min(1)
     .max(MAX_REGIONS),
   ...recordedShape(),
+});
+const canvasSchema: z.ZodType<CanvasRecipe> = z.strictObject({
+  version: z.literal(1),
+  model: z.strictObject({ id: text, fingerprint: text }),
+  parent: id,
+  regions: z.tuple([]),
+  canvas: z.strictObject({
+    kind: z.enum(["crop", "expand"]),
+    x: z.int(),
+    y: z.int(),
+    width: side,
+    height: side,
+  }),
+  workingSize: recordedShape().workingSize,
+});
+/** By its `canvas`, so that what is wrong is said of the one that was meant. */
+export const recipeSchema: z.ZodType<NodeRecipe> = z.unknown().transform((value, context) => {
+  const isCanvas = typeof value === "object" && value !== null && "canvas" in value;
+  const result = (isCanvas ? canvasSchema : editRecipeSchema).safeParse(value);
+  if (result.success) return result.data;
+  for (const { path, message } of result.error.issues) context.addIssue({ code: "custom", path, message });
+  return z.NEVER;
 });
 
 /** JSON has no Infinity: the PSNR of equal pictures is null there. */
@@ -166,12 +189,18 @@ export function parseManifest(json: string, path: string): Manifest {
         ? "source"
         : placed && version < 3
           ? "workingSize"
-          : nodes.flatMap(({ recipe }) => (recipe && laterThan(version, recipe)) ?? []).at(0);
+          : nodes.flatMap(({ recipe }) => (recipe && laterKey(version, recipe)) ?? []).at(0);
     if (!later) return result.data;
     throw malformed(path, `it says version ${version}, which has no "${later}"`);
   }
   const issue = result.error.issues[0]!;
   throw malformed(path, `${issue.path.join(".") || "the whole"}: ${issue.message}`);
+}
+
+/** The first key of a recipe that came with a later version. */
+function laterKey(version: number, recipe: NodeRecipe): string | undefined {
+  if (!isCanvasRecipe(recipe)) return laterThan(version, recipe);
+  return version < 6 ? "canvas" : undefined;
 }
 
 export function malformed(path: string, what: string, cause?: unknown): EmilieError {

@@ -168,10 +168,19 @@ async function restore(
 ): Promise<StoredSession> {
   const stored = await unpackSession(container, path);
   const { manifest, masks } = stored;
-  const { width, height } = manifest.picture;
+  const sizes = new Map(
+    manifest.nodes.flatMap(
+      ({ recipe }) =>
+        recipe?.regions.flatMap(({ mask }) =>
+          mask ? [[`${mask.width}×${mask.height}`, mask] as const] : [],
+        ) ?? [],
+    ),
+  );
   for (const mask of options.masks ?? []) {
-    const fitted = resizeMask(mask, width, height);
-    masks.set((await describeMask(fitted)).sha256, fitted);
+    for (const { width, height } of sizes.values()) {
+      const fitted = resizeMask(mask, width, height);
+      masks.set((await describeMask(fitted)).sha256, fitted);
+    }
   }
   const original = await originalOf(stored, options, path);
   const model = options.model ?? (await loadModelOf(manifest, target, {}, options));

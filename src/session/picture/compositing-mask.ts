@@ -8,11 +8,13 @@ import type { Node } from "../tree/tree.ts";
 /**
  * The mask by which the node's picture is composited over its parent's: the mask of the edit, and of that, where the edit was gated,
  * what was kept. Undefined: everywhere.
+ *
+ * @param before the condition that the edit started from, [channels, h, w]
  */
-export function compositingMask(node: Node, width: number, height: number): Mask | undefined {
-  const { mask, recipe, parent } = node;
-  if (!isGated(recipe) || !parent) return mask;
-  const place = maskOfCells(differenceMask(node.latent, parent.latent), width, height);
+export function compositingMask(node: Node, before: Tensor): Mask | undefined {
+  const { mask, recipe, size } = node;
+  if (!isGated(recipe)) return mask;
+  const place = maskOfCells(differenceMask(node.latent, before), size.width, size.height);
   return mask ? { ...place, data: place.data.map((value, i) => Math.min(value, mask.data[i]!)) } : place;
 }
 

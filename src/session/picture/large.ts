@@ -23,9 +23,9 @@ import {
 import { largest } from "../../tensor/ops.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
 import type { PlacedRegion } from "../tree/run.ts";
-import { type Node, pathTo } from "../tree/tree.ts";
+import { canvasPath, type Node } from "../tree/tree.ts";
 import { conditionOf } from "./condition.ts";
-import { nativeCells, Tiles } from "./tiles.ts";
+import { nativeCells, type PictureSource, Tiles } from "./tiles.ts";
 
 /** Around a mask, as a share of the native size; the least side is the native size itself, which the model was trained at. */
 const MARGIN = 1 / 4;
@@ -33,7 +33,8 @@ const MARGIN = 1 / 4;
 const MOST_NATIVE_AREAS = 4;
 /** From here on it is said that pictures get worse. */
 const MANY_NATIVE_AREAS = 2;
-const NOWHERE: Window = { x: 0, y: 0, width: 0, height: 0 };
+/** Of a node that holds no latent of its own. */
+export const NOWHERE: Window = { x: 0, y: 0, width: 0, height: 0 };
 
 /** What an edit of a part gives: c in `window`. */
 export interface PartResult extends UnderstoodResult {
@@ -46,10 +47,10 @@ export class LargePicture {
   readonly #tiles: Tiles;
 
   /** Use {@link largePicture}. */
-  constructor(model: EditModel, original: Picture, size: Size) {
+  constructor(model: EditModel, picture: PictureSource, size: Size) {
     this.#model = model;
     this.#size = size;
-    this.#tiles = new Tiles(model, original, size);
+    this.#tiles = new Tiles(model, picture, size);
   }
 
   /** The whole latent grid. */
@@ -66,10 +67,10 @@ export class LargePicture {
     return option === "auto" ? { margin, least } : { margin: option.margin, least: option.least ?? least };
   }
 
-  /** A node's c in a window: the original's, and over it what the edits up to the node have made of it. */
+  /** A node's c in a window: its canvas's, and over it what the edits up to the node have made of it. */
   async latentOf(node: Node, window: Window, options?: CallOptions): Promise<Tensor> {
     let c = await this.#tiles.region(window, options);
-    for (const { latent, window: place = NOWHERE } of pathTo(node)) c = overlay(c, window, latent, place);
+    for (const { latent, window: place = NOWHERE } of canvasPath(node)) c = overlay(c, window, latent, place);
     return c;
   }
 
@@ -168,7 +169,10 @@ export class LargePicture {
 }
 
 /** What edits a picture at a size above the model's native one; undefined where the size is not above it. */
-export function largePicture(model: EditModel, original: Picture, size: Size): LargePicture | undefined {
-  const longer = Math.max(size.width, size.height);
-  return longer > nativeCells(model) * model.factor ? new LargePicture(model, original, size) : undefined;
+export function largePicture(model: EditModel, picture: PictureSource, size: Size): LargePicture | undefined {
+  return isLarge(model, size) ? new LargePicture(model, picture, size) : undefined;
+}
+
+export function isLarge(model: Pick<EditModel, "nativeSize" | "factor">, { width, height }: Size): boolean {
+  return Math.max(width, height) > nativeCells(model) * model.factor;
 }

@@ -8,7 +8,7 @@ import { checkSettings, settingNames } from "../../method/settings-derived.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
 import { sha256 } from "../../util/sha256.ts";
 import { conditionOf } from "./condition.ts";
-import { largePicture } from "./large.ts";
+import { isLarge } from "./large.ts";
 
 /** How a session is opened. */
 export interface OpenOptions extends CallOptions, OpenSettings {}
@@ -31,7 +31,7 @@ export async function encodeOriginal(
 ): Promise<[size: Size, c: Tensor, id: string]> {
   checkSettings({ workingSize: wanted });
   const size = resolveWorkingSize(model, original, wanted);
-  if (largePicture(model, original, size)) {
+  if (isLarge(model, size)) {
     return [size, zeros([model.latentChannels, 0, 0]), await pictureId(original)];
   }
   return [size, await conditionOf(model, original, size, options), await pictureId(original)];

@@ -1,19 +1,20 @@
 /** The pictures of a session's nodes, decoded where somebody looks. */
 
+import { changeCanvas } from "../../images/canvas.ts";
 import { composite } from "../../images/composite.ts";
 import { transferDetail } from "../../images/detail-transfer.ts";
 import type { Mask } from "../../images/mask.ts";
-import { fromModelImage, type Size } from "../../images/model-image.ts";
+import { fromModelImage } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
 import type { CallOptions, EditModel } from "../../method/edit-model.ts";
+import { isGated } from "../../method/gating.ts";
 import { toDecoderInput } from "../../method/latent-iteration.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Recent } from "../../util/recent.ts";
-import { type Node, pathTo } from "../tree/tree.ts";
+import type { Node } from "../tree/tree.ts";
 import type { TreeNode } from "../tree/tree-node.ts";
+import type { Canvas } from "./canvas.ts";
 import { compositingMask } from "./compositing-mask.ts";
-import { conditionOf } from "./condition.ts";
-import type { LargePicture } from "./large.ts";
 
 /** Pictures kept in memory; others are decoded again from their latents when asked for. The original is always kept. */
 const KEPT_PICTURES = 8;
@@ -24,9 +25,7 @@ const KEPT_IMAGES = 4;
 /** What pictures are made from: a session. */
 interface Source {
   readonly model: EditModel;
-  readonly original: Picture;
-  readonly size: Size;
-  readonly large: LargePicture | undefined;
+  canvasOf(node: Node): Canvas;
 }
 
 /** Renders nodes, and keeps the pictures that were looked at last. */
@@ -45,10 +44,10 @@ export class Pictures {
     this.#source = source;
   }
 
-  /** A node's picture, at the size of the original. */
+  /** A node's picture, at its own size. */
   of(node: TreeNode, options?: CallOptions): Promise<Picture> {
     const kept = this.#kept.get(node.id) ?? this.#render(node, options);
-    const { width, height } = this.#source.original;
+    const { width, height } = node.size;
     const most = Math.max(2, Math.min(KEPT_PICTURES, Math.floor(KEPT_PIXELS / (width * height))));
     this.#kept.set(node.id, kept, most);
     kept.catch(() => this.#kept.delete(node.id));
@@ -62,25 +61,32 @@ export class Pictures {
   }
 
   async #render(node: TreeNode, options?: CallOptions): Promise<Picture> {
-    const { original, large } = this.#source;
     // A node asks its parent for its picture, and that one its own: each on a stack of its own, however deep the tree is.
     await null;
-    if (!node.changed) return node.parent!.render(options);
-    if (large) return large.renderNode(node, await node.parent!.render(options), options);
-    const mask = compositingMask(node, original.width, original.height);
+    const parent = node.parent!;
+    if (!node.changed) return parent.render(options);
+    if (node.canvas) return changeCanvas(await parent.render(options), node.canvas);
+    const canvas = this.#source.canvasOf(node);
+    if (canvas.large) return canvas.large.renderNode(node, await parent.render(options), options);
+    const mask = isGated(node.recipe)
+      ? compositingMask(node, await canvas.latentOf(parent, options))
+      : node.mask;
     const image = await this.#imageOf(node, options);
+    const { width, height } = node.size;
     const picture = node.recipe?.detail
       ? await this.#withDetail(node, image, mask, options)
-      : fromModelImage(image, original.width, original.height, original);
+      : fromModelImage(image, width, height, await canvas.picture(options));
     // Under a mask that is white everywhere the parent's picture shows nowhere, and need not be decoded.
     if (!mask || mask.data.every((m) => m === 1)) return picture;
-    return composite(await node.parent!.render(options), picture, mask);
+    return composite(await parent.render(options), picture, mask);
   }
 
-  /** Always from the original, so that a chain neither adds up the errors of its turns nor needs their pictures. */
+  /** Always from what its canvas began with, so that a chain neither adds up the errors of its turns nor needs their pictures. */
   async #withDetail(node: TreeNode, edited: Tensor, mask: Mask | undefined, options?: CallOptions) {
-    const reconstruction = await this.#imageOf(pathTo(node)[0]!, options);
-    const { picture, carried } = transferDetail(this.#source.original, { reconstruction, edited, mask });
+    const canvas = this.#source.canvasOf(node);
+    const reconstruction = await this.#imageOf(canvas.root, options);
+    const source = await canvas.picture(options);
+    const { picture, carried } = transferDetail(source, { reconstruction, edited, mask });
     this.#carried.set(node.id, carried);
     return picture;
   }
@@ -99,7 +105,7 @@ export class Pictures {
       });
       return this.#reconstruction;
     }
-    const kept = this.#images.get(node.id) ?? this.#decode(node.latent, options);
+    const kept = this.#images.get(node.id) ?? this.#decodeNode(node, options);
     this.#images.set(node.id, kept);
     kept.catch(() => this.#images.delete(node.id));
     return kept;
@@ -107,9 +113,14 @@ export class Pictures {
 
   /** A latent that was lost with its file's damage is encoded again: the original is at hand. */
   async #reconstruct(root: Node, options?: CallOptions): Promise<Tensor> {
-    const { model, original, size } = this.#source;
-    const c = root.lostLatent ? await conditionOf(model, original, size, options) : root.latent;
-    return this.#decode(c, options);
+    return this.#decode(
+      root.lostLatent ? await this.#source.canvasOf(root).encode(options) : root.latent,
+      options,
+    );
+  }
+
+  async #decodeNode(node: Node, options?: CallOptions): Promise<Tensor> {
+    return this.#decode(await this.#source.canvasOf(node).latentOf(node, options), options);
   }
 
   async #decode(c: Tensor, options?: CallOptions): Promise<Tensor> {

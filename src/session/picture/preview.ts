@@ -30,13 +30,14 @@ export async function preview(
   { over, window, ...options }: PreviewOptions = {},
 ): Promise<Picture> {
   const { model } = session;
-  const { width, height } = over ?? session.original;
+  const { large } = session.canvasOf(from);
+  const { width, height } = over ?? from.size;
   const look = { ...options, preview: true };
   const latent = { data: denoised.data.map((z) => z / model.scalingFactor), shape: denoised.shape };
-  if (session.large && window) {
-    return session.large.render(latent, window, over ?? (await from.render(options)), mask, look);
+  if (large && window) {
+    return large.render(latent, window, over ?? (await from.render(options)), mask, look);
   }
   const image = await model.decodeLatent(latent, look);
-  const picture = fromModelImage(image, width, height, over ?? session.original);
+  const picture = fromModelImage(image, width, height, over ?? (await from.render(options)));
   return mask ? composite(over ?? (await from.render(options)), picture, mask) : picture;
 }

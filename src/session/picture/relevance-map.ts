@@ -1,7 +1,7 @@
 /** Where the model thinks that an instruction belongs (method/relevance.ts), in the picture's own pixels. */
 
 import type { Mask } from "../../images/mask.ts";
-import type { Picture } from "../../images/picture.ts";
+import type { Size } from "../../images/model-image.ts";
 import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { resolveOptions } from "../../method/options.ts";
@@ -11,7 +11,7 @@ import { createNoise } from "../../tensor/noise.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Recent } from "../../util/recent.ts";
 import type { Node } from "../tree/tree.ts";
-import type { LargePicture } from "./large.ts";
+import type { Canvas } from "./canvas.ts";
 
 /** How a map of relevance is made. */
 export interface RelevanceMapOptions extends RelevanceOptions {
@@ -24,8 +24,7 @@ export interface RelevanceMapOptions extends RelevanceOptions {
 /** What a map is made from: a session. */
 interface Source {
   readonly model: EditModel;
-  readonly original: Picture;
-  readonly large: LargePicture | undefined;
+  canvasOf(node: Node): Canvas;
   readonly head: Node;
   /** Maps by all that they depend on. */
   readonly relevances: Recent<string, Tensor>;
@@ -54,27 +53,31 @@ export async function relevanceMap(
   const { relevances } = session;
   const map = relevances.get(key) ?? (await compute(session, instruction, from, seed, rest));
   relevances.set(key, map);
-  return { map: inPixels(map, session), mask: inPixels(above(map, threshold), session) };
+  return { map: inPixels(map, from.size), mask: inPixels(above(map, threshold), from.size) };
 }
 
 /** A map is as large as one channel of a latent: 16 kB at 512 px. The threshold is no part of it. */
 export const KEPT = 64;
 
 async function compute(
-  { model, large }: Source,
+  session: Source,
   instruction: string,
   from: Node,
   seed: number | bigint,
   options: RelevanceOptions,
 ): Promise<Tensor> {
+  const { model } = session;
   const { steps, sampler } = resolveOptions(model);
   const schedule = createSchedule(model.schedulerConfig, { sampler, steps: Math.max(steps, 20) });
   const noise = createNoise(seed);
-  const c = large ? await large.overview(await from.render(options), options) : from.latent;
+  const canvas = session.canvasOf(from);
+  const c = canvas.large
+    ? await canvas.large.overview(await from.render(options), options)
+    : await canvas.latentOf(from, options);
   return (await relevance(model, c, instruction, schedule, noise, options)).map;
 }
 
-function inPixels(mask: Tensor, { original: { width, height } }: Source): Mask {
+function inPixels(mask: Tensor, { width, height }: Size): Mask {
   const [, h, w] = mask.shape as [number, number, number];
   // Each latent pixel becomes its footprint, with hard edges: what the latent may not change, the picture shows unchanged.
   const data = new Float32Array(width * height);

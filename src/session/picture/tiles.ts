@@ -12,15 +12,18 @@ import { type Tensor, zeros } from "../../tensor/tensor.ts";
 /** Encoded around a tile and thrown away, as a share of the native size: seams between tiles then do not show. */
 const HALO = 1 / 8;
 
+/** The picture, when it is asked for: a crop's is only made then. */
+export type PictureSource = (options?: CallOptions) => Promise<Picture>;
+
 /** Each tile is encoded once, on first use, from a crop of the native size: what the encoder was trained on. */
 export class Tiles {
   readonly #model: EditModel;
-  readonly #picture: Picture;
+  readonly #picture: PictureSource;
   readonly #size: Size;
   readonly #done = new Map<string, Promise<Tensor>>();
 
   /** @param size what the model works at, in pixels; multiples of its factor */
-  constructor(model: EditModel, picture: Picture, size: Size) {
+  constructor(model: EditModel, picture: PictureSource, size: Size) {
     this.#model = model;
     this.#picture = picture;
     this.#size = size;
@@ -57,7 +60,8 @@ export class Tiles {
       width: column.seen * factor,
       height: row.seen * factor,
     };
-    const mode = await this.#model.encodeImage(toModelPart(this.#picture, this.#size, box), options);
+    const picture = await this.#picture(options);
+    const mode = await this.#model.encodeImage(toModelPart(picture, this.#size, box), options);
     return crop(firstCondition(this.#model, mode), {
       x: column.start - column.from,
       y: row.start - row.from,

@@ -1,4 +1,6 @@
 /** What an edit script is made of, as types; script.ts checks values against them. */
+import type { Sides } from "../../images/canvas.ts";
+import type { Box } from "../../images/picture.ts";
 import type { SettingsInJson } from "../../method/settings-derived.ts";
 
 /** How a step is done; what is left out is the script's default, then the checkpoint's own. */
@@ -20,9 +22,13 @@ export interface EditScriptStep extends EditScriptSettings {
   id?: string | undefined;
   /** The id or number of a step before, "original", or a node of the session. Default: the step before. */
   from?: string | number | undefined;
-  /** What should change. */
-  instruction: string;
-  /** Where: a mask in words (see readMask), or "auto". Default: everywhere. */
+  /** The window of the picture to which it is cut, before the instruction. */
+  crop?: Box | undefined;
+  /** The room that is added around the picture, before the instruction: pixels, or shares such as "25%". */
+  expand?: Sides | undefined;
+  /** What should change. Only a crop or an expansion can do without. */
+  instruction?: string | undefined;
+  /** Where: a mask in words (see readMask), "auto" or "border". Default: everywhere; after `expand`, its border. */
   mask?: string | undefined;
   /** Further instructions in the same pass. */
   regions?: EditScriptRegion[] | undefined;

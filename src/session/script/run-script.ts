@@ -8,25 +8,84 @@ import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { SessionSettings } from "../../method/settings.ts";
 import type { StepEvent } from "../../samplers/types.ts";
 import type { Session, SessionEditOptions } from "../session.ts";
-import type { Node } from "../tree/tree.ts";
+import { changeOf } from "../tree/canvas-input.ts";
+import { borderOf, noBorder } from "../tree/prepare-edit.ts";
+import type { PlacedRegion } from "../tree/run.ts";
+import { canvasRoot, type Node } from "../tree/tree.ts";
 import type { EditScript } from "./edit-script.ts";
 import { nodesCalled } from "./find-node.ts";
-import { planScript, type ScriptStep } from "./script.ts";
+import { ORIGINAL, planScript, type ScriptStep } from "./script.ts";
 
-/** A step whose masks are masks. */
-export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "instruction"> {
-  readonly mask?: Mask | "auto";
-  readonly options: SessionSettings & Pick<SessionEditOptions, "regions">;
+/** A mask that follows the edges of a picture which an earlier step has yet to make. */
+type LaterMask = (picture: Picture) => Promise<Mask>;
+
+/** A step whose masks are masks, or can be made when its picture is there. */
+export interface ReadyStep extends Pick<ScriptStep, "id" | "from" | "canvas" | "instruction"> {
+  readonly mask?: Mask | "auto" | "border" | LaterMask;
+  readonly regions: readonly (Omit<PlacedRegion, "mask"> & { readonly mask?: Mask | "border" | LaterMask })[];
+  readonly settings: SessionSettings;
 }
 
-/** Makes a step's masks, at the size of the picture that is edited. Throws what makeMask throws. */
-export async function readyStep(
-  step: ScriptStep,
-  size: Size | Picture,
+/** Where steps begin: a node of a session, or a picture that none is opened on yet. */
+export interface Ground {
+  readonly original: Picture;
+  /** Absent: the original. */
+  readonly start?: Node;
+  /** In which `from` may name nodes. */
+  readonly session?: Session;
+}
+
+/**
+ * Makes the masks of steps, each at the size of the picture that its step edits, which crops and expansions before it change.
+ * Throws what makeMask throws, and option.invalid for a crop or an expansion that cannot be.
+ */
+export async function readySteps(
+  steps: readonly ScriptStep[],
+  { original, start, session }: Ground,
   sources: MaskSources,
-): Promise<ReadyStep> {
-  const make = (text: string | undefined) =>
-    text === undefined ? undefined : makeMask(parseMaskSpec(text), size, sources);
+): Promise<ReadyStep[]> {
+  // By step, the size of its result, or the picture itself where it is known and on the same canvas.
+  const grounds = new Map<string, { picture: Size | Picture; expanded: boolean }>([
+    [ORIGINAL, { picture: original, expanded: false }],
+  ]);
+  const pictureOf = async (node: Node) => (session ? session.canvasOf(node).picture() : original);
+  const ready: ReadyStep[] = [];
+  for (const step of steps) {
+    const { id, from } = step;
+    const known = from === undefined ? undefined : grounds.get(from);
+    const node = known || !session ? start : (nodeCalled(session, from) ?? start);
+    const before = known ?? {
+      picture: node ? await pictureOf(node) : original,
+      expanded: node !== undefined && canvasRoot(node).canvas?.kind === "expand",
+    };
+    const { width, height } = before.picture;
+    const { canvas } = step;
+    const after = canvas && {
+      picture: changeOf(canvas, { width, height }),
+      expanded: canvas.kind === "expand",
+    };
+    grounds.set(id, after ?? before);
+    const words = [step.mask, ...step.regions.map(({ mask }) => mask)];
+    if (!before.expanded && words.includes("border")) throw noBorder(`step ${id}`);
+    ready.push(await readyStep(step, before.picture, sources));
+  }
+  return ready;
+}
+
+function nodeCalled(session: Session, from: string | undefined): Node | undefined {
+  const called = from === undefined ? [] : nodesCalled<Node>(session.nodes.values(), from);
+  return called.length === 1 ? called[0] : undefined;
+}
+
+async function readyStep(step: ScriptStep, size: Size | Picture, sources: MaskSources): Promise<ReadyStep> {
+  const make = async (text: string | undefined) => {
+    if (text === undefined) return undefined;
+    const spec = parseMaskSpec(text);
+    const isLater = !("data" in size) && (spec.kind === "at" || spec.kind === "around");
+    return isLater
+      ? async (picture: Picture) => (await makeMask(spec, picture, sources)) as Mask
+      : makeMask(spec, size, sources);
+  };
   const regions = [];
   for (const region of step.regions) {
     const mask = await make(region.mask);
@@ -38,8 +97,32 @@ export async function readyStep(
     }
     regions.push({ ...region, mask });
   }
-  const { id, from, instruction, settings } = step;
-  return { id, from, instruction, mask: await make(step.mask), options: { ...settings, regions } };
+  const { id, from, canvas, instruction, settings } = step;
+  return { id, from, canvas, instruction, mask: await make(step.mask), regions, settings };
+}
+
+/** Does a step from a node of the session. */
+export async function doStep<N extends Node>(
+  session: Session<N>,
+  { canvas, instruction, mask, regions, settings }: ReadyStep,
+  from: Node,
+  options: Pick<SessionEditOptions, "signal" | "onProgress" | "onWarning">,
+): Promise<N> {
+  if (canvas?.kind === "crop") return session.crop(canvas.crop, { from });
+  if (canvas) return session.expand(canvas.expand, { from });
+  const made = async <M>(one: M | LaterMask) =>
+    typeof one === "function" ? (one as LaterMask)(await session.canvasOf(from).picture()) : one;
+  const placed = regions.map(async (region) => {
+    const place = await made(region.mask);
+    return { ...region, mask: place === "border" ? borderOf(from) : place };
+  });
+  return session.edit(instruction, {
+    ...settings,
+    ...options,
+    from,
+    mask: await made(mask),
+    regions: await Promise.all(placed),
+  });
 }
 
 /** How a script is run. */
@@ -86,18 +169,13 @@ export async function runScript(
   checkOptions(options, RUN_OPTIONS, "runScript's options");
   const { readFile = noFiles, signal, onProgress, onNode, onWarning } = options;
   const held = new Map([...session.masks, ...(options.masks ?? [])]);
-  const steps: ReadyStep[] = [];
-  for (const step of planScript(script)) {
-    steps.push(await readyStep(step, session.original, { readFile, held, onWarning }));
-  }
   const start = options.from ?? session.head;
+  const ground = { original: session.original, start, session };
+  const steps = await readySteps(planScript(script), ground, { readFile, held, onWarning });
   const made = new Map<string, Node>();
   checkStarts(steps, session);
   for (const step of steps) {
-    const node = await session.edit(step.instruction, {
-      ...step.options,
-      mask: step.mask,
-      from: startOf(step, session, made, start),
+    const node = await doStep(session, step, startOf(step, session, made, start), {
       signal,
       onProgress: (event) => onProgress?.({ ...event, id: step.id }),
       onWarning,

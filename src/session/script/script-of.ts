@@ -1,8 +1,16 @@
 /** A session's edits as an edit script: what runs again on this picture, or on another one. */
 
+import type { CanvasChange } from "../../images/canvas.ts";
+import type { Size } from "../../images/model-image.ts";
 import { scriptSettings } from "../../method/settings-derived.ts";
 import type { Session } from "../session.ts";
-import { type Recipe, type RecipeRegion, settingsOf } from "../tree/recipe.ts";
+import {
+  isCanvasRecipe,
+  type NodeRecipe,
+  type Recipe,
+  type RecipeRegion,
+  settingsOf,
+} from "../tree/recipe.ts";
 import type { Node } from "../tree/tree.ts";
 import type { EditScript } from "./edit-script.ts";
 import { ORIGINAL } from "./script.ts";
@@ -17,23 +25,36 @@ type Step = EditScript["steps"][number];
  * @throws EmilieError session.version where an edit is one that only earlier versions compute
  */
 export function scriptOf(session: Session, nodes: Iterable<Node> = session.nodes.values()): EditScript {
-  return scriptOfRecipes(session.root.id, nodes);
+  return scriptOfRecipes(session.root.id, nodes, (id) => session.nodes.get(id)!.size);
 }
 
-/** The same of nodes as they are stored; the one without a recipe is the original. */
+/** The same of nodes as they are stored; the one without a recipe is the original. `sizeOf` says how large a node's picture is. */
 export function scriptOfRecipes(
   root: string,
-  nodes: Iterable<{ readonly id: string; readonly recipe: Recipe | null }>,
+  nodes: Iterable<{ readonly id: string; readonly recipe: NodeRecipe | null }>,
+  sizeOf: (id: string) => Size,
 ): EditScript {
-  return { steps: [...nodes].flatMap(({ id, recipe }) => (recipe ? [stepOf(id, recipe, root)] : [])) };
+  return {
+    steps: [...nodes].flatMap(({ id, recipe }) =>
+      recipe ? [stepOf(id, recipe, root, sizeOf(recipe.parent))] : [],
+    ),
+  };
 }
 
-function stepOf(id: string, recipe: Recipe, root: string): Step {
+function stepOf(id: string, recipe: NodeRecipe, root: string, before: Size): Step {
+  const from = recipe.parent === root ? ORIGINAL : recipe.parent;
+  return { id, from, ...(isCanvasRecipe(recipe) ? canvasOf(recipe.canvas, before) : editOf(recipe)) };
+}
+
+function canvasOf({ kind, x, y, width, height }: CanvasChange, before: Size) {
+  if (kind === "crop") return { crop: { x, y, width, height } };
+  const sides = { left: -x, top: -y, right: x + width - before.width, bottom: y + height - before.height };
+  return { expand: Object.fromEntries(Object.entries(sides).filter(([, room]) => room > 0)) };
+}
+
+function editOf(recipe: Recipe) {
   const [first, ...rest] = recipe.regions;
-  const { parent } = recipe;
   return {
-    id,
-    from: parent === root ? ORIGINAL : parent,
     ...region(first!),
     ...(rest.length === 0 ? {} : { regions: rest.map(region) }),
     ...scriptSettings(settingsOf(recipe)),

@@ -6,6 +6,8 @@ import { z } from "zod";
 import { EmilieError } from "../../errors.ts";
 import type { SessionSettings } from "../../method/settings.ts";
 import { editShape, fromJson, INSTRUCTION, WEIGHT } from "../../method/settings-derived.ts";
+import { defined } from "../../util/defined.ts";
+import { type CanvasInput, canvasInput, cropSchema, expandSchema } from "../tree/canvas-input.ts";
 import { MAX_REGIONS } from "../tree/check-edit.ts";
 import { closest } from "./closest.ts";
 import type { EditScript } from "./edit-script.ts";
@@ -30,7 +32,7 @@ const regionSchema = z.strictObject({
 });
 
 /** One edit; the demo's script has the same. */
-export const scriptStepSchema = z.strictObject({
+const stepShape = {
   id: z
     .string()
     .min(1)
@@ -43,17 +45,25 @@ export const scriptStepSchema = z.strictObject({
     .describe(
       'Where it starts: the id or the number of a step before, "original", or a node of the session. Default: the step before.',
     ),
-  instruction,
+  crop: cropSchema.optional(),
+  expand: expandSchema.optional(),
+  instruction: instruction
+    .optional()
+    .describe(`${instruction.description} A crop or an expansion can do without.`),
   mask: mask
     .optional()
-    .describe(`Where the picture may change: "auto" (the model judges), ${MASK} Default: everywhere.`),
+    .describe(
+      `Where the picture may change: "auto" (the model judges), "border" (what the expansion before it has added), ${MASK} Default: everywhere; after expand, its border.`,
+    ),
   regions: z
     .array(regionSchema)
     .max(MAX_REGIONS - 1)
     .optional()
     .describe("Further instructions with places of their own, in the same pass."),
   ...settings,
-});
+};
+
+export const scriptStepSchema = z.strictObject(stepShape);
 
 /** The zod schema of {@link EditScript}, for programs that take scripts from elsewhere. */
 export const editScriptSchema = z.strictObject({
@@ -77,6 +87,8 @@ export interface ScriptStep {
   readonly id: string;
   /** ORIGINAL, the id of a step before, or what the session is asked for; undefined: where the script starts. */
   readonly from: string | undefined;
+  /** A crop or an expansion and nothing else: its instruction is "". */
+  readonly canvas?: CanvasInput;
   readonly instruction: string;
   readonly mask?: string;
   readonly regions: readonly {
@@ -120,6 +132,9 @@ export function issueOf(error: z.ZodError): ScriptIssue {
 function keysAt(path: readonly PropertyKey[]): string[] | undefined {
   if (path.length === 0) return Object.keys(editScriptSchema.shape);
   if (path[0] === "defaults") return Object.keys(settings);
+  const last = path.at(-1);
+  if (last === "crop") return Object.keys(cropSchema.shape);
+  if (last === "expand") return Object.keys(expandSchema.shape);
   return Object.keys(path.includes("regions") ? regionSchema.shape : scriptStepSchema.shape);
 }
 
@@ -139,8 +154,8 @@ export function planScript(script: unknown, called = "The edit script"): ScriptS
   const { defaults = {}, steps } = script as z.output<typeof editScriptSchema>;
   const known = new Set([ORIGINAL]);
   const ids = new Set(steps.map((_, index) => stepId(steps, index)));
-  return steps.map((step, index): ScriptStep => {
-    const { id = String(index + 1), from, instruction, mask, regions = [], ...own } = step;
+  return steps.flatMap((step, index): ScriptStep[] => {
+    const { id = String(index + 1), from, crop, expand, instruction, mask, regions = [], ...own } = step;
     const wrong = (key: string, message: string) =>
       wrongScript(called, { path: ["steps", index, key], message });
     if (known.has(id))
@@ -149,20 +164,30 @@ export function planScript(script: unknown, called = "The edit script"): ScriptS
       throw wrong("from", `there is no step ${from} before step ${index + 1}`);
     if (typeof from === "string" && ids.has(from) && !known.has(from))
       throw wrong("from", `"${from}" is not a step before step ${index + 1}`);
+    const canvas = canvasInput(crop, expand);
+    if (crop && expand)
+      throw wrong("expand", "a step has crop or expand, not both; give the other a step of its own");
+    if (!canvas && instruction === undefined) {
+      throw wrong("instruction", "a step says what should change, or has crop or expand");
+    }
+    const [idle] = Object.keys(defined({ mask, regions: step.regions, ...own }));
+    if (instruction === undefined && idle !== undefined) {
+      throw wrong(idle, "a step without an instruction computes nothing; add one, or leave this out");
+    }
     known.add(id);
-    return {
-      id,
-      from:
-        from === undefined
-          ? stepId(steps, index - 1)
-          : typeof from === "number"
-            ? stepId(steps, from - 1)
-            : from,
-      instruction,
-      mask,
-      regions,
-      settings: fromJson({ ...defaults, ...own }),
-    };
+    const start =
+      from === undefined
+        ? stepId(steps, index - 1)
+        : typeof from === "number"
+          ? stepId(steps, from - 1)
+          : from;
+    const nothing = { instruction: "", regions: [], settings: {} };
+    if (instruction === undefined) return [{ id, from: start, canvas, ...nothing }];
+    const edit = { instruction, regions, settings: fromJson({ ...defaults, ...own }) };
+    if (!canvas) return [{ id, from: start, mask, ...edit }];
+    // The canvas is a node of its own, so that it can be gone back to, and kept without the edit.
+    const first = { id: `${id}.canvas`, from: start, canvas, ...nothing };
+    return [first, { id, from: first.id, mask: mask ?? (expand && "border"), ...edit }];
   });
 }
 

@@ -2,6 +2,7 @@
  * What an edit did to the picture, in words that need no knowledge of decibels. The command line, the server and the studio all say
  * it by this one function. What is said to be wrong was measured: a change outside of the mask, a blur, a shift of everything.
  */
+import type { CanvasChange } from "../../images/canvas.ts";
 import type { Picture } from "../../images/picture.ts";
 import { boxMeans, luminance, type Plane } from "../../images/plane.ts";
 
@@ -21,12 +22,23 @@ export interface Look {
 export interface Changes {
   /**
    * "none": nothing changed; "masked": only inside the mask; "everywhere": without a mask; "outside": also outside the mask, which
-   * must not be; "blurred" and "shifted": the whole picture, without having been asked for.
+   * must not be; "blurred" and "shifted": the whole picture, without having been asked for; "cropped" and "expanded": the canvas.
    */
-  readonly kind: "none" | "masked" | "everywhere" | "outside" | "blurred" | "shifted";
+  readonly kind:
+    | "none"
+    | "masked"
+    | "everywhere"
+    | "outside"
+    | "blurred"
+    | "shifted"
+    | "cropped"
+    | "expanded";
   /** "kept": all that was not to change is identical; "changed": what changed was allowed to; "wrong": see kind. */
   readonly level: "kept" | "changed" | "wrong";
-  /** Of the picture, 0 to 1: what is identical outside of the mask, or for "everywhere" what looks different; else what differs. */
+  /**
+   * Of the picture, 0 to 1: what is identical outside of the mask or on a new canvas, or for "everywhere" what looks different; else what
+   * differs.
+   */
   readonly share: number;
   /** All of it in one English sentence. */
   readonly text: string;
@@ -55,6 +67,8 @@ export interface Changed {
       /** Null: everywhere. */
       readonly mask: unknown;
     }[];
+    /** Of a crop or an expansion. */
+    readonly canvas?: CanvasChange;
   } | null;
   /** Whether the latent has changed. */
   readonly changed: boolean;
@@ -73,6 +87,7 @@ export function changesOf({ parent, recipe, changed, drift }: Changed): Changes 
   const { inside, outside } = drift.parent;
   const { visible, sharpness, shift, carried } = drift.look;
   const pixels = inside.pixels + outside.pixels;
+  if (recipe.canvas) return canvasChanges(recipe.canvas, inside);
   const detail = carried === undefined ? "" : `; ${percentDown(carried)} of the change keeps its fine detail`;
   const masked = recipe.regions.every(({ mask }) => mask !== null);
   if (masked && outside.changedPixels > 0) {
@@ -93,6 +108,23 @@ export function changesOf({ parent, recipe, changed, drift }: Changed): Changes 
     return say("blurred", "wrong", 1 - sharpness, "The whole picture has lost fine detail");
   }
   return say("everywhere", "changed", visible, `${percent(visible)} of the picture changed${detail}`);
+}
+
+/** `kept` is the difference from the picture before, over what both show. */
+function canvasChanges(
+  { kind, width, height }: CanvasChange,
+  kept: { readonly changedPixels: number; readonly pixels: number },
+): Changes {
+  const size = `${width}×${height}`;
+  if (kept.changedPixels > 0) {
+    const share = kept.changedPixels / kept.pixels;
+    return say("outside", "wrong", share, `${percent(share)} of what was kept has changed`);
+  }
+  if (kind === "crop")
+    return say("cropped", "kept", 1, `Cropped to ${size}; every pixel that is left is identical`);
+  const share = kept.pixels / (width * height);
+  const text = `Expanded to ${size}; the picture as it was is identical (${percentDown(share)} of the new one)`;
+  return say("expanded", "kept", share, text);
 }
 
 function say(kind: Changes["kind"], level: Changes["level"], share: number, text: string): Changes {

@@ -5,6 +5,7 @@
  * in edits without a mask, which repaint everything a little, and in latents that a control such as "direction" does not
  * hold outside its mask; the composite covers those until an edit without a mask shows them.
  */
+import { EmilieError } from "../../errors.ts";
 import { compareInsideOutside } from "../../images/difference.ts";
 import { type Mask, maskToLatent } from "../../images/mask.ts";
 import type { Picture } from "../../images/picture.ts";
@@ -12,7 +13,8 @@ import type { CallOptions } from "../../method/edit-model.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { lookAtChange } from "./changes.ts";
 import { unionOf } from "./run.ts";
-import { type Drift, type InsideOutside, type Node, pathTo } from "./tree.ts";
+import { allowed, maskOfArea, sharedArea, sharedPictures } from "./shared-area.ts";
+import { canvasPath, type Drift, type InsideOutside, type Node, pathTo, title } from "./tree.ts";
 import type { TreeNode } from "./tree-node.ts";
 
 export type { Drift, InsideOutside } from "./tree.ts";
@@ -34,28 +36,40 @@ export async function measureDrift(node: Node, options?: CallOptions): Promise<D
   const path = pathTo(node);
   const root = path[0]!;
   if (node.parent) await measureDrift(node.parent, options);
-  const picture = await node.render(options);
-  const [parent, original] = [await (node.parent ?? node).render(options), await root.render(options)];
-  const union = allowed(path.slice(1));
+  const before = node.parent ?? node;
+  const [parent, picture] = (await sharedPictures(before, node, options)) ?? NOTHING;
   const step = quietHalf(parent, picture);
-  const halves = await sinceEverythingMoved(path, picture, step, options);
-  // A node of a large session keeps no latent outside of its window: nothing is hidden there.
-  const hidden = union && !node.window ? outsideDistance(root.latent, node.latent, union) : 0;
+  const halves = await sinceEverythingMoved(path, step, options);
   const drift: Drift = {
-    parent: compareInsideOutside(parent, picture, node.mask),
-    original: compareInsideOutside(original, picture, union),
+    // What is left of a picture by a crop, or lies in an expanded one, is the picture's own.
+    parent: compareInsideOutside(parent, picture, node.canvas ? undefined : node.mask),
+    original: await compareShared(root, node, path.slice(1), options),
     quietHalf: halves,
-    hidden,
+    hidden: hiddenIn(node),
     look: { ...lookAtChange(parent, picture), carried: (node as TreeNode).carried },
-    warnings: driftWarnings(halves, hidden),
+    warnings: driftWarnings(halves, hiddenIn(node)),
   };
   (node as TreeNode).drift = drift;
   return drift;
 }
 
+/** The pictures of two nodes have no pixel in common. */
+const NOTHING: [Picture, Picture] = [
+  { width: 0, height: 0, data: new Uint8ClampedArray(0) },
+  { width: 0, height: 0, data: new Uint8ClampedArray(0) },
+];
+
+/** Since the last crop or expansion: an edit after one starts from the pixels alone. */
+function hiddenIn(node: Node): number {
+  const [root, ...edits] = canvasPath(node);
+  // A node of a large session keeps no latent outside of its window, and a crop or an expansion none at all: nothing is hidden there.
+  if (edits.length === 0 || node.window || root!.window) return 0;
+  const union = unionOf(edits.map(({ mask }) => mask));
+  return union ? outsideDistance(root!.latent, node.latent, union) : 0;
+}
+
 async function sinceEverythingMoved(
   path: readonly Node[],
-  picture: Picture,
   step: number,
   options?: CallOptions,
 ): Promise<Drift["quietHalf"]> {
@@ -64,11 +78,18 @@ async function sinceEverythingMoved(
     0,
     steps.findLastIndex((moved) => moved >= MOVES_EVERYTHING),
   );
-  const since = base === path.length - 1 ? 0 : quietHalf(await path[base]!.render(options), picture);
+  const last = path.length - 1;
+  const shared = base === last ? null : await sharedPictures(path[base]!, path[last]!, options);
+  const since = shared ? quietHalf(...shared) : 0;
   return { step, largestStep: Math.max(0, ...steps.slice(base + 1)), since };
 }
 
-/** The pictures of two nodes, inside and outside of a mask; by default of what any edit between them was allowed to change. */
+/**
+ * The pictures of two nodes, inside and outside of a mask; by default of what any edit between them was allowed to change. Where a crop
+ * or an expansion lies between them, what both show of the picture is compared.
+ *
+ * @throws EmilieError option.invalid where they show nothing in common
+ */
 export async function compareNodes(
   a: Node,
   b: Node,
@@ -77,12 +98,24 @@ export async function compareNodes(
 ): Promise<InsideOutside> {
   const [toA, toB] = [pathTo(a), pathTo(b)];
   const between = [...toA.filter((n) => !toB.includes(n)), ...toB.filter((n) => !toA.includes(n))];
-  return compareInsideOutside(await a.render(options), await b.render(options), mask ?? allowed(between));
+  const { width, height } = sharedArea(a, b);
+  if (width > 0 && height > 0) return compareShared(a, b, between, options, mask);
+  throw new EmilieError(
+    "option.invalid",
+    `${title(a)} and ${title(b)} show different parts of the picture, and nothing of one is in the other`,
+  );
 }
 
-/** Where any of these edits was allowed to change the picture; undefined: everywhere. */
-export function allowed(edits: readonly Node[]): Mask | undefined {
-  return unionOf(edits.map((node) => node.mask));
+async function compareShared(
+  a: Node,
+  b: Node,
+  between: readonly Node[],
+  options?: CallOptions,
+  mask?: Mask,
+): Promise<InsideOutside> {
+  const area = sharedArea(a, b);
+  const pictures = (await sharedPictures(a, b, options)) ?? NOTHING;
+  return compareInsideOutside(...pictures, mask ? maskOfArea(mask, area) : allowed(between, area));
 }
 
 export function driftWarnings({ largestStep, since }: Drift["quietHalf"], hidden: number): string[] {

@@ -1,7 +1,9 @@
 /** A recipe says everything an edit's result depends on, so that it can be done again bit for bit (method, invariant 5). */
 
 import { EmilieError } from "../../errors.ts";
+import type { CanvasChange } from "../../images/canvas.ts";
 import type { Mask } from "../../images/mask.ts";
+import type { Size } from "../../images/model-image.ts";
 import type { Recorded } from "../../method/options.ts";
 import type { RecordedSettings } from "../../method/settings.ts";
 import { type ReplaySettings, replaySettings } from "../../method/settings-derived.ts";
@@ -20,6 +22,8 @@ export interface RecipeRegion {
 
 /** Everything that an edit's result depends on. */
 export interface Recipe extends RecordedSettings {
+  /** Only of a crop or an expansion. */
+  readonly canvas?: undefined;
   /** Of this structure. */
   readonly version: 1;
   /** What computes it: the name for people, the fingerprint for sure. */
@@ -28,6 +32,43 @@ export interface Recipe extends RecordedSettings {
   readonly parent: string;
   /** At least one; several are composed in one pass. */
   readonly regions: readonly RecipeRegion[];
+}
+
+/** Nothing is computed by a crop or an expansion, so none of an edit's settings is recorded. */
+type NoSettings = { readonly [K in Exclude<keyof RecordedSettings, "workingSize">]?: undefined };
+
+/** A crop or an expansion: the only thing that its result depends on beside the parent. The model encodes it when an edit starts from it. */
+export interface CanvasRecipe
+  extends NoSettings,
+    Pick<Recipe, "version" | "model" | "parent" | "workingSize"> {
+  /** None: no model is asked. */
+  readonly regions: readonly [];
+  /** The new canvas in the pixels of the parent's picture. */
+  readonly canvas: CanvasChange;
+}
+
+/** How a node was made: an edit's recipe, or that of a crop or an expansion, which has a `canvas`. */
+export type NodeRecipe = Recipe | CanvasRecipe;
+
+/** Whether it is that of a crop or an expansion. */
+export function isCanvasRecipe(recipe: NodeRecipe): recipe is CanvasRecipe {
+  return recipe.canvas !== undefined;
+}
+
+/** The sizes of the pictures of nodes, each after its parent, by their ids. */
+export function pictureSizes(
+  nodes: Iterable<{
+    readonly id: string;
+    readonly parent: string | null;
+    readonly recipe: NodeRecipe | null;
+  }>,
+  original: Size,
+): Map<string, Size> {
+  const sizes = new Map<string, Size>();
+  for (const { id, parent, recipe } of nodes) {
+    sizes.set(id, recipe?.canvas ?? (parent === null ? original : sizes.get(parent)!));
+  }
+  return sizes;
 }
 
 /** The bytes of a latent's or a mask's values, as they lie in a session file. */
@@ -41,7 +82,7 @@ export async function describeMask(mask: Mask): Promise<NonNullable<RecipeRegion
 }
 
 /** The id of the node that a recipe makes: twelve hex digits of its hash. The parent's id is part of the recipe. */
-export async function nodeId(recipe: Recipe): Promise<string> {
+export async function nodeId(recipe: NodeRecipe): Promise<string> {
   return (await sha256(JSON.stringify(recipe))).slice(0, 12);
 }
 
@@ -78,6 +119,16 @@ export function settingsOf(recipe: Recipe): ReplaySettings & { readonly recorded
   return { ...settings, recorded: { ...settings, regions } };
 }
 
+/** A recipe's mask. Its hash is over the values alone: one that is white everywhere stands for several sizes. */
+export function heldMask(
+  { width, height, sha256: hash }: NonNullable<RecipeRegion["mask"]>,
+  masks: ReadonlyMap<string, Mask>,
+): Mask | undefined {
+  const held = masks.get(hash);
+  if (!held || (held.width === width && held.height === height)) return held;
+  return { width, height, data: held.data };
+}
+
 /** The regions of a recipe with their masks. Throws session.damaged for a mask that is not among `masks`. */
 export function regionsOf(recipe: Recipe, masks: ReadonlyMap<string, Mask>): PlacedRegion[] {
   return recipe.regions.map(({ instruction, weight, mask }) => {
@@ -87,6 +138,6 @@ export function regionsOf(recipe: Recipe, masks: ReadonlyMap<string, Mask>): Pla
         `The mask of "${instruction}" (${mask.width}×${mask.height}, SHA-256 ${mask.sha256}) is missing. Give it again.`,
       );
     }
-    return { instruction, weight, mask: mask ? masks.get(mask.sha256) : undefined };
+    return { instruction, weight, mask: mask ? heldMask(mask, masks) : undefined };
   });
 }

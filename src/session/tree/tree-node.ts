@@ -1,13 +1,15 @@
 /** A node as its session keeps it: with the latent and the mask that it was made with, or the hash of what was lost. */
 import { EmilieError } from "../../errors.ts";
+import { borderMask, type CanvasChange, describeCanvas } from "../../images/canvas.ts";
 import type { Mask } from "../../images/mask.ts";
+import type { Size } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
 import type { CallOptions } from "../../method/edit-model.ts";
 import type { Refusal } from "../../method/understood.ts";
 import type { Window } from "../../method/window.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Changes, changesOf } from "./changes.ts";
-import type { Recipe } from "./recipe.ts";
+import { isCanvasRecipe, type NodeRecipe } from "./recipe.ts";
 import { type Drift, type Node, type SessionEditOptions, title } from "./tree.ts";
 
 /** What a node asks its session for. */
@@ -23,7 +25,9 @@ export interface NodeRecord {
   readonly id: string;
   readonly parent: Node | null;
   readonly name?: string;
-  readonly recipe: Recipe | null;
+  readonly recipe: NodeRecipe | null;
+  /** Of the original's picture; every other node's follows from its parent's. */
+  readonly size?: Size;
   readonly latent: Tensor | string;
   readonly window?: Window | undefined;
   readonly mask?: Mask | null;
@@ -37,7 +41,9 @@ export interface NodeRecord {
 export class TreeNode implements Node {
   readonly id: string;
   readonly parent: Node | null;
-  readonly recipe: Recipe | null;
+  readonly recipe: NodeRecipe | null;
+  readonly size: Size;
+  readonly canvas: CanvasChange | undefined;
   readonly instruction: string;
   readonly changed: boolean;
   readonly understood: boolean;
@@ -54,7 +60,9 @@ export class TreeNode implements Node {
     this.id = record.id;
     this.parent = record.parent;
     this.recipe = record.recipe;
-    this.instruction = record.recipe?.regions.map((r) => r.instruction).join(" + ") ?? "";
+    this.canvas = record.recipe && isCanvasRecipe(record.recipe) ? record.recipe.canvas : undefined;
+    this.size = sizeOf(record, this.canvas);
+    this.instruction = instructionOf(record.recipe);
     this.changed = record.changed;
     this.refused = record.refused ?? [];
     this.understood = isUnderstood(this.refused, record.recipe);
@@ -90,6 +98,7 @@ export class TreeNode implements Node {
   }
 
   get mask(): Mask | undefined {
+    if (this.canvas?.kind === "expand") return borderMask(this.parent!.size, this.canvas);
     if (this.#mask !== null) return this.#mask;
     throw new EmilieError(
       "session.damaged",
@@ -111,7 +120,19 @@ export class TreeNode implements Node {
   }
 }
 
+/** What a node is called where nobody has named it: its instruction, or what was done to its canvas. */
+export function instructionOf(recipe: NodeRecipe | null): string {
+  if (!recipe) return "";
+  if (isCanvasRecipe(recipe)) return describeCanvas(recipe.canvas);
+  return recipe.regions.map(({ instruction }) => instruction).join(" + ");
+}
+
+function sizeOf({ parent, size }: NodeRecord, canvas: CanvasChange | undefined): Size {
+  if (canvas) return { width: canvas.width, height: canvas.height };
+  return parent?.size ?? size!;
+}
+
 /** Whether anything of what a recipe asks for was carried out. */
-export function isUnderstood(refused: readonly unknown[], recipe: Recipe | null): boolean {
+export function isUnderstood(refused: readonly unknown[], recipe: NodeRecipe | null): boolean {
   return refused.length === 0 || refused.length < (recipe?.regions.length ?? 0);
 }

@@ -1,6 +1,8 @@
 /** A node of the tree: one state of the picture, its description, and how it is edited. */
+import type { CanvasChange } from "../../images/canvas.ts";
 import type { Difference } from "../../images/difference.ts";
 import type { Mask } from "../../images/mask.ts";
+import type { Size } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
 import type { CallOptions } from "../../method/edit-model.ts";
 import type { EditOptions, StepListener } from "../../method/options.ts";
@@ -10,29 +12,34 @@ import type { Refusal } from "../../method/understood.ts";
 import type { Window } from "../../method/window.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Changes, Look } from "./changes.ts";
-import type { Recipe } from "./recipe.ts";
+import type { NodeRecipe } from "./recipe.ts";
 import type { PlacedRegion } from "./run.ts";
 
-/** One state of the picture: the original, or the result of an edit. */
+/** One state of the picture: the original, the result of an edit, or a crop or an expansion. */
 export interface Node {
   /** Twelve hex digits of a hash: of the pixels for the original, of the recipe for an edit. */
   readonly id: string;
   /** The node that was edited; null for the original. */
   readonly parent: Node | null;
-  /** The instruction; "" for the original. */
+  /** The instruction; "" for the original, and what was done for a crop or an expansion, as in "crop to 640×480". */
   readonly instruction: string;
   /** The name that the user gave it (session.rename). */
   readonly name?: string;
-  /** The recipe of the edit; null for the original. */
-  readonly recipe: Recipe | null;
+  /** The recipe of the edit, the crop or the expansion; null for the original. */
+  readonly recipe: NodeRecipe | null;
+  /** The size of its picture, in pixels. */
+  readonly size: Size;
+  /** The crop or the expansion that this node is, as a box in the pixels of its parent's picture; absent for an edit and the original. */
+  readonly canvas?: CanvasChange | undefined;
   /**
-   * c, the condition from which edits of this node start, [channels, h, w], unscaled; with a `window`, only the part inside it.
+   * c, the condition from which edits of this node start, [channels, h, w], unscaled; with a `window`, only the part inside it. Empty for a
+   * crop or an expansion, whose picture is encoded when the first edit starts from it.
    * Throws session.damaged if this part of the session's file was damaged.
    */
   readonly latent: Tensor;
   /** In a session above the model's native size: the position of `latent` in the latent grid, over the parent's. Absent: `latent` covers all of it. */
   readonly window?: Window | undefined;
-  /** Where the picture was allowed to change, at the size of the picture; absent: everywhere. Throws session.damaged likewise. */
+  /** Where the picture was allowed to change, at the size of the picture; absent: everywhere. For an expansion, its new border. Throws session.damaged likewise. */
   readonly mask?: Mask | undefined;
   /** False if nothing was left to change: latent and picture are the parent's. */
   readonly changed: boolean;
@@ -58,8 +65,11 @@ export interface Node {
 export interface SessionEditOptions extends SessionSettings, Omit<EditOptions, "onStep"> {
   /** The node to edit. Default: the head. */
   readonly from?: Node;
-  /** White (1) may change, black (0) must stay. "auto": computed by the model from the relevance of the instruction. Default: everywhere. */
-  readonly mask?: Mask | "auto";
+  /**
+   * White (1) may change, black (0) must stay. "auto": computed by the model from the relevance of the instruction. "border": what the expansion
+   * before it has added. Default: everywhere.
+   */
+  readonly mask?: Mask | "auto" | "border";
   /** Further instructions in the same pass, each with its own mask. */
   readonly regions?: readonly PlacedRegion[];
   /** Options of the automatic mask. */
@@ -107,6 +117,20 @@ export function title(node: Pick<Node, "id" | "name" | "instruction"> & { parent
 export function pathTo(node: Node): Node[] {
   const path: Node[] = [];
   for (let at: Node | null = node; at; at = at.parent) path.unshift(at);
+  return path;
+}
+
+/** The node that a node's canvas begins with: itself, or the nearest one before it, that is a crop, an expansion or the original. */
+export function canvasRoot(node: Node): Node {
+  let at = node;
+  while (at.parent && !at.canvas) at = at.parent;
+  return at;
+}
+
+/** The nodes from the one that a node's canvas begins with to the node, both included. */
+export function canvasPath(node: Node): Node[] {
+  const path = [node];
+  for (let at = node; at.parent && !at.canvas; at = at.parent) path.unshift(at.parent);
   return path;
 }
 

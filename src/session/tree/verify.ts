@@ -1,7 +1,5 @@
 /** Every node of a session computed again from its recipe, and compared with what the session holds. */
 import type { Mask } from "../../images/mask.ts";
-import type { Size } from "../../images/model-image.ts";
-import type { Picture } from "../../images/picture.ts";
 import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import type { EditOptions } from "../../method/options.ts";
@@ -10,8 +8,8 @@ import type { StepEvent } from "../../samplers/types.ts";
 import { relativeError } from "../../tensor/ops.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
 import { sha256 } from "../../util/sha256.ts";
-import { conditionOf } from "../picture/condition.ts";
-import { bytesOf, regionsOf, retiredSetting, settingsOf } from "./recipe.ts";
+import type { Canvas } from "../picture/canvas.ts";
+import { bytesOf, isCanvasRecipe, regionsOf, retiredSetting, settingsOf } from "./recipe.ts";
 import type { PlacedRegion } from "./run.ts";
 import { type Node, pathTo } from "./tree.ts";
 import type { TreeNode } from "./tree-node.ts";
@@ -19,9 +17,7 @@ import type { TreeNode } from "./tree-node.ts";
 /** What is verified: a session. */
 interface Verified {
   readonly model: EditModel;
-  readonly original: Picture;
-  readonly size: Size;
-  readonly large: object | undefined;
+  canvasOf(node: Node): Canvas;
   readonly nodes: ReadonlyMap<string, Node>;
   readonly masks: ReadonlyMap<string, Mask>;
   compute(
@@ -74,15 +70,19 @@ async function compute(
   { signal, onProgress }: VerifyOptions,
 ): Promise<Tensor | null> {
   const { recipe, parent } = node;
-  if (!recipe || !parent) {
+  const canvas = session.canvasOf(parent ?? node);
+  if (!recipe || !parent || isCanvasRecipe(recipe)) {
     const { model } = session;
-    // Above the native size the original's latent is encoded where it is needed, and not kept.
-    if (session.large) return node.lostLatent ? zeros([model.latentChannels, 0, 0]) : node.latent;
-    return conditionOf(model, session.original, session.size, { signal });
+    // Above the native size, and of a crop or an expansion, the latent is encoded where it is needed, and not kept.
+    if (recipe || canvas.large) return node.lostLatent ? zeros([model.latentChannels, 0, 0]) : node.latent;
+    return canvas.encode({ signal });
   }
   const hashes = recipe.regions.flatMap(({ mask }) => (mask ? [mask.sha256] : []));
-  // Above the native size a latent is a patch over those of all nodes before it.
-  const lost = (session.large ? pathTo(parent) : [parent]).some((before) => before.lostLatent);
+  // Above the native size a latent is a patch over those of all nodes before it; and what a crop or an expansion is encoded from is made by
+  // them.
+  const lost = (canvas.large || parent.canvas ? pathTo(parent) : [parent]).some(
+    (before) => before.lostLatent,
+  );
   if (lost || retiredSetting(recipe) || hashes.some((hash) => !session.masks.has(hash))) return null;
   const { recorded, ...settings } = settingsOf(recipe);
   const { c } = await session.compute(parent, regionsOf(recipe, session.masks), {

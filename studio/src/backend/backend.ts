@@ -2,7 +2,17 @@
  * What the studio needs from whoever computes. Two implementations: the page itself, and `emilie serve` over HTTP. All
  * views are plain values; a change gives the new view of the whole session, so that the page never guesses.
  */
-import type { Changes, Drift, Mask, Picture, PresetName, Understanding } from "../../../src/web.ts";
+import type {
+  Box,
+  CanvasChange,
+  Changes,
+  Drift,
+  Mask,
+  Picture,
+  PresetName,
+  Sides,
+  Understanding,
+} from "../../../src/web.ts";
 
 export interface ModelDefaults {
   readonly steps: number;
@@ -67,6 +77,12 @@ export interface NodeSettings {
   readonly detail?: "on";
 }
 
+/** A window of the picture that is kept, or room around it in pixels; one of them. */
+export interface CanvasRequest {
+  readonly crop?: Box;
+  readonly expand?: Sides;
+}
+
 export interface NodeView {
   readonly id: string;
   readonly parent: string | null;
@@ -76,6 +92,11 @@ export interface NodeView {
   readonly regions: readonly NodeRegion[];
   readonly settings: NodeSettings | null;
   readonly hasMask: boolean;
+  /** Of its picture, in pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** The crop or the expansion that it is, in the pixels of the picture before it. */
+  readonly canvas?: CanvasChange;
   /** False where no mask left anything to change. */
   readonly changed: boolean;
   /** False where the model understood nothing of what was asked: the picture is the parent's. */
@@ -96,6 +117,7 @@ export interface SessionView {
   readonly id: string;
   readonly name: string;
   readonly model: string;
+  /** Of the head's picture. */
   readonly width: number;
   readonly height: number;
   readonly head: string;
@@ -147,7 +169,7 @@ export interface EditRequest extends EditSettings {
   }[];
 }
 
-export interface ReplayRequest extends Partial<EditSettings> {
+export interface ReplayRequest extends Partial<EditSettings>, CanvasRequest {
   readonly node: string;
   /** Of what follows, only the way to this node is made again. */
   readonly until?: string;
@@ -219,6 +241,8 @@ export interface Backend {
   discard(id: string): Promise<void>;
   recover(id: string): Promise<void>;
   edit(id: string, request: EditRequest, call?: Call): Promise<SessionView>;
+  /** A crop or an expansion, as a step of its own. */
+  changeCanvas(id: string, from: string, change: CanvasRequest, call?: Call): Promise<SessionView>;
   replay(id: string, request: ReplayRequest, call?: Call): Promise<SessionView>;
   /** What still runs in a session, begun by a page that is gone: how to follow it. Absent where nothing outlives the page. */
   running?(id: string): Promise<{ readonly title: string; follow(call: Call): Promise<SessionView> } | null>;

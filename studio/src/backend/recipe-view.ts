@@ -11,9 +11,14 @@ interface Seen
   readonly detail?: "on";
 }
 
-/** Its regions and settings; the original has no recipe, and neither. */
-export function viewRecipe(recipe: Seen | null): Pick<NodeView, "regions" | "settings"> {
-  if (!recipe) return { regions: [], settings: null };
+const isCanvas = (recipe: Seen | { readonly canvas: object }): recipe is { readonly canvas: object } =>
+  "canvas" in recipe && recipe.canvas !== undefined;
+
+/** Its regions and settings; the original has no recipe, a crop's and an expansion's names none. */
+export function viewRecipe(
+  recipe: Seen | { readonly canvas: object } | null,
+): Pick<NodeView, "regions" | "settings"> {
+  if (!recipe || isCanvas(recipe)) return { regions: [], settings: null };
   const { seed, steps, sampler, textGuidance, imageGuidance, control, strength, gate, detail } = recipe;
   return {
     regions: recipe.regions.map(({ instruction, mask, weight }) => ({

@@ -11,7 +11,9 @@ import { get, useStudio } from "../state/store.ts";
 import { PAINTING } from "../state/types.ts";
 import { toCanvas } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
-import { frame, useCamera } from "./camera.ts";
+import { aligned, placeOf } from "./align.ts";
+import { fitToScreen, frame, useCamera, zoom } from "./camera.ts";
+import { CanvasFrame } from "./canvas-frame.tsx";
 import { draw, type Scene, type Veil } from "./draw.ts";
 import { KeyFrame } from "./key-frame.tsx";
 import { brushRadius, gesture, listen } from "./pointer.ts";
@@ -57,8 +59,19 @@ export function Stage() {
         }
       }
       if (state.hovered !== before.hovered) void loadHovered(state.hovered).then(redraw);
-      const framed = state.session?.id !== before.session?.id || state.compare?.mode !== before.compare?.mode;
+      const framed =
+        state.session?.id !== before.session?.id ||
+        state.session?.width !== before.session?.width ||
+        state.session?.height !== before.session?.height ||
+        state.compare?.mode !== before.compare?.mode;
+      // Around the picture there has to be room for a frame.
+      const makesRoom = state.canvas && state.canvas.kind !== before.canvas?.kind;
+      const wasFramed = before.canvas !== null;
       before = state;
+      if (makesRoom) {
+        fitToScreen();
+        zoom(state.canvas?.kind === "expand" ? 0.6 : 0.82);
+      } else if (!state.canvas && wasFramed) fitToScreen();
       if (framed) resize();
       else redraw();
     });
@@ -87,6 +100,7 @@ export function Stage() {
       <KeyFrame />
       <TrustLine />
       <ZoomBar />
+      <CanvasFrame />
     </div>
   );
 }
@@ -126,15 +140,21 @@ function sceneOf(element: HTMLCanvasElement): Scene {
   const { session, pictures, job, compare, peek, regions, region, hovered, tool, showChanges } = get();
   const { view, screen } = useCamera.getState();
   const head = session?.nodes.find(({ id }) => id === session.head);
-  const shown = pictures.get((peek && head?.parent) || head?.id || "") ?? null;
+  // Another step's picture stands where it lies on the one that is shown.
+  const pictureOf = (id: string) => {
+    const found = pictures.get(id);
+    if (!found || !session || id === session.head) return found;
+    return aligned(found, placeOf(session.nodes, id), placeOf(session.nodes, session.head));
+  };
+  const shown = pictureOf((peek && head?.parent) || head?.id || "") ?? null;
   const picture = job?.preview && !peek ? job.preview : shown;
-  const other = (compare && pictures.get(compare.with)) ?? null;
+  const other = (compare && pictureOf(compare.with)) ?? null;
   const style = getComputedStyle(element);
   const veils: Veil[] = [];
   if (hovered && hoveredMask?.node === hovered && hoveredMask.mask) {
     veils.push({ shape: veilOfMask(hoveredMask.mask), active: true });
   } else if (!job && !compare && !peek && showChanges && head?.parent) {
-    const before = pictures.get(head.parent);
+    const before = pictureOf(head.parent);
     if (before && shown) veils.push({ shape: veilOfMask(changeMask(before, shown)), active: true });
   } else if (!compare && !peek) {
     for (const [index, { id }] of regions.entries()) {

@@ -2,6 +2,7 @@
 import { Columns2, Diff, SplitSquareHorizontal, X } from "lucide-react";
 import { useMemo, useRef } from "react";
 import type { NodeView } from "../backend/backend.ts";
+import { aligned, placeOf } from "../canvas/align.ts";
 import { useCamera } from "../canvas/camera.ts";
 import { nameOf } from "../history/names.ts";
 import { compareWith } from "../state/session.ts";
@@ -51,7 +52,10 @@ export function CompareBar() {
   const pictures = useStudio((s) => s.pictures);
   const session = useStudio((s) => s.session)!;
   const { left } = useNodes();
-  const [a, b] = [pictures.get(compare.with), pictures.get(session.head)];
+  const found = pictures.get(compare.with);
+  const a =
+    found && aligned(found, placeOf(session.nodes, compare.with), placeOf(session.nodes, session.head));
+  const b = pictures.get(session.head);
   const changed = useMemo(() => (a && b ? changedPixels(a, b) / (a.width * a.height) : null), [a, b]);
   return (
     <div className="floating compare-bar" role="group" aria-label={t.compare}>

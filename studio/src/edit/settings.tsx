@@ -1,10 +1,11 @@
 /** How the next edit is made, and what is known about the step that is shown. */
-import { ChevronRight, Dices, Lock, LockOpen, RotateCcw } from "lucide-react";
+import { ChevronRight, Crop, Dices, Expand, Lock, LockOpen, RotateCcw } from "lucide-react";
 import { Collapsible } from "radix-ui";
 import { useState } from "react";
 import { PRESETS } from "../../../src/web.ts";
 import type { NodeView } from "../backend/backend.ts";
 import { changesWords, levelOf, nameOf, untouchedWords } from "../history/names.ts";
+import { changeCanvasStep } from "../state/canvas.ts";
 import { changeSettings } from "../state/edit.ts";
 import { changeStep, descendants, lastSeenBelow, tryAgain, wayTo, withDetail } from "../state/steps.ts";
 import { newSeed, useStudio } from "../state/store.ts";
@@ -233,6 +234,16 @@ function ThisStep({ node }: { node: NodeView }) {
       {node.settings && (
         <button type="button" className="button" onClick={() => void tryAgain(node.id)}>
           <Dices size={16} strokeWidth={1.75} aria-hidden /> {t.tryAgain}
+        </button>
+      )}
+      {node.canvas && (
+        <button type="button" className="button" onClick={() => void changeCanvasStep(node.id)}>
+          {node.canvas.kind === "crop" ? (
+            <Crop size={16} strokeWidth={1.75} aria-hidden />
+          ) : (
+            <Expand size={16} strokeWidth={1.75} aria-hidden />
+          )}{" "}
+          {t.reframe.change}
         </button>
       )}
       {node.settings && <DetailOfStep node={node} />}

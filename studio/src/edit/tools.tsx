@@ -3,7 +3,9 @@ import {
   Brush,
   ChevronDown,
   Contrast,
+  Crop,
   Eraser,
+  Expand,
   Hand,
   ImageUp,
   Lasso,
@@ -45,6 +47,8 @@ const TOOLS: readonly { tool: Tool; label: string; keys: string; icon: typeof Br
   { tool: "box", label: t.tools.box, keys: "R", icon: SquareDashed },
   { tool: "lasso", label: t.tools.lasso, keys: "L", icon: Lasso },
   { tool: "fill", label: t.tools.fill, keys: "G", icon: PaintBucket },
+  { tool: "crop", label: t.tools.crop, keys: "K", icon: Crop },
+  { tool: "expand", label: t.tools.expand, keys: "U", icon: Expand },
 ];
 
 export function Tools() {

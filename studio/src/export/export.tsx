@@ -9,6 +9,7 @@ import { get, report, set, useStudio } from "../state/store.ts";
 import { IconButton, Slider } from "../ui/controls.tsx";
 import { download } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
+import { evenFrames } from "./frames.ts";
 import { encodeGif } from "./gif.ts";
 import { encodeAnimatedWebp } from "./webp.ts";
 
@@ -59,7 +60,7 @@ function ExportPanel() {
   const animate = async (encode: (pictures: Picture[]) => Blob | Promise<Blob>) => {
     const pictures: Picture[] = [];
     for (const id of steps) pictures.push(await get().backend.picture(session.id, id));
-    return encode(pictures);
+    return encode(evenFrames(pictures));
   };
   return (
     <>

@@ -3,7 +3,9 @@ import type { NodeView } from "../backend/backend.ts";
 import { t } from "../words/index.ts";
 
 export function nameOf(node: NodeView): string {
-  return node.name ?? (node.parent === null ? t.original : node.instruction);
+  if (node.name) return node.name;
+  if (node.canvas) return t.reframe.step(node.canvas.kind, node.canvas.width, node.canvas.height);
+  return node.parent === null ? t.original : node.instruction;
 }
 
 /** How a step is marked: what the library says of it, and whether small changes add up on the way to it. */

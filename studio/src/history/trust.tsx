@@ -28,7 +28,7 @@ export function TrustLine() {
     <div className="trust-line" role="group" aria-label={t.whatChanged}>
       <span className="trust-mark" data-level={level} aria-hidden />
       <span data-testid="changes">{t.changes(head.changes!)}</span>
-      {head.changes!.kind !== "none" && (
+      {head.changes!.kind !== "none" && head.changes!.kind !== "cropped" && (
         <button
           type="button"
           className="link"

@@ -143,6 +143,8 @@ const KEYS: readonly Key[] = [
   },
   { keys: ["l"], shown: "L", label: t.keyNames.lasso, group: "Mask", run: () => chooseTool("lasso") },
   { keys: ["g"], shown: "G", label: t.keyNames.fill, group: "Mask", run: () => chooseTool("fill") },
+  { keys: ["k"], shown: "K", label: t.tools.crop, group: "Edit", run: () => chooseTool("crop") },
+  { keys: ["u"], shown: "U", label: t.tools.expand, group: "Edit", run: () => chooseTool("expand") },
   { keys: ["m"], shown: "M", label: t.keyNames.automaticMask, group: "Mask", run: () => void findPlace() },
   { keys: ["["], shown: "[", label: t.keyNames.smallerBrush, group: "Mask", run: () => resize(1 / 1.2) },
   { keys: ["]"], shown: "]", label: t.keyNames.largerBrush, group: "Mask", run: () => resize(1.2) },

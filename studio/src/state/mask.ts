@@ -2,11 +2,13 @@
 import {
   type Mask,
   maskOfPicture,
+  moveMask,
   otsuThreshold,
   readPicture,
   resizeMask,
   type Selection,
 } from "../../../src/web.ts";
+import type { Place } from "../canvas/align.ts";
 import * as layers from "../painting/layer.ts";
 import { change, forget, forgetAll, paint, paintedOf } from "../painting/regions.ts";
 import { follow, select } from "../painting/selecting.ts";
@@ -15,7 +17,14 @@ import { firstRegion, get, notify, report, set } from "./store.ts";
 import { PAINTING, type RegionView, type Tool } from "./types.ts";
 
 export function chooseTool(tool: Tool): void {
-  set({ tool, compare: PAINTING.includes(tool) ? null : get().compare });
+  const { session, compare } = get();
+  const kind = tool === "crop" || tool === "expand" ? tool : null;
+  const { width = 0, height = 0 } = session ?? {};
+  set({
+    tool,
+    compare: kind || PAINTING.includes(tool) ? null : compare,
+    canvas: kind && session ? { kind, x: 0, y: 0, width, height } : null,
+  });
 }
 
 export function changeBrush(brush: Partial<{ size: number; softness: number }>): void {
@@ -41,6 +50,27 @@ export function changeRegion(id: number, changes: Partial<RegionView>): void {
 export function currentPaint() {
   const { session, region } = get();
   return paint(region, session!.width, session!.height);
+}
+
+/** Takes painted masks along where the picture that is shown has another canvas than the one before. */
+export function moveMasks(from: Place, to: Place): void {
+  let any = false;
+  for (const { id } of get().regions) {
+    const own = paintedOf(id);
+    if (!own || own.layer.width !== from.width || own.layer.height !== from.height) continue;
+    const moved = moveMask(layers.toMask(own.layer), from, to);
+    forget(id);
+    layers.place(paint(id, to.width, to.height).layer, moved);
+    any = true;
+  }
+  if (!any) return;
+  set(({ regions }) => ({
+    regions: regions.map((one) => {
+      const own = paintedOf(one.id);
+      return { ...one, automatic: null, masked: own !== undefined && !layers.isBlank(own.layer) };
+    }),
+  }));
+  touched();
 }
 
 /** Says that the current mask has changed. */

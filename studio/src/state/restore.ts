@@ -1,12 +1,18 @@
 /** A PNG that emilie wrote tells the steps that made it: they are made again on their original. */
-import { maskFromPicture, type PicturePath, readPicture, readPicturePath } from "../../../src/web.ts";
+import {
+  type CanvasChange,
+  maskFromPicture,
+  type PicturePath,
+  type Recipe,
+  readPicture,
+  readPicturePath,
+} from "../../../src/web.ts";
+import type { CanvasRequest } from "../backend/backend.ts";
 import { chooseFile } from "../start/pick-file.ts";
 import { t } from "../words/index.ts";
 import { run } from "./job.ts";
 import { openFile, resume, show } from "./session.ts";
 import { get, notify, report } from "./store.ts";
-
-type Step = PicturePath["steps"][number];
 
 /** Offers to restore the steps of a file that was just opened. */
 export async function offerRestore(file: Blob): Promise<void> {
@@ -30,11 +36,9 @@ async function restore(path: PicturePath): Promise<void> {
         let from = session.nodes[0]!.id;
         for (const [index, { recipe }] of path.steps.entries()) {
           if (index > 0) next(index + 1);
-          const view = await get().backend.edit(
-            session.id,
-            { ...(await requestOf(recipe, path)), from },
-            call,
-          );
+          const view = recipe.canvas
+            ? await get().backend.changeCanvas(session.id, from, changeOf(recipe.canvas, sizeOf(from)), call)
+            : await get().backend.edit(session.id, { ...(await requestOf(recipe, path)), from }, call);
           from = view.head;
           await show(view);
         }
@@ -60,7 +64,23 @@ async function openOriginal(id: string): Promise<boolean> {
   return true;
 }
 
-async function requestOf(recipe: Step["recipe"], { masks }: PicturePath) {
+function sizeOf(node: string): { width: number; height: number } {
+  const { session } = get();
+  return session!.nodes.find(({ id }) => id === node) ?? session!;
+}
+
+/** A recipe's canvas as what is asked for. */
+function changeOf(
+  { kind, x, y, width, height }: CanvasChange,
+  before: { readonly width: number; readonly height: number },
+): CanvasRequest {
+  if (kind === "crop") return { crop: { x, y, width, height } };
+  return {
+    expand: { left: -x, top: -y, right: x + width - before.width, bottom: y + height - before.height },
+  };
+}
+
+async function requestOf(recipe: Recipe, { masks }: PicturePath) {
   const {
     seed,
     steps,

@@ -1,13 +1,14 @@
 /** Opening, leaving and walking through a session. */
 import { isEmilieError } from "../../../src/web.ts";
 import type { Backend, SessionView } from "../backend/backend.ts";
+import { isSamePlace, placeOf } from "../canvas/align.ts";
 import { neighbour } from "../history/layout.ts";
 import { EXAMPLES } from "../start/example-list.ts";
 import { encodePicture, shrinkFile } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
 import { hasDraft, restoreDraft } from "./drafts.ts";
 import { attach } from "./edit.ts";
-import { resetRegions } from "./mask.ts";
+import { chooseTool, moveMasks, resetRegions } from "./mask.ts";
 import { offerRestore } from "./restore.ts";
 import { loadStars, rememberWay } from "./steps.ts";
 import { describe, get, notify, report, set, wasAborted } from "./store.ts";
@@ -221,11 +222,19 @@ export function cancelOpening(): void {
 
 /** Shows a session's new view; its pictures follow. */
 export async function show(session: SessionView): Promise<void> {
+  const { session: last } = get();
   set(({ session: before, showChanges }) => ({
     session,
     // Where the step that was shown had changed says nothing of another one.
     showChanges: showChanges && before?.head === session.head,
   }));
+  if (last?.id === session.id && last.head !== session.head) {
+    const nodes = [...session.nodes, ...session.bin, ...last.nodes];
+    const [from, to] = [placeOf(nodes, last.head), placeOf(nodes, session.head)];
+    // What was painted stays where it was on the picture.
+    if (!isSamePlace(from, to)) moveMasks(from, to);
+    if (get().canvas) chooseTool("move");
+  }
   await loadPictures();
 }
 

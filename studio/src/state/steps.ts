@@ -1,5 +1,5 @@
 /** What is done to steps that are there: deleted and brought back, made again, changed, chosen among variations. */
-import type { Progress, SessionView } from "../backend/backend.ts";
+import type { Progress, ReplayRequest, SessionView } from "../backend/backend.ts";
 import { groupOf } from "../history/groups.ts";
 import { nameOf } from "../history/names.ts";
 import { t } from "../words/index.ts";
@@ -119,7 +119,7 @@ export async function withDetail(id: string, detail: boolean): Promise<void> {
 /** A step with changes on a branch of its own, and what follows it: all of it, or only the way to `until`. */
 export async function changeStep(
   id: string,
-  changes: Partial<Settings> & { instruction?: string },
+  changes: Partial<Settings> & Pick<ReplayRequest, "instruction" | "crop" | "expand">,
   until?: string,
 ): Promise<void> {
   const { backend, session } = get();
@@ -135,12 +135,18 @@ export async function changeStep(
       call.onProgress?.(progress);
     };
     const onNode = (view: SessionView) => {
-      if (get().session?.id === view.id) set({ session: { ...view, head: get().session!.head } });
+      if (get().session?.id === view.id) set({ session: atHead(view, get().session!.head) });
     };
     await show(
       await backend.replay(session.id, { node: id, until, ...changes }, { ...call, onProgress, onNode }),
     );
   });
+}
+
+/** The view with another head, whose picture may be of another size. */
+function atHead(view: SessionView, head: string): SessionView {
+  const { width, height } = view.nodes.find(({ id }) => id === head) ?? view;
+  return { ...view, head, width, height };
 }
 
 /** From a step to a later one, both included; empty where it is not later. */

@@ -32,6 +32,7 @@ export const useStudio = create<StudioState>(() => ({
   painted: 0,
   canUndoStroke: false,
   canRedoStroke: false,
+  canvas: null,
   frame: null,
   settings: { seed: newSeed(), seedLocked: false, strength: 1, variations: 1, preset: "balanced" },
   compare: null,

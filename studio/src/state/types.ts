@@ -9,7 +9,7 @@ import type {
   SessionView,
 } from "../backend/backend.ts";
 
-export type Tool = "move" | "select" | "brush" | "eraser" | "box" | "lasso" | "fill";
+export type Tool = "move" | "select" | "brush" | "eraser" | "box" | "lasso" | "fill" | "crop" | "expand";
 export const PAINTING: readonly Tool[] = ["select", "brush", "eraser", "box", "lasso", "fill"];
 
 export type Phase =
@@ -27,7 +27,7 @@ export type Phase =
   | { readonly kind: "broken"; readonly message: string };
 
 export interface Job {
-  readonly kind: "edit" | "variations" | "replay" | "heat";
+  readonly kind: "edit" | "variations" | "replay" | "heat" | "canvas";
   readonly title: string;
   readonly step: number;
   readonly steps: number;
@@ -52,6 +52,17 @@ export interface Queued {
   readonly request: Omit<EditRequest, "from">;
   readonly steps: number;
   readonly count: number;
+}
+
+/** The canvas as it is to be, in pixels of the picture that is shown. */
+export interface CanvasBox {
+  readonly kind: "crop" | "expand";
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  /** The step that it takes the place of. */
+  readonly replaces?: string;
 }
 
 export interface Frame {
@@ -130,6 +141,9 @@ export interface StudioState {
   readonly painted: number;
   readonly canUndoStroke: boolean;
   readonly canRedoStroke: boolean;
+
+  /** A crop or an expansion that is being drawn. */
+  readonly canvas: CanvasBox | null;
 
   /** A place that is being framed by keys, in shares of the picture. */
   readonly frame: Frame | null;

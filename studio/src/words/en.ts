@@ -76,6 +76,20 @@ export const en = {
     box: "Rectangle",
     lasso: "Lasso",
     fill: "Fill an enclosed area",
+    crop: "Crop",
+    expand: "Expand: add room around the picture",
+  },
+  reframe: {
+    crop: "Crop",
+    expand: "Expand",
+    cancel: "Cancel",
+    change: "Change the frame…",
+    step: (kind: "crop" | "expand", width: number, height: number) =>
+      `${kind === "crop" ? "Crop" : "Expand"} to ${width} × ${height}`,
+    sides: { left: "Left", top: "Top", right: "Right", bottom: "Bottom" },
+    edge: (side: string, at: number) =>
+      `${side} edge, at ${at}. Arrow keys move it, with Shift by 10 pixels.`,
+    corner: "Corner",
   },
   auto: "Auto",
   autoTip: "Let the model show where it would change the picture",

@@ -6,6 +6,7 @@ import { basename, isAbsolute, join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { openDataset } from "../datasets/index.node.ts";
 import { EXPERIMENTS } from "../experiments/index.ts";
+import { type WrittenLayout, writeLayout } from "../layouts.node.ts";
 import {
   type Context,
   deviceOption,
@@ -22,7 +23,6 @@ import {
   positive,
   precisionOption,
   resolveOptions,
-  sayTable,
   steps,
   stoppable,
   Unsuccessful,
@@ -31,9 +31,10 @@ import {
 import { METHODS } from "../methods/index.ts";
 import { writeReport } from "../report/index.node.ts";
 import { checkResultsFolder } from "../results.node.ts";
-import { type BenchProgress, type BenchRun, runBench } from "../run.node.ts";
+import { type BenchProgress, runBench } from "../run.node.ts";
 import { openScorer } from "../scorers/index.node.ts";
-import type { Aggregate, BenchDataset, BenchMethod, Scorer, SettingsMode } from "../types.ts";
+import type { BenchDataset, BenchMethod, Scorer, SettingsMode } from "../types.ts";
+import { sayResults } from "./bench-table.ts";
 
 const EXAMPLES = `
 Examples:
@@ -43,7 +44,8 @@ Examples:
   $ emilie bench --experiment iteration --out out/iteration
   $ emilie bench --experiment control --limit 2 --seeds 1
 
-A dataset is imie-picturebook or a folder with a dataset.json: items of {image, turns: [{instruction, mask?, target?, …}]}.
+A dataset is imie-picturebook, editbench, magicbrush, edival, mse-bench, imgedit, or a folder with a dataset.json: items of {image, turns: [{instruction, mask?,
+target?, …}]}. Pictures of magicbrush and edival are also written under the names that their authors' scorers read.
 results.json, results.csv, report.html and a cache are written to --out. Every picture and score is cached under a hash of its
 inputs, so repeating a command computes nothing, an interrupted one resumes, and a different one reuses what applies; results.json
 and the other files are those of the last run. Every method uses the settings of its own paper; with --same-steps all use the
@@ -174,7 +176,9 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
     });
     output.note("Writing the report …");
     const report = await writeReport(run.results, flags.out, { dataset });
+    const layout = await writeLayout(run.results, { dataset, methods, out: flags.out });
     sayResults(run, methods, report, output);
+    if (layout) sayLayout(layout, flags.out, output);
   } finally {
     for (const scorer of scorers) await scorer.dispose();
     await model.dispose();
@@ -251,65 +255,12 @@ function sayProgress({ phase, label, done, total, seconds }: BenchProgress, outp
   output.progressLine(`${label}: ${what} ${formatCount(done)} of ${formatCount(total)}${left}`, done, total);
 }
 
-/** The few numbers that say most; everything is in the files. */
-const TOLD: readonly (readonly [metric: string, title: string, digits: number])[] = [
-  ["success", "right", 2],
-  ["SR@5", "SR@5", 2],
-  ["SR-strict@5", "strict@5", 2],
-  ["SR@10", "SR@10", 2],
-  ["SR-strict@10", "strict@10", 2],
-  ["CR@10", "CR@10", 2],
-  ["psnr", "PSNR", 1],
-  ["psnr.outside", "outside", 1],
-  ["changed.outside", "touched", 3],
-  ["slope.rmse", "drift ×1000", 2],
-  ["seconds", "seconds", 2],
-];
-
-function sayResults(
-  { results, computed, reused }: BenchRun,
-  methods: readonly BenchMethod[],
-  report: string,
-  output: Output,
-): void {
-  const of = (metric: string, method: string): Aggregate | undefined =>
-    results.aggregates.find(
-      (a) =>
-        a.metric === metric &&
-        a.method === method &&
-        a.group === "all" &&
-        a.turn === null &&
-        a.against === undefined,
-    );
-  const told = TOLD.filter(([metric]) => methods.some(({ name }) => of(metric, name)));
-  const number = (metric: string, method: string, digits: number) => {
-    const estimate = of(metric, method)?.estimate;
-    if (!estimate) return "–";
-    const scale = metric === "slope.rmse" ? 1000 : 1;
-    const [value, low, high] = [estimate.value, estimate.low, estimate.high].map((v) =>
-      v === null ? "" : (scale * v).toFixed(digits),
-    );
-    return low === "" ? `${value} (–)` : `${value} (${low}–${high})`;
-  };
-  output.say();
-  sayTable(output, [
-    ["method", ...told.map(([, title]) => title)],
-    ...methods.map(({ name }) => [name, ...told.map(([metric, , digits]) => number(metric, name, digits))]),
-  ]);
+function sayLayout({ folder, pictures, leftOut }: WrittenLayout, out: string, output: Output): void {
+  const without =
+    leftOut.length > 0 ? `, without ${leftOut.join(", ")}: every turn starts from the first picture` : "";
   output.say(
-    "\nIn brackets: 95 % intervals over scenes; (–): fewer than four scenes carry none. Errors are against the true pictures.",
+    `${formatCount(pictures)} pictures for the authors' own scorer → ${join(out, folder)}${without}`,
   );
-  output.say(`${formatCount(computed)} turns computed, ${formatCount(reused)} from the cache → ${report}`);
-  const { aggregates, rows, ...facts } = results;
-  output.document({
-    ...facts,
-    computed,
-    reused,
-    aggregates,
-    report,
-    rows: rows.length,
-    warnings: output.warnings,
-  });
 }
 
 function list(text: string): string[] {

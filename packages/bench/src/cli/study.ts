@@ -12,9 +12,11 @@ import {
   sayTable,
   shuffleSeed,
   UsageError,
+  writeAtomically,
 } from "../library.ts";
 import { type Analysis, analyse, type Rate, type Voters } from "../study/analyse.ts";
 import { readStudy, updateStudy, writeStudy } from "../study/file.node.ts";
+import { answered, mailedPage, readAnswers } from "../study/mail.node.ts";
 import { makeStudy, type StudyOptions } from "../study/make.node.ts";
 import { withRater } from "../study/raters.ts";
 import { csvOf, rowsOf } from "../study/rows.ts";
@@ -30,6 +32,8 @@ Examples:
   $ emilie study analyse study.json
   $ emilie study export study.json --csv > choices.csv
   $ emilie study simulate study.json --metric psnr
+  $ emilie study page study.json --page study.html   one file to mail, for raters without a server
+  $ emilie study add study.json answers-Kim.json
 
 Raters see a picture, the instruction and two results, and choose one: method names are hidden, sides are random
 and balanced, and about a tenth of the pairs are repeated. Each rater enters a name and gets their own order; every choice is
@@ -104,6 +108,32 @@ export function addStudy(program: Command, context: Context): void {
     .action((file: string, { metric }: { metric: string }, command: Command) =>
       context.run(wantsJson(command), (output) => simulateInto(file, metric, output)),
     );
+  study
+    .command("page")
+    .description(
+      "the study as one HTML file to mail: it needs no server, and its answers come back as a file",
+    )
+    .argument("<study>", "the study's file")
+    .requiredOption("--page <file>", "the HTML file")
+    .option(
+      "--order <n>",
+      "which order of the questions: another one for each copy that is mailed",
+      positive,
+      1,
+    )
+    .option("--json", "print one JSON document on stdout and nothing else")
+    .action((file: string, { page, order }: { page: string; order: number }, command: Command) =>
+      context.run(wantsJson(command), (output) => writePage(file, page, order, output)),
+    );
+  study
+    .command("add")
+    .description("take in the answers that a mailed page has saved")
+    .argument("<study>", "the study's file")
+    .argument("<answers...>", "the files that raters sent back")
+    .option("--json", "print one JSON document on stdout and nothing else")
+    .action((file: string, answers: string[], _, command: Command) =>
+      context.run(wantsJson(command), (output) => addAnswers(file, answers, output)),
+    );
 }
 
 /** The verb itself knows --json too, and takes it wherever it stands. */
@@ -168,6 +198,30 @@ async function simulateInto(file: string, metric: string, output: Output): Promi
   output.say(
     `${rater.name} has answered ${rater.choices.length} questions in ${file}. It is a metric, not a person.`,
   );
+}
+
+async function writePage(file: string, page: string, order: number, output: Output): Promise<void> {
+  const html = await mailedPage(file, await readStudy(file), order);
+  await writeAtomically(page, [Buffer.from(html)]);
+  output.document({ study: file, page, order, bytes: html.length });
+  output.say(
+    `${page} has the study in order ${order}, ${(html.length / 1e6).toFixed(1)} MB. It needs no server; nothing in it names a method.`,
+  );
+  output.say(`Take in what comes back with: emilie study add ${file} answers-NAME.json`);
+}
+
+async function addAnswers(file: string, answers: readonly string[], output: Output): Promise<void> {
+  const added = [];
+  for (const path of answers) {
+    const given = await readAnswers(path);
+    const rater = await updateStudy(file, (study) => {
+      const result = answered(study, given);
+      return { study: withRater(study, result), result };
+    });
+    added.push({ rater: rater.name, answered: rater.choices.length, asked: rater.order.length });
+    output.say(`${rater.name} has answered ${rater.choices.length} of ${rater.order.length} questions.`);
+  }
+  output.document({ study: file, added });
 }
 
 function sayAnalysis(analysis: Analysis, output: Output): void {

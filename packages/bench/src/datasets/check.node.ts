@@ -64,8 +64,8 @@ export async function checked(draft: Draft, folder: string, options: OpenOptions
     digests.push(await sha256([JSON.stringify({ ...item, image: image.hash, turns })]));
     options.onProgress?.(i + 1, draft.items.length);
   }
-  const { name, licence, items } = draft;
-  return { name, licence, items, hash: await sha256([JSON.stringify({ name, digests })]) };
+  const { name, licence, items, resultLayout } = draft;
+  return { name, licence, items, resultLayout, hash: await sha256([JSON.stringify({ name, digests })]) };
 }
 
 async function facts(path: string, name: string, where: string): Promise<FileFacts> {

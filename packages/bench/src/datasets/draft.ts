@@ -2,7 +2,7 @@
 
 import { posix, resolve, sep } from "node:path";
 import { EmilieError } from "../library.ts";
-import type { BenchItem } from "../types.ts";
+import type { BenchItem, ResultLayout } from "../types.ts";
 
 /** A dataset as its index describes it. */
 export interface Draft {
@@ -11,6 +11,8 @@ export interface Draft {
   readonly items: readonly BenchItem[];
   /** Masks were drawn at another size than the pictures (MagicBrush); only their shape is held to the picture's. */
   readonly masksScale?: boolean;
+  /** How results are written for the authors' own scorer. */
+  readonly resultLayout?: ResultLayout;
 }
 
 /** How a dataset's folder is to be read. */

@@ -9,7 +9,10 @@ import type { BenchDataset } from "../types.ts";
 import { checked, type OpenOptions } from "./check.node.ts";
 import { type Draft, type LoaderContext, wrong } from "./draft.ts";
 import { isEditBench, loadEditBench } from "./editbench.ts";
+import { EDIVAL_CSV, isEdiVal, loadEdiVal } from "./edival.ts";
+import { isImgEdit, loadImgEdit } from "./imgedit.ts";
 import { loadMagicBrush, SESSIONS } from "./magicbrush.ts";
+import { isMseBench, loadMseBench } from "./mse-bench.node.ts";
 import { INDEX, loadOwn } from "./own.ts";
 import { loadSessionFolders, sessionFolders } from "./session-folders.ts";
 
@@ -27,6 +30,9 @@ const LAYOUTS: readonly Layout[] = [
   { recognise: (folder) => existsSync(join(folder, INDEX)), load: loadOwn, variants: false },
   { recognise: (folder) => existsSync(join(folder, SESSIONS)), load: loadMagicBrush, variants: true },
   { recognise: isEditBench, load: loadEditBench, variants: true },
+  { recognise: isEdiVal, load: loadEdiVal, variants: false },
+  { recognise: isImgEdit, load: loadImgEdit, variants: true },
+  { recognise: isMseBench, load: loadMseBench, variants: false },
   {
     recognise: async (folder) => (await sessionFolders(folder)).length > 0,
     load: loadSessionFolders,
@@ -40,12 +46,15 @@ const FETCHED: Readonly<Record<string, string>> = {
   imie: "a folder for each session",
   editbench: "EditBench as it is unpacked",
   magicbrush: "a split of MagicBrush, as dev or test",
+  edival: "EdiVal-Bench's CSV and its unpacked pictures",
+  "mse-bench": "MSE-Bench's parquet files",
+  imgedit: "the unpacked multiturn folder of ImgEdit's Benchmark.tar",
 };
 
 /**
- * Opens a dataset: "imie-picturebook", which ships; "editbench" and "magicbrush" and others of the datasets folder by name; or
- * a folder of any of the layouts in docs/bench.md. A colon chooses a prompt or protocol: editbench:rich, editbench:simple,
- * editbench:full, magicbrush:multi, magicbrush:single, FOLDER:single.
+ * Opens a dataset: "imie-picturebook", which ships; "editbench", "magicbrush", "edival", "mse-bench", "imgedit" and others of the
+ * datasets folder by name; or a folder of any of the layouts in docs/bench.md. A colon chooses a prompt or protocol: editbench:rich, editbench:simple,
+ * editbench:full, magicbrush:multi, magicbrush:single, imgedit:chains, imgedit:branches, FOLDER:single.
  *
  * Every file that it names is looked at (there, a picture, the right size) and hashed; no pixel is decoded. A turn's `mask` is
  * in the words of a mask: an absolute path, or one behind alpha: and invert:; readTurnMask reads both.
@@ -65,8 +74,9 @@ export async function openDataset(nameOrFolder: string, options: OpenOptions = {
   }
   throw wrong(
     nameOrFolder,
-    `no layout is known for this folder. Expected ${INDEX}, ${SESSIONS} (MagicBrush), annotations_natural.csv (EditBench), or a ` +
-      "folder for each session with input.png and instructions.txt; docs/bench.md describes them.",
+    `no layout is known for this folder. Expected ${INDEX}, ${SESSIONS} (MagicBrush), annotations_natural.csv (EditBench), ${EDIVAL_CSV} ` +
+      "(EdiVal-Bench), parquet files (MSE-Bench), multiturn/ (ImgEdit), or a folder for each session with input.png and instructions.txt; " +
+      "docs/bench.md describes them.",
   );
 }
 

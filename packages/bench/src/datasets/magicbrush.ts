@@ -58,5 +58,11 @@ export async function loadMagicBrush({ folder, variant }: LoaderContext): Promis
       ? [{ id, part: "multi", ...starts[0]!, turns }]
       : turns.map((turn, i) => ({ id: `${id}~turn${i + 1}`, part: "single", ...starts[i]!, turns: [turn] }));
   });
-  return { name: `magicbrush-${protocol}`, licence: "CC BY 4.0", items, masksScale: true };
+  return {
+    name: `magicbrush-${protocol}`,
+    licence: "CC BY 4.0",
+    items,
+    masksScale: true,
+    resultLayout: "magicbrush",
+  };
 }

@@ -8,6 +8,6 @@ export const maskFile = (words: string): string => parseMaskSpec(words).name;
 /** The mask of a turn at the size of the picture. Throws dataset.invalid and what reading the file throws. */
 export async function readTurnMask(words: string, size: Size): Promise<Mask> {
   const mask = await readMask(words, size);
-  if (mask === "auto") throw wrong("a mask", "a dataset names a file; auto is not one.");
+  if (typeof mask === "string") throw wrong("a mask", `a dataset names a file; ${mask} is not one.`);
   return mask;
 }

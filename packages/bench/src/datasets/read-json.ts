@@ -14,8 +14,11 @@ export async function readText(path: string): Promise<string> {
 }
 
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-  const name = basename(path);
-  const text = await readText(path);
+  return parseIndex(await readText(path), basename(path), schema);
+}
+
+/** JSON held to a schema; `name` is what messages call the text. */
+export function parseIndex<T>(text: string, name: string, schema: z.ZodType<T>): T {
   const value = parseJson(text, DATASET_JSON, (what, cause) => {
     return wrong(name, `${what}${cause ? ` (${(cause as Error).message})` : ""}.`, { cause });
   });

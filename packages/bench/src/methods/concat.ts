@@ -41,6 +41,7 @@ function variant(name: string, title: string, masked: boolean): BenchMethod {
     title,
     reference: "Brooks et al., InstructPix2Pix, arXiv 2211.09800",
     revision: 1,
+    fromFirst: true,
     settings(model, mode): ConcatSettings {
       const { sampler, steps, textGuidance, imageGuidance } = resolveOptions(
         model,

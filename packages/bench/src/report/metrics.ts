@@ -36,8 +36,8 @@ const PLAIN: readonly MetricInfo[] = [
     digits: 3,
     range: [0, 1],
     about:
-      "Share of turns that came out right, with a root mean squared error of at most 0.05 (of 1) where the truth did not change, and a " +
-      "sharpness between 0.7 and 1.4 times the truth's.",
+      "Share of turns that came out right, with a root mean squared error of at most 0.05 (of 1) where the truth did not change, a " +
+      "sharpness between 0.7 and 1.4 times the truth's, the truth's outlines (at least 0.67) and its colours (at most 14.4 off).",
   },
   {
     name: "collapsed",
@@ -91,6 +91,22 @@ const PLAIN: readonly MetricInfo[] = [
     digits: 3,
     about:
       "High-frequency energy over that of the true picture. 1 is right; above it noise has gathered, below it the picture is soft.",
+  },
+  {
+    name: "structure",
+    label: "Outlines",
+    better: "higher",
+    digits: 3,
+    about:
+      "How alike the outlines are to the truth's, 1 being the same, in three quarters of the squares that have any.",
+  },
+  {
+    name: "colour.worst",
+    label: "Worst colour",
+    unit: "ΔE",
+    better: "lower",
+    digits: 1,
+    about: "Mean colour difference to the truth, in CIELAB, in the squares that are farthest off.",
   },
   {
     name: "clip.text",
@@ -228,7 +244,8 @@ const RATES: Readonly<Record<string, { whole: string; better: "higher" | "lower"
   "SR-strict": {
     whole: "Chains still right, strictly, SR-strict@k",
     better: "higher",
-    about: "The same by the strict rule, which also asks for an unharmed rest and for sharpness.",
+    about:
+      "The same by the strict rule, which also asks for an unharmed rest, sharpness, the right outlines and the right colours.",
   },
   CR: {
     whole: "Chains collapsed, CR@k",

@@ -1,6 +1,6 @@
 /** Averaged weights of a UNet (model_ema.*), which latent-diffusion saves under the same names without their dots. */
+import { below, type Refs } from "../../../checkpoint/refs.ts";
 import type { WeightRef } from "../../../checkpoint/weights.ts";
-import { below, type Refs } from "./names.ts";
 
 export const EMA = "model_ema.";
 const UNET_INSIDE = `${EMA}diffusion_model`;

@@ -2,8 +2,8 @@
  * Which family a single file is of. No sign is believed alone: how many text encoders there are and in whose naming, how wide
  * they are, what the UNet attends to, how it projects, and whether it has added conditioning must all say the same.
  */
+import { countOf, type Refs } from "../../../checkpoint/refs.ts";
 import { EmilieError } from "../../../errors.ts";
-import { countOf, type Refs } from "./names.ts";
 import type { Encoder, SingleParts } from "./parts.ts";
 
 /** SD 1.x has CLIP's text encoder, SD 2.x OpenCLIP's, SDXL both. */

@@ -3,9 +3,9 @@
  * What shapes cannot tell is what the original programs' configuration files said for the family, and is listed in
  * ASSUMED; the file NAME.emilie.json beside NAME.safetensors may say otherwise.
  */
+import { countOf, type Refs, shapeOf } from "../../../checkpoint/refs.ts";
 import { EmilieError } from "../../../errors.ts";
 import { projectsLinearly, type SingleFamily } from "./family.ts";
-import { countOf, type Refs } from "./names.ts";
 
 type Json = Record<string, unknown>;
 
@@ -15,15 +15,6 @@ export type Inferred = Readonly<Record<"unet" | "vae" | "text_encoder" | "text_e
 /** The original programs give every attention head 64 channels, but SD 1.x's UNet, which has 8 heads everywhere. */
 const HEAD_WIDTH = 64;
 const SD1_HEADS = 8;
-
-function shapeOf(refs: Refs, file: string, name: string): readonly number[] {
-  const ref = refs.get(name);
-  if (ref) return ref.shape;
-  throw new EmilieError(
-    "checkpoint.missing",
-    `${file} has no tensor for "${name}" (in diffusers' naming), so its architecture cannot be determined.`,
-  );
-}
 
 /** How many transformer blocks the attention at `path` has; 0 where there is none. */
 function depthOf(refs: Refs, path: string): number {
@@ -91,24 +82,6 @@ export function inferUNet(
           addition_time_embed_dim: (added - pooledWidth) / 6,
           projection_class_embeddings_input_dim: added,
         }),
-  };
-}
-
-export function inferVae(refs: Refs, file: string, scalingFactor: number): Json {
-  const levels = countOf(refs, /^encoder\.down_blocks\.(\d+)\./);
-  return {
-    block_out_channels: Array.from(
-      { length: levels },
-      (_, i) => shapeOf(refs, file, `encoder.down_blocks.${i}.resnets.0.conv1.weight`)[0],
-    ),
-    down_block_types: Array(levels).fill("DownEncoderBlock2D"),
-    up_block_types: Array(levels).fill("UpDecoderBlock2D"),
-    layers_per_block: countOf(refs, /^encoder\.down_blocks\.0\.resnets\.(\d+)\./),
-    latent_channels: shapeOf(refs, file, "decoder.conv_in.weight")[1],
-    scaling_factor: scalingFactor,
-    use_quant_conv: refs.has("quant_conv.weight"),
-    use_post_quant_conv: refs.has("post_quant_conv.weight"),
-    mid_block_add_attention: refs.has("decoder.mid_block.attentions.0.to_q.weight"),
   };
 }
 

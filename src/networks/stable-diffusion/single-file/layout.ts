@@ -1,19 +1,22 @@
 /** A checkpoint that is one safetensors file in the naming of the original programs, read as it lies. */
 
 import { readFloat32 } from "../../../checkpoint/convert.ts";
+import type { Refs } from "../../../checkpoint/refs.ts";
 import { parseSchedulerConfig } from "../../../checkpoint/scheduler-config.ts";
 import type { CheckpointSource, SingleFile } from "../../../checkpoint/source.ts";
 import type { WeightTable } from "../../../checkpoint/weights.ts";
 import { EmilieError } from "../../../errors.ts";
 import { sizeOf } from "../../../tensor/tensor.ts";
 import { parseVaeConfig } from "../../autoencoder-kl/config.ts";
+import { inferVae } from "../../autoencoder-kl/infer.ts";
+import { vaeNames } from "../../autoencoder-kl/names.ts";
 import { parseClipTextConfig } from "../../clip/config.ts";
 import { checkEditable } from "../editable.ts";
 import type { Layout, TextPart } from "../layout.ts";
 import { parseUNetConfig } from "../unet-config.ts";
 import { FAMILY_NAMES, runningLayers, type SingleFamily, singleFamily } from "./family.ts";
-import { channelsOf, inferText, inferUNet, inferVae } from "./infer.ts";
-import { type Refs, unetNames, vaeNames } from "./names.ts";
+import { channelsOf, inferText, inferUNet } from "./infer.ts";
+import { unetNames } from "./names.ts";
 import { readParts, type SingleParts } from "./parts.ts";
 import { readSettings, type SingleFileSettings, settingsPath } from "./settings.ts";
 import { singleTokenizer } from "./tokenizer.ts";

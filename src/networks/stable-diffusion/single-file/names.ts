@@ -1,20 +1,11 @@
 /**
  * The names of the original programs (CompVis/latent-diffusion, Stability-AI/generative-models, OpenCLIP) as the names that
  * diffusers and transformers have for the same tensors. Every tensor stays where it is in the file; three of OpenCLIP's
- * fused ones become three by offset, and a 1×1 convolution of the VAE's attention is read as the matrix it is.
+ * fused ones become three by offset. The VAE's are in autoencoder-kl/names.ts.
  */
 
+import type { Refs } from "../../../checkpoint/refs.ts";
 import type { WeightRef } from "../../../checkpoint/weights.ts";
-import { EmilieError } from "../../../errors.ts";
-
-/** Tensors by name, as they lie in the file. */
-export type Refs = ReadonlyMap<string, WeightRef>;
-
-/** The tensors below `prefix`, named without it. */
-export function below(refs: Refs, prefix: string): Map<string, WeightRef> {
-  const found = [...refs].filter(([name]) => name.startsWith(prefix));
-  return new Map(found.map(([name, ref]) => [name.slice(prefix.length), ref]));
-}
 
 /** Module paths of the original → module paths of diffusers. The longest that fits is taken. */
 type Modules = ReadonlyMap<string, string>;
@@ -127,38 +118,6 @@ export function originalUNetModules(
   };
 }
 
-const VAE_ATTENTION: Readonly<Record<string, string>> = {
-  norm: "group_norm",
-  q: "to_q",
-  k: "to_k",
-  v: "to_v",
-  proj_out: "to_out.0",
-};
-
-export function vaeNames(refs: Refs): Refs {
-  const levels = countOf(refs, /^decoder\.up\.(\d+)\./);
-  return new Map(
-    [...refs].map(([name, ref]) => {
-      const moved = name
-        .replace(/^encoder\.down\.(\d+)\.block\./, "encoder.down_blocks.$1.resnets.")
-        .replace(/^encoder\.down\.(\d+)\.downsample\./, "encoder.down_blocks.$1.downsamplers.0.")
-        // The original counts the decoder's levels from the picture, diffusers from the latent.
-        .replace(/^decoder\.up\.(\d+)\./, (_, i) => `decoder.up_blocks.${levels - 1 - Number(i)}.`)
-        .replace(/^(decoder\.up_blocks\.\d+)\.block\./, "$1.resnets.")
-        .replace(/^(decoder\.up_blocks\.\d+)\.upsample\./, "$1.upsamplers.0.")
-        .replace(/\.mid\.block_(\d)\./, (_, i) => `.mid_block.resnets.${Number(i) - 1}.`)
-        .replace(/\.nin_shortcut\./, ".conv_shortcut.")
-        .replace(/^(encoder|decoder)\.norm_out\./, "$1.conv_norm_out.");
-      const attention = /^(.*)\.mid\.attn_1\.(\w+)\.(weight|bias)$/.exec(moved);
-      if (!attention) return [moved, ref] as const;
-      const [, where, part, kind] = attention;
-      const to = `${where}.mid_block.attentions.0.${VAE_ATTENTION[part!] ?? part}.${kind}`;
-      const matrix = ref.shape.length === 4 && ref.shape[2] === 1 && ref.shape[3] === 1;
-      return [to, matrix ? { ...ref, shape: ref.shape.slice(0, 2) } : ref] as const;
-    }),
-  );
-}
-
 const OPEN_CLIP: readonly (readonly [RegExp, string])[] = [
   [/^positional_embedding$/, "embeddings.position_embedding.weight"],
   [/^token_embedding\./, "embeddings.token_embedding."],
@@ -192,21 +151,4 @@ export function openClipNames(refs: Refs): Refs {
     }
   }
   return result;
-}
-
-/** Blocks, layers and levels of one kind in any network that is read here; their numbers in names are counted through. */
-const MOST_NUMBERED = 256;
-
-/** One more than the highest number that the pattern finds. Throws "checkpoint.malformed" where it is no number of a block. */
-export function countOf(refs: Refs, pattern: RegExp): number {
-  return [...refs.keys()].reduce((count, name) => {
-    const found = pattern.exec(name);
-    if (!found) return count;
-    const number = Number(found[1]);
-    if (number < MOST_NUMBERED) return Math.max(count, number + 1);
-    throw new EmilieError(
-      "checkpoint.malformed",
-      `The tensor "${name.slice(0, 120)}" is numbered ${number}; networks have fewer than ${MOST_NUMBERED} of anything.`,
-    );
-  }, 0);
 }

@@ -1,10 +1,11 @@
 /** What is in a single file: which tensors are which network's, and which are nobody's. */
+import { below, type Refs } from "../../../checkpoint/refs.ts";
 import { readSafetensorsHeader } from "../../../checkpoint/safetensors.ts";
 import type { CheckpointSource } from "../../../checkpoint/source.ts";
 import type { WeightFile, WeightRef } from "../../../checkpoint/weights.ts";
 import { EmilieError } from "../../../errors.ts";
 import { averagesAlone, averagesOf, EMA } from "./averages.ts";
-import { below, openClipNames, type Refs } from "./names.ts";
+import { openClipNames } from "./names.ts";
 import { unwrapped } from "./wrapped.ts";
 
 /** A text encoder, named as transformers names it, whoever named it in the file. */

@@ -1,6 +1,6 @@
 /** Checkpoints as training programs save them: everything below one more name, as "state_dict." or a wrapper's "model.". */
+import type { Refs } from "../../../checkpoint/refs.ts";
 import { EmilieError } from "../../../errors.ts";
-import type { Refs } from "./names.ts";
 
 const NETWORKS =
   /^(.*?)(?:model\.diffusion_model|model_ema\.diffusion_model|first_stage_model|cond_stage_model|conditioner\.embedders)/;

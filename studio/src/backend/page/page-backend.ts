@@ -22,6 +22,7 @@ import { t } from "../../words/index.ts";
 import type {
   Backend,
   Call,
+  CanvasRequest,
   EditRequest,
   Loading,
   ModelInfo,
@@ -35,14 +36,8 @@ import { modelFetch } from "./model-files.ts";
 import { ELSEWHERE, pageModel } from "./models.ts";
 import { largest, settings } from "./parts.ts";
 import { previewing } from "./previewing.ts";
-import {
-  deleteSession,
-  listSessions,
-  readSession,
-  type StoredSession,
-  updateSession,
-  writeSession,
-} from "./storage.ts";
+import { searchSessions } from "./search-sessions.ts";
+import { deleteSession, readSession, updateSession, writeSession } from "./storage.ts";
 import { viewSession } from "./view.ts";
 
 interface Opened {
@@ -81,21 +76,8 @@ export class PageBackend implements Backend {
     return [await pageModel(`${this.#base}models/${MODEL}`, MODEL), ...ELSEWHERE];
   }
 
-  async sessions({ search = "", bin = false } = {}): Promise<readonly SessionSummary[]> {
-    const wanted = search.trim().toLowerCase();
-    const holds = ({ name, manifest }: StoredSession) =>
-      [name, ...manifest.nodes.flatMap(({ recipe }) => recipe?.regions.map((r) => r.instruction) ?? [])].some(
-        (text) => text.toLowerCase().includes(wanted),
-      );
-    const found = (await listSessions()).filter((one) => (one.binned !== undefined) === bin && holds(one));
-    return found.map(({ id, name, edits, updated, thumbnail, manifest }) => ({
-      id,
-      root: manifest.nodes[0]!.id,
-      name,
-      edits,
-      updated,
-      thumbnail,
-    }));
+  sessions(which?: Parameters<typeof searchSessions>[0]): Promise<readonly SessionSummary[]> {
+    return searchSessions(which);
   }
 
   async open(file: Blob, name: string, _model: string, loading: Loading = {}): Promise<SessionView> {
@@ -206,13 +188,24 @@ export class PageBackend implements Backend {
     return this.#view();
   }
 
+  async changeCanvas(id: string, node: string, { crop, expand }: CanvasRequest): Promise<SessionView> {
+    const { session } = this.#current(id);
+    const from = this.#node(node);
+    await (crop ? session.crop(crop, { from }) : session.expand(expand ?? {}, { from }));
+    this.#unbin([session.head.id]);
+    await session.head.render();
+    await this.#save();
+    return this.#view();
+  }
+
   async replay(
     id: string,
-    { node, until, instruction, ...changes }: ReplayRequest,
+    { node, until, instruction, crop, expand, ...changes }: ReplayRequest,
     call: Call = {},
   ): Promise<SessionView> {
     const { session } = this.#current(id);
-    const changed = { ...settings(changes), ...(instruction === undefined ? {} : { instruction }) };
+    const canvas = crop ? { crop } : expand && { expand };
+    const changed = canvas ?? { ...settings(changes), ...(instruction === undefined ? {} : { instruction }) };
     const { replaced } = await session.replay(this.#node(node), changed, {
       signal: call.signal,
       until: until === undefined ? undefined : this.#node(until),
@@ -281,7 +274,10 @@ export class PageBackend implements Backend {
     const { recipe, mask } = this.#node(node);
     if (region === undefined) return mask ?? null;
     const hash = recipe?.regions[region]?.mask?.sha256;
-    return (hash && session.masks.get(hash)) || null;
+    const held = (hash && session.masks.get(hash)) || null;
+    const own = recipe?.regions[region]?.mask;
+    // One of a single value may be held at another shape.
+    return held && own ? { ...held, width: own.width, height: own.height } : held;
   }
 
   async heat(id: string, node: string, instruction: string, { signal }: Call = {}) {

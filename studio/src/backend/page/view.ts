@@ -5,13 +5,17 @@ import { viewRecipe } from "../recipe-view.ts";
 
 export function viewNode(node: Node): NodeView {
   const { id, parent, name, instruction, recipe, changed, understood, refused, cost, drift, changes } = node;
+  const { size, canvas } = node;
   return {
     id,
     parent: parent?.id ?? null,
     name,
     instruction,
     ...viewRecipe(recipe),
-    hasMask: recipe?.regions.every(({ mask }) => mask !== null) ?? false,
+    hasMask: canvas
+      ? canvas.kind === "expand"
+      : (recipe?.regions.every(({ mask }) => mask !== null) ?? false),
+    ...{ width: size.width, height: size.height, canvas },
     changed,
     understood,
     refused,
@@ -35,8 +39,8 @@ export function viewSession(
     name,
     device: device && { gpu: device.name === "webgpu", reason: device.reason },
     model: session.modelFacts.id,
-    width: session.original.width,
-    height: session.original.height,
+    width: session.head.size.width,
+    height: session.head.size.height,
     head: session.head.id,
     nodes: nodes.filter((node) => !bin.has(node.id)),
     bin: nodes.filter((node) => bin.has(node.id)),

@@ -18,6 +18,7 @@ import { t } from "../../words/index.ts";
 import type {
   Backend,
   Call,
+  CanvasRequest,
   EditRequest,
   Loading,
   ModelInfo,
@@ -129,6 +130,10 @@ export class ServerBackend implements Backend {
     const masks = regions.map(({ mask }) => mask);
     const parent = await this.picture(id, from);
     return this.#follow(id, job, call, { parent, masks: masks.includes(undefined) ? [] : (masks as Mask[]) });
+  }
+
+  async changeCanvas(id: string, from: string, change: CanvasRequest, call: Call = {}): Promise<SessionView> {
+    return this.#follow(id, await this.#client.edit(id, { from, ...change }), call);
   }
 
   async replay(id: string, request: ReplayRequest, call: Call = {}): Promise<SessionView> {

@@ -12,6 +12,9 @@ function viewNode({
   instruction,
   recipe,
   hasMask,
+  width,
+  height,
+  canvas,
   changed,
   understood,
   refused,
@@ -26,6 +29,7 @@ function viewNode({
     instruction,
     ...viewRecipe(recipe),
     hasMask,
+    ...{ width, height, canvas: canvas ?? undefined },
     changed,
     understood,
     refused,
@@ -45,7 +49,8 @@ function viewDrift(drift: api.Drift): Drift {
 }
 
 export function viewSession(session: api.Session): SessionView {
-  const { id, name, model, width, height, head, nodes, bin, familiar } = session;
+  const { id, name, model, head, nodes, bin, familiar } = session;
+  const { width, height } = nodes.find((node) => node.id === head) ?? session;
   return {
     id,
     name,

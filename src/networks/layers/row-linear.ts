@@ -1,0 +1,36 @@
+/**
+ * nn.Linear of transformers of billions of parameters: in int8 with a scale for each row of the input, in int4 with blocks of weights
+ * (graph/row-quantised.ts). In the other precisions it is what `linear` of layers.ts is.
+ */
+import type { Value } from "../../graph/graph.ts";
+import { gemm } from "../../graph/ops.ts";
+import { hadamard, int4Matmul, quantiseRows, rowQuantisedMatmul } from "../../graph/row-quantised.ts";
+import { hadamardBlock } from "../../tensor/hadamard.ts";
+import type { Scope } from "./scope.ts";
+
+export interface RowLinearOptions {
+  /** Default false: these networks have few. */
+  readonly bias?: boolean;
+  /** Whether int8 rotates the input, for inputs of which single channels are far larger than the others. It takes a tenth of the product's time. Default false. */
+  readonly rotated?: boolean;
+  /** The name of the weight. Default "weight". */
+  readonly name?: string;
+}
+
+/** x [n, in] → [n, out] */
+export function rowLinear(s: Scope, x: Value, out: number, options: RowLinearOptions = {}): Value {
+  const { rotated = false, name = "weight" } = options;
+  const width = x.shape[1] ?? 0;
+  const shape = [out, width];
+  const bias = options.bias ? s.parameter("bias", [out]) : null;
+  if (s.precision === "int8") {
+    const [weight, scales] = s.derived(rotated ? "int8-rotated" : "int8", name, shape);
+    const input = rotated ? hadamard(s, x, hadamardBlock(width)) : x;
+    return rowQuantisedMatmul(s, quantiseRows(s, input), weight!, scales!, bias);
+  }
+  if (s.precision === "int4") {
+    const [weight, scales] = s.derived("int4", name, shape);
+    return int4Matmul(s, x, weight!, scales!, bias);
+  }
+  return gemm(s, x, s.parameter(name, shape), { transB: true, bias });
+}

@@ -1,0 +1,135 @@
+/**
+ * Qwen3Model of transformers (models/qwen3/modeling_qwen3.py) as a text encoder: RMSNorm, attention in which several heads share keys and
+ * values, queries and keys that are normalised and turned by their positions, and SwiGLU. Only the layers are built whose results are wanted.
+ */
+import type { Needs, PlacedWeights } from "../../checkpoint/storage.ts";
+import { type Dialect, Graph, type Value } from "../../graph/graph.ts";
+import { add, attention, concat, mul, reshape, silu } from "../../graph/ops.ts";
+import { rmsNorm, rotary } from "../../graph/transformer-ops.ts";
+import { rowLinear } from "../layers/row-linear.ts";
+import { Scope, WeightReader } from "../layers/scope.ts";
+import type { Qwen3Config } from "./config.ts";
+
+export interface Qwen3Use {
+  /** Tokens of a text, padding among them. */
+  readonly tokens: number;
+  /**
+   * Whose results are wanted, in their order: 0 is what goes into the first layer, i what comes out of the i-th, and the number of all layers
+   * what comes out of the final norm (as `output_hidden_states` of transformers numbers them).
+   */
+  readonly layers: readonly number[];
+}
+
+/**
+ * Inputs: embeddings [tokens, hidden]; mask int32 [1, tokens], 1 for a token of the text and 0 for padding, which comes after it.
+ * Output: embeds [tokens, layers · hidden], the wanted results side by side.
+ */
+export function buildQwen3(
+  config: Qwen3Config,
+  weights: PlacedWeights,
+  use: Qwen3Use,
+  dialect?: Dialect,
+): Graph {
+  const root = new Scope(new Graph("qwen3", dialect), new WeightReader(weights));
+  qwen3(root, config, use);
+  root.reader.finish();
+  return root.graph;
+}
+
+/** What is to be made of the weights, and which are used as they are, for a precision other than fp32. */
+export function qwen3Needs(config: Qwen3Config, weights: PlacedWeights, layers: Qwen3Use["layers"]): Needs {
+  const { precision = "fp32" } = weights;
+  const reader = new WeightReader(weights);
+  qwen3(new Scope(new Graph("qwen3"), reader), config, { tokens: 1, layers });
+  return { precision, derived: reader.derivations, plain: reader.plain };
+}
+
+/** How many layers have to run for the results of `layers`. */
+export const layersNeeded = (layers: Qwen3Use["layers"]): number => Math.max(...layers);
+
+function qwen3(s: Scope, config: Qwen3Config, { tokens, layers }: Qwen3Use): void {
+  const g = s.graph;
+  const { hidden_size: hidden, num_hidden_layers: all, rms_norm_eps: eps } = config;
+  let x = g.input("embeddings", [tokens, hidden]);
+  const context = { config, mask: g.input("mask", [1, tokens], "int32"), ...positions(s, config, tokens) };
+  const results = new Map<number, Value>([[0, x]]);
+  for (let i = 0; i < layersNeeded(layers); i++) {
+    x = layer(s.at("layers", i), x, context);
+    results.set(i + 1, x);
+  }
+  if (layers.includes(all)) {
+    results.set(all, rmsNorm(s, x, s.at("norm").parameter("weight", [hidden]), eps));
+  }
+  const wanted = layers.map((layer) => results.get(layer)!);
+  g.output("embeds", concat(s, wanted, 1));
+}
+
+interface Context {
+  readonly config: Qwen3Config;
+  readonly mask: Value;
+  readonly cos: Value;
+  readonly sin: Value;
+}
+
+/** Cosines and sines of every token's angles, [tokens, head_dim / 2] each, rounded as torch rounds them. */
+function positions({ graph }: Scope, { rope_theta: theta, head_dim: width }: Qwen3Config, tokens: number) {
+  const half = width / 2;
+  const frequency = (i: number) => Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / width)));
+  const frequencies = Array.from({ length: half }, (_, i) => frequency(i));
+  const table = (of: (angle: number) => number) =>
+    graph.constant(
+      Float32Array.from({ length: tokens * half }, (_, i) =>
+        of(Math.fround(Math.floor(i / half) * frequencies[i % half]!)),
+      ),
+      [tokens, half],
+    );
+  return { cos: table(Math.cos), sin: table(Math.sin) };
+}
+
+/** x [tokens, hidden] → [tokens, hidden] */
+function layer(s: Scope, x: Value, context: Context): Value {
+  const { hidden_size: hidden, rms_norm_eps: eps } = context.config;
+  const norm = (name: string, of: Value) => rmsNorm(s, of, s.at(name).parameter("weight", [hidden]), eps);
+  const attended = add(s, x, attend(s.at("self_attn"), norm("input_layernorm", x), context));
+  return add(s, attended, feedForward(s.at("mlp"), norm("post_attention_layernorm", attended), context));
+}
+
+/** Single channels of what is normalised are hundreds of times as large as the others. */
+const ROTATED = { rotated: true };
+
+function attend(s: Scope, x: Value, { config, mask, cos, sin }: Context): Value {
+  const { num_attention_heads: heads, num_key_value_heads: keyHeads, head_dim: width } = config;
+  const [tokens = 0, hidden = 0] = x.shape;
+  const options = { ...ROTATED, bias: config.attention_bias };
+  const project = (name: string, count: number) => rowLinear(s.at(name), x, count * width, options);
+  const turned = (name: string, of: Value, count: number) => {
+    const weight = s.at(name).parameter("weight", [width]);
+    const normal = rmsNorm(s, reshape(s, of, [tokens * count, width]), weight, config.rms_norm_eps);
+    const rows = reshape(s, normal, [tokens, count * width]);
+    return rotary(s, rows, cos, sin, { width, interleaved: false });
+  };
+  const q = turned("q_norm", project("q_proj", heads), heads);
+  const k = turned("k_norm", project("k_proj", keyHeads), keyHeads);
+  const v = project("v_proj", keyHeads);
+  const shared = (of: Value) => repeated(s, of, keyHeads, heads / keyHeads);
+  const tokensOut = attention(s, q, shared(k), shared(v), { heads, causal: true, keyMask: mask });
+  return rowLinear(s.at("o_proj"), tokensOut, hidden, options);
+}
+
+/** x [n, heads · width], each head `times` times after the other → [n, heads · times · width] */
+function repeated(s: Scope, x: Value, heads: number, times: number): Value {
+  if (times === 1) return x;
+  const g = s.graph;
+  const [n = 0, all = 0] = x.shape;
+  const shape = [n, heads, times, all / heads];
+  const apart = reshape(s, x, [n, heads, 1, all / heads]);
+  const expanded = g.add(s, { op: "Expand", inputs: [apart, g.ints(shape)], shape });
+  return reshape(s, expanded, [n, times * all]);
+}
+
+function feedForward(s: Scope, x: Value, { config }: Context): Value {
+  const project = (name: string, of: Value, out: number) => rowLinear(s.at(name), of, out, ROTATED);
+  const gate = silu(s, project("gate_proj", x, config.intermediate_size));
+  const up = project("up_proj", x, config.intermediate_size);
+  return project("down_proj", mul(s, gate, up), config.hidden_size);
+}
