@@ -99,14 +99,20 @@ function corners(
   visit: (p: number, cell: number, weight: number) => void,
 ): void {
   const { x: nx, y: ny, z: nz } = CELLS;
+  const place = (at: number, n: number) => Math.min(1, Math.max(0, at)) * (n - 1);
   for (let p = 0; p < w * h; p++) {
-    const at = [((p % w) + 0.5) / w, (Math.floor(p / w) + 0.5) / h, luma(colours, 3 * p)];
-    const place = [nx, ny, nz].map((n, k) => Math.min(1, Math.max(0, at[k]!)) * (n - 1));
-    const low = [nx, ny, nz].map((n, k) => Math.min(n - 2, Math.floor(place[k]!)));
+    const x = place(((p % w) + 0.5) / w, nx);
+    const y = place((Math.floor(p / w) + 0.5) / h, ny);
+    const z = place(luma(colours, 3 * p), nz);
+    const [x0, y0, z0] = [
+      Math.min(nx - 2, Math.floor(x)),
+      Math.min(ny - 2, Math.floor(y)),
+      Math.min(nz - 2, Math.floor(z)),
+    ];
     for (let corner = 0; corner < 8; corner++) {
-      const d = [corner & 1, (corner >> 1) & 1, corner >> 2];
-      const weight = d.reduce((product, one, k) => product * Math.abs(1 - one - (place[k]! - low[k]!)), 1);
-      if (weight > 0) visit(p, ((low[2]! + d[2]!) * ny + low[1]! + d[1]!) * nx + low[0]! + d[0]!, weight);
+      const [dx, dy, dz] = [corner & 1, (corner >> 1) & 1, corner >> 2];
+      const weight = Math.abs(1 - dx - (x - x0)) * Math.abs(1 - dy - (y - y0)) * Math.abs(1 - dz - (z - z0));
+      if (weight > 0) visit(p, ((z0 + dz) * ny + y0 + dy) * nx + x0 + dx, weight);
     }
   }
 }
@@ -148,26 +154,21 @@ function solveCell(sums: Float64Array, at: number, base: ArrayLike<number>, ridg
 /** argmin |∇f − ∇picture|² + λ |f − enlarged|², λ the square of the ratio of the sizes, by successive over-relaxation. */
 export const poisson: Method = (picture, before, edited) => {
   const { width, height } = picture;
-  const source = coloursOf(picture);
+  const own = coloursOf(picture);
   const data = coloursOf(enlarged(picture, before, edited));
   const lambda = (edited.shape[2]! / width) ** 2;
   const f = data.slice();
-  for (let round = 0; round < 60; round++) {
-    for (let p = 0; p < width * height; p++) {
-      const around = [
-        p % width > 0 ? -1 : 0,
-        p % width < width - 1 ? 1 : 0,
-        p >= width ? -width : 0,
-        p < width * (height - 1) ? width : 0,
-      ];
-      for (let c = 0, at = 3 * p; c < 3; c++, at++) {
-        let [sum, n] = [lambda * data[at]!, lambda];
-        for (const d of around) {
-          if (d === 0) continue;
-          sum += f[at + 3 * d]! + source[at]! - source[at + 3 * d]!;
-          n++;
-        }
-        f[at] = f[at]! + 1.6 * (sum / n - f[at]!);
+  for (let round = 0; round < 50; round++) {
+    for (let p = 0, at = 0; p < width * height; p++) {
+      const [x, y] = [p % width, Math.floor(p / width)];
+      const [left, right] = [x > 0 ? -3 : 0, x < width - 1 ? 3 : 0];
+      const [up, down] = [y > 0 ? -3 * width : 0, y < height - 1 ? 3 * width : 0];
+      // At a border the neighbour is the pixel itself, which adds nothing: f and its gradient are its own.
+      for (let c = 0; c < 3; c++, at++) {
+        const around = f[at + left]! + f[at + right]! + f[at + up]! + f[at + down]!;
+        const source = own[at + left]! + own[at + right]! + own[at + up]! + own[at + down]!;
+        const now = (lambda * data[at]! + around + 4 * own[at]! - source) / (lambda + 4);
+        f[at] = f[at]! + 1.6 * (now - f[at]!);
       }
     }
   }

@@ -3,7 +3,7 @@
  *
  * Detail transfer on photographs (.jpg, .png) against enlarging, the guided filter, a bilateral grid and Poisson blending. The edits are
  * synthetic, so the truth is exact: grades, fog, night with lights, a recolour under a mask, things pasted and removed. A photograph is
- * 768 pixels long; the model's size is a quarter, and stands for a model that knows the edit: its images are blurred by 0.7 pixels
+ * 512 pixels long; the model's size is a quarter, and stands for a model that knows the edit: its images are blurred by 0.7 pixels
  * and have noise of two levels. --sheet writes parts of the results at 100 %. Docs: docs/results/detail.md.
  */
 import { readdirSync, writeFileSync } from "node:fs";
@@ -126,7 +126,7 @@ for (const name of readdirSync(folder)
   .filter((file) => /\.(jpe?g|png)$/i.test(file))
   .sort()) {
   const whole = await readPicture(join(folder, name));
-  const scale = 768 / Math.max(whole.width, whole.height);
+  const scale = 512 / Math.max(whole.width, whole.height);
   const [width, height] = [side(whole.width * scale), side(whole.height * scale)];
   const opaque = { width, height, data: new Uint8ClampedArray(4 * width * height).fill(255) };
   const photograph = fromModelImage(toModelImage(whole, width, height), width, height, opaque);
@@ -144,7 +144,7 @@ for (const name of readdirSync(folder)
     });
     console.log([name, edit, ...Object.values(rows.at(-1)!.psnr).map((v) => v.toFixed(2))].join("\t"));
     if (flags.sheet && frames.length < 5 * 14) {
-      const part = { x: Math.floor(0.3 * width), y: Math.floor(0.35 * height), width: 224, height: 176 };
+      const part = { x: Math.floor(0.3 * width), y: Math.floor(0.35 * height), width: 192, height: 144 };
       const shown = [["source", photograph], ["truth", truth], ...results.slice(0, 3)] as const;
       for (const [m, picture] of shown)
         frames.push({ picture: cropPicture(picture, part), caption: `${edit}: ${m}` });

@@ -18,6 +18,8 @@ import {
 const TAU = 0.1;
 /** And the wide one, where the edit surely changes colours only. */
 const WIDE_TAU = 0.4;
+/** Where an edit does not keep the edges, a pixel at this distance is something small and new, such as a star. */
+const SMALL_TAU = 0.5;
 /** At this distance of the wide fit the edit shows content that the source does not have: in an edit of things, and in one of colours. */
 const NOVEL = { things: 0.1, colours: 0.45 };
 /** An edit changes colours where one transform leaves less than about this share of the change, or so much of the edges stays. */
@@ -50,31 +52,46 @@ export interface ChosenTransform {
 /** Between the finest transform and the wide one, pixel by pixel. */
 export function chooseTransform(edit: SmallEdit, { whole, wide, fine }: FittedTransform): ChosenTransform {
   const { before, after, small } = edit;
-  const colours = changesColours(edit, whole);
+  const moved = movedIn(edit);
+  const { colours, edges } = kindOfChange(edit, whole, moved);
   const novel = (NOVEL.things + colours * (NOVEL.colours - NOVEL.things)) ** 2;
   const broad = boxMean(wide, small, 12, 1);
   const map = boxMean(fine, small, 12, 1);
-  const off = distances(after, applyTransform(broad, before), small);
-  const known = distances(after, applyTransform(wide, before), small).map((value) =>
-    Math.exp(-value / novel),
+  const far = squares(after, applyTransform(broad, before));
+  const [off, farthest] = [boxMean(far, small, 1, 1), around(far, small, Math.max)];
+  const share = off.map((value, p) =>
+    colours === 0
+      ? 0
+      : Math.exp(-value / (WIDE_TAU * colours) ** 2) *
+        Math.exp((-(1 - edges) * farthest[p]!) / SMALL_TAU ** 2),
   );
-  const share = off.map((value) => (colours === 0 ? 0 : Math.exp(-value / (WIDE_TAU * colours) ** 2)));
+  // What moved in an edit of things is the model's.
+  const known = distances(after, applyTransform(wide, before), small).map(
+    (value, p) => Math.exp(-value / novel) * (1 - moved[p]! * (1 - colours)),
+  );
   for (let at = 0; at < map.length; at++) {
     map[at] = map[at]! + share[Math.floor(at / 12)]! * (broad[at]! - map[at]!);
   }
   return { map, wide: share, known };
 }
 
-/** 1 for an edit that moves colours, 0 for one that brings, takes or moves things; between them where it is not clear. */
-export function changesColours({ before, after, allowed, small }: SmallEdit, whole: TransformMap): number {
+/** 1 for what an edit moves visibly, and around it. */
+function movedIn({ before, after, allowed, small }: SmallEdit): Float32Array {
   const apart = distances(after, before, small);
-  const moved = around(
+  return around(
     apart.map((value, p) => (value > MOVED && allowed?.[p] !== 0 ? 1 : 0)),
     small,
     Math.max,
   );
+}
+
+/**
+ * `colours`: 1 for an edit that changes colours, 0 for one that brings, takes or moves things, between them where it is not clear;
+ * `edges`: 1 where what changed kept its edges, which is one of the two ways to see that.
+ */
+function kindOfChange({ before, after, small }: SmallEdit, whole: TransformMap, moved: Float32Array) {
   const rest = applyTransform(whole, before);
-  const [edges, others] = [gradients(before, small), gradients(after, small)];
+  const [sharp, others] = [gradients(before, small), gradients(after, small)];
   let [change, left, both, either] = [0, 0, 0, 0];
   for (let p = 0; p < moved.length; p++) {
     if (moved[p] === 0) continue;
@@ -82,12 +99,13 @@ export function changesColours({ before, after, allowed, small }: SmallEdit, who
       change += (after[i]! - before[i]!) ** 2;
       left += (after[i]! - rest[i]!) ** 2;
     }
-    both += Math.min(edges[p]!, others[p]!);
-    either += Math.max(edges[p]!, others[p]!);
+    both += Math.min(sharp[p]!, others[p]!);
+    either += Math.max(sharp[p]!, others[p]!);
   }
-  if (change === 0) return 1;
+  if (change === 0) return { colours: 1, edges: 1 };
   const kept = either === 0 ? 0 : (both / either - KEPT_EDGES.few) / (KEPT_EDGES.most - KEPT_EDGES.few);
-  return Math.max(Math.min(1, Math.max(0, kept)), Math.exp(-((left / change / UNEXPLAINED) ** 2)));
+  const keeps = Math.min(1, Math.max(0, kept));
+  return { colours: Math.max(keeps, Math.exp(-((left / change / UNEXPLAINED) ** 2))), edges: keeps };
 }
 
 /** The length of the colours' gradient, [h, w]; 0 towards the border. */
@@ -161,13 +179,17 @@ export function blendMaps(
 }
 
 /** Squared distances of colours, over 3×3 pixels. */
-function distances(a: Float32Array, b: Float32Array, small: Grid): Float32Array {
+const distances = (a: Float32Array, b: Float32Array, small: Grid): Float32Array =>
+  boxMean(squares(a, b), small, 1, 1);
+
+/** Squared distances of colours, [h, w]. */
+function squares(a: Float32Array, b: Float32Array): Float32Array {
   const out = new Float32Array(a.length / 3);
   for (let i = 0; i < a.length; i++) {
     const p = Math.floor(i / 3);
     out[p] = out[p]! + (a[i]! - b[i]!) ** 2;
   }
-  return boxMean(out, small, 1, 1);
+  return out;
 }
 
 /** How much of the transform's finest octave the edit really has: one regressed on the other over 5×5 pixels; 1 where there is none. */
