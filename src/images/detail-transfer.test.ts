@@ -87,6 +87,35 @@ describe("transferDetail", () => {
     expect(carried(thing)).toBeLessThan(0.5);
   });
 
+  it("shows what an edit of things moved exactly as enlarging does, and a recolour of the same place with its detail", () => {
+    const picture = detailed();
+    const inside = (x: number, y: number) => x >= 48 && x < 128 && y >= 40 && y < 88;
+    const edit = (change: (x: number, y: number, c: number, value: number) => number) => {
+      const truth = { ...picture, data: picture.data.slice() };
+      for (let at = 0; at < truth.data.length; at++) {
+        const [x, y] = [(at >> 2) % SIDE, Math.floor((at >> 2) / SIDE)];
+        if (at % 4 < 3 && inside(x, y)) truth.data[at] = change(x, y, at % 4, picture.data[at]!);
+      }
+      return truth;
+    };
+    // Blobs of two colours, of which the source has nothing; and the source, with its channels turned.
+    const thing = edit((x, y, c) =>
+      ((x >> 4) + (y >> 4)) % 2 === 0 ? [250, 240, 20][c]! : [120, 10, 160][c]!,
+    );
+    const recolour = edit((x, y, c) => picture.data[4 * (y * SIDE + x) + ((c + 1) % 3)]!);
+    const middle = { x: 64, y: 56, width: 48, height: 16 };
+    const both = (truth: Picture) => {
+      const edited = small(truth);
+      const result = transferred(picture, { reconstruction: small(picture), edited });
+      const enlarged = fromModelImage(edited, SIDE, SIDE, picture);
+      return [result, enlarged, truth].map((one) => cropPicture(one, middle)) as [Picture, Picture, Picture];
+    };
+    const [made, plain] = both(thing);
+    expect(psnr(made, plain)).toBeGreaterThan(45);
+    const [kept, lost, truth] = both(recolour);
+    expect(psnr(kept, truth)).toBeGreaterThan(psnr(lost, truth) + 2);
+  });
+
   it("leaves everything outside of the mask alone", () => {
     const [picture, truth] = [detailed(), graded(detailed())];
     const mask = maskFromBox(SIDE, SIDE, { x: 40, y: 30, width: 90, height: 100 });

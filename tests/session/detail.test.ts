@@ -63,6 +63,24 @@ describe("detail of a session's edits", () => {
     expect(samePicture(await plain.render(), enlarged)).toBe(true);
   });
 
+  it("comes from what a crop has left, in every turn after it", async () => {
+    const session = await openSession(model, picture);
+    await session.edit("make it green", options);
+    const crop = await session.crop({ x: 16, y: 8, width: 96, height: 80 });
+    const first = await session.edit("make it red", options);
+    const second = await session.edit("make it blue", options);
+    const begun = session.canvasOf(second);
+    expect(begun.root).toBe(crop);
+    const reconstruction = await model.decodeLatent(toDecoderInput(model, await begun.latentOf(crop)));
+    for (const node of [first, second]) {
+      const { picture: expected } = transferDetail(await crop.render(), {
+        reconstruction,
+        edited: await decoded(node),
+      });
+      expect(samePicture(await node.render(), expected)).toBe(true);
+    }
+  });
+
   it("leaves every byte outside of a mask alone", async () => {
     const session = await openSession(model, picture);
     const mask = maskFromBox(160, 128, { x: 20, y: 30, width: 70, height: 60 });
