@@ -25,6 +25,8 @@ const NOVEL = { things: 0.1, colours: 0.45 };
 /** An edit changes colours where one transform leaves less than about this share of the change, or so much of the edges stays. */
 const UNEXPLAINED = 0.4;
 const KEPT_EDGES = { few: 0.36, most: 0.46 };
+/** Of two unrelated textures that share is some 0.4 as well, but their edges do not go together. */
+const RELATED = { few: 0.15, most: 0.35 };
 /** What moved, for these two: a squared distance, the mean of 3×3 pixels. */
 const MOVED = 0.01;
 /** Variance of the finest octave below which its regression says nothing. */
@@ -92,19 +94,31 @@ function movedIn({ before, after, allowed, small }: SmallEdit): Float32Array {
 function kindOfChange({ before, after, small }: SmallEdit, whole: TransformMap, moved: Float32Array) {
   const rest = applyTransform(whole, before);
   const [sharp, others] = [gradients(before, small), gradients(after, small)];
-  let [change, left, both, either] = [0, 0, 0, 0];
+  let [change, left, both, either, n] = [0, 0, 0, 0, 0];
+  // Sums of the lengths x and y, of their squares and of their product.
+  let [sx, sy, xx, yy, xy] = [0, 0, 0, 0, 0];
   for (let p = 0; p < moved.length; p++) {
     if (moved[p] === 0) continue;
     for (let i = 3 * p; i < 3 * p + 3; i++) {
       change += (after[i]! - before[i]!) ** 2;
       left += (after[i]! - rest[i]!) ** 2;
     }
-    both += Math.min(sharp[p]!, others[p]!);
-    either += Math.max(sharp[p]!, others[p]!);
+    const [x, y] = [sharp[p]!, others[p]!];
+    both += Math.min(x, y);
+    either += Math.max(x, y);
+    n++;
+    sx += x;
+    sy += y;
+    xx += x * x;
+    yy += y * y;
+    xy += x * y;
   }
   if (change === 0) return { colours: 1, edges: 1 };
-  const kept = either === 0 ? 0 : (both / either - KEPT_EDGES.few) / (KEPT_EDGES.most - KEPT_EDGES.few);
-  const keeps = Math.min(1, Math.max(0, kept));
+  const spread = Math.sqrt(Math.max(0, xx - (sx * sx) / n) * Math.max(0, yy - (sy * sy) / n));
+  const related = spread === 0 ? 0 : (xy - (sx * sy) / n) / spread;
+  const ramp = (value: number, { few, most }: typeof RELATED) =>
+    Math.min(1, Math.max(0, (value - few) / (most - few)));
+  const keeps = either === 0 ? 0 : ramp(both / either, KEPT_EDGES) * ramp(related, RELATED);
   return { colours: Math.max(keeps, Math.exp(-((left / change / UNEXPLAINED) ** 2))), edges: keeps };
 }
 
