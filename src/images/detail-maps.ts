@@ -27,8 +27,11 @@ const UNEXPLAINED = 0.4;
 const KEPT_EDGES = { few: 0.36, most: 0.46 };
 /** Of two unrelated textures that share is some 0.4 as well, but their edges do not go together. */
 const RELATED = { few: 0.15, most: 0.35 };
-/** What moved, for these two: a squared distance, the mean of 3×3 pixels. */
+/** What moved: a squared distance, the mean of 3×3 pixels. For these two measures, and for what an edit of things leaves to the model. */
 const MOVED = 0.01;
+const TOUCHED = 0.002;
+/** Of a small part of the picture one transform explains anything: the first measure counts where about so much moved. */
+const PART = { few: 0.1, most: 0.2 };
 /** Variance of the finest octave below which its regression says nothing. */
 const NOISE = 2e-4;
 /** What moves by less has not changed; two and a half levels of 8 bits. */
@@ -54,7 +57,7 @@ export interface ChosenTransform {
 /** Between the finest transform and the wide one, pixel by pixel. */
 export function chooseTransform(edit: SmallEdit, { whole, wide, fine }: FittedTransform): ChosenTransform {
   const { before, after, small } = edit;
-  const moved = movedIn(edit);
+  const moved = movedIn(edit, MOVED);
   const { colours, edges } = kindOfChange(edit, whole, moved);
   const novel = (NOVEL.things + colours * (NOVEL.colours - NOVEL.things)) ** 2;
   const broad = boxMean(wide, small, 12, 1);
@@ -68,8 +71,9 @@ export function chooseTransform(edit: SmallEdit, { whole, wide, fine }: FittedTr
         Math.exp((-(1 - edges) * farthest[p]!) / SMALL_TAU ** 2),
   );
   // What moved in an edit of things is the model's.
+  const touched = movedIn(edit, TOUCHED);
   const known = distances(after, applyTransform(wide, before), small).map(
-    (value, p) => Math.exp(-value / novel) * (1 - moved[p]! * (1 - colours)),
+    (value, p) => Math.exp(-value / novel) * (1 - touched[p]! * (1 - colours)),
   );
   for (let at = 0; at < map.length; at++) {
     map[at] = map[at]! + share[Math.floor(at / 12)]! * (broad[at]! - map[at]!);
@@ -78,10 +82,10 @@ export function chooseTransform(edit: SmallEdit, { whole, wide, fine }: FittedTr
 }
 
 /** 1 for what an edit moves visibly, and around it. */
-function movedIn({ before, after, allowed, small }: SmallEdit): Float32Array {
+function movedIn({ before, after, allowed, small }: SmallEdit, least: number): Float32Array {
   const apart = distances(after, before, small);
   return around(
-    apart.map((value, p) => (value > MOVED && allowed?.[p] !== 0 ? 1 : 0)),
+    apart.map((value, p) => (value > least && allowed?.[p] !== 0 ? 1 : 0)),
     small,
     Math.max,
   );
@@ -91,7 +95,11 @@ function movedIn({ before, after, allowed, small }: SmallEdit): Float32Array {
  * `colours`: 1 for an edit that changes colours, 0 for one that brings, takes or moves things, between them where it is not clear;
  * `edges`: 1 where what changed kept its edges, which is one of the two ways to see that.
  */
-function kindOfChange({ before, after, small }: SmallEdit, whole: TransformMap, moved: Float32Array) {
+function kindOfChange(
+  { before, after, allowed, small }: SmallEdit,
+  whole: TransformMap,
+  moved: Float32Array,
+) {
   const rest = applyTransform(whole, before);
   const [sharp, others] = [gradients(before, small), gradients(after, small)];
   let [change, left, both, either, n] = [0, 0, 0, 0, 0];
@@ -119,7 +127,9 @@ function kindOfChange({ before, after, small }: SmallEdit, whole: TransformMap, 
   const ramp = (value: number, { few, most }: typeof RELATED) =>
     Math.min(1, Math.max(0, (value - few) / (most - few)));
   const keeps = either === 0 ? 0 : ramp(both / either, KEPT_EDGES) * ramp(related, RELATED);
-  return { colours: Math.max(keeps, Math.exp(-((left / change / UNEXPLAINED) ** 2))), edges: keeps };
+  const part = n / (allowed ? allowed.filter((m) => m > 0).length : moved.length);
+  const explained = ramp(part, PART) * Math.exp(-((left / change / UNEXPLAINED) ** 2));
+  return { colours: Math.max(keeps, explained), edges: keeps };
 }
 
 /** The length of the colours' gradient, [h, w]; 0 towards the border. */
