@@ -16,6 +16,7 @@ const headers = {
 const optimizeDeps = {
   include: [
     "@bufbuild/protobuf/wire",
+    "@huggingface/jinja",
     "@huggingface/tokenizers",
     "fast-check",
     "onnxruntime-web/wasm",
@@ -75,6 +76,17 @@ export default defineConfig({
           name: "long",
           include: [LONG],
           exclude: ["**/node_modules/**"],
+        },
+      },
+      {
+        // Many machines: a real PostgreSQL and a real S3 server, which these tests start (npm run test:scale).
+        test: {
+          ...inNode,
+          name: "scale",
+          include: ["tests/scale/**/*.test.ts"],
+          // Leases run out, processes start again.
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
         },
       },
       {

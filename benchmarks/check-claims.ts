@@ -12,7 +12,8 @@ import { excludesZero, fixed } from "../packages/bench/src/report/format.ts";
 import { readResultsFile } from "../packages/bench/src/report/results.node.ts";
 import { estimateOf } from "../packages/bench/src/report/select.ts";
 import type { BenchResults, Estimate } from "../packages/bench/src/types.ts";
-import { type Ref, SENTENCES, TABLES } from "./claims.ts";
+import { SENTENCES } from "./claimed-sentences.ts";
+import { type Ref, TABLES } from "./claims.ts";
 
 /** Tables of words, and of other people's numbers. */
 const WITHOUT_NUMBERS = ["Corrected", "Published numbers"];

@@ -181,7 +181,7 @@ async function fullSize(): Promise<Row[]> {
   rows.push({ what: edited, seconds: digits(seconds), n: 1, ...memory(stopAll()) });
   const { steps: usual, guidanceInterval } = resolveOptions(model);
   if (flags.preset === undefined && taken < usual) {
-    const guides = guidesWithin(guidanceInterval, usual);
+    const guides = guidesWithin({ guidanceInterval }, usual);
     // Three terms where there is guidance, one where there is none.
     const calls = Array.from({ length: usual }, (_, i) => (guides(i) ? 3 : 1)).reduce((a, b) => a + b, 0);
     const of = (what: string) => warm.get(what)!;

@@ -33,7 +33,7 @@ export function parametersOf(tensors: Shapes): number {
   return [...tensors.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
 }
 
-/** The same of any tensors in F32 and F16; what has bytes of its own keeps them, and integers are zeros. */
+/** The same of any tensors in F32, F16 and BF16; what has bytes of its own keeps them, and integers are zeros. */
 export const writeRandom: WriteTensors = async (file, tensors) => {
   if (existsSync(file)) return;
   await mkdir(dirname(file), { recursive: true });
@@ -44,7 +44,7 @@ export const writeRandom: WriteTensors = async (file, tensors) => {
   const noise = Float32Array.from({ length: NOISE }, () => 2 * Math.random() - 1);
   for (const [index, tensor] of tensors.entries()) {
     const bytes = tensor.bytes ?? randomBytes(tensor, noise, (index * STRIDE) % NOISE);
-    const each = { F32: 4, F16: 2 }[tensor.type as string] ?? 8;
+    const each = { F32: 4, F16: 2, BF16: 2 }[tensor.type as string] ?? 8;
     for (let left = each * sizeOf(tensor.shape); left > 0; left -= bytes.length) {
       await handle.write(bytes, 0, Math.min(left, bytes.length));
     }
@@ -53,15 +53,22 @@ export const writeRandom: WriteTensors = async (file, tensors) => {
   await rename(partial, file);
 };
 
+/** bfloat16 is the upper half of a float32. */
+function upperHalves(values: Float32Array): Uint8Array {
+  const halves = new Uint16Array(values.buffer).filter((_, i) => i % 2 === 1);
+  return new Uint8Array(halves.buffer);
+}
+
 /** A tensor's values, or as many of them as are repeated. */
 function randomBytes({ name, shape, type }: StoredShape, noise: Float32Array, start: number): Uint8Array {
   const count = Math.min(sizeOf(shape), NOISE);
-  if (type !== "F32" && type !== "F16") return new Uint8Array(8 * count);
+  if (type !== "F32" && type !== "F16" && type !== "BF16") return new Uint8Array(8 * count);
   // Variance 1 / fan-in keeps activations near 1, far from denormals and infinities; norms are left near 1.
   const norm = /norm|\.ln_|(in|out)_layers\.0|\.out\.0\./.test(name);
   const scale = norm ? 0.1 : Math.sqrt(3 / Math.max(1, sizeOf(shape.slice(1))));
   const shift = norm && name.endsWith("weight") ? 1 : 0;
   const values = Float32Array.from({ length: count }, (_, i) => noise[(start + i) % NOISE]! * scale + shift);
+  if (type === "BF16") return upperHalves(values);
   const stored = type === "F16" ? toHalf(values) : values;
   return new Uint8Array(stored.buffer);
 }

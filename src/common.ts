@@ -18,8 +18,10 @@ export type {
   EditModel,
   EncodeTextOptions,
   FewSteps,
+  GuidedBy,
   PredictionType,
   TextEncoding,
+  TimeShift,
   Understanding,
 } from "./method/edit-model.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";

@@ -36,6 +36,10 @@ export type ErrorCode =
   | "server.busy" // too many requests, or the data folder belongs to another server
   | "queue.full" // too many jobs are waiting
   | "job.interrupted" // the worker or the server ended twice while the job ran
+  | "job.lost" // another worker has the job: this one was silent for too long, and what it made is not taken
+  | "database.missing" // pg, pg-boss or the bucket's client is not installed
+  | "database.unreachable" // no database answers there, or none that lasts
+  | "database.version" // its tables are of another version than this program
   | "aborted"
   | "disposed"
   | "io.exists" // a file is there that was not written for this session, and is left as it is

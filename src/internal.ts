@@ -11,6 +11,7 @@ export { cacheFolder, mappedStorage } from "./checkpoint/storage.node.ts";
 export { dryPlacement, type PlacedWeights, type WeightStorage } from "./checkpoint/storage.ts";
 export { openWeights, type WeightTable } from "./checkpoint/weights.ts";
 export { type Context, makeFolder, stoppable } from "./cli/context.ts";
+export { databaseOf, databaseOptions } from "./cli/database-options.ts";
 export { EXIT, Unsuccessful, UsageError } from "./cli/errors.ts";
 export { loadTold } from "./cli/load.ts";
 export { deviceOption, precisionOption } from "./cli/model-options.ts";
@@ -87,6 +88,7 @@ export {
   scheduleFrom,
   stepwise,
 } from "./samplers/index.ts";
+export { type Cells, openSharedCells } from "./server/database/open-cells.ts";
 export { ALL_HEADERS, guard } from "./server/guard.ts";
 export { listen, shut } from "./server/listen.ts";
 export { staticFiles } from "./server/pages/static.ts";

@@ -18,7 +18,7 @@ const DEPTH = 64;
 
 /** A checkpoint's configs have a few kilobytes, the index of one in parts some hundred. */
 export const CONFIG_JSON: JsonLimits = { length: 2 * MB, depth: DEPTH, values: 200_000 };
-/** CLIP's vocabulary has one megabyte, a tokenizer.json with everything in it four. No other text of a checkpoint is larger. */
+/** CLIP's vocabulary has one megabyte, a tokenizer.json with everything in it four, Qwen's eleven. No other text of a checkpoint is larger. */
 export const VOCABULARY_JSON: JsonLimits = { length: 16 * MB, depth: DEPTH, values: 4_000_000 };
 
 /**

@@ -81,7 +81,13 @@ export default defineConfig(({ mode }) => {
     server: { headers },
     preview: { headers },
     optimizeDeps: {
-      include: ["onnxruntime-web/wasm", "@bufbuild/protobuf/wire", "@huggingface/tokenizers", "zod"],
+      include: [
+        "onnxruntime-web/wasm",
+        "@bufbuild/protobuf/wire",
+        "@huggingface/jinja",
+        "@huggingface/tokenizers",
+        "zod",
+      ],
     },
     build: {
       outDir: resolve(root, site ? "dist/site" : "dist/studio"),

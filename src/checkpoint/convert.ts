@@ -1,5 +1,6 @@
-/** Half-precision weights to fp32, value for value, and the check that they are numbers at all. */
+/** Half-precision weights, and those of eight bits with their scales, to fp32, value for value, and the check that they are numbers at all. */
 import { EmilieError } from "../errors.ts";
+import { type Float8, fromFloat8 } from "../tensor/float8.ts";
 import { fromHalf, LARGEST_HALF, toHalf } from "../tensor/half.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import type { CheckpointSource } from "./source.ts";
@@ -8,8 +9,12 @@ import type { WeightRef } from "./weights.ts";
 /** Bytes read and converted at a time, so that memory stays flat however large a tensor is. */
 const CHUNK = 8 << 20;
 
+type Readable = "F16" | "BF16" | "F32" | Float8;
+const READABLE: readonly string[] = ["F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"] satisfies Readable[];
+
 /** Little-endian bytes of one stored type → fp32. */
-export function toFloat32(type: "F16" | "BF16" | "F32", bytes: Uint8Array): Float32Array {
+export function toFloat32(type: Readable, bytes: Uint8Array): Float32Array {
+  if (type === "F8_E4M3" || type === "F8_E5M2") return fromFloat8(type, bytes);
   // A copy, because a view needs an aligned offset.
   const aligned = bytes.slice().buffer;
   if (type === "F32") return new Float32Array(aligned);
@@ -33,16 +38,18 @@ export async function* readFloat32(
   name: string,
   ref: WeightRef,
 ): AsyncGenerator<Float32Array> {
-  const { type } = ref;
-  if (type !== "F32" && type !== "F16" && type !== "BF16") {
+  const type = ref.type as Readable;
+  if (!READABLE.includes(type)) {
     throw new EmilieError(
       "checkpoint.unsupported",
-      `${ref.file}: tensor "${name}" is stored as ${type}; weights must be F32, F16 or BF16.`,
+      `${ref.file}: tensor "${name}" is stored as ${type}; weights must be F32, F16, BF16 or, with or without a scale, F8_E4M3 or F8_E5M2.`,
     );
   }
+  const scales = ref.scale && (await readWhole(source, `${name}'s scale`, ref.scale));
   for (let done = 0; done < ref.length; done += CHUNK) {
     const bytes = await source.read(ref.file, ref.offset + done, Math.min(CHUNK, ref.length - done));
     const values = toFloat32(type, bytes);
+    if (scales) scaled(values, scales, done, sizeOf(ref.shape) / scales.length);
     const bad = firstBad(values);
     if (bad >= 0) {
       throw new EmilieError(
@@ -53,6 +60,11 @@ export async function* readFloat32(
     }
     yield values;
   }
+}
+
+/** Multiplies values of a tensor, from its n-th on, by the scale of every `each` of them. */
+function scaled(values: Float32Array, scales: Float32Array, first: number, each: number): void {
+  for (let i = 0; i < values.length; i++) values[i]! *= scales[Math.floor((first + i) / each)]!;
 }
 
 /**

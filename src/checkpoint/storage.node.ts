@@ -26,7 +26,7 @@ import {
   plainType,
   type WeightStorage,
 } from "./storage.ts";
-import type { WeightRef, WeightTable } from "./weights.ts";
+import { rowsOf, type WeightRef, type WeightTable } from "./weights.ts";
 
 export interface StorageOptions extends LoadWatch {
   /**
@@ -212,7 +212,9 @@ function copyPart(source: CheckpointSource, copy: DerivedSpec, ref: WeightRef): 
 }
 
 function derivedPart(source: CheckpointSource, derivation: Derivation, ref: WeightRef): SidePart {
-  const { from, shape, kind } = derivation;
+  const { from, kind, rows } = derivation;
+  const part = rows ? rowsOf(ref, ...rows) : ref;
+  const { shape } = part;
   const nanoseconds = NANOSECONDS_TO_READ + NANOSECONDS_PER_WEIGHT[kind];
   const read = NANOSECONDS_TO_READ / nanoseconds;
   return {
@@ -221,12 +223,12 @@ function derivedPart(source: CheckpointSource, derivation: Derivation, ref: Weig
     async *values() {
       const weight = new Float32Array(sizeOf(shape));
       let position = 0;
-      for await (const part of readFloat32(source, from, ref)) {
-        weight.set(part, position);
-        position += part.length;
+      for await (const values of readFloat32(source, from, part)) {
+        weight.set(values, position);
+        position += values.length;
         yield (read * position) / weight.length;
       }
-      const steps = deriveInSteps(derivation, weight);
+      const steps = deriveInSteps({ kind, from, shape }, weight);
       let step = steps.next();
       for (; !step.done; step = steps.next()) yield read + (1 - read) * step.value;
       yield* step.value;

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { EmilieError } from "../errors.ts";
+import { sizeOf } from "../tensor/tensor.ts";
 import { readSafetensorsHeader, type StoredTensor } from "./safetensors.ts";
 import { type CheckpointSource, missingFile, readJson } from "./source.ts";
 import {
@@ -18,6 +19,23 @@ import {
 export interface WeightRef extends StoredTensor {
   /** Path in the checkpoint. */
   readonly file: string;
+  /** What its values are multiplied by: one number, or one for each row ([rows] or [rows, 1]). Only of numbers of eight bits. */
+  readonly scale?: WeightRef;
+}
+
+/** Rows `from` to `to` (exclusive) of a tensor, where they lie. */
+export function rowsOf(ref: WeightRef, from: number, to: number): WeightRef {
+  const [all = 1, ...rest] = ref.shape;
+  const row = ref.length / all;
+  const { scale } = ref;
+  const each = scale && sizeOf(scale.shape) > 1 ? rowsOf(scale, from, to) : scale;
+  return {
+    ...ref,
+    shape: [to - from, ...rest],
+    offset: ref.offset + from * row,
+    length: (to - from) * row,
+    ...(each ? { scale: each } : {}),
+  };
 }
 
 export interface WeightFile {

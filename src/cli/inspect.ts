@@ -182,7 +182,7 @@ function describeCheckpoint(
   return {
     family,
     conditionIsScaled,
-    prediction: String(schedulerConfig.prediction_type ?? "epsilon"),
+    prediction: checkpoint.predictionType,
     ...balanced,
     presets,
     nativeSize,

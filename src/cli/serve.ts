@@ -7,6 +7,7 @@ import { listModels } from "../models/list.node.ts";
 import type { NodeDevice } from "../models/load.node.ts";
 import { DEFAULT_PORT, TOKEN } from "../server/limits.ts";
 import type { Context } from "./context.ts";
+import { databaseOf, databaseOptions } from "./database-options.ts";
 import { UsageError } from "./errors.ts";
 import { deviceOption, precisionOption, vaeOption } from "./model-options.ts";
 import { openInBrowser } from "./open-browser.ts";
@@ -18,6 +19,7 @@ Examples:
   $ emilie serve
   $ emilie serve --port 8080 --model timbrooks/instruct-pix2pix --precision int8
   $ emilie serve --host 0.0.0.0 --token-file ~/.emilie-token
+  $ emilie serve --database postgres://emilie@db/emilie --blobs s3://pictures   (with emilie worker: docs/scale.md)
   $ curl http://127.0.0.1:${DEFAULT_PORT}/v1/images/edits -F image=@photo.png -F prompt="make it winter"
 
 The API is documented at /docs and /openapi.json; programs written for OpenAI's image API use /v1 as their base URL.`;
@@ -39,6 +41,9 @@ Sessions are kept in --data (default: $EMILIE_DATA, or .emilie in your home fold
 interface Flags {
   readonly port: number;
   readonly host: string;
+  readonly database?: string;
+  readonly blobs?: string;
+  readonly migrate?: boolean;
   readonly data?: string;
   readonly model?: string;
   readonly device?: NodeDevice;
@@ -57,10 +62,15 @@ interface Flags {
 }
 
 export function addServe(program: Command, context: Context): void {
-  serverCommand(program, "serve", "start the editing server, for programs and the studio")
+  databaseOptions(serverCommand(program, "serve", "start the editing server, for programs and the studio"))
+    .option("--migrate", "with --database: bring its tables to this version first")
     .option("--json", "print one JSON document with the address on stdout and nothing else")
     .addHelpText("after", SERVE_HELP + COMMON_HELP)
-    .action((flags: Flags) => context.run(flags.json ?? false, (output) => serve(flags, false, output)));
+    .action((flags: Flags) =>
+      context.run(flags.json ?? false, (output) =>
+        serve({ ...flags, database: databaseOf(flags, output) }, false, output),
+      ),
+    );
 }
 
 export function addStudio(program: Command, context: Context): void {
@@ -105,9 +115,9 @@ async function serve(flags: Flags, openPage: boolean, output: Output): Promise<v
   const { port, host, data, model, device, precision, vae, previewVae, allowHost, allowOrigin, publicUrl } =
     flags;
   const token = readToken(flags, output);
-  const { workerMemory, quiet } = flags;
+  const { workerMemory, quiet, database, blobs, migrate } = flags;
   const options = {
-    ...{ port, host, data, model, device, precision, vae, previewVae, token },
+    ...{ port, host, data, database, blobs, migrate, model, device, precision, vae, previewVae, token },
     allowedHosts: allowHost,
     allowedOrigins: allowOrigin,
     publicUrl,
@@ -173,7 +183,7 @@ function readTokenFile(file: string): string {
   return token;
 }
 
-function megabytes(text: string): number {
+export function megabytes(text: string): number {
   const value = /^\d{1,8}$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= 100)) throw new InvalidArgumentError("Expected megabytes, at least 100.");
   return value;

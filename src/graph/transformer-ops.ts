@@ -78,3 +78,16 @@ export function rotary(at: Site, x: Value, cos: Value, sin: Value, options: Rota
   const plus = add(at, mul(at, second, c), mul(at, first, s));
   return reshape(at, concat(at, [minus, plus], axis), x.shape);
 }
+
+/** LayerNorm without parameters of its own, then (1 + scale) · x + shift: x [tokens, width], scale and shift [width] */
+export function modulatedLayerNorm(at: Site, x: Value, scale: Value, shift: Value, eps: number): Value {
+  const width = x.shape.at(-1) ?? 0;
+  expectShape(at, "the modulation's scale", scale, [width]);
+  expectShape(at, "the modulation's shift", shift, [width]);
+  return at.graph.add(at, {
+    op: "LayerNormalization",
+    inputs: [x, add(at, scale, at.graph.constant([1], [1], scale.type)), shift],
+    shape: x.shape,
+    attributes: { axis: { int: -1 }, epsilon: { float: eps } },
+  });
+}

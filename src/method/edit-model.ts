@@ -7,13 +7,14 @@
  *   checkpoint that normalises each channel, or folds patches into channels, does so in encodeImage and decodeLatent;
  * - the encoding of a text: TextEncoding, which the method passes from encodeText to denoise without looking inside;
  * - how the picture enters: as its condition latent c, which the denoiser may concatenate to z as channels, or append as tokens;
- * - whether there is guidance: a distilled checkpoint states both weights as 1 in `defaults`, and only ε(y, c) is computed.
+ * - what guides it, `guidedBy`: a distilled checkpoint has nothing to be guided by, and only ε(y, c) is computed;
+ * - further pictures that an instruction refers to: `maxReferences`, each a latent as c is, of a size of its own.
  */
-import type { PredictionType } from "../samplers/types.ts";
+import type { PredictionType, TimeShift } from "../samplers/types.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { EditDefaults } from "./settings.ts";
 
-export type { PredictionType } from "../samplers/types.ts";
+export type { PredictionType, TimeShift } from "../samplers/types.ts";
 
 /** An encoded instruction, the denoiser's text input. */
 export interface TextEncoding {
@@ -31,6 +32,8 @@ export interface DenoiseInput {
   readonly c: Tensor | null;
   /** The encoded instruction. */
   readonly text: TextEncoding;
+  /** Reference pictures, at most `maxReferences`: [latentChannels, h, w] each, of any size. Default: none. */
+  readonly references?: readonly Tensor[];
   /** The guidance scale, from 1 (none, the default), for models that take it as an input. */
   readonly guidance?: number;
 }
@@ -83,10 +86,19 @@ export interface Understanding {
 /** How a checkpoint that was distilled for few steps is sampled. */
 export interface FewSteps {
   /** The sampler. */
-  readonly sampler: "lcm" | "tcd";
+  readonly sampler: "lcm" | "tcd" | "flow-euler";
   /** The number of steps. */
   readonly steps: number;
 }
+
+/**
+ * What the denoiser's answer to an instruction is compared with:
+ *
+ * - "text and picture": the answers without the instruction, and without instruction and picture (InstructPix2Pix);
+ * - "text": the answer without the instruction alone, so that the weight of the picture is always 1;
+ * - "nothing": a distilled checkpoint gives the guided answer itself, so that both weights are always 1.
+ */
+export type GuidedBy = "text and picture" | "text" | "nothing";
 
 /** What a model can do, described for users who choose a model and write instructions. */
 export interface Abilities {
@@ -149,6 +161,14 @@ export interface EditModel {
   readonly fewSteps?: FewSteps;
   /** Whether the guidance scale is an input of the denoiser ({@link DenoiseInput.guidance}), which replaces the second call. */
   readonly embedsGuidance?: boolean;
+  /** Default "text and picture". */
+  readonly guidedBy?: GuidedBy;
+  /** The maximum number of reference pictures of an edit. Default 0. */
+  readonly maxReferences?: number;
+  /** How a rectified flow shifts its noise levels by the size of the picture. Default "linear". */
+  readonly timeShift?: TimeShift;
+  /** An instruction that leaves the picture as it is, with which automatic masks compare. Default "". */
+  readonly noOp?: string;
   /** The checkpoint's own defaults, if it states any (emilie.json next to model_index.json). */
   readonly defaults: Readonly<EditDefaults>;
   /** What it can do, if the checkpoint states it (emilie.json) or is a known one. */

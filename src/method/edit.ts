@@ -5,10 +5,11 @@
  */
 import { EmilieError } from "../errors.ts";
 import { checkOptions } from "../input/options.ts";
-import { createSchedule, samplers } from "../samplers/index.ts";
+import { samplers } from "../samplers/index.ts";
 import { createNoise } from "../tensor/noise.ts";
 import { scale } from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkWeight } from "./capabilities.ts";
 import type { EditModel } from "./edit-model.ts";
 import { gated } from "./gating.ts";
 import { endsOnSource, strengthMask, union, withGradientControl } from "./gradient-control.ts";
@@ -22,6 +23,7 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "./options.ts";
+import { scheduleOf } from "./schedule.ts";
 import { type View, viewOf } from "./window.ts";
 
 /** The result of {@link edit}. */
@@ -50,6 +52,7 @@ export async function edit(
   checkOptions(options, EDIT_OPTIONS, "the edit's options");
   const settings = resolveOptions(model, options);
   const active = checkRegions(regions, parent);
+  for (const { weight } of regions) checkWeight(model, weight);
   const unchanged = { c: parent, changed: false };
   if (active.length === 0 || settings.strength === 0) return { ...unchanged, steps: settings.steps };
   const view = viewOf(model, active, settings, parent);
@@ -62,25 +65,19 @@ export async function edit(
 async function sampleEdit(model: EditModel, { c, regions, shown }: View<Region>, settings: ResolvedOptions) {
   const { seed, steps, sampler, control, strength, base, signal, onStep, stopAfter = steps } = settings;
   const encode = (text: string) => model.encodeText(text, { signal, c });
-  const [nullText, baseText, ...texts] = await Promise.all(
-    ["", base, ...regions.map((r) => r.instruction)].map(encode),
-  );
-  const schedule = createSchedule(model.schedulerConfig, { sampler, steps, tokens: tokensOf(model, c) });
+  const { guidedBy = "text and picture" } = model;
+  const [baseText, nullText] = await Promise.all([
+    guidedBy === "nothing" ? undefined : encode(base),
+    guidedBy === "text and picture" ? encode("") : undefined,
+  ]);
+  const texts = await Promise.all(regions.map((r) => encode(r.instruction)));
+  const schedule = scheduleOf(model, c, { sampler, steps });
   const noise = createNoise(seed);
   const zT = scale(noise.randn(c.shape), schedule.initSigma);
 
-  const { imageGuidance, guidanceInterval } = settings;
-  const guides = guidesWithin(guidanceInterval, schedule.levels.length);
   const directions = directionsOf(model, regions, texts, settings);
-  const weights = { directions, imageGuidance, guides };
-  const guided = withGuidance({
-    model,
-    c,
-    nullText: nullText!,
-    baseText: baseText!,
-    ...weights,
-    signal,
-  });
+  const guides = guidesWithin(settings, schedule.levels.length);
+  const guided = withGuidance({ ...settings, model, c, nullText, baseText, directions, guides });
   const m = strengthMask(union(regions), strength, c);
   const denoise = m
     ? withGradientControl(guided, control, m, toScaled(model, c), schedule.trainSteps)
@@ -95,9 +92,4 @@ async function sampleEdit(model: EditModel, { c, regions, shown }: View<Region>,
     return taken >= stopAfter ? "keep" : (answer ?? undefined);
   });
   return { next: nextCondition(model, z0, c, m && endsOnSource(control) ? m : undefined), steps: taken };
-}
-
-/** Rectified flows shift their noise levels by the size of the picture, counted in tokens of 16 × 16 pixels, independently of the latent's resolution. */
-function tokensOf({ factor }: EditModel, { shape: [, h = 0, w = 0] }: Tensor): number {
-  return h * w * (factor / 16) ** 2;
 }

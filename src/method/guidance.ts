@@ -8,6 +8,8 @@
  * vanish is not computed.
  *
  * Guidance may act in a part of the steps alone (Kynkäänniemi et al., arXiv 2404.07724).
+ *
+ * A model that is guided by nothing has one term a region, ε̂ = Σ_r (m_r / Σ m)·ε(y_r,c): each region's own answer where its mask is.
  */
 
 import { modelInput, toDenoised } from "../samplers/denoiser.ts";
@@ -34,10 +36,12 @@ export interface Guidance {
   readonly model: EditModel;
   /** c, the condition latent. */
   readonly c: Tensor;
-  /** The encoding of "". */
-  readonly nullText: TextEncoding;
-  /** What ε(∅, c) is told; the encoding of a no-op sentence may serve where the null text does not keep the picture. */
-  readonly baseText: TextEncoding;
+  /** Reference pictures, in every term. */
+  readonly references?: readonly Tensor[];
+  /** The encoding of ""; absent where the model has no answer without a picture. */
+  readonly nullText?: TextEncoding;
+  /** What ε(∅, c) is told; the encoding of a no-op sentence may serve where the null text does not keep the picture. Absent where the model is guided by nothing. */
+  readonly baseText?: TextEncoding;
   readonly directions: readonly Direction[];
   /** s_I */
   readonly imageGuidance: number;
@@ -48,7 +52,7 @@ export interface Guidance {
 
 /** Whether a step is guided: its middle, as a share of the schedule (0 its noisy end, 1 its clean one), lies in the interval. */
 export function guidesWithin(
-  [from, to]: readonly [number, number],
+  { guidanceInterval: [from, to] }: { readonly guidanceInterval: readonly [number, number] },
   steps: number,
 ): (step: number) => boolean {
   return (step) => from <= (step + 0.5) / steps && (step + 0.5) / steps <= to;
@@ -89,9 +93,9 @@ export function plannedCalls(
   },
   calls: readonly number[],
 ): number {
-  const { imageGuidance, guidanceInterval, embedsGuidance } = settings;
+  const { imageGuidance, embedsGuidance } = settings;
   const textGuidance = embedsGuidance ? Math.min(settings.textGuidance, 1) : settings.textGuidance;
-  const guides = guidesWithin(guidanceInterval, calls.length);
+  const guides = guidesWithin(settings, calls.length);
   const [guided, plain] = [
     [textGuidance, imageGuidance],
     [textGuidance > 0 ? 1 : 0, 1],
@@ -129,14 +133,30 @@ function totalWeight(directions: readonly Direction[], pixels: number): number |
 }
 
 /** What the denoiser is told in each term: every direction's text, the base, nothing at all. */
-function inputsOf({ c, nullText, baseText, directions }: Guidance): Term["input"][] {
-  const told = [...directions.map(({ text, guidance }) => ({ c, text, guidance })), { c, text: baseText }];
-  return [...told, { c: null, text: nullText }];
+function inputsOf({ c, nullText, baseText, directions, references }: Guidance): Term["input"][] {
+  const told = directions.map(({ text, guidance }) => ({ c, text, guidance, references }));
+  return [
+    ...told,
+    ...(baseText ? [{ c, text: baseText, references }] : []),
+    ...(nullText ? [{ c: null, text: nullText }] : []),
+  ];
+}
+
+/** m_r / Σ m for each direction, all alike where no mask is open; a number where there is one direction. */
+function shares(directions: readonly Direction[], pixels: number): (number | Float32Array)[] {
+  if (directions.length === 1) return [1];
+  const masks = directions.map(({ mask }) => mask?.data ?? new Float32Array(pixels).fill(1));
+  const sums = Float32Array.from({ length: pixels }, (_, i) => masks.reduce((sum, m) => sum + m[i]!, 0));
+  return masks.map((m) => m.map((value, i) => (sums[i]! > 0 ? value / sums[i]! : 1 / masks.length)));
 }
 
 /** The terms of ε̂ that have any weight. */
-function termsOf({ c, directions, imageGuidance }: Guidance, inputs: readonly Term["input"][]): Term[] {
+function termsOf(guidance: Guidance, inputs: readonly Term["input"][]): Term[] {
+  const { c, directions, imageGuidance, model } = guidance;
   const pixels = c.shape[1]! * c.shape[2]!;
+  if (model.guidedBy === "nothing") {
+    return shares(directions, pixels).map((weight, k) => ({ input: inputs[k]!, weight }));
+  }
   const own = directions.map(({ weight, mask }) => (mask ? mask.data.map((m) => weight * m) : weight));
   const weights = weightsOf(own, totalWeight(directions, pixels), imageGuidance);
   return inputs.map((input, k) => ({ input, weight: weights[k]! })).filter(({ weight }) => !vanishes(weight));

@@ -5,6 +5,7 @@ import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { StepListener } from "../samplers/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { defined } from "../util/defined.ts";
+import { checkCapabilities } from "./capabilities.ts";
 import type { EditModel } from "./edit-model.ts";
 import { presetOf } from "./presets.ts";
 import type { EditSettings } from "./settings.ts";
@@ -40,6 +41,8 @@ export interface EditOptions extends EditSettings {
    * @internal
    */
   readonly recorded?: Recorded;
+  /** Reference pictures as the model encodes them, [latentChannels, h, w] each, of any size; at most the model's `maxReferences`. Default: none. */
+  readonly references?: readonly Tensor[];
   /** Stops between steps with code "aborted". */
   readonly signal?: AbortSignal;
   /** Called at every step. */
@@ -49,7 +52,7 @@ export interface EditOptions extends EditSettings {
 /** The names of {@link EditOptions}. */
 export const EDIT_OPTIONS: OptionNames<EditOptions> = {
   ...settingNames("edit"),
-  ...{ signal: true, onStep: true, recorded: false },
+  ...{ references: true, signal: true, onStep: true, recorded: false },
 };
 export const REGION_OPTIONS: OptionNames<Region> = { instruction: true, mask: true, weight: true };
 
@@ -62,6 +65,7 @@ export function resolveOptions(
   const resolved = { ...fallbacks(), ...presetOf(model, preset), ...defined(options) };
   const window = resolveWindow(model, resolved.window);
   checkSettings(resolved, options.recorded);
+  checkCapabilities(model, resolved);
   const { steps, stopAfter = steps } = resolved;
   if (stopAfter > steps) {
     throw new EmilieError("option.invalid", `stopAfter must be at most the ${steps} steps, got ${stopAfter}`);

@@ -20,7 +20,7 @@ export interface RelevanceOptions {
   readonly draws?: number;
   /** Relevance from which a latent pixel may change, in (0, 1). Default 0.25. */
   readonly threshold?: number;
-  /** What the instruction is compared with: "" or a no-op sentence. Default "". */
+  /** What the instruction is compared with: "" or a no-op sentence. Default: the model's own (EditModel.noOp), "" for most. */
   readonly base?: string;
   /** Stops between draws with code "aborted". */
   readonly signal?: AbortSignal;
@@ -79,7 +79,7 @@ export async function relevance(
   options: RelevanceOptions = {},
 ): Promise<Relevance> {
   checkOptions(options, RELEVANCE_OPTIONS, "the relevance's options");
-  const { level = 0.7, draws = 4, threshold, base = "", signal } = options;
+  const { level = 0.7, draws = 4, threshold, base = model.noOp ?? "", signal } = options;
   const [, h, w] = c.shape as [number, number, number];
   const [text, baseText] = await Promise.all([
     model.encodeText(instruction, { signal, c }),

@@ -2,10 +2,11 @@
 import { readSafetensorsHeader } from "../checkpoint/safetensors.ts";
 import { type CheckpointSource, readJson } from "../checkpoint/source.ts";
 import type { Architecture } from "../networks/architecture.ts";
+import { flux2 } from "../networks/flux2/index.ts";
 import { stableDiffusion } from "../networks/stable-diffusion/index.ts";
 
 /** Where nothing tells, the first is taken, and says what it lacks. */
-export const ARCHITECTURES: readonly [Architecture, ...Architecture[]] = [stableDiffusion];
+export const ARCHITECTURES: readonly [Architecture, ...Architecture[]] = [stableDiffusion, flux2];
 
 /**
  * By the pipeline's class in model_index.json, or for a single file by the names of its tensors.
@@ -13,17 +14,17 @@ export const ARCHITECTURES: readonly [Architecture, ...Architecture[]] = [stable
  * @throws EmilieError "checkpoint.missing", "checkpoint.malformed" where these cannot be read
  */
 export async function architectureOf(source: CheckpointSource): Promise<Architecture> {
-  const [first] = ARCHITECTURES;
-  // One is not looked for: its own reader tells more precisely what is wrong.
-  if (ARCHITECTURES.length === 1) return first;
+  const [first, ...others] = ARCHITECTURES;
+  // The first is asked last: a single file may have a UNet's prefix before a transformer's names.
+  const asked = [...others, first];
   if (source.single) {
     const { tensors } = await readSafetensorsHeader(source, source.single.file);
     const names = new Set(tensors.keys());
-    return ARCHITECTURES.find(({ isSingleFile }) => isSingleFile?.(names)) ?? first;
+    return asked.find(({ isSingleFile }) => isSingleFile?.(names)) ?? first;
   }
   const index = (await readJson(source, "model_index.json")) as { readonly _class_name?: unknown } | null;
   const kind = String(index?._class_name);
-  return ARCHITECTURES.find(({ pipelines }) => pipelines.test(kind)) ?? first;
+  return asked.find(({ pipelines }) => pipelines.test(kind)) ?? first;
 }
 
 /** The same by the paths of a repository's files, before any of them is there. */

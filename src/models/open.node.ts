@@ -227,6 +227,13 @@ function checkedFile(path: string, name: string): string {
         '["state_dict"], "model.safetensors").',
     );
   }
+  if (/\.gguf$/i.test(path)) {
+    throw new EmilieError(
+      "checkpoint.unsupported",
+      `${name} is a GGUF file, whose weights in blocks are not read. Fetch the .safetensors file of the same model (for FLUX.2 klein flux-2-klein-4b.safetensors, or emilie ` +
+        'pull black-forest-labs/FLUX.2-klein-4B); the precision "int4" makes weights of four bits of it.',
+    );
+  }
   throw new EmilieError(
     "checkpoint.unsupported",
     `${name} is not a checkpoint: expected a folder in the layout of diffusers, or a file that ends in .safetensors.`,

@@ -8,7 +8,7 @@ import type { LoraFile } from "../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import type { WeightStorage } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
-import type { EditModel, FewSteps } from "../method/edit-model.ts";
+import type { EditModel, FewSteps, PredictionType } from "../method/edit-model.ts";
 import type { Engine } from "../runtime/engine.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
 import type { TinyAutoencoder } from "./autoencoder-tiny/read.ts";
@@ -42,6 +42,7 @@ export interface CheckpointFacts {
   readonly nativeSize: number;
   /** As EditModel has them. */
   readonly conditionIsScaled: boolean;
+  readonly predictionType: PredictionType;
   readonly factor: number;
   readonly latentChannels: number;
   readonly scalingFactor: number;

@@ -4,14 +4,11 @@
  */
 import { EmilieError } from "../errors.ts";
 import { type ConfigReader, reader, type SchedulerConfig, unsupported } from "./config.ts";
-import type { NoiseLevel, SamplerName, Schedule } from "./types.ts";
+import type { NoiseLevel, SamplerName, Schedule, TimeShift } from "./types.ts";
 
 const MAX_STEPS = 1000;
 
 export const isFlow = (config: SchedulerConfig): boolean => /^FlowMatch/.test(String(config._class_name));
-
-/** How a dynamic shift follows from the picture's size: linearly in its tokens, or as FLUX.2 has fitted it to tokens and steps. */
-export type TimeShift = "linear" | "empirical";
 
 /** What a schedule of a rectified flow depends on beside its configuration. */
 export interface FlowOptions {
@@ -74,6 +71,8 @@ function sigmasOf(read: ConfigReader, trainSteps: number, options: FlowOptions):
   if (!read.flag("use_dynamic_shifting", false)) {
     const shift = read.number("shift", 1);
     const shifted = (sigma: number) => (shift * sigma) / (1 + (shift - 1) * sigma);
+    // FLUX.2's pipelines give their own sigmas to any scheduler.
+    if (timeShift === "empirical") return evenly(1, 1 / steps, steps).map(shifted);
     // diffusers shifts the range of its timesteps, and then the timesteps in it.
     return evenly(shifted(1), shifted(1 / trainSteps), steps).map(shifted);
   }

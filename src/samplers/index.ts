@@ -29,7 +29,7 @@ export { contiguous, invertDdim } from "./ddim-inversion.ts";
 export { modelInput, toDenoised } from "./denoiser.ts";
 export { distilledSteps } from "./distilled.ts";
 export { timeOf } from "./edm.ts";
-export { isFlow, type TimeShift } from "./flow.ts";
+export { isFlow } from "./flow.ts";
 export { noised, scheduleFrom, stepwise } from "./partial.ts";
 export {
   callsOf,

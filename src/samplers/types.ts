@@ -10,6 +10,9 @@ export type { NoiseSource } from "../tensor/noise.ts";
 /** The meaning of a network's raw output: ε̂, v̂ = a·ε − s·x₀, x̂₀ itself, or a rectified flow's ε − x₀. */
 export type PredictionType = "epsilon" | "v_prediction" | "sample" | "flow_prediction";
 
+/** How a dynamic shift of noise levels follows from the picture's size: linearly in its tokens, or as FLUX.2 has fitted it to tokens and steps. */
+export type TimeShift = "linear" | "empirical";
+
 /**
  * One point of a schedule: x = alpha·x₀ + sigma·ε at this level. Variance-preserving samplers (DDIM, DDPM, DPM-Solver++,
  * UniPC, PNDM, LCM, TCD) have alpha² + sigma² = 1; Euler and Heun samplers work with alpha = 1, rectified flow with alpha + sigma = 1.

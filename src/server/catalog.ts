@@ -11,7 +11,7 @@ import { pullModel } from "../models/hub/pull.node.ts";
 import { formatRepoId, requireRepoId } from "../models/hub/repo-id.ts";
 import type { Variant } from "../models/hub/select.ts";
 import { formatModelName } from "../models/open.node.ts";
-import type { EventLog } from "./events.ts";
+import type { Events } from "./events.ts";
 import { withoutPaths } from "./private-paths.ts";
 import type { Loading, ModelInfo, ModelList, Pull } from "./schemas/index.ts";
 
@@ -40,8 +40,9 @@ const LISTING_MS = 10_000;
 
 export class Catalog {
   readonly #listModels: ListModels;
-  readonly #events: EventLog;
+  readonly #events: Events;
   readonly #given: Entry | null;
+  readonly #remote: boolean;
   readonly #loaded: { readonly precision?: Precision; readonly vae?: string };
   readonly #pulls = new Map<string, { state: Pull; controller: AbortController }>();
   #listing: { time: number; entries: Promise<Entry[]> } | null = null;
@@ -51,17 +52,19 @@ export class Catalog {
   /** What it is making, by what loadModel takes. */
   #loading: { load: string; state: Loading } | null = null;
 
-  /** `loaded`: how all of them are loaded. `model` is the user's own choice, and the one place where a folder may be named. */
+  /** `remote`: the models are other machines'. `loaded`: how all of them are loaded. `model` is the user's own choice, and the one place where a folder may be named. */
   constructor(
     listModels: ListModels,
-    events: EventLog,
+    events: Events,
     model = "picturebook",
     loaded: { readonly precision?: Precision; readonly vae?: string } = {},
+    remote = false,
   ) {
+    this.#remote = remote;
     this.#loaded = loaded;
     this.#listModels = listModels;
     this.#events = events;
-    const isFolder = existsSync(join(resolve(model), "model_index.json"));
+    const isFolder = !remote && existsSync(join(resolve(model), "model_index.json"));
     const facts = { family: null, nativeSize: null, bytes: 0, problem: null, defaults: {}, abilities: null };
     const folder = resolve(model);
     this.#given = isFolder ? { id: basename(folder), from: "folder", folder, load: folder, ...facts } : null;
@@ -101,11 +104,21 @@ export class Catalog {
     );
   }
 
+  /** What is known of a model that can be used, without where it lies. @throws EmilieError as resolve */
+  async factsOf(id: string): Promise<ListedModel> {
+    await this.resolve(id);
+    const { load: _, from, ...facts } = (await this.#entries()).find((entry) => entry.id === id)!;
+    return { ...facts, folder: "", from: from === "package" ? "package" : "cache" };
+  }
+
   #loadName({ load }: Entry): string {
     return formatModelName({ base: load, loras: [], ...this.#loaded });
   }
 
   async select(id: string): Promise<void> {
+    this.#refuseRemote(
+      "chosen where the servers are started: emilie serve --model. A new session may name another",
+    );
     await this.resolve(id);
     this.#selected = id;
     await this.#tell(id);
@@ -127,6 +140,7 @@ export class Catalog {
 
   /** Begins to fetch a model from the hub, or goes on with it. @throws EmilieError "option.invalid" */
   async pull(name: string, variant?: Variant): Promise<ModelInfo> {
+    this.#refuseRemote("pulled on the machines of the workers: emilie pull");
     const id = formatRepoId(requireRepoId(name));
     const running = this.#pulls.get(id);
     if (running && running.state.error === null) return this.#info(id);
@@ -169,6 +183,12 @@ export class Catalog {
 
   dispose(): void {
     for (const { controller } of this.#pulls.values()) controller.abort();
+  }
+
+  /** Where the models are the workers', a server cannot do this for the others. */
+  #refuseRemote(where: string): void {
+    if (!this.#remote) return;
+    throw new EmilieError("option.invalid", `With --database, models are ${where}.`);
   }
 
   async #tell(id: string): Promise<void> {

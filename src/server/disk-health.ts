@@ -13,7 +13,15 @@ const PATIENCE_MS = 5000;
 const TRIAL_BYTES = 4096;
 const MAX_TRIAL_BYTES = 64 * 2 ** 20;
 
-export class DiskHealth {
+/** Whether what is kept can be written where it is kept. */
+export interface StorageHealth {
+  /** What was refused, as an error says it. */
+  note(error: unknown): void;
+  /** Why it cannot be written, in words; null where it can. */
+  problem(): Promise<string | null>;
+}
+
+export class DiskHealth implements StorageHealth {
   readonly #folders: readonly string[];
   /** As much as was last refused has to fit before all is well. */
   #bytes = TRIAL_BYTES;
@@ -36,7 +44,6 @@ export class DiskHealth {
     this.#asked = Number.NEGATIVE_INFINITY;
   }
 
-  /** Why it cannot be written, in words; null where it can. */
   problem(): Promise<string | null> {
     const now = performance.now();
     if (now - this.#asked > GOOD_FOR_MS) {

@@ -5,11 +5,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { EmilieError, isEmilieError } from "../errors.ts";
 import type { Catalog } from "./catalog.ts";
-import type { EventLog } from "./events.ts";
+import type { Events } from "./events.ts";
 import { keepPicture } from "./kept-picture.ts";
 import { readMaskPiece, writeMaskPiece } from "./mask-pieces.ts";
 import type { Metrics } from "./metrics.ts";
 import { withoutPaths } from "./private-paths.ts";
+import { positionOf } from "./queue/position.ts";
 import type { Job, JobQueue } from "./queue/queue.ts";
 import type { EditWork, ReplayWork } from "./queue/work.ts";
 import type { Retry } from "./retry.ts";
@@ -18,28 +19,46 @@ import type { SessionStore } from "./store/store.ts";
 import { addNode, setHead } from "./store/tree.ts";
 import { callOn } from "./subject.ts";
 import { jobView, nodeView, sizesOf, steps, summaryView } from "./view.ts";
-import { WorkerEnded, type WorkerProcess } from "./worker/process.ts";
+import { type WorkerCalls, WorkerEnded } from "./worker/process.ts";
 import type { CallEvent, Masks } from "./worker/protocol.ts";
+
+/** What can be done with jobs, whoever runs them. */
+export interface JobControl {
+  /** A job was added. */
+  wake(): void;
+  /** At once where it waits, after the current step where it runs; what has ended stays as it is. @throws EmilieError "server.missing" */
+  cancel(id: string): Promise<void>;
+  /** Ends the running edit with its preview. @throws EmilieError "option.invalid", "server.missing" */
+  keep(id: string): Promise<void>;
+  view(job: Job): Promise<JobInfo>;
+}
+
+/** A finished node as the inference process gives it. */
+export type MadeNode = Extract<CallEvent, { type: "node" }>;
 
 export interface DispatcherParts {
   readonly store: SessionStore;
   readonly queue: JobQueue;
-  readonly worker: WorkerProcess;
-  readonly events: EventLog;
+  readonly worker: WorkerCalls;
+  readonly events: Events;
   readonly metrics: Metrics;
   readonly retry: Retry;
   /** Says what loadModel takes for a model's name. */
   readonly catalog: Pick<Catalog, "resolve">;
+  /** What this worker is called in a queue that it shares with others. Default: it is the only one, and recovers what any has left. */
+  readonly name?: string;
+  /** Writes a node, and ends its job where it is the last one, in one transaction, and tells of it. Default: one after the other. */
+  readonly commit?: (job: Job, made: MadeNode, last: boolean) => Promise<void>;
 }
 
-/** What a worker is called in the queue. This server has one. */
+/** What a worker is called that is the only one. */
 const WORKER = "local";
 /** After something unexpected, so that what fails at once does not fail without end. */
 const PAUSE_MS = 1000;
 /** How often a job is begun that the machine refuses something it has to read, as a disk does with a bad sector. */
 const READ_TRIES = 5;
 
-export class Dispatcher {
+export class Dispatcher implements JobControl {
   readonly #parts: DispatcherParts;
   readonly #progress = new Map<string, Progress>();
   #running: { id: string; controller: AbortController; keep: () => void } | null = null;
@@ -55,6 +74,10 @@ export class Dispatcher {
     this.#parts = parts;
   }
 
+  get #name(): string {
+    return this.#parts.name ?? WORKER;
+  }
+
   /** Takes up what a former server has left. */
   start(): void {
     this.wake();
@@ -64,6 +87,23 @@ export class Dispatcher {
   stop(): void {
     this.#stopped = true;
     this.#parts.retry.stop();
+  }
+
+  /** Takes no more jobs, and gives back the one that runs, after the step that it is at. */
+  async drain(): Promise<void> {
+    this.stop();
+    this.#running?.controller.abort();
+    await this.ended();
+  }
+
+  /** The job is no longer this worker's: it is not computed any further. */
+  lose(id: string): void {
+    if (this.#running?.id === id) this.#running.controller.abort();
+  }
+
+  /** What runs here; null where nothing does. */
+  get job(): string | null {
+    return this.#running?.id ?? null;
   }
 
   /** After stop(), and when the worker has ended: all that can be written has been. */
@@ -77,7 +117,6 @@ export class Dispatcher {
     this.#pump = this.#work();
   }
 
-  /** At once where it waits, after the current step where it runs; what has ended stays as it is. */
   async cancel(id: string): Promise<void> {
     const { queue } = this.#parts;
     if ((await queue.get(id)).finished !== null) return;
@@ -96,7 +135,6 @@ export class Dispatcher {
     }
   }
 
-  /** Ends the running edit with its preview. @throws EmilieError "option.invalid" */
   async keep(id: string): Promise<void> {
     const job = await this.#parts.queue.get(id);
     if (job.work.kind !== "edit")
@@ -111,11 +149,7 @@ export class Dispatcher {
   }
 
   async view(job: Job): Promise<JobInfo> {
-    const { queue } = this.#parts;
-    const order = job.state === "waiting" ? (await queue.order()).findIndex(({ id }) => id === job.id) : -1;
-    // The queue's word, since a job that was just taken is not yet at work here.
-    const running = (await queue.list()).filter(({ state }) => state === "running").length;
-    const position = order < 0 ? null : order + running;
+    const position = await positionOf(this.#parts.queue, job);
     return jobView(job, position, job.finished === null ? (this.#progress.get(job.id) ?? null) : null);
   }
 
@@ -123,10 +157,10 @@ export class Dispatcher {
     const { queue, retry, metrics } = this.#parts;
     while (!this.#stopped) {
       try {
-        if (!this.#recovered) await retry.until(() => queue.recover());
+        if (!this.#recovered) await retry.until(() => queue.recover(this.#parts.name));
         this.#recovered = true;
         this.#again = false;
-        const job = await retry.until(() => queue.take(WORKER));
+        const job = await retry.until(() => queue.take(this.#name));
         if (!job) {
           if (this.#again) continue;
           this.#pump = null;
@@ -137,6 +171,7 @@ export class Dispatcher {
         metrics.jobSeconds((performance.now() - start) / 1000);
       } catch (error) {
         if (this.#stopped) return;
+        if (isEmilieError(error) && error.code === "job.lost") continue;
         metrics.problem(error);
         // Its job, if it had one, is run by nobody.
         this.#recovered = false;
@@ -165,13 +200,15 @@ export class Dispatcher {
       const message = error instanceof Error ? error.message : String(error);
       // Nothing is left to be aborted: who cancels from here on ends the job in the queue.
       this.#running = null;
-      if (this.#stopped) {
+      // Another worker has it: there is nothing left to do, and nothing to tell.
+      if (code === "job.lost") this.#progress.delete(job.id);
+      else if (this.#stopped) {
         // The next server takes it up. Where not even this can be written, it counts as an interrupted one.
         await queue.release(job.id).catch((problem) => metrics.problem(problem));
       } else if (signal.aborted) await this.#end(job.id, { state: "cancelled" });
       else if (error instanceof WorkerEnded && code !== "runtime.memory") {
         this.#progress.delete(job.id);
-        for (const lost of await retry.until(() => queue.recover(WORKER))) {
+        for (const lost of await retry.until(() => queue.recover(this.#name))) {
           if (lost.finished !== null) metrics.job(lost.state);
           await this.#tell(lost);
         }
@@ -182,6 +219,12 @@ export class Dispatcher {
     } finally {
       this.#running = null;
     }
+  }
+
+  /** Whether an edit's node is the last that it makes. A crop or an expansion comes before the instruction's own, if there is one. */
+  #isLast({ work }: Job, { edit, node }: MadeNode): boolean {
+    if (work.kind !== "edit") return false;
+    return node.recipe?.canvas ? work.instruction === "" : edit === work.variations - 1;
   }
 
   async #do(job: Job, signal: AbortSignal): Promise<void> {
@@ -251,6 +294,8 @@ export class Dispatcher {
     } else {
       const { node, pieces, png } = event;
       const { work } = job;
+      const { commit } = this.#parts;
+      if (commit) return write(() => commit(job, event, this.#isLast(job, event)));
       await write(() =>
         store.change(job.session, (draft) => {
           addNode(draft, node, pieces);

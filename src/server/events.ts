@@ -17,30 +17,53 @@ export interface Filter {
   readonly job?: string;
 }
 
+/** Where events are told, and heard: in this process, or through the database to all servers. */
+export interface Events {
+  readonly listeners: number;
+  /** The id of the last event: what happens from here on is what a new listener hears. */
+  readonly last: string;
+  emit(event: ServerEvent): void;
+  /** Everything after `since` (an event's id), then what happens, until the signal stops it. */
+  follow(filter: Filter, since: string | undefined, signal: AbortSignal): AsyncGenerator<Logged>;
+}
+
 /** A reload takes seconds; an edit makes a few dozen events. */
-const KEPT_EVENTS = 4096;
+export const KEPT_EVENTS = 4096;
 /** A listener that is so far behind is better told to fetch everything. */
 const MAX_BEHIND = 1024;
 
-export class EventLog {
-  readonly #epoch = randomBytes(4).toString("hex");
+export class EventLog implements Events {
+  readonly #epoch: string;
   readonly #kept = new Map<number, ServerEvent>();
   readonly #listeners = new Set<(number: number, event: ServerEvent) => void>();
   #number = 0;
   /** Of each job and edit only the last preview is kept: they are large, and nobody wants an older one. */
   readonly #previews = new Map<string, number>();
 
+  /** `epoch`: what the ids of events begin with. Default: a new one, so that ids of another start are not understood. */
+  constructor(epoch = randomBytes(4).toString("hex")) {
+    this.#epoch = epoch;
+  }
+
   get listeners(): number {
     return this.#listeners.size;
   }
 
-  /** The id of the last event: what happens from here on is what a new listener hears. */
   get last(): string {
     return this.#id(this.#number);
   }
 
+  get number(): number {
+    return this.#number;
+  }
+
   emit(event: ServerEvent): void {
-    const number = ++this.#number;
+    this.accept(this.#number + 1, event);
+  }
+
+  /** An event whose number is given. */
+  accept(number: number, event: ServerEvent): void {
+    this.#number = number;
     this.#kept.set(number, event);
     if (event.type === "preview") {
       const key = `${event.job}/${event.edit}`;
@@ -52,7 +75,11 @@ export class EventLog {
     for (const listener of this.#listeners) listener(number, event);
   }
 
-  /** Everything after `since` (an event's id), then what happens, until the signal stops it. */
+  /** Tells those who listen now, and keeps nothing. */
+  pass(event: ServerEvent): void {
+    for (const listener of this.#listeners) listener(this.#number, event);
+  }
+
   async *follow(filter: Filter, since: string | undefined, signal: AbortSignal): AsyncGenerator<Logged> {
     let waiting: Logged[] = [];
     let wake = () => {};
@@ -116,7 +143,7 @@ export class EventLog {
   }
 }
 
-function concerns(event: ServerEvent, { session, job }: Filter): boolean {
+export function concerns(event: ServerEvent, { session, job }: Filter): boolean {
   if (event.type === "reset") return true;
   if (job !== undefined) {
     if (event.type === "job") return event.job.id === job;

@@ -11,10 +11,21 @@ import { answerPreflight, isAllowed, isPreflight } from "./cors.ts";
 import { Unauthorized } from "./errors.ts";
 import { LINK_PATH } from "./links.ts";
 
+/** Whose a token is; null where it is nobody's. @throws EmilieError "server.busy" where it asks too often */
+export type TokenCheck = (given: string) => Promise<string | null>;
+
+/** Tokens with a name each, beside the server's own. */
+export interface NamedTokens {
+  /** Whether there are any: then every request needs one. */
+  readonly exist: boolean;
+  readonly check: TokenCheck;
+}
+
 export interface GuardOptions {
   /** What the server is bound to. */
   readonly host: string;
   readonly token: string | null;
+  readonly tokens?: NamedTokens | null;
   /** Names beside the loopback's and `host` by which it may be called. */
   readonly allowedHosts?: readonly string[];
   /** Origins beside its own, as "http://localhost:5173"; "*": any. As checkOrigins gives them. */
@@ -28,6 +39,8 @@ export interface GuardOptions {
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]", "::1"];
 const WILDCARDS = ["0.0.0.0", "::", "[::]"];
 const COOKIE = "emilie-token";
+/** What a balancer asks: whether the process lives, and whether it works. */
+const OPEN_PATHS = ["/health", "/live"];
 /** Addresses remembered for the rate; the ones not heard of longest are dropped first. */
 const MAX_ADDRESSES = 10_000;
 
@@ -44,15 +57,16 @@ export function guard(options: GuardOptions): MiddlewareHandler {
     if (isLink(c)) return isPreflight(c) ? answerPreflight(c) : next();
     const isForeign = checkOrigin(c, options);
     if (isForeign && isPreflight(c)) return answerPreflight(c);
-    if (options.token !== null && c.req.path !== "/health") {
+    if (needsToken(options) && !OPEN_PATHS.includes(c.req.path)) {
       const given = c.req.query("token");
+      const opens = given !== undefined && c.req.method === "GET" && c.req.path === "/";
       // A person opens the page by an address with the token in it; from then on a cookie has it.
-      if (given !== undefined && c.req.method === "GET" && c.req.path === "/" && same(given, options.token)) {
+      if (opens && (await ownerOf(given, options)) !== null) {
         setCookie(c, COOKIE, given, { httpOnly: true, sameSite: "Strict", path: "/" });
         // Relative, since a proxy may have the server below a path of its own.
         return c.redirect("./", 303);
       }
-      checkToken(c, options.token, isForeign);
+      c.set("owner", await checkToken(c, options, isForeign));
     }
     return next();
   };
@@ -62,9 +76,24 @@ export function isLink(c: Context): boolean {
   return c.req.path.startsWith(LINK_PATH);
 }
 
-function checkHost(c: Context, { host, token, allowedHosts = [] }: GuardOptions): void {
+function needsToken({ token, tokens }: Pick<GuardOptions, "token" | "tokens">): boolean {
+  return token !== null || (tokens?.exist ?? false);
+}
+
+/** The name of a token; "" for the server's own, null for a wrong one. */
+async function ownerOf(given: string, { token, tokens }: GuardOptions): Promise<string | null> {
+  if (token !== null && same(given, token)) return "";
+  return (await tokens?.check(given)) ?? null;
+}
+
+/** Whose request it is, by the name of its token; "" where tokens have none. */
+export function ownerOfRequest(c: Context): string {
+  return c.get("owner") ?? "";
+}
+
+function checkHost(c: Context, { host, allowedHosts = [], ...options }: GuardOptions): void {
   // Off loopback any name may be right, and the token stands in the way.
-  if (token !== null && WILDCARDS.includes(host)) return;
+  if (needsToken(options) && WILDCARDS.includes(host)) return;
   const name = (c.req.header("host") ?? "").replace(/:\d+$/, "").toLowerCase();
   if (isLoopback(name) || name === host || allowedHosts.includes(name)) return;
   throw new EmilieError(
@@ -93,10 +122,11 @@ function checkOrigin(c: Context, { allowedOrigins = [], publicOrigin }: GuardOpt
 }
 
 /** The cookie is for the server's own pages: another page of this machine could send it without knowing it. */
-function checkToken(c: Context, token: string, isForeign: boolean): void {
+async function checkToken(c: Context, options: GuardOptions, isForeign: boolean): Promise<string> {
   const bearer = /^Bearer\s+(\S.*)$/i.exec(c.req.header("authorization") ?? "")?.[1];
   const given = bearer ?? (isForeign ? undefined : getCookie(c, COOKIE));
-  if (given !== undefined && same(given, token)) return;
+  const owner = given === undefined ? null : await ownerOf(given, options);
+  if (owner !== null) return owner;
   throw new Unauthorized(
     given === undefined
       ? "This server asks for its token: Authorization: Bearer TOKEN, or open the address that it printed."

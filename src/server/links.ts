@@ -22,14 +22,11 @@ export class Links {
   }
 
   /**
-   * Links outlive a restart, as the sessions in the folder do; without a folder (null) neither does.
-   *
-   * @param publicUrl by which the server is reached, where that is not what requests say; null: as they say
+   * @param publicUrl by which the server is reached, where that is not what requests say; undefined: as they say
    * @throws EmilieError option.invalid
    */
-  static async open(folder: string | null, publicUrl: string | undefined): Promise<Links> {
-    const base = publicUrl === undefined ? null : checkPublicUrl(publicUrl);
-    return new Links(folder === null ? randomBytes(KEY_BYTES) : await keyIn(join(folder, "link-key")), base);
+  static with(key: Uint8Array, publicUrl: string | undefined): Links {
+    return new Links(key, publicUrl === undefined ? null : checkPublicUrl(publicUrl));
   }
 
   /** @param picture what names it and its form, without what the link adds */
@@ -92,7 +89,10 @@ function requestedBase(c: Context): string {
   return `${protocol}://${shown}${prefix}`;
 }
 
-async function keyIn(file: string): Promise<Uint8Array> {
+/** Links outlive a restart, as the sessions in the folder do; without a folder (null) neither does. @throws EmilieError io.failed */
+export async function linkKeyIn(folder: string | null): Promise<Uint8Array> {
+  if (folder === null) return randomBytes(KEY_BYTES);
+  const file = join(folder, "link-key");
   const kept = await readFile(file).catch(() => null);
   if (kept?.length === KEY_BYTES) return kept;
   const key = randomBytes(KEY_BYTES);

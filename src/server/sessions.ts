@@ -1,10 +1,11 @@
 /** Sessions come and go: opened on a picture, brought in from a file, deleted with their jobs. */
 import { randomBytes } from "node:crypto";
-import { EmilieError } from "../errors.ts";
+import { EmilieError, isEmilieError } from "../errors.ts";
 import { isMadeWith } from "../method/edit-model.ts";
 import { packContainer, readContainerBytes } from "../session/file/container.node.ts";
 import { keepPicture } from "./kept-picture.ts";
 import type { Parts } from "./parts.ts";
+import { expiredSessions } from "./store/find.ts";
 import { keepUsed, type SessionRecord } from "./store/store.ts";
 import { findNode, withoutBin } from "./store/tree.ts";
 import { callOn } from "./subject.ts";
@@ -136,9 +137,11 @@ const BIN_MS = 30 * 24 * 3_600_000;
 
 /** Sessions whose time is over. */
 export async function deleteExpired(parts: Parts, now = Date.now()): Promise<void> {
-  for (const { info } of await parts.store.list()) {
-    const inBin = typeof info.binned === "number" && info.binned + BIN_MS < now;
-    if (inBin || (info.expires !== null && info.expires < now)) await deleteSession(parts, info.id);
+  for (const id of await expiredSessions(parts.store, now, now - BIN_MS)) {
+    // Another server may have been faster.
+    await deleteSession(parts, id).catch((error: unknown) => {
+      if (!isEmilieError(error) || error.code !== "server.missing") throw error;
+    });
   }
 }
 

@@ -1,42 +1,28 @@
 /** Brings a server up: store, queue, inference process, routes, and a socket; and down again. */
 
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { chmod, mkdir, readdir } from "node:fs/promises";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Precision } from "../checkpoint/derived.ts";
-import { EmilieError, isEmilieError } from "../errors.ts";
+import { EmilieError } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../input/options.ts";
 import type { NodeDevice } from "../models/load.node.ts";
-import { openTinyAutoencoder } from "../models/open.node.ts";
 import { packageRoot } from "../runtime/package-root.node.ts";
-import { reasonOf } from "../session/file/atomic.node.ts";
-import { acquire, type Lock } from "../session/file/lock.node.ts";
 import { createApp } from "./app.ts";
-import { Catalog, type ListModels } from "./catalog.ts";
+import type { ListModels } from "./catalog.ts";
 import { checkOrigins } from "./cors.ts";
-import { DiskHealth } from "./disk-health.ts";
-import { Dispatcher } from "./dispatcher.ts";
-import { EventLog } from "./events.ts";
 import { isLoopback } from "./guard.ts";
 import { DEFAULT_PORT, SERVER_LIMITS, type ServerLimits, Slots, TOKEN } from "./limits.ts";
 import { Links } from "./links.ts";
 import { listen, shut } from "./listen.ts";
+import { openLocalEngine } from "./local-engine.ts";
 import { Metrics } from "./metrics.ts";
+import { packageVersion } from "./package-version.ts";
 import type { Parts } from "./parts.ts";
-import { FOLDER_MODE } from "./private-folder.ts";
-import { DiskQueue } from "./queue/disk-queue.ts";
-import { MemoryQueue } from "./queue/memory-queue.ts";
 import { QUEUE_LIMITS, type QueueLimits } from "./queue/queue.ts";
-import { Retry } from "./retry.ts";
 import { deleteExpired } from "./sessions.ts";
-import { DiskStore } from "./store/disk-store.ts";
-import { MemoryStore } from "./store/memory-store.ts";
-import { WorkerProcess } from "./worker/process.ts";
 
 export interface ServerOptions {
   /** Default 7860; 0 takes any that is free. */
@@ -45,6 +31,12 @@ export interface ServerOptions {
   readonly host?: string;
   /** Where sessions and jobs are kept; null: in memory only. Default $EMILIE_DATA, or ~/.emilie. */
   readonly data?: string | null;
+  /** postgres://…: sessions and jobs are there, for any number of servers, and workers elsewhere compute. Default: in `data`. */
+  readonly database?: string;
+  /** With `database`, s3://bucket?endpoint=…: where pictures are kept. Default: in the database too. */
+  readonly blobs?: string;
+  /** With `database`: brings its tables to this version first. Default false. */
+  readonly migrate?: boolean;
   /** The model of new sessions: a name that `emilie models` lists, or a folder. Default picturebook. */
   readonly model?: string;
   /** Where models run, as loadModel takes it. Default "cpu". */
@@ -80,6 +72,9 @@ const SERVER_OPTIONS: OptionNames<ServerOptions> = {
     port: true,
     host: true,
     data: true,
+    database: true,
+    blobs: true,
+    migrate: true,
     model: true,
     device: true,
     precision: true,
@@ -122,8 +117,11 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
   checkOptions(options.limits ?? {}, SERVER_LIMITS, "startServer's limits");
   checkOptions(options.queue ?? {}, QUEUE_LIMITS, "startServer's queue");
   const { host = "127.0.0.1", port = DEFAULT_PORT, log = () => {} } = options;
-  const data = options.data === undefined ? dataFolder() : options.data && resolve(options.data);
-  const token = options.token ?? (isLoopback(host) ? null : randomBytes(24).toString("base64url"));
+  const { database } = options;
+  checkPlace(options);
+  // Named tokens are in the database; a random one would be good for one of several servers only.
+  const random = database === undefined && !isLoopback(host);
+  const token = options.token ?? (random ? randomBytes(24).toString("base64url") : null);
   if (token !== null && !TOKEN.test(token)) {
     throw new EmilieError("option.invalid", "a token has 8 to 200 visible ASCII characters and no spaces");
   }
@@ -132,90 +130,41 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
   const lost = new Promise<EmilieError>((resolve) => {
     end = resolve;
   });
-  const onLost = () => {
-    const error = whyLost(data!);
-    log(`! ${error.message}`);
-    void closeAll(closing).finally(() => end(error));
-  };
-  const lock = data === null ? null : await claim(data, onLost);
-  closing.push(() => lock?.release());
   try {
     const metrics = new Metrics((message) => log(`! ${message}`));
-    const folders = data === null ? [] : [join(data, "sessions"), join(data, "jobs")];
-    const [sessions, jobs] = folders;
-    const onProblem = (message: string) => log(`! ${message}`);
-    const store = sessions === undefined ? new MemoryStore() : await DiskStore.open(sessions, onProblem);
-    const queue =
-      jobs === undefined
-        ? new MemoryQueue(options.queue)
-        : await DiskQueue.open(jobs, options.queue, onProblem);
-    const disk = new DiskHealth(folders);
-    const retry = new Retry((error) => {
-      disk.note(error);
-      metrics.problem(error);
-    });
-    const events = new EventLog();
-    // Read once, so that what is wrong with them is said now and not at the first edit.
-    for (const path of [options.vae, options.previewVae])
-      if (path !== undefined) await openTinyAutoencoder(path);
-    const catalog = new Catalog(listModels, events, options.model, {
-      precision: options.precision,
-      vae: options.vae,
-    });
-    await catalog.resolve(catalog.selected);
-    closing.unshift(() => catalog.dispose());
-    let making: string | null = null;
-    const worker = new WorkerProcess({
-      memoryLimit: options.workerMemory,
-      silence: options.workerSilence,
-      device: options.device,
-      previewVae: options.previewVae,
-      onLoading: (model, loading) => {
-        if (loading && making !== model) {
-          const size = `${(loading.totalBytes / 1e9).toFixed(1)} GB`;
-          log(`Making ${loading.what}, once: ${size}, about ${Math.ceil(loading.secondsLeft)} s.`);
-        }
-        making = loading ? model : null;
-        void catalog.tellLoading(model, loading).catch((error) => metrics.problem(error));
-      },
-      onEnd: (reason) => {
-        catalog.loaded = null;
-        if (making !== null) void catalog.tellLoading(making, null);
-        log(`! The inference process ended: ${reason}. It is started again with the next job.`);
-      },
-    });
-    const dispatcher = new Dispatcher({ store, queue, worker, events, metrics, retry, catalog });
-    closing.unshift(
-      () => dispatcher.stop(),
-      () => worker.dispose(),
-      () => dispatcher.ended(),
-    );
+    const onLost = (error: EmilieError) => {
+      log(`! ${error.message}`);
+      void closeAll(closing).finally(() => end(error));
+    };
+    // Loaded where it is asked for: its packages need not be there.
+    const engine =
+      database === undefined
+        ? await openLocalEngine(options, { listModels, metrics, log, onLost })
+        : await (await import("./database/engine.ts")).openSharedEngine(database, options, metrics);
+    closing.unshift(() => engine.close());
+    const { store, queue, worker, events, disk, retry, catalog, dispatcher, workers, tokens } = engine;
+    if (tokens && !tokens.exist && token === null && !isLoopback(host)) {
+      throw new EmilieError(
+        "option.invalid",
+        `On ${host} every request needs a token, and the database has none. Make one with: emilie database token create NAME --database …`,
+      );
+    }
     const limits = { ...SERVER_LIMITS, ...options.limits };
-    const version = packageVersion();
-    const calls = new Slots(limits.calls);
     const parts: Parts = {
-      store,
-      queue,
-      worker,
-      events,
-      metrics,
-      disk,
-      retry,
-      catalog,
-      dispatcher,
-      limits,
-      calls,
-      links: await Links.open(data, options.publicUrl),
-      version,
-      token,
+      ...{ store, queue, worker, events, metrics, disk, retry, catalog, dispatcher, workers, limits },
+      calls: new Slots(limits.calls),
+      links: Links.with(engine.linkKey, options.publicUrl),
+      version: packageVersion(),
+      ...{ token, tokens },
     };
     const studio = options.studio ?? join(packageRoot(), "dist", "studio");
     const allowedHosts = [...(options.allowedHosts ?? [])];
     const publicUrl = options.publicUrl === undefined ? undefined : new URL(options.publicUrl);
     if (publicUrl) allowedHosts.push(publicUrl.hostname);
-    const allowedOrigins = checkOrigins(options.allowedOrigins, token);
+    const allowedOrigins = checkOrigins(options.allowedOrigins, token ?? (tokens?.exist ? "named" : null));
     const publicOrigin = publicUrl?.origin;
-    const app = createApp(parts, { host, token, allowedHosts, allowedOrigins, publicOrigin, studio, log });
+    const guarded = { host, token, tokens, allowedHosts, allowedOrigins, publicOrigin };
+    const app = createApp(parts, { ...guarded, studio, log });
     const server = createAdaptorServer({ fetch: app.fetch }) as Server;
     // An upload over a slow line may take minutes; headers may not.
     server.headersTimeout = 15_000;
@@ -227,76 +176,43 @@ export async function start(options: ServerOptions, listModels: ListModels): Pro
     );
     sweep.unref();
     closing.unshift(() => clearInterval(sweep));
-    dispatcher.start();
+    engine.start(options.preload !== false);
     await deleteExpired(parts).catch((error) => metrics.problem(error));
     const address = server.address() as AddressInfo;
-    const running: RunningServer = {
+    return {
       url: `http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${address.port}`,
       ...{ host, token, port: address.port, lost },
-      workerPid: () => worker.pid,
-      peakWorkerMemory: () => worker.peakMemory,
+      workerPid: engine.workerPid,
+      peakWorkerMemory: engine.peakWorkerMemory,
       close: () => closeAll(closing),
     };
-    // The first edit should not wait for the model.
-    const first = catalog.selected;
-    if (options.preload === false) return running;
-    void worker.call("load", { model: await catalog.resolve(first) }).then(
-      () => catalog.tellLoaded(first),
-      (error) => log(`! The model ${first} could not be loaded: ${error.message}`),
-    );
-    return running;
   } catch (error) {
     await closeAll(closing);
     throw error;
   }
 }
 
-async function closeAll(closing: (() => unknown)[]): Promise<void> {
-  for (let action = closing.shift(); action; action = closing.shift()) await action();
-}
-
-function dataFolder(): string {
-  return process.env.EMILIE_DATA || join(homedir(), ".emilie");
-}
-
-/** What lies in a data folder, this version's and earlier ones'. */
-const OWN_NAMES = ["sessions", "jobs", "server.pid"];
-
-/** One server a folder: two would give one job to two workers. The claim of a process that is gone does not count. */
-async function claim(folder: string, onLost: () => void): Promise<Lock> {
-  try {
-    await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
-    const names = await readdir(folder);
-    // A folder with other things in it is not ours to close; the two that we make in it are.
-    const isOurs = names.every((name) => OWN_NAMES.includes(name) || name.startsWith(".server.pid."));
-    if (isOurs) await chmod(folder, FOLDER_MODE).catch(() => {});
-    const busy = (holder: string) =>
-      new EmilieError(
-        "server.busy",
-        `${folder} belongs to another emilie server (${holder}). Stop it, or choose another folder with --data.`,
-      );
-    return await acquire(join(folder, "server.pid"), { wait: 0, busy, onLost });
-  } catch (cause) {
-    if (isEmilieError(cause)) throw cause;
-    const message = `The data folder ${folder} cannot be used: ${reasonOf(cause)}. Choose another with --data.`;
-    throw new EmilieError("io.failed", message, { cause });
-  }
-}
-
-function whyLost(folder: string): EmilieError {
-  if (existsSync(join(folder, "server.pid"))) {
-    return new EmilieError(
-      "server.busy",
-      `Another server has taken ${folder} over, since this one did not respond for too long. It stops now.`,
+/** @throws EmilieError "option.invalid" where it is said twice, or not at all, where things are kept */
+function checkPlace({ database, data, blobs, migrate, ...options }: ServerOptions): void {
+  if (database === undefined && (blobs !== undefined || migrate))
+    throw new EmilieError("option.invalid", "blobs and migrate belong to a database. Name it with database.");
+  const { device, precision, vae, previewVae } = options;
+  const [loaded] = Object.entries({ device, precision, vae, previewVae }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (database !== undefined && loaded) {
+    throw new EmilieError(
+      "option.invalid",
+      `With a database the models are the workers', and ${loaded[0]} is given to emilie worker.`,
     );
   }
-  return new EmilieError(
-    "io.failed",
-    `The data folder ${folder}, or its lock server.pid, was removed while the server ran. It stops now; what was saved there went with it.`,
-  );
+  if (database !== undefined && data !== undefined && data !== null)
+    throw new EmilieError(
+      "option.invalid",
+      "data and database both say where sessions are kept. Give only one of them.",
+    );
 }
 
-function packageVersion(): string {
-  return (JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as { version: string })
-    .version;
+async function closeAll(closing: (() => unknown)[]): Promise<void> {
+  for (let action = closing.shift(); action; action = closing.shift()) await action();
 }

@@ -2,7 +2,7 @@
 import type { Catalog } from "./catalog.ts";
 import type { Retry } from "./retry.ts";
 import type { SessionStore } from "./store/store.ts";
-import type { CallOptions, WorkerProcess } from "./worker/process.ts";
+import type { CallOptions, WorkerCalls } from "./worker/process.ts";
 import {
   NeedsSession,
   type Params,
@@ -18,7 +18,7 @@ interface Sources {
   readonly store: SessionStore;
   readonly retry: Retry;
   readonly catalog: Pick<Catalog, "resolve">;
-  readonly worker: Pick<WorkerProcess, "call">;
+  readonly worker: Pick<WorkerCalls, "call">;
 }
 
 /**

@@ -8,9 +8,11 @@ import { expect, it } from "vitest";
 const root = resolve(import.meta.dirname, "../..");
 const page = join(root, "docs/results/README.md");
 
-function check(...args: string[]): Promise<{ code: number; said: string }> {
+const check = (...args: string[]) => run("check-claims", ...args);
+
+function run(name: string, ...args: string[]): Promise<{ code: number; said: string }> {
   return new Promise((done) => {
-    const command = ["--import", "tsx", join(root, "benchmarks/check-claims.ts"), ...args];
+    const command = ["--import", "tsx", join(root, `benchmarks/${name}.ts`), ...args];
     execFile(process.execPath, command, { cwd: root }, (error, stdout, stderr) =>
       done({ code: Number(error?.code ?? 0), said: stdout + stderr }),
     );
@@ -37,4 +39,10 @@ it("compares the results' page with the committed files, names what differs, and
     wrong.replace("0.96 [", "0.95 [").replace("**1.8** [1.6", "1.8 [1.6"),
   );
   await rm(folder, { recursive: true });
+});
+
+it("the rules of success agree with the eye as far as is said", async () => {
+  const { code, said } = await run("eye");
+  expect(said).toContain("success.strict agrees with the eye in 84 of 100");
+  expect(code).toBe(0);
 });

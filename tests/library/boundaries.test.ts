@@ -84,6 +84,10 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@hono/node-server": ["server", "bench"],
   "@hono/zod-openapi": ["server"],
   "@fastify/busboy": ["server"],
+  // Optional: only --database and --blobs load them.
+  pg: ["server"],
+  "pg-boss": ["server"],
+  s3mini: ["server"],
   "@modelcontextprotocol/server": ["mcp"],
   "@bufbuild/protobuf": ["graph"],
   hyparquet: ["bench"],

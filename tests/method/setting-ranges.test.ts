@@ -153,15 +153,16 @@ describe("a setting", () => {
   });
 
   it.each([
-    ["imageGuidance", ["edit.ts", "guidance.ts", "settings.ts"]],
-    ["guidanceInterval", ["edit.ts", "guidance.ts", "settings.ts"]],
+    ["imageGuidance", ["capabilities.ts", "guidance.ts", "settings.ts"]],
+    ["guidanceInterval", ["capabilities.ts", "guidance.ts", "settings.ts"]],
     ["gate", ["edit.ts", "gating.ts", "settings.ts"]],
     ["strength", ["edit.ts", "gradient-control.ts", "settings.ts"]],
   ])("is named by the table and where it is used, not where it passes by: %s", (name, places) => {
     const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(
-      (file) => file.endsWith(".ts") && !file.endsWith(".test.ts"),
+      // A network has gates of its own, and states defaults of its checkpoints.
+      (file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !file.startsWith("networks"),
     );
-    expect(files.length).toBeGreaterThan(300);
+    expect(files.length).toBeGreaterThan(250);
     const naming = files.filter((file) =>
       new RegExp(`\\b${name}\\b`).test(readFileSync(join(src, file), "utf8")),
     );

@@ -6,8 +6,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { PredictionType } from "../../src/method/edit-model.ts";
-import { createSchedule, isFlow, samplers, type TimeShift, toDenoised } from "../../src/samplers/index.ts";
+import type { PredictionType, TimeShift } from "../../src/method/edit-model.ts";
+import { createSchedule, isFlow, samplers, toDenoised } from "../../src/samplers/index.ts";
 import type { SamplerName } from "../../src/samplers/types.ts";
 import { createNoise } from "../../src/tensor/noise.ts";
 import { scale } from "../../src/tensor/ops.ts";

@@ -269,7 +269,8 @@ export function componentsOf(published: Published): Components {
   };
 }
 
-function askedFor(build: (root: Scope) => void): Shapes {
+/** Names and shapes of the tensors that a network reads. */
+export function askedFor(build: (root: Scope) => void): Shapes {
   const none = { folder: "", tensors: new Map(), files: [], release: async () => {} };
   const reader = new WeightReader(none);
   build(new Scope(new Graph("shapes"), reader));

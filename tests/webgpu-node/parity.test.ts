@@ -38,6 +38,13 @@ const picturebook: Work = {
   side: 64,
   steps: 2,
 };
+const klein: Work = {
+  name: "FLUX.2 klein in small",
+  checkpoint: join(root, "tests/fixtures/flux2/klein/checkpoint"),
+  picture: join(root, "tests/fixtures/flux2/klein/picture-0-0.png"),
+  side: 64,
+  steps: 2,
+};
 
 /** The condition, the edited latent and its picture. */
 async function encodeEditDecode(model: EditModel, { picture, side, steps }: Work): Promise<Tensor[]> {
@@ -74,7 +81,7 @@ describe.skipIf(missing)("on WebGPU in Node", () => {
     );
   });
 
-  it.each([tiny, picturebook])("an edit of $name gives the processor's latents", async (work) => {
+  it.each([tiny, klein, picturebook])("an edit of $name gives the processor's latents", async (work) => {
     const expected = await on("cpu", work);
     expect(expected.device).toEqual({ name: "cpu" });
     const actual = await on("webgpu", work);

@@ -17,13 +17,15 @@ def randomise(model: nn.Module, generator: torch.Generator, alone: float | None 
 
     done = set()
     for module in model.modules():
-        if isinstance(module, NORMS):
+        if isinstance(module, NORMS) and module.weight is not None:
             module.weight.copy_(0.6 + 0.8 * torch.rand(module.weight.shape, generator=generator))
             normal(module.bias, 0.2)
         elif isinstance(module, (nn.Linear, nn.Conv2d)):
             normal(module.weight, 1.1 / math.sqrt(module.weight[0].numel()))
             if module.bias is not None:
                 normal(module.bias, 0.15)
+        elif type(module).__name__.endswith("RMSNorm"):
+            module.weight.copy_(0.6 + 0.8 * torch.rand(module.weight.shape, generator=generator))
         elif isinstance(module, nn.Embedding):
             normal(module.weight, 0.7)
         else:

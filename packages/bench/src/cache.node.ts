@@ -58,6 +58,14 @@ export class BenchCache {
     return turn;
   }
 
+  /** A turn that another machine has computed, as it was kept there. */
+  async takeTurn(key: string, facts: unknown, png: Uint8Array): Promise<CachedTurn> {
+    const turn = turnSchema.parse(facts);
+    await this.#write(`${key}.png`, png);
+    await this.#write(`${key}.json`, new TextEncoder().encode(JSON.stringify(turn)));
+    return turn;
+  }
+
   /** A score by its key, computed once. */
   async score<T>(key: string, schema: z.ZodType<T>, compute: () => Promise<T>): Promise<T> {
     const known = schema.safeParse(await this.#read(`${key}.score.json`));

@@ -5,9 +5,10 @@ import { BenchCache, type CachedTurn } from "./cache.node.ts";
 import { type Chain, cachedChain, computeChain, makeChain } from "./chain.node.ts";
 import type { Experiment } from "./experiments/experiment.ts";
 import { BenchFiles } from "./files.node.ts";
-import { type EditModel, EmilieError, publicModelName } from "./library.ts";
+import { type Cells, type EditModel, EmilieError, publicModelName } from "./library.ts";
 import { checkResultsFolder, writeResults } from "./results.node.ts";
 import { scoreChain } from "./score.node.ts";
+import { computeShared } from "./shared.node.ts";
 import { standardAggregates } from "./standard-aggregates.ts";
 import type {
   Aggregate,
@@ -33,6 +34,8 @@ export interface BenchPlan {
   readonly out: string;
   /** Says which methods make sense where, and adds its own tables. */
   readonly experiment?: Pick<Experiment, "name" | "applies" | "aggregates">;
+  /** Where other machines that run the same plan take their part of it. Default: this one computes all of it. */
+  readonly cells?: Cells;
   /** Arguments after `emilie bench`, for the record. */
   readonly command?: readonly string[];
   /** Stops between the steps of an edit with code "aborted"; what is finished stays in the cache. */
@@ -137,7 +140,7 @@ function rounded(results: BenchResults): BenchResults {
 
 async function computeMissing(
   chains: readonly Chain[],
-  { model, signal, onProgress }: BenchPlan,
+  { model, signal, onProgress, cells }: BenchPlan,
   cache: BenchCache,
   files: BenchFiles,
 ): Promise<{ turns: Map<Chain, CachedTurn[]>; computed: number }> {
@@ -147,6 +150,14 @@ async function computeMissing(
     if (known) turns.set(chain, known);
   }
   const missing = chains.filter((chain) => !turns.has(chain));
+  if (cells) {
+    const begun = performance.now();
+    const tools = { model, cache, files, signal };
+    const computed = await computeShared(cells, missing, turns, tools, (label, done, total) =>
+      onProgress?.({ phase: "pictures", label, done, total, seconds: (performance.now() - begun) / 1000 }),
+    );
+    return { turns, computed };
+  }
   const total = missing.reduce((sum, { keys }) => sum + keys.length, 0);
   const start = performance.now();
   let done = 0;

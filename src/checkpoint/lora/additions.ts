@@ -10,6 +10,8 @@ export interface Addition extends Change {
    * - "first": made for a UNet without a picture's channels, it changes the first half of the input's.
    */
   readonly onto: "plain" | "transposed" | "first";
+  /** The row of the change that the weight's first row has, where it is not the first; after the last comes the first again. */
+  readonly first?: number;
 }
 
 /** By tensor: what is added to it. */

@@ -48,11 +48,11 @@ export async function merged(
 
 /** W′ − W, by row. What it needs of W it reads before a row of W is changed, or from that row. */
 async function changeOf(addition: Addition, weight: Weight): Promise<AddRow> {
-  const { lora, module, parts, form, scale, onto, dora } = addition;
+  const { lora, module, parts, form, scale, onto, dora, first = 0 } = addition;
   const read = (part: keyof typeof parts) => readWhole(lora.source, `${module} (${part})`, parts[part]!);
   const add = await form.load(parts, read);
   // "first" needs nothing: a form adds to the beginning of a row, where the picture's channels are not.
-  const scaled: AddRow = (row, factor, sum) => add(row, factor * scale, sum);
+  const scaled: AddRow = (row, factor, sum) => add((row + first) % addition.rows, factor * scale, sum);
   if (dora) return decomposed(weight, scaled, await read(dora.part), dora.axis);
   return onto === "transposed" ? turned(scaled, addition) : scaled;
 }

@@ -56,6 +56,34 @@ describe("the files that an editor needs", () => {
     expect(selectFiles(id, half).variants).toEqual({ unet: "fp16", vae: "fp16", text_encoder: "fp16" });
   });
 
+  it("of FLUX.2 klein are its folders', with all parts, and not the single file beside them", () => {
+    const klein = [
+      ...[".gitattributes", "LICENSE.md", "README.md", "flux-2-klein-4b.safetensors", "model_index.json"],
+      ...[
+        "scheduler/scheduler_config.json",
+        "text_encoder/config.json",
+        "text_encoder/generation_config.json",
+      ],
+      ...["text_encoder/model-00001-of-00002.safetensors", "text_encoder/model-00002-of-00002.safetensors"],
+      ...["text_encoder/model.safetensors.index.json", "tokenizer/added_tokens.json", "tokenizer/merges.txt"],
+      ...["tokenizer/chat_template.jinja", "tokenizer/special_tokens_map.json", "tokenizer/tokenizer.json"],
+      ...["tokenizer/tokenizer_config.json", "tokenizer/vocab.json", "transformer/config.json"],
+      ...["transformer/diffusion_pytorch_model.safetensors", "vae/config.json"],
+      "vae/diffusion_pytorch_model.safetensors",
+    ];
+    const { small, weights } = selectFiles("black-forest-labs/FLUX.2-klein-4B", klein);
+    expect(weights).toEqual([
+      "transformer/diffusion_pytorch_model.safetensors",
+      "vae/diffusion_pytorch_model.safetensors",
+      "text_encoder/model-00001-of-00002.safetensors",
+      "text_encoder/model-00002-of-00002.safetensors",
+    ]);
+    expect(small).toEqual(
+      expect.arrayContaining(["tokenizer/chat_template.jinja", "text_encoder/model.safetensors.index.json"]),
+    );
+    expect(small).not.toContain("README.md");
+  });
+
   it("include all parts of weights in parts, under both libraries' names, or none", () => {
     const base = without(/^(unet|text_encoder)\/.*safetensors$/);
     const unet = [

@@ -17,6 +17,7 @@ const TOKENIZER_FILES = [
   "merges.txt",
   "special_tokens_map.json",
   "tokenizer_config.json",
+  "chat_template.jinja",
 ];
 
 const INDEX = "model_index.json";

@@ -15,22 +15,26 @@ export interface RowLinearOptions {
   readonly rotated?: boolean;
   /** The name of the weight. Default "weight". */
   readonly name?: string;
+  /** Outputs that are meant, from and to (exclusive). Default: all. */
+  readonly rows?: readonly [number, number];
 }
 
-/** x [n, in] → [n, out] */
+/** x [n, in] → [n, out], or some of the outputs */
 export function rowLinear(s: Scope, x: Value, out: number, options: RowLinearOptions = {}): Value {
   const { rotated = false, name = "weight" } = options;
   const width = x.shape[1] ?? 0;
   const shape = [out, width];
-  const bias = options.bias ? s.parameter("bias", [out]) : null;
+  const [from, to] = options.rows ?? [0, out];
+  const bias = options.bias ? s.parameter("bias", [out], { as: [to - from], skip: from }) : null;
   if (s.precision === "int8") {
-    const [weight, scales] = s.derived(rotated ? "int8-rotated" : "int8", name, shape);
+    const [weight, scales] = s.derived(rotated ? "int8-rotated" : "int8", name, shape, options.rows);
     const input = rotated ? hadamard(s, x, hadamardBlock(width)) : x;
     return rowQuantisedMatmul(s, quantiseRows(s, input), weight!, scales!, bias);
   }
   if (s.precision === "int4") {
-    const [weight, scales] = s.derived("int4", name, shape);
+    const [weight, scales] = s.derived("int4", name, shape, options.rows);
     return int4Matmul(s, x, weight!, scales!, bias);
   }
-  return gemm(s, x, s.parameter(name, shape), { transB: true, bias });
+  const weight = s.parameter(name, shape, { as: [to - from, width], skip: from * width });
+  return gemm(s, x, weight, { transB: true, bias });
 }

@@ -6,6 +6,7 @@ import { buildDecoder, buildEncoder, vaeFactor } from "../autoencoder-kl/graph.t
 import { workingBytes } from "../autoencoder-kl/vae.ts";
 import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 import { matchLoras } from "./loras.ts";
+import { predictionType } from "./prediction-type.ts";
 import { buildUNet } from "./unet.ts";
 
 export async function describe(source: CheckpointSource): Promise<CheckpointFacts> {
@@ -15,6 +16,7 @@ export async function describe(source: CheckpointSource): Promise<CheckpointFact
     family: family.name,
     nativeSize: trainedSize(checkpoint),
     conditionIsScaled: family.conditionIsScaled,
+    predictionType: predictionType(scheduler),
     factor: vaeFactor(vae),
     latentChannels: vae.latent_channels,
     scalingFactor: vae.scaling_factor,

@@ -31,19 +31,14 @@ import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { vaeFactor } from "../autoencoder-kl/graph.ts";
 import { VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
 import { checkTinyFits, type TinyAutoencoder } from "../autoencoder-tiny/read.ts";
+import { batch, invalid, sizeOfInput, unbatch } from "../call-inputs.ts";
+import type { CheckedNetwork } from "../checked-network.ts";
 import { buildClipText } from "../clip/text.ts";
 import { type Autoencoder, ownAutoencoder, tinyAutoencoder } from "./autoencoder.ts";
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
 import { trainedSize } from "./describe.ts";
 import { matchLoras } from "./loras.ts";
-import {
-  type CheckedNetwork,
-  type Networks,
-  networksOf,
-  placeAll,
-  type TinyAutoencoders,
-  type Weights,
-} from "./networks.ts";
+import { type Networks, networksOf, placeAll, type TinyAutoencoders, type Weights } from "./networks.ts";
 import { predictionType } from "./prediction-type.ts";
 import { understand } from "./understanding.ts";
 import { buildUNet } from "./unet.ts";
@@ -219,7 +214,7 @@ class DiffusersEditModel implements EditModel {
   }
 
   async encodeImage(image: Tensor, options: CallOptions = {}): Promise<Tensor> {
-    this.#picture("encodeImage", image, 3, this.factor);
+    sizeOfInput("encodeImage", image, 3, this.factor);
     const run = this.#vae(this.#networks.encodeImage, options);
     const latent = await this.#autoencoder.encode(batch(image), run);
     this.calls.encodeImage++;
@@ -227,7 +222,7 @@ class DiffusersEditModel implements EditModel {
   }
 
   async decodeLatent(latent: Tensor, options: DecodeOptions = {}): Promise<Tensor> {
-    this.#picture("decodeLatent", latent, this.latentChannels, 1);
+    sizeOfInput("decodeLatent", latent, this.latentChannels, 1);
     const { decodeLatent, previewLatent = decodeLatent } = this.#networks;
     const run = this.#vae(options.preview ? previewLatent : decodeLatent, options);
     const autoencoder = (options.preview && this.#previews) || this.#autoencoder;
@@ -304,8 +299,8 @@ class DiffusersEditModel implements EditModel {
     const { factor } = this;
     const keysFrom = this.#keysFrom;
     for (const { z, c, text, guidance = 1 } of inputs) {
-      const [height, w] = this.#picture("denoise", z, this.latentChannels, 1);
-      if (c && String(this.#picture("denoise", c, this.latentChannels, 1)) !== String([height, w])) {
+      const [height, w] = sizeOfInput("denoise", z, this.latentChannels, 1);
+      if (c && String(sizeOfInput("denoise", c, this.latentChannels, 1)) !== String([height, w])) {
         throw invalid(`denoise: z is [${z.shape}] and c is [${c.shape}]; they must have the same size`);
       }
       const [tokens = 0, textWidth] = text.hidden.shape;
@@ -366,24 +361,7 @@ class DiffusersEditModel implements EditModel {
       throw new EmilieError("disposed", `The model ${this.id} was disposed; load it again to use it.`);
     }
   }
-
-  /** Height and width of x [channels, height, width], both multiples of `step`. */
-  #picture(call: string, x: Tensor, channels: number, step: number): [number, number] {
-    const [c, height = 0, width = 0] = x.shape;
-    const good = x.shape.length === 3 && c === channels && height > 0 && width > 0;
-    if (!good || height % step !== 0 || width % step !== 0) {
-      const sides = step > 1 ? `, height and width multiples of ${step}` : "";
-      throw invalid(
-        `${call}: expected a tensor of shape [${channels}, height, width]${sides}; got [${x.shape}]`,
-      );
-    }
-    return [height, width];
-  }
 }
 
 /** Encodings kept: 77 × 768 floats are a quarter of a megabyte. */
 const MAX_TEXTS = 256;
-
-const batch = (x: Tensor): Tensor => ({ data: x.data, shape: [1, ...x.shape] });
-const unbatch = (x: Tensor): Tensor => ({ data: x.data, shape: x.shape.slice(1) });
-const invalid = (message: string) => new EmilieError("option.invalid", `${message}.`);

@@ -6,9 +6,9 @@
 import type { Addition, Additions } from "../../checkpoint/lora/additions.ts";
 import { shapesOf } from "../../checkpoint/lora/forms.ts";
 import { squashed } from "../../checkpoint/lora/keys.ts";
+import { misfit } from "../../checkpoint/lora/misfit.ts";
 import type { Change, Lora } from "../../checkpoint/lora/read.ts";
 import type { WeightTable } from "../../checkpoint/weights.ts";
-import { EmilieError } from "../../errors.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
 import type { Layout } from "./layout.ts";
 import { originalUNetModules } from "./single-file/names.ts";
@@ -122,13 +122,4 @@ function lieOf(change: Change, name: string, shape: readonly number[]): Addition
   // Magnitudes are of the whole row, or of each input.
   const count = dora.axis === "out" ? rows : (shape[1] ?? 0);
   return onto === "plain" && sizeOf(parts[dora.part]!.shape) === count ? onto : null;
-}
-
-function misfit(path: string, problems: readonly string[], all: number): EmilieError {
-  const shown = problems.slice(0, 4).join("; ");
-  const rest = problems.length > 4 ? `; and ${problems.length - 4} more of ${all}` : "";
-  return new EmilieError(
-    "checkpoint.unsupported",
-    `The LoRA ${path} was made for another architecture: ${shown}${rest}. Nothing of it was merged.`,
-  );
 }

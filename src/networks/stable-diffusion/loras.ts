@@ -1,8 +1,8 @@
 /** LoRA files read and matched with a checkpoint, before anything is computed. */
 
-import { fingerprint } from "../../checkpoint/fingerprint.ts";
 import type { Additions } from "../../checkpoint/lora/additions.ts";
 import { type LoraFile, readLora } from "../../checkpoint/lora/read.ts";
+import { loraVariants } from "../../checkpoint/lora/variants.ts";
 import type { FewSteps } from "../../method/edit-model.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { fewStepsOf } from "./few-steps.ts";
@@ -24,18 +24,10 @@ export interface MatchedLoras {
 export async function matchLoras(files: readonly LoraFile[], checkpoint: Checkpoint): Promise<MatchedLoras> {
   const loras = await Promise.all(files.map(readLora));
   const additions = findTargets(loras, checkpoint);
-  const variantsOf = (named: boolean) =>
-    Promise.all(
-      loras.map(async ({ file }, i) => {
-        const { source, weight } = files[i]!;
-        const table = { folder: "", files: [file], tensors: new Map() };
-        return `lora ${weight} ${await fingerprint(source, [table], [], named)};`;
-      }),
-    );
   return {
     additions,
-    variants: await variantsOf(false),
-    olderVariants: await variantsOf(true),
+    variants: await loraVariants(files, loras, false),
+    olderVariants: await loraVariants(files, loras, true),
     fewSteps: fewStepsOf(
       checkpoint,
       loras.map(({ metadata }, i) => ({ lora: files[i]!, metadata })),

@@ -4,10 +4,9 @@ import type { Precision } from "../../checkpoint/derived.ts";
 import type { Additions } from "../../checkpoint/lora/additions.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import { dryPlacement, type PlacedWeights, type WeightStorage } from "../../checkpoint/storage.ts";
-import type { WeightTable } from "../../checkpoint/weights.ts";
-import type { Network } from "../../runtime/onnx-sessions.ts";
 import { vaePrecision } from "../autoencoder-kl/layers.ts";
 import type { TinyAutoencoder } from "../autoencoder-tiny/read.ts";
+import type { CheckedNetwork } from "../checked-network.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { unetNeeds } from "./unet.ts";
 
@@ -60,15 +59,6 @@ export async function placeAll(
     texts: rest.slice(0, texts.length),
     previewVae: tiny.previewVae && inVaePrecision(rest.at(-1)!),
   };
-}
-
-/** A network with what its results are checked by. */
-export interface CheckedNetwork extends Network {
-  /** Its name in messages. */
-  readonly what: string;
-  readonly table: WeightTable;
-  /** Where its weights are, where not in the checkpoint. */
-  readonly source?: CheckpointSource;
 }
 
 export interface Networks {

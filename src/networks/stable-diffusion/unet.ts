@@ -11,6 +11,7 @@ import { add, cast, concat, mul, reshape, silu, unary } from "../../graph/ops.ts
 import { conv2d, groupNorm, linear } from "../layers/layers.ts";
 import { downsample, resnetBlock, upsample } from "../layers/resnet.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
+import { frequenciesOf } from "../layers/sinusoids.ts";
 import { transformer2d } from "./transformer.ts";
 import { TIME_IDS, type UNetConfig, type UNetLevel } from "./unet-config.ts";
 
@@ -158,15 +159,6 @@ function middle(s: Scope, x: Value, context: Context): Value {
 function centred(s: Scope, x: Value, config: UNetConfig): Value {
   if (!config.center_input_sample) return x;
   return add(s, mul(s, x, s.graph.constant([2], [1])), s.graph.constant([-1], [1]));
-}
-
-/** Of the sinusoids that encode a timestep, or a size. */
-function frequenciesOf(half: number, shift: number): Float32Array {
-  // Rounded to fp32 where torch rounds: at t = 999 a last bit here is the fifth digit of the sine.
-  const logPeriod = Math.fround(-Math.log(10000));
-  return Float32Array.from({ length: half }, (_, i) =>
-    Math.exp(Math.fround(Math.fround(logPeriod * i) / (half - shift))),
-  );
 }
 
 /**

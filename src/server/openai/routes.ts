@@ -5,6 +5,7 @@ import type { Context } from "hono";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { coverPicture } from "../../images/encode.node.ts";
 import { describeError } from "../errors.ts";
+import { ownerOfRequest } from "../guard.ts";
 import type { Parts } from "../parts.ts";
 import type { Job } from "../queue/queue.ts";
 import { fileField } from "../routes/form.ts";
@@ -57,7 +58,7 @@ export function addOpenAI(app: OpenAPIHono, parts: Parts): void {
       try {
         const request = await readRequest(c, limits.uploadBytes);
         const shape = shapeOf(request.parameters);
-        const edit = await beginEdit(parts, request);
+        const edit = await beginEdit(parts, request, ownerOfRequest(c));
         return request.parameters.stream
           ? streamed(c, request, edit, shape)
           : await whole(c, request, edit, shape);

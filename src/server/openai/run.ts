@@ -40,7 +40,11 @@ export interface Edit {
   readonly dispose: () => Promise<void>;
 }
 
-export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenAIRequest): Promise<Edit> {
+export async function beginEdit(
+  parts: Parts,
+  { parameters, image, mask }: OpenAIRequest,
+  owner: string,
+): Promise<Edit> {
   const { store, queue, dispatcher } = parts;
   const { prompt, n, stream, partial_images: partial } = parameters;
   const { session, temporary, warnings } = await sessionFor();
@@ -66,7 +70,7 @@ export async function beginEdit(parts: Parts, { parameters, image, mask }: OpenA
       moveHead: (n ?? 1) === 1,
       warnings: [...warnings, ...(kept?.warnings ?? []), ...warningsOn(parameters)],
     };
-    const job = await queue.add(id, work);
+    const job = await queue.add(id, work, owner);
     dispatcher.wake();
     return { job, session: id, seed, dispose, temporary };
   } catch (error) {

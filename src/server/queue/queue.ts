@@ -49,8 +49,12 @@ export const QUEUE_LIMITS: QueueLimits = { total: 256, perSession: 32, finished:
 export const MAX_ATTEMPTS = 2;
 
 export interface JobQueue {
-  /** @throws EmilieError "queue.full" */
-  add(session: string, work: Work): Promise<Job>;
+  /**
+   * `owner`: whose it is, by the name of a token; queues that serve several let them take turns.
+   *
+   * @throws EmilieError "queue.full"
+   */
+  add(session: string, work: Work, owner?: string): Promise<Job>;
   /** The next job, now running and the caller's; null where none waits. No job is given to two. */
   take(worker: string): Promise<Job | null>;
   /** Notes what a running job has made. @throws EmilieError "server.missing" */
@@ -75,6 +79,9 @@ export interface JobQueue {
   list(session?: string): Promise<Job[]>;
   /** The waiting jobs in the order in which they will be taken. */
   order(): Promise<Job[]>;
+  /** A queue that can answer these without reading all jobs does; the others leave them out (see position.ts). */
+  position?(id: string): Promise<number | null>;
+  figures?(): Promise<{ readonly waiting: number; readonly running: number; readonly oldestSeconds: number }>;
   /** Forgets all jobs of a session but the one that runs. */
   forget(session: string): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { InputError } from "../../input/input-error.ts";
 import { parseJson } from "../../input/json.ts";
 import { sortByName } from "../../input/names.ts";
 import { readInput } from "../../input/read-input.ts";
+import { ownerOfRequest } from "../guard.ts";
 import type { Parts } from "../parts.ts";
 import type { Work } from "../queue/queue.ts";
 import { editWork, relevanceWork, replayWork, type UploadedParts } from "../requests.ts";
@@ -200,7 +201,7 @@ export function addNodes(app: OpenAPIHono, parts: Parts): void {
   }
 
   async function enqueue(c: Context, id: string, work: Work): Promise<Response> {
-    const job = await queue.add(id, work);
+    const job = await queue.add(id, work, ownerOfRequest(c));
     const view = await dispatcher.view(job);
     events.emit({ type: "job", job: view });
     dispatcher.wake();

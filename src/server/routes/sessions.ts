@@ -9,8 +9,8 @@ import { Slots } from "../limits.ts";
 import type { Parts } from "../parts.ts";
 import * as s from "../schemas/index.ts";
 import { createSession, deleteSession, emitSession, exportSession, importSession } from "../sessions.ts";
-import type { SessionRecord } from "../store/store.ts";
-import { redoTarget, setHead, shownNodes, touch, undoTarget } from "../store/tree.ts";
+import { findSessions } from "../store/find.ts";
+import { redoTarget, setHead, touch, undoTarget } from "../store/tree.ts";
 import { sessionView, summaryView } from "../view.ts";
 import { readJson } from "./body.ts";
 import { fileField, isForm, readForm, requireFile, uploadOf } from "./form.ts";
@@ -39,17 +39,17 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
           .optional()
           .openapi({ description: "Only those whose name or instructions hold it" }),
         bin: z.boolean().optional().openapi({ description: "Those in the bin instead of the others" }),
+        limit: z.int().min(1).max(1000).optional().openapi({ description: "At most so many" }),
+        before: z
+          .int()
+          .min(0)
+          .optional()
+          .openapi({ description: "Only those modified before then (ms since 1970): the next page" }),
       }),
       answer: z.array(s.sessionSummarySchema),
     },
-    async (c, { query: { search = "", bin = false } }) => {
-      const records = await store.list();
-      const asked = records.filter(
-        (record) =>
-          record.info.expires === null &&
-          (typeof record.info.binned === "number") === bin &&
-          holds(record, search.trim().toLowerCase()),
-      );
+    async (c, { query: { search = "", bin = false, limit, before } }) => {
+      const asked = await findSessions(store, { search: search.trim().toLowerCase(), bin, limit, before });
       return c.json(asked.map(summaryView));
     },
   );
@@ -263,14 +263,6 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
     emitSession(parts, record);
     return c.json(sessionView(record));
   }
-}
-
-/** Whether a search in lower case finds the session by its name or by what was asked for in it. */
-function holds(record: SessionRecord, search: string): boolean {
-  const instructions = shownNodes(record).flatMap(({ recipe }) =>
-    (recipe?.regions ?? []).map(({ instruction }) => instruction),
-  );
-  return [record.info.name, ...instructions].some((text) => text.toLowerCase().includes(search));
 }
 
 /** Only names of the table reach the file system. */

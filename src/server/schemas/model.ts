@@ -107,6 +107,26 @@ export const healthSchema = z
   })
   .openapi("Health");
 
+export const workerSchema = z
+  .object({
+    name: z.string(),
+    host: z.string(),
+    version: z.string(),
+    device: z.string(),
+    models: z.array(z.string()).openapi({ description: "Models that jobs are given to it for" }),
+    loaded: z.string().nullable().openapi({ description: "The model in its memory" }),
+    job: z.string().nullable().openapi({ description: "What it runs" }),
+    sessions: z
+      .number()
+      .int()
+      .openapi({ description: "Sessions that it has served last, within the last hour" }),
+    memory: z.number().openapi({ description: "Resident memory of its inference process, in bytes" }),
+    started: z.number(),
+    seen: z.number().openapi({ description: "Its last heartbeat, in milliseconds since 1970" }),
+  })
+  .openapi("Worker");
+
+export type WorkerInfo = z.output<typeof workerSchema>;
 export type Pull = z.output<typeof pullSchema>;
 export type Loading = z.output<typeof loadingSchema>;
 export type ModelInfo = z.output<typeof modelSchema>;

@@ -43,9 +43,26 @@ export interface Draft {
 
 export type FileKind = "pictures" | "masks";
 
+/** Which of the sessions that are listed: those whose time is limited never are. */
+export interface SessionQuery {
+  /** In lower case: in the name, or in what was asked for. "": all. */
+  readonly search: string;
+  /** Those in the bin, in place of the others. */
+  readonly bin: boolean;
+  /** At most so many. Default: all. */
+  readonly limit?: number;
+  /** Only those changed before then, in milliseconds since 1970: the next page after a first one. */
+  readonly before?: number;
+}
+
 export interface SessionStore {
   /** All sessions, the one changed last first. */
   list(): Promise<SessionRecord[]>;
+  /** A store that can answer these without reading all sessions does; the others leave them out (see find.ts). */
+  find?(query: SessionQuery): Promise<SessionRecord[]>;
+  count?(): Promise<number>;
+  /** Ids of sessions whose time is over, and of those that were put into the bin before `binnedBefore`. */
+  expired?(now: number, binnedBefore: number): Promise<string[]>;
   /** Throws where the id is taken. */
   create(record: SessionRecord, pieces: readonly Piece[]): Promise<void>;
   /** @throws EmilieError "server.missing" */

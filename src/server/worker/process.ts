@@ -46,6 +46,18 @@ export interface CallOptions {
   readonly onStart?: (keep: () => void) => void;
 }
 
+/** Whoever runs calls: the inference process here, or workers on other machines. */
+export interface WorkerCalls {
+  readonly state: "stopped" | "starting" | "ready" | "busy";
+  readonly restarts: number;
+  /** Resident memory in bytes. */
+  readonly memory: number;
+  /** Why it cannot work, in words; null where it can, or has not been asked to. */
+  readonly problem: string | null;
+  /** @throws EmilieError with the call's own code; NeedsSession (subject.ts repeats the call); WorkerEnded where the process ended */
+  call<M extends Method>(method: M, params: Params<M>, options?: CallOptions): Promise<Result<M>>;
+}
+
 interface Pending {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -59,7 +71,7 @@ const STDERR_BYTES = 8192;
 
 const MEMORY_MS = 250;
 
-export class WorkerProcess {
+export class WorkerProcess implements WorkerCalls {
   readonly #options: WorkerOptions;
   readonly #pending = new Map<number, Pending>();
   #child: ChildProcess | null = null;
@@ -90,7 +102,6 @@ export class WorkerProcess {
     return this.#pending.size > 0 ? "busy" : "ready";
   }
 
-  /** Why it cannot work, in words; null where it can, or has not been asked to. */
   get problem(): string | null {
     return this.#failedStarts > 0
       ? `the inference process cannot be started: it ended ${this.#lastEnd}`
@@ -101,7 +112,6 @@ export class WorkerProcess {
     return this.#child?.pid;
   }
 
-  /** @throws EmilieError with the call's own code; NeedsSession (subject.ts repeats the call); WorkerEnded where the process ended */
   call<M extends Method>(method: M, params: Params<M>, options: CallOptions = {}): Promise<Result<M>> {
     if (this.#disposed) return Promise.reject(new EmilieError("disposed", "The server is shutting down."));
     let child: ChildProcess;

@@ -6,7 +6,7 @@ import { checkOptions, type OptionNames } from "../../input/options.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { resolveOptions } from "../../method/options.ts";
 import { above, RELEVANCE_OPTIONS, type RelevanceOptions, relevance } from "../../method/relevance.ts";
-import { createSchedule } from "../../samplers/index.ts";
+import { scheduleOf } from "../../method/schedule.ts";
 import { createNoise } from "../../tensor/noise.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Recent } from "../../util/recent.ts";
@@ -68,12 +68,12 @@ async function compute(
 ): Promise<Tensor> {
   const { model } = session;
   const { steps, sampler } = resolveOptions(model);
-  const schedule = createSchedule(model.schedulerConfig, { sampler, steps: Math.max(steps, 20) });
   const noise = createNoise(seed);
   const canvas = session.canvasOf(from);
   const c = canvas.large
     ? await canvas.large.overview(await from.render(options), options)
     : await canvas.latentOf(from, options);
+  const schedule = scheduleOf(model, c, { sampler, steps: Math.max(steps, 20) });
   return (await relevance(model, c, instruction, schedule, noise, options)).map;
 }
 

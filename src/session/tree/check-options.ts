@@ -5,7 +5,7 @@ import { RELEVANCE_OPTIONS } from "../../method/relevance.ts";
 import { settingNames } from "../../method/settings-derived.ts";
 import type { SessionEditOptions } from "./tree.ts";
 
-const { onStep: _, ...METHOD_OPTIONS } = EDIT_OPTIONS;
+const { onStep: _, references: _latents, ...METHOD_OPTIONS } = EDIT_OPTIONS;
 const SESSION_EDIT_OPTIONS: OptionNames<SessionEditOptions> = {
   ...METHOD_OPTIONS,
   ...settingNames("session"),

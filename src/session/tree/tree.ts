@@ -62,7 +62,7 @@ export interface Node {
 }
 
 /** The options of an edit in a session. */
-export interface SessionEditOptions extends SessionSettings, Omit<EditOptions, "onStep"> {
+export interface SessionEditOptions extends SessionSettings, Omit<EditOptions, "onStep" | "references"> {
   /** The node to edit. Default: the head. */
   readonly from?: Node;
   /**

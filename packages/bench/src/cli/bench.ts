@@ -8,7 +8,10 @@ import { openDataset } from "../datasets/index.node.ts";
 import { EXPERIMENTS } from "../experiments/index.ts";
 import { type WrittenLayout, writeLayout } from "../layouts.node.ts";
 import {
+  type Cells,
   type Context,
+  databaseOf,
+  databaseOptions,
   deviceOption,
   type EditModel,
   EXIT,
@@ -19,6 +22,7 @@ import {
   makeFolder,
   type NodeDevice,
   type Output,
+  openSharedCells,
   type Precision,
   positive,
   precisionOption,
@@ -43,6 +47,7 @@ Examples:
   $ emilie bench --dataset my-sessions --model timbrooks/instruct-pix2pix --turns 3 --json
   $ emilie bench --experiment iteration --out out/iteration
   $ emilie bench --experiment control --limit 2 --seeds 1
+  $ emilie bench --seeds 3 --database postgres://emilie@db/emilie     the same on every machine: they share the work
 
 A dataset is imie-picturebook, editbench, magicbrush, edival, mse-bench, imgedit, or a folder with a dataset.json: items of {image, turns: [{instruction, mask?,
 target?, …}]}. Pictures of magicbrush and edival are also written under the names that their authors' scorers read.
@@ -70,14 +75,18 @@ interface Flags {
   readonly sameSteps?: true | number;
   readonly scorers?: readonly string[];
   readonly experiment?: string;
+  readonly database?: string;
+  readonly blobs?: string;
   readonly resume?: boolean;
   readonly json?: boolean;
 }
 
 export function addBench(program: Command, context: Context): void {
-  program
-    .command("bench")
-    .description("compare methods on a dataset: numbers with intervals, tables and pictures")
+  databaseOptions(
+    program
+      .command("bench")
+      .description("compare methods on a dataset: numbers with intervals, tables and pictures"),
+  )
     .option("--dataset <folder>", "imie-picturebook, or a folder with a dataset.json", "imie-picturebook")
     .option(
       "--methods <names>",
@@ -136,6 +145,7 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
     const whose = experiment ? ` that the experiment ${experiment.name} could use` : "";
     throw new UsageError(`${whole.name} has no items${whose}.`);
   }
+  const database = databaseOf(flags, output);
   const seeds = Array.from({ length: flags.seeds ?? experiment?.seeds ?? 1 }, (_, i) => i);
   const scorers = await openScorers(flags.scorers ?? []);
   const model = await loadTold(
@@ -143,12 +153,14 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
     { device: flags.device, precision: flags.precision, understanding: false },
     output,
   );
+  let cells: Cells | undefined;
   try {
     await sayReplaced(flags, experiment?.name ?? null, model, output);
     if (experiment) output.say(`${experiment.question}\n`);
     output.say(
       `${formatCount(dataset.items.length)} items of ${dataset.name} × ${methods.length} methods × ${seeds.length} seeds, by ${model.id}`,
     );
+    cells = database === undefined ? undefined : await openCells(database, flags.blobs, model, output);
     const run = await stoppable(
       output,
       (signal) =>
@@ -162,7 +174,8 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
           scorers,
           out: flags.out,
           experiment,
-          command: command.map(withoutFolders),
+          cells,
+          command: withoutDatabase(command).map(withoutFolders),
           signal,
           onProgress: (progress) => sayProgress(progress, output),
         }),
@@ -180,9 +193,27 @@ async function bench(flags: Flags, command: readonly string[], output: Output): 
     sayResults(run, methods, report, output);
     if (layout) sayLayout(layout, flags.out, output);
   } finally {
+    await cells?.close();
     for (const scorer of scorers) await scorer.dispose();
     await model.dispose();
   }
+}
+
+/** The engine that other machines with the same command take cells from. */
+async function openCells(
+  url: string,
+  blobs: string | undefined,
+  model: EditModel,
+  output: Output,
+): Promise<Cells> {
+  const onProblem = (message: string) => output.note(message);
+  return openSharedCells(url, { blobs, group: model.fingerprint, onProblem });
+}
+
+/** Where cells were computed is no part of what was computed, and an address may hold a password. */
+function withoutDatabase(words: readonly string[]): string[] {
+  const isOption = (word: string | undefined) => word === "--database" || word === "--blobs";
+  return words.filter((word, i) => !/^--(database|blobs)(=|$)/.test(word) && !isOption(words[i - 1]));
 }
 
 /** Results are passed on, and where things lie on this machine is nobody else's business. */

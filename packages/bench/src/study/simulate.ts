@@ -5,7 +5,7 @@ import { simulatedRater, withChoice } from "./raters.ts";
 import type { Letter, Pair, Rater, Study } from "./study.ts";
 
 /** Distances and damage: less is better. Of everything else more is. */
-const LESS_IS_BETTER = /^(l1|l2|error|leak|seam|changed|collapse)/;
+const LESS_IS_BETTER = /^(l1|l2|error|leak|seam|changed|collapse|colour)/;
 
 /** @throws EmilieError option.invalid where a pair has no such number */
 export function simulate(study: Study, metric: string, now = new Date()): Rater {

@@ -1,0 +1,64 @@
+/** A checkpoint's weights brought to the runtime, and the networks that are made of them. */
+import type { Precision } from "../../checkpoint/derived.ts";
+import type { Additions } from "../../checkpoint/lora/additions.ts";
+import { dryPlacement, type PlacedWeights, type WeightStorage } from "../../checkpoint/storage.ts";
+import { vaePrecision } from "../autoencoder-kl/layers.ts";
+import type { CheckedNetwork } from "../checked-network.ts";
+import { textNeeds } from "../qwen3/text-encoder.ts";
+import type { Layout } from "./layout.ts";
+import { transformerNeeds } from "./transformer.ts";
+
+export type Weights = Readonly<Record<"transformer" | "vae" | "text", PlacedWeights>>;
+export type Networks = Readonly<
+  Record<"transformer" | "encodeImage" | "decodeLatent" | "text", CheckedNetwork>
+>;
+
+/** Puts every network's weights where the runtime reads them, making what the precision needs. */
+export async function placeAll(
+  { transformer, vae, text, sources }: Layout,
+  storage: WeightStorage,
+  additions: Additions,
+  precision: Precision,
+): Promise<Weights> {
+  const placed: PlacedWeights[] = [];
+  const rounds = precision === "int8" || precision === "int4";
+  const own = rounds
+    ? transformerNeeds(transformer.config, dryPlacement(transformer.table, precision))
+    : undefined;
+  const ofText = rounds ? textNeeds(text, precision) : undefined;
+  try {
+    for (const [source, table, needs, often] of [
+      [sources.transformer, transformer.table, own, true],
+      [sources.vae, vae.table, undefined, false],
+      [sources.text, text.table, ofText, false],
+    ] as const) {
+      placed.push(await storage.place(source, table, additions.get(table), needs, often));
+    }
+  } catch (error) {
+    for (const weights of placed) await weights.release();
+    throw error;
+  }
+  const [first, second, third] = placed;
+  return {
+    transformer: first!,
+    vae: { ...second!, precision: vaePrecision(precision) },
+    text: third!,
+  };
+}
+
+export function networksOf({ transformer, vae, text, sources }: Layout, weights: Weights): Networks {
+  const ofVae = { weights: weights.vae, table: vae.table, source: sources.vae, hot: false };
+  return {
+    transformer: {
+      ...{ name: "transformer", what: "The transformer", hot: true, waits: true },
+      ...{ weights: weights.transformer, table: transformer.table, source: sources.transformer },
+    },
+    encodeImage: { name: "encodeImage", what: "The autoencoder's encoder", ...ofVae, once: true },
+    decodeLatent: { name: "decodeLatent", what: "The autoencoder's decoder", ...ofVae },
+    text: {
+      // As large as the transformer: they take turns where the machine has no room for both.
+      ...{ name: "text", what: "The text encoder", hot: false, alone: true, waits: true },
+      ...{ weights: weights.text, table: text.table, source: sources.text },
+    },
+  };
+}
