@@ -8,6 +8,7 @@ export const BENCHMARKS: Readonly<Record<string, readonly [file: string, purpose
   chain: ["chain", "whether an edit costs more the deeper its history is"],
   window: ["window", "local edits on a window against the whole picture"],
   detail: ["detail", "what detail transfer gains on large pictures"],
+  "detail-photos": ["detail-photos", "detail transfer on photographs against other methods"],
   photographs: [
     "photographs",
     "compositing, gate, windows and detail on photographs, without weights for them",

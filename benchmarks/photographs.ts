@@ -108,7 +108,7 @@ function detail(picture: Picture) {
     const edited = toModelImage(truth, width, height);
     const plain = fromModelImage(edited, picture.width, picture.height, picture);
     const start = performance.now();
-    const lifted = transferDetail(picture, { reconstruction, edited });
+    const lifted = transferDetail(picture, { reconstruction, edited }).picture;
     const seconds = rounded((performance.now() - start) / 1000, 1);
     return [
       name,

@@ -21,10 +21,11 @@ const LEVELS = [
 const GLOBAL_EPS = 1e-3;
 const SIZE = 12;
 
-/** The fit at the finest scale, and the one at radius 4: what it cannot say is new content. */
+/** The fit at the finest scale, the one at radius 4, and the one transform of the whole picture at every pixel. */
 export interface FittedTransform {
   readonly fine: TransformMap;
   readonly wide: TransformMap;
+  readonly whole: TransformMap;
 }
 
 /**
@@ -39,16 +40,17 @@ export function fitColourTransform(
   weights?: Float32Array,
 ): FittedTransform {
   const n = grid.width * grid.height;
-  let prior: TransformMap = new Float32Array(n * SIZE);
-  const whole = globalTransform(from, to, weights);
-  for (let p = 0; p < n; p++) prior.set(whole, p * SIZE);
+  const whole: TransformMap = new Float32Array(n * SIZE);
+  const one = globalTransform(from, to, weights);
+  for (let p = 0; p < n; p++) whole.set(one, p * SIZE);
+  let prior = whole;
   let [fine, wide] = [prior, prior];
   for (const { radius, eps } of LEVELS) {
     wide = fine;
     fine = fitInBoxes(from, to, grid, radius, eps, prior);
     prior = boxMean(fine, grid, SIZE, radius);
   }
-  return { fine, wide };
+  return { fine, wide, whole };
 }
 
 /** A(p)·colour(p) + b(p), [h, w, 3]. */
@@ -119,7 +121,8 @@ function globalTransform(from: Float32Array, to: Float32Array, weights?: Float32
 const IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0];
 const MOMENTS = 21;
 
-function fitInBoxes(
+/** The transform in boxes of one radius, drawn towards `prior` where they see less variance than eps. */
+export function fitInBoxes(
   from: Float32Array,
   to: Float32Array,
   grid: Grid,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { tensor } from "../tensor/tensor.ts";
-import { transferDetail } from "./detail-transfer.ts";
+import { type ModelEdit, transferDetail } from "./detail-transfer.ts";
 import { compareInsideOutside } from "./difference.ts";
 import { maskFromBox } from "./mask.ts";
 import { fromModelImage, toModelImage } from "./model-image.ts";
@@ -41,19 +41,19 @@ function graded({ width, height, data }: Picture): Picture {
 const small = (picture: Picture) => toModelImage(picture, SMALL, SMALL);
 const psnr = (a: Picture, b: Picture) => compareInsideOutside(a, b).inside.psnr;
 
+const transferred = (picture: Picture, edit: ModelEdit) => transferDetail(picture, edit).picture;
+
 describe("transferDetail", () => {
   it("gives the picture's own bytes back where the edit is the reconstruction", () => {
     const picture = detailed();
     const reconstruction = small(picture);
-    expect(samePicture(transferDetail(picture, { reconstruction, edited: reconstruction }), picture)).toBe(
-      true,
-    );
+    expect(samePicture(transferred(picture, { reconstruction, edited: reconstruction }), picture)).toBe(true);
   });
 
   it("keeps the detail under a change of all colours, which enlarging loses", () => {
     const [picture, truth] = [detailed(), graded(detailed())];
     const [reconstruction, edited] = [small(picture), small(truth)];
-    const result = transferDetail(picture, { reconstruction, edited });
+    const result = transferred(picture, { reconstruction, edited });
     const enlarged = fromModelImage(edited, SIDE, SIDE, picture);
     expect(psnr(result, truth)).toBeGreaterThan(psnr(enlarged, truth) + 6);
   });
@@ -66,14 +66,60 @@ describe("transferDetail", () => {
     }
     const [reconstruction, edited] = [small(picture), small(truth)];
     const box = { x: 80, y: 80, width: 32, height: 32 };
-    const inside = cropPicture(transferDetail(picture, { reconstruction, edited }), box);
+    const inside = cropPicture(transferred(picture, { reconstruction, edited }), box);
     expect(psnr(inside, cropPicture(truth, box))).toBeGreaterThan(30);
+  });
+
+  it("says how much of the change carries the picture's detail: all of a grade, little of a new thing", () => {
+    const picture = detailed();
+    const grade = graded(picture);
+    const thing = { ...picture, data: picture.data.slice() };
+    for (let y = 70; y < 130; y++) {
+      for (let x = 60; x < 120; x++) {
+        const at = 4 * (y * SIDE + x);
+        thing.data.set((x >> 4) % 2 === (y >> 4) % 2 ? [250, 240, 20] : [120, 10, 160], at);
+      }
+    }
+    const carried = (truth: Picture) =>
+      transferDetail(picture, { reconstruction: small(picture), edited: small(truth) }).carried;
+    expect(carried(picture)).toBe(1);
+    expect(carried(grade)).toBeGreaterThan(0.9);
+    expect(carried(thing)).toBeLessThan(0.5);
+  });
+
+  it("shows what an edit of things moved exactly as enlarging does, and a recolour of the same place with its detail", () => {
+    const picture = detailed();
+    const inside = (x: number, y: number) => x >= 48 && x < 128 && y >= 40 && y < 88;
+    const edit = (change: (x: number, y: number, c: number, value: number) => number) => {
+      const truth = { ...picture, data: picture.data.slice() };
+      for (let at = 0; at < truth.data.length; at++) {
+        const [x, y] = [(at >> 2) % SIDE, Math.floor((at >> 2) / SIDE)];
+        if (at % 4 < 3 && inside(x, y)) truth.data[at] = change(x, y, at % 4, picture.data[at]!);
+      }
+      return truth;
+    };
+    // Blobs of two colours, of which the source has nothing; and the source, with its channels turned.
+    const thing = edit((x, y, c) =>
+      ((x >> 4) + (y >> 4)) % 2 === 0 ? [250, 240, 20][c]! : [120, 10, 160][c]!,
+    );
+    const recolour = edit((x, y, c) => picture.data[4 * (y * SIDE + x) + ((c + 1) % 3)]!);
+    const middle = { x: 64, y: 56, width: 48, height: 16 };
+    const both = (truth: Picture) => {
+      const edited = small(truth);
+      const result = transferred(picture, { reconstruction: small(picture), edited });
+      const enlarged = fromModelImage(edited, SIDE, SIDE, picture);
+      return [result, enlarged, truth].map((one) => cropPicture(one, middle)) as [Picture, Picture, Picture];
+    };
+    const [made, plain] = both(thing);
+    expect(psnr(made, plain)).toBeGreaterThan(45);
+    const [kept, lost, truth] = both(recolour);
+    expect(psnr(kept, truth)).toBeGreaterThan(psnr(lost, truth) + 2);
   });
 
   it("leaves everything outside of the mask alone", () => {
     const [picture, truth] = [detailed(), graded(detailed())];
     const mask = maskFromBox(SIDE, SIDE, { x: 40, y: 30, width: 90, height: 100 });
-    const result = transferDetail(picture, { reconstruction: small(picture), edited: small(truth), mask });
+    const result = transferred(picture, { reconstruction: small(picture), edited: small(truth), mask });
     const { inside, outside } = compareInsideOutside(picture, result, mask);
     expect(outside.changedPixels).toBe(0);
     expect(inside.changedPixels).toBeGreaterThan(inside.pixels / 2);
@@ -83,7 +129,7 @@ describe("transferDetail", () => {
     const picture = detailed();
     for (let i = 0; i < SIDE * 40; i++) picture.data[4 * i + 3] = i % 3 === 0 ? 0 : 120;
     const edited = small(graded(picture));
-    const result = transferDetail(picture, { reconstruction: small(picture), edited });
+    const result = transferred(picture, { reconstruction: small(picture), edited });
     for (let at = 0; at < 4 * SIDE * 40; at += 4) {
       expect(result.data[at + 3]).toBe(picture.data[at + 3]);
       if (picture.data[at + 3] === 0) expect(result.data[at]).toBe(picture.data[at]);
@@ -94,12 +140,12 @@ describe("transferDetail", () => {
     const picture = detailed();
     const reconstruction = small(picture);
     const other = toModelImage(picture, SMALL, 16);
-    expect(() => transferDetail(picture, { reconstruction, edited: other })).toThrow(/\[3,16,24\]/);
+    expect(() => transferred(picture, { reconstruction, edited: other })).toThrow(/\[3,16,24\]/);
     const broken = tensor(
       new Float32Array(reconstruction.data.length).fill(Number.NaN),
       reconstruction.shape,
     );
-    expect(() => transferDetail(picture, { reconstruction, edited: broken })).toThrow(/not numbers/);
+    expect(() => transferred(picture, { reconstruction, edited: broken })).toThrow(/not numbers/);
   });
 });
 

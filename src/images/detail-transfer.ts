@@ -14,26 +14,12 @@
  */
 import { EmilieError } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import {
-  applyTransform,
-  boxMean,
-  fitColourTransform,
-  type Grid,
-  type TransformMap,
-} from "./colour-transform.ts";
+import { fitColourTransform, type Grid, type TransformMap } from "./colour-transform.ts";
+import { type BlendMaps, blendMaps, CUBIC, chooseTransform, LINEAR } from "./detail-maps.ts";
 import { type Mask, resizeMask } from "./mask.ts";
 import { withoutWhite } from "./model-image.ts";
 import type { Picture } from "./picture.ts";
 import { RowEnlarger, RowReducer } from "./resize-rows.ts";
-
-/** Colours are 0 to 1 here. At this distance from the edit a transform no longer explains it. */
-const TAU = 0.1;
-/** At this distance of the wide fit the edit shows content that the source does not have. */
-const NOVEL = 0.25;
-/** Variance of the finest octave below which its regression says nothing. */
-const NOISE = 2e-4;
-/** What moves by less has not changed; two and a half levels of 8 bits. */
-const SAME = 2.5 / 255;
 
 /** What {@link transferDetail} takes beside the picture. */
 export interface ModelEdit {
@@ -45,12 +31,19 @@ export interface ModelEdit {
   readonly mask?: Mask;
 }
 
+/** What {@link transferDetail} gives. */
+export interface Transferred {
+  readonly picture: Picture;
+  /** Of what changed, the share that carries the picture's own detail, 0 to 1; the rest is the model's pixels, enlarged. */
+  readonly carried: number;
+}
+
 /**
  * The picture, edited, at its own size. Memory beside picture and result is some 40 floats for every pixel of the model's size.
  *
  * @throws EmilieError option.invalid where the two model images differ in shape; runtime.failed for values that are not numbers
  */
-export function transferDetail(picture: Picture, { reconstruction, edited, mask }: ModelEdit): Picture {
+export function transferDetail(picture: Picture, { reconstruction, edited, mask }: ModelEdit): Transferred {
   const [channels, height, width] = edited.shape as [number, number, number];
   if (channels !== 3 || edited.shape.join() !== reconstruction.shape.join()) {
     throw new EmilieError(
@@ -69,16 +62,12 @@ export function transferDetail(picture: Picture, { reconstruction, edited, mask 
   const open = mask && resizeMask(mask, picture.width, picture.height);
   const before = interleaved(reconstruction);
   const after = interleaved(edited);
-  const { fine, wide } = fitColourTransform(
-    before,
-    after,
-    small,
-    mask && resizeMask(mask, width, height).data,
-  );
-  const map = boxMean(fine, small, 12, 1);
-  const { source, moved } = atModelSize(picture, map, small);
-  const maps = blendMaps({ before, after, source, moved, map, wide, small });
-  return assemble(picture, maps, small, open);
+  const allowed = mask && resizeMask(mask, width, height).data;
+  const edit = { before, after, allowed, small };
+  const chosen = chooseTransform(edit, fitColourTransform(before, after, small, allowed));
+  const { source, moved } = atModelSize(picture, chosen.map, small);
+  const maps = blendMaps(edit, chosen, source, moved);
+  return { picture: assemble(picture, maps, small, open), carried: maps.carried };
 }
 
 /** [3, h, w] in −1 to 1 → [h, w, 3] in 0 to 1. */
@@ -128,122 +117,6 @@ function atModelSize(picture: Picture, map: TransformMap, small: Grid) {
     moved.set(both.subarray(6 * p + 3, 6 * p + 6), 3 * p);
   }
   return { source, moved };
-}
-
-/** All at the model's size. */
-interface Small {
-  /** i₀, e, D(I), D(M): [h, w, 3]. */
-  readonly before: Float32Array;
-  readonly after: Float32Array;
-  readonly source: Float32Array;
-  readonly moved: Float32Array;
-  /** A and b, and those of the wide fit. */
-  readonly map: TransformMap;
-  readonly wide: TransformMap;
-  readonly small: Grid;
-}
-
-/** What is enlarged linearly: A (9), b (3), w, and where anything changes; and what is enlarged with cubic: e' (3), D(M) (3), g. */
-interface BlendMaps {
-  readonly linear: Float32Array;
-  readonly cubic: Float32Array;
-}
-const LINEAR = 14;
-const CUBIC = 7;
-
-function blendMaps({ before, after, source, moved, map, wide, small }: Small): BlendMaps {
-  const n = small.width * small.height;
-  const explained = applyTransform(map, before);
-  const trusted = trustInDetail(after, explained, small);
-  // What a fit over 9×9 pixels cannot say is content that the source does not have.
-  const novel = distances(after, applyTransform(wide, before), small);
-  const full = Float32Array.from(after);
-  for (let p = 0; p < n; p++) {
-    const g = trusted[p]! * Math.exp(-novel[p]! / NOVEL ** 2);
-    const d = [0, 1, 2].map((c) => source[3 * p + c]! - before[3 * p + c]!) as [number, number, number];
-    for (let c = 0; c < 3; c++) {
-      const at = 12 * p + 3 * c;
-      full[3 * p + c] = after[3 * p + c]! + g * (map[at]! * d[0] + map[at + 1]! * d[1] + map[at + 2]! * d[2]);
-    }
-  }
-  const residual = distances(full, moved, small);
-  const explains = residual.map((value, p) => Math.exp(-value / TAU ** 2 - novel[p]! / NOVEL ** 2));
-  // Smaller by a pixel, so that nothing of the source stays along the border of what is new.
-  const weight = boxMean(around(explains, small, Math.min), small, 1, 1);
-  const changed = new Float32Array(n);
-  for (let i = 0; i < after.length; i++) {
-    if (Math.abs(after[i]! - before[i]!) > SAME) changed[Math.floor(i / 3)] = 1;
-  }
-  const active = around(changed, small, Math.max);
-  const linear = new Float32Array(LINEAR * n);
-  const cubic = new Float32Array(CUBIC * n);
-  for (let p = 0; p < n; p++) {
-    linear.set(map.subarray(12 * p, 12 * p + 12), LINEAR * p);
-    linear[LINEAR * p + 12] = weight[p]!;
-    linear[LINEAR * p + 13] = active[p]!;
-    cubic.set(full.subarray(3 * p, 3 * p + 3), CUBIC * p);
-    cubic.set(moved.subarray(3 * p, 3 * p + 3), CUBIC * p + 3);
-    cubic[CUBIC * p + 6] = trusted[p]! * weight[p]!;
-  }
-  return { linear, cubic };
-}
-
-/** Squared distances of colours, over 3×3 pixels. */
-function distances(a: Float32Array, b: Float32Array, small: Grid): Float32Array {
-  const out = new Float32Array(a.length / 3);
-  for (let i = 0; i < a.length; i++) {
-    const p = Math.floor(i / 3);
-    out[p] = out[p]! + (a[i]! - b[i]!) ** 2;
-  }
-  return boxMean(out, small, 1, 1);
-}
-
-/** How much of the transform's finest octave the edit really has: one regressed on the other over 5×5 pixels; 1 where there is none. */
-function trustInDetail(after: Float32Array, explained: Float32Array, small: Grid): Float32Array {
-  const [e, m] = [highPass(after, small), highPass(explained, small)];
-  const products = new Float32Array((2 * e.length) / 3);
-  for (let i = 0; i < e.length; i++) {
-    const p = 2 * Math.floor(i / 3);
-    products[p] = products[p]! + e[i]! * m[i]!;
-    products[p + 1] = products[p + 1]! + m[i]! * m[i]!;
-  }
-  const means = boxMean(products, small, 2, 2);
-  return Float32Array.from({ length: means.length / 2 }, (_, p) =>
-    Math.min(1, Math.max(0, (means[2 * p]! + NOISE) / (means[2 * p + 1]! + NOISE))),
-  );
-}
-
-/** Of a Gaussian with a deviation of one pixel. */
-const GAUSS = [0.004433, 0.054006, 0.242036, 0.39905, 0.242036, 0.054006, 0.004433];
-
-function highPass(colours: Float32Array, { width, height }: Grid): Float32Array {
-  const clamp = (value: number, length: number) => Math.min(Math.max(value, 0), length - 1);
-  const blur = (from: Float32Array, at: (x: number, y: number, k: number) => number) => {
-    const out = new Float32Array(from.length);
-    for (let y = 0, i = 0; y < height; y++) {
-      for (let x = 0; x < width; x++, i += 3) {
-        for (let k = 0; k < GAUSS.length; k++) {
-          const j = 3 * at(x, y, k - 3);
-          for (let c = 0; c < 3; c++) out[i + c] = out[i + c]! + GAUSS[k]! * from[j + c]!;
-        }
-      }
-    }
-    return out;
-  };
-  const rows = blur(colours, (x, y, k) => y * width + clamp(x + k, width));
-  const low = blur(rows, (x, y, k) => clamp(y + k, height) * width + x);
-  return colours.map((value, i) => value - low[i]!);
-}
-
-/** The largest or smallest value among a pixel and its eight neighbours. */
-function around(values: Float32Array, { width, height }: Grid, pick: (a: number, b: number) => number) {
-  const rows = values.map((value, i) => {
-    const x = i % width;
-    return pick(value, pick(values[x > 0 ? i - 1 : i]!, values[x < width - 1 ? i + 1 : i]!));
-  });
-  return rows.map((value, i) =>
-    pick(value, pick(rows[i >= width ? i - width : i]!, rows[i < width * (height - 1) ? i + width : i]!)),
-  );
 }
 
 /** The result, a row at a time. */

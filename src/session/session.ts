@@ -380,6 +380,7 @@ export class Session<N extends Node = Node> {
   #host(): NodeHost {
     return {
       render: (node, options) => this.#pictures.of(node, options),
+      carried: (node) => this.#pictures.carriedBy(node),
       edit: (instruction, options) => this.edit(instruction, options),
     };
   }

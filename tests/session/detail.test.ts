@@ -39,22 +39,46 @@ const picture = pictureOf(160, 128);
 const decoded = (node: Node) => model.decodeLatent(toDecoderInput(model, node.latent));
 
 describe("detail of a session's edits", () => {
-  it("comes from the picture, then from the edit before; off gives the model's pixels, enlarged", async () => {
+  it("comes from the original in every turn, and the node says how much; off gives the model's pixels, enlarged", async () => {
     const session = await openSession(model, picture);
     const first = await session.edit("make it red", options);
     const second = await session.edit("make it blue", options);
     expect([first.recipe!.detail, second.recipe!.detail]).toEqual(["on", "on"]);
     const images = [await decoded(session.root), await decoded(first), await decoded(second)];
     const lifted = transferDetail(picture, { reconstruction: images[0]!, edited: images[1]! });
-    expect(samePicture(await first.render(), lifted)).toBe(true);
-    const next = transferDetail(lifted, { reconstruction: images[1]!, edited: images[2]! });
-    expect(samePicture(await second.render(), next)).toBe(true);
+    expect(samePicture(await first.render(), lifted.picture)).toBe(true);
+    const next = transferDetail(picture, { reconstruction: images[0]!, edited: images[2]! });
+    expect(samePicture(await second.render(), next.picture)).toBe(true);
+
+    const { look } = await session.drift(second);
+    expect(look!.carried).toBe(next.carried);
+    expect(second.changes!.text).toContain(
+      `${Math.floor(100 * next.carried)} % of the change keeps its fine detail`,
+    );
 
     const plain = await session.edit("make it red", { ...options, from: session.root, detail: "off" });
     expect(plain.id).not.toBe(first.id);
     expect(plain.recipe).not.toHaveProperty("detail");
     const enlarged = fromModelImage(await decoded(plain), 160, 128, picture);
     expect(samePicture(await plain.render(), enlarged)).toBe(true);
+  });
+
+  it("comes from what a crop has left, in every turn after it", async () => {
+    const session = await openSession(model, picture);
+    await session.edit("make it green", options);
+    const crop = await session.crop({ x: 16, y: 8, width: 96, height: 80 });
+    const first = await session.edit("make it red", options);
+    const second = await session.edit("make it blue", options);
+    const begun = session.canvasOf(second);
+    expect(begun.root).toBe(crop);
+    const reconstruction = await model.decodeLatent(toDecoderInput(model, await begun.latentOf(crop)));
+    for (const node of [first, second]) {
+      const { picture: expected } = transferDetail(await crop.render(), {
+        reconstruction,
+        edited: await decoded(node),
+      });
+      expect(samePicture(await node.render(), expected)).toBe(true);
+    }
   });
 
   it("leaves every byte outside of a mask alone", async () => {

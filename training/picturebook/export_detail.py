@@ -1,4 +1,4 @@
-"""Write held-out scenes and edits of them at 1024 px, where a session works at 128: `python export_detail.py OUT [per-group] [chains]`.
+"""Write held-out scenes and edits of them at 1024 px, where a session works at 128: `python export_detail.py OUT [per-group] [chains] [first seed]`.
 
 The truth is exact: the edited scene drawn at 1024 px. Groups: global, recolour, object (one edit each) and chain (ten turns, of
 which the last picture is the truth). Layout: OUT/dataset.json with items of {id, group, image, target, turns: [instruction]}.
@@ -32,9 +32,9 @@ def save(scene, path):
     return path.name
 
 
-def main(out, per_group=24, chains=10):
+def main(out, per_group=24, chains=10, first=1_300_000):
     out.mkdir(parents=True, exist_ok=True)
-    items, seed = [], 1_300_000
+    items, seed = [], first
     # One of each group in turn, so that a run that is cut short has all groups.
     for i in range(per_group):
         for group, kinds in GROUPS.items():
@@ -49,7 +49,7 @@ def main(out, per_group=24, chains=10):
                           "target": save(target, out / f"{name}-true.png"), "turns": [words(kind, fields)]})
             (out / "dataset.json").write_text(json.dumps({"items": items}, indent=1))
     for i in range(chains):
-        r, scene = random.Random(1_400_000 + i), sample_scene(1_400_000 + i)
+        r, scene = random.Random(first + 100_000 + i), sample_scene(first + 100_000 + i)
         now, turns, last = scene, [], None
         while len(turns) < TURNS:
             kind, fields, now_after = draw_edit(now, r, exclude={"noop", "bw", last})
@@ -63,4 +63,4 @@ def main(out, per_group=24, chains=10):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:4]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))

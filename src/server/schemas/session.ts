@@ -55,7 +55,14 @@ export const driftSchema = z
     original: comparisonSchema,
     quietHalf: z.object({ step: z.number(), largestStep: z.number(), since: z.number() }),
     hidden: z.number(),
-    look: z.object({ visible: z.number(), sharpness: z.number(), shift: z.number() }).optional(),
+    look: z
+      .object({
+        visible: z.number(),
+        sharpness: z.number(),
+        shift: z.number(),
+        carried: z.number().optional(),
+      })
+      .optional(),
     warnings: z.array(z.string()),
   })
   .openapi("Drift", { description: "How far a node has come from its parent and from the original" });
@@ -66,6 +73,12 @@ export const changesSchema = z
     kind: z.enum(["none", "masked", "everywhere", "outside", "blurred", "shifted", "cropped", "expanded"]),
     level: z.enum(["kept", "changed", "wrong"]),
     share: z.number().openapi({ description: "Of the picture; of what, the text says" }),
+    carried: z
+      .number()
+      .optional()
+      .openapi({
+        description: "With detail: the share of the change that carries the original's own detail",
+      }),
     text: z.string().openapi({ description: "One sentence", example: "32 % of the picture changed." }),
   })
   .openapi("Changes", { description: "What an edit did to the picture" });

@@ -91,7 +91,14 @@ const driftSchema = z.strictObject({
   original: insideOutside,
   quietHalf: z.strictObject({ step: z.number(), largestStep: z.number(), since: z.number() }),
   hidden: z.number(),
-  look: z.strictObject({ visible: z.number(), sharpness: z.number(), shift: z.number() }).optional(),
+  look: z
+    .strictObject({
+      visible: z.number(),
+      sharpness: z.number(),
+      shift: z.number(),
+      carried: z.number().optional(),
+    })
+    .optional(),
   warnings: z.array(text).max(16),
 });
 /** Version 1 measured from the original only; it is measured anew when asked for. */

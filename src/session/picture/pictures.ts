@@ -3,6 +3,7 @@
 import { changeCanvas } from "../../images/canvas.ts";
 import { composite } from "../../images/composite.ts";
 import { transferDetail } from "../../images/detail-transfer.ts";
+import type { Mask } from "../../images/mask.ts";
 import { fromModelImage } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
 import type { CallOptions, EditModel } from "../../method/edit-model.ts";
@@ -34,6 +35,8 @@ export class Pictures {
   readonly #kept = new Recent<string, Promise<Picture>>(KEPT_PICTURES);
   /** The original's reconstruction, which every first edit needs. */
   #reconstruction: Promise<Tensor> | undefined;
+  /** By node: see carriedBy. */
+  readonly #carried = new Map<string, number>();
   /** By node, as #kept. */
   readonly #images = new Recent<string, Promise<Tensor>>(KEPT_IMAGES);
 
@@ -53,6 +56,7 @@ export class Pictures {
 
   forget(id: string): void {
     this.#kept.delete(id);
+    this.#carried.delete(id);
     this.#images.delete(id);
   }
 
@@ -68,17 +72,28 @@ export class Pictures {
       ? compositingMask(node, await canvas.latentOf(parent, options))
       : node.mask;
     const image = await this.#imageOf(node, options);
-    if (node.recipe?.detail) {
-      const before = await parent.render(options);
-      const reconstruction = await this.#imageOf(parent, options);
-      const picture = transferDetail(before, { reconstruction, edited: image, mask });
-      return mask ? composite(before, picture, mask) : picture;
-    }
     const { width, height } = node.size;
-    const picture = fromModelImage(image, width, height, await canvas.picture(options));
+    const picture = node.recipe?.detail
+      ? await this.#withDetail(node, image, mask, options)
+      : fromModelImage(image, width, height, await canvas.picture(options));
     // Under a mask that is white everywhere the parent's picture shows nowhere, and need not be decoded.
     if (!mask || mask.data.every((m) => m === 1)) return picture;
     return composite(await parent.render(options), picture, mask);
+  }
+
+  /** Always from what its canvas began with, so that a chain neither adds up the errors of its turns nor needs their pictures. */
+  async #withDetail(node: TreeNode, edited: Tensor, mask: Mask | undefined, options?: CallOptions) {
+    const canvas = this.#source.canvasOf(node);
+    const reconstruction = await this.#imageOf(canvas.root, options);
+    const source = await canvas.picture(options);
+    const { picture, carried } = transferDetail(source, { reconstruction, edited, mask });
+    this.#carried.set(node.id, carried);
+    return picture;
+  }
+
+  /** How much of what changed carries the original's detail, 0 to 1; undefined for a node without, or whose picture nobody asked for. */
+  carriedBy(node: Node): number | undefined {
+    return this.#carried.get(node.id);
   }
 
   /** What the decoder makes of a node's latent, [3, h, w]. */

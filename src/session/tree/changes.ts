@@ -14,6 +14,8 @@ export interface Look {
   readonly sharpness: number;
   /** By how much of its longer side everything was moved, 0 where it was not. */
   readonly shift: number;
+  /** Of what changed, the share that carries the original's own detail, 0 to 1, where the edit was made with `detail`. */
+  readonly carried?: number | undefined;
 }
 
 /** What an edit did to its parent's picture. */
@@ -38,6 +40,8 @@ export interface Changes {
    * differs.
    */
   readonly share: number;
+  /** Of what changed, the share that carries the original's own detail, 0 to 1; see Look. */
+  readonly carried?: number;
   /** All of it in one English sentence. */
   readonly text: string;
 }
@@ -83,7 +87,7 @@ export interface Changed {
 export function changesOf({ parent, recipe, changed, drift }: Changed): Changes | undefined {
   if (!parent || !recipe || !drift?.look) return undefined;
   const { inside, outside } = drift.parent;
-  const { visible, sharpness, shift } = drift.look;
+  const { visible, sharpness, shift, carried } = drift.look;
   const pixels = inside.pixels + outside.pixels;
   if (recipe.canvas) return canvasChanges(recipe.canvas, inside);
   const masked = recipe.regions.every(({ mask }) => mask !== null);
@@ -95,7 +99,7 @@ export function changesOf({ parent, recipe, changed, drift }: Changed): Changes 
   if (masked) {
     const share = outside.pixels / pixels;
     const text = `Everything outside the mask is identical (${percentDown(share)} of the picture)`;
-    return say("masked", share > 0 ? "kept" : "changed", share, text);
+    return say("masked", share > 0 ? "kept" : "changed", share, text, carried);
   }
   if (shift > 0) {
     const text = `The whole picture was shifted by ${(100 * shift).toFixed(1)} % of its size`;
@@ -104,7 +108,7 @@ export function changesOf({ parent, recipe, changed, drift }: Changed): Changes 
   if (sharpness < BLURRED) {
     return say("blurred", "wrong", 1 - sharpness, "The whole picture has lost fine detail");
   }
-  return say("everywhere", "changed", visible, `${percent(visible)} of the picture changed`);
+  return say("everywhere", "changed", visible, `${percent(visible)} of the picture changed`, carried);
 }
 
 /** `kept` is the difference from the picture before, over what both show. */
@@ -124,8 +128,16 @@ function canvasChanges(
   return say("expanded", "kept", share, text);
 }
 
-function say(kind: Changes["kind"], level: Changes["level"], share: number, text: string): Changes {
-  return { kind, level, share, text: `${text}.` };
+function say(
+  kind: Changes["kind"],
+  level: Changes["level"],
+  share: number,
+  text: string,
+  carried?: number,
+): Changes {
+  if (carried === undefined) return { kind, level, share, text: `${text}.` };
+  const detail = `${percentDown(carried)} of the change keeps its fine detail`;
+  return { kind, level, share, carried, text: `${text}; ${detail}.` };
 }
 
 const percent = (share: number) =>

@@ -39,7 +39,7 @@ describe("on chains of edits without masks", () => {
       const cost = { seconds: 0, unetCalls: 0 };
       const record = { id: String(i), parent, recipe: null, latent, changed: true, cost };
       const edit = () => Promise.reject(new Error("it has no session"));
-      return new TreeNode(record, { render: async () => picture, edit });
+      return new TreeNode(record, { render: async () => picture, carried: () => undefined, edit });
     }, null)!;
   const warned = async (pictures: readonly Picture[]) => {
     const last = chainOf(pictures);

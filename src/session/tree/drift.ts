@@ -46,7 +46,7 @@ export async function measureDrift(node: Node, options?: CallOptions): Promise<D
     original: await compareShared(root, node, path.slice(1), options),
     quietHalf: halves,
     hidden: hiddenIn(node),
-    look: lookAtChange(parent, picture),
+    look: { ...lookAtChange(parent, picture), carried: (node as TreeNode).carried },
     warnings: driftWarnings(halves, hiddenIn(node)),
   };
   (node as TreeNode).drift = drift;

@@ -15,6 +15,8 @@ import { type Drift, type Node, type SessionEditOptions, title } from "./tree.ts
 /** What a node asks its session for. */
 export interface NodeHost {
   readonly render: (node: TreeNode, options?: CallOptions) => Promise<Picture>;
+  /** See Look.carried; undefined until the node was rendered. */
+  readonly carried: (node: TreeNode) => number | undefined;
   readonly edit: (instruction: string, options: SessionEditOptions) => Promise<Node>;
 }
 
@@ -107,6 +109,10 @@ export class TreeNode implements Node {
 
   render(options?: CallOptions): Promise<Picture> {
     return this.#host.render(this, options);
+  }
+
+  get carried(): number | undefined {
+    return this.#host.carried(this);
   }
 
   edit(instruction: string, options: Omit<SessionEditOptions, "from"> = {}): Promise<Node> {

@@ -10,17 +10,21 @@ export const de: Words = {
   format: f,
 
   original: "Original",
-  changes: ({ kind, share }) =>
-    ({
+  changes: ({ kind, share, carried }) => {
+    const said = {
       none: "Nichts hat sich verändert.",
-      masked: `Alles außerhalb der Maske ist identisch (${down(share)} des Bildes).`,
-      everywhere: `${share > 0 && share < 0.01 ? "Weniger als 1 %" : f.percent(share)} des Bildes haben sich verändert.`,
+      masked: `Alles außerhalb der Maske ist identisch (${down(share)} des Bildes)`,
+      everywhere: `${share > 0 && share < 0.01 ? "Weniger als 1 %" : f.percent(share)} des Bildes haben sich verändert`,
       outside: `${f.percent(share)} des Bildes haben sich außerhalb der Maske verändert.`,
       blurred: "Das ganze Bild hat feine Einzelheiten verloren.",
       cropped: "Zugeschnitten; jedes Pixel, das geblieben ist, ist identisch.",
       expanded: `Erweitert; das Bild, wie es war, ist identisch (${down(share)} des neuen).`,
       shifted: `Das ganze Bild ist um ${f.number(100 * share, 1)} % seiner Größe verschoben.`,
-    })[kind],
+    }[kind];
+    const detail =
+      carried === undefined ? "" : `; ${down(carried)} der Veränderung behalten ihre feinen Einzelheiten`;
+    return said.endsWith(".") ? said : `${said}${detail}.`;
+  },
   whatChanged: "Was dieser Schritt verändert hat",
   adds: "Kleine Veränderungen summieren sich. Masken, oder von einem früheren Schritt weiterzumachen, halten den Rest scharf.",
   showWhere: "Zeigen, wo",
