@@ -129,6 +129,7 @@ describe("before the weights", () => {
         bytesToFetch: pulled.bytes,
         folder: pulled.folder,
         variants: pulled.variants,
+        license: null,
       },
     ]);
     hub.log.length = 0;

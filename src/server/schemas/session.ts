@@ -73,12 +73,9 @@ export const changesSchema = z
     kind: z.enum(["none", "masked", "everywhere", "outside", "blurred", "shifted", "cropped", "expanded"]),
     level: z.enum(["kept", "changed", "wrong"]),
     share: z.number().openapi({ description: "Of the picture; of what, the text says" }),
-    carried: z
-      .number()
-      .optional()
-      .openapi({
-        description: "With detail: the share of the change that carries the original's own detail",
-      }),
+    carried: z.number().optional().openapi({
+      description: "With detail: the share of the change that carries the original's own detail",
+    }),
     text: z.string().openapi({ description: "One sentence", example: "32 % of the picture changed." }),
   })
   .openapi("Changes", { description: "What an edit did to the picture" });

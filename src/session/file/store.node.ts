@@ -183,7 +183,9 @@ async function restore(
     }
   }
   const original = await originalOf(stored, options, path);
-  const model = options.model ?? (await loadModelOf(manifest, target, {}, options));
+  const { device, onProgress, onPlan, signal } = options;
+  const model =
+    options.model ?? (await loadModelOf(manifest, target, {}, { device, onProgress, onPlan, signal }));
   try {
     const session = restoreSession(StoredSession, stored, model, original, path);
     session.warnings = damageOf(container.notes, stored);

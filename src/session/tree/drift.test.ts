@@ -37,7 +37,9 @@ describe("on chains of edits without masks", () => {
     pictures.reduce<Node | null>((parent, picture, i) => {
       const latent = { data: new Float32Array(4), shape: [1, 2, 2] };
       const cost = { seconds: 0, unetCalls: 0 };
-      const record = { id: String(i), parent, recipe: null, latent, changed: true, cost };
+      const { width, height } = picture;
+      const size = { width, height };
+      const record = { id: String(i), parent, recipe: null, latent, changed: true, cost, size };
       const edit = () => Promise.reject(new Error("it has no session"));
       return new TreeNode(record, { render: async () => picture, carried: () => undefined, edit });
     }, null)!;
