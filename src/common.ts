@@ -67,7 +67,13 @@ export type {
 export { scriptOf } from "./session/script/script-of.ts";
 export { type Changed, type Changes, changesOf, type Look, visibleChange } from "./session/tree/changes.ts";
 export type { Drift, InsideOutside } from "./session/tree/drift.ts";
-export type { CanvasRecipe, NodeRecipe, Recipe, RecipeRegion } from "./session/tree/recipe.ts";
+export type {
+  CanvasRecipe,
+  NodeRecipe,
+  Recipe,
+  RecipeReference,
+  RecipeRegion,
+} from "./session/tree/recipe.ts";
 export type { Replay, ReplayChanges, ReplayOptions } from "./session/tree/replay.ts";
 export type { PlacedRegion } from "./session/tree/run.ts";
 export type { Verification, VerifyOptions } from "./session/tree/verify.ts";

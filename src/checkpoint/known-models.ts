@@ -15,11 +15,19 @@ export interface KnownModel {
   readonly architecture: string;
   /** The picture size (longer side) that it was trained at, in pixels. */
   readonly nativeSize: number;
+  /** Its licence, in a name and a sentence. */
   readonly license: License;
   /** Bytes of the files that `emilie pull` fetches. */
   readonly downloadBytes: number;
   /** Operations of an edit with default settings, in FLOP: a picture of `size` × `size` pixels. */
-  readonly edit: { readonly size: number; readonly denoise: number; readonly picture: number };
+  readonly edit: {
+    /** The side of the picture, in pixels. */
+    readonly size: number;
+    /** Of all calls of the denoiser and the text encoder, in FLOP. */
+    readonly denoise: number;
+    /** Of encoding and decoding the picture, in FLOP. */
+    readonly picture: number;
+  };
   /** By precision, as src/models/plan.ts tells it from the published shapes: bytes for a picture of that size. */
   readonly needs: Readonly<Record<string, Needs>>;
   /** Whether this project has run it with its real weights. */

@@ -14,9 +14,13 @@ export type Room = number | string;
 
 /** The room that is added on each side; a side that is left out gets none. */
 export interface Sides {
+  /** Before the first column. */
   readonly left?: Room | undefined;
+  /** Above the first row. */
   readonly top?: Room | undefined;
+  /** After the last column. */
   readonly right?: Room | undefined;
+  /** Below the last row. */
   readonly bottom?: Room | undefined;
 }
 

@@ -27,8 +27,11 @@ export async function madeOf(id: string, cache: string): Promise<Record<string, 
 
 /** A plan for the model's native size, with what is free. */
 export interface FitPlan extends PrecisionPlan {
+  /** The model as it was named. */
   readonly model: string;
+  /** The longer side of the pictures it was trained on, in pixels. */
   readonly nativeSize: number;
+  /** What is free on this machine. */
   readonly machine: Machine;
 }
 

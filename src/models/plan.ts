@@ -15,12 +15,15 @@ import { sizeOf } from "../tensor/tensor.ts";
 
 /** What is free now, in bytes. */
 export interface Machine {
+  /** Memory, in bytes. */
   readonly memoryBytes: number;
   /** In the folder of derived weights. */
   readonly diskBytes: number;
 }
 
+/** What a model needs in one precision. */
 export interface PrecisionPlan {
+  /** The precision, as loadModel takes it. */
   readonly precision: Precision;
   /** Disk for weights that are made once, in bytes. */
   readonly derivedBytes: number;

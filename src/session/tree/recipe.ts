@@ -22,8 +22,11 @@ export interface RecipeRegion {
 
 /** A reference picture of a recipe: its size, and a hash over its pixels (RGBA). The session keeps the pictures by their hashes. */
 export interface RecipeReference {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
+  /** Of its pixels (RGBA), in hexadecimal digits. */
   readonly sha256: string;
 }
 
@@ -43,20 +46,18 @@ export interface Recipe extends RecordedSettings {
   readonly references?: readonly RecipeReference[];
 }
 
-/** Nothing is computed by a crop or an expansion, so none of an edit's settings is recorded. */
-type NoSettings = {
+/**
+ * A crop or an expansion: the only thing that its result depends on beside the parent. The model encodes it when an edit starts from it.
+ * Nothing is computed by it, so none of an edit's settings is recorded.
+ */
+export type CanvasRecipe = Pick<Recipe, "version" | "model" | "parent" | "workingSize"> & {
   readonly [K in Exclude<keyof RecordedSettings, "workingSize"> | "references"]?: undefined;
-};
-
-/** A crop or an expansion: the only thing that its result depends on beside the parent. The model encodes it when an edit starts from it. */
-export interface CanvasRecipe
-  extends NoSettings,
-    Pick<Recipe, "version" | "model" | "parent" | "workingSize"> {
+} & {
   /** None: no model is asked. */
   readonly regions: readonly [];
   /** The new canvas in the pixels of the parent's picture. */
   readonly canvas: CanvasChange;
-}
+};
 
 /** How a node was made: an edit's recipe, or that of a crop or an expansion, which has a `canvas`. */
 export type NodeRecipe = Recipe | CanvasRecipe;
