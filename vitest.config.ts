@@ -52,12 +52,17 @@ export default defineConfig({
   test: {
     projects: [
       {
-        // Beside what they test, and without effects beyond themselves: files share their process and its modules.
+        // Without effects beyond themselves: files share their process and its modules.
         test: {
           ...inNode,
           name: "unit",
           isolate: false,
-          include: ["src/**/*.test.ts", "packages/*/src/**/*.test.ts", "studio/src/**/*.test.ts"],
+          include: [
+            "src/**/*.test.ts",
+            "packages/*/src/**/*.test.ts",
+            "studio/src/**/*.test.ts",
+            "tests/{method,parity,session}/*.test.ts",
+          ],
           exclude: ["**/node_modules/**", LONG],
         },
       },
@@ -65,7 +70,7 @@ export default defineConfig({
         test: {
           ...inNode,
           name: "node",
-          include: ["tests/{bench,cli,library,mcp,method,models,parity,server,session}/*.test.ts"],
+          include: ["tests/{bench,cli,library,mcp,models,server}/*.test.ts"],
           exclude: ["**/node_modules/**", LONG],
         },
       },

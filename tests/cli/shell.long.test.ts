@@ -210,7 +210,7 @@ describe("a reader that leaves early", () => {
 });
 
 describe("Ctrl-C", () => {
-  // Once, in the middle of a real edit: tests/cli/edit.test.ts.
+  // Once, in the middle of a real edit: tests/cli/edit.long.test.ts.
   it("asks to stop in order, and the second time leaves at once with 130", async () => {
     const exit = vi.spyOn(process, "exit").mockImplementation((code) => {
       throw new Error(`exit ${code}`);

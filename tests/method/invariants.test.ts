@@ -1,6 +1,6 @@
 /**
  * The invariants of the method (1 to 3, 5, and the ones of masks), on a real tiny checkpoint, for every sampler.
- * Invariant 4 is held on the files that the command line writes (tests/cli/edit.test.ts), 6 by the parity tests, 7 in
+ * Invariant 4 is held on the files that the command line writes (tests/cli/edit.long.test.ts), 6 by the parity tests, 7 in
  * benchmarks/chain.ts.
  */
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";

@@ -1,10 +1,16 @@
 /** What is asked of the model, and what became of it. */
 import { z } from "@hono/zod-openapi";
+import { says } from "../../method/setting.ts";
 import { editShape, WEIGHT } from "../../method/settings-derived.ts";
 import { cropSchema, expandSchema } from "../../session/tree/canvas-input.ts";
 import { MAX_REGIONS } from "../limits.ts";
 import { MASK_CHANNELS } from "../worker/mask-reading.ts";
 import { instruction, jobId, maskId, nodeId, sessionId, time, warnings } from "./common.ts";
+
+const partExpected = says(
+  "the name of a part of the form: 1 to 60 letters, digits, dots, hyphens and underscores",
+);
+const partName = z.string(partExpected).regex(/^[\w.-]{1,60}$/, partExpected);
 
 const box = z.strictObject({
   x: z.int().min(0),
@@ -63,7 +69,7 @@ const placedMask = [
   z
     .strictObject({ border: z.literal(true) })
     .openapi({ description: "What the expansion before the edit has added to the picture" }),
-  z.strictObject({ part: z.string().regex(/^[\w.-]{1,60}$/), ...maskReading.shape }).openapi({
+  z.strictObject({ part: partName, ...maskReading.shape }).openapi({
     description:
       "In a multipart request: the name of the part that contains the mask as a picture, white = edit",
   }),
@@ -120,7 +126,7 @@ const previews = z
 /** A picture that an instruction refers to. */
 export const referenceSchema = z
   .union([
-    z.strictObject({ part: z.string().regex(/^[\w.-]{1,60}$/) }).openapi({
+    z.strictObject({ part: partName }).openapi({
       description: "In a multipart request: the name of the part that contains the picture",
     }),
     z.strictObject({ node: nodeId }).openapi({ description: "The picture of that node" }),
