@@ -116,7 +116,8 @@ describe.each(FORMS)("the canvas, $form", ({ open }) => {
     await bar("Crop").click();
     // The crop, the expansion and the edit.
     await expect.poll(steps, { timeout: 60_000 }).toBe(before + 3);
-    expect((await shown())[0]).toBe(width);
+    // The nodes appear as they are made; the head is set when all are.
+    await expect.poll(async () => (await shown())[0], { timeout: 60_000 }).toBe(width);
     expect(errors).toEqual([]);
   });
 });

@@ -30,7 +30,7 @@ describe.each(FORMS)("places, $form", ({ open }) => {
     await page.locator(".region").first().waitFor();
     const byClick = await share();
     expect(byClick).toBeGreaterThan(2);
-    expect(byClick).toBeLessThan(9);
+    expect(byClick).toBeLessThan(12);
     await press("Control+z");
     await blank();
     await drag(page, [

@@ -53,8 +53,9 @@ describe("the studio, without a server", () => {
 
   it("says where it computes, and why not on a graphics card", async () => {
     await page.getByRole("button", { name: "Model: " }).click();
-    const models = await page.getByRole("dialog", { name: "Models" }).textContent();
-    expect(models).toMatch(/Computed on the CPU\. This browser offers no WebGPU adapter\./);
+    const models = page.getByRole("dialog", { name: "Models" });
+    // The picture is shown before the model has been loaded.
+    await models.getByText(/Computed on the CPU\. This browser offers no WebGPU adapter\./).waitFor();
     await page.keyboard.press("Escape");
   });
 

@@ -1,5 +1,6 @@
 /** Cropping and expanding: the frame while it is moved, and what becomes of it. */
 import { MAX_PICTURE_PIXELS, MIN_CANVAS_SIDE } from "../../../src/web.ts";
+import { whenOpened } from "./early.ts";
 import { isRunning, run } from "./job.ts";
 import { chooseTool, reuseMask } from "./mask.ts";
 import { changeStep } from "./steps.ts";
@@ -47,6 +48,8 @@ export function changesCanvas(
 
 /** Makes the step; an expansion's border is then the mask of what is written next. */
 export async function applyCanvas(): Promise<void> {
+  // The frame may be drawn while the model loads.
+  await whenOpened();
   const { backend, session, canvas } = get();
   if (!session || !canvas || isRunning() || !changesCanvas(canvas, session)) return;
   const { kind, x, y, width, height, replaces } = canvas;
