@@ -6,6 +6,8 @@ import type { ThroughputResult } from "./throughput.ts";
 
 type Measured<T> = T & { readonly command: string; readonly machine: string };
 export interface ScaleResults {
+  /** What a reader has to know of all of them. */
+  note?: string;
   chaos?: Measured<ChaosResult>;
   pause?: Measured<PauseResult>;
   throughput?: Measured<ThroughputResult>;
@@ -16,11 +18,12 @@ export interface ScaleResults {
 const ms = ({ median, p95 }: { median: number; p95: number }) => `${median.toFixed(1)} | ${p95.toFixed(1)}`;
 const by = ({ command, machine }: { command: string; machine: string }) => `\`${command}\`; ${machine}.`;
 
-export function page({ chaos, pause, throughput, overhead, tables }: ScaleResults): string {
+export function page({ note, chaos, pause, throughput, overhead, tables }: ScaleResults): string {
   const parts = [
     "# Many machines",
     "Servers and workers as processes of one machine, with a real PostgreSQL and a real S3 server ([guide](../scale.md), [decision 81](../decisions/0081-many-machines.md)). " +
       "`npm run bench -- scale` measures all parts and writes this page; `--page` writes it from [scale.json](scale.json).",
+    note,
     chaos && chaosPart(chaos),
     pause && pausePart(pause),
     throughput && throughputPart(throughput),
