@@ -5,7 +5,7 @@ import { layersNow, layOut, type Places, requestOf } from "./ask.ts";
 import { isEarly, whenOpened } from "./early.ts";
 import { isRunning, run, say } from "./job.ts";
 import { changeRegion, chooseRegion, currentRegion, isBlankDraft, resetRegions, setHeat } from "./mask.ts";
-import { get, newSeed, notify, report, set } from "./store.ts";
+import { dismiss, get, newSeed, notify, report, set } from "./store.ts";
 import type { Queued, Settings } from "./types.ts";
 import { arrived, loadPictures, show } from "./view.ts";
 
@@ -22,9 +22,10 @@ export async function edit(): Promise<void> {
     // Enter again while the first waits asks for nothing more.
     if (waiting) return;
     waiting = true;
-    notify("info", t.startsWhenLoaded);
+    const notice = notify("info", t.startsWhenLoaded);
     await whenOpened();
     waiting = false;
+    dismiss(notice);
   }
   await arrived();
   const { session, settings, models, model } = get();

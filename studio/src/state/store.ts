@@ -51,13 +51,15 @@ export const { getState: get, setState: set } = useStudio;
 
 let notices = 0;
 
-export function notify(kind: Notice["kind"], text: string, action?: Notice["action"]): void {
+/** Returns the notice's id, by which it can be dismissed. */
+export function notify(kind: Notice["kind"], text: string, action?: Notice["action"]): number {
   const id = ++notices;
   set(({ notices }) => ({
     notices: [...notices.filter((n) => n.text !== text).slice(-2), { id, kind, text, action }],
   }));
   // What offers something to do is given the time to do it.
   if (kind === "info") setTimeout(() => dismiss(id), action ? 20_000 : 6000);
+  return id;
 }
 
 export function dismiss(id: number): void {
