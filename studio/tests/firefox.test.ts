@@ -68,6 +68,7 @@ describe.skipIf(firefox === undefined).each(FORMS)("the studio in Firefox, $form
   it("opens an example and edits it", async () => {
     await page.locator(".examples button").click();
     await page.waitForSelector(".stage canvas");
+    await page.waitForSelector(".still-loading", { hidden: true });
     await say("make it winter");
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.querySelectorAll(".node").length === 2);
