@@ -11,9 +11,11 @@ export async function openExample(name: (typeof EXAMPLES)[number]["name"]): Prom
     const response = await fetch(`./examples/${name}.png`);
     if (!response.ok) throw new Error(t.exampleFailed(response.status));
     await openFile(await response.blob(), `${name}.png`);
-    // One press of Enter away from a first edit.
+    // One press of Enter away from a first edit, unless something was written while the model was loaded.
     const words = EXAMPLES.find((one) => one.name === name)!.words;
-    if (get().session?.name === name) changeRegion(get().region, { instruction: words });
+    const { session, region, regions } = get();
+    const isWritten = regions.some(({ instruction }) => instruction.trim() !== "");
+    if (session?.name === name && !isWritten) changeRegion(region, { instruction: words });
   } catch (error) {
     report(error);
   }
