@@ -5,13 +5,12 @@ import { UNSTATED } from "../checkpoint/abilities.ts";
 import { type CachedFile, clearSideFiles, listSideFiles } from "../checkpoint/side-list.node.ts";
 import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { EmilieError } from "../errors.ts";
-import { machineNow } from "../models/fit.node.ts";
+import { bytesMadeOf, machineNow } from "../models/fit.node.ts";
 import { clearUnfinished, listCache, removeRepo } from "../models/hub/cache.node.ts";
 import { MAIN, parseRepoId } from "../models/hub/repo-id.ts";
 import { hubCache } from "../models/hub/settings.node.ts";
 import { listModels } from "../models/list.node.ts";
 import { SHIPPED } from "../models/load.node.ts";
-import { parseModelName } from "../models/open.node.ts";
 import { measureProduct } from "../models/speed.node.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
@@ -83,16 +82,8 @@ async function clear(downloads: boolean, output: Output): Promise<void> {
   if (downloads) output.say(`Deleted ${formatLarge(unfinished, "B")} of unfinished downloads.`);
 }
 
-/** Bytes by what was made of a model, whole or not: {"int8": 1071000000}. */
-function madeOf(id: string, files: readonly CachedFile[]): Record<string, number> {
-  const made: Record<string, number> = {};
-  for (const { model, kind, bytes, state } of files) {
-    if (model === null || parseModelName(model).base !== id) continue;
-    const key = state === "whole" ? kind : `${kind} (unfinished)`;
-    made[key] = (made[key] ?? 0) + bytes;
-  }
-  return made;
-}
+/** What was made of a model, whole or not: {"int8": 1071000000}. */
+const wholeOrNot = ({ kind, state }: CachedFile) => (state === "whole" ? kind : `${kind} (unfinished)`);
 
 const called = (kind: string) => (kind.startsWith("f32") ? kind.replace("f32", "fp32 copy") : kind);
 
@@ -104,7 +95,7 @@ async function show(output: Output): Promise<void> {
   const flopsPerSecond = await measureProduct();
   const models = list.models.map((model) => ({
     ...model,
-    made: madeOf(model.id, converted.files),
+    made: bytesMadeOf(model.id, converted.files, wholeOrNot),
     seconds:
       model.plan && model.edit && flopsPerSecond !== null
         ? secondsByPrecision(model.edit, model.plan, flopsPerSecond)

@@ -3,7 +3,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Precision } from "../checkpoint/derived.ts";
 import { freeBytes } from "../checkpoint/side-file.node.ts";
-import { listSideFiles } from "../checkpoint/side-list.node.ts";
+import { type CachedFile, listSideFiles } from "../checkpoint/side-list.node.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import type { Architecture } from "../networks/architecture.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
@@ -17,10 +17,21 @@ export async function machineNow(cache: string): Promise<Machine> {
 
 /** Bytes that were derived from a model, by precision; those of unfinished files too, which the next load goes on from. */
 export async function madeOf(id: string, cache: string): Promise<Record<string, number>> {
+  return bytesMadeOf(id, await listSideFiles(cache), ({ kind }) => kind);
+}
+
+/** The bytes of the files that were derived from a model, by what `keyOf` says of each. */
+export function bytesMadeOf(
+  id: string,
+  files: readonly CachedFile[],
+  keyOf: (file: CachedFile) => string,
+): Record<string, number> {
+  const { base } = parseModelName(id);
   const made: Record<string, number> = {};
-  for (const { model, kind, bytes } of await listSideFiles(cache)) {
-    if (model === null || parseModelName(model).base !== parseModelName(id).base) continue;
-    made[kind] = (made[kind] ?? 0) + bytes;
+  for (const file of files) {
+    if (file.model === null || parseModelName(file.model).base !== base) continue;
+    const key = keyOf(file);
+    made[key] = (made[key] ?? 0) + file.bytes;
   }
   return made;
 }
