@@ -5,12 +5,11 @@
 import { abilitiesOf } from "../../checkpoint/abilities.ts";
 import type { Precision } from "../../checkpoint/derived.ts";
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
-import { requireFinite } from "../../checkpoint/finite.ts";
 import { readLora } from "../../checkpoint/lora/read.ts";
 import { loraVariants } from "../../checkpoint/lora/variants.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import { EmilieError } from "../../errors.ts";
-import type { Dialect, Graph } from "../../graph/graph.ts";
+import type { Dialect } from "../../graph/graph.ts";
 import type {
   CallOptions,
   DecodeOptions,
@@ -22,16 +21,15 @@ import type {
   PredictionType,
   TextEncoding,
 } from "../../method/edit-model.ts";
-import type { Engine, Feeds } from "../../runtime/engine.ts";
-import { OnnxSessions, throwIfAborted } from "../../runtime/onnx-sessions.ts";
+import type { Engine } from "../../runtime/engine.ts";
+import { throwIfAborted } from "../../runtime/onnx-sessions.ts";
 import { type Tensor, tensor } from "../../tensor/tensor.ts";
 import { Recent } from "../../util/recent.ts";
 import type { EditorOptions } from "../architecture.ts";
-import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { decodeFlux2, encodeFlux2 } from "../autoencoder-kl-flux2/autoencoder.ts";
 import { flux2Factor } from "../autoencoder-kl-flux2/config.ts";
 import { batch, invalid, sizeOfInput, unbatch } from "../call-inputs.ts";
-import type { CheckedNetwork } from "../checked-network.ts";
+import { NetworkRunner } from "../network-runner.ts";
 import { encodeText } from "../qwen3/text-encoder.ts";
 import { type Checkpoint, readCheckpoint, trainedSize } from "./checkpoint.ts";
 import { findTargets } from "./lora-targets.ts";
@@ -67,8 +65,7 @@ export async function createEditModel(
     ...(await loraVariants(files, loras, false)),
     ...(precision === "fp32" ? [] : [`precision ${precision}`]),
   ];
-  const sessions = new OnnxSessions(engine, memory);
-  return new Flux2EditModel(engine, sessions, checkpoint, weights, {
+  return new Flux2EditModel(new NetworkRunner(engine, source, memory), checkpoint, weights, {
     id: source.id,
     fingerprint: await fingerprintOf(checkpoint, variants, !source.single),
   });
@@ -124,24 +121,20 @@ class Flux2EditModel implements EditModel {
   readonly defaults: EditDefaults;
   readonly abilities: EditModel["abilities"];
   readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, denoise: 0 };
-  readonly #engine: Engine;
-  readonly #sessions: OnnxSessions;
+  readonly #runner: NetworkRunner;
   readonly #checkpoint: Checkpoint;
   readonly #weights: Weights;
   readonly #networks: Networks;
   readonly #texts = new Recent<string, TextEncoding>(MAX_TEXTS);
-  #disposed = false;
 
   constructor(
-    engine: Engine,
-    sessions: OnnxSessions,
+    runner: NetworkRunner,
     checkpoint: Checkpoint,
     weights: Weights,
     { id, fingerprint }: Pick<EditModel, "id" | "fingerprint">,
   ) {
     const { transformer, vae, scheduler, guidedBy, fewSteps, defaults, own } = checkpoint;
-    this.#engine = engine;
-    this.#sessions = sessions;
+    this.#runner = runner;
     this.#checkpoint = checkpoint;
     this.#weights = weights;
     this.#networks = networksOf(checkpoint, weights);
@@ -160,12 +153,12 @@ class Flux2EditModel implements EditModel {
   }
 
   get device(): Device | undefined {
-    return this.#engine.device;
+    return this.#runner.engine.device;
   }
 
   async encodeImage(image: Tensor, options: CallOptions = {}): Promise<Tensor> {
     sizeOfInput("encodeImage", image, 3, this.factor);
-    const run = this.#runner(this.#networks.encodeImage, options);
+    const run = this.#runner.stages(this.#networks.encodeImage, options);
     const latent = await encodeFlux2(this.#checkpoint.vae, this.#weights.vae, batch(image), run);
     this.calls.encodeImage++;
     return unbatch(latent);
@@ -173,19 +166,19 @@ class Flux2EditModel implements EditModel {
 
   async decodeLatent(latent: Tensor, options: DecodeOptions = {}): Promise<Tensor> {
     sizeOfInput("decodeLatent", latent, this.latentChannels, 1);
-    const run = this.#runner(this.#networks.decodeLatent, options);
+    const run = this.#runner.stages(this.#networks.decodeLatent, options);
     const image = await decodeFlux2(this.#checkpoint.vae, this.#weights.vae, batch(latent), run);
     this.calls.decodeLatent++;
     return unbatch(image);
   }
 
   async encodeText(text: string, options: CallOptions = {}): Promise<TextEncoding> {
-    this.#alive();
+    this.#runner.requireAlive();
     throwIfAborted(options.signal);
     const known = this.#texts.get(text);
     if (known) return known;
     const { text: qwen3, sources } = this.#checkpoint;
-    const run = this.#runner(this.#networks.text, options);
+    const run = this.#runner.stages(this.#networks.text, options);
     const { embeds } = await encodeText(qwen3, sources.text, this.#weights.text, text, run);
     this.calls.encodeText++;
     const encoding = { hidden: unbatch(embeds) };
@@ -237,42 +230,14 @@ class Flux2EditModel implements EditModel {
       timestep: tensor([timestep], [1, 1]),
       ...(config.guidance_embeds ? { guidance: tensor([guidance], [1, 1]) } : {}),
     };
-    const { velocity } = await this.#run(this.#networks.transformer, size, build, feeds, options);
+    const { velocity } = await this.#runner.run(this.#networks.transformer, size, build, feeds, options);
     this.calls.denoise++;
     return unbatch(velocity!);
   }
 
   async dispose(): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
     this.#texts.clear();
-    await this.#engine.dispose();
     const { transformer, vae, text } = this.#weights;
-    for (const weights of [transformer, vae, text]) await weights.release();
-  }
-
-  /** Stages that are to be alone in memory go by one name, so that each takes the place of the one before. */
-  #runner(network: CheckedNetwork, options: CallOptions): RunGraph {
-    return (key, build, feeds, alone) =>
-      this.#run(alone ? { ...network, name: "vae", alone } : network, key, build, feeds, options);
-  }
-
-  async #run(
-    network: CheckedNetwork,
-    size: string,
-    build: (dialect: Dialect) => Graph,
-    feeds: Feeds,
-    options: CallOptions,
-  ): Promise<Record<string, Tensor>> {
-    this.#alive();
-    const outputs = await this.#sessions.run(network, size, build, feeds, options.signal);
-    await requireFinite(outputs, network.what, network.source!, network.table);
-    return outputs;
-  }
-
-  #alive(): void {
-    if (this.#disposed) {
-      throw new EmilieError("disposed", `The model ${this.id} was disposed; load it again to use it.`);
-    }
+    await this.#runner.dispose([transformer, vae, text]);
   }
 }

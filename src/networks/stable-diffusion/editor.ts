@@ -5,12 +5,10 @@
 
 import { abilitiesOf } from "../../checkpoint/abilities.ts";
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
-import { requireFinite } from "../../checkpoint/finite.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import type { PlacedWeights } from "../../checkpoint/storage.ts";
 import { decisive, readUnderstanding, type UnderstandingHead } from "../../checkpoint/understanding.ts";
-import { EmilieError } from "../../errors.ts";
-import type { Dialect, Graph } from "../../graph/graph.ts";
+import type { Dialect } from "../../graph/graph.ts";
 import type {
   CallOptions,
   DecodeOptions,
@@ -21,19 +19,18 @@ import type {
   PredictionType,
   TextEncoding,
 } from "../../method/edit-model.ts";
-import type { Engine, Feeds } from "../../runtime/engine.ts";
-import { type MemoryMode, OnnxSessions, throwIfAborted } from "../../runtime/onnx-sessions.ts";
+import type { Engine } from "../../runtime/engine.ts";
+import { type MemoryMode, throwIfAborted } from "../../runtime/onnx-sessions.ts";
 import { relativeError, scale, sideBySide } from "../../tensor/ops.ts";
 import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
 import { Recent } from "../../util/recent.ts";
 import type { EditorOptions } from "../architecture.ts";
-import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { vaeFactor } from "../autoencoder-kl/graph.ts";
 import { VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
 import { checkTinyFits, type TinyAutoencoder } from "../autoencoder-tiny/read.ts";
 import { batch, invalid, sizeOfInput, unbatch } from "../call-inputs.ts";
-import type { CheckedNetwork } from "../checked-network.ts";
 import { buildClipText } from "../clip/text.ts";
+import { NetworkRunner } from "../network-runner.ts";
 import { type Autoencoder, ownAutoencoder, tinyAutoencoder } from "./autoencoder.ts";
 import { type Checkpoint, pooledWidth, readCheckpoint } from "./checkpoint.ts";
 import { trainedSize } from "./describe.ts";
@@ -144,25 +141,20 @@ class DiffusersEditModel implements EditModel {
   readonly understand: EditModel["understand"];
   readonly isFamiliar: EditModel["isFamiliar"];
   readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, denoise: 0 };
-  readonly #engine: Engine;
-  readonly #source: CheckpointSource;
+  readonly #runner: NetworkRunner;
   readonly #checkpoint: Checkpoint;
   readonly #networks: Networks;
   readonly #weights: Weights;
-  readonly #sessions: OnnxSessions;
   readonly #autoencoder: Autoencoder;
   readonly #previews: Autoencoder | undefined;
   readonly #keysFrom: number | undefined;
   readonly #texts = new Recent<string, TextEncoding>(MAX_TEXTS);
-  #disposed = false;
 
   constructor(engine: Engine, checkpoint: Checkpoint, weights: Weights, facts: Facts) {
     const { unet, vae } = checkpoint;
-    this.#engine = engine;
+    this.#runner = new NetworkRunner(engine, facts.source, facts.memory);
     this.#checkpoint = checkpoint;
     this.#weights = weights;
-    this.#sessions = new OnnxSessions(engine, facts.memory);
-    this.#source = facts.source;
     this.#keysFrom = facts.keysFrom;
     const { tiny, vaeLimits } = facts;
     this.#networks = networksOf(checkpoint, weights, tiny);
@@ -203,7 +195,7 @@ class DiffusersEditModel implements EditModel {
   }
 
   get device(): Device | undefined {
-    return this.#engine.device;
+    return this.#runner.engine.device;
   }
 
   /** Whether the autoencoder, which was trained on the checkpoint's own pictures, gives the latent back. */
@@ -215,7 +207,7 @@ class DiffusersEditModel implements EditModel {
 
   async encodeImage(image: Tensor, options: CallOptions = {}): Promise<Tensor> {
     sizeOfInput("encodeImage", image, 3, this.factor);
-    const run = this.#vae(this.#networks.encodeImage, options);
+    const run = this.#runner.stages(this.#networks.encodeImage, options);
     const latent = await this.#autoencoder.encode(batch(image), run);
     this.calls.encodeImage++;
     return unbatch(latent);
@@ -224,7 +216,7 @@ class DiffusersEditModel implements EditModel {
   async decodeLatent(latent: Tensor, options: DecodeOptions = {}): Promise<Tensor> {
     sizeOfInput("decodeLatent", latent, this.latentChannels, 1);
     const { decodeLatent, previewLatent = decodeLatent } = this.#networks;
-    const run = this.#vae(options.preview ? previewLatent : decodeLatent, options);
+    const run = this.#runner.stages(options.preview ? previewLatent : decodeLatent, options);
     const autoencoder = (options.preview && this.#previews) || this.#autoencoder;
     const image = await autoencoder.decode(batch(latent), run);
     this.calls.decodeLatent++;
@@ -232,7 +224,7 @@ class DiffusersEditModel implements EditModel {
   }
 
   async encodeText(text: string, options: CallOptions = {}): Promise<TextEncoding> {
-    this.#alive();
+    this.#runner.requireAlive();
     throwIfAborted(options.signal);
     const known = this.#texts.get(text);
     if (known) return known;
@@ -273,7 +265,7 @@ class DiffusersEditModel implements EditModel {
       const end = { data: Int32Array.of(ids.indexOf(tokenizer.end)), shape: [1] };
       const feeds = { ids: { data: ids, shape: [tokens] }, ...(use.pooled ? { end } : {}) };
       const build = (dialect: Dialect) => buildClipText(config, weights, tokens, use, dialect);
-      const { hidden, pooled } = await this.#run(
+      const { hidden, pooled } = await this.#runner.run(
         this.#networks.texts[i]!,
         `${tokens}`,
         build,
@@ -320,7 +312,7 @@ class DiffusersEditModel implements EditModel {
         ...(this.embedsGuidance ? { guidance: tensor([guidance], [1, 1]) } : {}),
       };
       const size = `${height}x${w}x${tokens}`;
-      const { noise } = await this.#run(this.#networks.unet, size, build, feeds, options);
+      const { noise } = await this.#runner.run(this.#networks.unet, size, build, feeds, options);
       this.calls.denoise++;
       results.push(unbatch(noise!));
     }
@@ -328,38 +320,9 @@ class DiffusersEditModel implements EditModel {
   }
 
   async dispose(): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
     this.#texts.clear();
-    await this.#engine.dispose();
     const { unet, vae, texts, previewVae } = this.#weights;
-    for (const weights of [unet, vae, ...texts]) await weights.release();
-    await previewVae?.release();
-  }
-
-  /** Stages that are to be alone in memory go by one name, so that each takes the place of the one before. */
-  #vae(network: CheckedNetwork, options: CallOptions): RunGraph {
-    return (key, build, feeds, alone) =>
-      this.#run(alone ? { ...network, name: "vae", alone } : network, key, build, feeds, options);
-  }
-
-  async #run(
-    network: CheckedNetwork,
-    size: string,
-    build: (dialect: Dialect) => Graph,
-    feeds: Feeds,
-    options: CallOptions,
-  ): Promise<Record<string, Tensor>> {
-    this.#alive();
-    const outputs = await this.#sessions.run(network, size, build, feeds, options.signal);
-    await requireFinite(outputs, network.what, network.source ?? this.#source, network.table);
-    return outputs;
-  }
-
-  #alive(): void {
-    if (this.#disposed) {
-      throw new EmilieError("disposed", `The model ${this.id} was disposed; load it again to use it.`);
-    }
+    await this.#runner.dispose([unet, vae, ...texts, ...(previewVae ? [previewVae] : [])]);
   }
 }
 
