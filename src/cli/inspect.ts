@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { abilitiesOf } from "../checkpoint/abilities.ts";
 import { checkWeights } from "../checkpoint/finite.ts";
+import { listSideFiles } from "../checkpoint/side-list.node.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import { cacheFolder } from "../checkpoint/storage.node.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
@@ -83,7 +84,7 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const cache = cacheFolder();
   const plan = planModel(checkpoint, await machineNow(cache), {
     size: flags.size?.[0],
-    made: await madeOf(name, cache),
+    made: madeOf(name, await listSideFiles(cache)),
   });
   const facts = {
     ...describeCheckpoint(checkpoint, fewSteps, flags.size),

@@ -5,7 +5,7 @@ import { UNSTATED } from "../checkpoint/abilities.ts";
 import { type CachedFile, clearSideFiles, listSideFiles } from "../checkpoint/side-list.node.ts";
 import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { EmilieError } from "../errors.ts";
-import { bytesMadeOf, machineNow } from "../models/fit.node.ts";
+import { machineNow, madeOf } from "../models/fit.node.ts";
 import { clearUnfinished, listCache, removeRepo } from "../models/hub/cache.node.ts";
 import { MAIN, parseRepoId } from "../models/hub/repo-id.ts";
 import { hubCache } from "../models/hub/settings.node.ts";
@@ -95,7 +95,7 @@ async function show(output: Output): Promise<void> {
   const flopsPerSecond = await measureProduct();
   const models = list.models.map((model) => ({
     ...model,
-    made: bytesMadeOf(model.id, converted.files, wholeOrNot),
+    made: madeOf(model.id, converted.files, wholeOrNot),
     seconds:
       model.plan && model.edit && flopsPerSecond !== null
         ? secondsByPrecision(model.edit, model.plan, flopsPerSecond)

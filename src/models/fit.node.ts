@@ -15,16 +15,14 @@ export async function machineNow(cache: string): Promise<Machine> {
   return { memoryBytes: process.availableMemory(), diskBytes: await freeBytes(cache) };
 }
 
-/** Bytes that were derived from a model, by precision; those of unfinished files too, which the next load goes on from. */
-export async function madeOf(id: string, cache: string): Promise<Record<string, number>> {
-  return bytesMadeOf(id, await listSideFiles(cache), ({ kind }) => kind);
-}
-
-/** The bytes of the files that were derived from a model, by what `keyOf` says of each. */
-export function bytesMadeOf(
+/**
+ * Bytes of the cached files that were derived from a model, by precision or by what `keyOf` says of each; those of unfinished files too,
+ * which the next load goes on from.
+ */
+export function madeOf(
   id: string,
   files: readonly CachedFile[],
-  keyOf: (file: CachedFile) => string,
+  keyOf: (file: CachedFile) => string = ({ kind }) => kind,
 ): Record<string, number> {
   const { base } = parseModelName(id);
   const made: Record<string, number> = {};
@@ -70,7 +68,7 @@ export async function checkFit(
   const machine = await machineNow(cache);
   if (MOST_PER_BYTE * weightBytes(path) + MOST_BESIDE < machine.memoryBytes) return null;
   const facts = await architecture.describe(source);
-  const options = { memory, made: await madeOf(source.id, cache) };
+  const options = { memory, made: madeOf(source.id, await listSideFiles(cache)) };
   if (process.env.EMILIE_FIT !== "ignore") requireFit(source.id, facts, precision, machine, options);
   const plan = planPrecision(facts, precision, machine, options);
   return plan && { ...plan, model: source.id, nativeSize: facts.nativeSize, machine };

@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { abilitiesOf } from "../checkpoint/abilities.ts";
+import { type CachedFile, listSideFiles } from "../checkpoint/side-list.node.ts";
 import { folderSource } from "../checkpoint/source.node.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import { cacheFolder } from "../checkpoint/storage.node.ts";
@@ -17,7 +18,7 @@ import { listCache, snapshotFiles } from "./hub/cache.node.ts";
 import { hubCache } from "./hub/settings.node.ts";
 import { imageModels, revisionName } from "./names.node.ts";
 import { nameVariant, SHIPPED, shippedFolder } from "./open.node.ts";
-import { costsOfFacts, type ModelPlan, planModel } from "./plan.ts";
+import { costsOfFacts, type Machine, type ModelPlan, planModel } from "./plan.ts";
 import type { EditOperations } from "./speed.ts";
 
 export interface ModelFacts {
@@ -60,7 +61,9 @@ export interface ModelList {
 /** Everything that --model can name. Reads configurations and headers, no weights. */
 export async function listModels(cache = hubCache()): Promise<ModelList> {
   const models: ModelFacts[] = [];
-  for (const name of SHIPPED) models.push(await describeModel(name, "package", shippedFolder(name), null));
+  const here = { machine: await machineNow(cacheFolder()), made: await listSideFiles(cacheFolder()) };
+  for (const name of SHIPPED)
+    models.push(await describeModel(here, name, "package", shippedFolder(name), null));
   const repos = await listCache(cache);
   let others = 0;
   for (const repo of repos) {
@@ -69,7 +72,7 @@ export async function listModels(cache = hubCache()): Promise<ModelList> {
     for (const revision of editors) {
       const name = revisionName(repo, revision);
       for (const variant of variantsIn(revision.folder, name)) {
-        models.push(await describeModel(name, "cache", revision.folder, revision.commit, variant));
+        models.push(await describeModel(here, name, "cache", revision.folder, revision.commit, variant));
       }
     }
   }
@@ -94,7 +97,14 @@ function variantsIn(folder: string, id: string): (Variant | undefined)[] {
   }
 }
 
+/** What a plan depends on beside the model: one state for a whole list. */
+interface Here {
+  readonly machine: Machine;
+  readonly made: readonly CachedFile[];
+}
+
 async function describeModel(
+  { machine, made }: Here,
   name: string,
   from: ModelFacts["from"],
   folder: string,
@@ -116,8 +126,7 @@ async function describeModel(
       const facts = await describeOnce(source, folder, commit);
       const { family, nativeSize, maxReferences = 0, own } = facts;
       const abilities = abilitiesOf(id, own) ?? null;
-      const cache = cacheFolder();
-      const plan = planModel(facts, await machineNow(cache), { made: await madeOf(id, cache) });
+      const plan = planModel(facts, machine, { made: madeOf(id, made) });
       const edit = await operationsOf(facts);
       return {
         ...base,
