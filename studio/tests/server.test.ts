@@ -132,7 +132,7 @@ describe("the studio with a server", () => {
         changed.push([(i / 4) % 128, Math.floor(i / 512)]);
     }
     expect(changed.length).toBeGreaterThan(50);
-    expect(changed.filter(([x, y]) => x < 47 || x > 88 || y < 55 || y > 73)).toEqual([]);
+    expect(changed.filter(([x, y]) => x < 45 || x > 90 || y < 53 || y > 76)).toEqual([]);
   });
 
   /** Makes the next edits long enough to be interrupted. */

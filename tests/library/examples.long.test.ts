@@ -126,7 +126,7 @@ describe("examples", () => {
     };
     const config = { extends: join(root, "tsconfig.json"), compilerOptions, include: ["typed-*.mts"] };
     await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config));
-    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    const tsc = join(root, "node_modules/typescript-7/bin/tsc");
     const { stdout } = await run(process.execPath, [tsc, "-p", folder]).catch((error) => error);
     expect(stdout).toBe("");
   });
