@@ -157,7 +157,7 @@ describe("what is not defined is refused before anything is computed", () => {
 
   it("precisions and autoencoders that it does not have", async () => {
     const folder = join(scratch, "klein");
-    await expect(load(folder, { precision: "fp16", device: "auto" })).rejects.toThrow(/no precision fp16/);
+    await expect(load(folder, { precision: "fp16" })).rejects.toThrow(/fp16 is for GPUs/);
     const tiny = new URL("../fixtures/few/tiny", import.meta.url).pathname;
     await expect(load(folder, { previewVae: tiny })).rejects.toThrow(/no tiny autoencoder/);
   });
