@@ -8,7 +8,7 @@ import type { RunningWorker } from "../server/database/worker.ts";
 import { listen, shut } from "../server/listen.ts";
 import type { Context } from "./context.ts";
 import { databaseOptions, requireDatabase } from "./database-options.ts";
-import { deviceOption, precisionOption, vaeOption } from "./model-options.ts";
+import { deviceOption, fitOption, precisionOption, vaeOption } from "./model-options.ts";
 import { portNumber } from "./options.ts";
 import type { Output } from "./output.ts";
 import { megabytes } from "./serve.ts";
@@ -41,6 +41,7 @@ export function addWorker(program: Command, context: Context): void {
     .option("--model <model...>", "the models that it computes with (default: picturebook)")
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(fitOption())
     .addOption(vaeOption())
     .option("--preview-vae <path>", "a tiny autoencoder for previews only, which then take little time")
     .option("--worker-memory <MB>", "stop an edit that uses more memory than this", megabytes)

@@ -3,7 +3,7 @@
  * (graph/row-quantised.ts). In the other precisions it is what `linear` of layers.ts is.
  */
 import type { Value } from "../../graph/graph.ts";
-import { gemm } from "../../graph/ops.ts";
+import { cast, gemm, mul } from "../../graph/ops.ts";
 import { hadamard, int4Matmul, quantiseRows, rowQuantisedMatmul } from "../../graph/row-quantised.ts";
 import { hadamardBlock } from "../../tensor/hadamard.ts";
 import type { Scope } from "./scope.ts";
@@ -37,4 +37,15 @@ export function rowLinear(s: Scope, x: Value, out: number, options: RowLinearOpt
   }
   const weight = s.parameter(name, shape, { as: [to - from, width], skip: from * width });
   return gemm(s, x, weight, { transB: true, bias });
+}
+
+/** How much smaller what a product reads is made in half precision: a power of two, so that nothing is rounded by it. */
+const SHRUNK = 32;
+
+/** The same without a bias for x in fp32 with values that half precision may not hold, nor sums of them → fp32 [n, out] */
+export function shrunkLinear(s: Scope, x: Value, out: number, options: RowLinearOptions = {}): Value {
+  if (s.float === "float32") return rowLinear(s, x, out, options);
+  const { graph } = s;
+  const small = cast(s, mul(s, x, graph.constant([1 / SHRUNK], [1])), s.float);
+  return mul(s, cast(s, rowLinear(s, small, out, options), "float32"), graph.constant([SHRUNK], [1]));
 }

@@ -1,12 +1,13 @@
 /**
  * Qwen3Model of transformers (models/qwen3/modeling_qwen3.py) as a text encoder: RMSNorm, attention in which several heads share keys and
  * values, queries and keys that are normalised and turned by their positions, and SwiGLU. Only the layers are built whose results are wanted.
+ * In fp16 products and attention are fp16; what goes from layer to layer, norms and the feed-forward's gate are fp32, since some of their values are beyond half precision.
  */
 import type { Needs, PlacedWeights } from "../../checkpoint/storage.ts";
 import { type Dialect, Graph, type Value } from "../../graph/graph.ts";
-import { add, attention, concat, mul, reshape, silu } from "../../graph/ops.ts";
+import { add, attention, cast, concat, mul, reshape, silu } from "../../graph/ops.ts";
 import { rmsNorm, rotary } from "../../graph/transformer-ops.ts";
-import { rowLinear } from "../layers/row-linear.ts";
+import { rowLinear, shrunkLinear } from "../layers/row-linear.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
 import type { Qwen3Config } from "./config.ts";
 
@@ -58,11 +59,13 @@ function qwen3(s: Scope, config: Qwen3Config, { tokens, layers }: Qwen3Use): voi
     results.set(i + 1, x);
   }
   if (layers.includes(all)) {
-    results.set(all, rmsNorm(s, x, s.at("norm").parameter("weight", [hidden]), eps));
+    results.set(all, rmsNorm(s, x, normWeight(s.at("norm"), hidden), eps));
   }
   const wanted = layers.map((layer) => results.get(layer)!);
   g.output("embeds", concat(s, wanted, 1));
 }
+
+const normWeight = (s: Scope, width: number): Value => cast(s, s.parameter("weight", [width]), "float32");
 
 interface Context {
   readonly config: Qwen3Config;
@@ -89,7 +92,8 @@ function positions({ graph }: Scope, { rope_theta: theta, head_dim: width }: Qwe
 /** x [tokens, hidden] → [tokens, hidden] */
 function layer(s: Scope, x: Value, context: Context): Value {
   const { hidden_size: hidden, rms_norm_eps: eps } = context.config;
-  const norm = (name: string, of: Value) => rmsNorm(s, of, s.at(name).parameter("weight", [hidden]), eps);
+  const norm = (name: string, of: Value) =>
+    cast(s, rmsNorm(s, of, normWeight(s.at(name), hidden), eps), s.float);
   const attended = add(s, x, attend(s.at("self_attn"), norm("input_layernorm", x), context));
   return add(s, attended, feedForward(s.at("mlp"), norm("post_attention_layernorm", attended), context));
 }
@@ -103,17 +107,17 @@ function attend(s: Scope, x: Value, { config, mask, cos, sin }: Context): Value 
   const options = { ...ROTATED, bias: config.attention_bias };
   const project = (name: string, count: number) => rowLinear(s.at(name), x, count * width, options);
   const turned = (name: string, of: Value, count: number) => {
-    const weight = s.at(name).parameter("weight", [width]);
-    const normal = rmsNorm(s, reshape(s, of, [tokens * count, width]), weight, config.rms_norm_eps);
+    const heads = cast(s, reshape(s, of, [tokens * count, width]), "float32");
+    const normal = rmsNorm(s, heads, normWeight(s.at(name), width), config.rms_norm_eps);
     const rows = reshape(s, normal, [tokens, count * width]);
-    return rotary(s, rows, cos, sin, { width, interleaved: false });
+    return cast(s, rotary(s, rows, cos, sin, { width, interleaved: false }), s.float);
   };
   const q = turned("q_norm", project("q_proj", heads), heads);
   const k = turned("k_norm", project("k_proj", keyHeads), keyHeads);
   const v = project("v_proj", keyHeads);
   const shared = (of: Value) => repeated(s, of, keyHeads, heads / keyHeads);
   const tokensOut = attention(s, q, shared(k), shared(v), { heads, causal: true, keyMask: mask });
-  return rowLinear(s.at("o_proj"), tokensOut, hidden, options);
+  return cast(s, rowLinear(s.at("o_proj"), tokensOut, hidden, options), "float32");
 }
 
 /** x [n, heads · width], each head `times` times after the other → [n, heads · times · width] */
@@ -128,8 +132,9 @@ function repeated(s: Scope, x: Value, heads: number, times: number): Value {
 }
 
 function feedForward(s: Scope, x: Value, { config }: Context): Value {
-  const project = (name: string, of: Value, out: number) => rowLinear(s.at(name), of, out, ROTATED);
-  const gate = silu(s, project("gate_proj", x, config.intermediate_size));
-  const up = project("up_proj", x, config.intermediate_size);
-  return project("down_proj", mul(s, gate, up), config.hidden_size);
+  const project = (name: string) =>
+    cast(s, rowLinear(s.at(name), x, config.intermediate_size, ROTATED), "float32");
+  const gate = silu(s, project("gate_proj"));
+  const up = project("up_proj");
+  return shrunkLinear(s.at("down_proj"), mul(s, gate, up), config.hidden_size, ROTATED);
 }
