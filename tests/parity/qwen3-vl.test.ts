@@ -27,7 +27,7 @@ import { expectClose, readTensors } from "./references.ts";
 /** EMILIE_QWEN3_VL_DIR tests another folder, such as random configurations (training/parity/README.md). */
 const FOLDER =
   process.env.EMILIE_QWEN3_VL_DIR ?? fileURLToPath(new URL("../fixtures/qwen3-vl", import.meta.url));
-/** The processor of the references rounds to 8 bits when it resizes. */
+/** Where a reference was rounded to 8 bits when it was resized. */
 const ROUNDED = 0.05;
 
 const cache = mkdtempSync(join(tmpdir(), "emilie-qwen3-vl-"));
@@ -134,8 +134,7 @@ describe.each(readdirSync(FOLDER))("%s", (name) => {
       if (!one.grid) continue;
       const { values, grid } = patchesOf(tensor(one.picture!), qwen.processor);
       expect(grid).toEqual(one.grid);
-      if (one.patches)
-        expectClose(values, tensor(one.patches), `${name}: patches`, one.rounded ? ROUNDED : 1e-6);
+      if (one.patches) expectClose(values, tensor(one.patches), `${name}: patches`, 1e-5);
     }
   });
 
@@ -143,7 +142,7 @@ describe.each(readdirSync(FOLDER))("%s", (name) => {
     const opened = await open();
     const { qwen, text: weights } = opened;
     for (const [i, one] of cases.entries()) {
-      const bar = one.rounded || one.resized ? ROUNDED : undefined;
+      const bar = one.rounded ? ROUNDED : undefined;
       const features = await look(opened, one, dialect);
       for (const [k, key] of (one.features ?? []).entries()) {
         expectClose(
@@ -171,7 +170,8 @@ describe.each(readdirSync(FOLDER))("%s", (name) => {
 
   it.each([
     ["int8", 0.1],
-    ["int4", 0.5],
+    // Drawn ones may have eight values in a token.
+    ["int4", process.env.EMILIE_QWEN3_VL_DIR ? 1 : 0.5],
   ] as const)("is near that in %s", async (precision, bar) => {
     const opened = await open(precision);
     const { qwen, text: weights } = opened;

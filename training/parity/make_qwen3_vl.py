@@ -2,8 +2,8 @@
 
     python make_qwen3_vl.py [--random SEED --out DIR]     into tests/fixtures/qwen3-vl
 
-Texts and pictures of 512 pixels are encoded by DreamLitePipeline's own function; pictures of other shapes by what it calls, without its resizing. Where the processor resizes,
-it rounds to 8 bits, which emilie does not: those cases say so ("rounded").
+Texts and pictures of 512 pixels are encoded by DreamLitePipeline's own function; pictures of other shapes by what it calls, without its resizing. Where pictures are resized,
+pipeline and processor round to 8 bits, which emilie does not: there, Pillow resizes floats, and the processor gets the result. One case is the pipeline's own, "rounded".
 """
 import argparse
 import json
@@ -44,7 +44,7 @@ MODELS = {
     "shapes": (
         {"hidden_size": 28, "intermediate_size": 33, "num_hidden_layers": 3, "num_attention_heads": 3, "num_key_value_heads": 1, "head_dim": 20,
          "rms_norm_eps": 1e-5, "attention_bias": True, "theta": 10_000.0, "mrope_section": [1, 3, 2]},
-        {"depth": 3, "hidden_size": 24, "intermediate_size": 20, "num_heads": 3, "patch_size": 4, "num_position_embeddings": 30, "hidden_act": "gelu",
+        {"depth": 3, "hidden_size": 8, "intermediate_size": 20, "num_heads": 2, "patch_size": 4, "num_position_embeddings": 30, "hidden_act": "gelu",
          "deepstack_visual_indexes": [2, 0, 1], "rope_theta": 100.0},
         {"patch_size": 4, "merge_size": 2, "temporal_patch_size": 2, "min_pixels": 128, "max_pixels": 1024}, [(16, 40), (24, 8), (8, 16), (50, 30), (9, 5)],
         {"form": "whole", "together": True}),
@@ -114,6 +114,12 @@ def some_rows(rows: int) -> list:
     return sorted({*range(min(rows, 3)), *range(5, rows, 41), *range(max(0, rows - 5), rows)})
 
 
+def unrounded(image: Image.Image, height: int, width: int, resample: int) -> np.ndarray:
+    """A picture of another size, [3, height, width] from 0 to 255, in floats."""
+    planes = np.array(image).transpose(2, 0, 1).astype(np.float32)
+    return np.stack([np.clip(np.array(Image.fromarray(plane).resize((width, height), resample)), 0, 255) for plane in planes])
+
+
 def tiled(pixels: np.ndarray, side: int) -> Image.Image:
     """A picture of side × side pixels from one that is repeated from its corner."""
     y, x = np.arange(side) % pixels.shape[0], np.arange(side) % pixels.shape[1]
@@ -146,6 +152,21 @@ def make(name: str, text: dict, vision: dict, settings: dict, sizes: list, how: 
         rows = some_rows(len(embeds))
         return {"tokens": len(embeds), "ids": keep(f"{i}.ids", ids), "rows": rows, "hidden": keep(f"{i}.hidden", embeds[rows])}
 
+    def seen_as(planes: np.ndarray) -> dict:
+        """What the processor makes of [3, height, width] from 0 to 255 after it resized."""
+        p = processor.image_processor
+        planes = p.rescale(planes, p.rescale_factor) if p.do_rescale else planes
+        planes = p.normalize(planes, p.image_mean, p.image_std) if p.do_normalize else planes
+        patches, *grid = p.patchify(planes, p.patch_size, p.merge_size, p.temporal_patch_size)
+        return {"pixel_values": torch.tensor(patches), "image_grid_thw": torch.tensor([[1, *grid]])}
+
+    def hidden_of(prompt: str, seen: dict, image: Image.Image):
+        """Through the model, as the pipeline does with a text of its own."""
+        inputs = processor(text=[pipe.prompt_template_encode_edit.format(prompt)], images=[image], padding=True, return_tensors="pt")
+        assert inputs.image_grid_thw.tolist() == seen["image_grid_thw"].tolist()
+        hidden = model(**{**inputs, **seen}, output_hidden_states=True).hidden_states[-1][0]
+        return hidden[pipe.prompt_template_encode_edit_start_idx :], inputs.input_ids[0]
+
     def prompt_ids(prompt: str, image: Image.Image) -> torch.Tensor:
         return processor(text=[pipe.prompt_template_encode_edit.format(prompt)], images=[image], return_tensors="pt").input_ids[0]
 
@@ -162,22 +183,26 @@ def make(name: str, text: dict, vision: dict, settings: dict, sizes: list, how: 
         picture_of = keep(f"{i}.tile", torch.tensor(small).permute(2, 0, 1) / 127.5 - 1)
         cases.append({"tile": picture_of, "texts": [
             {"prompt": prompt, **encoded(f"{i}.{j}", embeds[j][mask[j].bool()], prompt_ids(prompt, image))} for j, prompt in enumerate(pair)]})
-        cases.append({"picture": picture_of, "resized": True, "texts": [{"prompt": texts[0], **encoded(f"{i}.r", rounded[0], prompt_ids(texts[0], image))}]})
+        exact, ids = hidden_of(texts[0], seen_as(unrounded(whole, 512, 512, Image.Resampling.LANCZOS)), image)
+        for rounds, embeds in ((True, rounded[0]), (False, exact)):
+            text_of = {"prompt": texts[0], **encoded(f"{i}.{'rounded' if rounds else 'exact'}", embeds, ids)}
+            cases.append({"picture": picture_of, "resized": True, "rounded": rounds, "texts": [text_of]})
 
     for i, (height, width) in enumerate(sizes):
         image = picture(height, width, rng)
         seen = processor.image_processor(images=[image], return_tensors="pt")
-        grid = seen.image_grid_thw[0].tolist()
-        settled = grid[1] * settings["patch_size"] == height and grid[2] * settings["patch_size"] == width
-        features = model.model.get_image_features(seen.pixel_values, seen.image_grid_thw)
-        case = {"picture": keep(f"{i}.picture", torch.tensor(np.array(image)).permute(2, 0, 1) / 127.5 - 1), "grid": grid[1:], "rounded": not settled, "texts": [],
+        grid = seen.image_grid_thw[0].tolist()[1:]
+        sides = [side * settings["patch_size"] for side in grid]
+        if sides != [height, width]:
+            seen = seen_as(unrounded(image, *sides, settings.get("resample", 3)))
+        features = model.model.get_image_features(seen["pixel_values"], seen["image_grid_thw"])
+        case = {"picture": keep(f"{i}.picture", torch.tensor(np.array(image)).permute(2, 0, 1) / 127.5 - 1), "grid": grid, "texts": [],
                 "features": [keep(f"{i}.features.{k}", value[0]) for k, value in enumerate([features.pooler_output, *features.deepstack_features])]}
         if i == 0:
-            case["patches"] = keep(f"{i}.patches", seen.pixel_values)
+            case["patches"] = keep(f"{i}.patches", seen["pixel_values"])
         for j, prompt in enumerate(texts if i == 0 else texts[i % 2 : i % 2 + 1]):
-            inputs = processor(text=[pipe.prompt_template_encode_edit.format(prompt)], images=[image], padding=True, return_tensors="pt")
-            hidden = model(**inputs, output_hidden_states=True).hidden_states[-1][0]
-            case["texts"].append({"prompt": prompt, **encoded(f"{i}.{j}", hidden[pipe.prompt_template_encode_edit_start_idx :], inputs.input_ids[0])})
+            hidden, ids = hidden_of(prompt, {key: seen[key] for key in ("pixel_values", "image_grid_thw")}, image)
+            case["texts"].append({"prompt": prompt, **encoded(f"{i}.{j}", hidden, ids)})
         cases.append(case)
 
     alone = []
