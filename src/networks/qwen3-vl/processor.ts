@@ -107,17 +107,21 @@ export function seenSize([height, width]: Grid, { pixels, patch, merge }: Pictur
   const step = patch * merge;
   if (!pixels) return [height, width];
   const [fewest, most] = pixels;
-  const sides = (round: (steps: number) => number, scale: number): Grid => [
-    round((height * scale) / step) * step,
-    round((width * scale) / step) * step,
+  const sides = (round: (steps: number) => number, scaled = (side: number) => side): Grid => [
+    round(scaled(height) / step) * step,
+    round(scaled(width) / step) * step,
   ];
-  const [h, w] = sides(toEven, 1);
+  const [h, w] = sides(toEven);
   if (h * w > most) {
     const beta = Math.sqrt((height * width) / most);
-    return sides((steps) => Math.max(1, Math.floor(steps)), 1 / beta);
+    return sides(
+      (steps) => Math.max(1, Math.floor(steps)),
+      (side) => side / beta,
+    );
   }
-  if (h * w < fewest) return sides(Math.ceil, Math.sqrt(fewest / (height * width)));
-  return [h, w];
+  if (h * w >= fewest) return [h, w];
+  const beta = Math.sqrt(fewest / (height * width));
+  return sides(Math.ceil, (side) => side * beta);
 }
 
 /** Halves to the even neighbour, as Python rounds. */
