@@ -40,7 +40,7 @@ MODELS = {
          "theta": 5_000_000.0, "mrope_section": [2, 2, 2]},
         {"depth": 4, "hidden_size": 16, "intermediate_size": 28, "num_heads": 2, "patch_size": 16, "num_position_embeddings": 100,
          "deepstack_visual_indexes": [0, 2]},
-        PUBLISHED, [], {"form": "pieces", "shard": "90KB", "old": True}),
+        PUBLISHED, [], {"form": "pieces", "shard": "90KB", "old": True, "merges": 700}),
     "shapes": (
         {"hidden_size": 28, "intermediate_size": 33, "num_hidden_layers": 3, "num_attention_heads": 3, "num_key_value_heads": 1, "head_dim": 20,
          "rms_norm_eps": 1e-5, "attention_bias": True, "theta": 10_000.0, "mrope_section": [1, 3, 2]},
@@ -56,6 +56,11 @@ MODELS = {
         {"patch_size": 2, "merge_size": 3, "temporal_patch_size": 1, "do_resize": False, "do_normalize": False}, [(18, 12), (6, 30)],
         {"form": "saved", "dtype": "bfloat16", "left": True}),
 }
+
+
+def templates() -> tuple:
+    pipe = DreamLitePipeline(None, None, None, None, None, None)
+    return pipe.prompt_template_encode_edit.split("<|im_end|>")[0], EDIT
 
 
 class StillsProcessor(Qwen3VLProcessor):
@@ -131,7 +136,8 @@ def make(name: str, text: dict, vision: dict, settings: dict, sizes: list, how: 
     folder = out / name
     shutil.rmtree(folder, ignore_errors=True)
     generator, rng = torch.Generator("cpu").manual_seed(seed), np.random.default_rng(seed)
-    how = {"template": TEMPLATE, **how, "special": VISUAL}
+    # With merges enough, the templates have about as many tokens as with the published vocabulary.
+    how = {"template": TEMPLATE, **how, "special": VISUAL, "more": " ".join(templates())}
     tokenizer = write_tokenizer(folder / "tokenizer", how)
     write_tokenizer(folder / "processor", how)
     write_processor(folder / "processor", settings, how)
