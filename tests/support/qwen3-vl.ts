@@ -1,5 +1,9 @@
 /** Qwen3-VL-2B as it is published, which is DreamLite's text encoder: its configuration, and its tensors, written down here and not asked of the graphs. */
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseQwen3VlConfig } from "../../src/networks/qwen3-vl/config.ts";
+import type { StoredShape, WriteTensors } from "./full-checkpoint.ts";
 import type { Shapes } from "./published.ts";
 
 /** config.json of Qwen3-VL-2B-Instruct. */
@@ -114,4 +118,36 @@ export function qwen3VlVisionShapes(depth = 24): Shapes {
     both(`${name}.linear_fc2`, 2048, 4096);
   }
   return shapes;
+}
+
+/** All tensors of the checkpoint as it is published; the words' scores are the embeddings. */
+export function qwen3VlShapes(): Shapes {
+  const below = (prefix: string, shapes: Shapes) =>
+    [...shapes].map(([name, shape]) => [`model.${prefix}.${name}`, shape] as const);
+  return new Map([
+    ["model.language_model.embed_tokens.weight", [151936, 2048]],
+    ...below("language_model", qwen3VlTextShapes()),
+    ...below("visual", qwen3VlVisionShapes()),
+  ]);
+}
+
+/** A tokenizer whose templates have about as many tokens as with the published vocabulary. */
+const TOKENIZER = fileURLToPath(new URL("../fixtures/qwen3-vl/pipeline", import.meta.url));
+
+/** Lays text_encoder/, processor/ and tokenizer/ of DreamLite out as the hub has them, in bf16: 4.3 GB. The vocabulary is a small one. */
+export async function layOutQwen3Vl(folder: string, write: WriteTensors): Promise<void> {
+  for (const name of ["processor", "tokenizer"]) {
+    await cp(join(TOKENIZER, name), join(folder, name), { recursive: true });
+  }
+  const { image_token_id } = JSON.parse(await readFile(join(TOKENIZER, "text_encoder/config.json"), "utf8"));
+  const json = {
+    "text_encoder/config.json": { ...QWEN3_VL_2B, image_token_id },
+    "processor/preprocessor_config.json": QWEN3_VL_PROCESSOR,
+  };
+  for (const [path, value] of Object.entries(json)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), JSON.stringify(value));
+  }
+  const tensors = [...qwen3VlShapes()].map(([name, shape]): StoredShape => ({ name, shape, type: "BF16" }));
+  await write(join(folder, "text_encoder/model.safetensors"), tensors);
 }
