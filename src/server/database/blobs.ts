@@ -9,6 +9,7 @@ import type { S3mini } from "s3mini";
 import { EmilieError } from "../../errors.ts";
 import { type BucketAddress, parseBucket } from "./address.ts";
 import type { Database } from "./database.ts";
+import type { Write } from "./writes.ts";
 
 export interface NamedBytes {
   readonly name: string;
@@ -17,6 +18,8 @@ export interface NamedBytes {
 
 export interface Blobs {
   put(blobs: readonly NamedBytes[]): Promise<void>;
+  /** What writes them in the transaction that names them; null where they do not lie in the database, and are to be put before. */
+  write(blobs: readonly NamedBytes[]): Write | null;
   /** In the order of their names; null for one that is not there. */
   get(names: readonly string[]): Promise<(Uint8Array | null)[]>;
   remove(names: readonly string[]): Promise<void>;
@@ -57,13 +60,18 @@ export class TableBlobs implements Blobs {
 
   async put(blobs: readonly NamedBytes[]): Promise<void> {
     if (blobs.length === 0) return;
-    await this.#database.query(
-      `INSERT INTO @schema.blobs (name, bytes) SELECT * FROM unnest($1::text[], $2::bytea[]) ON CONFLICT (name) DO NOTHING`,
-      [
+    const { text, values } = this.write(blobs);
+    await this.#database.query(text.replaceAll("#", "$"), values);
+  }
+
+  write(blobs: readonly NamedBytes[]): Write {
+    return {
+      text: "INSERT INTO @schema.blobs (name, bytes) SELECT * FROM unnest(#1::text[], #2::bytea[]) ON CONFLICT (name) DO NOTHING",
+      values: [
         blobs.map(({ name }) => name),
         blobs.map(({ bytes }) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)),
       ],
-    );
+    };
   }
 
   async get(names: readonly string[]): Promise<(Uint8Array | null)[]> {
@@ -137,6 +145,10 @@ export class BucketBlobs implements Blobs {
         if (!ok) throw new Error(`status ${status}`);
       }),
     );
+  }
+
+  write(): null {
+    return null;
   }
 
   async get(names: readonly string[]): Promise<(Uint8Array | null)[]> {

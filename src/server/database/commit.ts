@@ -10,7 +10,7 @@ import { type Blobs, newBlob } from "./blobs.ts";
 import type { Database } from "./database.ts";
 import type { Leases } from "./leases.ts";
 import type { PgQueue } from "./pg-queue.ts";
-import { newAttempt, type PgStore } from "./pg-store.ts";
+import { fileRow, newAttempt, type PgStore } from "./pg-store.ts";
 
 interface Parts {
   readonly database: Database;
@@ -26,16 +26,21 @@ export function committer({ database, store, queue, blobs, leases }: Parts) {
     const { id, session, work } = job;
     const stored = new Map(pieces.map(({ name }) => [name, newBlob(session)]));
     const picture = newBlob(session);
-    // Before any row names them.
-    await blobs.put([
+    const named = [
       ...pieces.map(({ name, bytes }) => ({ name: stored.get(name)!, bytes })),
       { name: picture, bytes: png },
-    ]);
+    ];
+    // With the rows that name them, or before.
+    const write = blobs.write(named);
+    if (!write) await blobs.put(named);
+    const first = [
+      ...(write ? [write] : []),
+      fileRow({ kind: "pictures", name: `${node.id}.png`, blob: picture }),
+    ];
     const attempt = newAttempt<void>();
     const moveHead = work.kind === "edit" && work.moveHead;
     await database.transaction(async (on) => {
-      await queue.lockSession(on, session);
-      await queue.commitIn(on, id, {
+      await queue.commitIn(on, job, {
         made: node.id,
         last,
         isDone: (now) => attempt.result !== null && now.finished !== null && now.nodes.includes(node.id),
@@ -48,9 +53,8 @@ export function committer({ database, store, queue, blobs, leases }: Parts) {
               addNode(draft, node, pieces);
               if (moveHead) setHead(draft, node.id);
             },
-            stored,
+            { stored, first },
           );
-          await store.nameFile(on, session, "pictures", `${node.id}.png`, picture);
           const { record } = attempt.result!;
           return {
             kept: work.kind === "edit" && node.recipe?.stopAfter !== undefined,

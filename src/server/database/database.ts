@@ -6,7 +6,7 @@
  * nothing: rows have names that their writer chose, and a session knows its last change.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Client, Notification, Pool, PoolClient, PoolConfig } from "pg";
+import type { Client, Notification, Pool, PoolClient, PoolConfig, QueryConfig } from "pg";
 import type PgBoss from "pg-boss";
 import { EmilieError } from "../../errors.ts";
 import { checkDatabaseUrl, withoutSecrets } from "./address.ts";
@@ -28,6 +28,9 @@ const LOCK_MS = 15_000;
 export interface Queries {
   query<R>(text: string, values?: readonly unknown[]): Promise<R[]>;
 }
+
+/** One that pg-boss's statements are part of. */
+export type Transaction = Queries & { readonly db: PgBoss.Db };
 
 export interface Notice {
   readonly kind: string;
@@ -113,33 +116,39 @@ export class Database {
   }
 
   async query<R>(text: string, values: readonly unknown[] = []): Promise<R[]> {
-    return this.#patiently(async () => (await this.#pool.query(named(text), values as never)).rows as R[]);
+    return this.#patiently(() => this.#connected((on) => on.query<R>(text, values)));
   }
 
   /** @throws EmilieError "database.unreachable" where it stayed away for a minute; what `action` throws */
-  transaction<T>(action: (on: Queries & { readonly db: PgBoss.Db }) => Promise<T>): Promise<T> {
-    return this.#patiently(async () => {
-      const client = await this.#pool.connect();
-      // A client that breaks between two statements says so here, and in the next statement.
-      const onError = () => {};
-      client.on("error", onError);
-      let broken: Error | undefined;
-      try {
+  transaction<T>(action: (on: Transaction) => Promise<T>): Promise<T> {
+    return this.#patiently(() =>
+      this.#connected(async (on, client) => {
         await client.query("BEGIN");
-        const result = await action(queriesOn(client));
+        const result = await action(on);
         await client.query("COMMIT");
         return result;
-      } catch (error) {
-        broken = await client.query("ROLLBACK").then(
-          () => undefined,
-          (cause: Error) => cause,
-        );
-        throw error;
-      } finally {
-        client.off("error", onError);
-        client.release(broken);
-      }
-    });
+      }),
+    );
+  }
+
+  async #connected<T>(action: (on: Transaction, client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    // A client that breaks between two statements says so here, and in the next statement.
+    const onError = () => {};
+    client.on("error", onError);
+    let broken: Error | undefined;
+    try {
+      return await action(queriesOn(client), client);
+    } catch (error) {
+      broken = await client.query("ROLLBACK").then(
+        () => (isOutdated(error) ? (error as Error) : undefined),
+        (cause: Error) => cause,
+      );
+      throw error;
+    } finally {
+      client.off("error", onError);
+      client.release(broken);
+    }
   }
 
   /** Tells every process that listens. Ids and numbers only: a notice has less than 8 kB. */
@@ -316,16 +325,31 @@ export class Database {
   }
 }
 
-function queriesOn(client: PoolClient): Queries & { readonly db: PgBoss.Db } {
+function queriesOn(client: PoolClient): Transaction {
   return {
     query: async <R>(text: string, values: readonly unknown[] = []) =>
-      (await client.query(named(text), values as never)).rows as R[],
-    db: { executeSql: (text: string, values: unknown[]) => client.query(text, values as never) },
+      (await client.query(prepared(text, values))).rows as R[],
+    db: { executeSql: (text: string, values: unknown[]) => client.query(prepared(text, values)) },
   };
 }
 
-function named(text: string): string {
-  return text.replaceAll("@schema", SCHEMA);
+const statements = new Map<string, { readonly name: string; readonly text: string }>();
+
+/** A statement by a name of its own: each connection parses and plans it once, which takes longer than running it. Texts are constant, so they are few. */
+function prepared(text: string, values: readonly unknown[]): QueryConfig {
+  if (values.length === 0) return { text: text.replaceAll("@schema", SCHEMA) };
+  let statement = statements.get(text);
+  if (statement === undefined) {
+    statement = { name: `emilie${statements.size}`, text: text.replaceAll("@schema", SCHEMA) };
+    statements.set(text, statement);
+  }
+  return { ...statement, values: [...values] };
+}
+
+/** A connection's plan of a table that was migrated meanwhile; another connection plans anew. */
+function isOutdated(error: unknown): boolean {
+  const { code = "", message = "" } = error as { code?: string; message?: string };
+  return code === "0A000" && message.includes("cached plan");
 }
 
 function newerTables(name: string, version: number): EmilieError {
@@ -344,7 +368,7 @@ function isConflict(error: unknown): boolean {
 /** The database is away, restarts, or had no connection left; not that it refuses what it was asked. */
 function mayPass(error: unknown): boolean {
   const { code = "", message = "" } = error as { code?: string; message?: string };
-  if (isConflict(error) || /^(57P0[123]|08\w{3}|53300|25P03)$/.test(code)) return true;
+  if (isConflict(error) || isOutdated(error) || /^(57P0[123]|08\w{3}|53300|25P03)$/.test(code)) return true;
   if (
     /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOENT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/.test(
       code,

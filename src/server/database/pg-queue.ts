@@ -3,7 +3,6 @@
  * Row and ticket change in one transaction. Whoever takes a job gets a lease; what it writes later is taken only with it.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import type PgBoss from "pg-boss";
 import { EmilieError } from "../../errors.ts";
 import type { QueueFigures } from "../queue/position.ts";
 import {
@@ -17,13 +16,11 @@ import {
 } from "../queue/queue.ts";
 import type { ServerEvent } from "../schemas/index.ts";
 import { jobView } from "../view.ts";
-import type { Database, Queries } from "./database.ts";
+import type { Database, Queries, Transaction } from "./database.ts";
 import { COLUMNS, figuresIn, jobOf, json, placesIn, type Row, waitingRows } from "./job-rows.ts";
 import { LEASE_SECONDS, Leases, lostJob } from "./leases.ts";
 import { emitIn } from "./shared-events.ts";
-import { queueOf, Tickets } from "./tickets.ts";
-
-type Transaction = Queries & { readonly db: PgBoss.Db };
+import { BEGUN, flowOf, LOCK_FLOW, queueOf, Tickets } from "./tickets.ts";
 
 export interface PgQueueOptions {
   readonly limits?: Partial<QueueLimits>;
@@ -95,11 +92,10 @@ export class PgQueue implements JobQueue {
         const id = await this.#tickets.fetch(on, { name: worker, models: this.#models }, queue);
         if (id === null) continue;
         const [row] = await on.query<Row>(
-          `UPDATE @schema.jobs SET state = 'running', started = $2, attempts = attempts + 1, worker = $3, nodes = '[]', lease = $4,
-             lease_until = now() + $5 * interval '1 second', asked = NULL WHERE id = $1 RETURNING ${COLUMNS}`,
+          `WITH job AS (UPDATE @schema.jobs SET state = 'running', started = $2, attempts = attempts + 1, worker = $3, nodes = '[]', lease = $4,
+             lease_until = now() + $5 * interval '1 second', asked = NULL WHERE id = $1 RETURNING ${COLUMNS}), ${BEGUN} SELECT ${COLUMNS} FROM job`,
           [id, Date.now(), worker, lease, LEASE_SECONDS],
         );
-        await this.#tickets.begun(on, row!.session, Number(row!.turn), worker);
         return jobOf(row!);
       }
       return null;
@@ -118,14 +114,14 @@ export class PgQueue implements JobQueue {
   }
 
   /**
-   * Does what belongs to a job, notes what it has made, ends it where that was its last, and tells of all of it. The session's flow is
-   * locked by the caller (lockSession). Nothing is done where `isDone`: by a try whose answer was lost.
+   * Does what belongs to a job, notes what it has made, ends it where that was its last, and tells of all of it. Nothing is done where
+   * `isDone`: by a try whose answer was lost.
    *
    * @throws EmilieError "job.lost" where the job is not this process's any more
    */
   async commitIn(
     on: Transaction,
-    id: string,
+    { id, session }: Job,
     {
       made,
       last,
@@ -138,18 +134,19 @@ export class PgQueue implements JobQueue {
       readonly act: () => Promise<{ kept: boolean; events: ServerEvent[] }>;
     },
   ): Promise<void> {
+    // The session's flow first, then the row: a row is locked when all that it is joined with is there.
     const [row] = await on.query<Row & { lease: string | null }>(
-      `SELECT ${COLUMNS}, lease FROM @schema.jobs WHERE id = $1 FOR UPDATE`,
-      [id],
+      `WITH flow AS (${LOCK_FLOW} RETURNING 1) SELECT ${COLUMNS}, lease FROM flow, @schema.jobs j WHERE id = $2 FOR UPDATE OF j`,
+      [flowOf(session), id],
     );
     if (row && isDone(jobOf(row))) return;
     if (row?.state !== "running" || row.lease !== this.#leases.of(id)) throw lostJob(id);
     const job = jobOf(row);
     const acted = await act();
     const nodes = [...new Set([...job.nodes, made])];
-    const noted = await this.#note(on, { ...job, nodes, kept: job.kept || acted.kept });
-    const ended = last ? await this.#close(on, id, "done", null) : noted;
-    await emitIn(on, [...acted.events, { type: "job", job: jobView(ended, null, null) }]);
+    const noted = { ...job, nodes, kept: job.kept || acted.kept };
+    const now = last ? await this.#close(on, id, "done", null, noted) : await this.#note(on, noted);
+    await emitIn(on, [...acted.events, { type: "job", job: jobView(now, null, null) }]);
   }
 
   async #note(on: Queries, { id, nodes, replaced, relevance, kept, remarks }: Job): Promise<Job> {
@@ -167,17 +164,12 @@ export class PgQueue implements JobQueue {
     return ended;
   }
 
-  /** The session's flow is locked by the caller (lockSession). */
+  /** The session's flow is locked by the caller. */
   async finishIn(on: Transaction, id: string, { state, error = null }: JobEnd): Promise<Job> {
     const now = await this.#job(on, id);
     if (now.finished !== null) return now;
     await this.#own(on, id);
     return this.#end(on, id, state, error);
-  }
-
-  /** Changes of a session's jobs take turns: whoever ends a job in a transaction of his own begins with this. */
-  lockSession(on: Queries, session: string): Promise<void> {
-    return this.#tickets.lock(on, session);
   }
 
   async withdraw(id: string): Promise<Job> {
@@ -319,14 +311,23 @@ export class PgQueue implements JobQueue {
     return this.#tell(on, await this.#close(on, id, state, error));
   }
 
-  async #close(on: Transaction, id: string, state: JobEnd["state"], error: Job["error"]): Promise<Job> {
-    const [row] = await on.query<Row>(
-      `UPDATE @schema.jobs SET state = $2, error = $3, finished = $4, worker = NULL, lease = NULL, lease_until = NULL
-       WHERE id = $1 RETURNING ${COLUMNS}`,
-      [id, state, json(error), Date.now()],
+  /** `made`: what it has made with its end, where that differs from what was noted. */
+  async #close(
+    on: Transaction,
+    id: string,
+    state: JobEnd["state"],
+    error: Job["error"],
+    made?: Pick<Job, "nodes" | "kept">,
+  ): Promise<Job> {
+    const [found] = await on.query<Row & { more: boolean }>(
+      `UPDATE @schema.jobs j SET state = $2, error = $3, finished = $4, worker = NULL, lease = NULL, lease_until = NULL,
+         nodes = coalesce($5, nodes), kept = coalesce($6, kept) WHERE id = $1 RETURNING ${COLUMNS},
+         EXISTS (SELECT 1 FROM @schema.jobs o WHERE o.session = j.session AND o.state = 'waiting' AND o.id <> j.id) AS more`,
+      [id, state, json(error), Date.now(), json(made?.nodes), made?.kept ?? null],
     );
-    await this.#tickets.end(on, row!);
-    await this.#tickets.admit(on, row!.session);
+    const { more, ...row } = found!;
+    await this.#tickets.end(on, row);
+    if (more) await this.#tickets.admit(on, row.session);
     const many = this.#limits.finished > ENDS_BETWEEN_LOOKS;
     if (!many || ++this.#ends % ENDS_BETWEEN_LOOKS === 0)
       await on.query(
@@ -334,7 +335,7 @@ export class PgQueue implements JobQueue {
            (SELECT id FROM @schema.jobs WHERE finished IS NOT NULL ORDER BY finished DESC, seq DESC OFFSET $1 LIMIT 1000)`,
         [this.#limits.finished],
       );
-    return jobOf(row!);
+    return jobOf(row);
   }
 
   async #job(on: Queries, id: string): Promise<Job> {

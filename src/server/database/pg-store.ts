@@ -20,6 +20,7 @@ import {
 } from "../store/store.ts";
 import { type Blobs, newBlob } from "./blobs.ts";
 import type { Database, Queries } from "./database.ts";
+import { type Write, writeAll } from "./writes.ts";
 
 interface Row {
   readonly info: SessionInfo;
@@ -34,6 +35,8 @@ const WHOLE = `
   (SELECT coalesce(json_agg(n.node ORDER BY n.place), '[]') FROM @schema.nodes n WHERE n.session = s.id) AS nodes,
   (SELECT coalesce(json_agg(json_build_object('entry', p.entry, 'blob', p.blob) ORDER BY p.place), '[]')
     FROM @schema.pieces p WHERE p.session = s.id) AS pieces`;
+
+const SEEN = 32;
 
 /** A change and what it returned when it was last tried. */
 export interface Attempt<T> {
@@ -54,6 +57,8 @@ export class PgStore implements SessionStore {
   readonly #blobs: Blobs;
   /** Runs first in the transaction of every change: a worker that has lost its job changes nothing. */
   readonly #guard: (on: Queries) => Promise<void>;
+  /** Sessions that were read or changed here last: one that has the same revision still need not be read again to be changed. */
+  readonly #seen = new Map<string, Row>();
 
   constructor(database: Database, blobs: Blobs, guard: (on: Queries) => Promise<void> = async () => {}) {
     this.#database = database;
@@ -118,8 +123,7 @@ export class PgStore implements SessionStore {
         if (there?.revision === revision) return;
         throw new EmilieError("io.failed", `a session ${id} already exists`);
       }
-      await insertNodes(on, id, kept.manifest.nodes, 0);
-      await insertPieces(on, id, stored, 0);
+      await writeAll(on, id, [nodeRows(kept.manifest.nodes, 0), pieceRows(stored, 0)]);
     });
   }
 
@@ -136,13 +140,19 @@ export class PgStore implements SessionStore {
     });
   }
 
-  /** A change within a transaction of the caller's; with the same `attempt` it is done once. */
+  /**
+   * A change within a transaction of the caller's; with the same `attempt` it is done once. `stored`: pieces whose blobs are written
+   * already, by name; `first`: what is written with it, as its blobs.
+   */
   async changeIn<T>(
     on: Queries,
     id: string,
     attempt: Attempt<T>,
     change: (draft: Draft) => T,
-    stored: ReadonlyMap<string, string> = new Map(),
+    {
+      stored = new Map(),
+      first = [],
+    }: { stored?: ReadonlyMap<string, string>; first?: readonly Write[] } = {},
   ): Promise<T> {
     const { revision } = attempt;
     const [locked] = await on.query<{ revision: string }>(
@@ -152,7 +162,8 @@ export class PgStore implements SessionStore {
     if (!locked) throw missingSession(id);
     // It was done, and only its answer was lost on the way.
     if (locked.revision === revision && attempt.result) return attempt.result.value;
-    const row = await this.#row(on, id);
+    const known = this.#seen.get(id);
+    const row = known?.revision === locked.revision ? known : await this.#row(on, id);
     const before = recordOf(row);
     const draft: Draft = { ...structuredClone(before), pieces: [] };
     const result = change(draft);
@@ -165,12 +176,18 @@ export class PgStore implements SessionStore {
     const { manifest, pieces } = keepUsed(draft.manifest, [...old, ...fresh]);
     const added = pieces.filter((piece) => fresh.includes(piece));
     const named = await this.#putPieces(id, added, stored);
-    await writeDifference(on, id, before.manifest, manifest, pieces, named);
-    await on.query(
-      `UPDATE @schema.sessions SET info = $2, manifest = $3, name = $4, words = $5, model = $6, node_count = $7, root = $8,
-         modified = $9, expires = $10, binned = $11, revision = $12 WHERE id = $1`,
-      [id, ...columnsOf({ info: draft.info, manifest }), revision],
-    );
+    await writeAll(on, id, [
+      ...first,
+      ...differences(before.manifest, manifest, pieces, named),
+      { text: SESSION_ROW, values: [...columnsOf({ info: draft.info, manifest }), revision] },
+    ]);
+    const blobs = new Map(named.map(({ name, blob }) => [name, blob]));
+    for (const { name, blob } of old) blobs.set(name, blob);
+    const { nodes, pieces: entries, ...head } = manifest;
+    this.#see(id, {
+      ...{ info: draft.info, manifest: head, revision, nodes },
+      pieces: entries.map((entry) => ({ entry, blob: blobs.get(entry.name)! })),
+    });
     attempt.result = { value: result, record: { info: draft.info, manifest } };
     return result;
   }
@@ -182,6 +199,7 @@ export class PgStore implements SessionStore {
 
   async export(id: string): Promise<Uint8Array> {
     const row = await this.#row(this.#database, id);
+    this.#see(id, row);
     const { manifest } = recordOf(row);
     const bytes = await this.#blobs.get(row.pieces.map(({ blob }) => blob));
     const pieces = row.pieces.map(({ entry }, i): Piece => {
@@ -211,18 +229,9 @@ export class PgStore implements SessionStore {
     await this.#blobs.put([{ name: blob, bytes }]);
     await this.#database.transaction(async (on) => {
       await this.#guard(on);
-      await this.nameFile(on, id, kind, name, blob);
+      const made = await writeAll(on, id, [fileRow({ kind, name, blob })]);
+      if (made.length === 0) throw missingSession(id);
     });
-  }
-
-  /** The row of a file whose blob is there; another blob of the same name is no longer named. */
-  async nameFile(on: Queries, id: string, kind: FileKind, name: string, blob: string): Promise<void> {
-    const made = await on.query(
-      `INSERT INTO @schema.files (session, kind, name, blob) SELECT id, $2, $3, $4 FROM @schema.sessions WHERE id = $1
-       ON CONFLICT (session, kind, name) DO UPDATE SET blob = excluded.blob RETURNING name`,
-      [id, kind, checkFileName(name), blob],
-    );
-    if (made.length === 0) throw missingSession(id);
   }
 
   async file(id: string, kind: FileKind, name: string): Promise<Uint8Array | null> {
@@ -233,6 +242,13 @@ export class PgStore implements SessionStore {
       [id, kind, name],
     );
     return row ? ((await this.#blobs.get([row.blob]))[0] ?? null) : null;
+  }
+
+  #see(id: string, row: Row): void {
+    this.#seen.delete(id);
+    this.#seen.set(id, row);
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size > SEEN) this.#seen.delete(oldest!);
   }
 
   async #exists(id: string): Promise<void> {
@@ -278,67 +294,74 @@ function columnsOf({ info, manifest: { nodes, pieces: _, ...manifest } }: Sessio
   ];
 }
 
-async function writeDifference(
-  on: Queries,
-  id: string,
+const SESSION_ROW = `UPDATE @schema.sessions SET info = #1, manifest = #2, name = #3, words = #4, model = #5, node_count = #6, root = #7,
+  modified = #8, expires = #9, binned = #10, revision = #11 WHERE id = $1`;
+
+/** A file whose blob is there. */
+export interface StoredFile {
+  readonly kind: FileKind;
+  readonly name: string;
+  readonly blob: string;
+}
+
+/** Another blob of the same name is no longer named. */
+export function fileRow({ kind, name, blob }: StoredFile): Write {
+  return {
+    text: `INSERT INTO @schema.files (session, kind, name, blob) SELECT id, #1, #2, #3 FROM @schema.sessions WHERE id = $1
+      ON CONFLICT (session, kind, name) DO UPDATE SET blob = excluded.blob RETURNING name`,
+    values: [kind, checkFileName(name), blob],
+  };
+}
+
+function* differences(
   before: Manifest,
   after: Manifest,
   pieces: readonly Piece[],
   added: readonly StoredPiece[],
-): Promise<void> {
+): Generator<Write> {
   const known = new Map(before.nodes.map((node) => [node.id, JSON.stringify(node)]));
   const now = new Set(after.nodes.map((node) => node.id));
   const gone = before.nodes.filter((node) => !now.has(node.id)).map((node) => node.id);
   if (gone.length > 0)
-    await on.query("DELETE FROM @schema.nodes WHERE session = $1 AND id = ANY($2)", [id, gone]);
+    yield { text: "DELETE FROM @schema.nodes WHERE session = $1 AND id = ANY(#1)", values: [gone] };
   const changed = after.nodes.filter(
     (node) => known.has(node.id) && known.get(node.id) !== JSON.stringify(node),
   );
-  for (const node of changed)
-    await on.query("UPDATE @schema.nodes SET node = $3 WHERE session = $1 AND id = $2", [
-      id,
-      node.id,
-      JSON.stringify(node),
-    ]);
+  if (changed.length > 0)
+    yield {
+      text: `UPDATE @schema.nodes n SET node = c.node::json FROM unnest(#1::text[], #2::text[]) AS c (id, node)
+        WHERE n.session = $1 AND n.id = c.id`,
+      values: [changed.map((node) => node.id), changed.map((node) => JSON.stringify(node))],
+    };
   const made = after.nodes.filter((node) => !known.has(node.id));
-  if (made.length > 0) await insertNodes(on, id, made, null);
+  if (made.length > 0) yield nodeRows(made, null);
   const used = new Set(pieces.map(({ name }) => name));
   const dropped = before.pieces.filter(({ name }) => !used.has(name)).map(({ name }) => name);
   if (dropped.length > 0)
-    await on.query("DELETE FROM @schema.pieces WHERE session = $1 AND name = ANY($2)", [id, dropped]);
-  if (added.length > 0) await insertPieces(on, id, added, null);
+    yield { text: "DELETE FROM @schema.pieces WHERE session = $1 AND name = ANY(#1)", values: [dropped] };
+  if (added.length > 0) yield pieceRows(added, null);
 }
 
 /** `first`: the place of the first of them; null: behind those that are there. One that is there already stays as it is. */
-async function insertNodes(
-  on: Queries,
-  id: string,
-  nodes: readonly StoredNode[],
-  first: number | null,
-): Promise<void> {
-  await on.query(
-    `INSERT INTO @schema.nodes (session, id, place, node)
-     SELECT $1, n.id, coalesce($2, (SELECT coalesce(max(place) + 1, 0) FROM @schema.nodes WHERE session = $1)) + n.at - 1, n.node::json
-     FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS n (id, node, at)
-     ON CONFLICT (session, id) DO NOTHING`,
-    [id, first, nodes.map((node) => node.id), nodes.map((node) => JSON.stringify(node))],
-  );
+function nodeRows(nodes: readonly StoredNode[], first: number | null): Write {
+  return {
+    text: `INSERT INTO @schema.nodes (session, id, place, node)
+      SELECT $1, n.id, coalesce(#1, (SELECT coalesce(max(place) + 1, 0) FROM @schema.nodes WHERE session = $1)) + n.at - 1, n.node::json
+      FROM unnest(#2::text[], #3::text[]) WITH ORDINALITY AS n (id, node, at)
+      ON CONFLICT (session, id) DO NOTHING`,
+    values: [first, nodes.map((node) => node.id), nodes.map((node) => JSON.stringify(node))],
+  };
 }
 
-async function insertPieces(
-  on: Queries,
-  id: string,
-  pieces: readonly StoredPiece[],
-  first: number | null,
-): Promise<void> {
+function pieceRows(pieces: readonly StoredPiece[], first: number | null): Write {
   const entries = pieces.map(({ name, type, shape, sha256 }) =>
     JSON.stringify({ name, type, shape, sha256 }),
   );
-  await on.query(
-    `INSERT INTO @schema.pieces (session, name, place, entry, blob)
-     SELECT $1, p.name, coalesce($2, (SELECT coalesce(max(place) + 1, 0) FROM @schema.pieces WHERE session = $1)) + p.at - 1, p.entry::json, p.blob
-     FROM unnest($3::text[], $4::text[], $5::text[]) WITH ORDINALITY AS p (name, entry, blob, at)
-     ON CONFLICT (session, name) DO NOTHING`,
-    [id, first, pieces.map(({ name }) => name), entries, pieces.map(({ blob }) => blob)],
-  );
+  return {
+    text: `INSERT INTO @schema.pieces (session, name, place, entry, blob)
+      SELECT $1, p.name, coalesce(#1, (SELECT coalesce(max(place) + 1, 0) FROM @schema.pieces WHERE session = $1)) + p.at - 1, p.entry::json, p.blob
+      FROM unnest(#2::text[], #3::text[], #4::text[]) WITH ORDINALITY AS p (name, entry, blob, at)
+      ON CONFLICT (session, name) DO NOTHING`,
+    values: [first, pieces.map(({ name }) => name), entries, pieces.map(({ blob }) => blob)],
+  };
 }

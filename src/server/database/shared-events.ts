@@ -13,7 +13,10 @@ const EVENT_NOTICE = JSON.stringify({ kind: "event" });
 /** Events that are told when the transaction is through, and not otherwise. It is the last that a transaction does: others wait for their numbers. */
 export async function emitIn(on: Queries, events: readonly ServerEvent[]): Promise<void> {
   await on.query(
-    `SELECT @schema.emit(e.event::json), pg_notify('emilie', $2) FROM unnest($1::text[]) WITH ORDINALITY AS e (event, at) ORDER BY e.at`,
+    `WITH next AS (UPDATE @schema.event_count SET number = number + cardinality($1::text[]) RETURNING number - cardinality($1::text[]) AS before),
+       kept AS (INSERT INTO @schema.events (id, event)
+         SELECT before + e.at, e.event::json FROM next, unnest($1::text[]) WITH ORDINALITY AS e (event, at))
+     SELECT pg_notify('emilie', $2)`,
     [events.map((event) => JSON.stringify(event)), EVENT_NOTICE],
   );
 }

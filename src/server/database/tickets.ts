@@ -8,13 +8,10 @@
  * not stay before the others for ever.
  */
 import { randomUUID } from "node:crypto";
-import type PgBoss from "pg-boss";
 import { sha256 } from "../../util/sha256.ts";
-import type { Database, Queries } from "./database.ts";
+import type { Database, Queries, Transaction } from "./database.ts";
 import { LEASE_SECONDS } from "./leases.ts";
 import { SHARDS, type TicketKind } from "./migrations.ts";
-
-type Transaction = Queries & { readonly db: PgBoss.Db };
 
 /** pg-boss ends a ticket by itself only long after the lease has: this is no more than its tidying up. */
 const TICKET = { retryLimit: 0, expireInHours: 23, retentionDays: 365 } as const;
@@ -35,6 +32,17 @@ export async function queueOf(kind: TicketKind, model: string): Promise<string> 
   }
   return `${kind}-${shard}`;
 }
+
+export const flowOf = (session: string) => `session ${session}`;
+
+/** Locks the flow $1 until the transaction ends. */
+export const LOCK_FLOW =
+  "INSERT INTO @schema.turns (flow) VALUES ($1) ON CONFLICT (flow) DO UPDATE SET used = now()";
+
+/** Of a statement that begins a `job`, as a WITH of that name: notes whose turn it was, and who serves the session now. */
+export const BEGUN = `
+  served AS (UPDATE @schema.turns t SET worker = job.worker, used = now() FROM job WHERE t.flow = 'session ' || job.session),
+  ticked AS (UPDATE @schema.clock c SET turn = greatest(c.turn, job.turn) + 1 FROM job)`;
 
 /** Whom tickets are fetched for. */
 export interface Taker {
@@ -87,10 +95,7 @@ export class Tickets {
 
   /** Changes of a session's jobs take turns. */
   async lock(on: Queries, session: string): Promise<void> {
-    await on.query(
-      "INSERT INTO @schema.turns (flow) VALUES ($1) ON CONFLICT (flow) DO UPDATE SET used = now()",
-      [`session ${session}`],
-    );
+    await on.query(LOCK_FLOW, [flowOf(session)]);
   }
 
   /** The best ticket of one of the queues that is for this worker: its job's id; null where there is none. */
@@ -134,18 +139,9 @@ export class Tickets {
       await this.#database.boss.deleteJob(await queueOf("edits", model), ticket, { db: on.db });
   }
 
-  /** Notes whose turn it was, and who serves the session now. */
-  async begun(on: Transaction, session: string, turn: number, worker: string): Promise<void> {
-    await on.query(
-      `WITH served AS (UPDATE @schema.turns SET worker = $2, used = now() WHERE flow = $1)
-       UPDATE @schema.clock SET turn = greatest(turn, $3) + 1`,
-      [`session ${session}`, worker, turn],
-    );
-  }
-
   async #nextTurn(on: Queries, session: string, owner: string): Promise<number> {
     // Without a name there is one user, whose sessions take turns.
-    const flows = [`session ${session}`, ...(owner === "" ? [] : [`owner ${owner}`])];
+    const flows = [flowOf(session), ...(owner === "" ? [] : [`owner ${owner}`])];
     const [row] = await on.query<{ turn: string }>(
       `INSERT INTO @schema.turns (flow, turn)
        SELECT f, greatest((SELECT turn FROM @schema.clock), (SELECT max(turn) + $2 FROM @schema.turns WHERE flow = ANY($1))) FROM unnest($1::text[]) f
