@@ -22,6 +22,7 @@ import {
   GENERATE_TEMPLATE,
   GENERATE_TOKENS,
   IMAGE,
+  MOST_PROMPT_TOKENS,
   type PromptTemplate,
   SEEN_SIDE,
   VIDEO,
@@ -106,7 +107,7 @@ export async function pictureFeatures(
  * @param source of the checkpoint, from which the rows of embeddings are read
  * @param weights of `qwen.text`
  * @param features of the picture; null for a text alone, in the template that makes pictures from nothing
- * @throws EmilieError "option.invalid" where the text has a token that stands for a picture
+ * @throws EmilieError "option.invalid" as checkPrompt
  */
 export async function encodePrompt(
   qwen: Qwen3Vl,
@@ -157,6 +158,7 @@ export interface PromptTokens {
  * Tokens of a prompt in its template, the picture's placeholder as often as it has features.
  *
  * @param grid rows and columns of the picture's features; null for a text alone, which is cut behind its 200th token
+ * @throws EmilieError "option.invalid" as checkPrompt, "checkpoint.unsupported" for a tokenizer to which the templates are a few tokens
  */
 export function promptTokens(
   { tokens, config }: Qwen3VlFiles,
@@ -168,13 +170,7 @@ export function promptTokens(
     const ids = tokens.alone.encode(before + prompt + after).slice(0, dropped + GENERATE_TOKENS);
     return { ids: Int32Array.from(ids), dropped: checked(ids, GENERATE_TEMPLATE), picture: null };
   }
-  const foreign = [IMAGE, VIDEO].find((token) => prompt.includes(token));
-  if (foreign !== undefined) {
-    throw new EmilieError(
-      "option.invalid",
-      `The instruction has "${foreign}", which stands for a picture; the picture that is edited is in the prompt already. Leave it out.`,
-    );
-  }
+  checkPrompt({ tokens }, prompt);
   const { before, after } = EDIT_TEMPLATE;
   const ids = tokens.withPicture.encode(before + prompt + after);
   const first = ids.indexOf(config.image_token_id);
@@ -191,7 +187,29 @@ function checked(ids: readonly number[], { dropped }: PromptTemplate): number {
   );
 }
 
+/**
+ * Says whether a prompt for an edit can be encoded, before anything is.
+ *
+ * @throws EmilieError "option.invalid" where it has a token that stands for a picture, or more than 2048 tokens
+ */
+export function checkPrompt(files: Pick<Qwen3VlFiles, "tokens">, prompt: string): void {
+  const foreign = [IMAGE, VIDEO].find((token) => prompt.includes(token));
+  if (foreign !== undefined) {
+    throw new EmilieError(
+      "option.invalid",
+      `The instruction has "${foreign}", which stands for a picture; the picture that is edited is in the prompt already. Leave it out.`,
+    );
+  }
+  const count = countPromptTokens(files, prompt);
+  if (count > MOST_PROMPT_TOKENS) {
+    throw new EmilieError(
+      "option.invalid",
+      `The instruction has ${count} tokens; at most ${MOST_PROMPT_TOKENS} are encoded. Shorten it.`,
+    );
+  }
+}
+
 /** How many tokens a prompt has by itself, without the template about it. */
-export function countPromptTokens({ tokens }: Qwen3VlFiles, prompt: string): number {
+export function countPromptTokens({ tokens }: Pick<Qwen3VlFiles, "tokens">, prompt: string): number {
   return tokens.withPicture.encode(prompt).length;
 }

@@ -46,3 +46,5 @@ export const VIDEO = "<|video_pad|>";
 export const SEEN_SIDE = 512;
 /** Of a text without a picture, its longest, in tokens. */
 export const GENERATE_TOKENS = 200;
+/** Of a prompt with a picture. The pipelines name no limit, and memory grows with the square of it. */
+export const MOST_PROMPT_TOKENS = 2048;

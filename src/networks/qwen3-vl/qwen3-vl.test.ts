@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { folderSource } from "../../checkpoint/source.node.ts";
 import { tensor, zeros } from "../../tensor/tensor.ts";
 import { parseQwen3VlConfig } from "./config.ts";
-import { countPromptTokens, promptTokens } from "./encoder.ts";
+import { checkPrompt, countPromptTokens, promptTokens } from "./encoder.ts";
 import { patchPlaces, positionCorners, textPlaces, textRotations } from "./positions.ts";
 import { type PictureProcessor, patchesOf, seenSize } from "./processor.ts";
 import { editSentence } from "./prompts.ts";
@@ -139,6 +139,19 @@ describe("a prompt", () => {
         expect.objectContaining({ code: "option.invalid", message: expect.stringContaining(token) }),
       );
     }
+    // Where there is none, it is a word like others.
+    expect(promptTokens(files, "a <|image_pad|>", null).picture).toBeNull();
+  });
+
+  it("may not be longer than memory allows", async () => {
+    const files = await readQwen3VlFiles(folderSource(folder));
+    expect(() => checkPrompt(files, "1".repeat(2048))).not.toThrow();
+    expect(() => checkPrompt(files, "1".repeat(2049))).toThrow(
+      expect.objectContaining({
+        code: "option.invalid",
+        message: expect.stringMatching(/2049 tokens; at most 2048/),
+      }),
+    );
   });
 
   it("has the picture's placeholder as often as it has features, and one place for each", async () => {

@@ -91,13 +91,12 @@ function block(s: Scope, x: Value, context: Context): Value {
   const { hidden_size: width, intermediate_size: inner, hidden_act: act } = context.config;
   const attended = add(s, x, attend(s.at("attn"), norm(s.at("norm1"), x), context));
   const m = s.at("mlp");
-  const hidden = rowLinear(m.at("linear_fc1"), norm(s.at("norm2"), attended), inner, BIASED);
+  const hidden = rowLinear(m.at("linear_fc1"), norm(s.at("norm2"), attended), inner, ROTATED);
   const active = act === "gelu" ? gelu(m, hidden) : geluTanh(m, hidden);
   return add(s, attended, rowLinear(m.at("linear_fc2"), active, width, ROTATED));
 }
 
-const BIASED = { bias: true };
-/** What comes out of an activation has a few channels that are far larger than the others. */
+/** Vision transformers too have a few channels that are far larger than the others (arXiv 2402.17762). */
 const ROTATED = { bias: true, rotated: true };
 
 function norm(s: Scope, x: Value): Value {
@@ -108,13 +107,13 @@ function norm(s: Scope, x: Value): Value {
 function attend(s: Scope, x: Value, { config, cos, sin }: Context): Value {
   const { hidden_size: width, num_heads: heads } = config;
   const part = (i: number) =>
-    rowLinear(s.at("qkv"), x, 3 * width, { ...BIASED, rows: [i * width, (i + 1) * width] });
+    rowLinear(s.at("qkv"), x, 3 * width, { ...ROTATED, rows: [i * width, (i + 1) * width] });
   const turned = (of: Value) => rotary(s, of, cos, sin, { width: width / heads, interleaved: false });
   return rowLinear(
     s.at("proj"),
     attention(s, turned(part(0)), turned(part(1)), part(2), { heads }),
     width,
-    BIASED,
+    ROTATED,
   );
 }
 
@@ -125,6 +124,6 @@ function merger(s: Scope, x: Value, config: Qwen3VlVisionConfig, normalised: "be
   const beside = (of: Value) => reshape(s, of, [(of.shape[0] ?? 0) / merge ** 2, all]);
   const n = s.at("norm");
   const rows = normalised === "before" ? beside(norm(n, x)) : norm(n, beside(x));
-  const hidden = gelu(s, rowLinear(s.at("linear_fc1"), rows, all, BIASED));
+  const hidden = gelu(s, rowLinear(s.at("linear_fc1"), rows, all, ROTATED));
   return rowLinear(s.at("linear_fc2"), hidden, out, ROTATED);
 }
