@@ -77,7 +77,7 @@ async function measure(): Promise<Row[]> {
   const fastest = { vision: Math.min(...seconds.vision), text: Math.min(...seconds.text) };
   const sum = fastest.vision + fastest.text;
   return (["vision", "text"] as const).map((part) => ({
-    ...{ part, precision, tokens: part === "text" ? tokens : 1024 },
+    ...{ part, precision: needs[part]?.precision ?? precision, tokens: part === "text" ? tokens : 1024 },
     ...{
       first: digits(seconds[part][0]!),
       fastest: digits(fastest[part]),
