@@ -76,7 +76,7 @@ def draw(seed: int) -> dict:
         "transformer_layers_per_block": [r.randint(1, 2) for _ in range(n)], "down_block_types": r.choices(down, k=n), "up_block_types": r.choices(up, k=n),
         "cross_attention_dim": 20 if kind is None else r.choice([6, 11, 24]), "encoder_hid_dim": kind and 20, "encoder_hid_dim_type": kind, "num_kv_heads": kv,
         "qk_norm": r.choice(["rms_norm", "rms_norm", None]), "use_sep_conv": r.random() < 0.8, "ff_mult": r.randint(1, 6), "num_mid_layers": r.randint(1, 2),
-        "use_linear_projection": r.random() < 0.5, "downsample_padding": r.choice([0, 1]), "norm_eps": r.choice([1e-5, 1e-6]), "conv_in_kernel": r.choice([1, 3]),
+        "use_linear_projection": r.random() < 0.5, "downsample_padding": 1 if n > 3 else r.choice([0, 1]), "norm_eps": r.choice([1e-5, 1e-6]), "conv_in_kernel": r.choice([1, 3]),
         **({"addition_embed_type": "time", "addition_time_embed_dim": waves, "projection_class_embeddings_input_dim": 2 * waves} if r.random() < 0.7 else {}),
     }
     if r.random() < 0.3:

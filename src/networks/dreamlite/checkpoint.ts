@@ -34,6 +34,8 @@ export interface Checkpoint {
 const FEW: FewSteps = { sampler: "flow-euler", steps: 4 };
 /** Of DreamLitePipeline: its own weights of guidance, and the steps that its authors show. */
 const BASE = { steps: 28, textGuidance: 3.5, imageGuidance: 1.5 };
+/** Of both, as their pages say it, also where a folder was given. */
+const LICENSE = "DreamLite's published weights are licensed under CC BY-NC 4.0: not for commercial use.";
 /** The longer side of the pictures that both were trained on. */
 const TRAINED = 1024;
 
@@ -79,7 +81,7 @@ export async function readCheckpoint(source: CheckpointSource): Promise<Checkpoi
     ...{ mobile, vae, text, scheduler, own, defaults },
     unet: { config, table },
     fewSteps: mobile ? FEW : null,
-    notes: checkDefaults(scheduler, defaults),
+    notes: [LICENSE, ...checkDefaults(scheduler, defaults)],
   };
 }
 
