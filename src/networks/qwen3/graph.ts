@@ -55,7 +55,7 @@ function qwen3(s: Scope, config: Qwen3Config, { tokens, layers }: Qwen3Use): voi
   const context = { config, mask: g.input("mask", [1, tokens], "int32"), ...positions(s, config, tokens) };
   const results = new Map<number, Value>([[0, x]]);
   for (let i = 0; i < layersNeeded(layers); i++) {
-    x = layer(s.at("layers", i), x, context);
+    x = decoderLayer(s.at("layers", i), x, context);
     results.set(i + 1, x);
   }
   if (layers.includes(all)) {
@@ -67,18 +67,25 @@ function qwen3(s: Scope, config: Qwen3Config, { tokens, layers }: Qwen3Use): voi
 
 const normWeight = (s: Scope, width: number): Value => cast(s, s.parameter("weight", [width]), "float32");
 
-interface Context {
+export interface LayerContext {
   readonly config: Qwen3Config;
-  readonly mask: Value;
+  /** int32 [1, tokens], 0 for padding; undefined where there is none, or all of it comes after what is read. */
+  readonly mask?: Value;
+  /** Of every token's angles, [tokens, head_dim / 2] each. */
   readonly cos: Value;
   readonly sin: Value;
+}
+
+/** By how much each pair of `width` values is turned from one place to the next, rounded as torch rounds it. */
+export function rotaryFrequencies(theta: number, width: number): number[] {
+  const frequency = (i: number) => Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / width)));
+  return Array.from({ length: width / 2 }, (_, i) => frequency(i));
 }
 
 /** Cosines and sines of every token's angles, [tokens, head_dim / 2] each, rounded as torch rounds them. */
 function positions({ graph }: Scope, { rope_theta: theta, head_dim: width }: Qwen3Config, tokens: number) {
   const half = width / 2;
-  const frequency = (i: number) => Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / width)));
-  const frequencies = Array.from({ length: half }, (_, i) => frequency(i));
+  const frequencies = rotaryFrequencies(theta, width);
   const table = (of: (angle: number) => number) =>
     graph.constant(
       Float32Array.from({ length: tokens * half }, (_, i) =>
@@ -89,8 +96,8 @@ function positions({ graph }: Scope, { rope_theta: theta, head_dim: width }: Qwe
   return { cos: table(Math.cos), sin: table(Math.sin) };
 }
 
-/** x [tokens, hidden] → [tokens, hidden] */
-function layer(s: Scope, x: Value, context: Context): Value {
+/** A decoder layer: x [tokens, hidden] → [tokens, hidden] */
+export function decoderLayer(s: Scope, x: Value, context: LayerContext): Value {
   const { hidden_size: hidden, rms_norm_eps: eps } = context.config;
   const norm = (name: string, of: Value) =>
     cast(s, rmsNorm(s, of, normWeight(s.at(name), hidden), eps), s.float);
@@ -101,7 +108,7 @@ function layer(s: Scope, x: Value, context: Context): Value {
 /** Single channels of what is normalised are hundreds of times as large as the others. */
 const ROTATED = { rotated: true };
 
-function attend(s: Scope, x: Value, { config, mask, cos, sin }: Context): Value {
+function attend(s: Scope, x: Value, { config, mask, cos, sin }: LayerContext): Value {
   const { num_attention_heads: heads, num_key_value_heads: keyHeads, head_dim: width } = config;
   const [tokens = 0, hidden = 0] = x.shape;
   const options = { ...ROTATED, bias: config.attention_bias };
@@ -131,7 +138,7 @@ function repeated(s: Scope, x: Value, heads: number, times: number): Value {
   return reshape(s, expanded, [n, times * all]);
 }
 
-function feedForward(s: Scope, x: Value, { config }: Context): Value {
+function feedForward(s: Scope, x: Value, { config }: LayerContext): Value {
   const project = (name: string) =>
     cast(s, rowLinear(s.at(name), x, config.intermediate_size, ROTATED), "float32");
   const gate = silu(s, project("gate_proj"));
