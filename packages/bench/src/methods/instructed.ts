@@ -21,7 +21,9 @@ export async function instructed(
   { textGuidance, imageGuidance }: GuidanceSettings,
   signal?: AbortSignal,
 ): Promise<Denoise> {
-  const [nullText, text] = await Promise.all(["", instruction].map((t) => model.encodeText(t, { signal, c })));
+  const [nullText, text] = await Promise.all(
+    ["", instruction].map((t) => model.encodeText(t, { signal, c })),
+  );
   const directions = [{ text: text!, weight: textGuidance }];
   return withGuidance({
     model,
