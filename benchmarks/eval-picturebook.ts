@@ -1,7 +1,7 @@
 /**
  * The table of the shipped checkpoint on pictures it was never trained on, against the exact truth:
  * `npm run bench -- picturebook [--json] [--limit N] [--preset NAME] [--steps T] [--sampler NAME] [--text-guidance s]
- * [--image-guidance s] [--guidance-interval from,to] [--reuse n] [--gate g] [--fixed-seed] [--precision MODE]
+ * [--image-guidance s] [--guidance-interval from,to] [--gate g] [--fixed-seed] [--precision MODE]
  * [--keys-from PIXELS] [--device NAME]`.
  * `--keys-from 64` spares keys of self-attention (UNetShape) where no picture of this checkpoint would be large enough for that.
  * The held-out pictures lie in benchmarks/picturebook/; the model card says how they are made.
@@ -63,7 +63,6 @@ const { values: flags } = parseArgs({
     "image-guidance": { type: "string" },
     gate: { type: "string" },
     "guidance-interval": { type: "string" },
-    reuse: { type: "string" },
     seed: { type: "string", default: "0" },
     "fixed-seed": { type: "boolean", default: false },
     only: { type: "string", default: "single,chain,noop,words" },
@@ -74,7 +73,6 @@ const interval = flags["guidance-interval"]?.split(",").map(Number);
 const options = {
   preset: flags.preset as SessionEditOptions["preset"],
   guidanceInterval: interval as SessionEditOptions["guidanceInterval"],
-  reuse: number(flags.reuse),
   steps: number(flags.steps),
   sampler: flags.sampler as SessionEditOptions["sampler"],
   textGuidance: number(flags["text-guidance"]),
