@@ -58,7 +58,8 @@ export async function measureSteps(settings: StepSettings, keep: (row: Row) => v
       const once = await peer.ask({ ...request, out }, LIMIT_SECONDS);
       const isWarm = name.startsWith("sd.cpp:");
       const times = isWarm ? [once.seconds] : [];
-      for (let i = 0; i < (isWarm ? 0 : ROUNDS); i++) times.push((await peer.ask(request, LIMIT_SECONDS)).seconds);
+      for (let i = 0; i < (isWarm ? 0 : ROUNDS); i++)
+        times.push((await peer.ask(request, LIMIT_SECONDS)).seconds);
       const seconds = Math.min(...times);
       const output = await readFile(out).catch(() => null);
       first ??= { seconds, output };
