@@ -1,6 +1,6 @@
 /**
  * npm run bench -- klein [--size 512] [--edits 2] [--parts int8,int4,draft,steps] [--peers …] [--python PYTHON] [--threads N]
- *   [--tiny] [--scratch DIR] [--again] [--json]
+ *   [--tiny] [--scratch DIR] [--again] [--json] [--write]
  *
  * FLUX.2 klein 4B at full size with random weights, of which every layer has its own (16 GB in bf16; 7 GB of derived weights in int8, 4 GB in int4), on a picture of the
  * given size. Parts, each in a process of its own:
@@ -12,7 +12,7 @@
  *                call of each does not count. Who is missing is left out, with the reason
  *
  * Rows are printed as they come and kept in DIR/klein-SIZE.json: a run that was stopped goes on after its last whole part, --again begins anew. --tiny takes checkpoints of
- * a few megabytes, to try the command. The scratch folder (default: a new one in the system's temporary folder, deleted at the end) keeps checkpoints and derived weights if named.
+ * a few megabytes, to try the command; --write puts the rows into docs/results/klein.json and makes klein.md of it. The scratch folder (default: a new one in the system's temporary folder, deleted at the end) keeps checkpoints and derived weights if named.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -21,6 +21,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { physicalCores } from "../src/runtime/node.ts";
 import { layOutModels } from "./klein-models.ts";
+import { writeKlein } from "./klein-page.ts";
 import { measureSteps } from "./klein-steps.ts";
 import { sizes, usage, whole } from "./options.ts";
 import { type BenchRecord, type Row, record } from "./record.ts";
@@ -39,6 +40,7 @@ const { values: flags } = parseArgs({
     scratch: { type: "string" },
     again: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
   },
 });
 const [size = 512] = sizes("size", flags.size, 16);
@@ -67,6 +69,7 @@ try {
   const result = record("klein", state.rows, { subject, skipped: state.skipped ?? [] });
   if (flags.json) console.log(JSON.stringify(result, null, 2));
   else printRows(result);
+  if (flags.write) writeKlein(result);
 } finally {
   if (flags.scratch === undefined) await rm(scratch, { recursive: true, force: true });
 }
