@@ -56,7 +56,7 @@ const NON_COMMERCIAL: License = {
   says: "Not for commercial use; with attribution.",
 };
 
-/** Of DreamLite, in FLOP: a call of the UNet and both ways of the autoencoder at 512 px, and Qwen3-VL with the picture. */
+/** Of DreamLite, estimates until tests/models/full-size-dreamlite.test.ts has told them (EMILIE_PARITY_PRINT=1). In FLOP: a call of the UNet and both ways of the autoencoder at 512 px, and Qwen3-VL with the picture. */
 const [UNET_512, TINY_512, ENCODER] = [0.654e12, 0.3e12, 2e12];
 const DREAMLITE_NEEDS = {
   fp32: { memoryBytes: 3.5e9, derivedBytes: 0 },

@@ -59,7 +59,7 @@ export function dreamLiteNeeds(config: DreamLiteUNetConfig, weights: PlacedWeigh
 const layoutOf = (precision: Precision = "fp32"): Layout => (precision === "int8" ? "nhwc" : "nchw");
 
 /** Adds the UNet to a graph, with its inputs. */
-function dreamLite(s: Scope, config: DreamLiteUNetConfig, shape: DreamLiteShape): Value {
+export function dreamLite(s: Scope, config: DreamLiteUNetConfig, shape: DreamLiteShape): Value {
   const { height, width, tokens } = shape;
   const g = s.graph;
   const { in_channels: channels, levels, norm_num_groups: groups, norm_eps: eps } = config;
