@@ -82,8 +82,7 @@ export function tinyShapes(): Shapes {
     for (const [level, count] of blocks.entries()) {
       // Encoder: a halving convolution before each level but the first. Decoder: a doubling and a convolution after each but the last.
       if (gap === 1 && level > 0) convolution(String(at++), 64, 64, false);
-      for (let i = 0; i < count; i++, at++)
-        for (const j of [0, 2, 4]) convolution(`${at}.conv.${j}`, 64, 64);
+      for (let i = 0; i < count; i++, at++) for (const j of [0, 2, 4]) convolution(`${at}.conv.${j}`, 64, 64);
       if (gap === 2 && level < blocks.length - 1) convolution(String((at += 2) - 1), 64, 64, false);
     }
     convolution(String(at), last, 64);
@@ -96,7 +95,9 @@ export function tinyShapes(): Shapes {
 /** Lays a whole checkpoint out as the hub has it, in bf16: five gigabytes. */
 export async function layOutDreamLite(folder: string, write: WriteTensors): Promise<void> {
   const json = {
-    "model_index.json": JSON.parse(readFileSync(join(DREAMLITE, "mobile/checkpoint/model_index.json"), "utf8")),
+    "model_index.json": JSON.parse(
+      readFileSync(join(DREAMLITE, "mobile/checkpoint/model_index.json"), "utf8"),
+    ),
     "scheduler/scheduler_config.json": JSON.parse(
       readFileSync(join(DREAMLITE, "mobile/checkpoint/scheduler/scheduler_config.json"), "utf8"),
     ),
@@ -107,7 +108,10 @@ export async function layOutDreamLite(folder: string, write: WriteTensors): Prom
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), JSON.stringify(value));
   }
-  for (const [name, shapes] of [["unet", unetShapes()], ["vae", tinyShapes()]] as const) {
+  for (const [name, shapes] of [
+    ["unet", unetShapes()],
+    ["vae", tinyShapes()],
+  ] as const) {
     const tensors = [...shapes].map(([name, shape]): StoredShape => ({ name, shape, type: "BF16" }));
     await write(join(folder, name, "diffusion_pytorch_model.safetensors"), tensors);
   }
