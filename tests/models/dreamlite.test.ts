@@ -77,7 +77,7 @@ describe("a session", () => {
     expect(kept.recipe?.stopAfter).toBe(2);
     const map = await session.relevance("make it winter", { draws: 1, from: session.root });
     expect(map.data.some((m) => m === 1)).toBe(true);
-    const gated = await session.edit("make it winter", { gate: 1e6, from: session.root });
+    const gated = await session.edit("make it winter", { gate: 100, from: session.root });
     expect(same(gated.latent, session.root.latent)).toBe(true);
     expect((await session.drift(kept)).parent.inside.changedPixels).toBeGreaterThan(0);
     const c = session.root.latent;

@@ -5,6 +5,7 @@
 import { join, resolve } from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
+import { attention as attend } from "../../src/graph/attention.ts";
 import { type Dialect, Graph, type Site, type Value } from "../../src/graph/graph.ts";
 import type { FloatType } from "../../src/graph/onnx.ts";
 import * as ops from "../../src/graph/ops.ts";
@@ -41,7 +42,7 @@ const attention =
   (keys: number): Build =>
   (at, x, k) => {
     const context = k([keys, x.shape[1]!]);
-    return ops.attention(at, x, context, context, { heads: 8 });
+    return attend(at, x, context, context, { heads: 8 });
   };
 
 const operators: readonly [string, readonly number[], Build][] = [

@@ -2,10 +2,12 @@
  * The blocks of DreamLiteUNetModel (diffusers, models/unets/unet_dreamlite.py and models/transformers/transformer_2d_dreamlite.py): residual blocks of separable convolutions
  * (MobileNetV2, arXiv 1801.04381), and transformer blocks whose heads share keys and values (arXiv 1911.02150).
  */
+
+import { attention } from "../../graph/attention.ts";
 import type { Value } from "../../graph/graph.ts";
 import { fromChannelsFirst, sizeOfPicture, toChannelsFirst } from "../../graph/layout.ts";
 import * as ops from "../../graph/ops.ts";
-import { add, attention, concat, gelu, gemm, mul, reshape, silu, sliceRows } from "../../graph/ops.ts";
+import { add, concat, gelu, gemm, mul, reshape, silu, sliceRows } from "../../graph/ops.ts";
 import { rmsNorm } from "../../graph/transformer-ops.ts";
 import { groupNorm, imageToTokens, layerNorm, tokensToImage } from "../layers/layers.ts";
 import { resnetBlock } from "../layers/resnet.ts";

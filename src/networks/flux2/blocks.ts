@@ -4,8 +4,10 @@
  *
  * Tokens between the blocks, modulations and norms are fp32 in every precision: their largest values are beyond what half precision holds. In fp16 products and attention are fp16.
  */
+
+import { attention } from "../../graph/attention.ts";
 import type { Value } from "../../graph/graph.ts";
-import { add, attention, cast, concat, mul, reshape, silu, sliceRows } from "../../graph/ops.ts";
+import { add, cast, concat, mul, reshape, silu, sliceRows } from "../../graph/ops.ts";
 import { modulatedLayerNorm, rmsNorm, rotary } from "../../graph/transformer-ops.ts";
 import { rowLinear, shrunkLinear } from "../layers/row-linear.ts";
 import type { Scope } from "../layers/scope.ts";

@@ -3,8 +3,9 @@
  * is interpolated, attention turned by row and column, and four neighbours merged into one feature, at the end and after some of the blocks (DeepStack, arXiv 2406.04334).
  */
 import type { Needs, PlacedWeights } from "../../checkpoint/storage.ts";
+import { attention } from "../../graph/attention.ts";
 import { type Dialect, Graph, type Value } from "../../graph/graph.ts";
-import { add, attention, gather, gelu, gemm, layerNorm, mul, reshape } from "../../graph/ops.ts";
+import { add, gather, gelu, gemm, layerNorm, mul, reshape } from "../../graph/ops.ts";
 import { geluTanh, rotary } from "../../graph/transformer-ops.ts";
 import { rowLinear } from "../layers/row-linear.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";

@@ -4,8 +4,9 @@
  * In fp16 products and attention are fp16; what goes from layer to layer, norms and the feed-forward's gate are fp32, since some of their values are beyond half precision.
  */
 import type { Needs, PlacedWeights } from "../../checkpoint/storage.ts";
+import { attention } from "../../graph/attention.ts";
 import { type Dialect, Graph, type Value } from "../../graph/graph.ts";
-import { add, attention, cast, concat, mul, reshape, silu } from "../../graph/ops.ts";
+import { add, cast, concat, mul, reshape, silu } from "../../graph/ops.ts";
 import { rmsNorm, rotary } from "../../graph/transformer-ops.ts";
 import { rowLinear, shrunkLinear } from "../layers/row-linear.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
