@@ -5,7 +5,6 @@ import { createNoise } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { attention } from "./attention.ts";
 import { type Dialect, Graph, type Site, type Value } from "./graph.ts";
-import {} from "./ops.ts";
 import { rmsNorm, rotary } from "./transformer-ops.ts";
 
 const engine = createNodeEngine({ threads: 1 });
