@@ -205,6 +205,23 @@ export function conv2d(
   return relu && !residual ? unary(at, "Relu", y) : y;
 }
 
+/** Every channel by itself: x [b, c, h, w] ∗ weight [c, 1, k, k] → [b, c, h', w'] */
+export function depthwise(at: Site, x: Value, weight: Value, padding: Padding): Value {
+  const [n = 0, c = 0, h = 0, w = 0] = x.shape;
+  const [out = 0, one = 0, kh = 0, kw = 0] = weight.shape;
+  if (out !== c || one !== 1)
+    fail(at, `a depthwise convolution with weight [${weight.shape}] cannot take [${x.shape}]`);
+  const [top, left, bottom, right] = padding;
+  const shape = [n, c, h + top + bottom - kh + 1, w + left + right - kw + 1];
+  return at.graph.add(at, {
+    op: "Conv",
+    inputs: [x, weight],
+    shape,
+    attributes: { kernel_shape: { ints: [kh, kw] }, pads: { ints: padding }, group: { int: c } },
+    flops: 2 * n * c * shape[2]! * shape[3]! * kh * kw,
+  });
+}
+
 /** Normalises over the last axis: x [n, width], weight and bias [width]. */
 export function layerNorm(at: Site, x: Value, weight: Value, bias: Value, eps: number): Value {
   const width = x.shape.at(-1) ?? 0;
@@ -300,7 +317,9 @@ export function attention(at: Site, q: Value, k: Value, v: Value, options: Atten
   expectShape(at, "attention's keys", k, [keys, width]);
   expectShape(at, "attention's values", v, [keys, width]);
   if (options.keyMask) expectShape(at, "attention's mask of keys", options.keyMask, [1, keys]);
-  if (at.graph.dialect === "plain") return plainAttention(at, q, k, v, options);
+  // With a mask, MultiHeadAttention shares out heads among the processor's cores, and not queries: of one head it makes no use of them.
+  const isAlone = options.heads === 1 && options.keyMask !== undefined;
+  if (at.graph.dialect === "plain" || isAlone) return plainAttention(at, q, k, v, options);
   const result = at.graph.add(at, {
     op: "MultiHeadAttention",
     domain: MICROSOFT,

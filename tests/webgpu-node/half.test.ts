@@ -21,6 +21,7 @@ const [BAR, EDIT_BAR] = [3e-2, 6e-2];
 
 const root = resolve(import.meta.dirname, "../..");
 const tiny = join(root, "tests/fixtures/parity/sd1/checkpoint");
+const klein = join(root, "tests/fixtures/flux2/klein/checkpoint");
 const common = { graphOptimizationLevel: "disabled", logSeverityLevel: 4 } as const;
 const webgpu = { ...common, executionProviders: ["webgpu"] };
 const cpu = { ...common, executionProviders: ["cpu"] };
@@ -132,6 +133,7 @@ describe.skipIf(missingHalf)("in half precision on WebGPU in Node", () => {
   it.each([
     ["a tiny checkpoint", tiny, 16],
     ["picturebook", "picturebook", 64],
+    ["FLUX.2 klein in small", klein, 96],
   ])("an edit of %s is near what fp32 gives", async (what, name, side) => {
     const expected = await outcome(name, side, { device: "cpu" });
     const actual = await outcome(name, side, { device: "webgpu", precision: "fp16" });
