@@ -83,7 +83,10 @@ export function tinyShapes(): Shapes {
       // Encoder: a halving convolution before each level but the first. Decoder: a doubling and a convolution after each but the last.
       if (gap === 1 && level > 0) convolution(String(at++), 64, 64, false);
       for (let i = 0; i < count; i++, at++) for (const j of [0, 2, 4]) convolution(`${at}.conv.${j}`, 64, 64);
-      if (gap === 2 && level < blocks.length - 1) convolution(String((at += 2) - 1), 64, 64, false);
+      if (gap === 2 && level < blocks.length - 1) {
+        convolution(String(at + 1), 64, 64, false);
+        at += 2;
+      }
     }
     convolution(String(at), last, 64);
   };
