@@ -7,6 +7,7 @@
 import { type Colours, hueDistance } from "./colour-distance.ts";
 import type { Box } from "./mask.ts";
 import { type Regions, regionsAt, type SegmentTree, segmentsOf } from "./segments.ts";
+import { fullest } from "./fullest.ts";
 import { solidity } from "./solidity.ts";
 
 /** Of the picture: what is larger is the background, and not a thing. */
@@ -38,7 +39,7 @@ export function thingAt(colours: Colours, x: number, y: number): Uint8Array {
     const fills = members.size > 1 ? solidity(pixels, colours.width) : 0;
     if (level === 0 || fills > best.fills) best = { pixels, fills };
   }
-  return best.pixels;
+  return fullest(tree, best.pixels, at);
 }
 
 /** Between which differences the material that a leaf belongs to stays what it is. */
@@ -81,6 +82,8 @@ const ALIKE = 6;
 const HELD = 0.5;
 /** Of the outline of a side in shade: how much of it lies along the thing. */
 const SHADED = 0.15;
+/** Of the area of one side of a thing: the other is smaller than this. */
+const SIDE = 4;
 /** How much of its convex hull a thing fills, and how much of that a part adds. */
 const FULL = 0.85;
 const GAIN = 0.12;
@@ -95,6 +98,9 @@ function completed(regions: Regions, start: number): ReadonlySet<number> {
   const fillsOf = (ids: ReadonlySet<number>) => solidity(pixelsOf(regions, ids), regions.width);
   const { neighbours } = regions;
   const alike = (a: number, b: number) => hueDistance(regions.colour, 3 * a, regions.colour, 3 * b) < ALIKE;
+  // A side in shade is no larger than what it completes, and does not run out of the picture where that does not.
+  const belongs = (next: number) =>
+    regions.area[next]! < SIDE * regions.area[start]! && (regions.border[next] === 0 || regions.border[start]! > 0);
   for (let round = 0; round < 3; round++) {
     const around = new Set<number>();
     for (const member of members)
@@ -106,7 +112,7 @@ function completed(regions: Regions, start: number): ReadonlySet<number> {
         (id) => !members.has(id) && !isGround(regions, id) && [...members].some((one) => alike(one, id)),
       );
       const flanks = [...around].filter((id) => id === next || alike(id, next));
-      if (alike(start, next) && heldBy(regions, new Set([next]), members) > SHADED) {
+      if (alike(start, next) && belongs(next) && heldBy(regions, new Set([next]), members) > SHADED) {
         const both = new Set([...members, next]);
         const fills = fillsOf(both);
         if (fills >= FULL && fills > best.fills && fills >= fillsOf(members) - 0.01)
