@@ -13,11 +13,11 @@ const SIDE = 4;
 /** Of its convex hull: how much a thing fills that is seen wholly. */
 const FULL = 0.85;
 /** A larger set of areas may fill its hull by this much less than a smaller one. */
-const SLACK = 0.03;
+const SLACK = 0.07;
 /** What leaving out areas has to add to how full the outline is. */
 const GAIN = 0.06;
 /** Of a thing: the area under the point, at least, or the thing is no set of even areas; and areas that are smaller make no difference. */
-const START = 0.1;
+const START = 0.03;
 const SMALL = 0.02;
 /** Of a thing that lies within the picture: less of it is a part. */
 const REST = 0.3;
