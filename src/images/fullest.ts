@@ -7,11 +7,11 @@ import { type Regions, regionsAt, type SegmentTree } from "./segments.ts";
 import { solidity } from "./solidity.ts";
 
 /** Two areas of one colour, in light and in shade. */
-const ALIKE = 6;
+export const ALIKE = 6;
 /** Of the area of one side of a thing: the other is smaller than this. */
-const SIDE = 4;
+export const SIDE = 4;
 /** Of its convex hull: how much a thing fills that is seen wholly. */
-const FULL = 0.85;
+export const FULL = 0.85;
 /** A larger set of areas may fill its hull by this much less than a smaller one. */
 const SLACK = 0.07;
 /** What leaving out areas has to add to how full the outline is. */
@@ -80,7 +80,12 @@ function pixelsOf({ of }: Regions, members: ReadonlySet<number>): Uint8Array {
 }
 
 /** With the small areas of a thing that lie mostly along what was found of it: borders, in which two colours are mixed. */
-function withSmall(areas: Regions, members: ReadonlySet<number>, pixels: Uint8Array, size: number): Uint8Array {
+function withSmall(
+  areas: Regions,
+  members: ReadonlySet<number>,
+  pixels: Uint8Array,
+  size: number,
+): Uint8Array {
   const found = pixelsOf(areas, members);
   for (let i = 0; i < found.length; i++) {
     const id = areas.of[i]!;

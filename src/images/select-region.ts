@@ -74,7 +74,7 @@ function check({ width, height }: Picture, selection: Selection): void {
 }
 
 /** Means over squares in OKLab (Ottosson, 2020), times 50: a difference of 1 can just be seen. */
-export function coloursOf({ width, height, data }: Picture, factor: number): Colours {
+function coloursOf({ width, height, data }: Picture, factor: number): Colours {
   const [w, h] = [Math.max(1, Math.round(width / factor)), Math.max(1, Math.round(height / factor))];
   const out = new Float32Array(3 * w * h);
   // A few pixels of each square say its colour.

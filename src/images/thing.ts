@@ -5,9 +5,9 @@
  */
 
 import { type Colours, hueDistance } from "./colour-distance.ts";
+import { ALIKE, FULL, fullest, SIDE } from "./fullest.ts";
 import type { Box } from "./mask.ts";
 import { type Regions, regionsAt, type SegmentTree, segmentsOf } from "./segments.ts";
-import { fullest } from "./fullest.ts";
 import { solidity } from "./solidity.ts";
 
 /** Of the picture: what is larger is the background, and not a thing. */
@@ -76,16 +76,11 @@ const pixelsOf = ({ of }: Regions, members: ReadonlySet<number>): Uint8Array => 
 
 /** Of the picture, and of a region's outline that lies on the picture's border: more is background. */
 const GROUND = { area: 0.25, border: 0.1 };
-/** Two regions of one colour, in light and in shade. */
-const ALIKE = 6;
 /** Of the outline of a part: how much of it lies within the thing. */
 const HELD = 0.5;
 /** Of the outline of a side in shade: how much of it lies along the thing. */
 const SHADED = 0.15;
-/** Of the area of one side of a thing: the other is smaller than this. */
-const SIDE = 4;
-/** How much of its convex hull a thing fills, and how much of that a part adds. */
-const FULL = 0.85;
+/** How much of its convex hull a part adds. */
 const GAIN = 0.12;
 
 /**
@@ -100,7 +95,8 @@ function completed(regions: Regions, start: number): ReadonlySet<number> {
   const alike = (a: number, b: number) => hueDistance(regions.colour, 3 * a, regions.colour, 3 * b) < ALIKE;
   // A side in shade is no larger than what it completes, and does not run out of the picture where that does not.
   const belongs = (next: number) =>
-    regions.area[next]! < SIDE * regions.area[start]! && (regions.border[next] === 0 || regions.border[start]! > 0);
+    regions.area[next]! < SIDE * regions.area[start]! &&
+    (regions.border[next] === 0 || regions.border[start]! > 0);
   for (let round = 0; round < 3; round++) {
     const around = new Set<number>();
     for (const member of members)
