@@ -101,10 +101,10 @@ export default defineConfig({
           include: ["studio/tests/**/*.test.ts"],
           environment: "node",
           testTimeout: 1_800_000,
-          hookTimeout: 120_000,
+          hookTimeout: 600_000,
           bail: 1,
           // A busy machine is no failure.
-          expect: { poll: { timeout: 30_000 } },
+          expect: { poll: { timeout: 120_000 } },
         },
       },
       {

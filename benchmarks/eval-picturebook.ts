@@ -1,8 +1,9 @@
 /**
  * The table of the shipped checkpoint on pictures it was never trained on, against the exact truth:
  * `npm run bench -- picturebook [--json] [--limit N] [--preset NAME] [--steps T] [--sampler NAME] [--text-guidance s]
- * [--image-guidance s] [--guidance-interval from,to] [--reuse n] [--gate g] [--fixed-seed] [--precision MODE]
- * [--keys-from PIXELS] [--device NAME]`.
+ * [--image-guidance s] [--guidance-interval from,to] [--gate g] [--fixed-seed] [--precision MODE]
+ * [--keys-from PIXELS] [--device NAME] [--only single,chain,noop,words] [--words FOLDER]`.
+ * `--words words-held-out` takes another list of people's own words, with chains of five of them.
  * `--keys-from 64` spares keys of self-attention (UNetShape) where no picture of this checkpoint would be large enough for that.
  * The held-out pictures lie in benchmarks/picturebook/; the model card says how they are made.
  */
@@ -63,9 +64,9 @@ const { values: flags } = parseArgs({
     "image-guidance": { type: "string" },
     gate: { type: "string" },
     "guidance-interval": { type: "string" },
-    reuse: { type: "string" },
     seed: { type: "string", default: "0" },
     "fixed-seed": { type: "boolean", default: false },
+    words: { type: "string", default: "words" },
     only: { type: "string", default: "single,chain,noop,words" },
   },
 });
@@ -74,7 +75,6 @@ const interval = flags["guidance-interval"]?.split(",").map(Number);
 const options = {
   preset: flags.preset as SessionEditOptions["preset"],
   guidanceInterval: interval as SessionEditOptions["guidanceInterval"],
-  reuse: number(flags.reuse),
   steps: number(flags.steps),
   sampler: flags.sampler as SessionEditOptions["sampler"],
   textGuidance: number(flags["text-guidance"]),
@@ -101,12 +101,15 @@ const say = (line: string) => flags.json || console.log(line);
 const only = new Set(flags.only.split(","));
 
 /** The items of one part; `--limit` takes every n-th, so that all kinds stay in. */
-function itemsOf(part: string): Item[] {
+function itemsOf(part: string, folder = part): Item[] {
   if (!only.has(part)) return [];
-  const { items } = JSON.parse(readFileSync(join(root, part, "dataset.json"), "utf8")) as { items: Item[] };
+  const { items } = JSON.parse(readFileSync(join(root, folder, "dataset.json"), "utf8")) as { items: Item[] };
   const stride = Math.max(1, Math.ceil(items.length / limit));
   return items.filter((_, i) => i % stride === 0);
 }
+const spoken = itemsOf("words", flags.words);
+const wordItems = spoken.filter(({ part }) => part !== "chain");
+const wordChains = spoken.filter(({ part }) => part === "chain");
 const load = (part: string, file: string) => readPicture(join(root, part, file));
 
 /** What the VAE alone makes of a picture. */
@@ -156,15 +159,16 @@ async function singles() {
   return rows;
 }
 
-async function chains() {
+/** Chains of five turns; in people's own words they lie among those words. */
+async function chains(folder: string, items: readonly Item[]) {
   const rows = [];
-  for (const item of itemsOf("chain")) {
-    const session = await openSession(model, await load("chain", item.image));
+  for (const item of items) {
+    const session = await openSession(model, await load(folder, item.image));
     let before = session.original;
     const successes: boolean[] = [];
     for (const [i, turn] of item.turns.entries()) {
       const [target, mask] = await Promise.all(
-        [turn.target!, turn.change_mask!].map((file) => load("chain", file)),
+        [turn.target!, turn.change_mask!].map((file) => load(folder, file)),
       );
       const result = await (await session.edit(turn.instruction, turnOptions(i))).render();
       successes.push(succeeded(result, before, target!, (i) => mask!.data[4 * i]! > 127));
@@ -197,15 +201,15 @@ async function noops() {
  */
 async function words() {
   const rows = [];
-  for (const item of itemsOf("words")) {
+  for (const item of wordItems) {
     const turn = item.turns[0]!;
-    const source = await load("words", item.image);
+    const source = await load(flags.words, item.image);
     const session = await openSession(model, source);
     const node = await session.edit(turn.instruction, options);
     const result = await node.render();
     const same = psnr(result, source) === Number.POSITIVE_INFINITY;
     const [target, mask] = turn.target
-      ? await Promise.all([turn.target, turn.change_mask!].map((file) => load("words", file)))
+      ? await Promise.all([turn.target, turn.change_mask!].map((file) => load(flags.words, file)))
       : [];
     const success = target ? succeeded(result, source, target, (i) => mask!.data[4 * i]! > 127) : same;
     rows.push({ id: item.id, part: item.part!, ...turn, understood: node.understood, same, success });
@@ -221,7 +225,8 @@ const bytes = (folder: string): number =>
     0,
   );
 
-const [single, chain, noop, own] = [await singles(), await chains(), await noops(), await words()];
+const [single, chain, noop] = [await singles(), await chains("chain", itemsOf("chain")), await noops()];
+const [own, ownChain] = [await words(), await chains(flags.words, wordChains)];
 await model.dispose();
 
 const kinds = [...new Set(single.map((row) => row.kind))].map((kind) => {
@@ -248,6 +253,8 @@ const table = {
     unsupportedUnchanged: wordsOf("unsupported", (row) => row.same),
     compoundBoth: wordsOf("compound", (row) => row.success),
     compoundBothOrTold: wordsOf("compound", (row) => row.success || !row.understood),
+    chainTurn: ownChain.length ? share(ownChain.flatMap((r) => r.successes)) : null,
+    chainOfFive: ownChain.length ? share(ownChain.map((r) => r.all)) : null,
   },
   vaePsnr: mean(single.map((r) => r.vae)),
   success: single.length ? share(single.map((r) => r.success)) : null,
@@ -312,6 +319,8 @@ if (flags.json) {
   say(`  unsupported: unchanged        ${percent(table.words.unsupportedUnchanged)}`);
   say(`  two at once: both done        ${percent(table.words.compoundBoth)}`);
   say(`  … or said that it was not     ${percent(table.words.compoundBothOrTold)}`);
+  say(`  a turn in a chain of five     ${percent(table.words.chainTurn)}`);
+  say(`  all five                      ${percent(table.words.chainOfFive)}`);
   say(`one edit, warm, median          ${table.secondsPerEdit.toFixed(2)} s`);
   if (table.megabytes) say(`checkpoint                      ${table.megabytes.toFixed(1)} MB`);
   say("");

@@ -1,98 +1,101 @@
 /**
- * npm run bench -- klein [--size 512] [--precision int8] [--edits 2] [--threads N] [--scratch DIR] [--json]
+ * npm run bench -- klein [--size 512] [--edits 2] [--parts int8,int4,draft,steps] [--peers …] [--python PYTHON] [--threads N]
+ *   [--tiny] [--scratch DIR] [--again] [--json] [--write]
  *
- * FLUX.2 klein 4B at full size with random weights, of which every layer has its own (16 GB in bf16, and 4 to 8 GB of derived weights): a session on a picture of the given
- * size, and edits of four steps in it, in this process. Seconds to load (the first time with making the derived weights), to encode text and picture, of each step, of the
- * decoding; peak memory, anonymous and resident. The scratch folder (default: a new one in the system's temporary folder, deleted at the end) keeps the checkpoint if named.
+ * FLUX.2 klein 4B at full size with random weights, of which every layer has its own (16 GB in bf16; 7 GB of derived weights in int8, 4 GB in int4), on a picture of the
+ * given size. Parts, each in a process of its own:
+ *
+ *   int8, int4   a session of --edits (int4: two) edits of four steps: seconds of load, text, steps and decoding, of the text's end to the first step's begin
+ *                ("start"), and the peak of memory in each edit, allocated (anonymous) and with mapped files (resident)
+ *   draft        the same of Stable Diffusion 1.5's size in int8 with the preset draft: what an edit cost before
+ *   steps        one call of the transformer with one reference by each of --peers (default: emilie:int8, diffusers:bf16, sd.cpp:q8_0), one after the other; the first
+ *                call of each does not count. Who is missing is left out, with the reason
+ *
+ * Rows are printed as they come and kept in DIR/klein-SIZE.json: a run that was stopped goes on after its last whole part, --again begins anew. --tiny takes checkpoints of
+ * a few megabytes, to try the command; --write puts the rows into docs/results/klein.json and makes klein.md of it. The scratch folder (default: a new one in the system's temporary folder, deleted at the end) keeps checkpoints and derived weights if named.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { readPicture } from "../src/images/codec.node.ts";
-import { coverPicture } from "../src/images/encode.node.ts";
-import { loadModel } from "../src/models/load.node.ts";
-import { checkPrecision } from "../src/models/open.node.ts";
-import { openSession } from "../src/session/open.node.ts";
-import { layOutKlein } from "../tests/support/published-flux2.ts";
-import { watchMemory } from "./memory.ts";
-import { sizes, whole } from "./options.ts";
-import { writeRandom } from "./random-weights.ts";
-import { digits, type Row, record } from "./record.ts";
+import { physicalCores } from "../src/runtime/node.ts";
+import { layOutModels } from "./klein-models.ts";
+import { writeKlein } from "./klein-page.ts";
+import { measureSteps } from "./klein-steps.ts";
+import { sizes, usage, whole } from "./options.ts";
+import { type BenchRecord, type Row, record } from "./record.ts";
+import { rowsOf } from "./row-process.ts";
 import { printRows } from "./table.ts";
 
 const { values: flags } = parseArgs({
   options: {
     size: { type: "string", default: "512" },
-    precision: { type: "string", default: "int8" },
     edits: { type: "string", default: "2" },
+    parts: { type: "string", default: "int8,int4,draft,steps" },
+    peers: { type: "string", default: "emilie:int8,diffusers:bf16,sd.cpp:q8_0" },
+    python: { type: "string", default: process.env.EMILIE_PEER_PYTHON ?? "python3" },
     threads: { type: "string" },
+    tiny: { type: "boolean", default: false },
     scratch: { type: "string" },
+    again: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
   },
 });
-const [size = 512] = sizes("size", flags.size);
-const precision = checkPrecision(flags.precision);
+const [size = 512] = sizes("size", flags.size, 16);
 const edits = whole("edits", flags.edits) ?? 2;
-const ROOT = new URL("..", import.meta.url).pathname;
-const TOKENIZER = join(ROOT, "tests/fixtures/flux2/klein/checkpoint/tokenizer");
+const threads = whole("threads", flags.threads) ?? physicalCores();
+const PARTS = ["int8", "int4", "draft", "steps"];
+const parts = flags.parts.split(",");
+const unknown = parts.find((part) => !PARTS.includes(part));
+if (unknown !== undefined) usage(`--parts ${unknown}: expected some of ${PARTS.join(", ")}.`);
+
 const scratch = flags.scratch ?? (await mkdtemp(join(tmpdir(), "emilie-klein-")));
+const kept = join(scratch, `klein-${flags.tiny ? "tiny-" : ""}${size}.json`);
+type Kept = Pick<BenchRecord, "rows" | "skipped"> & { readonly done: readonly string[] };
+const known = !flags.again && existsSync(kept);
+let state: Kept = known ? JSON.parse(readFileSync(kept, "utf8")) : { rows: [], skipped: [], done: [] };
 try {
-  const result = record("klein", await measure(), { subject: `klein 4B ${precision} ${size}` });
+  for (const part of parts) {
+    if (state.done.includes(part)) continue;
+    // What a part that was stopped has left is measured again.
+    state = { ...state, rows: state.rows.filter((row) => row.part !== part) };
+    await measure(part);
+    state = { ...state, done: [...state.done, part] };
+    writeFileSync(kept, JSON.stringify(state, null, 2));
+  }
+  const subject = `klein 4B ${size}${flags.tiny ? " tiny" : ""}`;
+  const result = record("klein", state.rows, { subject, skipped: state.skipped ?? [] });
   if (flags.json) console.log(JSON.stringify(result, null, 2));
   else printRows(result);
+  if (flags.write) writeKlein(result);
 } finally {
   if (flags.scratch === undefined) await rm(scratch, { recursive: true, force: true });
 }
 
-async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
-  const start = performance.now();
-  const result = await work();
-  return [result, digits((performance.now() - start) / 1000)];
+function keep(row: Row): void {
+  state = { ...state, rows: [...state.rows, row] };
+  console.error(JSON.stringify(row));
+  writeFileSync(kept, JSON.stringify(state, null, 2));
 }
 
-async function measure(): Promise<Row[]> {
-  const folder = join(scratch, "klein-4b");
-  if (!existsSync(join(folder, "text_encoder/model.safetensors"))) {
-    await layOutKlein(folder, TOKENIZER, writeRandom);
+async function measure(part: string): Promise<void> {
+  await mkdir(scratch, { recursive: true });
+  const models = await layOutModels(scratch, flags.tiny, part);
+  if (part === "steps") {
+    const { python } = flags;
+    const settings = { ...models, scratch, size, threads, python, peers: flags.peers.split(",") };
+    const skipped = await measureSteps(settings, (row) => keep({ part, size, ...row }));
+    state = { ...state, skipped };
+    return;
   }
-  const watch = () => [watchMemory(), watchMemory(100, () => process.memoryUsage.rss())] as const;
-  let [anonymous, resident] = watch();
-  const threads = flags.threads === undefined ? {} : { threads: whole("threads", flags.threads) };
-  const [model, load] = await timed(() =>
-    loadModel(folder, { precision, cache: join(scratch, "cache"), ...threads }),
-  );
-  const cottage = readFileSync(join(ROOT, "examples/cottage.png"));
-  const picture = await readPicture(await coverPicture(cottage, size, size));
-  const [session, encode] = await timed(() => openSession(model, picture, { workingSize: size }));
-  const rows: Row[] = [];
-  for (let i = 0; i < edits; i++) {
-    const instruction = i % 2 === 0 ? "make it winter" : "paint the roof blue";
-    const [, text] = await timed(() => model.encodeText(instruction));
-    const steps: number[] = [];
-    let before = performance.now();
-    const [node, seconds] = await timed(() =>
-      session.edit(instruction, {
-        onProgress: () => {
-          steps.push(digits((performance.now() - before) / 1000));
-          before = performance.now();
-        },
-      }),
-    );
-    const [, decode] = await timed(() => node.render());
-    rows.push({
-      ...{ edit: i + 1, precision, size, load, encode, text, first: steps[0]!, step: steps.at(-1)! },
-      ...{
-        edited: seconds,
-        decode,
-        anonymousGB: digits(anonymous() / 1e9),
-        residentGB: digits(resident() / 1e9),
-      },
-    });
-    [anonymous, resident] = watch();
-  }
-  for (const stop of [anonymous, resident]) stop();
-  await model.dispose();
-  return rows;
+  const isDraft = part === "draft";
+  const args = [
+    ...["--model", isDraft ? models.sd1 : models.klein, "--precision", isDraft ? "int8" : part],
+    ...["--size", String(size), "--edits", String(part === "int8" ? edits : 2)],
+    ...["--cache", join(scratch, "cache"), "--threads", String(threads)],
+    ...(isDraft ? ["--preset", "draft"] : []),
+  ];
+  for await (const row of rowsOf("klein-session", args)) keep({ part, size, ...row });
 }

@@ -83,10 +83,16 @@ export class Peer {
     limitSeconds: number,
   ): Promise<Peer> {
     const peer = new Peer(name, command);
-    const answer = await peer.#next(limitSeconds);
-    if (answer.ready !== true) throw await peer.#gaveUp(`it began with ${JSON.stringify(answer)}`);
-    peer.ready = answer as unknown as Ready;
-    return peer;
+    try {
+      const answer = await peer.#next(limitSeconds);
+      if (answer.ready !== true) throw await peer.#gaveUp(`it began with ${JSON.stringify(answer)}`);
+      peer.ready = answer as unknown as Ready;
+      return peer;
+    } catch (error) {
+      // One that says why it cannot start has not ended yet.
+      await peer.stop();
+      throw error;
+    }
   }
 
   /** Throws PeerError where the peer says that it cannot, ends, or takes longer than the limit; the last two end it. */

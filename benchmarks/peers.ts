@@ -21,6 +21,7 @@ import { openCheckpoint } from "../src/models/open.node.ts";
 import { readCheckpoint } from "../src/networks/stable-diffusion/checkpoint.ts";
 import { physicalCores } from "../src/runtime/node.ts";
 import { createNoise } from "../src/tensor/noise.ts";
+import { distance } from "./distance.ts";
 import { refused, sizes, usage, whole } from "./options.ts";
 import { peerCommand } from "./peer-commands.ts";
 import { type EditItem, heldOut, samePicture, score } from "./peer-edits.ts";
@@ -230,18 +231,6 @@ function timeRows(what: string, answers: ReadonlyMap<string, readonly Answer[]>)
       n: own.length,
     };
   });
-}
-
-/** Relative L2 of two files of fp32; null where one is missing. */
-function distance(a: Buffer | null, b: Buffer | null): number | null {
-  if (!a || !b || a === b || a.length !== b.length) return null;
-  let [squared, norm] = [0, 0];
-  for (let i = 0; i < b.length; i += 4) {
-    const reference = b.readFloatLE(i);
-    squared += (a.readFloatLE(i) - reference) ** 2;
-    norm += reference ** 2;
-  }
-  return digits(Math.sqrt(squared / norm), 2);
 }
 
 function leaveOut(who: string, error: unknown): void {

@@ -14,7 +14,7 @@ export { type Context, makeFolder, stoppable } from "./cli/context.ts";
 export { databaseOf, databaseOptions } from "./cli/database-options.ts";
 export { EXIT, Unsuccessful, UsageError } from "./cli/errors.ts";
 export { loadTold } from "./cli/load.ts";
-export { deviceOption, precisionOption } from "./cli/model-options.ts";
+export { deviceOption, fitOption, precisionOption } from "./cli/model-options.ts";
 export { openInBrowser } from "./cli/open-browser.ts";
 export { portNumber, positive, shuffleSeed, steps } from "./cli/options.ts";
 export { formatCount, formatSeconds, type Output } from "./cli/output.ts";

@@ -1,6 +1,7 @@
 """stable-diffusion.cpp as a peer of `npm run bench -- peers`, through stable-diffusion-cpp-python.
 
     python benchmarks/peers/sdcpp_peer.py --model FOLDER --threads N [--type f32|f16|q8_0] [--flash]
+    python benchmarks/peers/sdcpp_peer.py --diffusion-model FILE --llm FILE --vae FILE --factor 16 --threads N [--type …]
 
 The library has no call for the UNet alone, so a UNet call is one sampling step without guidance, timed by the library's own callback;
 z, c and text of the request are its own.
@@ -12,7 +13,11 @@ import time
 from protocol import serve
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--model", required=True)
+parser.add_argument("--model", default="")
+parser.add_argument("--diffusion-model", default="")
+parser.add_argument("--llm", default="")
+parser.add_argument("--vae", default="")
+parser.add_argument("--factor", type=int, default=8, help="pixels a side of what one number of a latent stands for")
 parser.add_argument("--threads", type=int, required=True)
 parser.add_argument("--type", default="f16")
 parser.add_argument("--flash", action="store_true")
@@ -25,16 +30,18 @@ def start():
     from PIL import Image
     from stable_diffusion_cpp import StableDiffusion
 
-    model = StableDiffusion(model_path=args.model, n_threads=args.threads, wtype=args.type, vae_decode_only=False,
-                            diffusion_flash_attn=args.flash, verbose=False)
+    model = StableDiffusion(model_path=args.model, diffusion_model_path=args.diffusion_model, llm_path=args.llm, vae_path=args.vae,
+                            n_threads=args.threads, wtype=args.type, vae_decode_only=False, diffusion_flash_attn=args.flash, verbose=False)
+    # Rectified flows, which are files of their own, have no ancestral sampler.
+    sampler = "euler" if args.diffusion_model else "euler_a"
 
     def generate(instruction, image, seed, steps, text_guidance, image_guidance, on_step=None):
         return model.generate_image(
             prompt=instruction, ref_images=[image], auto_resize_ref_image=False, width=image.width, height=image.height, seed=seed,
-            sample_steps=steps, sample_method="euler_a", cfg_scale=text_guidance, image_cfg_scale=image_guidance, progress_callback=on_step)[0]
+            sample_steps=steps, sample_method=sampler, cfg_scale=text_guidance, image_cfg_scale=image_guidance, progress_callback=on_step)[0]
 
     def unet(request):
-        side = 8 * request["shapes"]["z"][-1]
+        side = args.factor * request["shapes"]["z"][-1]
         image = Image.new("RGB", (side, side), (120, 140, 160))
         times = []
         generate("make it winter", image, 1, 2, 1.0, 1.0, lambda step, steps, seconds: times.append((step, seconds)))

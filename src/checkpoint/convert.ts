@@ -4,7 +4,7 @@ import { type Float8, fromFloat8 } from "../tensor/float8.ts";
 import { fromHalf, LARGEST_HALF, toHalf } from "../tensor/half.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import type { CheckpointSource } from "./source.ts";
-import type { WeightRef } from "./weights.ts";
+import { rowsOf, type WeightRef } from "./weights.ts";
 
 /** Bytes read and converted at a time, so that memory stays flat however large a tensor is. */
 const CHUNK = 8 << 20;
@@ -106,15 +106,13 @@ export async function readRows(
   ref: WeightRef,
   indices: Int32Array,
 ): Promise<Tensor> {
-  const [rows = 0, width = 0] = ref.shape;
-  const length = ref.length / rows;
+  const [, width = 0] = ref.shape;
   const known = new Map<number, Float32Array>();
   const data = new Float32Array(indices.length * width);
   for (const [i, index] of indices.entries()) {
     let row = known.get(index);
     if (!row) {
-      const place = { ...ref, shape: [width], offset: ref.offset + index * length, length };
-      row = await readWhole(source, `${name}[${index}]`, place);
+      row = await readWhole(source, `${name}[${index}]`, rowsOf(ref, index, index + 1));
       known.set(index, row);
     }
     data.set(row, i * width);

@@ -51,6 +51,30 @@ export interface License {
   readonly says: string;
 }
 
+const NON_COMMERCIAL: License = {
+  name: "CC BY-NC 4.0",
+  says: "Not for commercial use; with attribution.",
+};
+
+/** Of DreamLite, as tests/models/full-size-dreamlite.test.ts tells them (EMILIE_PARITY_PRINT=1). In FLOP: a call of the UNet and both ways of the autoencoder at 512 px; Qwen3-VL with the picture is an estimate. */
+const [UNET_512, TINY_512, ENCODER] = [0.629e12, 0.25e12, 2e12];
+const DREAMLITE_NEEDS = {
+  fp32: { memoryBytes: 2.94e9, derivedBytes: 1.55e9 },
+  int8: { memoryBytes: 1.17e9, derivedBytes: 2.37e9 },
+  int4: { memoryBytes: 1.17e9, derivedBytes: 1.76e9 },
+};
+const DREAMLITE: Abilities = {
+  summary:
+    "Edits photographs by instruction with a small network: replacing, adding and removing things, season, light, style.",
+  suggestions: [
+    { title: "Exchange", instructions: ["replace the sky with storm clouds", "make the car red"] },
+    { title: "Season and time", instructions: ["make it winter, with snow on the ground", "make it night"] },
+    { title: "Style", instructions: ["turn it into a watercolour painting"] },
+  ],
+  limits: "Not for commercial use. A download of 5 GB, most of it the text encoder, which sees the picture.",
+  success: [],
+};
+
 /** They are offered for download where they are not on the machine, the first to those who name none. */
 export const KNOWN_MODELS: readonly KnownModel[] = [
   {
@@ -145,5 +169,33 @@ export const KNOWN_MODELS: readonly KnownModel[] = [
       limits: "Weak at counting, at text and at moving things. On a CPU an edit takes many minutes.",
       success: [],
     },
+  },
+  {
+    id: "carlofkl/DreamLite-mobile@diffusers",
+    title: "DreamLite mobile",
+    family: "DreamLite mobile",
+    architecture: "dreamlite",
+    nativeSize: 1024,
+    license: NON_COMMERCIAL,
+    downloadBytes: 5.07e9,
+    // Four calls, and the text's encoder once, with the picture that it sees.
+    edit: { size: 512, denoise: 4 * UNET_512 + ENCODER, picture: TINY_512 },
+    needs: DREAMLITE_NEEDS,
+    tried: false,
+    abilities: { ...DREAMLITE, limits: `In four steps. ${DREAMLITE.limits}` },
+  },
+  {
+    id: "carlofkl/DreamLite-base@diffusers",
+    title: "DreamLite",
+    family: "DreamLite",
+    architecture: "dreamlite",
+    nativeSize: 1024,
+    license: NON_COMMERCIAL,
+    downloadBytes: 5.07e9,
+    // Three calls in each of 28 steps; two texts.
+    edit: { size: 512, denoise: 3 * 28 * UNET_512 + 2 * ENCODER, picture: TINY_512 },
+    needs: DREAMLITE_NEEDS,
+    tried: false,
+    abilities: DREAMLITE,
   },
 ];

@@ -15,7 +15,7 @@ import { type DemoScript, readDemoScript } from "./demo-script.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { loadTold } from "./load.ts";
 import { maskSources } from "./masks.ts";
-import { deviceOption, precisionOption } from "./model-options.ts";
+import { deviceOption, fitOption, precisionOption } from "./model-options.ts";
 import { formatSeconds, type Output } from "./output.ts";
 import { type Preview, previewOption } from "./preview.ts";
 import { runSteps } from "./steps.ts";
@@ -44,6 +44,7 @@ export function addDemo(program: Command, context: Context): void {
     .argument("[script]", "another script in the format of examples/demo.json")
     .option("--out <folder>", "the folder for the pictures", "out")
     .addOption(precisionOption())
+    .addOption(fitOption())
     .addOption(previewOption())
     .addOption(deviceOption())
     .option("--json", "print one JSON document on stdout and nothing else")

@@ -24,6 +24,7 @@ import { EXIT, Unsuccessful, UsageError } from "./errors.ts";
 import { checkMaskSpec, maskSources, numbered, parseNumbered } from "./masks.ts";
 import {
   deviceOption,
+  fitOption,
   loraOption,
   precisionOption,
   sayDevice,
@@ -94,6 +95,7 @@ export function addEdit(program: Command, context: Context): void {
     .addOption(tokenizerOption())
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(fitOption())
     .addOption(vaeOption());
   for (const option of settingOptions()) command.addOption(option);
   command

@@ -30,6 +30,22 @@ export function precisionOption(): Option {
   ).choices(PRECISIONS);
 }
 
+const FITS = ["check", "ignore"];
+
+/** --fit MODE, for every verb that loads a model: EMILIE_FIT for this process and for those that it starts. */
+export function fitOption(): Option {
+  const option = new Option(
+    "--fit <mode>",
+    "check: a model that cannot fit this machine's memory or disk is refused before its weights are read; ignore: it is loaded nevertheless (default: $EMILIE_FIT, else check)",
+  ).argParser((text: string) => {
+    if (!FITS.includes(text)) throw new InvalidArgumentError(`Allowed choices are ${FITS.join(", ")}.`);
+    process.env.EMILIE_FIT = text;
+    return text;
+  });
+  option.argChoices = FITS;
+  return option;
+}
+
 /** --variant NAME, for every verb that takes a model. */
 export function variantOption(): Option {
   return new Option(

@@ -1,9 +1,12 @@
 /** `emilie pull`: a model from the hub into the cache, from where --model finds it by its name. */
 import type { Command } from "commander";
+import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { isEmilieError } from "../errors.ts";
+import { machineNow } from "../models/fit.node.ts";
 import { type PulledModel, pullModel } from "../models/hub/pull.node.ts";
 import { requireRepoId } from "../models/hub/repo-id.ts";
-import { knownModel } from "../models/offers.ts";
+import { knownModel, planOfKnown } from "../models/offers.ts";
+import type { Machine } from "../models/plan.ts";
 import { type Context, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { formatLarge, formatSeconds, type Output } from "./output.ts";
@@ -44,7 +47,12 @@ export function addPull(program: Command, context: Context): void {
 }
 
 /** pullModel() with its plan, licence and progress on stderr. Stopped, it ends the verb as Ctrl-C does everywhere. */
-export function pullTold(model: string, variant: string | undefined, output: Output): Promise<PulledModel> {
+export async function pullTold(
+  model: string,
+  variant: string | undefined,
+  output: Output,
+): Promise<PulledModel> {
+  const machine = await machineNow(cacheFolder());
   const note = "Stopping. What has been downloaded is kept. Press Ctrl-C again to exit immediately.";
   const run = (signal: AbortSignal) =>
     pullModel(model, {
@@ -56,6 +64,8 @@ export function pullTold(model: string, variant: string | undefined, output: Out
         const which = [...new Set(Object.values(variants))].join(", ");
         output.note(`${model}: ${files} files (${which}), ${formatLarge(bytes, "B")}${rest} → ${folder}`);
         output.note(sayLicense(model, license));
+        const need = sayNeeds(model, { ...machine, diskBytes: machine.diskBytes - bytesToFetch });
+        if (need !== null) output.note(need);
       },
       onProgress: ({ bytes, totalBytes, bytesPerSecond, secondsLeft }) => {
         const size = `${formatLarge(bytes, "B")} of ${formatLarge(totalBytes, "B")}`;
@@ -76,6 +86,20 @@ function sayLicense(model: string, license: string | null): string {
   if (known) return `Licence: ${known.name}. ${known.says}`;
   if (license !== null) return `Licence, as its page says: ${license}`;
   return "Licence: its page names none; look there before you use its pictures.";
+}
+
+/** What a model that this version knows will need here once it is downloaded, by precision, and which of them is for this machine; null for others. */
+function sayNeeds(model: string, machine: Machine): string | null {
+  const known = knownModel(requireRepoId(model.split(":")[0]!).repo);
+  if (!known) return null;
+  const { precisions, takes, width } = planOfKnown(known, machine);
+  const needs = precisions.map(({ precision, memoryBytes, derivedBytes }) => {
+    const disk = derivedBytes > 0 ? ` and once ${formatLarge(derivedBytes, "B")} of disk` : "";
+    return `in ${precision} ${formatLarge(memoryBytes, "B")} of memory${disk}`;
+  });
+  const free = `${formatLarge(machine.memoryBytes, "B")} of memory are free, and ${formatLarge(Math.max(0, machine.diskBytes), "B")} of disk after the download`;
+  const which = takes === null ? "none of them fits" : `the most exact that fits is ${takes}`;
+  return `Then an edit of ${width} px takes ${needs.join("; ")}. Here ${free}: ${which}.`;
 }
 
 async function pull(model: string, variant: string | undefined, output: Output): Promise<void> {

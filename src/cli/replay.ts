@@ -25,7 +25,14 @@ import { type Context, makeFolder, modelFacts, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";
 import { pictureFile, writeOwn } from "./files.ts";
 import { loadTold, told } from "./load.ts";
-import { deviceOption, loraOption, precisionOption, tokenizerOption, vaeOption } from "./model-options.ts";
+import {
+  deviceOption,
+  fitOption,
+  loraOption,
+  precisionOption,
+  tokenizerOption,
+  vaeOption,
+} from "./model-options.ts";
 import { collect } from "./options.ts";
 import type { Output } from "./output.ts";
 import { continueSession, isSessionFile } from "./session-file.ts";
@@ -88,6 +95,7 @@ export function addReplay(program: Command, context: Context): void {
     .addOption(tokenizerOption())
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(fitOption())
     .addOption(vaeOption())
     .option("--out <folder>", "also write the computed pictures to this folder")
     .option("--json", "print one JSON document on stdout and nothing else")

@@ -9,7 +9,7 @@ import { DEFAULT_PORT, TOKEN } from "../server/limits.ts";
 import type { Context } from "./context.ts";
 import { databaseOf, databaseOptions } from "./database-options.ts";
 import { UsageError } from "./errors.ts";
-import { deviceOption, precisionOption, vaeOption } from "./model-options.ts";
+import { deviceOption, fitOption, precisionOption, vaeOption } from "./model-options.ts";
 import { openInBrowser } from "./open-browser.ts";
 import { portNumber } from "./options.ts";
 import type { Output } from "./output.ts";
@@ -91,6 +91,7 @@ function serverCommand(program: Command, verb: string, description: string): Com
     .option("--model <model>", "the model for new sessions (default: picturebook)")
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(fitOption())
     .addOption(vaeOption())
     .option("--preview-vae <path>", "a tiny autoencoder for previews only, which then take little time")
     .option(

@@ -8,7 +8,7 @@ import type { RunningWorker } from "../server/database/worker.ts";
 import { listen, shut } from "../server/listen.ts";
 import type { Context } from "./context.ts";
 import { databaseOptions, requireDatabase } from "./database-options.ts";
-import { deviceOption, precisionOption, vaeOption } from "./model-options.ts";
+import { deviceOption, fitOption, precisionOption, vaeOption } from "./model-options.ts";
 import { portNumber } from "./options.ts";
 import type { Output } from "./output.ts";
 import { megabytes } from "./serve.ts";
@@ -41,6 +41,7 @@ export function addWorker(program: Command, context: Context): void {
     .option("--model <model...>", "the models that it computes with (default: picturebook)")
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(fitOption())
     .addOption(vaeOption())
     .option("--preview-vae <path>", "a tiny autoencoder for previews only, which then take little time")
     .option("--worker-memory <MB>", "stop an edit that uses more memory than this", megabytes)
@@ -48,11 +49,7 @@ export function addWorker(program: Command, context: Context): void {
       "--name <name>",
       "what it alone is called in GET /workers (default: the machine's name and a number)",
     )
-    .option(
-      "--health-port <port>",
-      "answer GET /live and GET /health on this port, for a supervisor",
-      portNumber,
-    )
+    .option("--health-port <port>", "answer GET /live, GET /health and GET /metrics on this port", portNumber)
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)
     .action((flags: Flags) => context.run(flags.json ?? false, (output) => work(flags, output)));
@@ -85,6 +82,11 @@ async function work(flags: Flags, output: Output): Promise<void> {
 
 async function answerHealth(worker: RunningWorker, port: number): Promise<Server> {
   const server = createServer((request, response) => {
+    if (request.url === "/metrics") {
+      response.writeHead(200, { "content-type": "text/plain; version=0.0.4" });
+      response.end(worker.metrics());
+      return;
+    }
     const problem = request.url === "/health" ? worker.problem() : null;
     const known = request.url === "/health" || request.url === "/live";
     response.writeHead(known ? (problem === null ? 200 : 503) : 404, { "content-type": "text/plain" });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { attention } from "./attention.ts";
 import { Graph, type Site } from "./graph.ts";
-import { add, attention, concat, conv2d, gemm, groupNorm, layerNorm, reshape } from "./ops.ts";
+import { add, concat, conv2d, gemm, groupNorm, layerNorm, reshape } from "./ops.ts";
 
 function site(path = "down_blocks.0.resnets.1"): Site {
   return { graph: new Graph("test"), path };

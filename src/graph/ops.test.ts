@@ -4,6 +4,7 @@ import type { Engine, IntTensor } from "../runtime/engine.ts";
 import { createNodeEngine } from "../runtime/node.ts";
 import { relativeError } from "../tensor/ops.ts";
 import { sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
+import { attention } from "./attention.ts";
 import { type Dialect, Graph, type Site, type Value } from "./graph.ts";
 import * as ops from "./ops.ts";
 
@@ -134,7 +135,7 @@ it.each([
   [true, 5],
 ])("attention, causal %s, over %s keys", async (causal, keys) => {
   const [q, k, v] = [wave([5, 6]), wave([keys, 6], 1), wave([keys, 6], 2)];
-  const y = await run({ q, k, v }, (at, t) => ops.attention(at, t.q!, t.k!, t.v!, { heads: 2, causal }));
+  const y = await run({ q, k, v }, (at, t) => attention(at, t.q!, t.k!, t.v!, { heads: 2, causal }));
   expectValues(y, (i, j) => {
     const head = 3 * Math.floor(j / 3);
     const seen = causal ? i + 1 : keys;
@@ -148,11 +149,11 @@ it("attention that does not see padding", async () => {
   const [q, k, v] = [wave([5, 6]), wave([4, 6], 1), wave([4, 6], 2)];
   const mask = { data: Int32Array.of(1, 0, 1, 0), shape: [1, 4] };
   const masked = await run({ q, k, v, mask }, (at, t) =>
-    ops.attention(at, t.q!, t.k!, t.v!, { heads: 2, keyMask: t.mask! }),
+    attention(at, t.q!, t.k!, t.v!, { heads: 2, keyMask: t.mask! }),
   );
   const kept = (t: Tensor) => tensor(Float32Array.of(...t.data.slice(0, 6), ...t.data.slice(12, 18)), [2, 6]);
   const without = await run({ q, k: kept(k), v: kept(v) }, (at, t) =>
-    ops.attention(at, t.q!, t.k!, t.v!, { heads: 2 }),
+    attention(at, t.q!, t.k!, t.v!, { heads: 2 }),
   );
   expectValues(masked, (i, j) => get(without, i, j));
 });
@@ -246,7 +247,7 @@ describe("the plain dialect is the same function", () => {
     ["of as many to what came before", 4200, 4200, true],
   ])("of attention %s", async (_, tokens, keys, causal) => {
     const [q, k, v] = [wave([tokens, 4]), wave([keys, 4], 1), wave([keys, 4], 2)];
-    await expectSame({ q, k, v }, (at, t) => ops.attention(at, t.q!, t.k!, t.v!, { heads: 1, causal }), 1e-5);
+    await expectSame({ q, k, v }, (at, t) => attention(at, t.q!, t.k!, t.v!, { heads: 1, causal }), 1e-5);
   });
 
   it("of the sine and cosine of many turns", async () => {

@@ -3,8 +3,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { createNodeEngine } from "../runtime/node.ts";
 import { createNoise } from "../tensor/noise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { attention } from "./attention.ts";
 import { type Dialect, Graph, type Site, type Value } from "./graph.ts";
-import { attention } from "./ops.ts";
 import { rmsNorm, rotary } from "./transformer-ops.ts";
 
 const engine = createNodeEngine({ threads: 1 });

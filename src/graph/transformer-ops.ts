@@ -1,6 +1,6 @@
 /** What the transformers of language models and of the editors after 2023 have besides the operators of ops.ts. */
 import { expectShape, fail, MICROSOFT, type Site, type Value } from "./graph.ts";
-import { add, concat, mul, reshape } from "./ops.ts";
+import { add, concat, mul, reshape, unary } from "./ops.ts";
 
 /** RMSNorm over the last axis, weight · x / √(mean(x²) + eps): x [n, width], weight [width] */
 export function rmsNorm(at: Site, x: Value, weight: Value, eps: number): Value {
@@ -90,4 +90,17 @@ export function modulatedLayerNorm(at: Site, x: Value, scale: Value, shift: Valu
     shape: x.shape,
     attributes: { axis: { int: -1 }, epsilon: { float: eps } },
   });
+}
+
+/** GELU by a hyperbolic tangent (gelu_pytorch_tanh): x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³))) */
+export function geluTanh(at: Site, x: Value): Value {
+  const g = at.graph;
+  if (g.dialect === "fused") {
+    const attributes = { approximate: { string: "tanh" } };
+    return g.add(at, { op: "Gelu", inputs: [x], shape: x.shape, attributes });
+  }
+  const constant = (value: number) => g.constant([value], [1], x.type);
+  const cube = mul(at, mul(at, x, x), x);
+  const inner = mul(at, add(at, x, mul(at, cube, constant(0.044715))), constant(Math.sqrt(2 / Math.PI)));
+  return mul(at, mul(at, x, constant(0.5)), add(at, unary(at, "Tanh", inner), constant(1)));
 }

@@ -203,7 +203,7 @@ export function requireFit(
         : "End other programs, choose a smaller model, or use a machine with more of it.";
   throw new EmilieError(
     "machine.too-small",
-    `${id} in ${precision} ${sayLack(plan, machine)}, even for a picture of ${half} px. ${what} With EMILIE_FIT=ignore it is loaded nevertheless.`,
+    `${id} in ${precision} ${sayLack(plan, machine)}, even for a picture of ${half} px. ${what} With --fit ignore (EMILIE_FIT=ignore) it is loaded nevertheless.`,
   );
 }
 

@@ -94,6 +94,8 @@ export interface PlannedNetwork {
 export interface Files {
   /** The folder of the denoiser, by which a list of files is told to be of this architecture. */
   readonly denoiser: string;
+  /** A folder beside it by which it is told from others whose denoiser has the same; absent where there is no such. */
+  readonly beside?: string;
   /** What the names of each network's weights begin with. */
   readonly networks: Readonly<Record<string, string>>;
   /** The networks that every checkpoint has. */

@@ -4,6 +4,7 @@
  */
 import type { InferenceSession } from "onnxruntime-node";
 import { EmilieError } from "../errors.ts";
+import { attention } from "../graph/attention.ts";
 import { type Dialect, Graph, type Site, type Value } from "../graph/graph.ts";
 import type { FloatType } from "../graph/onnx.ts";
 import * as ops from "../graph/ops.ts";
@@ -129,14 +130,14 @@ export function trial(dialect: Dialect, float: FloatType = "float32"): Graph {
   const [rows, out] = [weight(WIDTH, WIDTH), bias(WIDTH)];
   const flat = ops.reshape(at, x, [WIDTH, pixels]);
   let tokens = ops.gemm(at, flat, rows, { transA: true, transB: true, bias: out });
-  const text = ops.attention(at, bias(TOKENS, WIDTH), bias(TOKENS, WIDTH), bias(TOKENS, WIDTH), {
+  const text = attention(at, bias(TOKENS, WIDTH), bias(TOKENS, WIDTH), bias(TOKENS, WIDTH), {
     heads: 1,
     causal: true,
   });
   for (const context of [null, text]) {
     const q = layerNorm(tokens);
     const [k, v] = [linear(context ?? q, WIDTH), linear(context ?? q, WIDTH)];
-    tokens = ops.add(at, tokens, ops.attention(at, q, k, v, { heads: 4 }));
+    tokens = ops.add(at, tokens, attention(at, q, k, v, { heads: 4 }));
   }
   const hidden = layerNorm(tokens);
   const gated = ops.mul(

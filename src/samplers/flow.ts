@@ -71,8 +71,8 @@ function sigmasOf(read: ConfigReader, trainSteps: number, options: FlowOptions):
   if (!read.flag("use_dynamic_shifting", false)) {
     const shift = read.number("shift", 1);
     const shifted = (sigma: number) => (shift * sigma) / (1 + (shift - 1) * sigma);
-    // FLUX.2's pipelines give their own sigmas to any scheduler.
-    if (timeShift === "empirical") return evenly(1, 1 / steps, steps).map(shifted);
+    // The pipelines of FLUX.2 and DreamLite give their own sigmas to any scheduler.
+    if (timeShift !== "linear") return evenly(1, 1 / steps, steps).map(shifted);
     // diffusers shifts the range of its timesteps, and then the timesteps in it.
     return evenly(shifted(1), shifted(1 / trainSteps), steps).map(shifted);
   }

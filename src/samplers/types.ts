@@ -10,8 +10,11 @@ export type { NoiseSource } from "../tensor/noise.ts";
 /** The meaning of a network's raw output: ε̂, v̂ = a·ε − s·x₀, x̂₀ itself, or a rectified flow's ε − x₀. */
 export type PredictionType = "epsilon" | "v_prediction" | "sample" | "flow_prediction";
 
-/** How a dynamic shift of noise levels follows from the picture's size: linearly in its tokens, or as FLUX.2 has fitted it to tokens and steps. */
-export type TimeShift = "linear" | "empirical";
+/**
+ * How a dynamic shift of noise levels follows from the picture's size: linearly in its tokens, or as FLUX.2 has fitted it to tokens and steps. "given" is linear too, and
+ * without a dynamic shift the levels are 1 … 1/n for every scheduler, as DreamLite's pipelines give them.
+ */
+export type TimeShift = "linear" | "empirical" | "given";
 
 /**
  * One point of a schedule: x = alpha·x₀ + sigma·ε at this level. Variance-preserving samplers (DDIM, DDPM, DPM-Solver++,

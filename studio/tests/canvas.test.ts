@@ -115,9 +115,9 @@ describe.each(FORMS)("the canvas, $form", ({ open }) => {
     const [width] = (await size())!.match(/\d+/g)!.map(Number);
     await bar("Crop").click();
     // The crop, the expansion and the edit.
-    await expect.poll(steps, { timeout: 60_000 }).toBe(before + 3);
+    await expect.poll(steps, { timeout: 240_000 }).toBe(before + 3);
     // The nodes appear as they are made; the head is set when all are.
-    await expect.poll(async () => (await shown())[0], { timeout: 60_000 }).toBe(width);
+    await expect.poll(async () => (await shown())[0], { timeout: 240_000 }).toBe(width);
     expect(errors).toEqual([]);
   });
 });

@@ -56,7 +56,9 @@ describe.each(FORMS)("detail, $form", ({ open }) => {
     expect(await choice("With detail").getAttribute("aria-checked")).toBe("true");
     const sharp = await pixels();
     await choice("Without").click();
-    await expect.poll(() => choice("Without").getAttribute("aria-checked"), { timeout: 60_000 }).toBe("true");
+    await expect
+      .poll(() => choice("Without").getAttribute("aria-checked"), { timeout: 240_000 })
+      .toBe("true");
     await expect.poll(pixels).not.toBe(sharp);
     await choice("With detail").click();
     await expect.poll(() => choice("With detail").getAttribute("aria-checked")).toBe("true");

@@ -29,6 +29,15 @@ it.each(FORMS)("a picture can be painted on before anything can be computed, $fo
     await expect.poll(() => region.textContent()).toMatch(/[1-9]\d* %/);
     const share = async () => /\d+ %/.exec((await region.textContent())!)![0];
     const painted = await share();
+    // What needs the session's id waits for it.
+    await page.getByRole("button", { name: /^Session cottage, / }).click();
+    await page.getByRole("menuitem", { name: "Rename" }).click();
+    await page.getByLabel("Name of the session").fill("Holidays");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: /^Session Holidays, / }).waitFor();
+    const saved = page.waitForEvent("download", { timeout: 180_000 });
+    await page.getByRole("button", { name: "Export" }).click();
+    await page.getByRole("button", { name: "Save picture", exact: true }).click();
     await page.fill("#instruction", "paint the roof blue");
     await page.press("#instruction", "Enter");
     await page.locator(".notice", { hasText: "as soon as the model is loaded" }).waitFor();
@@ -37,6 +46,10 @@ it.each(FORMS)("a picture can be painted on before anything can be computed, $fo
     release();
     await page.locator(".node-name", { hasText: "paint the roof blue" }).waitFor({ timeout: 180_000 });
     expect(await page.locator(".still-loading").count()).toBe(0);
+    expect((await saved).suggestedFilename()).toBe("Holidays.png");
+    await page.getByRole("button", { name: /^Session Holidays, / }).waitFor();
+    await page.getByRole("button", { name: /to the start page/ }).click();
+    await page.locator(".recent button", { hasText: "Holidays" }).first().click();
     // The mask was the edit's: the library counts what is identical outside of it.
     await page
       .getByText(/Everything outside|identical/)

@@ -124,7 +124,7 @@ describe.skipIf(firefox === undefined).each(FORMS)("the studio in Firefox, $form
       return picture && [picture.width, picture.height];
     };
     // A file may be seen before all of it is written.
-    await expect.poll(() => saved().catch(() => undefined), { timeout: 60_000 }).toEqual([128, 128]);
+    await expect.poll(() => saved().catch(() => undefined), { timeout: 240_000 }).toEqual([128, 128]);
     expect(errors).toEqual([]);
   });
 });

@@ -3,6 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { EmilieClient } from "../../src/client/index.ts";
+import { readPicture } from "../../src/images/codec.node.ts";
+import { describeReference } from "../../src/session/picture/references.ts";
 import { copyCheckpoint, FLUX2, scratchFolder } from "../../tests/support/flux2-fixture.ts";
 import { edit, openExample, openPage, openServer, openSite, root, type Site, seriousFaults } from "./site.ts";
 
@@ -31,12 +33,30 @@ describe("reference pictures", () => {
     await page.getByRole("button", { name: "Remove reference 2" }).click();
     await expect.poll(() => shown.count()).toBe(1);
     expect(await seriousFaults(page)).toEqual([]);
+    // They are of the draft, which a reload keeps.
+    await page.reload();
+    await expect.poll(() => shown.count()).toBe(1);
     await edit(page, "wear this hat");
     // They have served with the words.
     await expect.poll(() => shown.count()).toBe(0);
     await page.getByText("wear this hat").first().waitFor();
     const session = await client.session(created.id);
-    expect(session.nodes.at(-1)!.recipe!.references).toMatchObject([{ width: 128, height: 128 }]);
+    expect(session.nodes.at(-1)!.recipe!.references).toMatchObject([
+      { width: 128, height: 128, sha256: (await describeReference(await readPicture(hat))).sha256 },
+    ]);
+    // A picture's file does not hold them: its steps are refused in words before anything is asked for.
+    const png = await client.picture(created.id, session.nodes.at(-1)!.id, { format: "png" });
+    const { page: other } = await openPage(site);
+    await other.locator(".examples").waitFor();
+    const [chooser] = await Promise.all([
+      other.waitForEvent("filechooser"),
+      other.locator(".open-area").click(),
+    ]);
+    const buffer = Buffer.from(await png.arrayBuffer());
+    await chooser.setFiles({ name: "hat.png", mimeType: "image/png", buffer });
+    await other.getByText(/refer to other pictures, which its file does not hold/).waitFor();
+    expect(await other.getByRole("button", { name: /^Restore its/ }).count()).toBe(0);
+    await other.context().close();
     // Four are taken, and a fifth is said to be too many.
     await input.setInputFiles([hat, hat, hat, hat, hat]);
     await expect.poll(() => shown.count()).toBe(4);

@@ -151,7 +151,7 @@ describe("the studio with a server", () => {
     await page.press("#instruction", "Enter");
     await page.locator(".edit-button.running").waitFor();
     await page.keyboard.press("Escape");
-    await page.locator(".edit-button:not(.running)").waitFor({ timeout: 60_000 });
+    await page.locator(".edit-button:not(.running)").waitFor({ timeout: 240_000 });
     expect(await nodes()).toEqual(before);
     expect(await page.inputValue("#instruction")).toBe("make it night");
     expect(await seed()).toBe(asked);
@@ -205,7 +205,7 @@ describe("the studio with a server", () => {
   it("looks for the place of an instruction", async () => {
     await page.fill("#instruction", "remove the boat");
     await page.getByRole("button", { name: "Auto" }).click();
-    await page.getByRole("slider", { name: "Threshold" }).waitFor({ timeout: 60_000 });
+    await page.getByRole("slider", { name: "Threshold" }).waitFor({ timeout: 240_000 });
     await page.getByRole("button", { name: "Clear the mask" }).click();
   });
 
@@ -222,7 +222,7 @@ describe("the studio with a server", () => {
     const steps = ["original", "make it winter", "paint the roof blue"];
     await expect.poll(nodes, { timeout: 10_000 }).toEqual(steps);
     await page.reload();
-    await page.locator(".stage").waitFor({ timeout: 60_000 });
+    await page.locator(".stage").waitFor({ timeout: 240_000 });
     await expect.poll(nodes, { timeout: 10_000 }).toEqual(steps);
     expect(errors).toEqual([]);
     await server.close();

@@ -154,7 +154,7 @@ describe("the studio, without a server", () => {
     await page.press("#instruction", "Enter");
     await page.locator(".edit-button.running").waitFor();
     await page.keyboard.press("Escape");
-    await page.locator(".edit-button:not(.running)").waitFor({ timeout: 60_000 });
+    await page.locator(".edit-button:not(.running)").waitFor({ timeout: 240_000 });
     expect(await nodes()).toEqual(before);
     expect(await page.inputValue("#instruction")).toBe("make it night");
   });

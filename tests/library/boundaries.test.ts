@@ -28,7 +28,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   // Weights are placed by their storage; a session takes them as they are placed.
   runtime: ["contract", "tensor", "graph", "checkpoint"],
   // Whether a checkpoint's schedule can be sampled is tried when it is loaded.
-  networks: ["contract", "tensor", "graph", "checkpoint", "runtime", "samplers"],
+  // A network that looks at pictures resizes them first.
+  networks: ["contract", "tensor", "graph", "checkpoint", "runtime", "samplers", "images"],
   models: ["contract", "graph", "method", "tensor", "checkpoint", "runtime", "networks"],
   // What a prediction is, the contract says.
   samplers: ["contract", "tensor"],

@@ -72,6 +72,26 @@ describe("a session", () => {
     expect(model.calls.denoise).toBe(calls);
   });
 
+  it("of twenty edits encodes its picture once, each text once, and changes no pixel outside of the masks", async () => {
+    const before = { ...model.calls };
+    const session = await openSession(model, picture);
+    const source = bytes(await session.root.render());
+    const wishes = Array.from({ length: 10 }, (_, i) => `make it winter ${i}`);
+    for (let turn = 0; turn < 20; turn++) await session.edit(wishes[turn >> 1]!, { mask, seed: turn });
+    const last = bytes(await session.head.render());
+    expect(model.calls.encodeImage - before.encodeImage).toBe(1);
+    expect(model.calls.encodeText - before.encodeText).toBe(10);
+    expect(model.calls.denoise - before.denoise).toBe(20 * 4);
+    let [inside, outside] = [0, 0];
+    for (let i = 0; i < source.length; i += 4) {
+      if (source.subarray(i, i + 4).equals(last.subarray(i, i + 4))) continue;
+      if ((i / 4) % 96 < 33) inside++;
+      else outside++;
+    }
+    expect(outside).toBe(0);
+    expect(inside).toBeGreaterThan(500);
+  });
+
   it("is early ended, gated and masked by the model itself", async () => {
     const session = await openSession(model, picture);
     const kept = await session.edit("make it winter", { stopAfter: 2 });
@@ -157,7 +177,7 @@ describe("what is not defined is refused before anything is computed", () => {
 
   it("precisions and autoencoders that it does not have", async () => {
     const folder = join(scratch, "klein");
-    await expect(load(folder, { precision: "fp16", device: "auto" })).rejects.toThrow(/no precision fp16/);
+    await expect(load(folder, { precision: "fp16" })).rejects.toThrow(/fp16 is for GPUs/);
     const tiny = new URL("../fixtures/few/tiny", import.meta.url).pathname;
     await expect(load(folder, { previewVae: tiny })).rejects.toThrow(/no tiny autoencoder/);
   });

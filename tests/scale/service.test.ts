@@ -1,7 +1,7 @@
 /** Servers and workers that share a database and a bucket: one session, whichever of them is asked. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Bucket, startBucket } from "./bucket.ts";
-import { type Cluster, startCluster } from "./cluster.ts";
+import { type Cluster, freePort, startCluster } from "./cluster.ts";
 import { type Place, type Started, startServer, startWorker, stop } from "./processes.ts";
 
 let cluster: Cluster;
@@ -9,10 +9,13 @@ let bucket: Bucket;
 let place: Place;
 let servers: Awaited<ReturnType<typeof startServer>>[];
 let workers: Started[];
+let healthPort: number;
 beforeAll(async () => {
   [cluster, bucket] = await Promise.all([startCluster(), startBucket()]);
   place = { database: await cluster.create(), blobs: bucket.address };
-  workers = await Promise.all([startWorker(place, ["--name", "one"]), startWorker(place, ["--name", "two"])]);
+  healthPort = await freePort();
+  const first = ["--name", "one", "--health-port", `${healthPort}`];
+  workers = await Promise.all([startWorker(place, first), startWorker(place, ["--name", "two"])]);
   servers = await Promise.all([startServer(place), startServer(place)]);
 });
 afterAll(async () => {
@@ -133,5 +136,9 @@ describe("two servers and two workers", () => {
     expect(metrics).toMatch(/^emilie_workers 2$/m);
     expect(metrics).toMatch(/^emilie_queue_oldest_seconds 0$/m);
     expect((await fetch(`${url}/health`)).status).toBe(200);
+    // Jobs are counted by who ran them.
+    const of = (path: string) => fetch(`http://127.0.0.1:${healthPort}${path}`);
+    expect([(await of("/live")).status, (await of("/health")).status]).toEqual([200, 200]);
+    expect(await (await of("/metrics")).text()).toMatch(/^emilie_jobs_total\{state="done"\} [1-9]/m);
   });
 });

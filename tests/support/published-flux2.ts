@@ -3,6 +3,7 @@ import { cp, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Precision } from "../../src/checkpoint/derived.ts";
 import type { PlacedWeights } from "../../src/checkpoint/storage.ts";
+import { modulesOf, originalModules } from "../../src/networks/flux2/names.ts";
 import { transformer, transformerNeeds } from "../../src/networks/flux2/transformer.ts";
 import { parseTransformerConfig } from "../../src/networks/flux2/transformer-config.ts";
 import type { StoredShape, WriteTensors } from "./full-checkpoint.ts";
@@ -48,6 +49,22 @@ export function transformerShapes(size: KleinSize): Shapes {
   return askedFor(
     (root) => void transformer(root, config, { pictures: [{ height: 1, width: 1 }], tokens: 1 }),
   );
+}
+
+/** Its tensors as the original single file has them, in bf16. */
+export function originalTransformer(size: KleinSize): StoredShape[] {
+  const shapes = transformerShapes(size);
+  const { num_layers: doubles, num_single_layers: singles } = transformerOf(size);
+  return originalModules(doubles, singles).flatMap((original): StoredShape[] => {
+    const parts = modulesOf(original).flatMap((name) =>
+      [shapes.get(`${name}.weight`) ?? []].filter(({ length }) => length > 0),
+    );
+    if (parts.length === 0) return []; // of FLUX.2 dev, which is told its guidance
+    const [first = []] = parts;
+    const rows = parts.reduce((sum, [count = 0]) => sum + count, 0);
+    const name = `${original}.${first.length === 1 ? "scale" : "weight"}`;
+    return [{ name, type: "BF16", shape: [rows, ...first.slice(1)] }];
+  });
 }
 
 /** Its weights in a precision, with what is derived for it, as a loaded model has them. */

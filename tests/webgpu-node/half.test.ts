@@ -5,6 +5,7 @@
 import { join, resolve } from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
+import { attention as attend } from "../../src/graph/attention.ts";
 import { type Dialect, Graph, type Site, type Value } from "../../src/graph/graph.ts";
 import type { FloatType } from "../../src/graph/onnx.ts";
 import * as ops from "../../src/graph/ops.ts";
@@ -21,6 +22,7 @@ const [BAR, EDIT_BAR] = [3e-2, 6e-2];
 
 const root = resolve(import.meta.dirname, "../..");
 const tiny = join(root, "tests/fixtures/parity/sd1/checkpoint");
+const klein = join(root, "tests/fixtures/flux2/klein/checkpoint");
 const common = { graphOptimizationLevel: "disabled", logSeverityLevel: 4 } as const;
 const webgpu = { ...common, executionProviders: ["webgpu"] };
 const cpu = { ...common, executionProviders: ["cpu"] };
@@ -40,7 +42,7 @@ const attention =
   (keys: number): Build =>
   (at, x, k) => {
     const context = k([keys, x.shape[1]!]);
-    return ops.attention(at, x, context, context, { heads: 8 });
+    return attend(at, x, context, context, { heads: 8 });
   };
 
 const operators: readonly [string, readonly number[], Build][] = [
@@ -132,6 +134,7 @@ describe.skipIf(missingHalf)("in half precision on WebGPU in Node", () => {
   it.each([
     ["a tiny checkpoint", tiny, 16],
     ["picturebook", "picturebook", 64],
+    ["FLUX.2 klein in small", klein, 96],
   ])("an edit of %s is near what fp32 gives", async (what, name, side) => {
     const expected = await outcome(name, side, { device: "cpu" });
     const actual = await outcome(name, side, { device: "webgpu", precision: "fp16" });

@@ -1,5 +1,6 @@
 /** Every operator that the models use, at shapes of theirs: WebGPU in the plain dialect against WebAssembly in the fused. */
 import { afterAll, describe, expect, it } from "vitest";
+import { attention as attend } from "../../src/graph/attention.ts";
 import { type Dialect, Graph, type Site, type Value } from "../../src/graph/graph.ts";
 import * as ops from "../../src/graph/ops.ts";
 import type { Engine } from "../../src/runtime/engine.ts";
@@ -31,7 +32,7 @@ const attention =
   (keys: number, heads: number, causal = false): Build =>
   (at, x, k) => {
     const context = keys === 0 ? x : k([keys, x.shape[1]!]);
-    return ops.attention(at, x, context, context, { heads, causal });
+    return attend(at, x, context, context, { heads, causal });
   };
 
 /** The one case that has token ids. */

@@ -39,6 +39,14 @@ const picturebook: Work = {
   side: 64,
   steps: 2,
 };
+/** Its sizes are as small as the tiny checkpoint's. */
+const klein: Work = {
+  name: "FLUX.2 klein in small",
+  checkpoint: "/tests/fixtures/flux2/klein/checkpoint",
+  picture: "/tests/fixtures/flux2/klein/picture-0-0.png",
+  side: 96,
+  steps: 2,
+};
 
 /** In half precision every product rounds at the fourth digit. */
 const HALF_BAR = 6e-2;
@@ -69,7 +77,7 @@ async function withWasm(work: Work): Promise<Tensor[]> {
 }
 
 describe.skipIf(!adapter)("on WebGPU", () => {
-  it.each([tiny, picturebook])("an edit of $name gives WebAssembly's latents", async (work) => {
+  it.each([tiny, klein, picturebook])("an edit of $name gives WebAssembly's latents", async (work) => {
     const expected = await withWasm(work);
     const model = await load(work, "webgpu");
     expect(model.device).toBeUndefined();
@@ -85,7 +93,7 @@ describe.skipIf(!adapter)("on WebGPU", () => {
 
   const half = adapter?.features.has("shader-f16");
 
-  it.skipIf(!half).each([tiny, picturebook])("an edit of $name in fp16 is near it", async (work) => {
+  it.skipIf(!half).each([tiny, klein, picturebook])("an edit of $name in fp16 is near it", async (work) => {
     const expected = await withWasm(work);
     const model = await load(work, "webgpu", "fp16");
     const actual = await encodeEditDecode(model, work);

@@ -105,7 +105,7 @@ VAE = {
 }
 
 
-def learn_tokenizer(merges: int) -> Tokenizer:
+def learn_tokenizer(merges: int, more: str = "") -> Tokenizer:
     """A byte-level vocabulary with Qwen2's way of cutting words."""
     learned = Tokenizer(models.BPE())
     learned.normalizer = normalizers.NFC()
@@ -114,20 +114,21 @@ def learn_tokenizer(merges: int) -> Tokenizer:
     )
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(vocab_size=len(alphabet) + merges, initial_alphabet=alphabet, show_progress=False)
-    learned.train_from_iterator([CORPUS, CORPUS.upper()[:400], "user\nassistant\n\n\n system\n"] * 2, trainer)
+    learned.train_from_iterator([CORPUS, CORPUS.upper()[:400], "user\nassistant\n\n\n system\n", more] * 2, trainer)
     return learned
 
 
 def write_tokenizer(folder: pathlib.Path, how: dict) -> Qwen2Tokenizer:
     """In the forms in which Qwen's tokenizers are published: "pieces" (vocab.json, merges.txt), "whole" (tokenizer.json), and as transformers saves it."""
     folder.mkdir(parents=True, exist_ok=True)
-    learned = json.loads(learn_tokenizer(how.get("merges", 150)).to_str())["model"]
+    learned = json.loads(learn_tokenizer(how.get("merges", 150), how.get("more", "")).to_str())["model"]
     vocab, merges = learned["vocab"], [m if isinstance(m, str) else " ".join(m) for m in learned["merges"]]
     write = lambda name, value: (folder / name).write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+    special = SPECIAL + how.get("special", [])
     keys = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
-    added = {str(len(vocab) + i): {"content": token, **keys, "special": token in SPECIAL} for i, token in enumerate(SPECIAL + PLAIN)}
+    added = {str(len(vocab) + i): {"content": token, **keys, "special": token in special} for i, token in enumerate(special + PLAIN)}
     template = how.get("template", TEMPLATE)
-    config = {"add_prefix_space": False, "added_tokens_decoder": added, "additional_special_tokens": SPECIAL[1:], "bos_token": None,
+    config = {"add_prefix_space": False, "added_tokens_decoder": added, "additional_special_tokens": special[1:], "bos_token": None,
               "chat_template": template, "clean_up_tokenization_spaces": False, "eos_token": "<|im_end|>", "errors": "replace",
               "model_max_length": 131072, "pad_token": "<|endoftext|>", "split_special_tokens": False, "tokenizer_class": "Qwen2Tokenizer",
               "unk_token": None}

@@ -126,14 +126,17 @@ def main():
     a.add_argument("--teacher", type=Path, default=OUT)
     a.add_argument("--out", type=Path, default=OUT)
     a.add_argument("--steps", type=int, default=3000)
+    a.add_argument("--minutes", type=float, help="end after this long, even before the steps are done; the learning rate follows whichever is nearer its end")
     a.add_argument("--batch", type=int, default=96)
     a.add_argument("--states", type=int, default=2, help="recorded features an instruction is compared at")
     a.add_argument("--lr", type=float, default=1.2e-3)
     a.add_argument("--start", type=Path, help="go on from the text encoder and head in this folder")
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--name", default="words")
+    a.add_argument("--threads", type=int, default=2)
     args = a.parse_args()
     torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
     r = random.Random(args.seed)
     teacher = Teacher(args.teacher)
     bank = bank_of(teacher, 1)
@@ -159,7 +162,8 @@ def main():
     log = Log(args.name, ["step", "seconds", "likeness", "head", "lr"])
     since, sums, n = time.monotonic(), [0.0, 0.0], 0
     for step in range(args.steps):
-        lr = cosine(step / args.steps, args.lr, warm=0.02, floor=0.01)
+        done = max(step / args.steps, (time.monotonic() - since) / 60 / args.minutes if args.minutes else 0.0)
+        lr = cosine(min(done, 1.0), args.lr, warm=0.02, floor=0.01)
         for g in opt.param_groups:
             g["lr"] = lr
         drawn = [corpus.draw() for _ in range(args.batch)]
@@ -191,16 +195,19 @@ def main():
         torch.nn.utils.clip_grad_norm_(both.parameters(), 1.0)
         opt.step()
         sums, n = [sums[0] + apart.item(), sums[1] + told.item()], n + 1
-        if step % 50 == 49:
+        ends = step + 1 == args.steps or done >= 1
+        if step % 50 == 49 or ends:
             log.write(step=step + 1, seconds=round(time.monotonic() - since), likeness=round(sums[0] / n, 5), head=round(sums[1] / n, 4), lr=round(lr, 6))
             sums, n = [0.0, 0.0], 0
-        if step % 500 == 499 or step + 1 == args.steps:
-            folder = args.out if step + 1 == args.steps else RUNS / args.name
+        if step % 50 == 49 or ends:
+            folder = args.out if ends else RUNS / args.name
             folder.mkdir(parents=True, exist_ok=True)
             copy.deepcopy(text).half().save_pretrained(folder / "text_encoder")
             path = folder / "understanding.safetensors"
             others = {k: v for k, v in load_file(path).items() if not k.startswith("head.")} if path.exists() else {}
             save_file({**others, "head.weight": head.weight.detach().half(), "head.bias": head.bias.detach().half()}, path)
+        if ends:
+            break
 
 
 if __name__ == "__main__":

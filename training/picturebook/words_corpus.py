@@ -7,6 +7,7 @@ import re
 from edits import PHRASES, WEIGHT, spoil
 from paraphrases import COL, G, finish, negated, paraphrase, pick, spoil2
 from phrases_more import say
+from plain_speech import GO, PLANT, jumble, plain_speech
 from registers import around
 from unsupported import Unsupported
 
@@ -67,7 +68,8 @@ class Corpus:
                     f = {**f, "v": "boat" if "water" in text else "car"}
                     text = text.replace("add a car on the water", "add a boat on the water").replace("add a boat on the road", "add a car on the road")
                 return spoil2(text, r), f
-            text = paraphrase(kind, f, r) if r.random() < 0.75 else say(kind, f, r)
+            text = plain_speech(kind, f, r) if r.random() < 0.3 else None
+            text = text or (paraphrase(kind, f, r) if r.random() < 0.75 else say(kind, f, r))
             if not held_out(kind, f, text):
                 if r.random() < 0.38:
                     text = around(text, r, self.pool.examples)
@@ -97,11 +99,22 @@ class Corpus:
             text += r.choice(JOIN) + part
         return text.replace("<IT>", "it")
 
+    def elsewhere(self):
+        """The frames of plain speech about a thing that picturebook does not have."""
+        r = self.r
+        thing = r.choice(self.pool.nouns)
+        text = r.choice([re.sub(r"\bT\b", "the " + thing, r.choice(GO)), re.sub(r"\bK", thing, r.choice(PLANT)), f"i don't want {thing}, i want {r.choice(self.pool.nouns)}", f"i want to {r.choice(self.pool.verbs)}", f"i'm sick of {thing}", f"enable {thing}", f"{thing} off", f"i want {thing} in the street"])
+        return text.replace("AT", "on the {s}").replace("{s}", r.choice(SIDES))
+
     def draw(self):
         """(text, label)"""
+        text, told = self.drawn()
+        return (jumble(text, self.r) if self.r.random() < 0.06 else text), told
+
+    def drawn(self):
         r, u = self.r, self.r.random()
         if u < 0.17:
-            text = self.pool.draw(r)
+            text = self.elsewhere() if r.random() < 0.12 else self.pool.draw(r)
             if r.random() < 0.3:
                 text = around(text, r, self.pool.examples)
             return spoil2(text, r), label("unsupported")

@@ -19,6 +19,8 @@ const TOKENIZER_FILES = [
   "tokenizer_config.json",
   "chat_template.jinja",
 ];
+/** Of what also looks at pictures. */
+const PROCESSOR_FILES = ["preprocessor_config.json", "processor_config.json"];
 
 const INDEX = "model_index.json";
 const SCHEDULER = "scheduler/scheduler_config.json";
@@ -27,7 +29,9 @@ const SCHEDULER = "scheduler/scheduler_config.json";
 const smallFiles = ({ networks, tokenizers }: Files): ReadonlySet<string> =>
   new Set([
     ...[INDEX, "emilie.json", SCHEDULER],
-    ...tokenizers.flatMap((folder) => TOKENIZER_FILES.map((name) => `${folder}/${name}`)),
+    ...tokenizers.flatMap((folder) =>
+      [...TOKENIZER_FILES, ...PROCESSOR_FILES].map((name) => `${folder}/${name}`),
+    ),
     ...Object.keys(networks).map((folder) => `${folder}/config.json`),
   ]);
 
@@ -84,10 +88,7 @@ export function selectFiles(id: string, paths: readonly string[], variant?: Vari
 }
 
 /** What a scorer of `emilie bench` has beside its weights, all in the repository's own folder. */
-const SCORER_SMALL = new Set([
-  ...["config.json", "preprocessor_config.json", "processor_config.json", "vocab.txt"],
-  ...TOKENIZER_FILES,
-]);
+const SCORER_SMALL = new Set([...["config.json", "vocab.txt"], ...[...PROCESSOR_FILES, ...TOKENIZER_FILES]]);
 
 /** Whether a repository has a network that looks at pictures, as transformers saves it, rather than an editor. */
 export function looksLikeScorer(paths: readonly string[]): boolean {

@@ -1,9 +1,10 @@
 /** AutoencoderKL of diffusers (models/autoencoders/autoencoder_kl.py, vae.py): encoder and decoder, a graph each. */
 
 import type { PlacedWeights } from "../../checkpoint/storage.ts";
+import { attention } from "../../graph/attention.ts";
 import { type Dialect, Graph, type Value } from "../../graph/graph.ts";
 import { fromChannelsFirst, sizeOfPicture, toChannelsFirst } from "../../graph/layout.ts";
-import { add, attention } from "../../graph/ops.ts";
+import { add } from "../../graph/ops.ts";
 import { groupNorm, imageToTokens, type Norm, tokensToImage } from "../layers/layers.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
 import type { KlConfig } from "./config.ts";

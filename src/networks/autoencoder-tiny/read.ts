@@ -24,9 +24,31 @@ export interface TinyAutoencoder {
  * @throws EmilieError "checkpoint.*" naming the file, key or tensor
  */
 export async function readTinyAutoencoder(source: CheckpointSource, file?: string): Promise<TinyAutoencoder> {
-  const { id } = source;
-  const read = file === undefined ? await readFolder(source) : await readFiles(source, file);
-  const tiny = { id, source, ...read };
+  return checked(source, file === undefined ? await readFolder(source, ".") : await readFiles(source, file));
+}
+
+/** The same of a folder of a checkpoint, whose own autoencoder it is. @throws EmilieError "checkpoint.*" naming the file, key or tensor */
+export const readTinyFolder = async (source: CheckpointSource, folder: string): Promise<TinyAutoencoder> =>
+  checked(source, await readFolder(source, folder));
+
+/** config.json in `folder`. @throws EmilieError "checkpoint.*" naming the file, key or class */
+export async function readTinyConfig(source: CheckpointSource, folder: string): Promise<TinyConfig> {
+  const path = folder === "." ? "config.json" : `${folder}/config.json`;
+  const config = (await readJson(source, path)) as { _class_name?: unknown };
+  const name = config?._class_name ?? "AutoencoderTiny";
+  if (name !== "AutoencoderTiny") {
+    throw new EmilieError(
+      "checkpoint.unsupported",
+      `${path} of ${source.id} is of the class ${JSON.stringify(name)}; expected AutoencoderTiny.`,
+    );
+  }
+  return parseTinyConfig(config, path);
+}
+
+type Read = Pick<TinyAutoencoder, "config" | "table">;
+
+function checked(source: CheckpointSource, read: Read): TinyAutoencoder {
+  const tiny = { id: source.id, source, ...read };
   // The smallest graphs find every missing, unknown and misshapen tensor.
   const side = tinyFactor(tiny.config);
   buildTinyEncoder(tiny.config, dryPlacement(tiny.table), side, side);
@@ -48,25 +70,14 @@ export function checkTinyFits(
   );
 }
 
-async function readFolder(source: CheckpointSource): Promise<Pick<TinyAutoencoder, "config" | "table">> {
-  const config = (await readJson(source, "config.json")) as { _class_name?: unknown };
-  const name = config?._class_name ?? "AutoencoderTiny";
-  if (name !== "AutoencoderTiny") {
-    throw new EmilieError(
-      "checkpoint.unsupported",
-      `config.json of ${source.id} is of the class ${JSON.stringify(name)}; expected AutoencoderTiny.`,
-    );
-  }
-  const table = await openWeights(source, ".", "diffusion_pytorch_model");
-  return { config: parseTinyConfig(config, "config.json"), table };
+async function readFolder(source: CheckpointSource, folder: string): Promise<Read> {
+  const config = await readTinyConfig(source, folder);
+  return { config, table: await openWeights(source, folder, "diffusion_pytorch_model") };
 }
 
 const HALF = /(encoder|decoder)(?=[^/]*\.safetensors$)/i;
 
-async function readFiles(
-  source: CheckpointSource,
-  file: string,
-): Promise<Pick<TinyAutoencoder, "config" | "table">> {
+async function readFiles(source: CheckpointSource, file: string): Promise<Read> {
   const named = HALF.exec(file)?.[1];
   const other = named && file.replace(HALF, /^en/i.test(named) ? "decoder" : "encoder");
   const paths = other === undefined ? [file] : [file, other];

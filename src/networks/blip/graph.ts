@@ -3,8 +3,9 @@
  * with its eyes on the picture.
  */
 import type { PlacedWeights } from "../../checkpoint/storage.ts";
+import { attention } from "../../graph/attention.ts";
 import { Graph, type Value } from "../../graph/graph.ts";
-import { add, attention, gather, sliceRows } from "../../graph/ops.ts";
+import { add, gather, sliceRows } from "../../graph/ops.ts";
 import { activate, CLIP_NAMES, encoderLayer, type LayerNames } from "../layers/encoder-layer.ts";
 import { layerNorm, linear } from "../layers/layers.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";

@@ -103,7 +103,9 @@ const configSchema = z.looseObject({
   truncation_side: z.literal("right").nullish(),
   split_special_tokens: z.literal(false).nullish(),
 });
-type Config = z.output<typeof configSchema> & Partial<Record<(typeof NAMED)[number], Written | null>>;
+/** Where texts are not filled up, it is no matter on which side. */
+const unfilledSchema = configSchema.extend({ padding_side: z.literal(["left", "right"]).nullish() });
+type Config = z.output<typeof unfilledSchema> & Partial<Record<(typeof NAMED)[number], Written | null>>;
 
 const addedSchema = z.record(text, z.int().nonnegative().max(MOST_TOKENS));
 const modelSchema = z.looseObject({
@@ -119,11 +121,16 @@ const modelSchema = z.looseObject({
  *
  * @param options.pad the padding token, where the folder's own is another checkpoint's
  * @param options.defaults those of its class; default CLIP's
+ * @param options.isFilled whether short texts are filled up; default true
  */
 export async function readTokenizerFiles(
   source: CheckpointSource,
   folder: string,
-  { pad, defaults = CLIP_TOKENS }: { readonly pad?: string; readonly defaults?: SpecialTokens } = {},
+  {
+    pad,
+    defaults = CLIP_TOKENS,
+    isFilled = true,
+  }: { readonly pad?: string; readonly defaults?: SpecialTokens; readonly isFilled?: boolean } = {},
 ): Promise<TokenizerFiles> {
   const path = (name: string) => (folder === "." ? name : `${folder}/${name}`);
   const optional = async (name: string): Promise<unknown> =>
@@ -132,7 +139,7 @@ export async function readTokenizerFiles(
   const config = checked(
     await optional("tokenizer_config.json"),
     path("tokenizer_config.json"),
-    configSchema,
+    isFilled ? configSchema : unfilledSchema,
   );
   const whole = await optional("tokenizer.json");
   const { vocab, merges } =

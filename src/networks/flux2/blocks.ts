@@ -1,12 +1,15 @@
 /**
  * The blocks of Flux2Transformer2DModel (diffusers, transformer_flux2.py). Double: text and pictures have weights of their own and attend together. Single: one sequence,
  * attention and feed-forward side by side from one product into one (ViT-22B, arXiv 2302.05442). Tokens are rows.
+ *
+ * Tokens between the blocks, modulations and norms are fp32 in every precision: their largest values are beyond what half precision holds. In fp16 products and attention are fp16.
  */
-import type { Value } from "../../graph/graph.ts";
-import { add, attention, concat, mul, reshape, silu, sliceRows } from "../../graph/ops.ts";
-import { modulatedLayerNorm, rmsNorm, rotary } from "../../graph/transformer-ops.ts";
-import { rowLinear } from "../layers/row-linear.ts";
 
+import { attention } from "../../graph/attention.ts";
+import type { Value } from "../../graph/graph.ts";
+import { add, cast, concat, mul, reshape, silu, sliceRows } from "../../graph/ops.ts";
+import { modulatedLayerNorm, rmsNorm, rotary } from "../../graph/transformer-ops.ts";
+import { rowLinear, shrunkLinear } from "../layers/row-linear.ts";
 import type { Scope } from "../layers/scope.ts";
 import { type Flux2TransformerConfig, innerOf, widthOf } from "./transformer-config.ts";
 
@@ -42,7 +45,7 @@ interface Projected {
 const ROTATED = { rotated: true };
 
 const modulated = (s: Scope, x: Value, { scale, shift }: Modulation, { config }: Context): Value =>
-  modulatedLayerNorm(s, x, scale, shift, config.eps);
+  cast(s, modulatedLayerNorm(s, x, scale, shift, config.eps), s.float);
 
 const gated = (s: Scope, x: Value, part: Value, { gate }: Modulation): Value => add(s, x, mul(s, part, gate));
 
@@ -50,8 +53,9 @@ const gated = (s: Scope, x: Value, part: Value, { gate }: Modulation): Value => 
 function normed(s: Scope, x: Value, name: string, { config }: Context): Value {
   const [tokens = 0, width = 0] = x.shape;
   const { attention_head_dim: head, eps } = config;
-  const heads = reshape(s, x, [(tokens * width) / head, head]);
-  return reshape(s, rmsNorm(s, heads, s.parameter(`${name}.weight`, [head]), eps), x.shape);
+  const heads = cast(s, reshape(s, x, [(tokens * width) / head, head]), "float32");
+  const weight = cast(s, s.parameter(`${name}.weight`, [head]), "float32");
+  return cast(s, reshape(s, rmsNorm(s, heads, weight, eps), x.shape), s.float);
 }
 
 /** Turned to their places, all tokens attend to all → [tokens, width] */
@@ -62,16 +66,16 @@ function attend(s: Scope, { q, k, v }: Projected, { config, cos, sin }: Context)
   return attention(s, queries, keys, v, { heads: config.num_attention_heads });
 }
 
-/** SwiGLU: σ-gated by the first half of what comes in: x [tokens, width] → [tokens, inner] */
+/** SwiGLU: σ-gated by the first half of what comes in: x [tokens, width] → fp32 [tokens, inner] */
 function swiglu(s: Scope, x: Value, inner: number, from: number, all: number): Value {
-  const half = (at: number) => rowLinear(s, x, all, { rows: [at, at + inner] });
+  const half = (at: number) => cast(s, rowLinear(s, x, all, { rows: [at, at + inner] }), "float32");
   return mul(s, silu(s, half(from)), half(from + inner));
 }
 
 function feedForward(s: Scope, x: Value, { config }: Context): Value {
   const inner = innerOf(config);
   const hidden = swiglu(s.at("linear_in"), x, inner, 0, 2 * inner);
-  return rowLinear(s.at("linear_out"), hidden, widthOf(config), ROTATED);
+  return shrunkLinear(s.at("linear_out"), hidden, widthOf(config), ROTATED);
 }
 
 function projected(s: Scope, x: Value, names: readonly string[], norms: readonly string[], context: Context) {
@@ -102,7 +106,7 @@ export function doubleBlock(s: Scope, x: Streams, by: DoubleModulation, context:
   const attended = attend(a, { q: both("q"), k: both("k"), v: both("v") }, context);
   const [tokens = 0, width = 0] = attended.shape;
   const out = (name: string, from: number, to: number) =>
-    rowLinear(a.at(name), sliceRows(a, attended, from, to), width);
+    cast(a, rowLinear(a.at(name), sliceRows(a, attended, from, to), width), "float32");
   const fed = (x: Value, part: Value, [first, second]: DoubleModulation["text"], name: string) => {
     const y = gated(s, x, part, first);
     return gated(s, y, feedForward(s.at(name), modulated(s, y, second, context), context), second);
@@ -127,5 +131,6 @@ export function singleBlock(s: Scope, x: Value, by: Modulation, context: Context
   const heads = { q: normed(a, q!, "norm_q", context), k: normed(a, k!, "norm_k", context), v: v! };
   const attended = attend(a, heads, context);
   const fed = swiglu(into, normal, inner, 3 * width, all);
-  return gated(s, x, rowLinear(a.at("to_out"), concat(a, [attended, fed], 1), width, ROTATED), by);
+  const both = concat(a, [cast(a, attended, "float32"), fed], 1);
+  return gated(s, x, shrunkLinear(a.at("to_out"), both, width, ROTATED), by);
 }

@@ -3,13 +3,13 @@
  * diffusers (text_encoder/, tokenizer/, vae/), or as single files (qwen_3_4b.safetensors, flux2-vae.safetensors), which are told by their tensors.
  */
 import { readSafetensorsHeader } from "../../checkpoint/safetensors.ts";
+import { withScales } from "../../checkpoint/scaled.ts";
 import type { CheckpointSource, SingleFile } from "../../checkpoint/source.ts";
 import type { WeightFile } from "../../checkpoint/weights.ts";
 import { EmilieError } from "../../errors.ts";
 import { type Flux2Vae, findFlux2Vae, flux2VaeOf, readFlux2Vae } from "../autoencoder-kl-flux2/read.ts";
 import { findQwen3, type Qwen3, readQwen3, readQwen3File } from "../qwen3/read.ts";
 import type { Refs } from "./names.ts";
-import { withScales } from "./scaled.ts";
 
 export interface Companions {
   readonly text: Qwen3;

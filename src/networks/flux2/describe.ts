@@ -74,7 +74,7 @@ function costsOf({ transformer, vae, text }: Checkpoint, width: number, height: 
   };
 }
 
-/** As placeAll() does it; createEditModel has no fp16. */
+/** As placeAll() does it; fp16 is for graphics cards. */
 function planned(checkpoint: Checkpoint, precision: Precision): readonly PlannedNetwork[] | null {
   if (precision === "fp16") return null;
   const { transformer, vae, text } = checkpoint;

@@ -3,7 +3,6 @@
  * 16 × 16 pixels, and a condition is given as such a latent too: c of the next edit is z₀ itself.
  */
 import { abilitiesOf } from "../../checkpoint/abilities.ts";
-import type { Precision } from "../../checkpoint/derived.ts";
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
 import { readLora } from "../../checkpoint/lora/read.ts";
 import { loraVariants } from "../../checkpoint/lora/variants.ts";
@@ -54,7 +53,7 @@ export async function createEditModel(
   options: EditorOptions,
 ): Promise<EditModel> {
   const { precision = "fp32", loras: files = [], storage, memory = "normal" } = options;
-  checkOptions(source.id, precision, options);
+  checkOptions(source.id, options);
   const checkpoint = await readCheckpoint(source);
   const { transformer } = checkpoint;
   const loras = await Promise.all(files.map(readLora));
@@ -71,17 +70,11 @@ export async function createEditModel(
   });
 }
 
-function checkOptions(id: string, precision: Precision, { vae, previewVae }: EditorOptions): void {
+function checkOptions(id: string, { vae, previewVae }: EditorOptions): void {
   if (vae || previewVae) {
     throw new EmilieError(
       "option.invalid",
       `${id} has latents of an autoencoder of its own, which no tiny autoencoder for Stable Diffusion decodes; leave out vae and previewVae.`,
-    );
-  }
-  if (precision === "fp16") {
-    throw new EmilieError(
-      "option.invalid",
-      `${id} has values beyond what half precision holds, so there is no precision fp16 for it; use int8 on the CPU, or fp32.`,
     );
   }
 }

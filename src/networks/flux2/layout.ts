@@ -1,5 +1,6 @@
 /** A checkpoint's configurations and headers, from a folder in the layout of diffusers. A single file gives the same (single-file.ts). */
 import { type EmilieDefaults, readDefaults } from "../../checkpoint/defaults.ts";
+import { scaledTable } from "../../checkpoint/scaled.ts";
 import { readSchedulerConfig, type SchedulerConfig } from "../../checkpoint/scheduler-config.ts";
 import { type CheckpointSource, readJson } from "../../checkpoint/source.ts";
 import { dryPlacement } from "../../checkpoint/storage.ts";
@@ -58,7 +59,7 @@ export async function readFolder(source: CheckpointSource): Promise<Layout> {
   const { distilled } = await readPipeline(source);
   const config = await readTransformerConfig(source);
   const [text, vae] = [await readQwen3(source), await readFlux2Vae(source)];
-  const table = await openWeights(source, "transformer", "diffusion_pytorch_model");
+  const table = scaledTable(await openWeights(source, "transformer", "diffusion_pytorch_model"));
   const tables = [table, vae.table, text.table];
   requireOffered(source.id, source.variant, new Set(tables.flatMap(({ variant }) => variant ?? [])));
   const layout: Layout = {

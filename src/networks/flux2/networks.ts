@@ -23,8 +23,8 @@ export function needsOf(
   { transformer, text }: Layout,
   precision: Precision,
 ): Readonly<Record<"transformer" | "text", Needs | undefined>> {
-  const rounds = precision === "int8" || precision === "int4";
-  if (!rounds) return { transformer: undefined, text: undefined };
+  const others = precision === "int8" || precision === "int4" || precision === "fp16";
+  if (!others) return { transformer: undefined, text: undefined };
   return {
     transformer: transformerNeeds(transformer.config, dryPlacement(transformer.table, precision)),
     text: textNeeds(text, precision),

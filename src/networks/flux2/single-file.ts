@@ -4,6 +4,7 @@
  */
 import { readDefaults } from "../../checkpoint/defaults.ts";
 import { readSafetensorsHeader } from "../../checkpoint/safetensors.ts";
+import { withScales } from "../../checkpoint/scaled.ts";
 import { readSchedulerConfig, type SchedulerConfig } from "../../checkpoint/scheduler-config.ts";
 import type { CheckpointSource, SingleFile } from "../../checkpoint/source.ts";
 import type { WeightTable } from "../../checkpoint/weights.ts";
@@ -12,7 +13,6 @@ import { inferTransformer } from "./infer.ts";
 import { checked, type Layout } from "./layout.ts";
 import { diffusersNames, isOriginal, prefixIn } from "./names.ts";
 import { readPipeline } from "./pipeline.ts";
-import { withScales } from "./scaled.ts";
 import { parseTransformerConfig } from "./transformer-config.ts";
 
 /** scheduler_config.json as it is published with every klein. */

@@ -76,9 +76,10 @@ export function transformer(s: Scope, config: Flux2TransformerConfig, shape: Tra
   // [channels, pixels] of all pictures, side by side; the product reads them transposed.
   const columns = inputs.map(({ value, pixels }) => reshape(s, value, [channels, pixels]));
   const seen = columns.length === 1 ? columns[0]! : concat(s, columns, 1);
-  const embedded = fromColumns(s.at("x_embedder"), cast(s, seen, s.float), width);
+  const embedded = cast(s, fromColumns(s.at("x_embedder"), cast(s, seen, s.float), width), "float32");
   const text = cast(s, graph.input("text", [tokens, config.joint_attention_dim]), s.float);
-  let streams = { text: rowLinear(s.at("context_embedder"), text, width), picture: embedded };
+  const texts = cast(s, rowLinear(s.at("context_embedder"), text, width), "float32");
+  let streams = { text: texts, picture: embedded };
   for (let i = 0; i < config.num_layers; i++) {
     streams = doubleBlock(s.at("transformer_blocks", i), streams, double, context);
   }
@@ -90,7 +91,7 @@ export function transformer(s: Scope, config: Flux2TransformerConfig, shape: Tra
   const made = sliceRows(s, x, tokens, tokens + pixels);
   const [first, second] = parts(s, plainLinear(s.at("norm_out", "linear"), time, 2 * width), width);
   const [shift, scale] = config.shiftFirst ? [first, second] : [second, first];
-  const normal = modulatedLayerNorm(s, made, scale!, shift!, config.eps);
+  const normal = cast(s, modulatedLayerNorm(s, made, scale!, shift!, config.eps), s.float);
   const out = cast(s, toColumns(s.at("proj_out"), normal, channels), "float32");
   return reshape(s, out, [1, channels, pictures[0].height, pictures[0].width]);
 }
@@ -105,10 +106,10 @@ function modulationsOf(s: Scope, time: Value, sets: number): Modulation[] {
   });
 }
 
-/** x [1, n · width] → n of [width] */
+/** x [1, n · width] → n of fp32 [width] */
 function parts(s: Scope, x: Value, width: number): Value[] {
   const count = (x.shape[1] ?? 0) / width;
-  const rows = reshape(s, x, [count, width]);
+  const rows = cast(s, reshape(s, x, [count, width]), "float32");
   return Array.from({ length: count }, (_, i) => reshape(s, sliceRows(s, rows, i, i + 1), [width]));
 }
 

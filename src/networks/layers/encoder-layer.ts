@@ -2,8 +2,10 @@
  * The pre-norm layer that CLIP's towers and the vision transformers of BLIP and DINO share: attention, then a
  * feed-forward, each added to what came in. Checkpoints differ in the names of its parts.
  */
+
+import { attention } from "../../graph/attention.ts";
 import type { Value } from "../../graph/graph.ts";
-import { add, attention, gelu, gemm, mul, quickGelu } from "../../graph/ops.ts";
+import { add, gelu, gemm, mul, quickGelu } from "../../graph/ops.ts";
 import { layerNorm, linear } from "./layers.ts";
 import type { Scope } from "./scope.ts";
 

@@ -3,7 +3,7 @@ import { conv2dOfDoubled } from "../../graph/doubled.ts";
 import type { Value } from "../../graph/graph.ts";
 import { sizeOfPicture } from "../../graph/layout.ts";
 import { add, gemm, reshape, resizeNearest, silu } from "../../graph/ops.ts";
-import { conv2d, groupNorm, type Norm } from "./layers.ts";
+import { conv2d, type Guard, groupNorm, type Norm } from "./layers.ts";
 import type { Scope } from "./scope.ts";
 
 export interface ResnetOptions {
@@ -39,16 +39,17 @@ function timeBias(s: Scope, time: Value, out: number): Value {
 }
 
 /** Halves the size. The VAE (and downsample_padding 0) pads only right and below. */
-export function downsample(s: Scope, x: Value, padding: 0 | 1): Value {
+export function downsample(s: Scope, x: Value, padding: 0 | 1, guard: Guard = {}): Value {
   const { channels } = sizeOfPicture(s, x);
   return conv2d(s.at("conv"), x, channels, {
+    ...guard,
     stride: 2,
     padding: padding === 1 ? [1, 1, 1, 1] : [0, 0, 1, 1],
   });
 }
 
 /** Nearest-neighbour resize to `size` (twice its own by default), then a convolution. */
-export function upsample(s: Scope, x: Value, size?: readonly [number, number]): Value {
+export function upsample(s: Scope, x: Value, size?: readonly [number, number], guard: Guard = {}): Value {
   const { channels, height, width } = sizeOfPicture(s, x);
   const [h2, w2] = size ?? [2 * height, 2 * width];
   const conv = s.at("conv");
@@ -58,7 +59,7 @@ export function upsample(s: Scope, x: Value, size?: readonly [number, number]): 
     const weight = conv.parameter("weight", [channels, channels, 3, 3]);
     return conv2dOfDoubled(conv, x, weight, conv.parameter("bias", [channels]));
   }
-  return conv2d(conv, resizeNearest(s, x, h2, w2), channels);
+  return conv2d(conv, resizeNearest(s, x, h2, w2), channels, guard);
 }
 
 /** From here on it pays to sum the weights of a doubled picture's convolution in every run. */

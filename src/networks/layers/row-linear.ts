@@ -3,14 +3,16 @@
  * (graph/row-quantised.ts). In the other precisions it is what `linear` of layers.ts is.
  */
 import type { Value } from "../../graph/graph.ts";
-import { gemm } from "../../graph/ops.ts";
+import { cast, gemm, mul } from "../../graph/ops.ts";
 import { hadamard, int4Matmul, quantiseRows, rowQuantisedMatmul } from "../../graph/row-quantised.ts";
 import { hadamardBlock } from "../../tensor/hadamard.ts";
 import type { Scope } from "./scope.ts";
 
 export interface RowLinearOptions {
-  /** Default false: these networks have few. */
-  readonly bias?: boolean;
+  /** Whether it has one of its own, or what is added in its place. Default false: these networks have few. */
+  readonly bias?: boolean | Value;
+  /** Whether the weight is that of a convolution of one pixel, [out, in, 1, 1]. Default false. */
+  readonly kernel?: boolean;
   /** Whether int8 rotates the input, for inputs of which single channels are far larger than the others. It takes a tenth of the product's time. Default false. */
   readonly rotated?: boolean;
   /** The name of the weight. Default "weight". */
@@ -21,11 +23,12 @@ export interface RowLinearOptions {
 
 /** x [n, in] → [n, out], or some of the outputs */
 export function rowLinear(s: Scope, x: Value, out: number, options: RowLinearOptions = {}): Value {
-  const { rotated = false, name = "weight" } = options;
+  const { rotated = false, kernel = false, name = "weight" } = options;
   const width = x.shape[1] ?? 0;
-  const shape = [out, width];
+  const shape = kernel ? [out, width, 1, 1] : [out, width];
   const [from, to] = options.rows ?? [0, out];
-  const bias = options.bias ? s.parameter("bias", [out], { as: [to - from], skip: from }) : null;
+  const own = options.bias ?? false;
+  const bias = own === true ? s.parameter("bias", [out], { as: [to - from], skip: from }) : own || null;
   if (s.precision === "int8") {
     const [weight, scales] = s.derived(rotated ? "int8-rotated" : "int8", name, shape, options.rows);
     const input = rotated ? hadamard(s, x, hadamardBlock(width)) : x;
@@ -37,4 +40,15 @@ export function rowLinear(s: Scope, x: Value, out: number, options: RowLinearOpt
   }
   const weight = s.parameter(name, shape, { as: [to - from, width], skip: from * width });
   return gemm(s, x, weight, { transB: true, bias });
+}
+
+/** How much smaller what a product reads is made in half precision: a power of two, so that nothing is rounded by it. */
+const SHRUNK = 32;
+
+/** The same without a bias for x in fp32 with values that half precision may not hold, nor sums of them → fp32 [n, out] */
+export function shrunkLinear(s: Scope, x: Value, out: number, options: RowLinearOptions = {}): Value {
+  if (s.float === "float32") return rowLinear(s, x, out, options);
+  const { graph } = s;
+  const small = cast(s, mul(s, x, graph.constant([1 / SHRUNK], [1])), s.float);
+  return mul(s, cast(s, rowLinear(s, small, out, options), "float32"), graph.constant([SHRUNK], [1]));
 }

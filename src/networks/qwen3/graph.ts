@@ -1,12 +1,14 @@
 /**
  * Qwen3Model of transformers (models/qwen3/modeling_qwen3.py) as a text encoder: RMSNorm, attention in which several heads share keys and
  * values, queries and keys that are normalised and turned by their positions, and SwiGLU. Only the layers are built whose results are wanted.
+ * In fp16 products and attention are fp16; what goes from layer to layer, norms and the feed-forward's gate are fp32, since some of their values are beyond half precision.
  */
 import type { Needs, PlacedWeights } from "../../checkpoint/storage.ts";
+import { attention } from "../../graph/attention.ts";
 import { type Dialect, Graph, type Value } from "../../graph/graph.ts";
-import { add, attention, concat, mul, reshape, silu } from "../../graph/ops.ts";
+import { add, cast, concat, mul, reshape, silu } from "../../graph/ops.ts";
 import { rmsNorm, rotary } from "../../graph/transformer-ops.ts";
-import { rowLinear } from "../layers/row-linear.ts";
+import { rowLinear, shrunkLinear } from "../layers/row-linear.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
 import type { Qwen3Config } from "./config.ts";
 
@@ -54,28 +56,37 @@ function qwen3(s: Scope, config: Qwen3Config, { tokens, layers }: Qwen3Use): voi
   const context = { config, mask: g.input("mask", [1, tokens], "int32"), ...positions(s, config, tokens) };
   const results = new Map<number, Value>([[0, x]]);
   for (let i = 0; i < layersNeeded(layers); i++) {
-    x = layer(s.at("layers", i), x, context);
+    x = decoderLayer(s.at("layers", i), x, context);
     results.set(i + 1, x);
   }
   if (layers.includes(all)) {
-    results.set(all, rmsNorm(s, x, s.at("norm").parameter("weight", [hidden]), eps));
+    results.set(all, rmsNorm(s, x, normWeight(s.at("norm"), hidden), eps));
   }
   const wanted = layers.map((layer) => results.get(layer)!);
   g.output("embeds", concat(s, wanted, 1));
 }
 
-interface Context {
+const normWeight = (s: Scope, width: number): Value => cast(s, s.parameter("weight", [width]), "float32");
+
+export interface LayerContext {
   readonly config: Qwen3Config;
-  readonly mask: Value;
+  /** int32 [1, tokens], 0 for padding; undefined where there is none, or all of it comes after what is read. */
+  readonly mask?: Value;
+  /** Of every token's angles, [tokens, head_dim / 2] each. */
   readonly cos: Value;
   readonly sin: Value;
+}
+
+/** By how much each pair of `width` values is turned from one place to the next, rounded as torch rounds it. */
+export function rotaryFrequencies(theta: number, width: number): number[] {
+  const frequency = (i: number) => Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / width)));
+  return Array.from({ length: width / 2 }, (_, i) => frequency(i));
 }
 
 /** Cosines and sines of every token's angles, [tokens, head_dim / 2] each, rounded as torch rounds them. */
 function positions({ graph }: Scope, { rope_theta: theta, head_dim: width }: Qwen3Config, tokens: number) {
   const half = width / 2;
-  const frequency = (i: number) => Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / width)));
-  const frequencies = Array.from({ length: half }, (_, i) => frequency(i));
+  const frequencies = rotaryFrequencies(theta, width);
   const table = (of: (angle: number) => number) =>
     graph.constant(
       Float32Array.from({ length: tokens * half }, (_, i) =>
@@ -86,10 +97,11 @@ function positions({ graph }: Scope, { rope_theta: theta, head_dim: width }: Qwe
   return { cos: table(Math.cos), sin: table(Math.sin) };
 }
 
-/** x [tokens, hidden] → [tokens, hidden] */
-function layer(s: Scope, x: Value, context: Context): Value {
+/** A decoder layer: x [tokens, hidden] → [tokens, hidden] */
+export function decoderLayer(s: Scope, x: Value, context: LayerContext): Value {
   const { hidden_size: hidden, rms_norm_eps: eps } = context.config;
-  const norm = (name: string, of: Value) => rmsNorm(s, of, s.at(name).parameter("weight", [hidden]), eps);
+  const norm = (name: string, of: Value) =>
+    cast(s, rmsNorm(s, of, normWeight(s.at(name), hidden), eps), s.float);
   const attended = add(s, x, attend(s.at("self_attn"), norm("input_layernorm", x), context));
   return add(s, attended, feedForward(s.at("mlp"), norm("post_attention_layernorm", attended), context));
 }
@@ -97,23 +109,23 @@ function layer(s: Scope, x: Value, context: Context): Value {
 /** Single channels of what is normalised are hundreds of times as large as the others. */
 const ROTATED = { rotated: true };
 
-function attend(s: Scope, x: Value, { config, mask, cos, sin }: Context): Value {
+function attend(s: Scope, x: Value, { config, mask, cos, sin }: LayerContext): Value {
   const { num_attention_heads: heads, num_key_value_heads: keyHeads, head_dim: width } = config;
   const [tokens = 0, hidden = 0] = x.shape;
   const options = { ...ROTATED, bias: config.attention_bias };
   const project = (name: string, count: number) => rowLinear(s.at(name), x, count * width, options);
   const turned = (name: string, of: Value, count: number) => {
-    const weight = s.at(name).parameter("weight", [width]);
-    const normal = rmsNorm(s, reshape(s, of, [tokens * count, width]), weight, config.rms_norm_eps);
+    const heads = cast(s, reshape(s, of, [tokens * count, width]), "float32");
+    const normal = rmsNorm(s, heads, normWeight(s.at(name), width), config.rms_norm_eps);
     const rows = reshape(s, normal, [tokens, count * width]);
-    return rotary(s, rows, cos, sin, { width, interleaved: false });
+    return cast(s, rotary(s, rows, cos, sin, { width, interleaved: false }), s.float);
   };
   const q = turned("q_norm", project("q_proj", heads), heads);
   const k = turned("k_norm", project("k_proj", keyHeads), keyHeads);
   const v = project("v_proj", keyHeads);
   const shared = (of: Value) => repeated(s, of, keyHeads, heads / keyHeads);
   const tokensOut = attention(s, q, shared(k), shared(v), { heads, causal: true, keyMask: mask });
-  return rowLinear(s.at("o_proj"), tokensOut, hidden, options);
+  return cast(s, rowLinear(s.at("o_proj"), tokensOut, hidden, options), "float32");
 }
 
 /** x [n, heads · width], each head `times` times after the other → [n, heads · times · width] */
@@ -127,9 +139,10 @@ function repeated(s: Scope, x: Value, heads: number, times: number): Value {
   return reshape(s, expanded, [n, times * all]);
 }
 
-function feedForward(s: Scope, x: Value, { config }: Context): Value {
-  const project = (name: string, of: Value, out: number) => rowLinear(s.at(name), of, out, ROTATED);
-  const gate = silu(s, project("gate_proj", x, config.intermediate_size));
-  const up = project("up_proj", x, config.intermediate_size);
-  return project("down_proj", mul(s, gate, up), config.hidden_size);
+function feedForward(s: Scope, x: Value, { config }: LayerContext): Value {
+  const project = (name: string) =>
+    cast(s, rowLinear(s.at(name), x, config.intermediate_size, ROTATED), "float32");
+  const gate = silu(s, project("gate_proj"));
+  const up = project("up_proj");
+  return shrunkLinear(s.at("down_proj"), mul(s, gate, up), config.hidden_size, ROTATED);
 }

@@ -1,5 +1,6 @@
 /** A text encoder of the class Qwen3ForCausalLM with its tokenizer, in the layout of diffusers. */
 import { below, countOf, type Refs, shapeOf } from "../../checkpoint/refs.ts";
+import { scaledTable } from "../../checkpoint/scaled.ts";
 import { type CheckpointSource, readJson } from "../../checkpoint/source.ts";
 import { dryPlacement } from "../../checkpoint/storage.ts";
 import { openWeights, type WeightRef, type WeightTable } from "../../checkpoint/weights.ts";
@@ -44,7 +45,7 @@ export async function readQwen3(source: CheckpointSource, options: Qwen3Options 
   const { folder = "text_encoder" } = options;
   const path = `${folder}/config.json`;
   const config = parseQwen3Config(await readJson(source, path), path, options.tokens ?? KLEIN_TEXT.tokens);
-  return qwen3Of(source, config, await openWeights(source, folder, "model"), path, options);
+  return qwen3Of(source, config, scaledTable(await openWeights(source, folder, "model")), path, options);
 }
 
 /** The same from tensors of a file that has no configuration: what their shapes cannot tell is what the published ones have. */

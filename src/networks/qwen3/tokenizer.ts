@@ -34,8 +34,45 @@ const SPLIT =
 const END = "<|endoftext|>";
 const DEFAULTS = { eos_token: END, unk_token: END, pad_token: END };
 
+/** What a tokenizer's files are, before a length or a conversation. */
+export interface QwenTokens {
+  readonly files: TokenizerFiles;
+  /** Of every token, by how it is written. */
+  readonly ids: ReadonlyMap<string, number>;
+  /** Ids of a text, with nothing before or behind it. Tokens that are written in it are tokens. */
+  encode(text: string): number[];
+}
+
 /**
- * Reads the tokenizer in `folder`.
+ * Reads the vocabulary in `folder`.
+ *
+ * @param vocabulary the number of the text encoder's embeddings
+ * @param isFilled whether texts will be filled up, on the right. Default true.
+ * @throws EmilieError as readChatTokenizer
+ */
+export async function readQwenTokens(
+  source: CheckpointSource,
+  folder: string,
+  vocabulary: number,
+  isFilled = true,
+): Promise<QwenTokens> {
+  const files = await readTokenizerFiles(source, folder, { defaults: DEFAULTS, isFilled });
+  const ids = new Map([
+    ...Object.entries(files.vocab),
+    ...files.added.map(({ content, id }) => [content, id] as const),
+  ]);
+  checkVocabulary(ids, vocabulary, folder);
+  const bpe = new Bpe(qwenTokenizer(files), {});
+  const encode = (text: string): number[] => {
+    const { ids } = bpe.encode(text, { add_special_tokens: false });
+    // Bytes that the vocabulary lacks are left out.
+    return ids.filter((id: number | undefined) => id !== undefined);
+  };
+  return { files, ids, encode };
+}
+
+/**
+ * Reads the tokenizer in `folder`, with its chat template.
  *
  * @param vocabulary the number of the text encoder's embeddings
  * @param length tokens of every result
@@ -47,21 +84,11 @@ export async function readChatTokenizer(
   vocabulary: number,
   length: number,
 ): Promise<ChatTokenizer> {
-  const files = await readTokenizerFiles(source, folder, { defaults: DEFAULTS });
-  const ids = new Map([
-    ...Object.entries(files.vocab),
-    ...files.added.map(({ content, id }) => [content, id] as const),
-  ]);
-  checkVocabulary(ids, vocabulary, folder);
+  const { ids, files, encode } = await readQwenTokens(source, folder, vocabulary);
   const { eos, unk, pad, bos } = files;
   const special = { eos_token: eos, unk_token: unk, pad_token: pad, ...(bos ? { bos_token: bos } : {}) };
   const template = await readChatTemplate(source, folder, special);
-  const bpe = new Bpe(qwenTokenizer(files), {});
-  const tokens = (text: string): number[] => {
-    const { ids } = bpe.encode(template(text), { add_special_tokens: false });
-    // Bytes that the vocabulary lacks are left out.
-    return ids.filter((id: number | undefined) => id !== undefined);
-  };
+  const tokens = (text: string): number[] => encode(template(text));
   const padding = ids.get(pad)!;
   const overhead = tokens("").length;
   return {

@@ -1,11 +1,8 @@
 /** model_index.json: which pipeline a checkpoint in the layout of diffusers was made for. */
 import { z } from "zod";
-import { asObject, on, show } from "../../checkpoint/parse-config.ts";
-import { type CheckpointSource, readJson } from "../../checkpoint/source.ts";
-import { EmilieError } from "../../errors.ts";
-
-/** The library and the class; null or [null, null] for a part that is not there. */
-const component = z.tuple([z.string().nullable(), z.string().nullable()]).nullish();
+import { component, readModelIndex } from "../../checkpoint/model-index.ts";
+import { on } from "../../checkpoint/parse-config.ts";
+import type { CheckpointSource } from "../../checkpoint/source.ts";
 
 /** Other keys name parts that an editor has no use for: safety_checker, feature_extractor, image_encoder … */
 const pipelineSchema = z.looseObject({
@@ -49,28 +46,15 @@ const XL_CLASSES: typeof CLASSES = {
 
 /** Checks that the checkpoint is one that this package can run at all. */
 export async function readPipeline(source: CheckpointSource): Promise<Pipeline> {
-  const path = "model_index.json";
-  const json = asObject(await readJson(source, path), `${path} of ${source.id}`);
-  const refuse = (key: string, value: unknown, expected: string) =>
-    new EmilieError(
-      "checkpoint.unsupported",
-      `${path} of ${source.id}: "${key}" is ${show(value)}; expected ${expected}.`,
-    );
-  const parsed = pipelineSchema.safeParse(json);
-  if (!parsed.success) {
-    const key = String(parsed.error.issues[0]?.path[0] ?? "");
-    const expected = {
-      _class_name: "a pipeline's class",
-      force_zeros_for_empty_prompt: "true or false",
-      is_cosxl_edit: "true or false",
-    };
-    throw refuse(
-      key,
-      json[key],
-      expected[key as keyof typeof expected] ?? "a library and a class, as diffusers writes them",
-    );
-  }
-  const index = parsed.data;
+  const {
+    values: index,
+    refuse,
+    requireClasses,
+  } = await readModelIndex(source, pipelineSchema, {
+    _class_name: "a pipeline's class",
+    force_zeros_for_empty_prompt: "true or false",
+    is_cosxl_edit: "true or false",
+  });
   const kind = PIPELINES.exec(index._class_name);
   if (!kind) {
     throw refuse(
@@ -80,10 +64,7 @@ export async function readPipeline(source: CheckpointSource): Promise<Pipeline> 
     );
   }
   const xl = kind[1] !== undefined;
-  for (const [key, wanted] of Object.entries(xl ? XL_CLASSES : CLASSES)) {
-    const value = index[key as "unet"];
-    if (!wanted.includes(value?.[1] ?? "")) throw refuse(key, value, `the class ${wanted.join(" or ")}`);
-  }
+  requireClasses(xl ? XL_CLASSES : CLASSES);
   return {
     className: index._class_name,
     xl,

@@ -1,7 +1,9 @@
 /** Transformer2DModel and BasicTransformerBlock of diffusers (models/transformers/transformer_2d.py, attention.py). */
+
+import { attention } from "../../graph/attention.ts";
 import type { Value } from "../../graph/graph.ts";
 import { sizeOfPicture } from "../../graph/layout.ts";
-import { add, attention, concat, everySecondPixel, gelu, mul, sliceRows } from "../../graph/ops.ts";
+import { add, concat, everySecondPixel, gelu, mul, sliceRows } from "../../graph/ops.ts";
 import { groupNorm, imageToTokens, layerNorm, linear, linearPart, tokensToImage } from "../layers/layers.ts";
 import type { Scope } from "../layers/scope.ts";
 

@@ -35,7 +35,7 @@ export interface PreprocessorDefaults {
 }
 
 /** As Pillow numbers them. */
-const FILTERS = { 1: "lanczos", 2: "linear", 3: "cubic" } as const;
+export const FILTERS = { 1: "lanczos", 2: "linear", 3: "cubic" } as const;
 
 /** Pixels of a side. */
 const side = few(2 ** 12);
@@ -100,16 +100,22 @@ export async function readPreprocessor(
   };
 }
 
-async function readSettings(source: CheckpointSource): Promise<{ path: string; settings: unknown }> {
-  if (await source.exists(ALONE)) return { path: ALONE, settings: await readJson(source, ALONE) };
-  if (await source.exists(TOGETHER)) {
-    const json = (await readJson(source, TOGETHER)) as { image_processor?: unknown } | null;
+/** What is said of pictures in `folder`, and the file that says it. @throws EmilieError "checkpoint.missing" where there is none */
+export async function readSettings(
+  source: CheckpointSource,
+  folder = ".",
+): Promise<{ path: string; settings: unknown }> {
+  const at = (name: string) => (folder === "." ? name : `${folder}/${name}`);
+  const [alone, together] = [at(ALONE), at(TOGETHER)];
+  if (await source.exists(alone)) return { path: alone, settings: await readJson(source, alone) };
+  if (await source.exists(together)) {
+    const json = (await readJson(source, together)) as { image_processor?: unknown } | null;
     if (json?.image_processor)
-      return { path: `${TOGETHER}, image_processor`, settings: json.image_processor };
+      return { path: `${together}, image_processor`, settings: json.image_processor };
   }
   throw new EmilieError(
     "checkpoint.missing",
-    `${source.id} has no ${ALONE}, which says how large a picture the network takes and in which colours.`,
+    `${source.id} has no ${alone}, which says how large a picture the network takes and in which colours.`,
   );
 }
 

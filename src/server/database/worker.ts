@@ -45,6 +45,8 @@ export interface RunningWorker {
   readonly models: readonly string[];
   /** Why it cannot work, in words; null where it can. */
   readonly problem: () => string | null;
+  /** What it has done, in the text format that Prometheus reads. */
+  readonly metrics: () => string;
   /** Finishes the step that runs, gives its job back, and ends. */
   close(): Promise<void>;
 }
@@ -142,6 +144,8 @@ export async function startWorker(options: WorkerOptions, listModels: ListModels
       name,
       models,
       problem: () => worker.problem ?? database.problem,
+      metrics: () =>
+        metrics.render({ worker_busy: ["Whether a job runs.", dispatcher.job === null ? 0 : 1] }),
       close: () => (closing ??= close()),
     };
   } catch (error) {

@@ -5,6 +5,7 @@ import { useState } from "react";
 import type { Picture } from "../../../src/web.ts";
 import type { PictureFormat, SessionView } from "../backend/backend.ts";
 import { nameOf } from "../history/names.ts";
+import { whenOpened } from "../state/early.ts";
 import { get, report, set, useStudio } from "../state/store.ts";
 import { IconButton, Slider } from "../ui/controls.tsx";
 import { download } from "../ui/pictures.ts";
@@ -45,10 +46,14 @@ function ExportPanel() {
   const [busy, setBusy] = useState(false);
   const head = session.nodes.find(({ id }) => id === session.head)!;
   const steps = pathOf(session);
-  const save = async (make: () => Promise<Blob>, name: string) => {
+  const save = async (make: (session: SessionView) => Promise<Blob>, name: string) => {
     setBusy(true);
     try {
-      download(await make(), name);
+      // A session that is being opened has no id to ask with yet.
+      const opened = await whenOpened();
+      const { session } = get();
+      if (!opened || !session) return;
+      download(await make(session), name);
       set({ panel: null });
     } catch (error) {
       report(error);
@@ -57,9 +62,9 @@ function ExportPanel() {
     }
   };
   const base = fileName(head.parent === null ? session.name : `${session.name} ${nameOf(head)}`);
-  const animate = async (encode: (pictures: Picture[]) => Blob | Promise<Blob>) => {
+  const animate = async (session: SessionView, encode: (pictures: Picture[]) => Blob | Promise<Blob>) => {
     const pictures: Picture[] = [];
-    for (const id of steps) pictures.push(await get().backend.picture(session.id, id));
+    for (const id of pathOf(session)) pictures.push(await get().backend.picture(session.id, id));
     return encode(evenFrames(pictures));
   };
   return (
@@ -100,7 +105,7 @@ function ExportPanel() {
         disabled={busy}
         onClick={() =>
           void save(
-            () => get().backend.exportPicture(session.id, head.id, format, quality),
+            ({ id, head }) => get().backend.exportPicture(id, head, format, quality),
             `${base}.${format === "jpeg" ? "jpg" : format}`,
           )
         }
@@ -113,7 +118,7 @@ function ExportPanel() {
         className="button"
         disabled={busy}
         onClick={() =>
-          void save(() => get().backend.exportSession(session.id), `${fileName(session.name)}.emilie`)
+          void save(({ id }) => get().backend.exportSession(id), `${fileName(session.name)}.emilie`)
         }
       >
         <FileStack size={16} strokeWidth={1.75} aria-hidden /> {t.saveSession}
@@ -126,7 +131,7 @@ function ExportPanel() {
           className="button"
           disabled={busy || steps.length < 2}
           onClick={() =>
-            void save(() => animate((p) => encodeGif(p, SECONDS)), `${fileName(session.name)}.gif`)
+            void save((s) => animate(s, (p) => encodeGif(p, SECONDS)), `${fileName(session.name)}.gif`)
           }
         >
           <Film size={16} strokeWidth={1.75} aria-hidden /> GIF
@@ -137,7 +142,7 @@ function ExportPanel() {
           disabled={busy || steps.length < 2}
           onClick={() =>
             void save(
-              () => animate((p) => encodeAnimatedWebp(p, SECONDS, quality)),
+              (s) => animate(s, (p) => encodeAnimatedWebp(p, SECONDS, quality)),
               `${fileName(session.name)}.webp`,
             )
           }

@@ -7,7 +7,7 @@ import { firstRegion, get, set } from "./store.ts";
 import type { RegionView, Settings, StudioState } from "./types.ts";
 
 /** Words and places as they stood. */
-export interface Places extends Pick<StudioState, "regions" | "painted"> {
+export interface Places extends Pick<StudioState, "regions" | "painted" | "references"> {
   readonly layers: ReadonlyMap<number, Pick<Layer, "width" | "height" | "data">>;
 }
 
@@ -22,11 +22,11 @@ export function layersNow(): Places["layers"] {
 }
 
 /** Puts words and places back as they stood. */
-export function layOut({ regions, layers }: Pick<Places, "regions" | "layers">): void {
+export function layOut({ regions, layers, references }: Omit<Places, "painted">): void {
   resetRegions();
   for (const [id, { width, height, data }] of layers)
     place(paint(id, width, height).layer, { width, height, data: Float32Array.from(data, (v) => v / 255) });
-  set({ regions, region: regions[0]!.id });
+  set({ regions, references, region: regions[0]!.id });
   touched();
 }
 
@@ -74,5 +74,5 @@ export async function takeUp(node: NodeView): Promise<void> {
     }
     return { ...firstRegion, id: i + 1, instruction, masked: mask !== undefined };
   });
-  layOut({ regions, layers });
+  layOut({ regions, layers, references: [] });
 }

@@ -25,6 +25,8 @@ interface StoredMask {
 
 interface Schema extends DBSchema {
   masks: { key: [session: string, region: number]; value: StoredMask };
+  /** Reference pictures in their order. */
+  references: { key: string; value: readonly File[] };
 }
 
 const key = (session: string) => `emilie.draft.${session}`;
@@ -34,8 +36,16 @@ const MOST = 40;
 let database: Promise<IDBPDatabase<Schema>> | undefined;
 
 function connect(): Promise<IDBPDatabase<Schema>> {
-  database ??= openDB<Schema>("emilie-drafts", 1, {
-    upgrade: (db) => void db.createObjectStore("masks"),
+  database ??= openDB<Schema>("emilie-drafts", 2, {
+    upgrade(db, before) {
+      if (before < 1) db.createObjectStore("masks");
+      db.createObjectStore("references");
+    },
+    // Another tab has a newer version of the page.
+    blocking(_current, _blocked, { target }) {
+      (target as IDBDatabase).close();
+      database = undefined;
+    },
     terminated() {
       database = undefined;
     },
@@ -44,8 +54,8 @@ function connect(): Promise<IDBPDatabase<Schema>> {
 }
 
 const masksOf = (session: string) => IDBKeyRange.bound([session, -Infinity], [session, Infinity]);
-const isBlank = ({ regions }: Pick<StudioState, "regions">) =>
-  regions.every(({ instruction, masked }) => instruction === "" && !masked);
+const isBlank = ({ regions, references }: Pick<StudioState, "regions" | "references">) =>
+  references.length === 0 && regions.every(({ instruction, masked }) => instruction === "" && !masked);
 
 /** Whether something was typed or painted for a session, here. */
 export const hasDraft = (session: string): boolean => localStorage.getItem(key(session)) !== null;
@@ -63,11 +73,22 @@ export function keepDrafts(): void {
       state.regions !== before.regions ||
       state.region !== before.region ||
       state.tool !== before.tool ||
+      state.references !== before.references ||
       seed
     )
       writeWords(session.id, state);
+    if (state.references !== before.references) void writeReferences(session.id, state).catch(() => {});
     if (state.painted !== before.painted) void writeMasks(session.id, state).catch(() => {});
   });
+}
+
+/** Keeps what was begun before the session had an id. */
+export function writeDraft(): void {
+  const state = get();
+  if (!state.session || isEarly()) return;
+  writeWords(state.session.id, state);
+  void writeMasks(state.session.id, state).catch(() => {});
+  void writeReferences(state.session.id, state).catch(() => {});
 }
 
 function writeWords(session: string, state: StudioState): void {
@@ -97,6 +118,12 @@ async function writeMasks(session: string, { regions }: StudioState): Promise<vo
   await transaction.done;
 }
 
+async function writeReferences(session: string, { references }: StudioState): Promise<void> {
+  const db = await connect();
+  if (references.length === 0) await db.delete("references", session);
+  else await db.put("references", references, session);
+}
+
 /** Lays out what was typed and painted for this session before; nothing where nothing was. */
 export async function restoreDraft(): Promise<void> {
   const { session } = get();
@@ -111,6 +138,7 @@ export async function restoreDraft(): Promise<void> {
       const mask = masked ? await db.get("masks", [session.id, id]) : undefined;
       if (mask && mask.width === session.width && mask.height === session.height) masks.set(id, mask);
     }
+    const references = (await db.get("references", session.id)) ?? [];
     if (get().session?.id !== session.id) return;
     for (const [id, { data, ...size }] of masks) {
       place(paint(id, size.width, size.height).layer, {
@@ -122,6 +150,7 @@ export async function restoreDraft(): Promise<void> {
     const { settings } = get();
     set({
       regions,
+      references,
       region: words.region,
       tool: PAINTING.includes(words.tool) ? words.tool : "move",
       settings: { ...settings, seed: BigInt(words.seed) },

@@ -33,14 +33,15 @@ function sessionOf({ width, height }: Picture, name: string) {
   };
 }
 
-/** Until the session that is shown has been opened; what is asked for meanwhile waits here. */
-export function whenOpened(): Promise<void> {
-  if (!isEarly()) return Promise.resolve();
-  return new Promise((resolve) => {
-    const stop = useStudio.subscribe(({ session }) => {
-      if (session?.id === NO_ID) return;
+/** Until the session that is shown has been opened; what is asked for meanwhile waits here. Gives its id, or null where it was given up. */
+export function whenOpened(): Promise<string | null> {
+  const opened = new Promise<void>((resolve) => {
+    if (!isEarly()) return resolve();
+    const stop = useStudio.subscribe(() => {
+      if (isEarly()) return;
       stop();
       resolve();
     });
   });
+  return opened.then(() => get().session?.id ?? null);
 }

@@ -45,8 +45,8 @@ export async function edit(): Promise<void> {
     clearDraft();
     return;
   }
-  const { regions, painted } = get();
-  served = { regions, painted, layers: layersNow() };
+  const { regions, painted, references } = get();
+  served = { regions, painted, references, layers: layersNow() };
   document.querySelector<HTMLInputElement>("#instruction")?.select();
   await carryOut(asked, session.head);
 }
@@ -66,7 +66,10 @@ function askForWords(region: number): void {
 }
 
 const isServed = () =>
-  served !== null && served.regions === get().regions && served.painted === get().painted;
+  served !== null &&
+  served.regions === get().regions &&
+  served.painted === get().painted &&
+  served.references === get().references;
 
 /** Before the first change to the draft: while an edit runs, words and masks are the next one's. */
 export function beginNext(): void {

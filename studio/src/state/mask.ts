@@ -195,8 +195,9 @@ export async function moveThreshold(threshold: number): Promise<void> {
   touched();
 }
 
-/** Nothing was typed and nothing painted. */
+/** Nothing was typed, painted or laid beside it. */
 export const isBlankDraft = (): boolean =>
+  get().references.length === 0 &&
   get().regions.every(({ instruction, masked }) => instruction === "" && !masked);
 
 export function addRegion(): void {

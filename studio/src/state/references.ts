@@ -1,13 +1,17 @@
 /** The pictures that the next edit's instruction refers to. */
+
 import { t } from "../words/index.ts";
+import { beginNext } from "./edit.ts";
 import { get, notify, set } from "./store.ts";
 
 export function addReferences(files: readonly File[], most: number): void {
+  beginNext();
   const all = [...get().references, ...files];
   if (all.length > most) notify("info", t.references.tooMany(most));
   set({ references: all.slice(0, most) });
 }
 
 export function removeReference(index: number): void {
+  beginNext();
   set(({ references }) => ({ references: references.filter((_, i) => i !== index) }));
 }

@@ -19,6 +19,11 @@ import { show } from "./view.ts";
 export async function offerRestore(file: Blob): Promise<void> {
   const path = readPicturePath(new Uint8Array(await file.arrayBuffer()));
   if (!path) return;
+  // A picture's file tells which pictures its steps refer to, and does not hold them.
+  if (path.steps.some(({ recipe }) => (recipe.references ?? []).length > 0)) {
+    notify("info", t.references.notInPicture);
+    return;
+  }
   const count = path.steps.length;
   notify("info", t.madeInSteps(count), { label: t.restoreSteps(count), run: () => void restore(path) });
 }

@@ -4,10 +4,10 @@ import type { Backend, SessionView } from "../backend/backend.ts";
 import { EXAMPLES } from "../start/example-list.ts";
 import { encodePicture, shrinkFile } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
-import { hasDraft, restoreDraft } from "./drafts.ts";
-import { isEarly, showEarly } from "./early.ts";
+import { hasDraft, restoreDraft, writeDraft } from "./drafts.ts";
+import { isEarly, showEarly, whenOpened } from "./early.ts";
 import { attach } from "./edit.ts";
-import { resetRegions, touched } from "./mask.ts";
+import { resetRegions } from "./mask.ts";
 import { loadStars } from "./stars.ts";
 import { describe, get, notify, report, set, wasAborted } from "./store.ts";
 import { show } from "./view.ts";
@@ -52,13 +52,15 @@ const NOTHING_OPEN = {
 
 /** The open session where nothing was done in it: it is not kept when it is left. */
 function untouched(): string | null {
-  const { session, job, regions } = get();
+  const { session, job, regions, references } = get();
   const nothing = session && session.nodes.length === 1 && session.bin.length === 0;
   // An example's own words are nobody's work.
-  const own = regions.some(
-    ({ instruction, masked }) =>
-      masked || (instruction !== "" && !EXAMPLES.some(({ words }) => words === instruction)),
-  );
+  const own =
+    references.length > 0 ||
+    regions.some(
+      ({ instruction, masked }) =>
+        masked || (instruction !== "" && !EXAMPLES.some(({ words }) => words === instruction)),
+    );
   return nothing && !job && !own && !isEarly() ? session.id : null;
 }
 
@@ -180,7 +182,7 @@ async function enter(
     set({ phase: { kind: "editing" }, model: session.model });
     if (session.notes?.length) notify("info", session.notes.join(" "));
     loadStars(session.id);
-    if (begun) touched();
+    if (begun) writeDraft();
     else await restoreDraft();
     void attach();
     if (left && left !== session.id) void get().backend.forget(left).catch(report);
@@ -207,11 +209,13 @@ export async function cancelAndReturn(): Promise<void> {
 
 /** Another model: for new pictures, or going on with the picture that is shown. */
 export async function continueWith(model: string): Promise<void> {
-  const { session, backend, models } = get();
+  const { session, backend, models, pictures } = get();
   set({ model, panel: null });
   if (!session || session.model === model) return;
   try {
-    const picture = await backend.picture(session.id, session.head);
+    // A model that loads for long may be the wrong one: what is shown needs no session to go on with.
+    const picture = isEarly() ? pictures.get(session.head) : await backend.picture(session.id, session.head);
+    if (!picture) return;
     const file = await encodePicture(picture, "png", 1);
     const title = models.find(({ id }) => id === model)?.title ?? model;
     await openFile(file, `${session.name}.png`, { silent: true });
@@ -239,12 +243,21 @@ export function cancelOpening(): void {
 
 export async function renameSession(id: string, name: string): Promise<void> {
   const named = name.trim() || t.untitled;
-  try {
-    await get().backend.renameSession(id, named);
+  const rename = (id: string) =>
     set(({ session, recent }) => ({
       session: session?.id === id ? { ...session, name: named } : session,
       recent: recent.map((one) => (one.id === id ? { ...one, name: named } : one)),
     }));
+  try {
+    if (isEarly() && get().session?.id === id) {
+      // The name is shown at once, and given once there is something to give it to.
+      rename(id);
+      const opened = await whenOpened();
+      if (!opened) return;
+      id = opened;
+    }
+    await get().backend.renameSession(id, named);
+    rename(id);
   } catch (error) {
     report(error);
   }

@@ -43,7 +43,7 @@ export function undoDelete(): boolean {
 }
 
 /** Words and places that stepping back has brought; going forward again takes them away. */
-let brought: Pick<StudioState, "regions" | "painted"> | null = null;
+let brought: Pick<StudioState, "regions" | "painted" | "references"> | null = null;
 
 /** To the step before; the words and places of the one that is left come with it, where nothing else was begun. */
 export async function undoEdit(): Promise<void> {
@@ -54,12 +54,15 @@ export async function undoEdit(): Promise<void> {
   await goTo(head.parent);
   if (!takes) return;
   await takeUp(head).catch(report);
-  const { regions, painted } = get();
-  brought = { regions, painted };
+  const { regions, painted, references } = get();
+  brought = { regions, painted, references };
 }
 
 const isBrought = () =>
-  brought !== null && brought.regions === get().regions && brought.painted === get().painted;
+  brought !== null &&
+  brought.regions === get().regions &&
+  brought.painted === get().painted &&
+  brought.references === get().references;
 
 export async function redoEdit(): Promise<void> {
   const { session } = get();

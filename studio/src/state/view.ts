@@ -2,7 +2,7 @@
 import type { SessionView } from "../backend/backend.ts";
 import { isSamePlace, placeOf } from "../canvas/align.ts";
 import { neighbour } from "../history/layout.ts";
-import { isEarly } from "./early.ts";
+import { isEarly, whenOpened } from "./early.ts";
 import { chooseTool, moveMasks } from "./mask.ts";
 import { get, report, set } from "./store.ts";
 import type { CompareMode } from "./types.ts";
@@ -66,8 +66,12 @@ function moveTo(node: string): Promise<void> {
   return moving;
 }
 
-export const renameNode = (node: string, name: string) =>
-  update((id) => get().backend.rename(id, node, name));
+export async function renameNode(node: string, name: string): Promise<void> {
+  // While a session is being opened it has its original alone, whose id is not known yet.
+  const original = isEarly();
+  if (!(await whenOpened())) return;
+  await update((id) => get().backend.rename(id, original ? get().session!.head : node, name));
+}
 
 export const measure = (node: string) => update((id) => get().backend.measure(id, node));
 

@@ -94,6 +94,8 @@ export const de: Words = {
     add: "Ein Vergleichsbild dazugeben",
     tip: (most) => `Ein Bild, auf das sich die Anweisung bezieht, wie „trag diesen Hut“ (bis zu ${most})`,
     remove: (number) => `Vergleichsbild ${number} entfernen`,
+    notInPicture:
+      "Die Schritte dieses Bildes beziehen sich auf andere Bilder, die nicht in seiner Datei stehen; aus ihr lassen sie sich nicht wiederherstellen. Eine Sitzungsdatei enthält sie.",
     tooMany: (most) => `Das Modell nimmt bis zu ${most} Vergleichsbilder.`,
   },
   reframe: {

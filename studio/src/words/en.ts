@@ -84,6 +84,8 @@ export const en = {
     add: "Add a reference picture",
     tip: (most: number) => `A picture that the instruction refers to, as in “wear this hat” (up to ${most})`,
     remove: (number: number) => `Remove reference ${number}`,
+    notInPicture:
+      "The steps of this picture refer to other pictures, which its file does not hold; so they cannot be restored from it. A session file holds them.",
     tooMany: (most: number) => `The model takes up to ${most} reference pictures.`,
   },
   reframe: {

@@ -15,6 +15,7 @@ import {
   deviceOption,
   type EditModel,
   EXIT,
+  fitOption,
   formatCount,
   formatSeconds,
   isEmilieError,
@@ -96,6 +97,7 @@ export function addBench(program: Command, context: Context): void {
     .option("--model <model>", "the checkpoint that every method uses", "picturebook")
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(fitOption())
     .option("--out <folder>", "the folder for results, report and cache", "out/bench")
     .option(
       "--limit <n>",

@@ -114,7 +114,7 @@ export async function contrastMask(
   { maskDraws, maskClamp, maskThreshold }: MaskSettings,
   signal?: AbortSignal,
 ): Promise<Tensor> {
-  const texts = await Promise.all(["", instruction].map((text) => model.encodeText(text, { signal })));
+  const texts = await Promise.all(["", instruction].map((text) => model.encodeText(text, { signal, c })));
   const source = toScaled(model, c);
   const [channels, h, w] = c.shape as [number, number, number];
   const { data, shape } = zeros([1, h, w]);

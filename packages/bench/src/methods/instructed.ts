@@ -21,7 +21,9 @@ export async function instructed(
   { textGuidance, imageGuidance }: GuidanceSettings,
   signal?: AbortSignal,
 ): Promise<Denoise> {
-  const [nullText, text] = await Promise.all(["", instruction].map((t) => model.encodeText(t, { signal })));
+  const [nullText, text] = await Promise.all(
+    ["", instruction].map((t) => model.encodeText(t, { signal, c })),
+  );
   const directions = [{ text: text!, weight: textGuidance }];
   return withGuidance({
     model,
@@ -36,6 +38,6 @@ export async function instructed(
 
 /** ε(∅, c): the picture as it is, without any guidance. */
 export async function uninstructed(model: EditModel, c: Tensor, signal?: AbortSignal): Promise<Denoise> {
-  const nullText = await model.encodeText("", { signal });
+  const nullText = await model.encodeText("", { signal, c });
   return withGuidance({ model, c, nullText, baseText: nullText, directions: [], imageGuidance: 1, signal });
 }

@@ -1,0 +1,86 @@
+/**
+ * A part of `npm run bench -- klein`: a session of edits, each with a text that is new to the model, and the picture decoded after each. A row (one line of JSON) an edit.
+ */
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { readPicture } from "../src/images/codec.node.ts";
+import { coverPicture } from "../src/images/encode.node.ts";
+import { loadModel } from "../src/models/load.node.ts";
+import { checkPrecision } from "../src/models/open.node.ts";
+import { openSession } from "../src/session/open.node.ts";
+import { residentBytesOf, watchMemory } from "./memory.ts";
+import { digits } from "./record.ts";
+
+const { values: flags } = parseArgs({
+  options: {
+    model: { type: "string", default: "" },
+    precision: { type: "string", default: "int8" },
+    size: { type: "string", default: "512" },
+    edits: { type: "string", default: "2" },
+    cache: { type: "string" },
+    threads: { type: "string", default: "2" },
+    preset: { type: "string" },
+  },
+});
+const size = Number(flags.size);
+const WISHES = ["make it winter", "paint the roof blue", "add a tree", "make it night", "turn the wall red"];
+
+async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
+  const start = performance.now();
+  const result = await work();
+  return [result, (performance.now() - start) / 1000];
+}
+
+const precision = checkPrecision(flags.precision);
+let told = 0;
+const watch = () => [watchMemory(100), watchMemory(100, () => residentBytesOf(process.pid))] as const;
+let [anonymous, resident] = watch();
+const [model, load] = await timed(() =>
+  loadModel(flags.model, {
+    precision,
+    cache: flags.cache,
+    threads: Number(flags.threads),
+    onProgress: ({ what, bytes, totalBytes }) => {
+      // Minutes, the first time.
+      if (Date.now() - told < 10_000) return;
+      told = Date.now();
+      console.error(`${what}: ${((100 * bytes) / totalBytes).toFixed(0)} %`);
+    },
+  }),
+);
+const cottage = readFileSync(new URL("../examples/cottage.png", import.meta.url));
+const picture = await readPicture(await coverPicture(cottage, size, size));
+const [session, encode] = await timed(() => openSession(model, picture, { workingSize: size }));
+for (let i = 0; i < Number(flags.edits); i++) {
+  // Every text is new, as a person's is, so that the encoder has its turn.
+  const wish = `${WISHES[i % WISHES.length]}${i < WISHES.length ? "" : ` (${i})`}`;
+  const [, text] = await timed(() => model.encodeText(wish));
+  const steps: number[] = [];
+  let before = performance.now();
+  const [node, edited] = await timed(() =>
+    session.edit(wish, {
+      ...(flags.preset === undefined ? {} : { preset: flags.preset as "draft" }),
+      onProgress: () => {
+        steps.push((performance.now() - before) / 1000);
+        before = performance.now();
+      },
+    }),
+  );
+  const [, decode] = await timed(() => node.render());
+  const others = steps.slice(1).sort((a, b) => a - b);
+  const step = others[Math.floor(others.length / 2)] ?? steps[0] ?? 0;
+  const row = {
+    ...{ edit: i + 1, precision, load, encode, text, start: Math.max(0, (steps[0] ?? 0) - step), step },
+    ...{ edited, decode, whole: text + edited + decode },
+    ...{ anonymousGB: anonymous() / 1e9, residentGB: resident() / 1e9 },
+  };
+  const rounded = Object.entries(row).map(([name, value]) => [
+    name,
+    typeof value === "number" ? digits(value) : value,
+  ]);
+  const { encodeImage, denoise } = model.calls;
+  console.log(JSON.stringify({ ...Object.fromEntries(rounded), encodes: encodeImage, calls: denoise }));
+  [anonymous, resident] = watch();
+}
+for (const stop of [anonymous, resident]) stop();
+await model.dispose();

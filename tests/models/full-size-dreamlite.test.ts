@@ -1,0 +1,78 @@
+/** DreamLite at its widths (256, 512, 896 channels; 0.39 billion parameters), built and not run, over picture sizes and precisions; and what a whole checkpoint is planned to need. */
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import type { Precision } from "../../src/checkpoint/derived.ts";
+import { folderSource } from "../../src/checkpoint/source.node.ts";
+import { planModel } from "../../src/models/plan.ts";
+import { describe as describeCheckpoint } from "../../src/networks/dreamlite/describe.ts";
+import { buildDreamLite, dreamLiteNeeds } from "../../src/networks/dreamlite/unet.ts";
+import { parseDreamLiteUNet } from "../../src/networks/dreamlite/unet-config.ts";
+import { sizeOf } from "../../src/tensor/tensor.ts";
+import { FULL_UNET, layOutDreamLite, unetShapes } from "../support/dreamlite-fixture.ts";
+import { writeHoles } from "../support/full-checkpoint.ts";
+import { placedNowhere } from "../support/published.ts";
+import { checkByRuntime } from "../support/strict-session.ts";
+
+const root = mkdtempSync(join(tmpdir(), "emilie-full-dreamlite-"));
+writeFileSync(join(root, "holes"), "");
+// As long as the longest tensor.
+truncateSync(join(root, "holes"), 4 * 4096 * 4096);
+const nowhere = { root, location: "holes" };
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const config = parseDreamLiteUNet(FULL_UNET);
+const shapes = unetShapes();
+const weightsIn = (precision: Precision) => {
+  const plain = placedNowhere(shapes, nowhere, { precision });
+  const needs = precision === "fp32" ? undefined : dreamLiteNeeds(config, plain);
+  return placedNowhere(shapes, nowhere, { precision, needs });
+};
+
+describe("DreamLite's UNet at full size", () => {
+  it("has as many parameters as it is published with", () => {
+    const count = [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
+    expect(Math.abs(count / 0.39e9 - 1)).toBeLessThan(0.02);
+  });
+
+  it.each([
+    ["fp32", "fused"],
+    ["fp32", "plain"],
+    ["int8", "fused"],
+  ] as const)("in %s (%s), over sizes", (precision, dialect) => {
+    const weights = weightsIn(precision);
+    for (const [width, height] of [
+      [512, 512],
+      [512, 352],
+      [768, 768],
+      [1024, 1024],
+      [1024, 672],
+      [640, 1152],
+    ] as const) {
+      const shape = { height: height / 8, width: width / 8, tokens: 320, factor: 8 };
+      const graph = buildDreamLite(config, weights, shape, dialect);
+      const picture = [1, 4, height / 8, width / 8];
+      expect(graph.outputs).toEqual([{ name: "velocity", shape: picture, type: "float32" }]);
+      const inputs = Object.fromEntries(graph.inputs.map(({ name, shape }) => [name, shape]));
+      expect(inputs).toEqual({ z: picture, c: picture, text: [320, 2048], mask: [1, 320], timestep: [1, 1] });
+    }
+  });
+
+  it.each(["fp32", "int8"] as const)("has the shapes that ONNX Runtime infers, in %s", async (precision) => {
+    const shape = { height: 20, width: 36, tokens: 64, factor: 8 };
+    await checkByRuntime(buildDreamLite(config, weightsIn(precision), shape), root);
+  });
+});
+
+it("a whole checkpoint is read by its headers, and planned to need less than 4 GB at 512 px", async () => {
+  const folder = join(root, "whole");
+  await layOutDreamLite(folder, writeHoles);
+  const facts = await describeCheckpoint(folderSource(folder));
+  const plan = planModel(facts, { memoryBytes: 8e9, diskBytes: 50e9 }, { size: [512, 512] });
+  if (process.env.EMILIE_PARITY_PRINT) console.log(JSON.stringify([facts.costs(512, 512), plan]));
+  const of = (precision: Precision) => plan.precisions.find((one) => one.precision === precision)!;
+  expect(of("int8").memoryBytes).toBeLessThan(4e9);
+  expect(of("int8").works).toBe("yes");
+  expect(plan.precisions.map(({ precision }) => precision)).not.toContain("fp16");
+});
