@@ -5,6 +5,7 @@
  */
 
 import { type Colours, hueDistance } from "./colour-distance.ts";
+import { ALIKE, FULL, fullest, SIDE } from "./fullest.ts";
 import type { Box } from "./mask.ts";
 import { type Regions, regionsAt, type SegmentTree, segmentsOf } from "./segments.ts";
 import { solidity } from "./solidity.ts";
@@ -38,7 +39,7 @@ export function thingAt(colours: Colours, x: number, y: number): Uint8Array {
     const fills = members.size > 1 ? solidity(pixels, colours.width) : 0;
     if (level === 0 || fills > best.fills) best = { pixels, fills };
   }
-  return best.pixels;
+  return fullest(tree, best.pixels, at);
 }
 
 /** Between which differences the material that a leaf belongs to stays what it is. */
@@ -75,14 +76,11 @@ const pixelsOf = ({ of }: Regions, members: ReadonlySet<number>): Uint8Array => 
 
 /** Of the picture, and of a region's outline that lies on the picture's border: more is background. */
 const GROUND = { area: 0.25, border: 0.1 };
-/** Two regions of one colour, in light and in shade. */
-const ALIKE = 6;
 /** Of the outline of a part: how much of it lies within the thing. */
 const HELD = 0.5;
 /** Of the outline of a side in shade: how much of it lies along the thing. */
 const SHADED = 0.15;
-/** How much of its convex hull a thing fills, and how much of that a part adds. */
-const FULL = 0.85;
+/** How much of its convex hull a part adds. */
 const GAIN = 0.12;
 
 /**
@@ -95,6 +93,10 @@ function completed(regions: Regions, start: number): ReadonlySet<number> {
   const fillsOf = (ids: ReadonlySet<number>) => solidity(pixelsOf(regions, ids), regions.width);
   const { neighbours } = regions;
   const alike = (a: number, b: number) => hueDistance(regions.colour, 3 * a, regions.colour, 3 * b) < ALIKE;
+  // A side in shade is no larger than what it completes, and does not run out of the picture where that does not.
+  const belongs = (next: number) =>
+    regions.area[next]! < SIDE * regions.area[start]! &&
+    (regions.border[next] === 0 || regions.border[start]! > 0);
   for (let round = 0; round < 3; round++) {
     const around = new Set<number>();
     for (const member of members)
@@ -106,7 +108,7 @@ function completed(regions: Regions, start: number): ReadonlySet<number> {
         (id) => !members.has(id) && !isGround(regions, id) && [...members].some((one) => alike(one, id)),
       );
       const flanks = [...around].filter((id) => id === next || alike(id, next));
-      if (alike(start, next) && heldBy(regions, new Set([next]), members) > SHADED) {
+      if (alike(start, next) && belongs(next) && heldBy(regions, new Set([next]), members) > SHADED) {
         const both = new Set([...members, next]);
         const fills = fillsOf(both);
         if (fills >= FULL && fills > best.fills && fills >= fillsOf(members) - 0.01)

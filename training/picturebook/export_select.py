@@ -1,4 +1,4 @@
-"""Write the scenes on which selecting a thing by a click is tested: `python export_select.py`. Seeds that nothing was trained or tuned on.
+"""Write the scenes on which selecting a thing by a click is tested: `python export_select.py [SEED [OUT]]`. Seeds that nothing was trained or tuned on.
 
 tests/fixtures/select/scenes.png holds 64 scenes of 128 x 128, eight to a row, each with a house, a boat and a balloon; things.png says for each
 pixel whose it is: 0 nothing's, 80 the roof's, 160 the boat's hull, 240 the balloon's. A pixel is a thing's where recolouring it (roof, hull)
@@ -6,6 +6,8 @@ or removing it (balloon) changes the picture (edits.change_mask).
 """
 
 import copy
+import sys
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -14,8 +16,9 @@ from common import HERE
 from edits import change_mask
 from world import render, sample_scene
 
-OUT = HERE.parent.parent / "tests" / "fixtures" / "select"
-SIDE, COLUMNS, COUNT, SEED = 128, 8, 64, 4_000_000
+OUT = Path(sys.argv[2]) if len(sys.argv) > 2 else HERE.parent.parent / "tests" / "fixtures" / "select"
+SEED = int(sys.argv[1]) if len(sys.argv) > 1 else 4_000_000
+SIDE, COLUMNS, COUNT = 128, 8, 64
 
 
 def changed(scene, picture, *targets):
