@@ -124,9 +124,9 @@ describe("selecting in drawn scenes, where the truth is exact", () => {
     const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!;
     for (const values of Object.values(found)) expect(median(values)).toBeGreaterThan(0.85);
     // A white hull is taken together with its white sails, and a white balloon with the cloud behind it.
-    expect(mean(found.roof)).toBeGreaterThan(0.88);
-    expect(mean(found.hull)).toBeGreaterThan(0.82);
-    expect(mean(found.balloon)).toBeGreaterThan(0.81);
+    expect(mean(found.roof)).toBeGreaterThan(0.87);
+    expect(mean(found.hull)).toBeGreaterThan(0.85);
+    expect(mean(found.balloon)).toBeGreaterThan(0.82);
   });
 });
 
