@@ -265,7 +265,7 @@ async function readEdits(instructions: readonly string[], flags: Flags): Promise
     flags.mask,
     "--mask",
     edits,
-    "N=FILE, N=auto, N=box:x,y,width,height, N=ellipse:… or N=poly:…",
+    "N=FILE, N=auto, N=at:x,y, N=around:x,y,width,height, N=box:x,y,width,height, N=ellipse:… or N=poly:…",
   );
   for (const value of masks.values()) checkMaskSpec(value);
   const crops = canvasOf(flags.crop, "--crop", edits, "N=x,y,width,height", parseCrop);

@@ -8,6 +8,7 @@ import { readPicture, writePicture } from "../../src/images/codec.node.ts";
 import { maskFromBox, pictureFromMask } from "../../src/images/mask.ts";
 import { blankPicture, cropPicture, type Picture, samePicture } from "../../src/images/picture.ts";
 import { readPngText } from "../../src/images/png-text.ts";
+import { selectRegion } from "../../src/images/select-region.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { openSession } from "../../src/session/session.ts";
 import { EMILIE } from "../support/command.ts";
@@ -150,6 +151,26 @@ describe("emilie edit", () => {
       expect(changed).toBeGreaterThan(100);
     }
     expect(stdout).toMatch(/outside of it +nothing: all [\d,]+ pixels are the same bytes/);
+  });
+
+  it("selects the thing at a point in the picture that its own edit begins with", async () => {
+    const { code, stderr } = await edit("pointed", "--mask", "2=at:30,18");
+    expect(stderr).not.toMatch(/rror/);
+    expect(code).toBe(0);
+    const [before, after] = await Promise.all([
+      open("pointed", "01-make-it-winter.png"),
+      open("pointed", "02-paint-it-blue.png"),
+    ]);
+    const thing = selectRegion(before, { point: { x: 30, y: 18 } });
+    const changed = (inside: boolean) =>
+      [...thing.data.keys()].filter(
+        (i) =>
+          thing.data[i]! > 0 === inside &&
+          before.data.subarray(4 * i, 4 * i + 4).some((value, c) => value !== after.data[4 * i + c]),
+      ).length;
+    expect(thing.data.some((m) => m === 0)).toBe(true);
+    expect(changed(false)).toBe(0);
+    expect(changed(true)).toBeGreaterThan(20);
   });
 
   it("prints one document with --json, and gives the library's pictures, again and again", async () => {

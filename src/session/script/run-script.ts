@@ -45,11 +45,15 @@ export async function readySteps(
   { original, start, session }: Ground,
   sources: MaskSources,
 ): Promise<ReadyStep[]> {
-  // By step, the size of its result, or the picture itself where it is known and on the same canvas.
+  // By step, the size of its result, which is not known yet; the original's picture is.
   const grounds = new Map<string, { picture: Size | Picture; expanded: boolean }>([
     [ORIGINAL, { picture: original, expanded: false }],
   ]);
-  const pictureOf = async (node: Node) => (session ? session.canvasOf(node).picture() : original);
+  // What an edit has made is rendered where a mask asks for it.
+  const pictureOf = async (node: Node): Promise<Size | Picture> => {
+    const picture = session ? await session.canvasOf(node).picture() : original;
+    return canvasRoot(node) === node ? picture : { width: picture.width, height: picture.height };
+  };
   const ready: ReadyStep[] = [];
   for (const step of steps) {
     const { id, from } = step;
@@ -65,7 +69,7 @@ export async function readySteps(
       picture: changeOf(canvas, { width, height }),
       expanded: canvas.kind === "expand",
     };
-    grounds.set(id, after ?? before);
+    grounds.set(id, after ?? { ...before, picture: { width, height } });
     const words = [step.mask, ...step.regions.map(({ mask }) => mask)];
     if (!before.expanded && words.includes("border")) throw noBorder(`step ${id}`);
     const references: Picture[] = [];
@@ -129,7 +133,7 @@ export async function doStep<N extends Node>(
   if (canvas?.kind === "crop") return session.crop(canvas.crop, { from });
   if (canvas) return session.expand(canvas.expand, { from });
   const made = async <M>(one: M | LaterMask) =>
-    typeof one === "function" ? (one as LaterMask)(await session.canvasOf(from).picture()) : one;
+    typeof one === "function" ? (one as LaterMask)(await from.render()) : one;
   const placed = regions.map(async (region) => {
     const place = await made(region.mask);
     return { ...region, mask: place === "border" ? borderOf(from) : place };
