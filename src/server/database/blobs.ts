@@ -9,7 +9,7 @@ import type { S3mini } from "s3mini";
 import { EmilieError } from "../../errors.ts";
 import { type BucketAddress, parseBucket } from "./address.ts";
 import type { Database } from "./database.ts";
-import type { Write } from "./writes.ts";
+import { numbered, type Write } from "./writes.ts";
 
 export interface NamedBytes {
   readonly name: string;
@@ -61,7 +61,7 @@ export class TableBlobs implements Blobs {
   async put(blobs: readonly NamedBytes[]): Promise<void> {
     if (blobs.length === 0) return;
     const { text, values } = this.write(blobs);
-    await this.#database.query(text.replaceAll("#", "$"), values);
+    await this.#database.query(numbered(text, 0), values);
   }
 
   write(blobs: readonly NamedBytes[]): Write {

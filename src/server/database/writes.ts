@@ -8,13 +8,18 @@ export interface Write {
   readonly values: readonly unknown[];
 }
 
+/** A statement's text where `before` values come before its own. */
+export function numbered(text: string, before: number): string {
+  return text.replace(/#(\d+)/g, (_, n) => `$${before + Number(n)}`);
+}
+
 /** They do not see one another's rows. @returns what the last one returns */
 export async function writeAll(on: Queries, id: string, writes: readonly Write[]): Promise<unknown[]> {
   const values: unknown[] = [id];
   const texts = writes.map((write) => {
     const before = values.length;
     values.push(...write.values);
-    return write.text.replace(/#(\d+)/g, (_, n) => `$${before + Number(n)}`);
+    return numbered(write.text, before);
   });
   const last = texts.pop()!;
   const first = texts.map((text, i) => `w${i} AS (${text})`);
