@@ -28,7 +28,11 @@ export const BENCHMARKS: Readonly<Record<string, readonly [file: string, purpose
   scale: ["scale", "many servers and workers on one database, and what is killed among them"],
   picturebook: ["eval-picturebook", "the shipped checkpoint against exact results"],
   clip: ["eval-clip", "the shipped CLIP on held-out captions"],
-  selections: ["selections", "what a click selects in photographs, as one picture, and its time"],
+  select: [
+    "select",
+    "what a click finds in drawn scenes against the exact truth, and its time at 12 megapixels",
+  ],
+  selections: ["selections", "what a click selects in photographs, as one picture"],
   "contact-sheet": ["contact-sheet", "held-out edits as one picture"],
   compare: ["compare-runs", "paired differences between runs of emilie bench"],
   compact: ["compact-results", "a run's results made small enough to commit"],

@@ -1,54 +1,45 @@
 /**
  * npm run bench -- selections [--out out/selections.jpg]
  *
- * What a click selects in photographs (benchmarks/photographs), as one picture to look at: what is not selected is dark, the click is a
- * green dot. Prints the time of a selection in a picture of 12 megapixels, the median of five after one to warm up.
+ * What a click selects in photographs (benchmarks/photographs) and examples, as one picture to look at: what is not selected is dark, the click is a
+ * green dot. How right it is and how long it takes, on drawn scenes: `npm run bench -- select`.
  */
 import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { fromModelImage, toModelImage } from "../src/images/model-image.ts";
 import { blankPicture } from "../src/images/picture.ts";
 import { type Picture, readPicture, selectRegion, strip, writePicture } from "../src/index.ts";
 
 /** Points in shares of the picture. */
 const CLICKS: readonly (readonly [file: string, x: number, y: number])[] = [
-  ["fig", 0.62, 0.55],
-  ["fig", 0.45, 0.35],
-  ["fig", 0.4, 0.15],
-  ["brushes", 0.3, 0.55],
-  ["meadow", 0.4, 0.8],
-  ["meadow", 0.6, 0.25],
-  ["mountains", 0.2, 0.28],
-  ["drum", 0.45, 0.85],
-  ["dandelion", 0.28, 0.3],
+  ["benchmarks/photographs/fig.jpg", 0.62, 0.55],
+  ["benchmarks/photographs/fig.jpg", 0.45, 0.35],
+  ["benchmarks/photographs/fig.jpg", 0.4, 0.15],
+  ["benchmarks/photographs/brushes.jpg", 0.3, 0.55],
+  ["benchmarks/photographs/meadow.jpg", 0.4, 0.8],
+  ["benchmarks/photographs/meadow.jpg", 0.6, 0.25],
+  ["benchmarks/photographs/mountains.jpg", 0.2, 0.28],
+  ["benchmarks/photographs/drum.jpg", 0.45, 0.85],
+  ["benchmarks/photographs/dandelion.jpg", 0.28, 0.3],
+  ["examples/cottage.png", 0.48, 0.48],
+  ["examples/cottage.png", 0.78, 0.91],
+  ["examples/road.png", 0.5, 0.5],
 ];
 
-const { values: flags } = parseArgs({ options: { out: { type: "string", default: "out/selections.jpg" } } });
-const folder = new URL("photographs/", import.meta.url).pathname;
+const { values: flags } = parseArgs({
+  options: {
+    out: { type: "string", default: "out/selections.jpg" },
+  },
+});
+const root = new URL("..", import.meta.url).pathname;
 
 const frames: { picture: Picture; caption: string }[] = [];
 for (const [file, u, v] of CLICKS) {
-  const picture = await readPicture(join(folder, `${file}.jpg`));
-  frames.push({ picture: shown(picture, u * picture.width, v * picture.height), caption: file });
+  const picture = await readPicture(join(root, file));
+  frames.push({ picture: shown(picture, u * picture.width, v * picture.height), caption: basename(file) });
 }
 await mkdir(dirname(flags.out), { recursive: true });
 await writePicture(strip(frames, { columns: 3 }), flags.out);
-
-const fig = await readPicture(join(folder, "fig.jpg"));
-const large = fromModelImage(
-  toModelImage(fig, fig.width, fig.height),
-  4000,
-  3000,
-  blankPicture(4000, 3000, [0, 0, 0, 255]),
-);
-const times = Array.from({ length: 6 }, () => {
-  const start = performance.now();
-  selectRegion(large, { point: { x: 2480, y: 1650 } });
-  return performance.now() - start;
-});
-const median = times.slice(1).sort((a, b) => a - b)[2]!;
-console.log(`${flags.out}; ${Math.round(median)} ms at 12 megapixels, warm`);
 
 function shown(picture: Picture, x: number, y: number): Picture {
   const mask = selectRegion(picture, { point: { x, y } });

@@ -3,9 +3,10 @@ export { EmilieError, type ErrorCode, isEmilieError } from "./errors.ts";
 export { type CanvasChange, MIN_CANVAS_SIDE, type Room, type Sides } from "./images/canvas.ts";
 export { compareInsideOutside, type Difference } from "./images/difference.ts";
 export { alongEdges } from "./images/edge-upsampling.ts";
+export type { MaskPatch } from "./images/mask-patch.ts";
 export { otsuThreshold } from "./images/otsu.ts";
 export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
-export { type Selection, selectRegion } from "./images/select-region.ts";
+export { type Selection, Selector, selectRegion } from "./images/select-region.ts";
 export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts";
 export { type EditResult, edit } from "./method/edit.ts";
 export type {

@@ -14,13 +14,22 @@ const DARK = 12;
 
 /** Light and shade scale all of a colour together: chroma is compared as it would be at one lightness. */
 export function hueDistance(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number): number {
-  const [light, other] = [Math.max(DARK, a[i]!), Math.max(DARK, b[j]!)];
-  const [x, y] = [(light + other) / 2 / light, (light + other) / 2 / other];
-  return Math.hypot(SHADE * (a[i]! - b[j]!), x * a[i + 1]! - y * b[j + 1]!, x * a[i + 2]! - y * b[j + 2]!);
+  const light = Math.max(DARK, a[i]!);
+  const other = Math.max(DARK, b[j]!);
+  const x = (light + other) / 2 / light;
+  const y = (light + other) / 2 / other;
+  const shade = SHADE * (a[i]! - b[j]!);
+  const u = x * a[i + 1]! - y * b[j + 1]!;
+  const v = x * a[i + 2]! - y * b[j + 2]!;
+  return Math.sqrt(shade * shade + u * u + v * v);
 }
 
+/** Math.hypot would take many times as long. */
 export function distance(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number): number {
-  return Math.hypot(a[i]! - b[j]!, a[i + 1]! - b[j + 1]!, a[i + 2]! - b[j + 2]!);
+  const x = a[i]! - b[j]!;
+  const y = a[i + 1]! - b[j + 1]!;
+  const z = a[i + 2]! - b[j + 2]!;
+  return Math.sqrt(x * x + y * y + z * z);
 }
 
 /** Adds what is enclosed and smaller than `share` of the region; leaves larger holes, through which one looks at something else. */

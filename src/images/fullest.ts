@@ -4,7 +4,7 @@
  */
 import { hueDistance } from "./colour-distance.ts";
 import { type Regions, regionsAt, type SegmentTree } from "./segments.ts";
-import { solidity } from "./solidity.ts";
+import { solidity, solidityOf } from "./solidity.ts";
 
 /** Two areas of one colour, in light and in shade. */
 export const ALIKE = 6;
@@ -43,12 +43,13 @@ export function fullest(tree: SegmentTree, pixels: Uint8Array, at: number): Uint
     areas.area[id]! < SIDE * areas.area[start]! &&
     areas.border[id] === 0;
   const members = new Set([start]);
-  const chain = [{ members: new Set(members), fills: solidity(pixelsOf(areas, members), width) }];
+  const fillsOf = (...ids: readonly number[]) => solidityOf(areas.spans, areas.area, ids);
+  const chain = [{ members: new Set(members), fills: fillsOf(start) }];
   while (members.size < MOST) {
     let best = { id: -1, fills: 0 };
     for (const id of around(areas, members)) {
       if (areas.area[id]! < SMALL * size || !(within(id) || side(id))) continue;
-      const fills = solidity(pixelsOf(areas, new Set([...members, id])), width);
+      const fills = fillsOf(...members, id);
       if (fills > best.fills) best = { id, fills };
     }
     if (best.id === -1) break;

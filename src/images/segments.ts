@@ -5,6 +5,7 @@
  */
 import { PairHeap } from "../util/pair-heap.ts";
 import { type Colours, distance, hueDistance } from "./colour-distance.ts";
+import { type Spans, spansOf } from "./solidity.ts";
 
 /** Leaves are the areas, 0 and up; each further node is what two were merged to, and comes after both. */
 export interface SegmentTree {
@@ -200,6 +201,8 @@ export interface Regions {
   /** Length of a region's outline, and what of it lies on the picture's border. */
   readonly outline: readonly number[];
   readonly border: readonly number[];
+  /** Their rows. */
+  readonly spans: Spans;
 }
 
 /** The regions as they are where what differs by at most the level is merged. */
@@ -222,5 +225,5 @@ export function regionsAt(tree: SegmentTree, level: number): Regions {
   const border = atBorder(of, width, area.length);
   const neighbours = borders(of, width, area.length);
   const outline = neighbours.map((lengths, i) => total(lengths) + border[i]!);
-  return { width, of, area, colour, neighbours, outline, border };
+  return { width, of, area, colour, neighbours, outline, border, spans: spansOf(of, width, area.length) };
 }

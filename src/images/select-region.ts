@@ -2,10 +2,12 @@
 import { EmilieError } from "../errors.ts";
 import { insideOfBox } from "./box-segmentation.ts";
 import { type Colours, fillHoles } from "./colour-distance.ts";
-import { alongEdges } from "./edge-upsampling.ts";
+import { type EdgeGuide, edgeGuide, patchAlongEdges } from "./edge-upsampling.ts";
 import type { Box, Mask } from "./mask.ts";
+import { type MaskPatch, maskOfPatch, patchOfMask } from "./mask-patch.ts";
 import { withMixedPixels } from "./mixed-pixels.ts";
 import type { Picture } from "./picture.ts";
+import { type SegmentTree, segmentsOf } from "./segments.ts";
 import { thingAt, wholeRegions } from "./thing.ts";
 
 /** Where the thing is that is meant, in pixels of the picture. */
@@ -34,29 +36,91 @@ const SMALL = 256;
  * @throws EmilieError option.invalid where the point or box is not in the picture
  */
 export function selectRegion(picture: Picture, selection: Selection): Mask {
-  check(picture, selection);
-  const factor = Math.max(1, Math.max(picture.width, picture.height) / SMALL);
-  const colours = coloursOf(picture, factor);
-  const { width, height } = colours;
-  const inSmall = (value: number, limit: number) =>
-    Math.min(limit - 1, Math.max(0, Math.floor(value / factor)));
-  let inside: Uint8Array;
-  if ("point" in selection) {
-    const { x, y } = selection.point;
-    inside = thingAt(colours, inSmall(x, width), inSmall(y, height));
-  } else {
-    const { box } = selection;
-    const [x, y] = [inSmall(box.x, width), inSmall(box.y, height)];
-    const small = {
-      ...{ x, y },
-      width: Math.max(1, Math.min(width - x, Math.round(box.width / factor))),
-      height: Math.max(1, Math.min(height - y, Math.round(box.height / factor))),
-    };
-    inside = wholeRegions(colours, insideOfBox(colours, small), small);
+  return new Selector(picture).select(selection);
+}
+
+/**
+ * Selects in one picture as often as it is asked: what depends on the picture alone is found on the first occasion, or by `prepare`. The
+ * picture must not change.
+ */
+export class Selector {
+  readonly #picture: Picture;
+  /** Pixels of the picture to one of those that are looked at, on each side. */
+  readonly #factor: number;
+  #segments: { colours: Colours; tree: SegmentTree } | undefined;
+  #guide: EdgeGuide | undefined;
+
+  constructor(picture: Picture) {
+    this.#picture = picture;
+    this.#factor = Math.max(1, Math.max(picture.width, picture.height) / SMALL);
   }
-  fillHoles(inside, width, height);
-  if (factor === 1) return withMixedPixels(inside, colours);
-  return alongEdges({ width, height, data: Float32Array.from(inside) }, picture);
+
+  /** Finds what every selection needs, so that the first costs no more than the next. */
+  prepare(): void {
+    this.#find();
+    if (this.#factor > 1) this.#guideOf();
+  }
+
+  /** As {@link selectRegion}. */
+  select(selection: Selection): Mask {
+    const { width, height, data } = this.#inside(selection);
+    if (this.#factor === 1) return withMixedPixels(data, this.#find().colours);
+    return maskOfPatch(this.#along({ width, height, data: Float32Array.from(data) }), this.#picture);
+  }
+
+  /** As {@link selectRegion}, as levels in a box. */
+  patch(selection: Selection): MaskPatch {
+    const { width, height, data } = this.#inside(selection);
+    if (this.#factor === 1) return patchOfMask(withMixedPixels(data, this.#find().colours));
+    return this.#along({ width, height, data: Float32Array.from(data) });
+  }
+
+  /** A coarse mask of the picture, its borders moved to the picture's edges: {@link alongEdges} as levels in a box. */
+  follow(coarse: Mask): MaskPatch {
+    return this.#along(coarse);
+  }
+
+  #along(coarse: Mask): MaskPatch {
+    return patchAlongEdges(coarse, this.#picture, this.#guideOf());
+  }
+
+  #guideOf(): EdgeGuide {
+    this.#guide ??= edgeGuide(this.#picture);
+    return this.#guide;
+  }
+
+  #find(): { colours: Colours; tree: SegmentTree } {
+    if (!this.#segments) {
+      const colours = coloursOf(this.#picture, this.#factor);
+      this.#segments = { colours, tree: segmentsOf(colours) };
+    }
+    return this.#segments;
+  }
+
+  /** 1 for each pixel of the thing, in the small picture. */
+  #inside(selection: Selection) {
+    check(this.#picture, selection);
+    const { colours, tree } = this.#find();
+    const { width, height } = colours;
+    const inSmall = (value: number, limit: number) =>
+      Math.min(limit - 1, Math.max(0, Math.floor(value / this.#factor)));
+    let data: Uint8Array;
+    if ("point" in selection) {
+      const { x, y } = selection.point;
+      data = thingAt(tree, inSmall(x, width), inSmall(y, height));
+    } else {
+      const { box } = selection;
+      const [x, y] = [inSmall(box.x, width), inSmall(box.y, height)];
+      const small = {
+        ...{ x, y },
+        width: Math.max(1, Math.min(width - x, Math.round(box.width / this.#factor))),
+        height: Math.max(1, Math.min(height - y, Math.round(box.height / this.#factor))),
+      };
+      data = wholeRegions(tree, insideOfBox(colours, small), small);
+    }
+    fillHoles(data, width, height);
+    return { width, height, data };
+  }
 }
 
 function check({ width, height }: Picture, selection: Selection): void {

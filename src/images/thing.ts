@@ -4,11 +4,11 @@
  * two panels of one colour, or the panels that a stripe lies between.
  */
 
-import { type Colours, hueDistance } from "./colour-distance.ts";
+import { hueDistance } from "./colour-distance.ts";
 import { ALIKE, FULL, fullest, SIDE } from "./fullest.ts";
 import type { Box } from "./mask.ts";
-import { type Regions, regionsAt, type SegmentTree, segmentsOf } from "./segments.ts";
-import { solidity } from "./solidity.ts";
+import { type Regions, regionsAt, type SegmentTree } from "./segments.ts";
+import { solidity, solidityOf } from "./solidity.ts";
 
 /** Of the picture: what is larger is the background, and not a thing. */
 const MAX_SHARE = 0.6;
@@ -24,9 +24,8 @@ const ROUGH = 2;
 const NOISE = 3;
 
 /** 1 for each pixel of the thing at x, y; 0 elsewhere. */
-export function thingAt(colours: Colours, x: number, y: number): Uint8Array {
-  const tree = segmentsOf(colours);
-  const at = y * colours.width + x;
+export function thingAt(tree: SegmentTree, x: number, y: number): Uint8Array {
+  const at = y * tree.width + x;
   const { from, to } = materialAt(tree, tree.leafOf[at]!);
   let best = { pixels: new Uint8Array(0) as Uint8Array, fills: 0 };
   // What is around the material may be in pieces at one level, and merged with what is behind it at another.
@@ -36,7 +35,7 @@ export function thingAt(colours: Colours, x: number, y: number): Uint8Array {
     const start = regions.of[at]!;
     const members = completed(regions, start);
     const pixels = pixelsOf(regions, members);
-    const fills = members.size > 1 ? solidity(pixels, colours.width) : 0;
+    const fills = members.size > 1 ? solidityOf(regions.spans, regions.area, members) : 0;
     if (level === 0 || fills > best.fills) best = { pixels, fills };
   }
   return fullest(tree, best.pixels, at);
@@ -78,6 +77,8 @@ const pixelsOf = ({ of }: Regions, members: ReadonlySet<number>): Uint8Array => 
 const GROUND = { area: 0.25, border: 0.1 };
 /** Of the outline of a part: how much of it lies within the thing. */
 const HELD = 0.5;
+/** Of the outline of a panel: where more of it lies along one area, it lies in that, as a door in a wall. */
+const ENCLOSED = 0.7;
 /** Of the outline of a side in shade: how much of it lies along the thing. */
 const SHADED = 0.15;
 /** How much of its convex hull a part adds. */
@@ -90,7 +91,7 @@ const GAIN = 0.12;
 function completed(regions: Regions, start: number): ReadonlySet<number> {
   let members = new Set([start]);
   if (isGround(regions, start)) return members;
-  const fillsOf = (ids: ReadonlySet<number>) => solidity(pixelsOf(regions, ids), regions.width);
+  const fillsOf = (ids: ReadonlySet<number>) => solidityOf(regions.spans, regions.area, ids);
   const { neighbours } = regions;
   const alike = (a: number, b: number) => hueDistance(regions.colour, 3 * a, regions.colour, 3 * b) < ALIKE;
   // A side in shade is no larger than what it completes, and does not run out of the picture where that does not.
@@ -105,7 +106,11 @@ function completed(regions: Regions, start: number): ReadonlySet<number> {
     let best = { members, fills: 0 };
     for (const next of around) {
       const beyond = [...neighbours[next]!.keys()].filter(
-        (id) => !members.has(id) && !isGround(regions, id) && [...members].some((one) => alike(one, id)),
+        (id) =>
+          !members.has(id) &&
+          !isGround(regions, id) &&
+          neighbours[id]!.get(next)! < ENCLOSED * regions.outline[id]! &&
+          [...members].some((one) => alike(one, id)),
       );
       const flanks = [...around].filter((id) => id === next || alike(id, next));
       if (alike(start, next) && belongs(next) && heldBy(regions, new Set([next]), members) > SHADED) {
@@ -152,8 +157,8 @@ function heldBy({ neighbours }: Regions, filling: ReadonlySet<number>, frame: Re
  * What is selected by a rough hand, brought to the picture's regions: those that are mostly in the box, and mostly selected. Where the
  * thing is of one colour with what is around the box, there are no such regions, and the rough selection stays.
  */
-export function wholeRegions(colours: Colours, rough: Uint8Array, box: Box): Uint8Array {
-  const { of, area, width } = regionsAt(segmentsOf(colours), ROUGH);
+export function wholeRegions(tree: SegmentTree, rough: Uint8Array, box: Box): Uint8Array {
+  const { of, area, width } = regionsAt(tree, ROUGH);
   const selected = area.map(() => 0);
   const within = area.map(() => 0);
   const inBox = (i: number) => {

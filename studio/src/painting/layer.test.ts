@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { MaskPatch } from "../../../src/web.ts";
 import {
   box,
   clear,
@@ -121,7 +122,10 @@ describe("shapes", () => {
 });
 
 describe("an automatic mask", () => {
-  const mask = (...values: number[]) => ({ width: 4, height: 1, data: Float32Array.from(values) });
+  const mask = (...values: number[]): MaskPatch => ({
+    box: { x: 0, y: 0, width: 4, height: 1 },
+    levels: Uint8Array.from(values, (value) => 255 * value),
+  });
 
   it("goes under what was painted by hand, and leaves what was painted by hand", () => {
     const layer = createLayer(4, 1);

@@ -2,7 +2,7 @@
  * A mask while it is painted: one byte a pixel, 0 = keep, 255 = may change. Every operation changes the layer in place and
  * returns the rectangle it touched, which is what has to be drawn again and what undo has to remember.
  */
-import type { Mask } from "../../../src/web.ts";
+import type { Mask, MaskPatch } from "../../../src/web.ts";
 
 export interface Layer {
   readonly width: number;
@@ -211,22 +211,30 @@ function blurLines(from: Float32Array, lines: number, length: number, line: numb
 }
 
 /** An automatic mask, under what was painted by hand since. */
-export function underneath(layer: Layer, mask: Mask): Rect {
-  mask.data.forEach((value, i) => {
-    if (!layer.touched[i]) layer.data[i] = Math.round(255 * value);
-  });
+export function underneath(layer: Layer, { box, levels }: MaskPatch): Rect {
+  const { width, height, data, touched } = layer;
+  for (let y = 0, i = 0; y < height; y++) {
+    const from = y >= box.y && y < box.y + box.height ? (y - box.y) * box.width - box.x : -1;
+    for (let x = 0; x < width; x++, i++) {
+      if (touched[i]) continue;
+      data[i] = from !== -1 && x >= box.x && x < box.x + box.width ? levels[from + x]! : 0;
+    }
+  }
   return whole(layer);
 }
 
-/** Adds a mask of the same size to the layer, or takes it away. */
-export function merge(layer: Layer, mask: Mask, erase = false): Rect {
-  mask.data.forEach((value, i) => {
-    const level = Math.round(255 * value);
-    if (level === 0) return;
-    layer.data[i] = erase ? Math.min(layer.data[i]!, 255 - level) : Math.max(layer.data[i]!, level);
-    layer.touched[i] = 1;
-  });
-  return whole(layer);
+/** Adds a mask to the layer, or takes it away. */
+export function merge({ width, data, touched }: Layer, { box, levels }: MaskPatch, erase = false): Rect {
+  for (let y = 0, from = 0; y < box.height; y++) {
+    let at = (box.y + y) * width + box.x;
+    for (const end = from + box.width; from < end; from++, at++) {
+      const level = levels[from]!;
+      if (level === 0) continue;
+      data[at] = erase ? Math.min(data[at]!, 255 - level) : Math.max(data[at]!, level);
+      touched[at] = 1;
+    }
+  }
+  return { x0: box.x, y0: box.y, x1: box.x + box.width, y1: box.y + box.height };
 }
 
 /** Values that a PNG of 8 bits holds exactly. */

@@ -1,6 +1,7 @@
 /** Actions on masks and regions. */
 import {
   type Mask,
+  type MaskPatch,
   maskOfPicture,
   moveMask,
   otsuThreshold,
@@ -11,13 +12,15 @@ import {
 import type { Place } from "../canvas/align.ts";
 import * as layers from "../painting/layer.ts";
 import { change, forget, forgetAll, paint, paintedOf } from "../painting/regions.ts";
-import { follow, select } from "../painting/selecting.ts";
+import { follow, prepare, select } from "../painting/selecting.ts";
 import { t } from "../words/index.ts";
 import { firstRegion, get, notify, report, set } from "./store.ts";
 import { PAINTING, type RegionView, type Tool } from "./types.ts";
 
 export function chooseTool(tool: Tool): void {
-  const { session, compare } = get();
+  const { session, compare, pictures } = get();
+  const picture = session && pictures.get(session.head);
+  if (tool === "select" && picture) prepare(picture);
   const kind = tool === "crop" || tool === "expand" ? tool : null;
   const { width = 0, height = 0 } = session ?? {};
   set({
@@ -151,10 +154,10 @@ export async function selectThing(selection: Selection, erase: boolean): Promise
   const picture = session && pictures.get(session.head);
   if (!session || !picture) return;
   try {
-    const mask = await select(picture, selection);
+    const patch = await select(picture, selection);
     if (get().session?.id !== session.id) return;
     set({ region });
-    operate((layer) => layers.merge(layer, mask, erase));
+    operate((layer) => layers.merge(layer, patch, erase));
   } catch (error) {
     report(error);
   }
@@ -170,12 +173,12 @@ export async function setHeat(region: number, heat: Mask): Promise<void> {
   own.heat = heat;
   own.layer.touched.fill(0);
   changeRegion(region, { automatic: { threshold } });
-  const mask = await above(heat, threshold);
-  if (mask && get().session?.id === session.id) operate((layer) => layers.underneath(layer, mask));
+  const patch = await above(heat, threshold);
+  if (patch && get().session?.id === session.id) operate((layer) => layers.underneath(layer, patch));
 }
 
 /** Where a map reaches a threshold, along the edges of the picture. */
-async function above(heat: Mask, threshold: number): Promise<Mask | null> {
+async function above(heat: Mask, threshold: number): Promise<MaskPatch | null> {
   const { session, pictures } = get();
   const picture = session && pictures.get(session.head);
   if (!picture) return null;
@@ -187,11 +190,11 @@ export async function moveThreshold(threshold: number): Promise<void> {
   const own = paintedOf(region);
   if (!own?.heat) return;
   changeRegion(region, { automatic: { threshold } });
-  const mask = await above(own.heat, threshold);
+  const patch = await above(own.heat, threshold);
   // The slider may have moved on meanwhile.
-  if (!mask || get().regions.find(({ id }) => id === region)?.automatic?.threshold !== threshold) return;
+  if (!patch || get().regions.find(({ id }) => id === region)?.automatic?.threshold !== threshold) return;
   // A slider in motion is not a stroke for every pixel it moves.
-  layers.underneath(own.layer, mask);
+  layers.underneath(own.layer, patch);
   touched();
 }
 

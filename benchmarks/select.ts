@@ -1,0 +1,159 @@
+/**
+ * npm run bench -- select [FOLDER] [--scenes N] [--seed N] [--draw FILE] [--worst KIND] [--json] [--write]
+ *
+ * What a click finds in drawn scenes whose things are known to the pixel: overlap (intersection over union) with the truth, by its mean with the 95 % interval, its
+ * median and the share of scenes above 0.85: of roofs, hulls of boats, and balloons, each clicked where it is thickest.
+ *
+ * FOLDER holds scenes of `python training/picturebook/export_select.py --seed 5000000 --scenes 128 --out FOLDER`, each seed others; without it the 64 are taken on which
+ * the tests run. --scenes takes the first N, or with --seed N of a folder's scenes as many drawn by lot.
+ *
+ * Then the time of a click in a picture of 12 megapixels (a photograph of benchmarks/photographs, enlarged), in a worker of its own, by the median of five workers:
+ * "first" with nothing prepared and code that has never run, "later" clicks, and "picture" the first click in another picture.
+ *
+ * --draw writes what was found as a picture, --worst KIND the 24 worst of a kind alone. --write puts the numbers into docs/results/select.json.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { Worker } from "node:worker_threads";
+import { intervalOf } from "../packages/bench/src/interval.ts";
+import { blankPicture } from "../src/images/picture.ts";
+import { type Mask, type Picture, selectRegion, strip, writePicture } from "../src/index.ts";
+import {
+  middleOf,
+  overlap,
+  readScenes,
+  type Scene,
+  THINGS,
+  type ThingKind,
+  truthOf,
+} from "../tests/support/select-scenes.ts";
+import { usage, whole } from "./options.ts";
+import { digits, record } from "./record.ts";
+import { printRows } from "./table.ts";
+
+const BAR = 0.85;
+const KINDS = Object.keys(THINGS) as ThingKind[];
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    scenes: { type: "string" },
+    seed: { type: "string" },
+    draw: { type: "string" },
+    worst: { type: "string" },
+    json: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+  },
+});
+const worst = flags.worst as ThingKind | undefined;
+if (worst !== undefined && !KINDS.includes(worst)) usage(`--worst ${worst}: expected one of ${KINDS}.`);
+const folder = positionals[0]
+  ? pathToFileURL(`${resolve(positionals[0])}/`)
+  : new URL("../tests/fixtures/select/", import.meta.url);
+
+const read = await readScenes(folder);
+const scenes = chosen(read.scenes, whole("scenes", flags.scenes), whole("seed", flags.seed, 0));
+const found = scenes.flatMap((scene) => KINDS.flatMap((kind) => clicked(scene, kind) ?? []));
+const rows = KINDS.map((kind) => {
+  const overlaps = found.filter((one) => one.kind === kind).map(({ iou }) => iou);
+  const { low, high } = intervalOf(overlaps.map((iou) => ({ sum: iou, n: 1 })));
+  const sorted = overlaps.toSorted((a, b) => a - b);
+  return {
+    kind,
+    n: overlaps.length,
+    mean: digits(overlaps.reduce((sum, iou) => sum + iou, 0) / overlaps.length),
+    low: low && digits(low),
+    high: high && digits(high),
+    median: digits((sorted[sorted.length >> 1]! + sorted[(sorted.length - 1) >> 1]!) / 2),
+    above: digits(overlaps.filter((iou) => iou >= BAR).length / overlaps.length),
+    worst: digits(sorted[0]!),
+  };
+});
+const times = await timed();
+const result = {
+  ...record("select", rows),
+  scenes: { side: read.side, count: scenes.length, seeds: read.seeds },
+  milliseconds: { megapixels: 12, ...times },
+};
+if (flags.json) console.log(JSON.stringify(result, null, 1));
+else {
+  printRows(result);
+  const { first, picture, later } = times;
+  console.log(
+    `12 megapixels: ${first} ms for the first click, ${picture} ms in another picture, ${later} ms for later ones`,
+  );
+}
+if (flags.write) {
+  const file = new URL("../docs/results/select.json", import.meta.url);
+  await writeFile(file, `${JSON.stringify(result, null, 1)}\n`);
+}
+if (flags.draw !== undefined) await draw(flags.draw);
+
+interface Clicked {
+  readonly kind: ThingKind;
+  readonly picture: Picture;
+  readonly point: { readonly x: number; readonly y: number };
+  readonly mask: Mask;
+  readonly iou: number;
+}
+
+/** Nothing where the thing is hidden. */
+function clicked(scene: Scene, kind: ThingKind): Clicked | undefined {
+  const truth = truthOf(scene, kind);
+  if (!truth.data.includes(1)) return undefined;
+  const point = middleOf(truth);
+  const mask = selectRegion(scene.picture, { point });
+  return { kind, picture: scene.picture, point, mask, iou: overlap(mask, truth) };
+}
+
+/** The first ones, or as many by lot: an order that the seed decides (mulberry32). */
+function chosen(all: readonly Scene[], count = all.length, seed?: number): readonly Scene[] {
+  if (count > all.length) usage(`--scenes ${count}: there are ${all.length} in the folder.`);
+  if (seed === undefined) return all.slice(0, count);
+  let state = seed;
+  const next = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return (t ^ (t >>> 14)) >>> 0;
+  };
+  const lots = all.map((scene) => ({ scene, lot: next() }));
+  return lots
+    .sort((a, b) => a.lot - b.lot)
+    .slice(0, count)
+    .map(({ scene }) => scene);
+}
+
+/** Medians of five workers. */
+async function timed(): Promise<{ first: number; picture: number; later: number }> {
+  const runs: { first: number; picture: number; later: number }[] = [];
+  for (let i = 0; i < 5; i++) {
+    runs.push(
+      await new Promise((done, failed) => {
+        const worker = new Worker(new URL("./select-worker.ts", import.meta.url));
+        worker.once("message", done).once("error", failed);
+      }),
+    );
+  }
+  const median = (key: "first" | "picture" | "later") =>
+    Math.round(runs.map((run) => run[key]).sort((a, b) => a - b)[2]!);
+  return { first: median("first"), picture: median("picture"), later: median("later") };
+}
+
+/** What is not selected is dark, and where it was clicked a green dot. */
+async function draw(file: string): Promise<void> {
+  const shown = (worst ? found.filter(({ kind }) => kind === worst) : found)
+    .toSorted((a, b) => a.iou - b.iou)
+    .slice(0, 24);
+  const frames = shown.map(({ picture, point, mask, kind, iou }) => {
+    const result = blankPicture(picture.width, picture.height, [0, 0, 0, 255]);
+    for (const [i, inside] of mask.data.entries())
+      for (let c = 0; c < 3; c++) result.data[4 * i + c] = picture.data[4 * i + c]! * (0.3 + 0.7 * inside);
+    result.data.set([0, 255, 0, 255], 4 * (point.y * picture.width + point.x));
+    return { picture: result, caption: `${kind} ${iou.toFixed(2)}` };
+  });
+  await mkdir(dirname(resolve(file)), { recursive: true });
+  await writePicture(strip(frames, { columns: 6 }), file);
+}
