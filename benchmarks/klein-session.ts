@@ -81,7 +81,16 @@ for (let i = 0; i < Number(flags.edits); i++) {
   const others = steps.slice(1).sort((a, b) => a - b);
   const step = others[Math.floor(others.length / 2)] ?? steps[0] ?? 0;
   const row = {
-    ...{ edit: i + 1, precision, load, encode, text, start: ((begun ?? asked) - asked) / 1000, first: steps[0], step },
+    ...{
+      edit: i + 1,
+      precision,
+      load,
+      encode,
+      text,
+      start: ((begun ?? asked) - asked) / 1000,
+      first: steps[0],
+      step,
+    },
     ...{ edited, decode, whole: text + edited + decode },
     ...{ anonymousGB: anonymous() / 1e9, residentGB: resident() / 1e9 },
   };
