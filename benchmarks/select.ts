@@ -1,5 +1,5 @@
 /**
- * npm run bench -- select [FOLDER] [--scenes N] [--seed N] [--draw FILE] [--worst KIND] [--json] [--write]
+ * npm run bench -- select [FOLDER] [--scenes N] [--seed N] [--draw FILE] [--worst KIND] [--workers 5] [--json] [--write]
  *
  * What a click finds in drawn scenes whose things are known to the pixel: overlap (intersection over union) with the truth, by its mean with the 95 % interval, its
  * median and the share of scenes above 0.85: of roofs, hulls of boats, and balloons, each clicked where it is thickest.
@@ -7,7 +7,7 @@
  * FOLDER holds scenes of `python training/picturebook/export_select.py --seed 5000000 --scenes 128 --out FOLDER`, each seed others; without it the 64 are taken on which
  * the tests run. --scenes takes the first N, or with --seed N of a folder's scenes as many drawn by lot.
  *
- * Then the time of a click in a picture of 12 megapixels (a photograph of benchmarks/photographs, enlarged), in a worker of its own, by the median of five workers:
+ * Then the time of a click in a picture of 12 megapixels (a photograph of benchmarks/photographs, enlarged), in a worker of its own, by the median of --workers (0: no times):
  * "first" with nothing prepared and code that has never run, "later" clicks, and "picture" the first click in another picture.
  *
  * --draw writes what was found as a picture, --worst KIND the 24 worst of a kind alone. --write puts the numbers into docs/results/select.json.
@@ -43,6 +43,7 @@ const { values: flags, positionals } = parseArgs({
     seed: { type: "string" },
     draw: { type: "string" },
     worst: { type: "string" },
+    workers: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
   },
@@ -71,19 +72,19 @@ const rows = KINDS.map((kind) => {
     worst: digits(sorted[0]!),
   };
 });
-const times = await timed();
+const times = await timed(whole("workers", flags.workers, 0) ?? 0);
 const result = {
   ...record("select", rows),
   scenes: { side: read.side, count: scenes.length, seeds: read.seeds },
-  milliseconds: { megapixels: 12, ...times },
+  ...(times && { milliseconds: { megapixels: 12, ...times } }),
 };
 if (flags.json) console.log(JSON.stringify(result, null, 1));
 else {
   printRows(result);
-  const { first, picture, later } = times;
-  console.log(
-    `12 megapixels: ${first} ms for the first click, ${picture} ms in another picture, ${later} ms for later ones`,
-  );
+  if (times)
+    console.log(
+      `12 megapixels: ${times.first} ms for the first click, ${times.picture} ms in another picture, ${times.later} ms for later ones`,
+    );
 }
 if (flags.write) {
   const file = new URL("../docs/results/select.json", import.meta.url);
@@ -126,10 +127,11 @@ function chosen(all: readonly Scene[], count = all.length, seed?: number): reado
     .map(({ scene }) => scene);
 }
 
-/** Medians of five workers. */
-async function timed(): Promise<{ first: number; picture: number; later: number }> {
+/** Medians over workers; nothing without any. */
+async function timed(count: number): Promise<{ first: number; picture: number; later: number } | undefined> {
+  if (count === 0) return undefined;
   const runs: { first: number; picture: number; later: number }[] = [];
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < count; i++) {
     runs.push(
       await new Promise((done, failed) => {
         const worker = new Worker(new URL("./select-worker.ts", import.meta.url));
@@ -138,7 +140,7 @@ async function timed(): Promise<{ first: number; picture: number; later: number 
     );
   }
   const median = (key: "first" | "picture" | "later") =>
-    Math.round(runs.map((run) => run[key]).sort((a, b) => a - b)[2]!);
+    Math.round(runs.map((run) => run[key]).sort((a, b) => a - b)[count >> 1]!);
   return { first: median("first"), picture: median("picture"), later: median("later") };
 }
 

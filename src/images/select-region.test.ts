@@ -76,17 +76,19 @@ describe("selecting in drawn scenes, where the truth is exact", () => {
   it("by a click, finds roofs with their shaded side, hulls of two colours and striped balloons", async () => {
     const { scenes } = await readScenes(new URL("../../tests/fixtures/select/", import.meta.url));
     expect(scenes).toHaveLength(64);
-    const found = (kind: ThingKind) =>
-      scenes.map((scene) => {
-        const truth = truthOf(scene, kind);
-        return overlap(selectRegion(scene.picture, { point: middleOf(truth) }), truth);
-      });
-    const all = { roof: found("roof"), hull: found("hull"), balloon: found("balloon") };
-    for (const overlaps of Object.values(all)) expect(median(overlaps)).toBeGreaterThan(0.85);
+    const found = { roof: [] as number[], hull: [] as number[], balloon: [] as number[] };
+    for (const scene of scenes) {
+      const selector = new Selector(scene.picture);
+      for (const [kind, overlaps] of Object.entries(found)) {
+        const truth = truthOf(scene, kind as ThingKind);
+        overlaps.push(overlap(selector.select({ point: middleOf(truth) }), truth));
+      }
+    }
+    for (const overlaps of Object.values(found)) expect(median(overlaps)).toBeGreaterThan(0.85);
     // A white hull is taken together with its white sails, and a white balloon with the cloud behind it.
-    expect(mean(all.roof)).toBeGreaterThan(0.87);
-    expect(mean(all.hull)).toBeGreaterThan(0.85);
-    expect(mean(all.balloon)).toBeGreaterThan(0.82);
+    expect(mean(found.roof)).toBeGreaterThan(0.87);
+    expect(mean(found.hull)).toBeGreaterThan(0.85);
+    expect(mean(found.balloon)).toBeGreaterThan(0.82);
   });
 
   it("by a click, takes the roof of the cottage without the wall between it and the door, whose colour is like the roof's", async () => {
@@ -170,8 +172,11 @@ it("a picture that is asked about again answers as it did at first, in levels to
     { point: { x: 200, y: 200 } },
   ]) {
     const { data } = selectRegion(picture, selection);
-    expect(selector.select(selection).data).toEqual(data);
-    expect(maskOfPatch(selector.patch(selection), picture).data).toEqual(data);
+    const again = selector.select(selection).data;
+    const patched = maskOfPatch(selector.patch(selection), picture).data;
+    // Comparing large arrays by expect takes minutes.
+    expect(data.every((value, i) => value === again[i] && value === patched[i])).toBe(true);
+    expect(data.some((value) => value > 0)).toBe(true);
   }
   const { box } = selector.patch({ point: { x: 200, y: 200 } });
   expect(box.width * box.height).toBeLessThan(0.6 * 700 * 500);
