@@ -1,5 +1,5 @@
 /**
- * npm run bench -- select [FOLDER] [--scenes N] [--seed N] [--draw FILE] [--worst KIND] [--workers 5] [--json] [--write]
+ * npm run bench -- select [FOLDER] [--scenes N] [--seed N] [--draw FILE] [--worst KIND] [--processes 5] [--json] [--write]
  *
  * What a click finds in drawn scenes whose things are known to the pixel: overlap (intersection over union) with the truth, by its mean with the 95 % interval, its
  * median and the share of scenes above 0.85: of roofs, hulls of boats, and balloons, each clicked where it is thickest.
@@ -7,16 +7,16 @@
  * FOLDER holds scenes of `python training/picturebook/export_select.py --seed 5000000 --scenes 128 --out FOLDER`, each seed others; without it the 64 are taken on which
  * the tests run. --scenes takes the first N, or with --seed N of a folder's scenes as many drawn by lot.
  *
- * Then the time of a click in a picture of 12 megapixels (a photograph of benchmarks/photographs, enlarged), in a worker of its own, by the median of --workers (0: no times):
+ * Then the time of a click in a picture of 12 megapixels (a photograph of benchmarks/photographs, enlarged), in a process of its own, by the median of --processes (0: no times):
  * "first" with nothing prepared and code that has never run, "later" clicks, and "picture" the first click in another picture.
  *
  * --draw writes what was found as a picture, --worst KIND the 24 worst of a kind alone. --write puts the numbers into docs/results/select.json.
  */
+import { fork } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { Worker } from "node:worker_threads";
 import { intervalOf } from "../packages/bench/src/interval.ts";
 import { blankPicture } from "../src/images/picture.ts";
 import { type Mask, type Picture, selectRegion, strip, writePicture } from "../src/index.ts";
@@ -43,7 +43,7 @@ const { values: flags, positionals } = parseArgs({
     seed: { type: "string" },
     draw: { type: "string" },
     worst: { type: "string" },
-    workers: { type: "string", default: "5" },
+    processes: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
   },
@@ -72,7 +72,7 @@ const rows = KINDS.map((kind) => {
     worst: digits(sorted[0]!),
   };
 });
-const times = await timed(whole("workers", flags.workers, 0) ?? 0);
+const times = await timed(whole("processes", flags.processes, 0) ?? 0);
 const result = {
   ...record("select", rows),
   scenes: { side: read.side, count: scenes.length, seeds: read.seeds },
@@ -127,15 +127,16 @@ function chosen(all: readonly Scene[], count = all.length, seed?: number): reado
     .map(({ scene }) => scene);
 }
 
-/** Medians over workers; nothing without any. */
+/** Medians over processes; nothing without any. */
 async function timed(count: number): Promise<{ first: number; picture: number; later: number } | undefined> {
   if (count === 0) return undefined;
   const runs: { first: number; picture: number; later: number }[] = [];
   for (let i = 0; i < count; i++) {
     runs.push(
       await new Promise((done, failed) => {
-        const worker = new Worker(new URL("./select-worker.ts", import.meta.url));
-        worker.once("message", done).once("error", failed);
+        const child = fork(new URL("./select-times.ts", import.meta.url));
+        child.once("message", done).once("error", failed);
+        child.once("exit", (code) => failed(new Error(`select-times ended with ${code}`)));
       }),
     );
   }

@@ -1,6 +1,5 @@
-/** Times clicks in pictures of 12 megapixels, in a worker in which no selection has been made before; see select.ts. */
+/** Times clicks in pictures of 12 megapixels, in a process in which no selection has been made before; see select.ts. */
 import { join } from "node:path";
-import { parentPort } from "node:worker_threads";
 import { fromModelImage, toModelImage } from "../src/images/model-image.ts";
 import { blankPicture } from "../src/images/picture.ts";
 import { Selector } from "../src/images/select-region.ts";
@@ -31,7 +30,7 @@ function click(selector: Selector, u: number, v: number): number {
 const selector = new Selector(fig);
 const first = click(selector, 0.62, 0.55);
 const later = [click(selector, 0.45, 0.35), click(selector, 0.4, 0.15), click(selector, 0.62, 0.55)];
-parentPort!.postMessage({
+process.send!({
   first,
   later: later.sort((a, b) => a - b)[1],
   picture: click(new Selector(meadow), 0.4, 0.8),
