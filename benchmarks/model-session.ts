@@ -1,5 +1,6 @@
 /**
- * A part of `npm run bench -- klein`: a session of edits, each with a text that is new to the model, and the picture decoded after each. A row (one line of JSON) an edit.
+ * A part of a benchmark of one model, such as `npm run bench -- klein`: a session of edits, each with a text that is new to the model, and the picture decoded after each. A row
+ * (one line of JSON) an edit. With --look a second text of the same picture is encoded beside each, which tells the text's time from the picture's.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -20,6 +21,7 @@ const { values: flags } = parseArgs({
     cache: { type: "string" },
     threads: { type: "string", default: "2" },
     preset: { type: "string" },
+    look: { type: "boolean", default: false },
   },
 });
 const size = Number(flags.size);
@@ -54,7 +56,11 @@ const [session, encode] = await timed(() => openSession(model, picture, { workin
 for (let i = 0; i < Number(flags.edits); i++) {
   // Every text is new, as a person's is, so that the encoder has its turn.
   const wish = `${WISHES[i % WISHES.length]}${i < WISHES.length ? "" : ` (${i})`}`;
-  const [, text] = await timed(() => model.encodeText(wish));
+  const { latent: c } = session.head;
+  const [, text] = await timed(() => model.encodeText(wish, { c }));
+  // As many words, and a picture that is known by now.
+  const other = wish.split(" ").reverse().join(" ");
+  const alone = flags.look ? (await timed(() => model.encodeText(other, { c })))[1] : text;
   const steps: number[] = [];
   let before = performance.now();
   const [node, edited] = await timed(() =>
@@ -70,7 +76,8 @@ for (let i = 0; i < Number(flags.edits); i++) {
   const others = steps.slice(1).sort((a, b) => a - b);
   const step = others[Math.floor(others.length / 2)] ?? steps[0] ?? 0;
   const row = {
-    ...{ edit: i + 1, precision, load, encode, text, start: Math.max(0, (steps[0] ?? 0) - step), step },
+    ...{ edit: i + 1, precision, load, encode, text, ...(flags.look ? { look: text - alone } : {}) },
+    ...{ start: Math.max(0, (steps[0] ?? 0) - step), step },
     ...{ edited, decode, whole: text + edited + decode },
     ...{ anonymousGB: anonymous() / 1e9, residentGB: resident() / 1e9 },
   };
