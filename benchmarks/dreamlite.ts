@@ -23,7 +23,14 @@ import { median } from "../packages/bench/src/picture-metrics.ts";
 import { USUAL_TOKENS } from "../src/networks/dreamlite/describe.ts";
 import { parseDreamLiteUNet } from "../src/networks/dreamlite/unet-config.ts";
 import { DREAMLITE, layOutDreamLite } from "../tests/support/dreamlite-fixture.ts";
-import { layOut, MODEL_OPTIONS, measureDraft, measureSession, type Place, runModelBench } from "./model-parts.ts";
+import {
+  layOut,
+  MODEL_OPTIONS,
+  measureDraft,
+  measureSession,
+  type Place,
+  runModelBench,
+} from "./model-parts.ts";
 import { measureSteps, stepCommand } from "./model-steps.ts";
 import { usage } from "./options.ts";
 import { writeRandom } from "./random-weights.ts";
@@ -53,10 +60,10 @@ await runModelBench(
     parts: PARTS,
     measure: async (part, place, keep) => {
       if (part === "draft") await measureDraft(small, tiny, place, keep);
-      else if (part === "steps") return measureSteps(await steps(place), (row) => keep({ size: small, ...row }));
+      else if (part === "steps")
+        return measureSteps(await steps(place), (row) => keep({ size: small, ...row }));
       else {
-        const how =
-          part === "mobile" ? { size: small, edits: place.edits } : { size: large, edits: 2 };
+        const how = part === "mobile" ? { size: small, edits: place.edits } : { size: large, edits: 2 };
         const model = await layOutModel(place);
         await measureSession({ model, precision: "int8", look: true, ...how }, place, keep);
       }
@@ -100,11 +107,26 @@ function bars(rows: readonly Row[]): readonly Row[] {
     const some = of("steps").filter((row) => String(row.peer).startsWith(peer));
     return Math.min(...numbers(some, "seconds"));
   };
-  const made: readonly (readonly [figure: string, value: number, least: number | null, most: number | null])[] = [
+  const made: readonly (readonly [
+    figure: string,
+    value: number,
+    least: number | null,
+    most: number | null,
+  ])[] = [
     [`a warm edit at ${small} px, in warm edits of the draft`, warm("mobile") / warm("draft"), null, 0.7],
-    ["diffusers' fastest call of the UNet, in calls in int8", seconds("diffusers") / seconds("emilie:int8"), 1.5, null],
+    [
+      "diffusers' fastest call of the UNet, in calls in int8",
+      seconds("diffusers") / seconds("emilie:int8"),
+      1.5,
+      null,
+    ],
     [`most resident memory at ${small} px, GB`, peak("mobile"), null, 4],
-    [`a warm edit at ${large} px, in warm edits at ${small} px`, warm("mobile-1024") / warm("mobile"), null, 4.5],
+    [
+      `a warm edit at ${large} px, in warm edits at ${small} px`,
+      warm("mobile-1024") / warm("mobile"),
+      null,
+      4.5,
+    ],
     [`most resident memory at ${large} px, GB`, peak("mobile-1024"), null, 6],
   ];
   return made

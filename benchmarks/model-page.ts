@@ -33,7 +33,7 @@ ${results.map(section).join("\n")}`;
 }
 
 const EDITS =
-  'Seconds of each part of an edit whose text is new: "text" is its encoding, "start" from its end to the begin of the first step, "step" one step, "whole" text, steps and decoding.';
+  'Seconds of each part of an edit whose text is new: "text" is its encoding, "start" from its end to the first call of the denoiser, "first" that call, with what makes the denoiser ready, "step" the median of the others, "whole" text, steps and decoding.';
 const LOOK =
   'Of "text", "look" is what the encoder needs for the picture: decoding it, and its vision tower.';
 const DRAFT = '"draft" is Stable Diffusion 1.5\'s size in int8 with the preset draft.';

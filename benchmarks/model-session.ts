@@ -52,6 +52,15 @@ const [model, load] = await timed(() =>
 );
 const cottage = readFileSync(new URL("../examples/cottage.png", import.meta.url));
 const picture = await readPicture(await coverPicture(cottage, size, size));
+/** When the denoiser was first called for the edit at hand. */
+let begun: number | undefined;
+const denoise = model.denoise.bind(model);
+Object.assign(model, {
+  denoise: (...args: Parameters<typeof denoise>) => {
+    begun ??= performance.now();
+    return denoise(...args);
+  },
+});
 const [session, encode] = await timed(() => openSession(model, picture, { workingSize: size }));
 for (let i = 0; i < Number(flags.edits); i++) {
   // Every text is new, as a person's is, so that the encoder has its turn.
@@ -62,13 +71,16 @@ for (let i = 0; i < Number(flags.edits); i++) {
   const other = wish.split(" ").reverse().join(" ");
   const alone = flags.look ? (await timed(() => model.encodeText(other, { c })))[1] : text;
   const steps: number[] = [];
-  let before = performance.now();
+  begun = undefined;
+  const asked = performance.now();
+  let before = asked;
   const [node, edited] = await timed(() =>
     session.edit(wish, {
       ...(flags.preset === undefined ? {} : { preset: flags.preset as "draft" }),
       onProgress: () => {
-        steps.push((performance.now() - before) / 1000);
-        before = performance.now();
+        const now = performance.now();
+        steps.push((now - Math.max(before, begun ?? 0)) / 1000);
+        before = now;
       },
     }),
   );
@@ -77,7 +89,7 @@ for (let i = 0; i < Number(flags.edits); i++) {
   const step = others[Math.floor(others.length / 2)] ?? steps[0] ?? 0;
   const row = {
     ...{ edit: i + 1, precision, load, encode, text, ...(flags.look ? { look: text - alone } : {}) },
-    ...{ start: Math.max(0, (steps[0] ?? 0) - step), step },
+    ...{ start: ((begun ?? asked) - asked) / 1000, first: steps[0], step },
     ...{ edited, decode, whole: text + edited + decode },
     ...{ anonymousGB: anonymous() / 1e9, residentGB: resident() / 1e9 },
   };
@@ -85,8 +97,8 @@ for (let i = 0; i < Number(flags.edits); i++) {
     name,
     typeof value === "number" ? digits(value) : value,
   ]);
-  const { encodeImage, denoise } = model.calls;
-  console.log(JSON.stringify({ ...Object.fromEntries(rounded), encodes: encodeImage, calls: denoise }));
+  const { encodeImage, denoise: calls } = model.calls;
+  console.log(JSON.stringify({ ...Object.fromEntries(rounded), encodes: encodeImage, calls }));
   [anonymous, resident] = watch();
 }
 for (const stop of [anonymous, resident]) stop();

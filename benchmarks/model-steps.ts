@@ -34,7 +34,7 @@ export async function measureSteps(
   await mkdir(work, { recursive: true });
   // What emilie derived for the sessions serves here too.
   process.env.EMILIE_CACHE = join(scratch, "cache");
-  const noise = createNoise(shapes.z.at(-1));
+  const noise = createNoise(shapes.z.at(-1) ?? 0);
   for (const [name, shape] of Object.entries(shapes)) {
     await writeFile(join(work, `${name}.f32`), new Uint8Array(noise.randn(shape).data.buffer));
   }

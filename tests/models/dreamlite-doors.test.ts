@@ -13,7 +13,16 @@ vi.setConfig({ testTimeout: 120_000 });
 const scratch = scratchFolder();
 const photo = join(scratch, "photo.png");
 const edit = (model: string, out: string, ...flags: string[]) =>
-  emilie("edit", photo, "make it winter", "--model", join(scratch, model), "--out", join(scratch, out), ...flags);
+  emilie(
+    "edit",
+    photo,
+    "make it winter",
+    "--model",
+    join(scratch, model),
+    "--out",
+    join(scratch, out),
+    ...flags,
+  );
 beforeAll(async () => {
   copyCheckpoint(scratch, "mobile");
   copyCheckpoint(scratch, "base");
