@@ -99,6 +99,7 @@ export default defineConfig({
         test: {
           name: "studio",
           include: ["studio/tests/**/*.test.ts"],
+          globalSetup: "tests/support/compiled.ts",
           environment: "node",
           testTimeout: 1_800_000,
           hookTimeout: 600_000,
