@@ -8,7 +8,7 @@ import { testDoors } from "../support/doors.ts";
 import { copyCheckpoint, DREAMLITE, scratchFolder } from "../support/dreamlite-fixture.ts";
 
 // A busy machine takes its time.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 const scratch = scratchFolder();
 const photo = join(scratch, "photo.png");

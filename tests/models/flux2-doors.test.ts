@@ -7,7 +7,7 @@ import { testDoors } from "../support/doors.ts";
 import { copyCheckpoint, FLUX2, scratchFolder } from "../support/flux2-fixture.ts";
 
 // A busy machine takes its time.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 const scratch = scratchFolder();
 const photo = join(scratch, "photo.png");

@@ -127,7 +127,7 @@ export function testDoors(doors: Doors): void {
       const call = async (name: string, given: Record<string, unknown>) => {
         const { structuredContent, isError, content } = await client.callTool(
           { name, arguments: given },
-          { timeout: 110_000 },
+          { timeout: 280_000 },
         );
         expect(isError ?? false, JSON.stringify(content).slice(0, 500)).toBe(false);
         return structuredContent;
