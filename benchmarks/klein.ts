@@ -14,88 +14,99 @@
  * Rows are printed as they come and kept in DIR/klein-SIZE.json: a run that was stopped goes on after its last whole part, --again begins anew. --tiny takes checkpoints of
  * a few megabytes, to try the command; --write puts the rows into docs/results/klein.json and makes klein.md of it. The scratch folder (default: a new one in the system's temporary folder, deleted at the end) keeps checkpoints and derived weights if named.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { physicalCores } from "../src/runtime/node.ts";
-import { layOutModels } from "./klein-models.ts";
-import { writeKlein } from "./klein-page.ts";
-import { measureSteps } from "./klein-steps.ts";
-import { sizes, usage, whole } from "./options.ts";
-import { type BenchRecord, type Row, record } from "./record.ts";
-import { rowsOf } from "./row-process.ts";
-import { printRows } from "./table.ts";
+import { KLEIN_TEXT } from "../src/networks/qwen3/read.ts";
+import { layOutKlein, originalTransformer } from "../tests/support/published-flux2.ts";
+import {
+  layOut,
+  MODEL_OPTIONS,
+  measureDraft,
+  measureSession,
+  type Place,
+  runModelBench,
+} from "./model-parts.ts";
+import { type Command, measureSteps, peerScript, stepCommand } from "./model-steps.ts";
+import { sizes, usage } from "./options.ts";
+import { writeRandom } from "./random-weights.ts";
+
+const PARTS = ["int8", "int4", "draft", "steps"];
+const FACTOR = 16;
+const TINY = new URL("../tests/fixtures/flux2/klein/checkpoint", import.meta.url).pathname;
 
 const { values: flags } = parseArgs({
   options: {
+    ...MODEL_OPTIONS,
     size: { type: "string", default: "512" },
-    edits: { type: "string", default: "2" },
-    parts: { type: "string", default: "int8,int4,draft,steps" },
+    parts: { type: "string", default: PARTS.join(",") },
     peers: { type: "string", default: "emilie:int8,diffusers:bf16,sd.cpp:q8_0" },
-    python: { type: "string", default: process.env.EMILIE_PEER_PYTHON ?? "python3" },
-    threads: { type: "string" },
-    tiny: { type: "boolean", default: false },
-    scratch: { type: "string" },
-    again: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    write: { type: "boolean", default: false },
   },
 });
-const [size = 512] = sizes("size", flags.size, 16);
-const edits = whole("edits", flags.edits) ?? 2;
-const threads = whole("threads", flags.threads) ?? physicalCores();
-const PARTS = ["int8", "int4", "draft", "steps"];
-const parts = flags.parts.split(",");
-const unknown = parts.find((part) => !PARTS.includes(part));
-if (unknown !== undefined) usage(`--parts ${unknown}: expected some of ${PARTS.join(", ")}.`);
+const { tiny } = flags;
+const [size = 512] = sizes("size", flags.size, FACTOR);
 
-const scratch = flags.scratch ?? (await mkdtemp(join(tmpdir(), "emilie-klein-")));
-const kept = join(scratch, `klein-${flags.tiny ? "tiny-" : ""}${size}.json`);
-type Kept = Pick<BenchRecord, "rows" | "skipped"> & { readonly done: readonly string[] };
-const known = !flags.again && existsSync(kept);
-let state: Kept = known ? JSON.parse(readFileSync(kept, "utf8")) : { rows: [], skipped: [], done: [] };
-try {
-  for (const part of parts) {
-    if (state.done.includes(part)) continue;
-    // What a part that was stopped has left is measured again.
-    state = { ...state, rows: state.rows.filter((row) => row.part !== part) };
-    await measure(part);
-    state = { ...state, done: [...state.done, part] };
-    writeFileSync(kept, JSON.stringify(state, null, 2));
-  }
-  const subject = `klein 4B ${size}${flags.tiny ? " tiny" : ""}`;
-  const result = record("klein", state.rows, { subject, skipped: state.skipped ?? [] });
-  if (flags.json) console.log(JSON.stringify(result, null, 2));
-  else printRows(result);
-  if (flags.write) writeKlein(result);
-} finally {
-  if (flags.scratch === undefined) await rm(scratch, { recursive: true, force: true });
+await runModelBench(
+  {
+    name: "klein",
+    title: "FLUX.2 klein 4B at full size",
+    subject: `klein 4B ${size}`,
+    kept: `klein-${tiny ? "tiny-" : ""}${size}`,
+    parts: PARTS,
+    measure: async (part, place, keep) => {
+      if (part === "draft") await measureDraft(size, tiny, place, keep);
+      else if (part === "steps") return measureSteps(await steps(place), (row) => keep({ size, ...row }));
+      else {
+        const model = await layOutModel(place);
+        // The default is for the precision that is of use.
+        const edits = part === "int8" ? place.edits : 2;
+        await measureSession({ model, precision: part, size, edits }, place, keep);
+      }
+      return [];
+    },
+  },
+  flags,
+);
+
+/** Its folder in the layout of diffusers. */
+async function layOutModel({ scratch }: Place): Promise<string> {
+  const folder = join(scratch, "klein-4b");
+  const write = () => layOutKlein(folder, `${TINY}/tokenizer`, writeRandom);
+  return tiny ? TINY : layOut(folder, "klein 4B (16 GB)", write);
 }
 
-function keep(row: Row): void {
-  state = { ...state, rows: [...state.rows, row] };
-  console.error(JSON.stringify(row));
-  writeFileSync(kept, JSON.stringify(state, null, 2));
+/** Its transformer in the original names, as one file. */
+async function layOutOriginal({ scratch }: Place): Promise<string> {
+  if (tiny) return join(scratch, "none");
+  const file = join(scratch, "original/flux-2-klein-4b.safetensors");
+  return layOut(file, "its transformer in the original names (8 GB)", () =>
+    writeRandom(file, originalTransformer("4B")),
+  );
 }
 
-async function measure(part: string): Promise<void> {
-  await mkdir(scratch, { recursive: true });
-  const models = await layOutModels(scratch, flags.tiny, part);
-  if (part === "steps") {
-    const { python } = flags;
-    const settings = { ...models, scratch, size, threads, python, peers: flags.peers.split(",") };
-    const skipped = await measureSteps(settings, (row) => keep({ part, size, ...row }));
-    state = { ...state, skipped };
-    return;
-  }
-  const isDraft = part === "draft";
-  const args = [
-    ...["--model", isDraft ? models.sd1 : models.klein, "--precision", isDraft ? "int8" : part],
-    ...["--size", String(size), "--edits", String(part === "int8" ? edits : 2)],
-    ...["--cache", join(scratch, "cache"), "--threads", String(threads)],
-    ...(isDraft ? ["--preset", "draft"] : []),
-  ];
-  for await (const row of rowsOf("klein-session", args)) keep({ part, size, ...row });
+async function steps(place: Place) {
+  const [model, original] = [await layOutModel(place), await layOutOriginal(place)];
+  const config = JSON.parse(await readFile(join(model, "transformer/config.json"), "utf8"));
+  const latent = [config.in_channels, size / FACTOR, size / FACTOR];
+  const { threads, scratch } = place;
+  const { python } = flags;
+  const sdCpp = (type: string): Command => {
+    const parts = [
+      ...["--diffusion-model", original, "--llm", join(model, "text_encoder/model.safetensors")],
+      ...["--vae", join(model, "vae/diffusion_pytorch_model.safetensors"), "--factor", String(FACTOR)],
+    ];
+    return [python, peerScript("sdcpp_peer"), "--type", type, ...parts, "--threads", String(threads)];
+  };
+  const peers = flags.peers.split(",").map((name) => {
+    const [kind, type = ""] = name.split(":");
+    const place = { model, threads, python, script: "klein_peer" };
+    const command = kind === "sd.cpp" ? sdCpp(type) : stepCommand(name, place);
+    return [
+      name,
+      command ??
+        usage(`--peers: ${name} is none of emilie:PRECISION, diffusers:fp32, diffusers:bf16, sd.cpp:TYPE.`),
+    ] as const;
+  });
+  const text = [KLEIN_TEXT.tokens, config.joint_attention_dim];
+  return { scratch, shapes: { z: latent, c: latent, text }, peers };
 }

@@ -15,6 +15,7 @@ export const BENCHMARKS: Readonly<Record<string, readonly [file: string, purpose
   ],
   fullsize: ["fullsize", "an edit with a checkpoint of published size: time, memory, disk"],
   klein: ["klein", "FLUX.2 klein 4B at full size with random weights: time of each part, memory"],
+  dreamlite: ["dreamlite", "DreamLite mobile at full size with random weights: time of each part, memory"],
   "qwen3-vl": ["qwen3-vl", "DreamLite's text encoder at full size: the shares of picture and text"],
   "few-steps": ["few-steps", "an edit in four steps with a tiny autoencoder against the preset draft"],
   "first-run": ["first-run", "what the first load of a full-size UNet costs and reports"],

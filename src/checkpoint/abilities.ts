@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import type { Abilities } from "../method/edit-model.ts";
-import { KNOWN_MODELS } from "./known-models.ts";
+import { knownModel } from "./known-models.ts";
 import type { UnderstandingConfig } from "./understanding.ts";
 
 const instruction = z.string().min(1).max(200);
@@ -40,7 +40,7 @@ interface Stated {
 /** Undefined where neither the checkpoint nor this version of emilie says anything. */
 export function abilitiesOf(id: string, { about, abilities, understanding }: Stated): Abilities | undefined {
   const own = abilities ?? (about === undefined ? undefined : { ...NOTHING, summary: `Edits ${about}.` });
-  if (!own) return KNOWN_MODELS.find((known) => known.id === id)?.abilities;
+  if (!own) return knownModel(id)?.abilities;
   if (!understanding) return own;
   const phrases = understanding.intents.filter(({ keeps }) => !keeps).map(({ phrase }) => phrase);
   const fields = Object.fromEntries(understanding.fields.map(({ name, values }) => [name, values]));

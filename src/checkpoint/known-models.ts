@@ -199,3 +199,13 @@ export const KNOWN_MODELS: readonly KnownModel[] = [
     abilities: DREAMLITE,
   },
 ];
+
+/** OWNER/NAME, whatever follows it: a revision, a variant of the weights, LoRAs, an autoencoder, a precision. */
+const REPO = /^([\w.-]+\/[\w.-]+)(?=$|[@: ])/;
+const repoOf = (name: string): string | undefined => REPO.exec(name)?.[1];
+
+/** What is known of a model by its name on the hub, in whatever revision, variant and precision it is loaded; undefined for others. */
+export function knownModel(name: string): KnownModel | undefined {
+  const repo = repoOf(name);
+  return repo === undefined ? undefined : KNOWN_MODELS.find(({ id }) => repoOf(id) === repo);
+}

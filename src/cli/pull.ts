@@ -1,11 +1,12 @@
 /** `emilie pull`: a model from the hub into the cache, from where --model finds it by its name. */
 import type { Command } from "commander";
+import { knownModel } from "../checkpoint/known-models.ts";
 import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { isEmilieError } from "../errors.ts";
 import { machineNow } from "../models/fit.node.ts";
 import { type PulledModel, pullModel } from "../models/hub/pull.node.ts";
 import { requireRepoId } from "../models/hub/repo-id.ts";
-import { knownModel, planOfKnown } from "../models/offers.ts";
+import { planOfKnown } from "../models/offers.ts";
 import type { Machine } from "../models/plan.ts";
 import { type Context, stoppable } from "./context.ts";
 import { EXIT, Unsuccessful } from "./errors.ts";

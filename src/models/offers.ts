@@ -9,12 +9,6 @@ export function offers(): readonly KnownModel[] {
   return KNOWN_MODELS.filter(({ architecture }) => ARCHITECTURES.some(({ name }) => name === architecture));
 }
 
-/** What is known of a model by its name on the hub, of whatever revision; undefined for others. */
-export function knownModel(id: string): KnownModel | undefined {
-  const repo = (name: string) => name.split("@")[0];
-  return KNOWN_MODELS.find((known) => repo(known.id) === repo(id));
-}
-
 /** As planModel() has it, of a model that is not here: what its weights on the disk do to its speed is not known. */
 export function planOfKnown({ needs, edit }: KnownModel, machine: Machine): ModelPlan {
   const precisions = Object.entries(needs).map(([name, { memoryBytes, derivedBytes }]) => {

@@ -2,6 +2,8 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { abilitiesOf } from "../../src/checkpoint/abilities.ts";
+import { knownModel } from "../../src/checkpoint/known-models.ts";
 import { readPicture } from "../../src/images/codec.node.ts";
 import { maskFromBox } from "../../src/images/mask.ts";
 import type { Picture } from "../../src/images/picture.ts";
@@ -10,7 +12,6 @@ import type { EditModel } from "../../src/method/edit-model.ts";
 import { architectureOfFiles } from "../../src/models/architectures.ts";
 import { selectFiles } from "../../src/models/hub/select.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import { knownModel } from "../../src/models/offers.ts";
 import { openSession } from "../../src/session/open.node.ts";
 import { relativeError } from "../../src/tensor/ops.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
@@ -50,7 +51,21 @@ describe("a session", () => {
     expect(model.calls.encodeText - before.encodeText).toBe(3);
     await third.render();
     expect(model.calls.encodeImage - before.encodeImage).toBe(1);
-    expect((await session.verify()).map(({ result }) => result)).toEqual(["same", "same", "same", "same"]);
+    // A result that was shown is not decoded again for the edit that begins with it.
+    const decoded = model.calls.decodeLatent;
+    await session.edit("make it night", { from: third });
+    expect(model.calls.decodeLatent).toBe(decoded);
+    const again = await load(join(scratch, "mobile"));
+    const verified = await session.verify();
+    expect(verified.map(({ result }) => result)).toEqual(Array(5).fill("same"));
+    // Nor does it matter: a model that has shown nothing reads the same.
+    const { latent: c } = third;
+    const [told, fresh] = [
+      await model.encodeText("make it red", { c }),
+      await again.encodeText("make it red", { c }),
+    ];
+    expect(same(told.hidden, fresh.hidden)).toBe(true);
+    await again.dispose();
   });
 
   it("keeps every pixel outside of a mask, and all of it where the mask is nothing", async () => {
@@ -194,10 +209,26 @@ describe("the command line", () => {
     expect(inspected.stdout).toMatch(/CC BY-NC 4\.0/);
   });
 
-  it("is offered with its licence", () => {
+  it("is offered with its licence, and known in every revision, variant and precision", () => {
     for (const id of ["carlofkl/DreamLite-mobile@diffusers", "carlofkl/DreamLite-base@diffusers"]) {
-      expect(knownModel(id)?.license).toMatchObject({ name: "CC BY-NC 4.0" });
-      expect(knownModel(id.split("@")[0]!)?.id).toBe(id);
+      const known = knownModel(id);
+      expect(known).toMatchObject({ id, license: { name: "CC BY-NC 4.0" } });
+      const repo = id.split("@")[0]!;
+      for (const name of [
+        repo,
+        `${repo}@main`,
+        `${repo}:bf16`,
+        `${id} in int8`,
+        `${repo} + a/b.safetensors=0.5 in int4`,
+      ]) {
+        expect(knownModel(name), name).toBe(known);
+        expect(abilitiesOf(name, {}), name).toBe(known!.abilities);
+      }
+      for (const other of [`${repo}-2`, `other/${repo}`, `./${repo}`, repo.split("/")[1]!]) {
+        expect(knownModel(other), other).toBeUndefined();
+      }
+      // What a checkpoint says of itself goes before.
+      expect(abilitiesOf(id, { about: "maps" })?.summary).toBe("Edits maps.");
     }
   });
 

@@ -167,7 +167,9 @@ class DreamLiteEditModel implements EditModel {
     const run = this.#runner.stages(this.#networks.decodeLatent, options);
     const image = await decodeTiny(config, this.#weights.vae, batch(latent), run);
     this.calls.decodeLatent++;
-    return unbatch(image);
+    const picture = unbatch(image);
+    await this.#reader.keep(latent, picture);
+    return picture;
   }
 
   /** Of a text and the picture c, which its encoder sees. */

@@ -1,29 +1,24 @@
-/** The part "steps" of `npm run bench -- klein`: one call of the transformer with one reference, by each peer in a process of its own, one after the other. */
+/** The part "steps" of a benchmark of one model, such as `npm run bench -- klein`: one call of its denoiser by each peer in a process of its own, one after the other. */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { KLEIN_TEXT } from "../src/networks/qwen3/read.ts";
 import { createNoise } from "../src/tensor/noise.ts";
 import { distance } from "./distance.ts";
-import type { KleinModels } from "./klein-models.ts";
-import { usage } from "./options.ts";
 import { Peer, PeerError, type Request } from "./peer-process.ts";
 import { digits, type Row } from "./record.ts";
 
-export interface StepSettings extends KleinModels {
+export type Command = readonly [string, ...string[]];
+
+export interface StepSettings {
   readonly scratch: string;
-  /** Of the picture, in pixels. */
-  readonly size: number;
-  readonly threads: number;
-  /** A Python that has diffusers, and stable-diffusion-cpp-python. */
-  readonly python: string;
-  /** "emilie:int8", "diffusers:bf16", "sd.cpp:q8_0". */
-  readonly peers: readonly string[];
+  /** Of what the denoiser is given. */
+  readonly shapes: Readonly<Record<"z" | "c" | "text", readonly number[]>>;
+  /** By name, in the order in which they are asked; the first is what the others are compared with. */
+  readonly peers: readonly (readonly [name: string, command: Command])[];
 }
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const DTYPES: Readonly<Record<string, string>> = { fp32: "float32", bf16: "bfloat16" };
-const FACTOR = 16;
 /** Half way; 1000 times as much is a number of bfloat16 too, in which diffusers computes it. */
 const TIMESTEP = 500;
 /** Calls that count; one more comes before them, which makes sessions and fills caches. stable-diffusion.cpp's is the second step of an edit with its text: it is asked once. */
@@ -31,23 +26,21 @@ const ROUNDS = 2;
 const LIMIT_SECONDS = 3600;
 
 /** Gives each peer's row to `keep`; returns who was left out, with the reason. */
-export async function measureSteps(settings: StepSettings, keep: (row: Row) => void): Promise<string[]> {
-  const commands = settings.peers.map((name) => ({ name, command: commandOf(name, settings) }));
-  const work = join(settings.scratch, "steps");
+export async function measureSteps(
+  { scratch, shapes, peers }: StepSettings,
+  keep: (row: Row) => void,
+): Promise<string[]> {
+  const work = join(scratch, "steps");
   await mkdir(work, { recursive: true });
   // What emilie derived for the sessions serves here too.
-  process.env.EMILIE_CACHE = join(settings.scratch, "cache");
-  const config = JSON.parse(await readFile(join(settings.klein, "transformer/config.json"), "utf8"));
-  const side = settings.size / FACTOR;
-  const latent = [config.in_channels, side, side];
-  const shapes = { z: latent, c: latent, text: [KLEIN_TEXT.tokens, config.joint_attention_dim] };
-  const noise = createNoise(settings.size);
+  process.env.EMILIE_CACHE = join(scratch, "cache");
+  const noise = createNoise(shapes.z.at(-1) ?? 0);
   for (const [name, shape] of Object.entries(shapes)) {
     await writeFile(join(work, `${name}.f32`), new Uint8Array(noise.randn(shape).data.buffer));
   }
   const skipped: string[] = [];
   let first: { readonly seconds: number; readonly output: Buffer | null } | undefined;
-  for (const { name, command } of commands) {
+  for (const [name, command] of peers) {
     console.error(`${name}: loading`);
     let peer: Peer | undefined;
     try {
@@ -79,25 +72,25 @@ export async function measureSteps(settings: StepSettings, keep: (row: Row) => v
   return skipped;
 }
 
-function commandOf(name: string, settings: StepSettings): readonly [string, ...string[]] {
+export interface PeerPlace {
+  readonly model: string;
+  readonly threads: number;
+  /** A Python that has what the peers need. */
+  readonly python: string;
+  /** Of benchmarks/peers, which loads the denoiser with diffusers. */
+  readonly script: string;
+}
+
+/** How "emilie:int8" or "diffusers:bf16" is started; null for other names. */
+export function stepCommand(name: string, { model, threads, python, script }: PeerPlace): Command | null {
   const [kind, precision = ""] = name.split(":");
-  const { klein, original, python } = settings;
-  const threads = ["--threads", String(settings.threads)];
+  const how = ["--model", model, "--threads", String(threads)];
   if (kind === "emilie") {
-    const script = join(HERE, "peer-emilie.ts");
-    const model = ["--model", klein, "--precision", precision];
-    return [process.execPath, "--import", "tsx", script, ...model, ...threads];
+    const peer = join(HERE, "peer-emilie.ts");
+    return [process.execPath, "--import", "tsx", peer, ...how, "--precision", precision];
   }
   const dtype = DTYPES[precision];
-  if (kind === "diffusers" && dtype) {
-    return [python, join(HERE, "peers/klein_peer.py"), "--model", klein, "--dtype", dtype, ...threads];
-  }
-  if (kind === "sd.cpp") {
-    const parts = [
-      ...["--diffusion-model", original, "--llm", join(klein, "text_encoder/model.safetensors")],
-      ...["--vae", join(klein, "vae/diffusion_pytorch_model.safetensors"), "--factor", String(FACTOR)],
-    ];
-    return [python, join(HERE, "peers/sdcpp_peer.py"), "--type", precision, ...parts, ...threads];
-  }
-  return usage(`--peers: ${name} is none of emilie:PRECISION, diffusers:fp32, diffusers:bf16, sd.cpp:TYPE.`);
+  return kind === "diffusers" && dtype ? [python, peerScript(script), ...how, "--dtype", dtype] : null;
 }
+
+export const peerScript = (name: string): string => join(HERE, "peers", `${name}.py`);

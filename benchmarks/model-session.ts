@@ -1,5 +1,6 @@
 /**
- * A part of `npm run bench -- klein`: a session of edits, each with a text that is new to the model, and the picture decoded after each. A row (one line of JSON) an edit.
+ * A part of a benchmark of one model, such as `npm run bench -- klein`: a session of edits, each with a text that is new to the model, and the picture decoded after each. A row
+ * (one line of JSON) an edit. With --look a second text of the same picture is encoded beside each, which tells the text's time from the picture's.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -20,6 +21,7 @@ const { values: flags } = parseArgs({
     cache: { type: "string" },
     threads: { type: "string", default: "2" },
     preset: { type: "string" },
+    look: { type: "boolean", default: false },
   },
 });
 const size = Number(flags.size);
@@ -50,6 +52,7 @@ const [model, load] = await timed(() =>
 );
 const cottage = readFileSync(new URL("../examples/cottage.png", import.meta.url));
 const picture = await readPicture(await coverPicture(cottage, size, size));
+/** When the denoiser was first called for the edit at hand. */
 let begun: number | undefined;
 const denoise = model.denoise.bind(model);
 Object.assign(model, {
@@ -62,7 +65,11 @@ const [session, encode] = await timed(() => openSession(model, picture, { workin
 for (let i = 0; i < Number(flags.edits); i++) {
   // Every text is new, as a person's is, so that the encoder has its turn.
   const wish = `${WISHES[i % WISHES.length]}${i < WISHES.length ? "" : ` (${i})`}`;
-  const [, text] = await timed(() => model.encodeText(wish));
+  const { latent: c } = session.head;
+  const [, text] = await timed(() => model.encodeText(wish, { c }));
+  // As many words, and a picture that is known by now.
+  const other = wish.split(" ").reverse().join(" ");
+  const alone = flags.look ? (await timed(() => model.encodeText(other, { c })))[1] : text;
   const steps: number[] = [];
   begun = undefined;
   const asked = performance.now();
@@ -81,16 +88,8 @@ for (let i = 0; i < Number(flags.edits); i++) {
   const others = steps.slice(1).sort((a, b) => a - b);
   const step = others[Math.floor(others.length / 2)] ?? steps[0] ?? 0;
   const row = {
-    ...{
-      edit: i + 1,
-      precision,
-      load,
-      encode,
-      text,
-      start: ((begun ?? asked) - asked) / 1000,
-      first: steps[0],
-      step,
-    },
+    ...{ edit: i + 1, precision, load, encode, text, ...(flags.look ? { look: text - alone } : {}) },
+    ...{ start: ((begun ?? asked) - asked) / 1000, first: steps[0], step },
     ...{ edited, decode, whole: text + edited + decode },
     ...{ anonymousGB: anonymous() / 1e9, residentGB: resident() / 1e9 },
   };
@@ -98,8 +97,8 @@ for (let i = 0; i < Number(flags.edits); i++) {
     name,
     typeof value === "number" ? digits(value) : value,
   ]);
-  const { encodeImage, denoise } = model.calls;
-  console.log(JSON.stringify({ ...Object.fromEntries(rounded), encodes: encodeImage, calls: denoise }));
+  const { encodeImage, denoise: calls } = model.calls;
+  console.log(JSON.stringify({ ...Object.fromEntries(rounded), encodes: encodeImage, calls }));
   [anonymous, resident] = watch();
 }
 for (const stop of [anonymous, resident]) stop();
