@@ -13,9 +13,9 @@ export const SIDE = 4;
 /** Of its convex hull: how much a thing fills that is seen wholly. */
 export const FULL = 0.85;
 /** A larger set of areas may fill its hull by this much less than a smaller one. */
-const SLACK = 0.07;
+const SLACK = 0.05;
 /** What leaving out areas has to add to how full the outline is. */
-const GAIN = 0.06;
+const GAIN = 0.02;
 /** Of a thing: the area under the point, at least, or the thing is no set of even areas; and areas that are smaller make no difference. */
 const START = 0.03;
 const SMALL = 0.02;

@@ -86,9 +86,9 @@ describe("selecting in drawn scenes, where the truth is exact", () => {
     }
     for (const overlaps of Object.values(found)) expect(median(overlaps)).toBeGreaterThan(0.85);
     // A white hull is taken together with its white sails, and a white balloon with the cloud behind it.
-    expect(mean(found.roof)).toBeGreaterThan(0.87);
+    expect(mean(found.roof)).toBeGreaterThan(0.85);
     expect(mean(found.hull)).toBeGreaterThan(0.85);
-    expect(mean(found.balloon)).toBeGreaterThan(0.82);
+    expect(mean(found.balloon)).toBeGreaterThan(0.83);
   });
 
   it("by a click, takes the roof of the cottage without the wall between it and the door, whose colour is like the roof's", async () => {
