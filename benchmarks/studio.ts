@@ -90,14 +90,22 @@ async function timeEdit(page: Page, words: string): Promise<[preview: number, wh
       }),
   );
   let began = 0;
-  const preview = await seenAfter(page, () => page.press("#instruction", "Enter"), (at) => {
-    began = at;
-  });
+  const preview = await seenAfter(
+    page,
+    () => page.press("#instruction", "Enter"),
+    (at) => {
+      began = at;
+    },
+  );
   return [preview, (await done) - began];
 }
 
 /** From the key or button that is pressed to the first frame in which the stage shows something else; in milliseconds of the page's own clock. */
-async function seenAfter(page: Page, press: () => Promise<void>, onBegan = (_: number) => {}): Promise<number> {
+async function seenAfter(
+  page: Page,
+  press: () => Promise<void>,
+  onBegan = (_: number) => {},
+): Promise<number> {
   // Resolves before the press, so that nothing is waited for on the way.
   await page.evaluate(() => {
     const look = () => {
@@ -111,7 +119,8 @@ async function seenAfter(page: Page, press: () => Promise<void>, onBegan = (_: n
     const before = look();
     const began = new Promise<number>((resolve) => {
       const heard = ({ timeStamp }: Event) => resolve(timeStamp);
-      for (const type of ["keydown", "pointerdown"]) addEventListener(type, heard, { capture: true, once: true });
+      for (const type of ["keydown", "pointerdown"])
+        addEventListener(type, heard, { capture: true, once: true });
     });
     const seen = new Promise<number>((resolve) => {
       const frame = () => {

@@ -48,7 +48,10 @@ it.each(FORMS)("one at the start, each quarter, and the result, $form", async ({
     const again = (await heard()).slice(before);
     expect(again[0]).toBe("make it sunset: started");
     expect(quarters.filter((one) => again.slice(1, -1).includes(one))).toEqual(again.slice(1, -1));
-    await page.locator(".strip").getByRole("button", { name: /^Use this one/ }).click();
+    await page
+      .locator(".strip")
+      .getByRole("button", { name: /^Use this one/ })
+      .click();
     await page.getByRole("slider", { name: "Variations" }).press("Home");
 
     // One that is stopped says so, and nothing else.

@@ -27,7 +27,8 @@ describe("a distilled editor on a server", () => {
   });
 
   const slider = (name: string) => page.getByRole("slider", { name, exact: true });
-  const options = (name: string) => page.getByLabel(name, { exact: true }).locator("option").allTextContents();
+  const options = (name: string) =>
+    page.getByLabel(name, { exact: true }).locator("option").allTextContents();
 
   it("edits what is opened, since the server was started with it", async () => {
     await page.getByRole("button", { name: "Model: klein" }).waitFor();
@@ -59,10 +60,7 @@ describe("a distilled editor on a server", () => {
     await slider("Image guidance").press("Home");
     expect(await slider("Image guidance").getAttribute("aria-valuetext")).toBe("1.0");
     await openModels(page);
-    await card(page, "klein")
-      .filter({ hasNotText: "FLUX.2" })
-      .getByRole("button", { name: "Use" })
-      .click();
+    await card(page, "klein").filter({ hasNotText: "FLUX.2" }).getByRole("button", { name: "Use" }).click();
     await page.getByRole("button", { name: "Model: klein" }).waitFor();
     await expect.poll(() => slider("Text guidance").count()).toBe(0);
     expect(await slider("Steps").getAttribute("aria-valuetext")).toBe("4");

@@ -22,9 +22,7 @@ async function drop(page: Page, bytes: Uint8Array, name: string): Promise<void> 
       const data = Uint8Array.from(atob(base64!), (char) => char.charCodeAt(0));
       const dataTransfer = new DataTransfer();
       dataTransfer.items.add(new File([data], name!, { type: "image/png" }));
-      document.body.dispatchEvent(
-        new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer }),
-      );
+      document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer }));
     },
     [Buffer.from(bytes).toString("base64"), name] as const,
   );
@@ -213,10 +211,7 @@ async function panels(look: Look): Promise<void> {
 
 async function files({ page, shot }: Look): Promise<void> {
   await button(page, "Export").click();
-  const [saved] = await Promise.all([
-    page.waitForEvent("download"),
-    button(page, "Save picture").click(),
-  ]);
+  const [saved] = await Promise.all([page.waitForEvent("download"), button(page, "Save picture").click()]);
   const path = await saved.path();
   await page.getByRole("button", { name: /to the start page/ }).click();
   await page.locator(".recent").waitFor();
@@ -243,7 +238,9 @@ async function files({ page, shot }: Look): Promise<void> {
   await page.locator(".heard").waitFor();
   await shot("31-not-known");
   await page.getByRole("button", { name: /to the start page/ }).click();
-  const large = await sharp({ create: { ...create, noise: undefined, width: 10_000, height: 6500 } }).jpeg().toBuffer();
+  const large = await sharp({ create: { ...create, noise: undefined, width: 10_000, height: 6500 } })
+    .jpeg()
+    .toBuffer();
   await drop(page, large, "wall.jpg");
   await page.getByRole("alert").waitFor();
   await shot("32-too-large");

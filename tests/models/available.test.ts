@@ -45,7 +45,9 @@ it.each([
       expect(takes({ [name]: (value ?? 1) - 0.5 })).toBe(false);
     }
     expect(CONTROLS.filter((control) => takes({ control }))).toEqual(controls);
-    expect(samplerNames.filter((one) => usableSamplers(model.schedulerConfig).includes(one))).toEqual(samplers);
+    expect(samplerNames.filter((one) => usableSamplers(model.schedulerConfig).includes(one))).toEqual(
+      samplers,
+    );
     for (const preset of Object.keys(presets) as (keyof typeof presets)[])
       expect(resolveOptions(model, { preset })).toMatchObject(presets[preset]!);
   } finally {

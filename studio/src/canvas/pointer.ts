@@ -189,7 +189,8 @@ export function listen(canvas: HTMLCanvasElement, redraw: () => void): () => voi
     const time = event.timeStamp;
     const isTap =
       action === "pan" && began && distance(began.at, at) < TAP.moved && time - began.time < TAP.time;
-    const isSecond = isTap && tapped && distance(tapped.at, at) < TAP.apart && time - tapped.time < TAP.between;
+    const isSecond =
+      isTap && tapped && distance(tapped.at, at) < TAP.apart && time - tapped.time < TAP.between;
     if (isSecond) fitToScreen();
     tapped = isTap && !isSecond ? { at, time } : null;
   };

@@ -153,11 +153,7 @@ export function NextEdit() {
             options={model.controls}
             onChange={(control) => changeSettings({ control })}
           />
-          <button
-            type="button"
-            className="text-button"
-            onClick={() => changeSettings(OF_THE_PRESET)}
-          >
+          <button type="button" className="text-button" onClick={() => changeSettings(OF_THE_PRESET)}>
             <RotateCcw size={16} strokeWidth={1.75} aria-hidden />
             {t.effortValues}
           </button>

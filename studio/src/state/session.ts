@@ -102,11 +102,7 @@ interface OpenOptions {
 }
 
 /** Opens a picture or a session file. */
-export async function openFile(
-  file: Blob,
-  name: string,
-  opts: OpenOptions = {},
-): Promise<void> {
+export async function openFile(file: Blob, name: string, opts: OpenOptions = {}): Promise<void> {
   const { backend, model } = get();
   if (file.size === 0) {
     notify("error", t.emptyFile(name));
@@ -166,7 +162,8 @@ async function enter(
   opening = controller;
   const { phase: before, session: openBefore } = get();
   set({ phase: { kind: "opening", name, what: t.opening, picture } });
-  if (!openBefore) void early?.then((file) => showEarly(file, name, () => opening === controller)).catch(() => {});
+  if (!openBefore)
+    void early?.then((file) => showEarly(file, name, () => opening === controller)).catch(() => {});
   try {
     const session = await open({
       signal: controller.signal,
