@@ -35,6 +35,8 @@ export function ModelButton() {
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Content
+          // Where nothing in it can be pressed, keys scroll it all the same.
+          tabIndex={0}
           className="popover models"
           align="end"
           sideOffset={8}
