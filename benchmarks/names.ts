@@ -25,6 +25,7 @@ export const BENCHMARKS: Readonly<Record<string, readonly [file: string, purpose
   ],
   presets: ["presets", "quality and cost of the presets and of single settings"],
   peers: ["peers", "the same work by emilie, diffusers and stable-diffusion.cpp"],
+  studio: ["studio", "how soon the studio's page answers: from Enter to the first preview"],
   server: ["server-load", "many clients at once on one server"],
   scale: ["scale", "many servers and workers on one database, and what is killed among them"],
   picturebook: ["eval-picturebook", "the shipped checkpoint against exact results"],

@@ -8,6 +8,7 @@ export { otsuThreshold } from "./images/otsu.ts";
 export { MAX_PICTURE_PIXELS, type Picture } from "./images/picture.ts";
 export { type Selection, Selector, selectRegion } from "./images/select-region.ts";
 export { maskFromEllipse, maskFromPolygon, type Point } from "./images/shapes.ts";
+export { type AvailableSettings, availableSettings } from "./method/available.ts";
 export { type EditResult, edit } from "./method/edit.ts";
 export type {
   Abilities,

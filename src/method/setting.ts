@@ -14,6 +14,8 @@ export interface Setting<Value = unknown, Json = Value, Recorded = Value> {
   readonly help: string;
   /** What is allowed, in the words of every error message. */
   readonly expected: string;
+  /** The least and the most that it may be, where it is a number. */
+  readonly range?: readonly [low: number, high: number];
   /** The words that it may be, where it is one of a list. */
   readonly words?: readonly string[];
   /** Checks a value in JSON or YAML; most are the same in a program. */
@@ -93,9 +95,14 @@ export function wholeNumber(low: number, high: number): Allowed<number> {
 }
 
 /** `note` follows the range in messages: what to do instead. */
-export function numberIn(low: number, high: number, note = ""): Allowed<number> {
+export function numberIn(
+  low: number,
+  high: number,
+  note = "",
+): Allowed<number> & { range: readonly [low: number, high: number] } {
   const expected = `a number from ${low} to ${high}${note}`;
-  return { expected, json: z.number(says(expected)).min(low, says(expected)).max(high, says(expected)) };
+  const json = z.number(says(expected)).min(low, says(expected)).max(high, says(expected));
+  return { expected, json, range: [low, high] };
 }
 
 export function oneOf<const T extends string>(names: readonly T[]): Allowed<T> & { words: readonly T[] } {

@@ -9,6 +9,7 @@ import type { CheckpointSource } from "../checkpoint/source.ts";
 import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { type Variant, weightSets } from "../checkpoint/variants.ts";
 import { isEmilieError } from "../errors.ts";
+import { type AvailableSettings, availableSettings } from "../method/available.ts";
 import { costsOf } from "../method/costs.ts";
 import type { Abilities, EditModel } from "../method/edit-model.ts";
 import type { CheckpointFacts } from "../networks/architecture.ts";
@@ -39,6 +40,8 @@ export interface ModelFacts {
   readonly abilities: Abilities | null;
   /** The number of reference pictures that an edit may have. */
   readonly maxReferences: number;
+  /** The settings that its edits may have; null where it cannot be used. */
+  readonly settings: AvailableSettings | null;
   /** What it needs for a picture of its native size, and which precision it takes here; null where it cannot be used. */
   readonly plan: ModelPlan | null;
   /** Operations of an edit with default settings on such a picture, in FLOP; null where it cannot be used. */
@@ -115,7 +118,7 @@ async function describeModel(
   const base = { id, from, folder, commit };
   const unusable = {
     ...{ family: null, nativeSize: null, defaults: {}, abilities: null, plan: null, edit: null },
-    maxReferences: 0,
+    ...{ maxReferences: 0, settings: null },
   };
   try {
     const { small, weights } = snapshotFiles(folder, id, variant);
@@ -124,22 +127,9 @@ async function describeModel(
     try {
       const source = { ...folderSource(folder, id), variant };
       const facts = await describeOnce(source, folder, commit);
-      const { family, nativeSize, maxReferences = 0, own } = facts;
-      const abilities = abilitiesOf(id, own) ?? null;
       const plan = planModel(facts, machine, { made: madeOf(id, made) });
       const edit = await operationsOf(facts);
-      return {
-        ...base,
-        bytes,
-        family,
-        nativeSize,
-        defaults: own.defaults,
-        abilities,
-        maxReferences,
-        plan,
-        edit,
-        problem: null,
-      };
+      return { ...base, bytes, ...(await statedBy(facts, id)), plan, edit, problem: null };
     } catch (error) {
       return { ...base, ...unusable, bytes, problem: reason(error) };
     }
@@ -164,12 +154,29 @@ async function describeOnce(
   return facts;
 }
 
-async function operationsOf(facts: CheckpointFacts): Promise<EditOperations> {
-  const { schedulerConfig, own, embedsGuidance } = facts;
+/** What a checkpoint states about its edits. */
+type Stated = Pick<
+  ModelFacts,
+  "family" | "nativeSize" | "defaults" | "abilities" | "maxReferences" | "settings"
+>;
+
+async function statedBy(facts: CheckpointFacts, id: string): Promise<Stated> {
+  const { family, nativeSize, maxReferences = 0, own } = facts;
+  const settings = availableSettings(await asModel(facts));
+  const abilities = abilitiesOf(id, own) ?? null;
+  return { family, nativeSize, defaults: own.defaults, abilities, maxReferences, settings };
+}
+
+/** What the model of a checkpoint says about its settings. */
+async function asModel(facts: CheckpointFacts) {
+  const { schedulerConfig, own, embedsGuidance, guidedBy } = facts;
   const fewSteps = (await facts.loras([])).fewSteps ?? undefined;
-  const model = { defaults: own.defaults, schedulerConfig, fewSteps, embedsGuidance };
+  return { defaults: own.defaults, schedulerConfig, fewSteps, embedsGuidance, guidedBy };
+}
+
+async function operationsOf(facts: CheckpointFacts): Promise<EditOperations> {
   const { denoise, encode, decode } = costsOfFacts(facts);
-  const { calls } = costsOf(model, "balanced");
+  const { calls } = costsOf(await asModel(facts), "balanced");
   return { denoise: calls * denoise, picture: encode + decode };
 }
 
@@ -178,12 +185,12 @@ function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The number of reference pictures that an edit with a checkpoint's folder may have; 0 where it cannot be read. */
-export async function maxReferencesOf(folder: string, id: string): Promise<number> {
+/** What the checkpoint in a folder states; null where it cannot be read: what is wrong with it, loading it says. */
+export async function statedByFolder(folder: string, id: string): Promise<Stated | null> {
   try {
     const source = folderSource(folder, id);
-    return (await (await architectureOf(source)).describe(source)).maxReferences ?? 0;
+    return await statedBy(await (await architectureOf(source)).describe(source), id);
   } catch {
-    return 0;
+    return null;
   }
 }

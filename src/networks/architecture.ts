@@ -8,7 +8,7 @@ import type { LoraFile } from "../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import type { Needs, WeightStorage } from "../checkpoint/storage.ts";
 import type { WeightTable } from "../checkpoint/weights.ts";
-import type { EditModel, FewSteps, PredictionType } from "../method/edit-model.ts";
+import type { EditModel, FewSteps, GuidedBy, PredictionType } from "../method/edit-model.ts";
 import type { Engine } from "../runtime/engine.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
 import type { TinyAutoencoder } from "./autoencoder-tiny/read.ts";
@@ -48,6 +48,8 @@ export interface CheckpointFacts {
   readonly scalingFactor: number;
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   readonly embedsGuidance: boolean;
+  /** As EditModel has it. Default "text and picture". */
+  readonly guidedBy?: GuidedBy;
   /** As EditModel has it. Default 0. */
   readonly maxReferences?: number;
   /** Tokens of a text's encoding. */

@@ -1,19 +1,18 @@
 /** The models that sessions may use: what is on the disk, what is being fetched, and which one new sessions get. */
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { abilitiesOf, suggestionsOf, UNSTATED } from "../checkpoint/abilities.ts";
-import { readDefaults } from "../checkpoint/defaults.ts";
+import { suggestionsOf, UNSTATED } from "../checkpoint/abilities.ts";
 import type { Precision } from "../checkpoint/derived.ts";
 import { knownModel } from "../checkpoint/known-models.ts";
-import { folderSource } from "../checkpoint/source.node.ts";
 import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { EmilieError, isEmilieError } from "../errors.ts";
+import type { AvailableSettings } from "../method/available.ts";
 import type { Abilities, EditModel } from "../method/edit-model.ts";
 import { machineNow } from "../models/fit.node.ts";
 import { pullModel } from "../models/hub/pull.node.ts";
 import { formatRepoId, requireRepoId } from "../models/hub/repo-id.ts";
 import type { Variant } from "../models/hub/select.ts";
-import { maxReferencesOf } from "../models/list.node.ts";
+import { statedByFolder } from "../models/list.node.ts";
 import { offers, planOfKnown } from "../models/offers.ts";
 import { formatModelName } from "../models/open.node.ts";
 import type { Machine, ModelPlan } from "../models/plan.ts";
@@ -33,6 +32,8 @@ export interface ListedModel {
   readonly defaults: EditModel["defaults"];
   readonly abilities: Abilities | null;
   readonly maxReferences: number;
+  /** Absent of a worker's that does not say so yet. */
+  readonly settings?: AvailableSettings | null;
   readonly plan?: ModelPlan | null;
 }
 export type ListModels = () => Promise<{ readonly models: readonly ListedModel[] }>;
@@ -213,14 +214,14 @@ export class Catalog {
   }
 
   #view(entry: Entry, pull: Pull | null = null): ModelInfo {
-    const { id, from, family, nativeSize, bytes, defaults, abilities, maxReferences } = entry;
+    const { id, from, family, nativeSize, bytes, defaults, abilities, maxReferences, settings } = entry;
     const problem = entry.problem && withoutPaths(entry.problem);
     const loading = this.#loading?.load === this.#loadName(entry) ? this.#loading.state : null;
     const pulling = pull !== null && pull.error === null;
     const usable = problem === null ? (id === this.#selected ? "selected" : "available") : "unusable";
     return {
       ...{ id, from, family, nativeSize, bytes, problem, pull, loading, defaults },
-      maxReferences,
+      ...{ maxReferences, settings: settings ? viewSettings(settings) : null },
       ...describe(abilities),
       ...{ downloadBytes: null, license: knownModel(id)?.license ?? null, plan: viewPlan(entry.plan) },
       state: pulling ? "pulling" : usable,
@@ -242,17 +243,9 @@ export class Catalog {
   async #read(): Promise<Entry[]> {
     const { models } = await this.#listModels();
     const entries = models.map((model): Entry => ({ ...model, load: model.id }));
-    return this.#given ? [{ ...this.#given, ...(await statedBy(this.#given)) }, ...entries] : entries;
+    const given = this.#given;
+    return given ? [{ ...given, ...(await statedByFolder(given.folder, given.id)) }, ...entries] : entries;
   }
-}
-
-/** What a folder says that no list has. What is wrong with it, loading it says. */
-async function statedBy({ folder, id }: Entry): Promise<Partial<Entry>> {
-  const own = await readDefaults(folderSource(folder, id)).catch(() => null);
-  if (!own) return {};
-  const { defaults, nativeSize = null } = own;
-  const maxReferences = await maxReferencesOf(folder, id);
-  return { defaults, nativeSize, abilities: abilitiesOf(id, own) ?? null, maxReferences };
 }
 
 /** A model that is not here. */
@@ -269,6 +262,7 @@ function missing(id: string, machine: Machine, pull: Pull | null = null): ModelI
       pull,
       loading: null,
       maxReferences: 0,
+      settings: null,
     },
     ...describe(known?.abilities ?? null),
     ...{ downloadBytes: known?.downloadBytes ?? null, license: known?.license ?? null },
@@ -277,6 +271,14 @@ function missing(id: string, machine: Machine, pull: Pull | null = null): ModelI
     family: known?.family ?? null,
     nativeSize: known?.nativeSize ?? null,
   };
+}
+
+/** Of a preset, what an edit's settings can set beside it. */
+function viewSettings({ presets, ...settings }: AvailableSettings): NonNullable<ModelInfo["settings"]> {
+  const views = Object.entries(presets).map(([name, { steps, sampler, textGuidance, imageGuidance }]) => {
+    return [name, { steps, sampler, textGuidance, imageGuidance }] as const;
+  });
+  return { ...settings, presets: Object.fromEntries(views) };
 }
 
 /** What a page shows of a plan. */

@@ -59,7 +59,7 @@ describe("the studio with a server", () => {
   it("fetches a model: how far it is, stopped, gone on with, and what is wrong with a name", async () => {
     await page.getByRole("button", { name: /^Model:/ }).click();
     const fetchIt = async (name: string) => {
-      await page.getByLabel("Another InstructPix2Pix model").fill(name);
+      await page.getByLabel("Another model, by its name").fill(name);
       await page.getByRole("button", { name: "Download", exact: true }).click();
     };
     const card = (name: string) => page.locator(".model-card").filter({ hasText: name });

@@ -67,9 +67,9 @@ export const FORMS = [
 /** Opens an example, and waits until it can be edited. */
 export async function openExample(page: Page, name: string): Promise<void> {
   await page.locator(".examples button", { hasText: name }).click();
-  await page.locator(".stage canvas").waitFor({ timeout: 120_000 });
+  await page.locator(".stage canvas").waitFor({ timeout: 600_000 });
   // The picture is there before its session is: tests/early.test.ts is about that time, the others about what follows.
-  await page.locator(".still-loading").waitFor({ state: "detached", timeout: 120_000 });
+  await page.locator(".still-loading").waitFor({ state: "detached", timeout: 600_000 });
 }
 
 export function launch(): Promise<Browser> {

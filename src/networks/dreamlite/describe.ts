@@ -28,6 +28,7 @@ export async function describe(source: CheckpointSource): Promise<CheckpointFact
     scalingFactor: vae.config.scalingFactor,
     schedulerConfig: scheduler,
     embedsGuidance: false,
+    guidedBy: mobile ? "nothing" : "text and picture",
     tokens: USUAL_TOKENS,
     own: { ...own, defaults },
     notes,

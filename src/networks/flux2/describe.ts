@@ -28,6 +28,7 @@ export async function describe(source: CheckpointSource): Promise<CheckpointFact
     scalingFactor: 1,
     schedulerConfig: scheduler,
     embedsGuidance: config.guidance_embeds,
+    guidedBy: checkpoint.guidedBy,
     maxReferences: MOST_REFERENCES,
     tokens: text.tokenizer.length,
     own: { ...own, defaults },

@@ -43,6 +43,32 @@ const abilitiesSchema = z
   })
   .openapi("Abilities");
 
+const availableSchema = z
+  .object({
+    leastTextGuidance: z
+      .number()
+      .nullable()
+      .openapi({ description: "The least textGuidance that may be set; null: it is 1 in every edit" }),
+    leastImageGuidance: z
+      .number()
+      .nullable()
+      .openapi({ description: "The least imageGuidance that may be set; null: it is 1 in every edit" }),
+    samplers: z.array(z.string()).readonly(),
+    controls: z.array(z.string()).readonly(),
+    presets: z
+      .record(
+        z.string(),
+        z.object({
+          steps: z.number().int(),
+          sampler: z.string(),
+          textGuidance: z.number(),
+          imageGuidance: z.number(),
+        }),
+      )
+      .openapi({ description: "What each preset that it has stands for" }),
+  })
+  .openapi("AvailableSettings");
+
 export const planSchema = z
   .object({
     width: z.number().int(),
@@ -81,6 +107,9 @@ export const modelSchema = z
       .number()
       .int()
       .openapi({ description: "The number of reference pictures that an edit may have; 0: it takes none" }),
+    settings: availableSchema
+      .nullable()
+      .openapi({ description: "The settings that an edit may have; null where that is not known" }),
     downloadBytes: z
       .number()
       .nullable()

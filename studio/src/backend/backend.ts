@@ -34,6 +34,9 @@ export interface ModelInfo {
   readonly nativeSize: number;
   /** The number of reference pictures that an edit may have. */
   readonly maxReferences: number;
+  /** The least guidance that may be set; null where it is 1 in every edit, as with a distilled model. */
+  readonly leastTextGuidance: number | null;
+  readonly leastImageGuidance: number | null;
   /** What each preset stands for with this model. */
   readonly presets: Readonly<Partial<Record<PresetName, ModelDefaults>>>;
   /** Below it a change is carried over; 0 where the model states none. */
@@ -42,12 +45,26 @@ export interface ModelInfo {
   readonly controls: readonly string[];
   /** Of what has to be fetched before it runs. */
   readonly bytes?: number;
+  /** Its name, and what it means in a sentence; absent where it is not known. */
+  readonly license?: { readonly name: string; readonly says: string };
+  /** What an edit needs on the machine that computes; absent where it is not known. */
+  readonly plan?: ModelNeeds;
   /** Why it cannot be chosen here, and what to do; absent where it can. */
   readonly unavailable?: string;
   /** Backend.pull can fetch it. */
   readonly fetchable?: boolean;
   /** It is being fetched, or that went wrong. */
   readonly pull?: ModelPull;
+}
+
+export interface ModelNeeds {
+  /** The most exact one that works there; null where there is too little of something. */
+  readonly precision: string | null;
+  /** Of an edit of the size that the model was made for. */
+  readonly memoryBytes: number;
+  /** Beside the download, for what is made of its weights once. */
+  readonly diskBytes: number;
+  readonly slowly: boolean;
 }
 
 export interface ModelPull {

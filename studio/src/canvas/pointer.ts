@@ -4,7 +4,7 @@ import { beginNext } from "../state/edit.ts";
 import { currentPaint, operate, selectThing, touched } from "../state/mask.ts";
 import { get } from "../state/store.ts";
 import { PAINTING } from "../state/types.ts";
-import { move, useCamera, zoom } from "./camera.ts";
+import { fitToScreen, move, useCamera, zoom } from "./camera.ts";
 import { refresh } from "./veil.ts";
 import { toPicture } from "./viewport.ts";
 
@@ -36,11 +36,21 @@ function isTrackpad({ deltaX, deltaY, deltaMode, ctrlKey, timeStamp }: WheelEven
   return timeStamp <= trackpadUntil;
 }
 
+/** A finger or a click that stays where it is, in CSS pixels and milliseconds; two of them soon after each other. */
+const TAP = { moved: 10, time: 300, apart: 40, between: 350 };
+
+interface Tap {
+  readonly at: Point;
+  readonly time: number;
+}
+
+const distance = (a: Point, b: Point) => Math.hypot(a.x - b.x, a.y - b.y);
+
 /** A click means what is under it, a drag what is in its box. */
 function selectIn(a: Point, b: Point, erase: boolean): void {
   const { session } = get();
   if (!session) return;
-  const moved = Math.hypot(a.x - b.x, a.y - b.y) * useCamera.getState().view.scale;
+  const moved = distance(a, b) * useCamera.getState().view.scale;
   const [x, y] = [Math.max(0, Math.min(a.x, b.x)), Math.max(0, Math.min(a.y, b.y))];
   if (moved < 5) void selectThing({ point: { x: Math.floor(a.x), y: Math.floor(a.y) } }, erase);
   else {
@@ -62,6 +72,9 @@ export function listen(canvas: HTMLCanvasElement, redraw: () => void): () => voi
   let last: Point = { x: 0, y: 0 };
   let rect: Rect = EMPTY;
   let erasing = false;
+  /** Where and when the only pointer came down, and the tap before. */
+  let began: Tap | null = null;
+  let tapped: Tap | null = null;
 
   const local = (event: PointerEvent | WheelEvent): Point => {
     const { left, top } = canvas.getBoundingClientRect();
@@ -115,6 +128,7 @@ export function listen(canvas: HTMLCanvasElement, redraw: () => void): () => voi
       pen = event.pointerId;
     }
     const at = local(event);
+    began = pointers.size === 0 ? { at, time: event.timeStamp } : null;
     pointers.set(event.pointerId, at);
     canvas.setPointerCapture(event.pointerId);
     if (pointers.size === 2) {
@@ -169,10 +183,23 @@ export function listen(canvas: HTMLCanvasElement, redraw: () => void): () => voi
     zoom(apart(at) / apart(before), middle);
   };
 
+  /** Two taps on a picture that is only moved show all of it. */
+  const tap = (event: PointerEvent) => {
+    const at = local(event);
+    const time = event.timeStamp;
+    const isTap =
+      action === "pan" && began && distance(began.at, at) < TAP.moved && time - began.time < TAP.time;
+    const isSecond =
+      isTap && tapped && distance(tapped.at, at) < TAP.apart && time - tapped.time < TAP.between;
+    if (isSecond) fitToScreen();
+    tapped = isTap && !isSecond ? { at, time } : null;
+  };
+
   const up = (event: PointerEvent) => {
     if (event.pointerId === pen) pen = null;
     // A palm that was put down beside the pen ends nothing when it is lifted.
     if (!pointers.delete(event.pointerId)) return;
+    if (event.type === "pointerup") tap(event);
     finish(event.type === "pointerup");
   };
 

@@ -1,17 +1,16 @@
 /** How the next edit is made, and what is known about the step that is shown. */
-import { ChevronRight, Crop, Dices, Expand, Lock, LockOpen, RotateCcw } from "lucide-react";
+import { ChevronRight, Crop, Dices, Expand } from "lucide-react";
 import { Collapsible } from "radix-ui";
 import { useState } from "react";
-import { PRESETS } from "../../../src/web.ts";
 import type { NodeView } from "../backend/backend.ts";
 import { changesWords, levelOf, nameOf, untouchedWords } from "../history/names.ts";
 import { changeCanvasStep } from "../state/canvas.ts";
-import { changeSettings } from "../state/edit.ts";
 import { changeStep, descendants, tryAgain, wayTo, withDetail } from "../state/steps.ts";
 import { newSeed, useStudio } from "../state/store.ts";
 import { lastSeenBelow } from "../state/way.ts";
-import { duration, IconButton, Slider, Tip } from "../ui/controls.tsx";
+import { duration } from "../ui/controls.tsx";
 import { t } from "../words/index.ts";
+import { NextEdit } from "./next-edit.tsx";
 
 export function SettingsPanel() {
   const head = useStudio((s) => s.session?.nodes.find(({ id }) => id === s.session?.head));
@@ -20,196 +19,6 @@ export function SettingsPanel() {
       <NextEdit />
       {head && <ThisStep key={head.id} node={head} />}
     </section>
-  );
-}
-
-function NextEdit() {
-  const settings = useStudio((s) => s.settings);
-  const model = useStudio((s) => s.models.find(({ id }) => id === s.model));
-  const larger = useStudio((s) => {
-    const { width = 0, height = 0 } = s.session ?? {};
-    return Math.max(width, height) > (s.models.find(({ id }) => id === s.model)?.nativeSize ?? 0);
-  });
-  const defaults = model?.presets[settings.preset];
-  if (!model || !defaults) return null;
-  return (
-    <div className="settings-group">
-      <h2>{t.nextEdit}</h2>
-      <Slider
-        label={t.strength}
-        value={settings.strength}
-        min={0.05}
-        max={1}
-        step={0.05}
-        home={1}
-        format={t.format.percent}
-        onChange={(strength) => changeSettings({ strength })}
-      />
-      <Choice
-        label={t.effort}
-        value={settings.preset}
-        options={PRESETS.filter((one) => model.presets[one])}
-        nameOf={(one) => t.presets[one]}
-        onChange={(preset) => changeSettings({ preset })}
-      />
-      <Slider
-        label={t.variations}
-        value={settings.variations}
-        min={1}
-        max={9}
-        step={1}
-        home={1}
-        onChange={(variations) => changeSettings({ variations })}
-      />
-      {larger && (
-        <Tip label={t.detailTip}>
-          <label className="switch">
-            <span className="label">{t.detail}</span>
-            <input
-              type="checkbox"
-              role="switch"
-              aria-checked={settings.detail === "on"}
-              checked={settings.detail === "on"}
-              onChange={(event) => changeSettings({ detail: event.target.checked ? "on" : undefined })}
-            />
-          </label>
-        </Tip>
-      )}
-      <div className="field">
-        <label htmlFor="seed" className="label">
-          {t.seed}
-        </label>
-        <input
-          id="seed"
-          className="number"
-          inputMode="numeric"
-          value={String(settings.seed)}
-          onChange={(event) => {
-            const digits = event.target.value.replace(/\D/g, "").slice(0, 19);
-            changeSettings({ seed: BigInt(digits || 0), seedLocked: true });
-          }}
-        />
-        <IconButton
-          label={settings.seedLocked ? t.seedStays : t.seedNew}
-          icon={settings.seedLocked ? Lock : LockOpen}
-          pressed={settings.seedLocked}
-          onClick={() => changeSettings({ seedLocked: !settings.seedLocked })}
-        />
-        <IconButton
-          label={t.anotherSeed}
-          keys="S"
-          icon={Dices}
-          onClick={() => changeSettings({ seed: newSeed() })}
-        />
-      </div>
-      <Collapsible.Root>
-        <Collapsible.Trigger className="disclosure">
-          <ChevronRight size={16} strokeWidth={1.75} aria-hidden />
-          {t.advanced}
-        </Collapsible.Trigger>
-        <Collapsible.Content className="advanced">
-          <Slider
-            label={t.steps}
-            value={settings.steps ?? defaults.steps}
-            min={1}
-            max={Math.max(50, 2 * defaults.steps)}
-            step={1}
-            home={defaults.steps}
-            onChange={(steps) => changeSettings({ steps })}
-          />
-          <Slider
-            label={t.followWords}
-            value={settings.textGuidance ?? defaults.textGuidance}
-            min={0}
-            max={Math.max(4, 2 * defaults.textGuidance)}
-            step={0.1}
-            home={defaults.textGuidance}
-            format={(value) => t.format.number(value, 1)}
-            onChange={(textGuidance) => changeSettings({ textGuidance })}
-          />
-          <Slider
-            label={t.keepPicture}
-            value={settings.imageGuidance ?? defaults.imageGuidance}
-            min={0}
-            max={Math.max(3, 2 * defaults.imageGuidance)}
-            step={0.1}
-            home={defaults.imageGuidance}
-            format={(value) => t.format.number(value, 1)}
-            onChange={(imageGuidance) => changeSettings({ imageGuidance })}
-          />
-          {model.gate > 0 && (
-            <Slider
-              label={t.gate}
-              value={settings.gate ?? model.gate}
-              min={0}
-              max={5 * model.gate}
-              step={model.gate / 5}
-              home={model.gate}
-              format={(value) => t.format.number(value, 2)}
-              onChange={(gate) => changeSettings({ gate })}
-            />
-          )}
-          <Choice
-            label={t.sampler}
-            value={settings.sampler ?? defaults.sampler}
-            options={model.samplers}
-            onChange={(sampler) => changeSettings({ sampler })}
-          />
-          <Choice
-            label={t.control}
-            value={settings.control ?? "anchored"}
-            options={model.controls}
-            onChange={(control) => changeSettings({ control })}
-          />
-          <button
-            type="button"
-            className="text-button"
-            onClick={() =>
-              changeSettings({
-                steps: undefined,
-                textGuidance: undefined,
-                imageGuidance: undefined,
-                sampler: undefined,
-                control: undefined,
-                gate: undefined,
-              })
-            }
-          >
-            <RotateCcw size={16} strokeWidth={1.75} aria-hidden />
-            {t.effortValues}
-          </button>
-        </Collapsible.Content>
-      </Collapsible.Root>
-    </div>
-  );
-}
-
-interface ChoiceProps<T extends string> {
-  label: string;
-  value: T;
-  options: readonly T[];
-  nameOf?: (value: T) => string;
-  onChange: (value: T) => void;
-}
-
-function Choice<T extends string>({
-  label,
-  value,
-  options,
-  nameOf = (one) => one,
-  onChange,
-}: ChoiceProps<T>) {
-  return (
-    <label className="field">
-      <span className="label">{label}</span>
-      <select value={value} onChange={(event) => onChange(event.target.value as T)}>
-        {options.map((one) => (
-          <option key={one} value={one}>
-            {nameOf(one)}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }
 
@@ -291,6 +100,7 @@ function ChangeStep({ node }: { node: NodeView }) {
   const [instruction, setInstruction] = useState(node.regions[0]?.instruction ?? "");
   const session = useStudio((s) => s.session)!;
   const busy = useStudio((s) => s.job !== null);
+  const guided = useStudio((s) => s.models.find(({ id }) => id === s.model)?.leastTextGuidance !== null);
   const below = descendants(session, node.id);
   const way = useWay(node.id);
   const [whole, setWhole] = useState(true);
@@ -374,10 +184,14 @@ function ChangeStep({ node }: { node: NodeView }) {
           <dd className="number">{settings.steps}</dd>
           <dt>{t.sampler}</dt>
           <dd>{settings.sampler}</dd>
-          <dt>{t.wordsPicture}</dt>
-          <dd className="number">
-            {settings.textGuidance} / {settings.imageGuidance}
-          </dd>
+          {guided && (
+            <>
+              <dt>{t.wordsPicture}</dt>
+              <dd className="number">
+                {settings.textGuidance} / {settings.imageGuidance}
+              </dd>
+            </>
+          )}
           {node.hasMask && (
             <>
               <dt>{t.controlShort}</dt>

@@ -35,6 +35,8 @@ export function ModelButton() {
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Content
+          // Where nothing in it can be pressed, keys scroll it all the same.
+          tabIndex={0}
           className="popover models"
           align="end"
           sideOffset={8}
@@ -59,7 +61,7 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
       <header>
         <h2>{model.title}</h2>
         <span className="muted number">
-          {model.nativeSize} px{model.bytes ? ` · ${size(model.bytes)}` : ""}
+          {model.nativeSize} px{model.bytes && !model.unavailable ? ` · ${size(model.bytes)}` : ""}
         </span>
         {chosen ? (
           <span className="chosen">
@@ -91,6 +93,7 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
         </dl>
       )}
       <p className="muted">{model.cannot}</p>
+      <Costs model={model} />
       {chosen && device && (
         <p className="muted">
           {device.gpu ? t.onGpu : t.onCpu} {device.reason}
@@ -100,4 +103,30 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
       {(model.fetchable || model.pull) && <FetchModel model={model} />}
     </article>
   );
+}
+
+/** What it takes to have it: known before anything of it is fetched. */
+function Costs({ model: { unavailable, bytes, license, plan } }: { model: ModelInfo }) {
+  const rows = [
+    [t.downloadOf, unavailable && bytes ? size(bytes) : null],
+    [t.needs, unavailable && plan ? needsWords(plan) : null],
+    [t.license, license ? `${license.name}. ${license.says}` : null],
+  ].filter(([, words]) => words);
+  if (rows.length === 0) return null;
+  return (
+    <dl className="can">
+      {rows.map(([name, words]) => (
+        <div key={name}>
+          <dt className="muted">{name}</dt>
+          <dd className="number">{words}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function needsWords({ precision, memoryBytes, diskBytes, slowly }: NonNullable<ModelInfo["plan"]>): string {
+  const disk = diskBytes > 0 ? size(diskBytes) : null;
+  if (precision === null) return t.tooLargeHere(size(memoryBytes), disk);
+  return t.runsHere(precision, size(memoryBytes), disk, slowly);
 }

@@ -223,7 +223,8 @@ async function judge(view: SessionView, before: ReadonlySet<string>): Promise<vo
     const inside = node?.drift?.parent.inside;
     // On average over what changed: a small thing in a large picture is not hardly anything.
     if (!inside || inside.mae * inside.pixels > inside.changedPixels) return;
-    notify("info", t.hardlyChanged(settings.strength < 1));
+    const guided = get().models.find((one) => one.id === view.model)?.leastTextGuidance !== null;
+    notify("info", t.hardlyChanged(settings.strength < 1, guided));
   } catch (error) {
     report(error);
   }

@@ -1,6 +1,6 @@
 /** Opening and leaving a session, and the list of them. */
 import { isEmilieError } from "../../../src/web.ts";
-import type { Backend, SessionView } from "../backend/backend.ts";
+import type { Backend, Loading, SessionView } from "../backend/backend.ts";
 import { EXAMPLES } from "../start/example-list.ts";
 import { encodePicture, shrinkFile } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
@@ -8,6 +8,7 @@ import { hasDraft, restoreDraft, writeDraft } from "./drafts.ts";
 import { isEarly, showEarly, whenOpened } from "./early.ts";
 import { attach } from "./edit.ts";
 import { resetRegions } from "./mask.ts";
+import { takeModel } from "./settings.ts";
 import { loadStars } from "./stars.ts";
 import { describe, get, notify, report, set, wasAborted } from "./store.ts";
 import { show } from "./view.ts";
@@ -19,7 +20,10 @@ let opening: AbortController | null = null;
 export async function start(): Promise<void> {
   const { backend } = get();
   try {
-    set({ models: await backend.models() });
+    const models = await backend.models();
+    set({ models });
+    // The first is the one that was chosen where the studio was started.
+    if (models[0] && !models[0].unavailable) takeModel(models[0].id);
   } catch (error) {
     set({ phase: { kind: "broken", message: describe(error) } });
     return;
@@ -90,25 +94,34 @@ export function onOpened(listener: (file: Blob) => void): void {
   afterOpening = listener;
 }
 
+interface OpenOptions {
+  /** Nothing is offered about the file afterwards. */
+  readonly silent?: boolean;
+  /** A picture with more pixels is scaled down to so many. */
+  readonly pixels?: number;
+}
+
 /** Opens a picture or a session file. */
-export async function openFile(
-  file: Blob,
-  name: string,
-  opts: { readonly silent?: boolean } = {},
-): Promise<void> {
+export async function openFile(file: Blob, name: string, opts: OpenOptions = {}): Promise<void> {
   const { backend, model } = get();
   if (file.size === 0) {
     notify("error", t.emptyFile(name));
     return;
   }
   const picture = /\.emilie$/i.test(name) ? undefined : URL.createObjectURL(file);
-  const opened = await enter(name, (loading) => backend.open(file, name, model, loading), {
+  // Scaling takes seconds: it is part of the opening, which says so and can be given up.
+  const source = opts.pixels === undefined ? Promise.resolve(file) : shrinkFile(file, opts.pixels);
+  const open = async (loading: Loading) => {
+    if (opts.pixels !== undefined) loading.onLoading?.(t.scalingDown);
+    return backend.open(await source, name, model, loading);
+  };
+  const opened = await enter(name, open, {
     onError: (error) => offerSmaller(error, file, name),
     picture,
-    early: picture === undefined ? undefined : file,
+    early: picture === undefined ? undefined : source,
   });
   if (picture) URL.revokeObjectURL(picture);
-  if (opened && !opts.silent) afterOpening(file);
+  if (opened && !opts.silent) afterOpening(await source);
 }
 
 /** What a large picture is opened at where its own size is too much. */
@@ -118,10 +131,7 @@ const SMALLER_MEGAPIXELS = 40;
 function offerSmaller(error: unknown, file: Blob, name: string): boolean {
   if (!isEmilieError(error) || error.code !== "image.too-large") return false;
   const megapixels = String(SMALLER_MEGAPIXELS);
-  const run = () =>
-    void shrinkFile(file, SMALLER_MEGAPIXELS * 1e6)
-      .then((smaller) => openFile(smaller, name))
-      .catch(report);
+  const run = () => void openFile(file, name, { pixels: SMALLER_MEGAPIXELS * 1e6 });
   notify("error", t.tooLarge(megapixels), { label: t.openSmaller(megapixels), run });
   return true;
 }
@@ -139,15 +149,12 @@ interface Entering {
   /** The address of the picture, to be looked at meanwhile. */
   readonly picture?: string;
   /** Its file, to be painted on meanwhile. */
-  readonly early?: Blob;
+  readonly early?: Promise<Blob>;
 }
 
 async function enter(
   name: string,
-  open: (loading: {
-    signal: AbortSignal;
-    onLoading: (what: string, fraction?: number) => void;
-  }) => Promise<SessionView>,
+  open: (loading: Loading) => Promise<SessionView>,
   { quiet = false, onError, picture, early }: Entering = {},
 ): Promise<boolean> {
   cancelOpening();
@@ -155,7 +162,8 @@ async function enter(
   opening = controller;
   const { phase: before, session: openBefore } = get();
   set({ phase: { kind: "opening", name, what: t.opening, picture } });
-  if (early && !openBefore) void showEarly(early, name, () => opening === controller);
+  if (!openBefore)
+    void early?.then((file) => showEarly(file, name, () => opening === controller)).catch(() => {});
   try {
     const session = await open({
       signal: controller.signal,
@@ -179,7 +187,8 @@ async function enter(
     // Back leads from the editor to the start; a page that comes back is where it was.
     if (quiet || location.hash === address) history.replaceState(null, "", address);
     else history.pushState(null, "", address);
-    set({ phase: { kind: "editing" }, model: session.model });
+    takeModel(session.model);
+    set({ phase: { kind: "editing" } });
     if (session.notes?.length) notify("info", session.notes.join(" "));
     loadStars(session.id);
     if (begun) writeDraft();
@@ -210,7 +219,8 @@ export async function cancelAndReturn(): Promise<void> {
 /** Another model: for new pictures, or going on with the picture that is shown. */
 export async function continueWith(model: string): Promise<void> {
   const { session, backend, models, pictures } = get();
-  set({ model, panel: null });
+  takeModel(model);
+  set({ panel: null });
   if (!session || session.model === model) return;
   try {
     // A model that loads for long may be the wrong one: what is shown needs no session to go on with.

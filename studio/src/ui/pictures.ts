@@ -41,11 +41,16 @@ export async function encodePicture(picture: Picture, format: PictureFormat, qua
   return blob;
 }
 
-/** The picture of a file with at most so many pixels, as a file again. The browser scales it while it decodes. */
+/** A side that the canvases of all browsers may have. */
+const LONGEST_SIDE = 16_384;
+
+/** The picture of a file with at most so many pixels, as a file again. */
 export async function shrinkFile(file: Blob, pixels: number): Promise<Blob> {
   const whole = await createImageBitmap(file, { imageOrientation: "from-image" });
-  const scale = Math.min(1, Math.sqrt(pixels / (whole.width * whole.height)));
-  const canvas = new OffscreenCanvas(Math.floor(whole.width * scale), Math.floor(whole.height * scale));
+  const { width, height } = whole;
+  const scale = Math.min(1, Math.sqrt(pixels / (width * height)), LONGEST_SIDE / Math.max(width, height));
+  const side = (length: number) => Math.max(1, Math.floor(length * scale));
+  const canvas = new OffscreenCanvas(side(width), side(height));
   const context = canvas.getContext("2d")!;
   context.imageSmoothingQuality = "high";
   context.drawImage(whole, 0, 0, canvas.width, canvas.height);

@@ -59,8 +59,8 @@ export const de: Words = {
   tryAgain: "Noch einmal",
   madeBefore:
     "Genau diese Bearbeitung gab es schon, sie wurde nicht noch einmal berechnet. Mit einem anderen Startwert wird es eine andere.",
-  hardlyChanged: (weak) =>
-    `Es hat sich kaum etwas verändert. Versuche ${weak ? "mehr Stärke" : "andere Worte, eine Maske, mehr Gewicht auf den Worten"} oder einen anderen Startwert.`,
+  hardlyChanged: (weak, guided) =>
+    `Es hat sich kaum etwas verändert. Versuche ${weak ? "mehr Stärke" : `andere Worte, eine Maske${guided ? ", mehr Gewicht auf den Worten" : ""}`} oder einen anderen Startwert.`,
   notDone: (words, _, nearest) =>
     `„${words}“ wurde nicht ausgeführt.${nearest.length > 0 ? ` Bekannt sind: ${nearest.map((one) => `„${one}“`).join(", ")}.` : ""}`,
   take: (words) => `„${words}“ nehmen`,
@@ -252,12 +252,19 @@ export const de: Words = {
   left: (time) => `noch ${time}`,
   of: (part, whole) => `${part} von ${whole}`,
   fetch: "Holen",
+  downloadOf: "Zu holen",
+  needs: "Bedarf",
+  license: "Lizenz",
+  runsHere: (precision, memory, disk, slowly) =>
+    `${memory} Speicher für eine Bearbeitung${disk ? `, weitere ${disk} auf der Platte` : ""}. Läuft hier in ${precision}${slowly ? ", langsam" : ""}.`,
+  tooLargeHere: (memory, disk) =>
+    `${memory} Speicher für eine Bearbeitung${disk ? ` und weitere ${disk} auf der Platte` : ""}: mehr, als hier frei ist.`,
   stop: "Anhalten",
   fetchModel: (model) => `${model} holen`,
   fetching: (model) => `${model} wird geholt`,
   stopFetching: (model) => `${model} nicht weiter holen`,
   keptSoFar: "Was angekommen ist, bleibt",
-  anotherModel: "Ein anderes InstructPix2Pix-Modell, mit seinem Namen auf dem Hub",
+  anotherModel: "Ein anderes Modell, mit seinem Namen auf dem Hub",
   modelIsHere: (model) => `${model} ist da und kann verwendet werden.`,
   onlyOwnWorld: (model) => `${model} kennt nur seine eigenen Zeichnungen. Dieses Bild würde unscharf.`,
   goOnWith: (model) => `Mit ${model} weitermachen`,
@@ -297,6 +304,7 @@ export const de: Words = {
       : `${model} wird vorbereitet`,
   startsWhenLoaded: "Die Bearbeitung beginnt, sobald das Modell geladen ist.",
   readingPicture: "Das Bild wird gelesen",
+  scalingDown: "Das Bild wird verkleinert",
   sendingPicture: "Das Bild wird gesendet",
   untitled: "Ohne Namen",
   yourSession: "deine Sitzung",

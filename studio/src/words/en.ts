@@ -47,8 +47,8 @@ export const en = {
   tryAgain: "Try again",
   madeBefore:
     "This exact edit already exists, so it was not computed again. Change the seed for a different result.",
-  hardlyChanged: (weak: boolean) =>
-    `Hardly anything changed. ${weak ? "Try more strength" : "Try other words, a mask, or more text guidance"}, or another seed.`,
+  hardlyChanged: (weak: boolean, guided: boolean) =>
+    `Hardly anything changed. ${weak ? "Try more strength" : `Try other words, a mask${guided ? ", more text guidance" : ""}`}, or another seed.`,
   notDone: (words: string, reason: string, nearest: readonly string[]) =>
     `“${words}” was not done. ${reason}${nearest.length > 0 ? ` The model knows: ${nearest.map((one) => `“${one}”`).join(", ")}.` : ""}`,
   take: (words: string) => `Use “${words}”`,
@@ -250,12 +250,19 @@ export const en = {
   left: (time: string) => `${time} left`,
   of: (part: string, whole: string) => `${part} of ${whole}`,
   fetch: "Download",
+  downloadOf: "Download",
+  needs: "Needs",
+  license: "License",
+  runsHere: (precision: string, memory: string, disk: string | null, slowly: boolean) =>
+    `${memory} of memory for an edit${disk ? `, ${disk} more on the disk` : ""}. Runs here in ${precision}${slowly ? ", slowly" : ""}.`,
+  tooLargeHere: (memory: string, disk: string | null) =>
+    `${memory} of memory for an edit${disk ? ` and ${disk} more on the disk` : ""}, which is more than is free here.`,
   stop: "Stop",
   fetchModel: (model: string) => `Download ${model}`,
   fetching: (model: string) => `Downloading ${model}`,
   stopFetching: (model: string) => `Stop downloading ${model}`,
   keptSoFar: "What has been downloaded is kept",
-  anotherModel: "Another InstructPix2Pix model, by its name on the hub",
+  anotherModel: "Another model, by its name on the hub",
   modelIsHere: (model: string) => `${model} has been downloaded and can be used.`,
   onlyOwnWorld: (model: string) =>
     `${model} was trained only on its own drawings. This picture would come out blurred.`,
@@ -298,6 +305,7 @@ export const en = {
       : `Preparing ${model}`,
   startsWhenLoaded: "The edit starts as soon as the model is loaded.",
   readingPicture: "Reading the picture",
+  scalingDown: "Scaling the picture down",
   sendingPicture: "Sending the picture",
   untitled: "Untitled",
   yourSession: "your session",

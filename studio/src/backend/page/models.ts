@@ -1,25 +1,18 @@
 /** What runs in the page, and what would run with a server. */
 import {
   type Abilities,
-  CONTROLS,
+  availableSettings,
   describeModel,
   type EditDefaults,
   KNOWN_MODELS,
   type ModelDescription,
-  presetsOf as presetNames,
-  presetOf,
-  samplers,
 } from "../../../../src/web.ts";
 import type { ModelInfo } from "../backend.ts";
 
 /** InstructPix2Pix's own sampler is assumed where a model does not say how it is run. */
-export function presetsOf(defaults: EditDefaults): ModelInfo["presets"] {
+export function settingsOf(defaults: EditDefaults) {
   const schedulerConfig = { _class_name: "EulerAncestralDiscreteScheduler" };
-  const entries = presetNames({ defaults, schedulerConfig }).map((name) => [
-    name,
-    presetOf({ defaults, schedulerConfig }, name),
-  ]);
-  return Object.fromEntries(entries);
+  return availableSettings({ defaults, schedulerConfig });
 }
 
 /** What a model says that it can do, as the studio shows it. */
@@ -38,10 +31,8 @@ export async function pageModel(folder: string, id: string): Promise<ModelInfo> 
     ...viewAbilities(abilities),
     nativeSize,
     maxReferences: 0,
-    presets: presetsOf(defaults),
+    ...settingsOf(defaults),
     gate: defaults.gate ?? 0,
-    samplers: Object.keys(samplers),
-    controls: CONTROLS,
     bytes: __MODEL_BYTES__,
   });
   try {
@@ -53,15 +44,17 @@ export async function pageModel(folder: string, id: string): Promise<ModelInfo> 
 }
 
 /** Models that a page cannot run. */
-export const ELSEWHERE: readonly ModelInfo[] = KNOWN_MODELS.map(({ id, title, nativeSize, abilities }) => ({
-  id,
-  title,
-  ...viewAbilities(abilities),
-  nativeSize,
-  maxReferences: 0,
-  presets: presetsOf({}),
-  gate: 0,
-  samplers: Object.keys(samplers),
-  controls: CONTROLS,
-  unavailable: `Too large for a page. On your own machine: npx emilie pull ${id}, then npx emilie studio.`,
-}));
+export const ELSEWHERE: readonly ModelInfo[] = KNOWN_MODELS.map(
+  ({ id, title, nativeSize, abilities, license, downloadBytes }) => ({
+    id,
+    title,
+    ...viewAbilities(abilities),
+    nativeSize,
+    maxReferences: 0,
+    ...settingsOf({}),
+    gate: 0,
+    bytes: downloadBytes,
+    license,
+    unavailable: `Too large for a page. On your own machine: npx emilie pull ${id}, then npx emilie studio.`,
+  }),
+);

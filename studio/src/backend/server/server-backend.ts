@@ -46,8 +46,8 @@ export class ServerBackend implements Backend {
   }
 
   async models(): Promise<readonly ModelInfo[]> {
-    const [info, { models, selected }] = await Promise.all([this.#client.info(), this.#client.models()]);
-    const views = models.map((model) => viewModel(model, info));
+    const { models, selected } = await this.#client.models();
+    const views = models.map(viewModel);
     return views.sort((a, b) => Number(b.id === selected) - Number(a.id === selected));
   }
 

@@ -2,7 +2,7 @@
 import type * as api from "../../../../src/client/index.ts";
 import { type Drift, KNOWN_MODELS } from "../../../../src/web.ts";
 import type { CallState, ModelInfo, NodeView, SessionView } from "../backend.ts";
-import { presetsOf, viewAbilities } from "../page/models.ts";
+import { settingsOf, viewAbilities } from "../page/models.ts";
 import { viewRecipe } from "../recipe-view.ts";
 
 function viewNode({
@@ -72,7 +72,16 @@ export function viewLoading(loading: api.ModelInfo["loading"]): CallState["makin
   return { what, fraction: Math.min(1, bytes / totalBytes), secondsLeft };
 }
 
-export function viewModel(model: api.ModelInfo, info: api.ServerInfo): ModelInfo {
+/** Of the precision that is taken; where none works, of the one that needs least. */
+function viewPlan({ takes, precisions }: NonNullable<api.ModelInfo["plan"]>): ModelInfo["plan"] {
+  const least = [...precisions].sort((a, b) => a.memoryBytes - b.memoryBytes)[0];
+  const one = precisions.find(({ precision }) => precision === takes) ?? least;
+  if (!one) return undefined;
+  const { memoryBytes, derivedBytes: diskBytes, works } = one;
+  return { precision: takes, memoryBytes, diskBytes, slowly: works === "slowly" };
+}
+
+export function viewModel(model: api.ModelInfo): ModelInfo {
   const known = KNOWN_MODELS.find(({ id }) => id === model.id);
   const usable = model.state === "available" || model.state === "selected";
   const pull = model.pull && { ...model.pull, error: model.pull.error?.message ?? null };
@@ -82,11 +91,11 @@ export function viewModel(model: api.ModelInfo, info: api.ServerInfo): ModelInfo
     ...viewAbilities(model.abilities),
     nativeSize: model.nativeSize ?? 512,
     maxReferences: model.maxReferences,
-    presets: presetsOf(model.defaults),
+    ...(model.settings ?? settingsOf(model.defaults)),
     gate: model.defaults.gate ?? 0,
-    samplers: info.samplers,
-    controls: info.controls,
-    bytes: model.bytes ?? undefined,
+    bytes: model.bytes ?? model.downloadBytes ?? undefined,
+    license: model.license ?? undefined,
+    plan: model.plan ? viewPlan(model.plan) : undefined,
     unavailable: usable ? undefined : (model.problem ?? "It is not on this machine yet."),
     // What is in the cache and cannot be used may be half of a download.
     fetchable: !usable && (model.from === "hub" || model.from === "cache"),

@@ -1,0 +1,40 @@
+/** The settings that an edit with a model may have; for the others capabilities.ts refuses it, or there is no schedule. */
+import { type SamplerName, usableSamplers } from "../samplers/index.ts";
+import type { EditModel } from "./edit-model.ts";
+import { CONTROLS, type Control, masksDirection } from "./gradient-control.ts";
+import { type DefaultsOf, type PresetName, type PresetSettings, presetOf, presetsOf } from "./presets.ts";
+import { SETTINGS } from "./settings.ts";
+
+/** What an edit with a model may be told. */
+export interface AvailableSettings {
+  /** The least text guidance that may be set; null if it is 1 in every edit. */
+  readonly leastTextGuidance: number | null;
+  /** The least image guidance that may be set; null if it is 1 in every edit. */
+  readonly leastImageGuidance: number | null;
+  /** Samplers that support its scheduler's configuration. */
+  readonly samplers: readonly SamplerName[];
+  /** How a mask may act. */
+  readonly controls: readonly Control[];
+  /** What each preset that it has stands for. */
+  readonly presets: Readonly<Partial<Record<PresetName, PresetSettings>>>;
+}
+
+/**
+ * The settings that are available for a model, or for a checkpoint that has not been loaded.
+ *
+ * @throws EmilieError "checkpoint.unsupported" if no sampler supports its scheduler's configuration
+ */
+export function availableSettings(model: DefaultsOf & Pick<EditModel, "guidedBy">): AvailableSettings {
+  const { guidedBy = "text and picture", embedsGuidance, schedulerConfig } = model;
+  const [text] = SETTINGS.textGuidance.range!;
+  const [picture] = SETTINGS.imageGuidance.range!;
+  // Without an unguided answer there is nothing to be guided away from; a network that is told the scale was told 1 or more.
+  const distilled = guidedBy === "nothing";
+  return {
+    leastTextGuidance: distilled ? (embedsGuidance ? 1 : null) : text,
+    leastImageGuidance: guidedBy === "text and picture" ? picture : null,
+    samplers: usableSamplers(schedulerConfig),
+    controls: CONTROLS.filter((control) => !distilled || !masksDirection(control)),
+    presets: Object.fromEntries(presetsOf(model).map((name) => [name, presetOf(model, name)])),
+  };
+}
