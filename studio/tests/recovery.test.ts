@@ -29,7 +29,7 @@ import {
 } from "./recovery.ts";
 import { launch, openExample, openPage, openSite, type Site } from "./site.ts";
 
-const LONG = 3000;
+const LONG = 900;
 const text = (page: Page) => page.inputValue("#instruction");
 const names = (page: Page) => page.locator(".node-name").allTextContents();
 const enter = (page: Page) => page.locator("#instruction").press("Enter");
@@ -258,7 +258,7 @@ describe("words, masks and seed, with a server", () => {
     await page.fill("#instruction", "add fog");
     const queue = page.locator(".queue-title");
     await stop(page);
-    expect(await queue.allTextContents()).toEqual([PLACES.join(" + ")]);
+    await expect.poll(() => queue.allTextContents()).toEqual([PLACES.join(" + ")]);
     expect(await text(page)).toBe("add fog");
     await page.reload();
     await page.locator(".stage canvas").waitFor();

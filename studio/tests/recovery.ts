@@ -94,6 +94,8 @@ export async function stop(page: Page): Promise<void> {
 }
 
 export async function clear(page: Page): Promise<void> {
+  const dismiss = page.locator(".notice").getByRole("button", { name: "Dismiss" });
+  while ((await dismiss.count()) > 0) await dismiss.first().click();
   while ((await page.getByRole("button", { name: /^Remove region/ }).count()) > 0)
     await page
       .getByRole("button", { name: /^Remove region/ })

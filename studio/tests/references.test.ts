@@ -99,7 +99,7 @@ describe("reference pictures", () => {
     const last = async () => (await client.session(created.id)).nodes.at(-1)!;
 
     // Queued, and taken back.
-    await setSteps(page, 3000);
+    await setSteps(page, 900);
     await page.fill("#instruction", "make it night");
     await page.press("#instruction", "Enter");
     await page.locator(".edit-button.running").waitFor();

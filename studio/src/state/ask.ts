@@ -87,9 +87,7 @@ export function requestOf({ settings, draft, given }: Queued): Omit<EditRequest,
 }
 
 /** The words, masks and reference pictures of a step, as they were asked for. */
-async function partsOf(
-  node: NodeView,
-): Promise<Pick<EditRequest, "regions"> & Pick<Draft, "references">> {
+async function partsOf(node: NodeView): Promise<Pick<EditRequest, "regions"> & Pick<Draft, "references">> {
   const { backend, session } = get();
   const regions = node.regions.map(async ({ instruction, hasMask, weight }, i) => ({
     instruction,

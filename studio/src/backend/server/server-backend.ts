@@ -118,6 +118,8 @@ export class ServerBackend implements Backend {
     }));
     const [first, ...rest] = placed;
     if (!first) throw new EmilieError("option.invalid", "An edit needs an instruction.");
+    // Before it is asked for: what fails afterwards would leave a job behind that nobody follows.
+    const parent = await this.picture(id, from);
     const job = await this.#client.edit(
       id,
       {
@@ -133,7 +135,6 @@ export class ServerBackend implements Backend {
       { parts },
     );
     const masks = regions.map(({ mask }) => mask);
-    const parent = await this.picture(id, from);
     return this.#follow(id, job, call, { parent, masks: masks.includes(undefined) ? [] : (masks as Mask[]) });
   }
 
