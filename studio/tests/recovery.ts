@@ -112,18 +112,19 @@ export async function setSteps(page: Page, steps: number): Promise<void> {
 
 /** Before setSteps, once for a page. */
 export async function letSetSteps(page: Page): Promise<void> {
-  const patch = () => {
+  // As text: what a compiler adds to functions is not there in the page.
+  const patch = `{
     const own = window.fetch;
     window.fetch = (input, init) => {
       const steps = Number(sessionStorage.getItem("steps"));
       const body = init?.body;
       if (steps === 0 || !body || !String(input).endsWith("/edits")) return own(input, init);
-      const withSteps = (request: unknown) => JSON.stringify({ ...JSON.parse(String(request)), steps });
+      const withSteps = (request) => JSON.stringify({ ...JSON.parse(request), steps });
       if (!(body instanceof FormData)) return own(input, { ...init, body: withSteps(body) });
       body.set("request", withSteps(body.get("request")));
       return own(input, init);
     };
-  };
+  }`;
   await page.addInitScript(patch);
   await page.evaluate(patch);
 }
