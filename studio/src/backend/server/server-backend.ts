@@ -114,7 +114,8 @@ export class ServerBackend implements Backend {
     const placed = regions.map(({ instruction, mask, weight }, i) => ({
       instruction,
       weight,
-      mask: mask && { part: `mask${i}` },
+      // Exactly as it was painted: other pictures are read for what they may mean.
+      mask: mask && ({ part: `mask${i}`, channel: "luma" } as const),
     }));
     const [first, ...rest] = placed;
     if (!first) throw new EmilieError("option.invalid", "An edit needs an instruction.");
