@@ -170,6 +170,10 @@ export class EmilieClient {
   mask = (session: string, mask: string, request?: RequestOptions) =>
     this.#requests.blob(`${API}/sessions/${session}/masks/${mask}`, undefined, request);
 
+  /** A reference picture of an edit as a PNG, by the sha256 in its recipe. */
+  reference = (session: string, reference: string, request?: RequestOptions) =>
+    this.#requests.blob(`${API}/sessions/${session}/references/${reference}`, undefined, request);
+
   // Jobs
   /**
    * Asks for an edit and returns the waiting job. `parts` are the masks that the request names with `{ part }`.
@@ -217,6 +221,7 @@ export class EmilieClient {
    */
   async finished(id: string, { signal, onEvent, onConnection }: JobListener = {}): Promise<JobInfo> {
     const isEnd = (event: ServerEvent) => event.type === "job" && event.job.finished !== null;
+    let ended: JobInfo | undefined;
     for await (const event of follow(
       this.#requests,
       `${API}/jobs/${id}/events`,
@@ -224,8 +229,10 @@ export class EmilieClient {
       isEnd,
     )) {
       onEvent?.(event);
+      if (event.type === "job" && isEnd(event)) ended = event.job;
     }
-    return this.job(id);
+    // Not asked for again: the connection may be lost just then.
+    return ended ?? this.job(id);
   }
 
   /** Everything that happens, as it happens. */

@@ -12,6 +12,11 @@ export interface EventsOptions {
   readonly onConnection?: (state: "open" | "lost", error?: EmilieError) => void;
   /** Milliseconds before a lost connection is tried again, doubled up to 10 seconds. Default 500. */
   readonly retryDelay?: number;
+  /**
+   * Milliseconds without a byte after which the connection counts as lost: a network that is gone does not say so. The server says
+   * something every two seconds. Default 5000.
+   */
+  readonly silence?: number;
 }
 
 /**
@@ -24,7 +29,7 @@ export interface EventsOptions {
 export async function* follow(
   requests: Requests,
   path: string,
-  { session, signal, onConnection, retryDelay = 500 }: EventsOptions = {},
+  { session, signal, onConnection, retryDelay = 500, silence = 5000 }: EventsOptions = {},
   isLast: (event: ServerEvent) => boolean = () => false,
 ): AsyncGenerator<ServerEvent> {
   let last = "";
@@ -33,10 +38,15 @@ export async function* follow(
     try {
       const headers: Record<string, string> = { accept: "text/event-stream" };
       if (last) headers["last-event-id"] = last;
-      const response = await requests.send("GET", path, { headers, query: { session }, signal });
+      const opening = requests.send("GET", path, { headers, query: { session }, signal });
+      const response = await within(opening, silence).catch((error) => {
+        // It may be answered after all, when nobody waits for it any more.
+        opening.then(({ body }) => body?.cancel()).catch(() => {});
+        throw error;
+      });
       onConnection?.("open");
       delay = retryDelay;
-      for await (const { id, data } of readEvents(response.body!)) {
+      for await (const { id, data } of readEvents(response.body!, (waiting) => within(waiting, silence))) {
         if (id) last = id;
         if (data === "") continue;
         const event = JSON.parse(data) as ServerEvent;
@@ -55,6 +65,20 @@ export async function* follow(
       await pause(delay, signal);
       delay = Math.min(10_000, 2 * delay);
     }
+  }
+}
+
+/** Waits for so many milliseconds at most. @throws EmilieError "server.unreachable" */
+async function within<T>(waiting: Promise<T>, milliseconds: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silent = new Promise<never>((_, reject) => {
+    const error = new EmilieError("server.unreachable", `the server said nothing for ${milliseconds} ms`);
+    timer = setTimeout(() => reject(error), milliseconds);
+  });
+  try {
+    return await Promise.race([waiting, silent]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

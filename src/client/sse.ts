@@ -6,8 +6,14 @@ export interface SseMessage {
   readonly data: string;
 }
 
-/** Parses a stream of events (WHATWG HTML, section 9.2.6: lines end in CR, LF or both; an empty line ends an event). */
-export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<SseMessage> {
+/**
+ * Parses a stream of events (WHATWG HTML, section 9.2.6: lines end in CR, LF or both; an empty line ends an event). Throws what
+ * `within` throws, through which every wait for bytes goes.
+ */
+export async function* readEvents(
+  body: ReadableStream<Uint8Array>,
+  within: <T>(waiting: Promise<T>) => Promise<T> = (waiting) => waiting,
+): AsyncGenerator<SseMessage> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let text = "";
@@ -17,7 +23,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
   let data: string[] = [];
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await within(reader.read());
       if (done) return;
       text += decoder.decode(value, { stream: true });
       // A CR at the very end may be half of a CR LF.
@@ -42,6 +48,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
       }
     }
   } finally {
-    await reader.cancel().catch(() => {});
+    // Not awaited: a connection that is silent may not answer this either.
+    void reader.cancel().catch(() => {});
   }
 }

@@ -38,6 +38,8 @@ export interface SessionOptions {
 }
 
 export interface Session {
+  /** Whether its worker has ended: it runs no more, and another has to be made. Absent: it is not lost. */
+  readonly lost?: boolean;
   /** All outputs by name. Rejects with code "runtime.failed". */
   run(feeds: Feeds): Promise<Record<string, Tensor>>;
   release(): Promise<void>;

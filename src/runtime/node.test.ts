@@ -4,7 +4,7 @@ import { Graph } from "../graph/graph.ts";
 import { add, gemm } from "../graph/ops.ts";
 import { zeros } from "../tensor/tensor.ts";
 import type { Engine } from "./engine.ts";
-import { createNodeEngine, physicalCores, workerPort } from "./node.ts";
+import { createNodeEngine, type NodeWorkerSettings, physicalCores, workerPort } from "./node.ts";
 import { RemoteEngine } from "./remote.ts";
 
 let engine: Engine;
@@ -89,12 +89,31 @@ it.each([
   ["exits", "process.exit(3)", /code 3/],
 ])("rejects what is pending when its worker %s", async (_, body, message) => {
   const script = `require("node:worker_threads").parentPort.on("message", () => { ${body} })`;
-  engine = new RemoteEngine(workerPort(new Worker(script, { eval: true })));
+  engine = new RemoteEngine(() => workerPort(new Worker(script, { eval: true })));
   await expect(engine.createSession(increment())).rejects.toMatchObject({
     code: "runtime.failed",
     message: expect.stringMatching(message),
   });
   await expect(engine.createSession(increment())).rejects.toMatchObject({ code: "runtime.failed" });
+});
+
+it("starts another worker for the next session where one has ended, and says which sessions are lost", async () => {
+  const workerData: NodeWorkerSettings = { threads: 1, device: "cpu", half: false };
+  const path = new URL("./worker.source.mjs", import.meta.url);
+  const workers: Worker[] = [];
+  engine = new RemoteEngine(() => {
+    workers.push(new Worker(path, { workerData }));
+    return workerPort(workers.at(-1)!);
+  });
+  const session = await engine.createSession(increment());
+  expect(session.lost).toBe(false);
+  await workers[0]!.terminate();
+  expect(session.lost).toBe(true);
+  await expect(session.run({ x })).rejects.toMatchObject({ code: "runtime.failed" });
+  await session.release();
+  const other = await engine.createSession(increment());
+  expect((await other.run({ x })).y!.data[0]).toBe(2);
+  expect(workers).toHaveLength(2);
 });
 
 it("counts at least one core", () => {

@@ -42,7 +42,7 @@ export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
   const workerData: NodeWorkerSettings = { threads, device, half };
   const file = fromSource ? "src/runtime/worker.source.mjs" : "dist/worker.mjs";
   const path = join(packageRoot(), file);
-  return new RemoteEngine(isMainThread ? startThread() : startProcess(), device !== "cpu", memoryBytes());
+  return new RemoteEngine(isMainThread ? startThread : startProcess, device !== "cpu", memoryBytes());
 
   function startThread(): Port {
     quietRuntime();

@@ -99,8 +99,8 @@ export class OnnxSessions {
   async #held(network: Network, size: string, build: (dialect: Dialect) => Graph): Promise<Held> {
     const key = `${network.name}@${size}`;
     const known = this.#sessions.get(key);
-    if (known) {
-      this.#sessions.delete(key);
+    this.#sessions.delete(key);
+    if (known && !known.session.lost) {
       this.#sessions.set(key, known);
       return known;
     }

@@ -12,6 +12,9 @@ export type Request =
 /** What a worker is told in the place of a request where it is to end itself. */
 export const END = "end";
 
+/** What a web worker says once it holds its lock, by which its page learns when it has ended. */
+export const HELD = "held";
+
 export interface RequestMessage {
   readonly id: number;
   readonly request: Request;

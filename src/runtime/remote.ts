@@ -1,4 +1,4 @@
-/** The engine's side of the worker: requests out, answers in, and what happens when the worker ends. */
+/** The engine's side of the worker: requests out, answers in, and what happens when the worker ends: it is started again for the next session. */
 import { EmilieError } from "../errors.ts";
 import type { Device } from "../method/edit-model.ts";
 import type { Engine, Feeds, Session, SessionOptions } from "./engine.ts";
@@ -21,23 +21,30 @@ interface Pending {
 }
 
 export class RemoteEngine implements Engine {
-  readonly #port: Port;
+  readonly #start: () => Port;
+  /** Null where none runs. */
+  #port: Port | null = null;
   readonly #pending = new Map<number, Pending>();
   #next = 0;
-  #ended: EmilieError | null = null;
+  #disposed: EmilieError | null = null;
   #device: Device | undefined;
 
   constructor(
-    port: Port,
+    /** Starts a worker, at once, and again for the next session where the last one has ended. */
+    start: () => Port,
     readonly wantsPlain = false,
     readonly memoryBytes?: number,
   ) {
+    this.#start = start;
+    this.#open();
+  }
+
+  #open(): Port {
+    const port = this.#start();
     this.#port = port;
-    port.onAnswer((answer) => this.#settle(answer));
-    port.onFailure((cause) => {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      this.#end(new EmilieError("runtime.failed", `The inference worker ended: ${why}`, { cause }));
-    });
+    port.onAnswer((answer) => this.#settle(port, answer));
+    port.onFailure((cause) => this.#fail(port, cause));
+    return port;
   }
 
   get device(): Device | undefined {
@@ -45,43 +52,67 @@ export class RemoteEngine implements Engine {
   }
 
   async createSession(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
-    const { session } = await this.#ask({ kind: "create", model, options });
+    if (this.#disposed) throw this.#disposed;
+    const port = this.#port ?? this.#open();
+    const { session } = await this.#ask(port, { kind: "create", model, options });
+    const isLost = () => this.#port !== port;
     return {
-      run: async (feeds: Feeds) => (await this.#ask({ kind: "run", session: session!, feeds })).outputs ?? {},
+      get lost() {
+        return isLost();
+      },
+      run: async (feeds: Feeds) =>
+        (await this.#ask(port, { kind: "run", session: session!, feeds })).outputs ?? {},
       release: async () => {
-        if (!this.#ended) await this.#ask({ kind: "release", session: session! });
+        if (!isLost()) await this.#ask(port, { kind: "release", session: session! });
       },
     };
   }
 
   async dispose(): Promise<void> {
-    if (this.#ended?.code === "disposed") return;
-    this.#end(new EmilieError("disposed", "The engine was disposed; load the model again to use it."));
-    await this.#port.terminate();
+    if (this.#disposed) return;
+    this.#disposed = new EmilieError("disposed", "The engine was disposed; load the model again to use it.");
+    const port = this.#port;
+    this.#end(this.#disposed);
+    await port?.terminate();
   }
 
-  #ask(request: Request): Promise<AnswerMessage> {
-    if (this.#ended) return Promise.reject(this.#ended);
+  #ask(port: Port, request: Request): Promise<AnswerMessage> {
+    if (this.#port !== port)
+      return Promise.reject(this.#disposed ?? ended("it is not the one that runs now"));
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
-      this.#port.busy?.(true);
-      this.#port.post({ id, request });
+      port.busy?.(true);
+      port.post({ id, request });
     });
   }
 
-  #settle(answer: AnswerMessage): void {
+  #settle(port: Port, answer: AnswerMessage): void {
+    if (this.#port !== port) return;
     const pending = this.#pending.get(answer.id);
     this.#pending.delete(answer.id);
-    if (this.#pending.size === 0) this.#port.busy?.(false);
+    if (this.#pending.size === 0) port.busy?.(false);
     if (answer.device) this.#device = answer.device;
     if (answer.error) pending?.reject(new EmilieError(answer.error.code, answer.error.message));
     else pending?.resolve(answer);
   }
 
+  /** Its sessions are lost with it. */
+  #fail(port: Port, cause: unknown): void {
+    if (this.#port !== port) return;
+    this.#end(ended(cause));
+    // It may hold memory still.
+    void port.terminate().catch(() => {});
+  }
+
   #end(error: EmilieError): void {
-    this.#ended ??= error;
+    this.#port = null;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }
+}
+
+function ended(cause: unknown): EmilieError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new EmilieError("runtime.failed", `The inference worker ended: ${why}`, { cause });
 }

@@ -1,8 +1,8 @@
 /** The engine in a browser: onnxruntime-web (WebGPU or WebAssembly) in a Worker, so that the page stays live. */
 import { EmilieError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
-import type { AnswerMessage, RequestMessage } from "./protocol.ts";
-import { RemoteEngine } from "./remote.ts";
+import { type AnswerMessage, HELD, type RequestMessage } from "./protocol.ts";
+import { type Port, RemoteEngine } from "./remote.ts";
 import type { WebWorkerSettings } from "./worker.web.ts";
 
 export interface WebEngineOptions {
@@ -21,27 +21,42 @@ export interface WebEngineOptions {
 
 /** `half`: whether the card has to compute in half precision too. */
 export function createWebEngine(options: WebEngineOptions = {}, half = false): Engine {
-  const settings: WebWorkerSettings = {
+  const settings = {
     threads: options.threads ?? defaultThreads(),
     wasmPaths: options.wasmPaths,
     device: checkedDevice(options.device),
     half,
   };
+  return new RemoteEngine(() => startWorker(settings), settings.device !== "wasm");
+}
+
+function startWorker(settings: Omit<WebWorkerSettings, "lock">): Port {
+  const lock = `emilie worker ${Math.random()}`;
   const worker = new Worker(new URL("./worker.web.ts", import.meta.url), { type: "module" });
-  worker.postMessage(settings);
-  return new RemoteEngine(
-    {
-      post: (message) => worker.postMessage(message, buffers(message)),
-      onAnswer: (listener) =>
-        worker.addEventListener("message", ({ data }: MessageEvent<AnswerMessage>) => listener(data)),
-      onFailure: (listener) =>
-        worker.addEventListener("error", (event) =>
-          listener(event.error ?? event.message ?? "its code did not load"),
-        ),
-      terminate: async () => worker.terminate(),
+  worker.postMessage({ ...settings, lock } satisfies WebWorkerSettings);
+  let fail: (cause: unknown) => void = () => {};
+  return {
+    post: (message) => worker.postMessage(message, buffers(message)),
+    onAnswer: (listener) =>
+      worker.addEventListener("message", ({ data }: MessageEvent<AnswerMessage | typeof HELD>) => {
+        if (data === HELD) return whenReleased(lock, () => fail("the browser ended it"));
+        listener(data);
+        // After an error of its own, as where memory ran out within WebAssembly, what it computes next is not to be relied on.
+        if (data.error?.code === "runtime.failed") fail(data.error.message);
+      }),
+    onFailure: (listener) => {
+      fail = listener;
+      worker.addEventListener("error", (event) =>
+        listener(event.error ?? event.message ?? "its code did not load"),
+      );
     },
-    settings.device !== "wasm",
-  );
+    terminate: async () => worker.terminate(),
+  };
+}
+
+/** A browser that ends a worker, as for want of memory, says nothing; but what the worker held is free then. */
+function whenReleased(lock: string, then: () => void): void {
+  void navigator.locks.request(lock, then);
 }
 
 function checkedDevice(device: WebEngineOptions["device"] = "wasm"): WebWorkerSettings["device"] {

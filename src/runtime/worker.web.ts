@@ -1,7 +1,7 @@
 /** The web Worker in which onnxruntime-web runs, on the graphics card or as WebAssembly. */
 import { EmilieError } from "../errors.ts";
 import type { SessionOptions } from "./engine.ts";
-import type { RequestMessage } from "./protocol.ts";
+import { HELD, type RequestMessage } from "./protocol.ts";
 import { checkCard, IN_SINGLE, NO_HALF } from "./self-check.ts";
 import { type Backend, type Ort, serve } from "./worker-loop.ts";
 
@@ -11,6 +11,8 @@ export interface WebWorkerSettings {
   readonly wasmPaths?: string;
   readonly device: "auto" | "wasm" | "webgpu";
   readonly half: boolean;
+  /** The name of a lock of the browser's that the worker holds while it lives. */
+  readonly lock: string;
 }
 
 type Module = Ort & { readonly env: { readonly wasm: { numThreads?: number; wasmPaths?: unknown } } };
@@ -104,5 +106,16 @@ let answer: ReturnType<typeof serve>;
 
 self.addEventListener("message", ({ data }: MessageEvent<RequestMessage | WebWorkerSettings>) => {
   if ("request" in data) answer(data);
-  else answer = serve(backends(data), (message) => self.postMessage(message));
+  else {
+    answer = serve(backends(data), (message) => self.postMessage(message));
+    hold(data.lock);
+  }
 });
+
+/** Holds a lock for as long as this worker lives. Pages that are not secure have none. */
+function hold(lock: string): void {
+  void navigator.locks?.request(lock, () => {
+    self.postMessage(HELD);
+    return new Promise(() => {});
+  });
+}

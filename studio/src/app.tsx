@@ -13,8 +13,11 @@ import { Notices } from "./shell/notices.tsx";
 import { Topbar } from "./shell/topbar.tsx";
 import { Broken, Opening, StillLoading } from "./start/opening.tsx";
 import { Start } from "./start/start.tsx";
+import { isEarly } from "./state/early.ts";
+import { isBlankDraft } from "./state/mask.ts";
 import { listenToHistory } from "./state/session.ts";
-import { get, set, useStudio } from "./state/store.ts";
+import { get, report, set, useStudio } from "./state/store.ts";
+import { loadPictures } from "./state/view.ts";
 import { useMedia } from "./ui/media.ts";
 import { t } from "./words/index.ts";
 
@@ -24,15 +27,20 @@ export function App() {
   useEffect(listenToKeys, []);
   useEffect(listenToHistory, []);
   useEffect(() => {
-    // Only where this page computes is something lost with it.
+    // Only where this page computes, or what it shows is not kept anywhere yet, is something lost with it.
     const ask = (event: BeforeUnloadEvent) => {
-      if (get().backend.kind === "page" && get().job) event.preventDefault();
+      if ((get().backend.kind === "page" && get().job) || (isEarly() && !isBlankDraft()))
+        event.preventDefault();
     };
     addEventListener("beforeunload", ask);
     return () => removeEventListener("beforeunload", ask);
   }, []);
   useEffect(() => {
-    const change = () => set({ online: navigator.onLine });
+    const change = () => {
+      set({ online: navigator.onLine });
+      // What could not be fetched meanwhile.
+      if (navigator.onLine) void loadPictures().catch(report);
+    };
     addEventListener("online", change);
     addEventListener("offline", change);
     return () => {

@@ -5,7 +5,7 @@ import { PageBackend } from "./backend/page/page-backend.ts";
 import { ServerBackend } from "./backend/server/server-backend.ts";
 import { applyTheme } from "./shell/theme.ts";
 import { keepDrafts } from "./state/drafts.ts";
-import { loadPast } from "./state/edit.ts";
+import { loadPast } from "./state/past.ts";
 import { offerRestore } from "./state/restore.ts";
 import { onOpened, start } from "./state/session.ts";
 import { report, set } from "./state/store.ts";

@@ -4,13 +4,14 @@ import { EMILIE } from "./command.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 
-/** Starts `emilie serve` on any free port with its data in `data`; its address, once it listens. */
+/** Starts `emilie serve`, on any free port where `more` names none, with its data in `data`; its address, once it listens. */
 export async function spawnServer(
   data: string,
   env: Readonly<Record<string, string>> = {},
   more: readonly string[] = [],
 ): Promise<{ process: ChildProcess; url: string }> {
-  const serve = ["serve", "--port", "0", "--data", data, "--json", "--quiet", ...more];
+  const port = more.includes("--port") ? [] : ["--port", "0"];
+  const serve = ["serve", ...port, "--data", data, "--json", "--quiet", ...more];
   const child = spawn(process.execPath, [...EMILIE, ...serve], {
     cwd: root,
     env: { ...process.env, ...env },

@@ -7,8 +7,8 @@ import type { Parts } from "../parts.ts";
 import * as s from "../schemas/index.ts";
 import { route } from "./route.ts";
 
-/** Proxies close a connection that says nothing for a minute. */
-const HEARTBEAT_MS = 15_000;
+/** A client takes five seconds of silence for a lost connection; proxies close one that says nothing for a minute. */
+const HEARTBEAT_MS = 2000;
 
 export function addJobs(app: OpenAPIHono, parts: Parts): void {
   const { queue, dispatcher, events } = parts;

@@ -147,6 +147,23 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
     },
   );
 
+  route(
+    app,
+    {
+      method: "get",
+      path: "/sessions/{session}/references/{reference}",
+      tag,
+      summary: "A reference picture of an edit, by the sha256 in its recipe",
+      params: session.extend({ reference: s.maskId }),
+      answer: ["image/png"],
+    },
+    async (c, { params }) => {
+      const png = await store.piece(params.session, `reference/${params.reference}.png`);
+      if (!png) throw new EmilieError("server.missing", "No edit of this session refers to such a picture.");
+      return cached(c, "image/png", ["reference", params.reference], undefined, async () => png);
+    },
+  );
+
   const pair = z.object({ a: s.nodeId, b: s.nodeId });
   route(
     app,

@@ -236,6 +236,15 @@ export interface Loading {
   readonly onLoading?: (what: string, fraction?: number) => void;
 }
 
+/** What is computed elsewhere, begun by a page that is gone. */
+export interface Running {
+  /** Its instruction; of several the first. */
+  readonly title: string;
+  /** The node that it is made from. */
+  readonly from: string;
+  follow(call: Call): Promise<SessionView>;
+}
+
 export type PictureFormat = "png" | "jpeg" | "webp" | "avif";
 
 export interface Backend {
@@ -268,7 +277,7 @@ export interface Backend {
   changeCanvas(id: string, from: string, change: CanvasRequest, call?: Call): Promise<SessionView>;
   replay(id: string, request: ReplayRequest, call?: Call): Promise<SessionView>;
   /** What still runs in a session, begun by a page that is gone: how to follow it. Absent where nothing outlives the page. */
-  running?(id: string): Promise<{ readonly title: string; follow(call: Call): Promise<SessionView> } | null>;
+  running?(id: string): Promise<Running | null>;
   moveHead(id: string, node: string): Promise<SessionView>;
   /** Also of one that is not open. */
   renameSession(id: string, name: string): Promise<void>;
@@ -282,6 +291,8 @@ export interface Backend {
   picture(id: string, node: string): Promise<Picture>;
   /** Where the node was allowed to change, of one region or of all; null: everywhere. */
   mask(id: string, node: string, region?: number): Promise<Mask | null>;
+  /** The pictures that a node's instruction refers to, in their order. */
+  references(id: string, node: string): Promise<readonly File[]>;
   /** How much an instruction concerns each place, from 0 to 1. */
   heat(id: string, node: string, instruction: string, call?: Call): Promise<Mask>;
   measure(id: string, node: string): Promise<SessionView>;

@@ -35,3 +35,6 @@ export function viewRecipe(
     },
   };
 }
+
+/** What a reference picture is called that comes back from a step: its file's own name is not kept. */
+export const referenceName = (index: number): string => `reference-${index + 1}.png`;

@@ -1,7 +1,7 @@
 /** A place drawn without a pointer: a frame that arrow keys move and resize, and Enter adds to the mask. */
 import { useEffect, useRef } from "react";
 import { box } from "../painting/layer.ts";
-import { beginNext } from "../state/edit.ts";
+import { beginNext } from "../state/asked.ts";
 import { operate } from "../state/mask.ts";
 import { get, set, useStudio } from "../state/store.ts";
 import type { Frame } from "../state/types.ts";

@@ -1,6 +1,6 @@
 /** Fingers, mouse and pen on the stage. */
 import { box, EMPTY, fill, lasso, type Point, type Rect, stroke, union } from "../painting/layer.ts";
-import { beginNext } from "../state/edit.ts";
+import { beginNext } from "../state/asked.ts";
 import { currentPaint, operate, selectThing, touched } from "../state/mask.ts";
 import { get } from "../state/store.ts";
 import { PAINTING } from "../state/types.ts";

@@ -3,7 +3,8 @@ import { ArrowUp, Plus, Square, X } from "lucide-react";
 import { type KeyboardEvent, useMemo, useRef, useState } from "react";
 import { coverage } from "../painting/layer.ts";
 import { paintedOf } from "../painting/regions.ts";
-import { beginNext, edit, runQueue, unqueue } from "../state/edit.ts";
+import { beginNext, unqueue } from "../state/asked.ts";
+import { edit, runQueue } from "../state/edit.ts";
 import { keep, stop } from "../state/job.ts";
 import { addRegion, changeRegion, chooseRegion, moveThreshold, removeRegion } from "../state/mask.ts";
 import { get, useStudio } from "../state/store.ts";
@@ -50,12 +51,12 @@ function Queue() {
   if (queue.length === 0) return null;
   return (
     <ol className="queue" aria-label={t.queue}>
-      {queue.map(({ id, title }, index) => (
+      {queue.map(({ id, title, held }, index) => (
         <li key={id}>
           <span className="muted">{index === 0 ? t.next : index + 1}</span>
           <span className="queue-title">{title}</span>
-          {idle && index === 0 && (
-            <button type="button" className="link" onClick={runQueue}>
+          {idle && (held || index === 0) && (
+            <button type="button" className="link" onClick={() => runQueue(id)}>
               {t.runNow}
             </button>
           )}

@@ -238,7 +238,7 @@ export function merge({ width, data, touched }: Layer, { box, levels }: MaskPatc
 }
 
 /** Values that a PNG of 8 bits holds exactly. */
-export function toMask({ width, height, data }: Layer): Mask {
+export function toMask({ width, height, data }: Pick<Layer, "width" | "height" | "data">): Mask {
   return { width, height, data: Float32Array.from(data, (value) => Math.fround(value / 255)) };
 }
 

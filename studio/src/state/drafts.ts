@@ -1,64 +1,40 @@
 /**
- * The draft of a session: what was typed and painted for the next edit, kept across reloads and crashes. Words go to localStorage at every key, masks to
- * IndexedDB at the end of every stroke; both belong to this browser alone.
+ * The draft of a session: what was typed and painted for the next edit, and what was asked for and has not ended, kept across reloads and
+ * crashes. Words go to localStorage at every key, masks to IndexedDB at the end of every stroke; both belong to this browser alone.
  */
-import { type DBSchema, type IDBPDatabase, openDB } from "idb";
-import { place } from "../painting/layer.ts";
-import { paint, paintedOf } from "../painting/regions.ts";
+import { draftNow, layOut, placeNow } from "./ask.ts";
+import { takeUpAsked } from "./asked.ts";
+import { forgetStored, readStored, writeAsked, writeMasks, writeReferences } from "./draft-store.ts";
 import { isEarly } from "./early.ts";
-import { touched } from "./mask.ts";
+import { chooseRegion, isBlankDraft } from "./mask.ts";
 import { firstRegion, get, set, useStudio } from "./store.ts";
-import { PAINTING, type RegionView, type StudioState, type Tool } from "./types.ts";
+import { PAINTING, type RegionView, type Settings, type StudioState, type Tool } from "./types.ts";
 
 interface Words {
   readonly regions: readonly RegionView[];
   readonly region: number;
   readonly tool: Tool;
   readonly seed: string;
+  readonly settings: Omit<Settings, "seed">;
+  /** Nothing was typed, painted or laid beside it. */
+  readonly blank: boolean;
+  /** Milliseconds since 1970. */
+  readonly kept: number;
 }
 
-interface StoredMask {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
-
-interface Schema extends DBSchema {
-  masks: { key: [session: string, region: number]; value: StoredMask };
-  /** Reference pictures in their order. */
-  references: { key: string; value: readonly File[] };
-}
+/** Settings that are kept, by their types: what another version of the page has kept may be of another. */
+const KEPT_SETTINGS = {
+  ...{ seedLocked: "boolean", strength: "number", variations: "number", preset: "string", steps: "number" },
+  ...{ sampler: "string", textGuidance: "number", imageGuidance: "number", control: "string" },
+  ...{ gate: "number", detail: "string" },
+} satisfies Record<keyof Omit<Settings, "seed">, string>;
 
 const key = (session: string) => `emilie.draft.${session}`;
 /** Drafts of sessions that were not opened for long make room for others. */
 const MOST = 40;
 
-let database: Promise<IDBPDatabase<Schema>> | undefined;
-
-function connect(): Promise<IDBPDatabase<Schema>> {
-  database ??= openDB<Schema>("emilie-drafts", 2, {
-    upgrade(db, before) {
-      if (before < 1) db.createObjectStore("masks");
-      db.createObjectStore("references");
-    },
-    // Another tab has a newer version of the page.
-    blocking(_current, _blocked, { target }) {
-      (target as IDBDatabase).close();
-      database = undefined;
-    },
-    terminated() {
-      database = undefined;
-    },
-  });
-  return database;
-}
-
-const masksOf = (session: string) => IDBKeyRange.bound([session, -Infinity], [session, Infinity]);
-const isBlank = ({ regions, references }: Pick<StudioState, "regions" | "references">) =>
-  references.length === 0 && regions.every(({ instruction, masked }) => instruction === "" && !masked);
-
 /** Whether something was typed or painted for a session, here. */
-export const hasDraft = (session: string): boolean => localStorage.getItem(key(session)) !== null;
+export const hasDraft = (session: string): boolean => readWords(session)?.blank === false;
 
 /** While a draft is being laid out nothing is written over it. */
 let restoring = false;
@@ -68,94 +44,94 @@ export function keepDrafts(): void {
   useStudio.subscribe((state, before) => {
     const { session } = state;
     if (!session || isEarly() || restoring || session.id !== before.session?.id) return;
-    const seed = state.settings.seed !== before.settings.seed;
-    if (
-      state.regions !== before.regions ||
-      state.region !== before.region ||
-      state.tool !== before.tool ||
-      state.references !== before.references ||
-      seed
-    )
-      writeWords(session.id, state);
-    if (state.references !== before.references) void writeReferences(session.id, state).catch(() => {});
-    if (state.painted !== before.painted) void writeMasks(session.id, state).catch(() => {});
+    const keys = ["regions", "region", "tool", "references", "settings"] as const;
+    if (keys.some((one) => state[one] !== before[one])) writeWords(session.id, state);
+    if (state.references !== before.references) tryTo(writeReferences(session.id, state.references));
+    if (state.painted !== before.painted) keepMasks(session.id);
+    if (state.asked !== before.asked || state.queue !== before.queue)
+      tryTo(writeAsked(session.id, notEnded(state)));
   });
 }
+
+/** Full, or forbidden: the draft lives on in the page. */
+const tryTo = (writing: Promise<void>) => void writing.catch(() => {});
+
+function keepMasks(session: string): void {
+  const { layers, place } = draftNow();
+  tryTo(writeMasks(session, layers, place));
+}
+
+/** What was asked for in the dock; the rest is in a step already. */
+const notEnded = ({ asked, queue }: StudioState) =>
+  [...(asked ? [asked] : []), ...queue]
+    .filter(({ draft }) => draft !== null)
+    .map(({ id: _, given: __, ...one }) => one);
 
 /** Keeps what was begun before the session had an id. */
 export function writeDraft(): void {
   const state = get();
   if (!state.session || isEarly()) return;
-  writeWords(state.session.id, state);
-  void writeMasks(state.session.id, state).catch(() => {});
-  void writeReferences(state.session.id, state).catch(() => {});
+  const { id } = state.session;
+  writeWords(id, state);
+  keepMasks(id);
+  tryTo(writeReferences(id, state.references));
 }
 
 function writeWords(session: string, state: StudioState): void {
-  const { regions, region, tool, settings } = state;
+  const { regions, region, tool, settings: all } = state;
+  const { seed, ...settings } = all;
+  const words: Words = {
+    ...{ regions, region, tool, settings, seed: String(seed) },
+    ...{ blank: isBlankDraft(), kept: Date.now() },
+  };
   try {
-    localStorage.removeItem(key(session));
-    if (isBlank(state)) return;
-    const words: Words = { regions, region, tool, seed: String(settings.seed) };
     localStorage.setItem(key(session), JSON.stringify(words));
-    const drafts = Object.keys(localStorage).filter((name) => name.startsWith(key("")));
-    for (const old of drafts.slice(0, -MOST)) if (old !== key(session)) localStorage.removeItem(old);
+    makeRoom(session);
   } catch {
     // Full, or forbidden: the draft lives on in the page.
   }
 }
 
-async function writeMasks(session: string, { regions }: StudioState): Promise<void> {
-  const transaction = (await connect()).transaction("masks", "readwrite");
-  await transaction.store.delete(masksOf(session));
-  for (const { id, masked } of regions) {
-    const layer = masked ? paintedOf(id)?.layer : undefined;
-    if (layer) {
-      const { width, height, data } = layer;
-      await transaction.store.put({ width, height, data: data.slice() }, [session, id]);
-    }
-  }
-  await transaction.done;
+/** Those go first in which nothing was begun, and of the others the oldest. */
+function makeRoom(session: string): void {
+  const ids = Object.keys(localStorage).filter((name) => name.startsWith(key("")));
+  if (ids.length <= MOST) return;
+  const all = ids.map((name) => ({
+    id: name.slice(key("").length),
+    words: readWords(name.slice(key("").length)),
+  }));
+  const worth = ({ words }: (typeof all)[number]) => (words === null ? -1 : words.blank ? 0 : words.kept);
+  const old = all.filter(({ id }) => id !== session).sort((a, b) => worth(a) - worth(b));
+  for (const { id } of old.slice(0, ids.length - MOST)) forgetDraft(id);
 }
 
-async function writeReferences(session: string, { references }: StudioState): Promise<void> {
-  const db = await connect();
-  if (references.length === 0) await db.delete("references", session);
-  else await db.put("references", references, session);
+/** Of a session that is deleted. */
+export function forgetDraft(session: string): void {
+  localStorage.removeItem(key(session));
+  tryTo(forgetStored(session));
 }
 
-/** Lays out what was typed and painted for this session before; nothing where nothing was. */
+/** Lays out what was typed, painted and asked for in this session before; nothing where nothing was. */
 export async function restoreDraft(): Promise<void> {
   const { session } = get();
   if (!session) return;
   restoring = true;
   try {
     const words = readWords(session.id);
-    if (!words) return;
-    const db = await connect();
-    const masks = new Map<number, StoredMask>();
-    for (const { id, masked } of words.regions) {
-      const mask = masked ? await db.get("masks", [session.id, id]) : undefined;
-      if (mask && mask.width === session.width && mask.height === session.height) masks.set(id, mask);
-    }
-    const references = (await db.get("references", session.id)) ?? [];
+    const { layers, place = placeNow(), references, asked } = await readStored(session.id);
     if (get().session?.id !== session.id) return;
-    for (const [id, { data, ...size }] of masks) {
-      place(paint(id, size.width, size.height).layer, {
-        ...size,
-        data: Float32Array.from(data, (v) => v / 255),
-      });
+    if (words) {
+      const fits = ({ width, height }: { readonly width: number; readonly height: number }) =>
+        width === place.width && height === place.height;
+      const own = new Map([...layers].filter(([, layer]) => fits(layer)));
+      layOut({ regions: words.regions, layers: own, references, seed: BigInt(words.seed), place });
+      chooseRegion(words.region);
+      set(({ settings }) => ({
+        settings: { ...settings, ...readSettings(words.settings) },
+        tool: PAINTING.includes(words.tool) ? words.tool : "move",
+      }));
     }
-    const regions = words.regions.map((one) => ({ ...one, automatic: null, masked: masks.has(one.id) }));
-    const { settings } = get();
-    set({
-      regions,
-      references,
-      region: words.region,
-      tool: PAINTING.includes(words.tool) ? words.tool : "move",
-      settings: { ...settings, seed: BigInt(words.seed) },
-    });
-    touched();
+    takeUpAsked(asked.map((one) => ({ ...one, id: 0, given: null })));
   } catch {
     // A draft that cannot be read is no reason not to open the session.
   } finally {
@@ -163,8 +139,15 @@ export async function restoreDraft(): Promise<void> {
   }
 }
 
+function readSettings(kept: Partial<Settings> = {}): Partial<Settings> {
+  const known = Object.entries(KEPT_SETTINGS).filter(
+    ([name, type]) => typeof kept[name as keyof Settings] === type,
+  );
+  return Object.fromEntries(known.map(([name]) => [name, kept[name as keyof Settings]]));
+}
+
 function readWords(session: string): Words | null {
-  const words = JSON.parse(localStorage.getItem(key(session)) ?? "null") as Words | null;
+  const words = parse(localStorage.getItem(key(session)));
   const good = words?.regions?.every((r) => typeof r.instruction === "string" && Number.isInteger(r.id));
   if (!words || !good || words.regions.length === 0 || !/^\d{1,20}$/.test(words.seed)) return null;
   const regions = words.regions.map((one) => ({ ...firstRegion, ...one }));
@@ -172,5 +155,16 @@ function readWords(session: string): Words | null {
     ...words,
     regions,
     region: regions.some(({ id }) => id === words.region) ? words.region : regions[0]!.id,
+    // Versions before this one kept nothing else than drafts that were begun.
+    blank: words.blank ?? false,
+    kept: words.kept ?? 1,
   };
+}
+
+function parse(text: string | null): Words | null {
+  try {
+    return JSON.parse(text ?? "null") as Words | null;
+  } catch {
+    return null;
+  }
 }

@@ -1,21 +1,20 @@
 /** Editing: what stands in the box and on the picture is asked for, now or after the edit that runs. */
 import type { EditRequest, NodeView, SessionView } from "../backend/backend.ts";
 import { t } from "../words/index.ts";
-import { layersNow, layOut, type Places, requestOf } from "./ask.ts";
+import { requestOf } from "./ask.ts";
+import { askFor, clearDraft, giveBack, isAskedFor, newQueued, served } from "./asked.ts";
 import { isEarly, whenOpened } from "./early.ts";
 import { isRunning, run, say } from "./job.ts";
-import { changeRegion, chooseRegion, currentRegion, isBlankDraft, resetRegions, setHeat } from "./mask.ts";
-import { dismiss, get, newSeed, notify, report, set } from "./store.ts";
-import type { Queued, Settings } from "./types.ts";
+import { changeRegion, chooseRegion, currentRegion, setHeat } from "./mask.ts";
+import { remember } from "./past.ts";
+import { dismiss, get, notify, report, set } from "./store.ts";
+import type { Asked, Queued, Settings } from "./types.ts";
 import { arrived, loadPictures, show } from "./view.ts";
 
-/** The draft that the running edit was made of; null once the next one was begun. */
-let served: Places | null = null;
-/** What was laid aside when the next one was begun while an edit ran: it comes back where that edit came to nothing. */
-let aside: Places | null = null;
-let queued = 0;
 /** An edit was asked for before the session was there. */
 let waiting = false;
+/** Until it is known what became of what a page that is gone had asked for. */
+let attached: Promise<void> = Promise.resolve();
 
 export async function edit(): Promise<void> {
   if (isEarly()) {
@@ -28,25 +27,20 @@ export async function edit(): Promise<void> {
     dismiss(notice);
   }
   await arrived();
-  const { session, settings, models, model } = get();
+  await attached;
+  const { session } = get();
   if (!session) return;
   const empty = firstWithoutWords();
   if (empty !== null) return askForWords(empty);
   // Enter again, and nothing was written since: it runs already.
-  if (isRunning() && isServed()) return;
-  const request = requestOf(settings);
-  const title = request.regions.map((r) => r.instruction).join(" + ");
-  remember(title);
-  const steps =
-    settings.steps ?? models.find(({ id }) => id === model)?.presets[settings.preset]?.steps ?? 20;
-  const asked: Queued = { id: ++queued, title, request, steps, count: settings.variations };
+  if (isAskedFor()) return;
+  const asked = askFor();
+  remember(asked.title);
   if (isRunning()) {
     set(({ queue }) => ({ queue: [...queue, asked] }));
     clearDraft();
     return;
   }
-  const { regions, painted, references } = get();
-  served = { regions, painted, references, layers: layersNow() };
   document.querySelector<HTMLInputElement>("#instruction")?.select();
   await carryOut(asked, session.head);
 }
@@ -65,50 +59,34 @@ function askForWords(region: number): void {
   document.getElementById("instruction")?.focus();
 }
 
-const isServed = () =>
-  served !== null &&
-  served.regions === get().regions &&
-  served.painted === get().painted &&
-  served.references === get().references;
-
-/** Before the first change to the draft: while an edit runs, words and masks are the next one's. */
-export function beginNext(): void {
-  if (!isRunning() || !isServed()) return;
-  aside = served;
-  served = null;
-  clearDraft();
-}
-
-/** A blank draft with a seed of its own. */
-function clearDraft(): void {
-  const { tool } = get();
-  resetRegions();
-  set(({ settings }) => ({
-    tool,
-    settings: settings.seedLocked ? settings : { ...settings, seed: newSeed() },
-  }));
-}
-
 /** Makes an edit, then what was queued on its result. */
 async function carryOut(asked: Queued, from: string): Promise<void> {
-  const made = await make(asked, from);
-  const [next, ...rest] = get().queue;
-  const { session } = get();
+  await goOn(await make(asked, from));
+}
+
+/** Goes on with what is queued, from the node that was made; not where it is null. */
+async function goOn(made: string | null): Promise<void> {
+  const { queue, session } = get();
+  const next = queue.find(({ held }) => !held);
   if (made === null || !next || !session) return;
-  set({ queue: rest });
+  set({ queue: queue.filter((one) => one !== next) });
   await carryOut(next, session.nodes.some(({ id }) => id === made) ? made : session.head);
 }
 
 /** The node that the next edit goes on from; null where it was stopped, or failed. */
-async function make({ title, request, steps, count }: Queued, from: string): Promise<string | null> {
-  const { backend, session, settings } = get();
+async function make(queued: Queued, from: string): Promise<string | null> {
+  const { backend, session } = get();
   if (!session) return null;
+  const { title, steps, count } = queued;
+  const asked: Asked = { ...queued, held: false, from };
   const before = new Set(session.nodes.map(({ id }) => id));
   let view: SessionView | null = null;
   const made: string[] = [];
-  const done = await run(
+  set({ asked });
+  const outcome = await run(
     { kind: count > 1 ? "variations" : "edit", title, steps, count },
     async (call, next) => {
+      const request = requestOf(asked);
       for (let i = 0; i < count; i++) {
         if (i > 0) next(i + 1);
         const one: EditRequest = { ...request, from, seed: request.seed + BigInt(i) };
@@ -118,57 +96,57 @@ async function make({ title, request, steps, count }: Queued, from: string): Pro
       // The picture is there before the preview goes; a step that only says that the model has no such edit is never shown.
       if (refusedIn(view!, made).length === 0) await show(view!);
     },
-    () => void edit(),
+    () => again(asked),
   );
+  if (outcome === "left") return null;
+  set({ asked: null });
+  if (outcome === "done") return conclude(asked, view!, before, made);
+  giveBack(asked);
   // What was finished before the stop stays.
-  if (!done && made.length > 0 && view) await show(view);
-  const refused = done ? refusedIn(view!, made) : [];
-  if (made.length > 1 && refused.length === 0) await offer(made);
-  if (!done) {
-    if (aside && isBlankDraft()) layOut(aside);
-    [served, aside] = [null, null];
-    return null;
-  }
+  if (made.length > 0 && view) await show(view);
+  if (made.length > 1) await offer(made);
+  return null;
+}
+
+/** After an edit that ran to its end; the node that the next one goes on from. */
+async function conclude(
+  asked: Asked,
+  view: SessionView,
+  before: ReadonlySet<string>,
+  made: readonly string[],
+): Promise<string> {
+  const refused = refusedIn(view, made);
   if (refused.length > 0) {
-    await decline(refused);
-    return from;
+    await decline(refused, giveBack(asked));
+    return asked.from;
   }
-  const head = view!.nodes.find(({ id }) => id === view!.head)!;
-  // Words, places and seed have served only where a step came of them, and are still those that were asked for.
-  if (made.length > 0 && isServed()) {
-    const same = get().settings.seed === settings.seed;
-    const { seed } = get().settings;
-    resetRegions();
-    if (same && !settings.seedLocked) set(({ settings }) => ({ settings: { ...settings, seed: newSeed() } }));
-    else set(({ settings }) => ({ settings: { ...settings, seed } }));
-  }
-  [served, aside] = [null, null];
-  await judge(view!, before);
-  return head.id;
+  if (made.length > 1) await offer(made);
+  if (made.length > 0) served(asked);
+  await judge(view, before);
+  return view.head;
+}
+
+/** What failed is asked for again as it was, or as its words have been changed since. */
+function again(asked: Asked): void {
+  if (get().queue.some(({ id }) => id === asked.id)) runQueue(asked.id);
+  else if (asked.draft) void edit();
+  else void carryOut(asked, asked.from);
 }
 
 /** Goes on with what was queued, where an edit before it was stopped. */
-export function runQueue(): void {
+export function runQueue(id: number): void {
   const { queue, session } = get();
-  const [next, ...rest] = queue;
+  const next = queue.find((one) => one.id === id);
   if (!next || !session || isRunning()) return;
-  set({ queue: rest });
+  set({ queue: queue.filter((one) => one !== next) });
   void carryOut(next, session.head);
-}
-
-/** Takes a queued edit back; its words return where nothing else was written meanwhile. */
-export function unqueue(id: number): void {
-  const { queue } = get();
-  const taken = queue.find((one) => one.id === id);
-  set({ queue: queue.filter((one) => one.id !== id) });
-  if (taken && isBlankDraft())
-    changeRegion(get().region, { instruction: taken.request.regions[0]!.instruction });
 }
 
 /** Edits as asked for elsewhere, as a sibling of a step; the draft stays as it is. */
 export async function editAs(title: string, request: EditRequest, steps: number): Promise<void> {
-  const { from, ...rest } = request;
-  await carryOut({ id: ++queued, title, request: rest, steps, count: 1 }, from);
+  const { from, regions, references, ...settings } = request;
+  const given = { regions, references };
+  await carryOut(newQueued({ title, settings, steps, count: 1, draft: null, given }), from);
 }
 
 /** What was made of words that the model has no edit for. */
@@ -176,10 +154,10 @@ const refusedIn = ({ nodes }: SessionView, made: readonly string[]): NodeView[] 
   nodes.filter(({ id, understood }) => made.includes(id) && !understood);
 
 /**
- * The model has no such edit: the step that says so is taken away again, the words stay to be changed, and the nearest that it knows is a click
- * away.
+ * The model has no such edit: the step that says so is taken away again, the words stay to be changed, and where they are in the box the
+ * nearest that it knows is a click away.
  */
-async function decline(nodes: readonly NodeView[]): Promise<void> {
+async function decline(nodes: readonly NodeView[], inBox: boolean): Promise<void> {
   const { backend, session } = get();
   if (session)
     await show(
@@ -196,7 +174,7 @@ async function decline(nodes: readonly NodeView[]): Promise<void> {
   notify(
     "info",
     t.notDone(instruction, message, nearest),
-    nearest[0] === undefined
+    nearest[0] === undefined || !inBox
       ? undefined
       : { label: t.take(nearest[0]), run: () => changeRegion(region, { instruction: nearest[0] }) },
   );
@@ -230,16 +208,68 @@ async function judge(view: SessionView, before: ReadonlySet<string>): Promise<vo
   }
 }
 
-/** Goes on with what still runs in this session, begun by a page that was left or closed. */
-export async function attach(): Promise<void> {
-  const { backend, session } = get();
-  if (!session || isRunning()) return;
-  const found = await backend.running?.(session.id).catch(() => null);
-  if (!found || isRunning() || get().session?.id !== session.id) return;
-  await run({ kind: "edit", title: found.title, steps: 0, count: 1 }, async (call) => {
-    const view = await found.follow(call);
-    if (get().session?.id === view.id) await show(view);
+/** Goes on with what still runs in this session, begun by a page that was left or closed; and says what became of what does not. */
+export function attach(): Promise<void> {
+  let known = () => {};
+  attached = new Promise((resolve) => {
+    known = resolve;
   });
+  return followRunning(known).finally(known);
+}
+
+/** `known` is called once it is clear whether something runs. */
+async function followRunning(known: () => void): Promise<void> {
+  const { backend, session, asked } = get();
+  if (!session || isRunning()) return;
+  const isOpen = () => get().session?.id === session.id;
+  const found = await backend.running?.(session.id).catch(() => null);
+  if (!isOpen()) return;
+  if (isRunning()) {
+    // Something else was begun meanwhile.
+    if (asked) giveBack(asked);
+    return set({ asked: null });
+  }
+  const own = found && asked?.from === found.from && asked.title.startsWith(found.title) ? asked : null;
+  if (asked && !own) await settle(asked);
+  if (!found || isRunning() || !isOpen()) return;
+  const before = new Set(get().session!.nodes.map(({ id }) => id));
+  let view: SessionView | null = null;
+  const job = { kind: "edit", title: own?.title ?? found.title, steps: own?.steps ?? 0, count: 1 } as const;
+  const following = run(
+    job,
+    async (call) => {
+      view = await found.follow(call);
+      await show(view);
+    },
+    own ? () => again(own) : undefined,
+  );
+  known();
+  const outcome = await following;
+  if (outcome === "left" || !own) return;
+  set({ asked: null });
+  if (outcome !== "done") {
+    giveBack(own);
+    return;
+  }
+  const made = view!.nodes.filter(({ id }) => !before.has(id)).map(({ id }) => id);
+  // Of several variations the page that is gone asked for one at a time.
+  if (own.count > 1) giveBack(own);
+  await goOn(own.count > 1 ? view!.head : await conclude(own, view!, before, made));
+}
+
+/** What a page that is gone had asked for, and runs no more: it was made meanwhile, or its words come back. */
+async function settle(asked: Asked): Promise<void> {
+  const { backend, session } = get();
+  // It may have ended after the session was asked for.
+  const view = await backend.resume(session!.id).catch(() => session!);
+  if (get().session?.id !== view.id) return;
+  await show(view);
+  set({ asked: null });
+  const seed = String(asked.settings.seed + BigInt(asked.count - 1));
+  const isIt = ({ parent, instruction, settings }: NodeView) =>
+    parent === asked.from && instruction === asked.title && settings?.seed === seed;
+  if (view.nodes.some((node) => node.understood && isIt(node))) served(asked);
+  else giveBack(asked);
 }
 
 /** Puts an automatic mask on the current region: where its instruction acts, to be painted on. */
@@ -260,27 +290,6 @@ export async function findPlace(): Promise<void> {
     set(({ tool }) => ({ tool: tool === "move" ? "brush" : tool }));
     await setHeat(region.id, heat);
   });
-}
-
-const PAST = "emilie.instructions";
-
-export function loadPast(): void {
-  try {
-    const past: unknown = JSON.parse(localStorage.getItem(PAST) ?? "[]");
-    if (Array.isArray(past)) set({ past: past.filter((one) => typeof one === "string") });
-  } catch {
-    // Somebody else's, or damaged: an empty history is no loss worth a message.
-  }
-}
-
-function remember(instruction: string): void {
-  const past = [instruction, ...get().past.filter((one) => one !== instruction)].slice(0, 50);
-  set({ past });
-  try {
-    localStorage.setItem(PAST, JSON.stringify(past));
-  } catch {
-    // Full; the list lives on in the page.
-  }
 }
 
 export function changeSettings(changes: Partial<Settings>): void {

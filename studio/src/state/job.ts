@@ -25,16 +25,32 @@ export function say(said: string): void {
   set({ said });
 }
 
-/** Runs `action` as the one job; false where it was stopped or failed. */
+/**
+ * The session is left. What this page computes ends with it; what a server computes goes on there, and is followed again by whoever
+ * comes back.
+ */
+export function leaveJob(): void {
+  if (get().backend.kind === "page") running?.abort();
+  [running, keeping] = [null, null];
+  set({ job: null });
+}
+
+/** How a job came out; "ended": it was stopped or failed; "left": its session was left meanwhile, and nothing is to be done. */
+export type Outcome = "done" | "ended" | "left";
+
+/** Runs `action` as the one job. */
 export async function run(
   job: Pick<Job, "kind" | "title" | "steps" | "count">,
   action: (call: Call, next: (index: number) => void) => Promise<void>,
   again?: () => void,
-): Promise<boolean> {
-  if (running) return false;
+): Promise<Outcome> {
+  if (running) return "ended";
   const controller = new AbortController();
   const kept = new AbortController();
   [running, keeping] = [controller, kept];
+  const isLeft = () => running !== controller;
+  const change = (changes: (job: Job) => Partial<Job>) =>
+    set(({ job }) => (job && !isLeft() ? { job: { ...job, ...changes(job) } } : {}));
   set({
     job: {
       ...job,
@@ -47,15 +63,15 @@ export async function run(
   say(t.started(job.title));
   let [first, quarter] = [performance.now(), 0];
   const onProgress = ({ step, steps, preview }: Progress) => {
+    if (isLeft()) return;
     const now = performance.now();
     // The first step also makes the session of the network, so it says little about the others.
     if (step === 1) first = now;
     const pace = step > 1 ? (now - first) / (step - 1) : null;
-    set(({ job }) => {
-      if (!job) return {};
+    change((job) => {
       const rest = steps - step + (job.count - job.index) * steps;
       const secondsLeft = pace === null ? null : (pace * rest) / 1000;
-      return { job: { ...job, step, steps, secondsLeft, preview: preview ?? job.preview, making: null } };
+      return { step, steps, secondsLeft, preview: preview ?? job.preview, making: null };
     });
     const { index = 1, count = 1 } = get().job ?? {};
     const reached = Math.floor((4 * (index - 1 + step / steps)) / count);
@@ -64,22 +80,25 @@ export async function run(
   };
   const next = (index: number) => {
     first = performance.now();
-    set(({ job }) => ({ job: job && { ...job, index, step: 0, preview: null } }));
+    change(() => ({ index, step: 0, preview: null }));
   };
   try {
-    const onRemark = (remark: string) => notify("info", remark);
-    const onState = (state: CallState) => set(({ job }) => ({ job: job && { ...job, ...state } }));
+    const onRemark = (remark: string) => void (isLeft() || notify("info", remark));
+    const onState = (state: CallState) => change(() => state);
     await action({ signal: controller.signal, keep: kept.signal, onProgress, onRemark, onState }, next);
-    return true;
+    return isLeft() ? "left" : "done";
   } catch (error) {
+    if (isLeft()) return "left";
     say(t.ended);
     if (!wasAborted(error)) {
       console.error(error);
       notify("error", describe(error), again && { label: t.tryAgain, run: again });
     }
-    return false;
+    return "ended";
   } finally {
-    [running, keeping] = [null, null];
-    set({ job: null });
+    if (!isLeft()) {
+      [running, keeping] = [null, null];
+      set({ job: null });
+    }
   }
 }

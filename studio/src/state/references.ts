@@ -1,7 +1,7 @@
 /** The pictures that the next edit's instruction refers to. */
 
 import { t } from "../words/index.ts";
-import { beginNext } from "./edit.ts";
+import { beginNext } from "./asked.ts";
 import { get, notify, set } from "./store.ts";
 
 export function addReferences(files: readonly File[], most: number): void {

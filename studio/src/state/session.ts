@@ -4,14 +4,15 @@ import type { Backend, Loading, SessionView } from "../backend/backend.ts";
 import { EXAMPLES } from "../start/example-list.ts";
 import { encodePicture, shrinkFile } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
-import { hasDraft, restoreDraft, writeDraft } from "./drafts.ts";
+import { forgetDraft, hasDraft, restoreDraft, writeDraft } from "./drafts.ts";
 import { isEarly, showEarly, whenOpened } from "./early.ts";
 import { attach } from "./edit.ts";
+import { leaveJob } from "./job.ts";
 import { resetRegions } from "./mask.ts";
 import { takeModel } from "./settings.ts";
 import { loadStars } from "./stars.ts";
 import { describe, get, notify, report, set, wasAborted } from "./store.ts";
-import { show } from "./view.ts";
+import { open } from "./view.ts";
 
 const LAST = "emilie.session";
 
@@ -38,9 +39,9 @@ export async function goToStart({ address = true } = {}): Promise<void> {
   localStorage.removeItem(LAST);
   if (address) history.replaceState(null, "", "#");
   const left = untouched();
-  set({ phase: { kind: "start" }, ...NOTHING_OPEN });
-  resetRegions();
-  if (left) await get().backend.forget(left).catch(report);
+  set({ phase: { kind: "start" } });
+  closeSession();
+  if (left) await forgetForGood(left).catch(report);
   await listSessions();
 }
 
@@ -51,12 +52,20 @@ const NOTHING_OPEN = {
   variations: [],
   queue: [],
   deleted: [],
+  asked: null,
   panel: null,
 } as const;
 
+/** First no session, so that the draft of the one before, and what was asked for in it, are not emptied with the places. */
+function closeSession(): void {
+  set(NOTHING_OPEN);
+  leaveJob();
+  resetRegions();
+}
+
 /** The open session where nothing was done in it: it is not kept when it is left. */
 function untouched(): string | null {
-  const { session, job, regions, references } = get();
+  const { session, job, queue, regions, references } = get();
   const nothing = session && session.nodes.length === 1 && session.bin.length === 0;
   // An example's own words are nobody's work.
   const own =
@@ -65,7 +74,13 @@ function untouched(): string | null {
       ({ instruction, masked }) =>
         masked || (instruction !== "" && !EXAMPLES.some(({ words }) => words === instruction)),
     );
-  return nothing && !job && !own && !isEarly() ? session.id : null;
+  return nothing && !job && queue.length === 0 && !own && !isEarly() ? session.id : null;
+}
+
+/** With what was begun in it. */
+async function forgetForGood(id: string): Promise<void> {
+  await get().backend.forget(id);
+  forgetDraft(id);
 }
 
 let listing = 0;
@@ -154,7 +169,7 @@ interface Entering {
 
 async function enter(
   name: string,
-  open: (loading: Loading) => Promise<SessionView>,
+  load: (loading: Loading) => Promise<SessionView>,
   { quiet = false, onError, picture, early }: Entering = {},
 ): Promise<boolean> {
   cancelOpening();
@@ -165,7 +180,7 @@ async function enter(
   if (!openBefore)
     void early?.then((file) => showEarly(file, name, () => opening === controller)).catch(() => {});
   try {
-    const session = await open({
+    const session = await load({
       signal: controller.signal,
       onLoading: (what, fraction) => {
         if (opening !== controller) return;
@@ -176,25 +191,23 @@ async function enter(
     if (opening !== controller) return false;
     const left = isEarly() ? null : untouched();
     const begun = isEarly() && sameSize(session, get().session);
-    if (!begun) {
-      // First no session, so that the draft of the one before is not emptied with the places.
-      set(NOTHING_OPEN);
-      resetRegions();
-    }
-    await show(session);
+    if (!begun) closeSession();
+    await open(session);
     localStorage.setItem(LAST, session.id);
     const address = `#session=${session.id}`;
     // Back leads from the editor to the start; a page that comes back is where it was.
     if (quiet || location.hash === address) history.replaceState(null, "", address);
     else history.pushState(null, "", address);
+    // Before the draft, whose settings are its own.
     takeModel(session.model);
-    set({ phase: { kind: "editing" } });
-    if (session.notes?.length) notify("info", session.notes.join(" "));
     loadStars(session.id);
     if (begun) writeDraft();
     else await restoreDraft();
+    if (opening !== controller) return false;
+    set({ phase: { kind: "editing" } });
+    if (session.notes?.length) notify("info", session.notes.join(" "));
     void attach();
-    if (left && left !== session.id) void get().backend.forget(left).catch(report);
+    if (left && left !== session.id) void forgetForGood(left).catch(report);
     return true;
   } catch (error) {
     if (opening !== controller) return false;
@@ -282,6 +295,6 @@ async function changeList(action: (backend: Backend) => Promise<void>): Promise<
   }
 }
 
-export const forgetSession = (id: string) => changeList((backend) => backend.forget(id));
+export const forgetSession = (id: string) => changeList(() => forgetForGood(id));
 export const discardSession = (id: string) => changeList((backend) => backend.discard(id));
 export const recoverSession = (id: string) => changeList((backend) => backend.recover(id));

@@ -3,7 +3,7 @@ import type { Progress, ReplayRequest, SessionView } from "../backend/backend.ts
 import { groupOf } from "../history/groups.ts";
 import { nameOf } from "../history/names.ts";
 import { t } from "../words/index.ts";
-import { requestAgain, takeUp } from "./ask.ts";
+import { draftOf, layOut, requestAgain } from "./ask.ts";
 import { editAs } from "./edit.ts";
 import { run } from "./job.ts";
 import { isBlankDraft, resetRegions } from "./mask.ts";
@@ -53,7 +53,14 @@ export async function undoEdit(): Promise<void> {
   const takes = isBlankDraft() || isBrought();
   await goTo(head.parent);
   if (!takes) return;
-  await takeUp(head).catch(report);
+  try {
+    const draft = await draftOf(head);
+    // Something may have been begun while it was fetched.
+    if (!draft || !(isBlankDraft() || isBrought())) return;
+    layOut(draft);
+  } catch (error) {
+    return report(error);
+  }
   const { regions, painted, references } = get();
   brought = { regions, painted, references };
 }
@@ -79,8 +86,6 @@ export async function tryAgain(id: string): Promise<void> {
   const { session } = get();
   const node = session?.nodes.find((one) => one.id === id);
   if (!node?.parent || !node.settings) return;
-  // The pictures that it refers to are with its recipe.
-  if (node.references > 0) return changeStep(id, { seed: newSeed() }, id);
   try {
     await editAs(node.instruction, await requestAgain(node, newSeed()), node.settings.steps);
   } catch (error) {

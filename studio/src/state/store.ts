@@ -21,6 +21,7 @@ export const useStudio = create<StudioState>(() => ({
   session: null,
   pictures: new Map(),
   job: null,
+  asked: null,
   queue: [],
   said: "",
   notices: [],

@@ -4,10 +4,13 @@ import type {
   Backend,
   CallState,
   EditRequest,
+  EditSettings,
   ModelInfo,
   SessionSummary,
   SessionView,
 } from "../backend/backend.ts";
+import type { Place } from "../canvas/align.ts";
+import type { Layer } from "../painting/layer.ts";
 
 export type Tool = "move" | "select" | "brush" | "eraser" | "box" | "lasso" | "fill" | "crop" | "expand";
 export const PAINTING: readonly Tool[] = ["select", "brush", "eraser", "box", "lasso", "fill"];
@@ -49,13 +52,36 @@ export interface Job {
   readonly making: CallState["making"];
 }
 
-/** An edit that waits for the one before it. */
+/** A mask, one byte a pixel. */
+export type LayerCopy = Pick<Layer, "width" | "height" | "data">;
+
+/** Words, places, references and seed as they stood. */
+export interface Draft extends Pick<StudioState, "regions" | "painted" | "references"> {
+  readonly seed: bigint;
+  /** The painted masks, by region. */
+  readonly layers: ReadonlyMap<number, LayerCopy>;
+  /** Where the picture lies that they were painted on. */
+  readonly place: Place;
+}
+
+/** An edit that was asked for. */
 export interface Queued {
   readonly id: number;
   readonly title: string;
-  readonly request: Omit<EditRequest, "from">;
+  readonly settings: EditSettings;
   readonly steps: number;
   readonly count: number;
+  /** What it was made of; null where it was asked for elsewhere than in the dock, and then `given` is. */
+  readonly draft: Draft | null;
+  readonly given: Pick<EditRequest, "regions" | "references"> | null;
+  /** It was stopped, failed or refused, and runs where it is asked for again. */
+  readonly held?: boolean;
+}
+
+/** The edit that runs. */
+export interface Asked extends Queued {
+  /** The step that it is made from. */
+  readonly from: string;
 }
 
 /** The canvas as it is to be, in pixels of the picture that is shown. */
@@ -131,6 +157,9 @@ export interface StudioState {
   /** The pictures of the head, its parent and what it is compared with, by node; filled as they arrive. */
   readonly pictures: ReadonlyMap<string, Picture>;
   readonly job: Job | null;
+  /** The edit that `job` carries out, or that a page which is gone had carried out. */
+  readonly asked: Asked | null;
+  /** Edits that wait for the one before them. */
   readonly queue: readonly Queued[];
   /** What a screen reader hears of the job. */
   readonly said: string;

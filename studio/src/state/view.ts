@@ -8,8 +8,13 @@ import { get, report, set } from "./store.ts";
 import type { CompareMode } from "./types.ts";
 import { rememberWay } from "./way.ts";
 
-/** Shows a session's new view; its pictures follow. */
+/** Shows what became of the open session. It may have been left meanwhile: nothing of it is shown then. */
 export async function show(session: SessionView): Promise<void> {
+  if (get().session?.id === session.id) await open(session);
+}
+
+/** Shows a session; its pictures follow. */
+export async function open(session: SessionView): Promise<void> {
   const { session: last } = get();
   set(({ session: before, showChanges }) => ({
     session,

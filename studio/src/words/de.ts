@@ -69,6 +69,7 @@ export const de: Words = {
   next: "Danach",
   runNow: "Jetzt ausführen",
   takeBack: (title) => `„${title}“ zurücknehmen`,
+  takenBack: (title) => `„${title}“ ist zurückgenommen.`,
 
   places: "Regionen dieser Bearbeitung",
   place: (number) => `Region ${number}`,
@@ -96,6 +97,7 @@ export const de: Words = {
     remove: (number) => `Vergleichsbild ${number} entfernen`,
     notInPicture:
       "Die Schritte dieses Bildes beziehen sich auf andere Bilder, die nicht in seiner Datei stehen; aus ihr lassen sie sich nicht wiederherstellen. Eine Sitzungsdatei enthält sie.",
+    lost: "Ein Bild, auf das sich dieser Schritt bezieht, ist nicht mehr in der Sitzung. Gib es noch einmal dazu.",
     tooMany: (most) => `Das Modell nimmt bis zu ${most} Vergleichsbilder.`,
   },
   reframe: {

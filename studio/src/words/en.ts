@@ -58,6 +58,7 @@ export const en = {
   next: "Next",
   runNow: "Run now",
   takeBack: (title: string) => `Cancel “${title}”`,
+  takenBack: (title: string) => `“${title}” is canceled.`,
 
   // Places
   places: "Regions of this edit",
@@ -86,6 +87,7 @@ export const en = {
     remove: (number: number) => `Remove reference ${number}`,
     notInPicture:
       "The steps of this picture refer to other pictures, which its file does not hold; so they cannot be restored from it. A session file holds them.",
+    lost: "A picture that this step refers to is not in the session any more. Add it again.",
     tooMany: (most: number) => `The model takes up to ${most} reference pictures.`,
   },
   reframe: {

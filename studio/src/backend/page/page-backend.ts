@@ -38,7 +38,7 @@ import { largest, settings } from "./parts.ts";
 import { previewing } from "./previewing.ts";
 import { searchSessions } from "./search-sessions.ts";
 import { deleteSession, readSession, updateSession, writeSession } from "./storage.ts";
-import { maskOf, viewSession } from "./view.ts";
+import { maskOf, referencesOf, viewSession } from "./view.ts";
 
 interface Opened {
   readonly id: string;
@@ -272,6 +272,10 @@ export class PageBackend implements Backend {
 
   async mask(id: string, node: string, region?: number) {
     return maskOf(this.#current(id).session, this.#node(node), region);
+  }
+
+  async references(id: string, node: string): Promise<readonly File[]> {
+    return referencesOf(this.#current(id).session, this.#node(node));
   }
 
   async heat(id: string, node: string, instruction: string, { signal }: Call = {}) {

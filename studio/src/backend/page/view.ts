@@ -1,7 +1,8 @@
 /** A session of the library as the plain values that the studio shows. */
-import type { Mask, Node, Session } from "../../../../src/web.ts";
+import { EmilieError, encodePng, type Mask, type Node, type Session } from "../../../../src/web.ts";
+import { t } from "../../words/index.ts";
 import type { NodeView, SessionView } from "../backend.ts";
-import { viewRecipe } from "../recipe-view.ts";
+import { referenceName, viewRecipe } from "../recipe-view.ts";
 
 export function viewNode(node: Node): NodeView {
   const { id, parent, name, instruction, recipe, changed, understood, refused, cost, drift, changes } = node;
@@ -56,4 +57,16 @@ export function maskOf({ masks }: Session, { recipe, mask }: Node, region?: numb
   const held = own && masks.get(own.sha256);
   // One of a single value may be held at another shape.
   return held ? { ...held, width: own.width, height: own.height } : null;
+}
+
+/** The pictures that a node's instruction refers to. @throws EmilieError "session.damaged" where one is lost */
+export function referencesOf({ references }: Session, { recipe }: Node): Promise<File[]> {
+  const named = recipe?.references ?? [];
+  return Promise.all(
+    named.map(async ({ sha256 }, i) => {
+      const picture = references.get(sha256);
+      if (!picture) throw new EmilieError("session.damaged", t.references.lost);
+      return new File([new Uint8Array(await encodePng(picture))], referenceName(i), { type: "image/png" });
+    }),
+  );
 }

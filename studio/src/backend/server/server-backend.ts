@@ -27,6 +27,7 @@ import type {
   SessionSummary,
   SessionView,
 } from "../backend.ts";
+import { referenceName } from "../recipe-view.ts";
 import { overParent } from "./preview.ts";
 import { viewLoading, viewModel, viewSession } from "./view.ts";
 
@@ -113,10 +114,13 @@ export class ServerBackend implements Backend {
     const placed = regions.map(({ instruction, mask, weight }, i) => ({
       instruction,
       weight,
-      mask: mask && { part: `mask${i}` },
+      // Exactly as it was painted: other pictures are read for what they may mean.
+      mask: mask && ({ part: `mask${i}`, channel: "luma" } as const),
     }));
     const [first, ...rest] = placed;
     if (!first) throw new EmilieError("option.invalid", "An edit needs an instruction.");
+    // Before it is asked for: what fails afterwards would leave a job behind that nobody follows.
+    const parent = await this.picture(id, from);
     const job = await this.#client.edit(
       id,
       {
@@ -132,7 +136,6 @@ export class ServerBackend implements Backend {
       { parts },
     );
     const masks = regions.map(({ mask }) => mask);
-    const parent = await this.picture(id, from);
     return this.#follow(id, job, call, { parent, masks: masks.includes(undefined) ? [] : (masks as Mask[]) });
   }
 
@@ -158,6 +161,7 @@ export class ServerBackend implements Backend {
     if (!job) return null;
     return {
       title: job.instruction,
+      from: job.from,
       follow: async (call: Call) =>
         this.#follow(id, job, call, { parent: await this.picture(id, job.from), masks: [] }),
     };
@@ -209,6 +213,17 @@ export class ServerBackend implements Backend {
     return maskFromPicture(await readPicture(file));
   }
 
+  async references(id: string, node: string): Promise<readonly File[]> {
+    const found = (await this.#client.session(id)).nodes.find((one) => one.id === node);
+    const named = (found?.recipe?.references ?? []) as readonly { readonly sha256: string }[];
+    return Promise.all(
+      named.map(async ({ sha256 }, i) => {
+        const png = await this.#client.reference(id, sha256);
+        return new File([png], referenceName(i), { type: "image/png" });
+      }),
+    );
+  }
+
   async heat(id: string, node: string, instruction: string, { signal }: Call = {}): Promise<Mask> {
     const job = await this.#client.relevance(id, { from: node, instruction });
     const { relevance } = await this.#finish(job, { signal });
@@ -238,29 +253,24 @@ export class ServerBackend implements Backend {
   ): Promise<SessionView> {
     const { warnings } = await this.#finish(job, call, place);
     for (const remark of warnings) call.onRemark?.(remark);
-    return this.resume(id);
+    // It is made: a connection that is lost just now is waited for.
+    return insist(async () => {
+      const view = await this.resume(id);
+      await this.picture(id, view.head);
+      return view;
+    }, call);
   }
 
   /** Throws the job's own error; "aborted" where it was stopped. */
-  async #finish(
-    job: JobInfo,
-    { signal, keep, onProgress, onState, onNode }: Call,
-    place?: { parent: Picture; masks: readonly Mask[] },
-  ) {
+  async #finish(job: JobInfo, call: Call, place?: { parent: Picture; masks: readonly Mask[] }) {
+    const { signal, keep, onProgress, onState, onNode } = call;
     let over = false;
-    /** A wish is delivered also where the server is away at the moment. */
-    const insist = async (wish: () => Promise<unknown>) => {
-      while (!over) {
-        try {
-          return await wish();
-        } catch (error) {
-          if (!isEmilieError(error) || error.code !== "server.unreachable") return;
-          await new Promise((done) => setTimeout(done, 1000));
-        }
-      }
-    };
-    const stop = () => void insist(() => this.#client.cancelJob(job.id));
-    const end = () => void insist(() => this.#client.keepPreview(job.id));
+    const whileRuns = () => !over;
+    const deliver = (wish: () => Promise<unknown>) =>
+      // One that is refused comes too late: it has ended.
+      void insist(wish, call, whileRuns).catch(() => {});
+    const stop = () => deliver(() => this.#client.cancelJob(job.id));
+    const end = () => deliver(() => this.#client.keepPreview(job.id));
     if (job.position !== null) onState?.({ position: job.position });
     signal?.addEventListener("abort", stop, { once: true });
     keep?.addEventListener("abort", end, { once: true });
@@ -296,6 +306,23 @@ export class ServerBackend implements Backend {
       over = true;
       signal?.removeEventListener("abort", stop);
       keep?.removeEventListener("abort", end);
+    }
+  }
+}
+
+/** Asks again for as long as the server cannot be reached, and it is still wanted. */
+async function insist<T>(
+  ask: () => Promise<T>,
+  { onState }: Pick<Call, "onState">,
+  wanted: () => boolean = () => true,
+): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isEmilieError(error) || error.code !== "server.unreachable" || !wanted()) throw error;
+      onState?.({ connected: false });
+      await new Promise((done) => setTimeout(done, 1000));
     }
   }
 }

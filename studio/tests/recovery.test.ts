@@ -1,0 +1,449 @@
+/**
+ * After Stop, the death of a worker or of a server, a reload and a lost network the words, the masks and the seed are what they were, byte by
+ * byte, and the edit that is made of them in the end has them. A real server, whose processes are killed; and the static page.
+ */
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { EmilieClient } from "../../src/client/index.ts";
+import { readPicture } from "../../src/images/codec.node.ts";
+import { loadModel } from "../../src/models/load.node.ts";
+import { loadSession } from "../../src/session/file/store.node.ts";
+import { spawnServer } from "../../tests/support/spawn-server.ts";
+import {
+  begin,
+  clear,
+  idle,
+  type Kept,
+  keptOf,
+  letSetSteps,
+  PLACES,
+  running,
+  setSteps,
+  stop,
+  underWay,
+} from "./recovery.ts";
+import { launch, openExample, openPage, openSite, type Site } from "./site.ts";
+
+const LONG = 900;
+const text = (page: Page) => page.inputValue("#instruction");
+const names = (page: Page) => page.locator(".node-name").allTextContents();
+const enter = (page: Page) => page.locator("#instruction").press("Enter");
+const base64 = (bytes: Uint8Array | number[]) => Buffer.from(bytes).toString("base64");
+const idIn = (url: string) => new URLSearchParams(new URL(url).hash.slice(1)).get("session")!;
+
+describe("words, masks and seed, with a server", () => {
+  let data: string;
+  let server: ChildProcess;
+  let url: string;
+  let browser: Browser;
+  let page: Page;
+
+  beforeAll(async () => {
+    data = await mkdtemp(join(tmpdir(), "emilie-recovery-"));
+    ({ process: server, url } = await spawnServer(data));
+    browser = await launch();
+    ({ page } = await openPage({ url: `${url}/`, browser }));
+    await letSetSteps(page);
+    await openExample(page, "cottage");
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server?.kill("SIGKILL");
+    await rm(data, { recursive: true, force: true, maxRetries: 5 });
+  });
+  beforeEach(async () => {
+    await clear(page);
+    await setSteps(page, LONG);
+  });
+
+  const killServer = async () => {
+    const ended = once(server, "exit");
+    server.kill("SIGKILL");
+    await ended;
+  };
+  const startAgain = async () => {
+    ({ process: server } = await spawnServer(data, {}, ["--port", new URL(url).port]));
+  };
+  /** The process that computes: the server's only child. */
+  const workers = async () => {
+    const { pid } = server;
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+    return children.split(" ").filter(Boolean).map(Number);
+  };
+  const killWorker = async () => {
+    const [pid] = await workers();
+    process.kill(pid!, "SIGKILL");
+    // Another one, or none for now.
+    await expect.poll(async () => (await workers()).includes(pid!)).toBe(false);
+  };
+
+  /** The edit that is made of the draft in the end has its words, masks and seed. */
+  async function makesOf(kept: Kept): Promise<void> {
+    await setSteps(page, 0);
+    const id = idIn(page.url());
+    const client = new EmilieClient({ baseUrl: url });
+    const before = (await client.session(id)).nodes.length;
+    await enter(page);
+    await expect.poll(async () => (await client.session(id)).nodes.length).toBe(before + 1);
+    await idle(page);
+    const { recipe } = (await client.session(id)).nodes.at(-1)!;
+    expect(recipe!.seed).toBe(kept.seed);
+    expect(recipe!.regions.map(({ instruction }) => instruction)).toEqual(
+      kept.regions.map(({ instruction }) => instruction),
+    );
+    for (const [i, [, width, height, bytes]] of kept.masks.entries()) {
+      const png = await client.mask(id, recipe!.regions[i]!.mask!.sha256);
+      const picture = await readPicture(new Uint8Array(await png.arrayBuffer()));
+      expect([picture.width, picture.height]).toEqual([width, height]);
+      expect(base64([...picture.data].filter((_, at) => at % 4 === 0))).toBe(bytes);
+    }
+    // They have served.
+    await expect.poll(() => text(page)).toBe("");
+  }
+
+  it("are what they were after Stop", async () => {
+    const kept = await begin(page);
+    const before = await names(page);
+    await enter(page);
+    await underWay(page);
+    await stop(page);
+    expect(await keptOf(page)).toEqual(kept);
+    expect(await names(page)).toEqual(before);
+    await makesOf(kept);
+  });
+
+  it.runIf(process.platform === "linux")(
+    "are what they were after the worker's death, once and for good",
+    async () => {
+      const kept = await begin(page);
+      await enter(page);
+      await underWay(page);
+      await killWorker();
+      expect(await keptOf(page)).toEqual(kept);
+      // It is begun again, and the page follows it.
+      await expect.poll(async () => (await workers()).length).toBe(1);
+      await underWay(page);
+      await killWorker();
+      const notice = page.getByRole("alert").filter({ hasText: /ended 2 times/ });
+      await notice.waitFor();
+      await idle(page);
+      expect(await keptOf(page)).toEqual(kept);
+      await notice.getByRole("button", { name: "Try again" }).click();
+      await underWay(page);
+      await stop(page);
+      expect(await keptOf(page)).toEqual(kept);
+      await makesOf(kept);
+    },
+  );
+
+  it("are what they were after the server's death during an edit, which goes on with the next server", async () => {
+    const kept = await begin(page);
+    await enter(page);
+    await underWay(page);
+    await killServer();
+    await running(page).getByText("Reconnecting").waitFor();
+    expect(await keptOf(page)).toEqual(kept);
+    await startAgain();
+    await underWay(page);
+    expect(await keptOf(page)).toEqual(kept);
+    await stop(page);
+    expect(await keptOf(page)).toEqual(kept);
+    await makesOf(kept);
+  });
+
+  it("are what they were after the server's death while nothing ran, and where an edit is asked of a dead one", async () => {
+    const kept = await begin(page);
+    await killServer();
+    await enter(page);
+    const notice = page.getByRole("alert").filter({ hasText: "does not answer" });
+    await notice.waitFor();
+    await idle(page);
+    expect(await keptOf(page)).toEqual(kept);
+    await startAgain();
+    await page.reload();
+    await page.locator(".stage canvas").waitFor();
+    expect(await keptOf(page)).toEqual(kept);
+    await makesOf(kept);
+  });
+
+  it("are what they were after a reload, the moment after a stroke", async () => {
+    const kept = await begin(page);
+    await page.reload();
+    await page.locator(".stage canvas").waitFor();
+    expect(await keptOf(page)).toEqual(kept);
+    await makesOf(kept);
+  });
+
+  it("are what they were after a reload during an edit, which is followed on", async () => {
+    const kept = await begin(page);
+    await enter(page);
+    await underWay(page);
+    await page.reload();
+    await underWay(page);
+    expect(await keptOf(page)).toEqual(kept);
+    await stop(page);
+    expect(await keptOf(page)).toEqual(kept);
+    await makesOf(kept);
+  });
+
+  it("have served where the edit was made by the time the page is there again", async () => {
+    const kept = await begin(page);
+    await setSteps(page, 60);
+    const before = (await names(page)).length;
+    await enter(page);
+    await underWay(page);
+    await page.goto("about:blank");
+    const client = new EmilieClient({ baseUrl: url });
+    await expect
+      .poll(async () => (await client.jobs()).every(({ finished }) => finished !== null))
+      .toBe(true);
+    await page.goBack();
+    await page.locator(".stage canvas").waitFor();
+    await expect.poll(async () => (await names(page)).length).toBe(before + 1);
+    await expect.poll(() => text(page)).toBe("");
+    expect((await keptOf(page)).seed).not.toBe(kept.seed);
+  });
+
+  it("are what they were after the network was lost during an edit; a Stop that was given meanwhile is delivered", async () => {
+    const kept = await begin(page);
+    const before = await names(page);
+    await enter(page);
+    await underWay(page);
+    await page.context().setOffline(true);
+    await running(page).getByText("Reconnecting").waitFor();
+    expect(await keptOf(page)).toEqual(kept);
+    await page.locator(".stage canvas").press("Escape");
+    await page.context().setOffline(false);
+    await idle(page);
+    expect(await keptOf(page)).toEqual(kept);
+    expect(await names(page)).toEqual(before);
+    await makesOf(kept);
+  });
+
+  it("are what they were where there is no network to ask through", async () => {
+    const kept = await begin(page);
+    await page.context().setOffline(true);
+    await enter(page);
+    await page.getByRole("alert").first().waitFor();
+    await idle(page);
+    expect(await keptOf(page)).toEqual(kept);
+    await page.context().setOffline(false);
+    await makesOf(kept);
+  });
+
+  it("come back from an edit that was stopped when the next one had been begun, and was blank again", async () => {
+    const kept = await begin(page);
+    await enter(page);
+    await underWay(page);
+    await page.fill("#instruction", "add fog");
+    await expect.poll(async () => (await keptOf(page)).masks.length).toBe(0);
+    await page.fill("#instruction", "");
+    await stop(page);
+    // The first place is chosen, as when it was laid out.
+    await expect.poll(() => text(page)).toBe(PLACES[0]);
+    await page.locator(".region").nth(1).getByRole("button").first().click();
+    await expect.poll(() => keptOf(page)).toEqual(kept);
+    await makesOf(kept);
+  });
+
+  it("wait in a row where the next edit was begun, also across a reload, and come back from there", async () => {
+    const kept = await begin(page);
+    await enter(page);
+    await underWay(page);
+    await page.fill("#instruction", "add fog");
+    const queue = page.locator(".queue-title");
+    await stop(page);
+    await expect.poll(() => queue.allTextContents()).toEqual([PLACES.join(" + ")]);
+    expect(await text(page)).toBe("add fog");
+    await page.reload();
+    await page.locator(".stage canvas").waitFor();
+    await expect.poll(() => queue.allTextContents()).toEqual([PLACES.join(" + ")]);
+    expect(await text(page)).toBe("add fog");
+    // Taken back where something else stands in the box, it can be brought back.
+    const cancel = page.getByRole("button", { name: /^Cancel “paint/ });
+    await cancel.click();
+    await page.locator(".notice").getByRole("button", { name: "Undo" }).click();
+    expect(await queue.count()).toBe(1);
+    await page.fill("#instruction", "");
+    await cancel.click();
+    await expect.poll(() => text(page)).toBe(PLACES[0]);
+    await page.locator(".region").nth(1).getByRole("button").first().click();
+    await expect.poll(() => keptOf(page)).toEqual(kept);
+    await makesOf(kept);
+  });
+
+  it("of what is queued outlive a reload and the server, and are carried out", async () => {
+    await page.fill("#instruction", "make it winter");
+    await enter(page);
+    await underWay(page);
+    // A draft that is painted is the next edit's.
+    const kept = await begin(page);
+    await setSteps(page, 0);
+    await enter(page);
+    const queue = page.locator(".queue-title");
+    await expect.poll(() => queue.allTextContents()).toEqual([PLACES.join(" + ")]);
+    await page.reload();
+    await underWay(page);
+    await expect.poll(() => queue.allTextContents()).toEqual([PLACES.join(" + ")]);
+    await killServer();
+    await startAgain();
+    await underWay(page);
+    const client = new EmilieClient({ baseUrl: url });
+    const id = idIn(page.url());
+    const step = async () => (await client.jobs(id)).at(-1)!.progress?.step ?? 0;
+    await expect.poll(step).toBeGreaterThan(0);
+    // It ends with what its preview shows, and the next one follows.
+    await page.getByRole("button", { name: "Keep this" }).click();
+    const made = PLACES.join(" + ");
+    await page.locator('.node[aria-selected="true"]', { hasText: made }).waitFor();
+    await idle(page);
+    const { nodes } = await client.session(id);
+    const { recipe, parent } = nodes.at(-1)!;
+    expect(nodes.find((one) => one.id === parent)!.instruction).toBe("make it winter");
+    expect(recipe!.seed).toBe(kept.seed);
+  });
+
+  it("stay their session's where another one is opened while an edit runs, whatever becomes of it", async () => {
+    const client = new EmilieClient({ baseUrl: url });
+    const cottage = page.url();
+    const leave = async (end: (job: string) => Promise<unknown>) => {
+      await enter(page);
+      await underWay(page);
+      await page.getByRole("button", { name: /to the start page/ }).click();
+      await openExample(page, "lake");
+      await page.fill("#instruction", "add a hat");
+      const [job] = (await client.jobs(idIn(cottage))).filter(({ finished }) => finished === null);
+      const heard = page.waitForEvent("requestfinished", (request) => request.url().includes(job!.id));
+      await end(job!.id);
+      await heard;
+      expect(await text(page)).toBe("add a hat");
+      expect(await names(page)).toEqual(["original"]);
+      expect(await page.locator(".queue").count()).toBe(0);
+      await page.goto(cottage);
+      await page.locator(".node-name", { hasText: "make it winter" }).waitFor();
+      await idle(page);
+    };
+    const before = await names(page);
+    const kept = await begin(page);
+    await leave((job) => client.cancelJob(job));
+    expect(await keptOf(page)).toEqual(kept);
+    expect(await names(page)).toEqual(before);
+    await leave((job) => client.keepPreview(job));
+    await expect.poll(async () => (await names(page)).length).toBe(before.length + 1);
+    await expect.poll(() => text(page)).toBe("");
+  });
+});
+
+describe("words, masks and seed, without a server", () => {
+  let site: Site;
+  let page: Page;
+
+  beforeAll(async () => {
+    site = await openSite();
+    ({ page } = await openPage(site, { acceptDownloads: true }));
+    // It asks before it is left while it computes.
+    page.on("dialog", (dialog) => void dialog.accept());
+    await openExample(page, "cottage");
+    await page.getByRole("button", { name: "Advanced" }).click();
+    await page.getByRole("slider", { name: "Steps" }).press("End");
+  });
+  afterAll(async () => {
+    await site?.close();
+  });
+  beforeEach(() => clear(page));
+
+  /** The edit that is made of the draft in the end has its words, masks and seed. */
+  async function makesOf(kept: Kept): Promise<void> {
+    const before = (await names(page)).length;
+    await enter(page);
+    await expect.poll(async () => (await names(page)).length).toBe(before + 1);
+    await idle(page);
+    await page.getByRole("button", { name: "Export" }).click();
+    const [file] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Save session", exact: true }).click(),
+    ]);
+    const model = await loadModel("picturebook");
+    try {
+      const session = await loadSession(await file.path(), { model });
+      const { recipe } = session.head;
+      expect(recipe!.seed).toBe(kept.seed);
+      expect(recipe!.regions.map(({ instruction }) => instruction)).toEqual(PLACES);
+      for (const [i, [, , , bytes]] of kept.masks.entries()) {
+        const { data } = session.masks.get(recipe!.regions[i]!.mask!.sha256)!;
+        expect(base64(Uint8Array.from(data, (value) => Math.round(255 * value)))).toBe(bytes);
+      }
+    } finally {
+      await model.dispose();
+    }
+    await expect.poll(() => text(page)).toBe("");
+  }
+
+  it("are what they were after Stop", async () => {
+    const kept = await begin(page);
+    await enter(page);
+    await running(page).waitFor();
+    await stop(page);
+    expect(await keptOf(page)).toEqual(kept);
+    await makesOf(kept);
+  });
+
+  it("are what they were after a reload, with nothing running and during an edit", async () => {
+    const kept = await begin(page);
+    await page.reload();
+    await page.locator(".stage canvas").waitFor();
+    expect(await keptOf(page)).toEqual(kept);
+    await enter(page);
+    await underWay(page);
+    await page.reload();
+    await page.locator(".stage canvas").waitFor();
+    await idle(page);
+    expect(await keptOf(page)).toEqual(kept);
+    await makesOf(kept);
+  });
+
+  it.each([
+    ["that the browser ends without a word", () => self.close()],
+    [
+      "that fails",
+      () => {
+        setTimeout(() => {
+          throw new Error("out of order");
+        });
+      },
+    ],
+  ])("are what they were after the death of the worker: one %s", async (_, die) => {
+    const kept = await begin(page);
+    await enter(page);
+    await underWay(page);
+    const worker = page.workers().find((one) => /worker\.web/.test(one.url()))!;
+    await worker.evaluate(die).catch(() => {});
+    const notice = page.getByRole("alert").filter({ hasText: /worker ended/ });
+    await notice.waitFor();
+    await idle(page);
+    expect(await keptOf(page)).toEqual(kept);
+    await notice.getByRole("button", { name: "Dismiss" }).click();
+    // Another worker computes what is asked for next.
+    await makesOf(kept);
+  });
+
+  it("are what they were after their session was left during an edit", async () => {
+    const kept = await begin(page);
+    const here = page.url();
+    await enter(page);
+    await underWay(page);
+    await page.getByRole("button", { name: /to the start page/ }).click();
+    await page.locator(".examples").waitFor();
+    await page.locator(".recent button", { hasText: "cottage" }).first().click();
+    await page.locator(".stage canvas").waitFor();
+    expect(page.url()).toBe(here);
+    await idle(page);
+    expect(await keptOf(page)).toEqual(kept);
+    await makesOf(kept);
+  });
+});
