@@ -4,6 +4,7 @@ import {
   CONTROLS,
   describeModel,
   type EditDefaults,
+  type EditModel,
   KNOWN_MODELS,
   type ModelDescription,
   presetsOf as presetNames,
@@ -13,14 +14,19 @@ import {
 import type { ModelInfo } from "../backend.ts";
 
 /** InstructPix2Pix's own sampler is assumed where a model does not say how it is run. */
-export function presetsOf(defaults: EditDefaults): ModelInfo["presets"] {
-  const schedulerConfig = { _class_name: "EulerAncestralDiscreteScheduler" };
+export function presetsOf(
+  defaults: EditDefaults,
+  schedulerConfig: EditModel["schedulerConfig"] = { _class_name: "EulerAncestralDiscreteScheduler" },
+): ModelInfo["presets"] {
   const entries = presetNames({ defaults, schedulerConfig }).map((name) => [
     name,
     presetOf({ defaults, schedulerConfig }, name),
   ]);
   return Object.fromEntries(entries);
 }
+
+/** Of every model that runs in a page. */
+export const settingsNames = { samplers: Object.keys(samplers), controls: CONTROLS };
 
 /** What a model says that it can do, as the studio shows it. */
 export function viewAbilities(
@@ -40,8 +46,7 @@ export async function pageModel(folder: string, id: string): Promise<ModelInfo> 
     maxReferences: 0,
     presets: presetsOf(defaults),
     gate: defaults.gate ?? 0,
-    samplers: Object.keys(samplers),
-    controls: CONTROLS,
+    ...settingsNames,
     bytes: __MODEL_BYTES__,
   });
   try {
@@ -61,7 +66,6 @@ export const ELSEWHERE: readonly ModelInfo[] = KNOWN_MODELS.map(({ id, title, na
   maxReferences: 0,
   presets: presetsOf({}),
   gate: 0,
-  samplers: Object.keys(samplers),
-  controls: CONTROLS,
+  ...settingsNames,
   unavailable: `Too large for a page. On your own machine: npx emilie pull ${id}, then npx emilie studio.`,
 }));

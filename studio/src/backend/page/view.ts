@@ -2,6 +2,7 @@
 import type { Mask, Node, Session } from "../../../../src/web.ts";
 import type { NodeView, SessionView } from "../backend.ts";
 import { viewRecipe } from "../recipe-view.ts";
+import { modelOfRecipe } from "./page-models.ts";
 
 export function viewNode(node: Node): NodeView {
   const { id, parent, name, instruction, recipe, changed, understood, refused, cost, drift, changes } = node;
@@ -39,7 +40,7 @@ export function viewSession(
     id,
     name,
     device: device && { gpu: device.name === "webgpu", reason: device.reason },
-    model: session.modelFacts.id,
+    model: modelOfRecipe(session.modelFacts.id),
     width: session.head.size.width,
     height: session.head.size.height,
     head: session.head.id,
