@@ -79,10 +79,10 @@ const DREAMLITE_NEEDS = {
 };
 const DREAMLITE_PAGE: PageNeeds = {
   precision: "int4",
-  fetchBytes: 5.05e9,
-  storageBytes: 2.4e9,
-  memoryBytes: 2.5e9,
-  leastMemoryBytes: 1.5e9,
+  fetchBytes: 5.04e9,
+  storageBytes: 2.39e9,
+  memoryBytes: 2.24e9,
+  leastMemoryBytes: 1.27e9,
 };
 const DREAMLITE: Abilities = {
   summary:

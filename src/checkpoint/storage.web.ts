@@ -32,7 +32,7 @@ export function fetchedStorage(): WeightStorage {
 /** Whether most of its files is the network's own, so that they are fetched as they are: several networks may share one. */
 function coversFiles({ files, tensors }: WeightTable): boolean {
   const own = [...tensors.values()].reduce((sum, { length }) => sum + length, 0);
-  return 2 * own > files.reduce((sum, { size }) => sum + size, 0);
+  return 2 * own > files.reduce((sum, { size, header }) => sum + size - header.length, 0);
 }
 
 interface Placing {

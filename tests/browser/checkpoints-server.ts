@@ -11,8 +11,8 @@ import { readPicture } from "../../src/images/codec.node.ts";
 import { toModelImage } from "../../src/images/model-image.ts";
 import { edit } from "../../src/method/edit.ts";
 import { loadModel } from "../../src/models/load.node.ts";
-import { createNoise } from "../../src/tensor/noise.ts";
 import { DREAMLITE } from "../support/dreamlite-fixture.ts";
+import { LARGE_NAMES, largeTensor } from "./large-tensors.ts";
 import { startRangeServer } from "../support/range-server.ts";
 
 declare module "vitest" {
@@ -24,8 +24,7 @@ declare module "vitest" {
 
 /** Five tensors of ten megabytes: more than is fetched at once. */
 function largeFile(): Uint8Array {
-  const noise = createNoise(5n);
-  const tensors = ["a", "b", "c", "d", "e"].map((name) => [name, noise.randn([512, 5120])] as const);
+  const tensors = LARGE_NAMES.map((name, i) => [name, { data: largeTensor(i), shape: [512, 5120] }] as const);
   return writeSafetensors(Object.fromEntries(tensors));
 }
 
