@@ -52,25 +52,17 @@ export default defineConfig({
   test: {
     projects: [
       {
-        // Without effects beyond themselves: files share their process and its modules.
+        // Files share their process and its modules; whoever changes the environment changes it back.
         test: {
           ...inNode,
-          name: "unit",
+          name: "node",
           isolate: false,
           include: [
             "src/**/*.test.ts",
             "packages/*/src/**/*.test.ts",
             "studio/src/**/*.test.ts",
-            "tests/{method,parity,session}/*.test.ts",
+            "tests/{bench,cli,library,mcp,method,models,parity,server,session}/*.test.ts",
           ],
-          exclude: ["**/node_modules/**", LONG],
-        },
-      },
-      {
-        test: {
-          ...inNode,
-          name: "node",
-          include: ["tests/{bench,cli,library,mcp,models,server}/*.test.ts"],
           exclude: ["**/node_modules/**", LONG],
         },
       },
@@ -99,6 +91,7 @@ export default defineConfig({
         test: {
           name: "studio",
           include: ["studio/tests/**/*.test.ts"],
+          globalSetup: "tests/support/compiled.ts",
           environment: "node",
           testTimeout: 1_800_000,
           hookTimeout: 600_000,

@@ -39,7 +39,7 @@ function section({ subject, rows, skipped = [] }: BenchRecord): string {
     ...(sessions.length === 0
       ? []
       : [
-          'Seconds of each part of an edit whose text is new: "start" is from the end of the text\'s encoding to the begin of the first step, "step" one step, "whole" text, steps and decoding. ' +
+          'Seconds of each part of an edit whose text is new: "start" is from the end of the text\'s encoding to the first call of the transformer, "first" that call, with what makes the transformer ready, "step" the median of the others, "whole" text, steps and decoding. ' +
             '"draft" is Stable Diffusion 1.5\'s size in int8 with the preset draft. Anonymous memory is what the process has allocated; resident memory has the mapped pages of weights besides.\n',
           `${markdownRows(sessions)}\n`,
         ]),

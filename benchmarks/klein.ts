@@ -5,8 +5,8 @@
  * FLUX.2 klein 4B at full size with random weights, of which every layer has its own (16 GB in bf16; 7 GB of derived weights in int8, 4 GB in int4), on a picture of the
  * given size. Parts, each in a process of its own:
  *
- *   int8, int4   a session of --edits (int4: two) edits of four steps: seconds of load, text, steps and decoding, of the text's end to the first step's begin
- *                ("start"), and the peak of memory in each edit, allocated (anonymous) and with mapped files (resident)
+ *   int8, int4   a session of --edits (int4: two) edits of four steps: seconds of load, text, steps and decoding, from the text's end to the transformer's first
+ *                call ("start"), of that call ("first"), and the peak of memory in each edit, allocated (anonymous) and with mapped files (resident)
  *   draft        the same of Stable Diffusion 1.5's size in int8 with the preset draft: what an edit cost before
  *   steps        one call of the transformer with one reference by each of --peers (default: emilie:int8, diffusers:bf16, sd.cpp:q8_0), one after the other; the first
  *                call of each does not count. Who is missing is left out, with the reason

@@ -6,10 +6,9 @@ import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { EMILIE } from "../support/command.ts";
+import { EMILIE, entry } from "../support/command.ts";
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
@@ -86,9 +85,8 @@ describe("examples", () => {
     "$title",
     { timeout: 300_000 },
     async (example) => {
-      const entry = pathToFileURL(join(root, "src/index.ts")).href;
       const file = join(folder, `example-${examples.indexOf(example)}.mts`);
-      await writeFile(file, example.code.replaceAll(/from "emilie"/g, `from "${entry}"`));
+      await writeFile(file, example.code.replaceAll(/from "emilie"/g, `from "${entry("index")}"`));
       await run(process.execPath, ["--import", tsx, file], { cwd: folder, env: env() });
     },
   );

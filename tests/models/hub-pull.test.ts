@@ -14,6 +14,7 @@ import {
   checkpoint,
   decoys,
   hub,
+  hubForEachTest,
   id,
   needed,
   pull,
@@ -22,6 +23,8 @@ import {
   unet,
   unfinished,
 } from "../support/hub-fixture.ts";
+
+hubForEachTest();
 
 describe("pulling a model", () => {
   it("fetches what an editor needs into the layout of the Python tools, and the model loads by its name", async () => {

@@ -11,6 +11,7 @@ import {
   decoys,
   home,
   hub,
+  hubForEachTest,
   id,
   needed,
   pull,
@@ -18,6 +19,8 @@ import {
   unet,
   unfinished,
 } from "../support/hub-fixture.ts";
+
+hubForEachTest();
 
 describe("what is not trusted", () => {
   it("throws away what has the wrong hash, and leaves nothing behind", async () => {

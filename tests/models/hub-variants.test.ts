@@ -12,7 +12,9 @@ import { readCheckpoint } from "../../src/networks/stable-diffusion/checkpoint.t
 import { toHalf } from "../../src/tensor/half.ts";
 import { ownerOf } from "../../src/util/process-identity.node.ts";
 import { emilie } from "../support/command-line.ts";
-import { cache, checkpoint, home, hub, id, pull, unet } from "../support/hub-fixture.ts";
+import { cache, checkpoint, home, hub, hubForEachTest, id, pull, unet } from "../support/hub-fixture.ts";
+
+hubForEachTest();
 
 const named = (variant: string) => unet.replace(".safetensors", `.${variant}.safetensors`);
 

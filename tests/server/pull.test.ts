@@ -1,8 +1,10 @@
 /** A model from the hub through the server, as the studio's chooser does it. */
 import { expect, it } from "vitest";
 import type { ModelInfo } from "../../src/client/index.ts";
-import { checkpoint, hub, id } from "../support/hub-fixture.ts";
+import { checkpoint, hub, hubForEachTest, id } from "../support/hub-fixture.ts";
 import { edit, serve } from "../support/server-fixture.ts";
+
+hubForEachTest();
 
 it("a model is pulled with progress, may then be chosen, and edits", async () => {
   hub.addFolder(id, checkpoint);

@@ -39,27 +39,30 @@ export let hub: HubServer;
 export let home: string;
 export let cache: string;
 
-beforeEach(async () => {
-  hub = await new HubServer().start();
-  home = await mkdtemp(join(tmpdir(), "emilie-hub-"));
-  cache = join(home, "hub");
-  for (const name of ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"])
-    vi.stubEnv(name, undefined);
-  for (const name of [
-    "HF_TOKEN_PATH",
-    "HF_HUB_OFFLINE",
-    "TRANSFORMERS_OFFLINE",
-    "HF_HUB_DISABLE_IMPLICIT_TOKEN",
-  ])
-    vi.stubEnv(name, undefined);
-  vi.stubEnv("HF_HOME", home);
-  vi.stubEnv("HF_ENDPOINT", hub.endpoint);
-});
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  await hub.stop();
-  await rm(home, { recursive: true });
-});
+/** To be called by each file of tests: files share this module. */
+export function hubForEachTest(): void {
+  beforeEach(async () => {
+    hub = await new HubServer().start();
+    home = await mkdtemp(join(tmpdir(), "emilie-hub-"));
+    cache = join(home, "hub");
+    for (const name of ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"])
+      vi.stubEnv(name, undefined);
+    for (const name of [
+      "HF_TOKEN_PATH",
+      "HF_HUB_OFFLINE",
+      "TRANSFORMERS_OFFLINE",
+      "HF_HUB_DISABLE_IMPLICIT_TOKEN",
+    ])
+      vi.stubEnv(name, undefined);
+    vi.stubEnv("HF_HOME", home);
+    vi.stubEnv("HF_ENDPOINT", hub.endpoint);
+  });
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await hub.stop();
+    await rm(home, { recursive: true });
+  });
+}
 
 export const pull = (options: PullOptions = {}, name = id) => pullModel(name, { retryDelay: 1, ...options });
 export const blobs = () => readdir(join(cache, "models--tiny--editor", "blobs")).catch(() => []);

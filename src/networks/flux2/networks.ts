@@ -62,17 +62,20 @@ export async function placeAll(
 }
 
 export function networksOf({ transformer, vae, text, sources }: Layout, weights: Weights): Networks {
+  // Text encoder and transformer take turns in memory where the machine has no room for both, and in int4, which is chosen to need little.
+  const waits = weights.text.precision !== "int4";
   const ofVae = { weights: weights.vae, table: vae.table, source: sources.vae, hot: false };
   return {
     transformer: {
-      ...{ name: "transformer", what: "The transformer", hot: true, waits: true },
+      ...{ name: "transformer", what: "The transformer", hot: true, waits },
       ...{ weights: weights.transformer, table: transformer.table, source: sources.transformer },
     },
     encodeImage: { name: "encodeImage", what: "The autoencoder's encoder", ...ofVae, once: true },
     decodeLatent: { name: "decodeLatent", what: "The autoencoder's decoder", ...ofVae },
     text: {
-      // As large as the transformer: they take turns where the machine has no room for both.
-      ...{ name: "text", what: "The text encoder", hot: false, alone: true, waits: true },
+      // As large as the transformer.
+      ...{ name: "text", what: "The text encoder", hot: false, alone: true },
+      waits,
       ...{ weights: weights.text, table: text.table, source: sources.text },
     },
   };
