@@ -12,8 +12,8 @@ import { toModelImage } from "../../src/images/model-image.ts";
 import { edit } from "../../src/method/edit.ts";
 import { loadModel } from "../../src/models/load.node.ts";
 import { DREAMLITE } from "../support/dreamlite-fixture.ts";
-import { LARGE_NAMES, largeTensor } from "./large-tensors.ts";
 import { startRangeServer } from "../support/range-server.ts";
+import { LARGE_NAMES, largeTensor } from "./large-tensors.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
