@@ -80,6 +80,7 @@ export default defineConfig({
         test: {
           ...inNode,
           name: "scale",
+          isolate: false,
           include: ["tests/scale/**/*.test.ts"],
           // Leases run out, processes start again.
           testTimeout: 600_000,
@@ -90,6 +91,7 @@ export default defineConfig({
         // The built site in a real browser: npm run test:studio builds it first.
         test: {
           name: "studio",
+          isolate: false,
           include: ["studio/tests/**/*.test.ts"],
           globalSetup: "tests/support/compiled.ts",
           environment: "node",
