@@ -40,17 +40,15 @@ describe.each(["mobile", "base"])("%s", (name) => {
   });
 
   // Where a value is on the border of two roundings, another processor's last digit decides; with so few channels one of them is seen.
-  it.each(["int8", "int4"] as const)(
-    "rounds in %s, and is no further from Node's than that",
-    async (precision) => {
-      const here = await latents(name, { precision });
-      const there = await ofNode(`${name}/${precision}`);
-      const rounding = distance(there, await ofNode(`${name}/fp32`));
-      const apart = distance(here, there);
-      console.log(`${name} in ${precision}: ${apart} from Node's, which is ${rounding} from fp32`);
-      expect(apart).toBeLessThan(rounding);
-    },
-  );
+  it.each(["int8", "int4"] as const)("rounds in %s, and is as near to fp32 as Node is", async (precision) => {
+    const here = await latents(name, { precision });
+    const there = await ofNode(`${name}/${precision}`);
+    const exact = await ofNode(`${name}/fp32`);
+    const [own, nodes, apart] = [distance(here, exact), distance(there, exact), distance(here, there)];
+    console.log(`${name} in ${precision}: ${own} from fp32, where Node is ${nodes}; ${apart} from Node's`);
+    expect(own).toBeLessThan(1.5 * nodes);
+    expect(apart).toBeLessThan(own + nodes);
+  });
 });
 
 it("gives them from the browser's storage in fp32, and in buffers in int8", async () => {
@@ -79,6 +77,6 @@ it("edits in a session, with the memory of a single network", async () => {
   expect(model.calls.encodeImage).toBe(1);
   expect(green.parent).toBe(winter);
   expect(session.model.id).toBe("DreamLite in int4");
-  expect((await session.verify()).map(({ result }) => result)).toEqual(["same", "same"]);
+  expect((await session.verify()).map(({ result }) => result)).toEqual(["same", "same", "same"]);
   await model.dispose();
 });
