@@ -107,6 +107,7 @@ export default defineConfig({
         optimizeDeps,
         test: {
           name: "browser",
+          globalSetup: "tests/browser/checkpoints-server.ts",
           include: ["tests/browser/**/*.test.ts"],
           testTimeout: 180_000,
           browser: inChromium(["--disable-gpu"]),

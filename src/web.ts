@@ -1,6 +1,12 @@
 /** emilie in the browser: the same method on onnxruntime-web; pictures come as Blobs or bytes. */
 
-export { KNOWN_MODELS, type KnownModel, type License, type Needs } from "./checkpoint/known-models.ts";
+export {
+  KNOWN_MODELS,
+  type KnownModel,
+  type License,
+  type Needs,
+  type PageNeeds,
+} from "./checkpoint/known-models.ts";
 export * from "./common.ts";
 export { encodePng, readPicture } from "./images/codec.web.ts";
 export {
@@ -22,7 +28,20 @@ export {
   type ReadMask,
 } from "./images/mask-question.ts";
 export { fromModelImage, type Size, toModelImage } from "./images/model-image.ts";
-export { describeModel, loadModel, type ModelDescription, type WebLoadOptions } from "./models/load.web.ts";
+export { type InspectedModel, inspectModel } from "./models/inspect.web.ts";
+export {
+  describeModel,
+  type KeptModel,
+  keptModels,
+  type LoadProgress,
+  loadModel,
+  type ModelDescription,
+  removeKeptModel,
+  type WebLoadOptions,
+  type WebPrecision,
+} from "./models/load.web.ts";
+export type { PageNetwork, PagePlan } from "./models/plan-page.ts";
+export { lackOfPage } from "./models/room.web.ts";
 export {
   openStoredSession,
   readSessionFile,

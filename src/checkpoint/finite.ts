@@ -28,7 +28,7 @@ export async function requireFinite(
   for (const { data } of Object.values(outputs)) {
     const bad = data.findIndex((value) => !Number.isFinite(value));
     if (bad < 0) continue;
-    await checkWeights(source, table);
+    if (!source.checked) await checkWeights(source, table);
     throw new EmilieError(
       "runtime.failed",
       `${what} of ${source.id} returned ${data[bad]} although all of its weights are finite: its values have overflowed, or ` +

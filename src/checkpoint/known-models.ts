@@ -30,6 +30,8 @@ export interface KnownModel {
   };
   /** By precision, as src/models/plan.ts tells it from the published shapes: bytes for a picture of that size. */
   readonly needs: Readonly<Record<string, Needs>>;
+  /** What it takes of a web page, and in which precision; absent where it is too large for one. */
+  readonly page?: PageNeeds;
   /** Whether this project has run it with its real weights. */
   readonly tried: boolean;
   /** What it can do. */
@@ -42,6 +44,18 @@ export interface Needs {
   readonly memoryBytes: number;
   /** Disk, kept in the cache folder. */
   readonly derivedBytes: number;
+}
+
+/** As planPage (src/models/plan-page.ts) tells it from the published shapes, for a picture of half the native size. */
+export interface PageNeeds {
+  readonly precision: "int8" | "int4";
+  /** Of its files, those bytes that are fetched. */
+  readonly fetchBytes: number;
+  /** Of the browser's storage. */
+  readonly storageBytes: number;
+  /** WebAssembly's memory at the peak of an edit, and with one network at a time. */
+  readonly memoryBytes: number;
+  readonly leastMemoryBytes: number;
 }
 
 export interface License {
@@ -62,6 +76,13 @@ const DREAMLITE_NEEDS = {
   fp32: { memoryBytes: 2.94e9, derivedBytes: 1.55e9 },
   int8: { memoryBytes: 1.17e9, derivedBytes: 2.37e9 },
   int4: { memoryBytes: 1.17e9, derivedBytes: 1.76e9 },
+};
+const DREAMLITE_PAGE: PageNeeds = {
+  precision: "int4",
+  fetchBytes: 5.04e9,
+  storageBytes: 2.39e9,
+  memoryBytes: 2.24e9,
+  leastMemoryBytes: 1.27e9,
 };
 const DREAMLITE: Abilities = {
   summary:
@@ -181,6 +202,7 @@ export const KNOWN_MODELS: readonly KnownModel[] = [
     // Four calls, and the text's encoder once, with the picture that it sees.
     edit: { size: 512, denoise: 4 * UNET_512 + ENCODER, picture: TINY_512 },
     needs: DREAMLITE_NEEDS,
+    page: DREAMLITE_PAGE,
     tried: false,
     abilities: { ...DREAMLITE, limits: `In four steps. ${DREAMLITE.limits}` },
   },
@@ -195,6 +217,7 @@ export const KNOWN_MODELS: readonly KnownModel[] = [
     // Three calls in each of 28 steps; two texts.
     edit: { size: 512, denoise: 3 * 28 * UNET_512 + 2 * ENCODER, picture: TINY_512 },
     needs: DREAMLITE_NEEDS,
+    page: DREAMLITE_PAGE,
     tried: false,
     abilities: DREAMLITE,
   },

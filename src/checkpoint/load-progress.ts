@@ -1,5 +1,6 @@
 /** What a load says while it makes weights: what, how much of it, how long it will still take. */
 import { EmilieError } from "../errors.ts";
+import { breath } from "../util/breath.ts";
 
 /** What a load reports while it makes weights: what, how much of it is there, how long it will still take. */
 export interface LoadProgress {
@@ -96,7 +97,7 @@ export class LoadMeter {
       this.#report("making");
     }
     if (now - this.#lastBreath >= BREATH_MS) {
-      await new Promise((resolve) => setTimeout(resolve));
+      await breath();
       this.#lastBreath = performance.now();
     }
     stopIfAsked(this.watch, this.task.what);

@@ -34,6 +34,12 @@ export interface CheckpointSource {
   readonly single?: SingleFile;
   /** A stamp that changes when the file does, for caches of converted weights. */
   stamp?(path: string): Promise<string>;
+  /**
+   * Brings a piece of a file near, where files are far and pieces of it will be read at any time. `what` it is, for people.
+   */
+  keep?(path: string, offset: number, length: number, what: string): Promise<void>;
+  /** Whether weights are looked through when they arrive, so that they need not be read again where a result is no number. */
+  readonly checked?: boolean;
 }
 
 /** Reads a JSON file. Throws "checkpoint.malformed" where it is none, or goes beyond `limits` (default: a configuration's). */

@@ -41,7 +41,7 @@ it.each([true, false])("reads headers and weights of a server where ranges are %
   const table = await openWeights(source, "unet", "model");
   const { tensors, files: placed } = await fetchedStorage().place(source, table);
   const [file] = placed;
-  const bytes = await file!.load!();
+  const bytes = (await file!.load!()) as Uint8Array;
   const b = tensors.get("b")!;
   expect(b.location).toBe(file!.location);
   expect(new DataView(bytes.buffer, bytes.byteOffset).getFloat32(b.offset, true)).toBe(3);
@@ -94,4 +94,50 @@ it("reports a server that fails, and one that is not there", async () => {
 it("notices a file that ends early", async () => {
   const source = webSource(await files({ x: new Uint8Array(10) }, true));
   await expect(source.read("x", 4, 10)).rejects.toMatchObject({ code: "checkpoint.malformed" });
+});
+
+it("says that a large file cannot be read in pieces where the server knows no ranges, before it is sent", async () => {
+  let ended = false;
+  const base = await serve((request, response) => {
+    response.writeHead(200, { "content-length": 5e9 });
+    if (request.method === "HEAD") return void response.end();
+    response.write(new Uint8Array(1e6));
+    response.on("close", () => {
+      ended = true;
+    });
+  });
+  await expect(webSource(base).read("x", 8, 100)).rejects.toMatchObject({
+    code: "io.failed",
+    message: expect.stringMatching(/answers no range requests .* 5\.0 GB/),
+  });
+  await expect.poll(() => ended).toBe(true);
+});
+
+it("does not join pieces of a file with those of another", async () => {
+  let edition = 0;
+  const base = await serve((request, response) => {
+    const whole = { "content-length": 100, etag: `"${edition}"` };
+    if (request.method === "HEAD") return void response.writeHead(200, whole).end();
+    response.writeHead(206, { etag: whole.etag, "content-range": "bytes 10-19/100" }).end(new Uint8Array(10));
+  });
+  const source = webSource(base);
+  expect(await source.look("x")).toEqual({ size: 100, mark: '"0"' });
+  expect(await source.read("x", 10, 10)).toHaveLength(10);
+  edition++;
+  await expect(source.read("x", 10, 10)).rejects.toMatchObject({
+    code: "io.failed",
+    message: expect.stringContaining("was replaced by another file"),
+  });
+});
+
+it("asks again for a piece of which the connection was lost", async () => {
+  let asked = 0;
+  const base = await serve((request, response) => {
+    if (request.method === "HEAD") return void response.writeHead(200, { "content-length": 100 }).end();
+    response.writeHead(206, { "content-length": 50 });
+    if (++asked > 1) return void response.end(new Uint8Array(50));
+    response.write(new Uint8Array(20), () => response.destroy());
+  });
+  expect(await webSource(base).read("x", 10, 50)).toHaveLength(50);
+  expect(asked).toBe(2);
 });

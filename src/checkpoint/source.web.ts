@@ -9,11 +9,29 @@ import { type CheckpointSource, missingFile } from "./source.ts";
  */
 const PAST_CACHE = { cache: "no-store" } as const;
 
+/** Of a server that answers a range with everything, a file of up to so many bytes is taken whole. */
+const MOST_WHOLE = 256 << 20;
+
+/** After a connection that was lost, a piece is asked for again so many milliseconds later. */
+const PAUSES_MS = [500, 2000];
+
+/** What is known of a file before it is read. */
+export interface WebFile {
+  readonly size: number;
+  /** Its ETag, else when it was changed last; "" where the server says neither. */
+  readonly mark: string;
+}
+
+export interface WebSource extends CheckpointSource {
+  /** Asks the server, once for each file. Null where there is none. @throws EmilieError "io.failed" */
+  look(path: string): Promise<WebFile | null>;
+}
+
 /** `base` is the address of the checkpoint's folder, with or without its final slash. */
-export function webSource(base: string, id = base, fetchFile: typeof fetch = fetch): CheckpointSource {
+export function webSource(base: string, id = base, fetchFile: typeof fetch = fetch): WebSource {
   const root = base.endsWith("/") ? base : `${base}/`;
   const address = (path: string) => root + path.split("/").map(encodeURIComponent).join("/");
-  const sizes = new Map<string, Promise<number | null>>();
+  const known = new Map<string, Promise<WebFile | null>>();
   /** Files of servers that answer a range with everything. */
   const whole = new Map<string, Uint8Array>();
 
@@ -31,39 +49,76 @@ export function webSource(base: string, id = base, fetchFile: typeof fetch = fet
     throw new EmilieError("io.failed", `${address(path)} answered with status ${response.status}.`);
   }
 
+  async function bytesOf(path: string, response: Response): Promise<Uint8Array> {
+    try {
+      return new Uint8Array(await response.arrayBuffer());
+    } catch (cause) {
+      throw new EmilieError("io.failed", `The connection was lost while ${address(path)} was fetched.`, {
+        cause,
+      });
+    }
+  }
+
   async function fetchWhole(path: string): Promise<Uint8Array | null> {
     const response = await request(path, {});
-    return response && new Uint8Array(await response.arrayBuffer());
+    return response && bytesOf(path, response);
   }
 
-  async function measure(path: string): Promise<number | null> {
+  async function measure(path: string): Promise<WebFile | null> {
     const response = await request(path, { method: "HEAD", ...PAST_CACHE });
     if (!response) return null;
+    const mark = markOf(response);
     const length = response.headers.get("content-length");
     // The length of a compressed answer is not the file's.
-    if (length !== null && !response.headers.has("content-encoding")) return Number(length);
+    if (length !== null && !response.headers.has("content-encoding")) return { size: Number(length), mark };
     const bytes = await fetchWhole(path);
     if (bytes) whole.set(path, bytes);
-    return bytes ? bytes.length : null;
+    return bytes && { size: bytes.length, mark };
   }
 
-  function sizeOrNull(path: string): Promise<number | null> {
-    let size = sizes.get(path);
-    if (!size) {
-      size = measure(path);
-      sizes.set(path, size);
-      size.catch(() => sizes.delete(path));
+  function look(path: string): Promise<WebFile | null> {
+    let file = known.get(path);
+    if (!file) {
+      file = measure(path);
+      known.set(path, file);
+      file.catch(() => known.delete(path));
     }
-    return size;
+    return file;
+  }
+
+  /** A piece of a file, or all of it where the server knows no pieces and it is small enough for that. */
+  async function readRange(path: string, offset: number, length: number): Promise<Uint8Array> {
+    const headers = { Range: `bytes=${offset}-${offset + length - 1}` };
+    const response = await request(path, { headers, ...PAST_CACHE });
+    if (!response) throw missingFile(id, path);
+    const file = await look(path);
+    if (response.status === 206) {
+      requireSame(address(path), response, file);
+      return cut(path, await bytesOf(path, response), 0, length);
+    }
+    const size = file?.size ?? 0;
+    if (size > MOST_WHOLE) {
+      await response.body?.cancel().catch(() => {});
+      throw new EmilieError(
+        "io.failed",
+        `The server of ${address(path)} answers no range requests (status ${response.status} where 206 was expected), and the file has ` +
+          `${(size / 1e9).toFixed(1)} GB: all of it would be sent for every piece. Put the checkpoint on a server that does, as nginx, Caddy, S3 and ` +
+          "the Hugging Face hub do.",
+      );
+    }
+    const bytes = await bytesOf(path, response);
+    whole.set(path, bytes);
+    return cut(path, bytes, offset, length);
   }
 
   return {
     id,
-    exists: async (path) => (await sizeOrNull(path)) !== null,
+    look,
+    exists: async (path) => (await look(path)) !== null,
     async size(path) {
-      const size = await sizeOrNull(path);
-      if (size === null) throw missingFile(id, path);
-      return size;
+      const file = await look(path);
+      if (!file) throw missingFile(id, path);
+      return file.size;
     },
     async readText(path) {
       const response = await request(path, {});
@@ -78,20 +133,47 @@ export function webSource(base: string, id = base, fetchFile: typeof fetch = fet
       return response.text();
     },
     async read(path, offset, length) {
-      const known = whole.get(path);
-      if (known) return cut(path, known, offset, length);
-      const everything = offset === 0 && length === (await sizeOrNull(path));
-      const headers = { Range: `bytes=${offset}-${offset + length - 1}` };
-      const range = everything ? {} : { headers, ...PAST_CACHE };
-      const response = length === 0 ? null : await request(path, range);
+      const here = whole.get(path);
+      if (here) return cut(path, here, offset, length);
       if (length === 0) return new Uint8Array();
-      if (!response) throw missingFile(id, path);
-      const bytes = new Uint8Array(await response.arrayBuffer());
-      if (everything || response.status === 206) return cut(path, bytes, 0, length);
-      whole.set(path, bytes);
-      return cut(path, bytes, offset, length);
+      if (offset === 0 && length === (await look(path))?.size) {
+        const bytes = await fetchWhole(path);
+        if (!bytes) throw missingFile(id, path);
+        return cut(path, bytes, 0, length);
+      }
+      return patiently(() => readRange(path, offset, length));
     },
   };
+}
+
+function markOf({ headers }: Response): string {
+  return (headers.get("etag") ?? headers.get("last-modified") ?? "").replace(/^W\//, "");
+}
+
+/** @throws EmilieError "io.failed" where a piece is not of the file that was looked at: joined with others it would be neither */
+function requireSame(address: string, response: Response, file: WebFile | null): void {
+  const mark = markOf(response);
+  const total = /\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1];
+  const sameMark = !mark || !file?.mark || mark === file.mark;
+  if (sameMark && (total === undefined || Number(total) === file?.size)) return;
+  void response.body?.cancel().catch(() => {});
+  throw new EmilieError(
+    "io.failed",
+    `${address} was replaced by another file while it was being fetched. Load the model again: what has changed is fetched anew.`,
+  );
+}
+
+/** Tries again after a lost connection. What a server says is final. */
+async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
+  for (const pause of PAUSES_MS) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof EmilieError && error.code === "io.failed" && error.cause)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+  return attempt();
 }
 
 /** A copy, so that the caller may give it away. */

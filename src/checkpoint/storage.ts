@@ -19,8 +19,10 @@ export interface PlacedTensor {
 
 export interface PlacedFile {
   readonly location: string;
-  /** The file's bytes, where the runtime cannot open the location itself. */
-  load?(): Promise<Uint8Array>;
+  /** The file's bytes, where the runtime cannot open the location itself; as a Blob where they lie on a disk, to be read piece by piece. */
+  load?(): Promise<Uint8Array | Blob>;
+  /** Whether they are kept near, so that they may be loaded again at any time. Default false. */
+  readonly kept?: boolean;
 }
 
 export interface PlacedWeights {

@@ -1,6 +1,11 @@
-/** Weights that are fetched into buffers when a session is created, and converted to fp32 (for fp16, to that) on the way where they must be. */
+/**
+ * Weights that are fetched into buffers when a session is created, and converted on the way where they must be: to fp32, for fp16 to that, and
+ * to what other precisions derive from them. A page that keeps them fetches them once instead (kept-storage.web.ts).
+ */
 import { readFloat32, toFloat16 } from "./convert.ts";
+import { keptParts, placeParts } from "./kept-parts.ts";
 import { withMerged } from "./lora/merge.ts";
+import { makePart } from "./make-part.ts";
 import type { CheckpointSource } from "./source.ts";
 import { type PlacedFile, type PlacedTensor, placedAs, plainType, type WeightStorage } from "./storage.ts";
 import type { WeightTable } from "./weights.ts";
@@ -8,6 +13,12 @@ import type { WeightTable } from "./weights.ts";
 export function fetchedStorage(): WeightStorage {
   return {
     async place(source, table, additions, needs) {
+      if (needs?.derived.length || !coversFiles(table)) {
+        const making = { source, needs, additions };
+        const parts = keptParts(table, needs);
+        const prefix = table.origin ?? table.folder;
+        return placeParts(table, needs, parts, prefix, (i) => ({ load: () => makePart(parts[i]!, making) }));
+      }
       const type = plainType(needs);
       const whole = [...table.tensors.values()].every((t) => t.type === type);
       const { tensors, files } = whole ? asIs(source, table, type) : converted(source, table, type);
@@ -18,11 +29,16 @@ export function fetchedStorage(): WeightStorage {
   };
 }
 
+/** Whether most of its files is the network's own, so that they are fetched as they are: several networks may share one. */
+function coversFiles({ files, tensors }: WeightTable): boolean {
+  const own = [...tensors.values()].reduce((sum, { length }) => sum + length, 0);
+  return 2 * own > files.reduce((sum, { size, header }) => sum + size - header.length, 0);
+}
+
 interface Placing {
   readonly tensors: Map<string, PlacedTensor>;
   readonly files: PlacedFile[];
 }
-
 function asIs(source: CheckpointSource, table: WeightTable, type: "F32" | "F16"): Placing {
   const tensors = [...table.tensors].map(
     ([name, t]) => [name, placedAs(type, { shape: t.shape, location: t.file, offset: t.offset })] as const,

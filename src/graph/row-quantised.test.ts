@@ -7,7 +7,13 @@ import { createNoise } from "../tensor/noise.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { Graph, type Site, type Value } from "./graph.ts";
 import { quantise, quantisedMatmul } from "./quantised.ts";
-import { hadamard, int4Matmul, quantiseRows, rowQuantisedMatmul } from "./row-quantised.ts";
+import {
+  hadamard,
+  int4Matmul,
+  multipliedOutMatmul,
+  quantiseRows,
+  rowQuantisedMatmul,
+} from "./row-quantised.ts";
 
 const engine = createNodeEngine({ threads: 1 });
 afterAll(() => engine.dispose());
@@ -103,6 +109,22 @@ describe("a product in eight bits, a scale for each row", () => {
     });
     expect(errors(together, x, w).worst).toBeGreaterThan(0.5);
     expect(errors(await run(x, product("int8", w)), x, w).worst).toBeLessThan(0.02);
+  });
+
+  it.each([96, 640])("of width %s with weights multiplied out rounds nothing but them", async (width) => {
+    const w = createNoise(width).randn([OUT, width]);
+    const x = activations("massive", width, 1);
+    const bias = createNoise(6).randn([OUT]);
+    const y = await run(x, (at, v) => {
+      const [weight, scales] = derived(at, "int8-rotated", w);
+      const input = hadamard(at, v, hadamardBlock(width));
+      return multipliedOutMatmul(at, input, weight!, scales!, at.graph.constant(bias.data, [OUT]));
+    });
+    y.data.forEach((value, i) => {
+      y.data[i] = value - bias.data[i % OUT]!;
+    });
+    // A weight is off by a 254th of its output's largest at most.
+    expect(errors(y, x, w).worst).toBeLessThan(0.015);
   });
 
   it("adds a bias, and takes rows of zeros", async () => {

@@ -81,6 +81,35 @@ export function rowQuantisedMatmul(
   return bias ? add(at, scaled, bias) : scaled;
 }
 
+/**
+ * x float32 [m, k] · weight → float32 [m, n], the weight multiplied out before: for graphics cards, whose provider has no products of eight-bit
+ * numbers. Nothing of x is rounded.
+ *
+ * @param weight int8 [k, n], @param scales float32 [n], as of rowQuantisedMatmul
+ */
+export function multipliedOutMatmul(
+  at: Site,
+  x: Value,
+  weight: Value,
+  scales: Value,
+  bias: Value | null = null,
+): Value {
+  const [m = 0, k = 0] = x.shape;
+  const [k2 = 0, n = 0] = weight.shape;
+  if (k !== k2) fail(at, `the inner sides of [${x.shape}] and [${weight.shape}] are ${k} and ${k2}`);
+  expectShape(at, "the scales of the weights", scales, [n]);
+  const g = at.graph;
+  const full = g.add(at, {
+    op: "DequantizeLinear",
+    inputs: [weight, scales],
+    attributes: { axis: { int: 1 } },
+    shape: [k, n],
+    type: "float32",
+  });
+  const product = g.add(at, { op: "MatMul", inputs: [x, full], shape: [m, n], flops: 2 * m * n * k });
+  return bias ? add(at, product, bias) : product;
+}
+
 /** What was rotated already. */
 const rotated = new WeakMap<Value, Value>();
 

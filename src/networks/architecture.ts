@@ -7,7 +7,7 @@ import type { Precision } from "../checkpoint/derived.ts";
 import type { LoraFile } from "../checkpoint/lora/read.ts";
 import type { CheckpointSource } from "../checkpoint/source.ts";
 import type { Needs, WeightStorage } from "../checkpoint/storage.ts";
-import type { WeightTable } from "../checkpoint/weights.ts";
+import type { WeightRef, WeightTable } from "../checkpoint/weights.ts";
 import type { EditModel, FewSteps, GuidedBy, PredictionType } from "../method/edit-model.ts";
 import type { Engine } from "../runtime/engine.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
@@ -57,6 +57,8 @@ export interface CheckpointFacts {
   /** emilie.json */
   readonly own: EmilieDefaults;
   readonly networks: readonly { readonly name: string; readonly table: WeightTable }[];
+  /** Tables of which single rows are read from their file, in no network. Default: none. */
+  readonly lookedUp?: readonly WeightRef[];
   /** What was taken for granted or passed over, in words. */
   readonly notes: readonly string[];
   /** What LoRA files would change. @throws EmilieError "checkpoint.*" where one does not fit */

@@ -16,7 +16,7 @@ export type Feeds = Readonly<Record<string, Tensor | IntTensor>>;
 export interface ExternalFile {
   readonly location: string;
   /** The file's bytes, for a runtime that cannot open the location itself. */
-  readonly data?: Uint8Array;
+  readonly data?: Uint8Array | Blob;
 }
 
 export interface SessionOptions {

@@ -145,9 +145,9 @@ export class OnnxSessions {
   }
 }
 
-/** Of what is mapped; weights that the runtime was given as bytes would have to be read again. */
+/** Of what is mapped, or kept near; other weights that the runtime was given as bytes would have to be fetched again. */
 function mappedBytes({ tensors, derived, files }: PlacedWeights): number {
-  if (files.some(({ load }) => load)) return 0;
+  if (files.some(({ load, kept }) => load && !kept)) return 0;
   // What is derived tells by its name what it is (derived.ts).
   const bytes = ([name, { shape, type }]: readonly [string, PlacedTensor]) =>
     sizeOf(shape) * (/\.int\d[\w-]*$/.test(name) ? 1 : type === undefined ? 4 : 2);

@@ -27,7 +27,7 @@ export function createWebEngine(options: WebEngineOptions = {}, half = false): E
     device: checkedDevice(options.device),
     half,
   };
-  return new RemoteEngine(() => startWorker(settings), settings.device !== "wasm");
+  return new RemoteEngine(() => startWorker(settings), settings.device !== "wasm", memoryOfPage());
 }
 
 function startWorker(settings: Omit<WebWorkerSettings, "lock">): Port {
@@ -67,16 +67,22 @@ function checkedDevice(device: WebEngineOptions["device"] = "wasm"): WebWorkerSe
   );
 }
 
+/** WebAssembly of 32 bits has four gigabytes, and of a small machine's memory a tab gets half. */
+export function memoryOfPage(): number {
+  const { deviceMemory = Number.POSITIVE_INFINITY } = navigator as { readonly deviceMemory?: number };
+  return Math.min(4, deviceMemory / 2) * 2 ** 30;
+}
+
 /** Half the logical cores: the other half usually are the same cores' second threads. */
 function defaultThreads(): number {
   return globalThis.crossOriginIsolated ? Math.max(1, navigator.hardwareConcurrency >> 1) : 1;
 }
 
-/** Weights are handed over, not copied: they were fetched for this session alone. */
+/** Weights are handed over, not copied: they were fetched for this session alone. Files on a disk are shared by name. */
 function buffers({ request }: RequestMessage): Transferable[] {
   if (request.kind !== "create") return [];
   const files = request.options.files ?? [];
   return files.flatMap(({ data }) =>
-    data && data.byteLength === data.buffer.byteLength ? [data.buffer] : [],
+    data instanceof Uint8Array && data.byteLength === data.buffer.byteLength ? [data.buffer] : [],
   );
 }

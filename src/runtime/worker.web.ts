@@ -1,5 +1,6 @@
 /** The web Worker in which onnxruntime-web runs, on the graphics card or as WebAssembly. */
 import { EmilieError } from "../errors.ts";
+import { bytesOfBlob } from "./blob-bytes.web.ts";
 import type { SessionOptions } from "./engine.ts";
 import { HELD, type RequestMessage } from "./protocol.ts";
 import { checkCard, IN_SINGLE, NO_HALF } from "./self-check.ts";
@@ -24,7 +25,10 @@ function sessionOptions(device: "wasm" | "webgpu", { files = [], prepack = true 
     graphOptimizationLevel: "disabled",
     executionMode: "sequential",
     enableMemPattern: false,
-    externalData: files.map(({ location, data }) => ({ path: location, data: data ?? new Uint8Array() })),
+    externalData: files.map(({ location, data = new Uint8Array() }) => ({
+      path: location,
+      data: data instanceof Blob ? bytesOfBlob(data) : data,
+    })),
     logSeverityLevel: 3,
     extra: { session: prepack ? {} : { disable_prepacking: "1" } },
   } as const;

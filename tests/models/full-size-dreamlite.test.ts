@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Precision } from "../../src/checkpoint/derived.ts";
+import { knownModel } from "../../src/checkpoint/known-models.ts";
 import { folderSource } from "../../src/checkpoint/source.node.ts";
 import { planModel } from "../../src/models/plan.ts";
+import { fitIntoPage, planPage } from "../../src/models/plan-page.ts";
 import { describe as describeCheckpoint } from "../../src/networks/dreamlite/describe.ts";
 import { buildDreamLite, dreamLiteNeeds } from "../../src/networks/dreamlite/unet.ts";
 import { parseDreamLiteUNet } from "../../src/networks/dreamlite/unet-config.ts";
@@ -75,4 +77,50 @@ it("a whole checkpoint is read by its headers, and planned to need less than 4 G
   expect(of("int8").memoryBytes).toBeLessThan(4e9);
   expect(of("int8").works).toBe("yes");
   expect(plan.precisions.map(({ precision }) => precision)).not.toContain("fp16");
+});
+
+/** What a whole checkpoint takes of a page. */
+it("fits into a page in int4: 2.5 GB of storage, WebAssembly's four gigabytes, and no large buffers", async () => {
+  const folder = join(root, "page");
+  await layOutDreamLite(folder, writeHoles);
+  const facts = await describeCheckpoint(folderSource(folder));
+  const of = (precision: Precision, memory: "normal" | "low", size?: readonly [number, number]) =>
+    planPage(facts, precision, { memory, memoryBytes: 2 ** 32, size })!;
+  const [normal, low] = [of("int4", "normal"), of("int4", "low")];
+  if (process.env.EMILIE_PARITY_PRINT) {
+    for (const precision of ["int4", "int8", "fp32"] as const)
+      console.log(
+        precision,
+        JSON.stringify(
+          [of(precision, "normal"), of(precision, "low"), of(precision, "low", [1024, 1024])],
+          null,
+          1,
+        ),
+      );
+  }
+  expect(normal.storageBytes).toBeLessThan(2.5e9);
+  expect(normal.memoryBytes).toBeLessThan(2 ** 32);
+  expect(of("int4", "low", [1024, 1024]).memoryBytes).toBeLessThan(2 ** 32);
+  // What is offered says the same.
+  const { page } = knownModel("carlofkl/DreamLite-mobile@diffusers")!;
+  for (const [said, told] of [
+    [page!.fetchBytes, normal.fetchBytes],
+    [page!.storageBytes, normal.storageBytes],
+    [page!.memoryBytes, normal.memoryBytes],
+    [page!.leastMemoryBytes, low.memoryBytes],
+  ] as const)
+    expect(Math.abs(said / told - 1)).toBeLessThan(0.02);
+  // Each is read from the storage into the runtime's memory by itself.
+  for (const { name, bytes, largestBytes } of normal.networks) {
+    expect(bytes, name).toBeLessThan(1.2e9);
+    expect(largestBytes, name).toBeLessThan(64e6);
+  }
+  // More than four gigabytes are no page's.
+  const room = { memoryBytes: 2 ** 32, quotaBytes: 1e12 };
+  expect(() => fitIntoPage("DreamLite", facts, "fp32", room)).toThrow(/takes about \d+\.\d GB of memory/);
+  expect(fitIntoPage("DreamLite", facts, "int4", room)).toBe("normal");
+  expect(fitIntoPage("DreamLite", facts, "int4", { ...room, memoryBytes: 2 ** 31 })).toBe("low");
+  expect(() => fitIntoPage("DreamLite", facts, "int4", { ...room, quotaBytes: 2e9 })).toThrow(
+    /of the browser's storage, of which this page may have 2\.0 GB/,
+  );
 });

@@ -46,6 +46,14 @@ const klein: Work = {
   steps: 2,
 };
 
+const dreamlite: Work = {
+  name: "DreamLite in small",
+  checkpoint: join(root, "tests/fixtures/dreamlite/mobile/checkpoint"),
+  picture: join(root, "tests/fixtures/dreamlite/mobile/picture-0.png"),
+  side: 32,
+  steps: 2,
+};
+
 /** The condition, the edited latent and its picture. */
 async function encodeEditDecode(model: EditModel, { picture, side, steps }: Work): Promise<Tensor[]> {
   const opened = await readPicture(picture);
@@ -81,17 +89,20 @@ describe.skipIf(missing)("on WebGPU in Node", () => {
     );
   });
 
-  it.each([tiny, klein, picturebook])("an edit of $name gives the processor's latents", async (work) => {
-    const expected = await on("cpu", work);
-    expect(expected.device).toEqual({ name: "cpu" });
-    const actual = await on("webgpu", work);
-    expect(actual.device).toEqual({ name: "webgpu" });
-    const errors = actual.results.map((part, i) => relativeError(part, expected.results[i]!));
-    console.log(
-      `${work.name}: condition, latent and picture differ by ${errors.map((e) => e.toExponential(1)).join(", ")}`,
-    );
-    expect(Math.max(...errors)).toBeLessThan(BAR);
-  });
+  it.each([tiny, klein, dreamlite, picturebook])(
+    "an edit of $name gives the processor's latents",
+    async (work) => {
+      const expected = await on("cpu", work);
+      expect(expected.device).toEqual({ name: "cpu" });
+      const actual = await on("webgpu", work);
+      expect(actual.device).toEqual({ name: "webgpu" });
+      const errors = actual.results.map((part, i) => relativeError(part, expected.results[i]!));
+      console.log(
+        `${work.name}: condition, latent and picture differ by ${errors.map((e) => e.toExponential(1)).join(", ")}`,
+      );
+      expect(Math.max(...errors)).toBeLessThan(BAR);
+    },
+  );
 
   it.skipIf(existsSync("/dev/dri") || existsSync("/dev/nvidia0") || process.platform !== "linux")(
     "auto leaves a Vulkan in software alone",

@@ -73,7 +73,8 @@ it("W + w·(alpha/r)·B·A, for matrices and kernels of any size", async () => {
       const additions = new Map([["x.weight", await additionsOf(lora)]]);
       const inMemory = await fetchedStorage().place(source, table, additions);
       const { location } = inMemory.tensors.get("x.weight")!;
-      const bytes = await inMemory.files.find((one) => one.location === location)!.load!();
+      const own = inMemory.files.find((one) => one.location === location);
+      const bytes = (await own!.load!()) as Uint8Array;
       const values = new Float32Array(bytes.slice().buffer);
       const expected = w.data.map((value, i) => {
         const [row, column] = [Math.floor(i / depth), i % depth];

@@ -18,7 +18,7 @@ interface Weight {
 
 /** W + Σ w·(W′ − W), where W′ is a LoRA's own; each row is summed in double precision and rounded once. */
 export async function merged(
-  source: CheckpointSource,
+  source: Pick<CheckpointSource, "read">,
   name: string,
   ref: WeightRef,
   additions: readonly Addition[],

@@ -38,6 +38,7 @@ export async function describe(source: CheckpointSource): Promise<CheckpointFact
       { name: "vision tower", table: text.vision },
       { name: "text encoder", table: text.text },
     ],
+    lookedUp: [text.embeddings],
     loras: async (files) => {
       const loras = await Promise.all(files.map(readLora));
       const additions = findTargets(loras, unet.table);

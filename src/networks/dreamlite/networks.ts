@@ -51,6 +51,9 @@ export async function placeAll(
     ] as const) {
       placed.push(await storage.place(source, table, additions.get(table), needed, often));
     }
+    // Of a text, single rows are read: what a page asks a server for must not tell the words.
+    const { file, offset, length } = text.embeddings;
+    await source.keep?.(file, offset, length, `${source.id}'s embeddings`);
   } catch (error) {
     for (const weights of placed) await weights.release();
     throw error;

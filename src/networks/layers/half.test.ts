@@ -136,7 +136,7 @@ async function valuesOf({ tensors, files, root: from }: PlacedWeights): Promise<
   expect(type).toBe("F16");
   const load = files.find((file) => file.location === location)!.load;
   const bytes = load
-    ? (await load()).slice(offset, offset + 2 * sizeOf(shape))
+    ? ((await load()) as Uint8Array).slice(offset, offset + 2 * sizeOf(shape))
     : await folderSource(from!).read(location, offset, 2 * sizeOf(shape));
   return [...fromHalf(new Uint16Array(bytes.slice().buffer))];
 }

@@ -4,7 +4,13 @@
  */
 import type { Value } from "../../graph/graph.ts";
 import { cast, gemm, mul } from "../../graph/ops.ts";
-import { hadamard, int4Matmul, quantiseRows, rowQuantisedMatmul } from "../../graph/row-quantised.ts";
+import {
+  hadamard,
+  int4Matmul,
+  multipliedOutMatmul,
+  quantiseRows,
+  rowQuantisedMatmul,
+} from "../../graph/row-quantised.ts";
 import { hadamardBlock } from "../../tensor/hadamard.ts";
 import type { Scope } from "./scope.ts";
 
@@ -32,6 +38,7 @@ export function rowLinear(s: Scope, x: Value, out: number, options: RowLinearOpt
   if (s.precision === "int8") {
     const [weight, scales] = s.derived(rotated ? "int8-rotated" : "int8", name, shape, options.rows);
     const input = rotated ? hadamard(s, x, hadamardBlock(width)) : x;
+    if (s.graph.dialect === "plain") return multipliedOutMatmul(s, input, weight!, scales!, bias);
     return rowQuantisedMatmul(s, quantiseRows(s, input), weight!, scales!, bias);
   }
   if (s.precision === "int4") {

@@ -53,6 +53,8 @@ export interface ModelInfo {
   readonly unavailable?: string;
   /** Backend.pull can fetch it. */
   readonly fetchable?: boolean;
+  /** Backend.removeModel can remove what is kept of it. */
+  readonly removable?: boolean;
   /** It is being fetched, or that went wrong. */
   readonly pull?: ModelPull;
 }
@@ -255,10 +257,15 @@ export interface Backend {
   /** Hears of what went wrong beside what was asked for, as a session that could not be saved; what was asked for is done. */
   onTrouble?: (error: unknown) => void;
   models(): Promise<readonly ModelInfo[]>;
-  /** Begins to fetch a model by its name on the hub; how far it is, models() says. Absent where nothing can be fetched. */
+  /**
+   * Begins to fetch a model by its name on the hub; how far it is, models() says. A page looks at one that is not in the list first, which then
+   * is, with its size and licence. Absent where nothing can be fetched.
+   */
   pull?(name: string): Promise<void>;
   /** Stops fetching it, or forgets what went wrong; what has arrived is kept. */
   stopPull?(id: string): Promise<void>;
+  /** Removes what is kept of a model that was fetched. Absent where that is done elsewhere. */
+  removeModel?(id: string): Promise<void>;
   /** The one changed last first. `search`: only those whose name or instructions hold it; `bin`: those in the bin. */
   sessions(options?: {
     readonly search?: string;

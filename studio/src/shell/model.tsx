@@ -6,7 +6,7 @@ import { watchModels } from "../state/pull.ts";
 import { continueWith } from "../state/session.ts";
 import { set, useStudio } from "../state/store.ts";
 import { t } from "../words/index.ts";
-import { FetchAnother, FetchModel, size } from "./pull.tsx";
+import { FetchAnother, FetchModel, RemoveModel, size } from "./pull.tsx";
 
 export function ModelButton() {
   const models = useStudio((s) => s.models);
@@ -101,6 +101,7 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
       )}
       {model.unavailable && !model.pull && <p className="unavailable">{model.unavailable}</p>}
       {(model.fetchable || model.pull) && <FetchModel model={model} />}
+      {model.removable && !chosen && !model.pull && <RemoveModel model={model} />}
     </article>
   );
 }

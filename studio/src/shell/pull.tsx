@@ -1,14 +1,11 @@
 /** Fetching a model: a button, then how far it is, or what went wrong; and a field for models that are not in the list. */
 import { useState } from "react";
 import type { ModelInfo, ModelPull } from "../backend/backend.ts";
-import { pull, stopPull } from "../state/pull.ts";
-import { describe, report } from "../state/store.ts";
+import { pull, removeModel, stopPull } from "../state/pull.ts";
+import { describe, report, useStudio } from "../state/store.ts";
 import { t } from "../words/index.ts";
 
-export function size(bytes: number): string {
-  if (bytes >= 1e9) return `${t.format.number(bytes / 1e9, 1)} GB`;
-  return `${t.format.number(bytes / 1e6, bytes < 1e7 ? 1 : 0)} MB`;
-}
+export const size = (bytes: number): string => t.format.bytes(bytes);
 
 function far({ bytes, totalBytes, secondsLeft }: ModelPull): string {
   if (totalBytes === null) return t.askingHub;
@@ -63,7 +60,24 @@ export function FetchModel({ model: { id, title, pull: state } }: { model: Model
   );
 }
 
+/** What was fetched takes gigabytes of the browser's storage. */
+export function RemoveModel({ model: { id, title } }: { model: ModelInfo }) {
+  return (
+    <div className="pull">
+      <button
+        type="button"
+        className="text-button"
+        aria-label={t.removeModel(title)}
+        onClick={() => void removeModel(id)}
+      >
+        {t.remove}
+      </button>
+    </div>
+  );
+}
+
 export function FetchAnother() {
+  const inPage = useStudio((s) => s.backend.kind === "page");
   const [name, setName] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
   const submit = async () => {
@@ -83,7 +97,7 @@ export function FetchAnother() {
         void submit();
       }}
     >
-      <label htmlFor="pull-name">{t.anotherModel}</label>
+      <label htmlFor="pull-name">{inPage ? t.anotherPageModel : t.anotherModel}</label>
       <div className="pull">
         <input
           id="pull-name"
@@ -96,7 +110,7 @@ export function FetchAnother() {
           onChange={(event) => setName(event.target.value)}
         />
         <button type="submit" className="button" disabled={name.trim() === ""}>
-          {t.fetch}
+          {inPage ? t.lookUp : t.fetch}
         </button>
       </div>
       {problem && (

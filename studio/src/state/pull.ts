@@ -49,3 +49,13 @@ export async function stopPull(id: string): Promise<void> {
     report(error);
   }
 }
+
+export async function removeModel(id: string): Promise<void> {
+  const { backend } = get();
+  try {
+    await backend.removeModel?.(id);
+    set({ models: await backend.models() });
+  } catch (error) {
+    report(error);
+  }
+}

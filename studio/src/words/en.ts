@@ -265,6 +265,20 @@ export const en = {
   stopFetching: (model: string) => `Stop downloading ${model}`,
   keptSoFar: "What has been downloaded is kept",
   anotherModel: "Another model, by its name on the hub",
+  anotherPageModel: "Another model, by its name on the hub or the address of its folder",
+  lookUp: "Look up",
+  removeModel: (model: string) => `Remove ${model} from this browser`,
+  remove: "Remove",
+  modelInUse: "The open picture is edited with this model. Leave the picture first.",
+  licence: (name: string, says: string) => `Licence: ${name}. ${says}`,
+  noLicence: "Its files say nothing of a licence: read its page first.",
+  afterDownload: (fetched: number, kept: number) =>
+    `Runs in this page after a download of ${f.bytes(fetched)}, of which this browser keeps ${f.bytes(kept)}.`,
+  withoutPage: "On your own machine it runs without a page: npx emilie studio.",
+  notFetched: (model: string) => `${model} is not in this browser. Download it first, under Models.`,
+  noModelName: (name: string) =>
+    `“${name}” is neither a model’s name on the hub (owner/name) nor an address that begins with https://.`,
+  preparingModel: (model: string) => `Preparing ${model}`,
   modelIsHere: (model: string) => `${model} has been downloaded and can be used.`,
   onlyOwnWorld: (model: string) =>
     `${model} was trained only on its own drawings. This picture would come out blurred.`,

@@ -3,6 +3,8 @@ export interface Format {
   /** 0.317 → "32 %". */
   percent(share: number): string;
   number(value: number, digits?: number): string;
+  /** 2.4e9 → "2.4 GB". */
+  bytes(bytes: number): string;
   /** One of the forms that the language has for a count, with the count in place of "#". */
   plural(
     count: number,
@@ -26,6 +28,8 @@ export function formatFor(language: string): Format {
     // The sign stands apart from the number, as everywhere in emilie.
     percent: (share) => whole.format(share).replace(/(\d)%/, "$1\u00a0%").replace("\u00a0", " "),
     number,
+    bytes: (bytes) =>
+      bytes >= 1e9 ? `${number(bytes / 1e9, 1)} GB` : `${number(bytes / 1e6, bytes < 1e7 ? 1 : 0)} MB`,
     plural: (count, forms) => (forms[rules.select(count)] ?? forms.other).replace("#", number(count)),
     ago(time) {
       const minutes = Math.round((time - Date.now()) / 60_000);

@@ -4,15 +4,21 @@ import {
   availableSettings,
   describeModel,
   type EditDefaults,
+  type EditModel,
   KNOWN_MODELS,
   type ModelDescription,
 } from "../../../../src/web.ts";
 import type { ModelInfo } from "../backend.ts";
 
 /** InstructPix2Pix's own sampler is assumed where a model does not say how it is run. */
-export function settingsOf(defaults: EditDefaults) {
-  const schedulerConfig = { _class_name: "EulerAncestralDiscreteScheduler" };
-  return availableSettings({ defaults, schedulerConfig });
+export function settingsOf(
+  defaults: EditDefaults,
+  {
+    schedulerConfig = { _class_name: "EulerAncestralDiscreteScheduler" },
+    guidedBy,
+  }: Partial<Pick<EditModel, "schedulerConfig" | "guidedBy">> = {},
+) {
+  return availableSettings({ defaults, schedulerConfig, guidedBy });
 }
 
 /** What a model says that it can do, as the studio shows it. */

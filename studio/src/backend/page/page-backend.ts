@@ -1,8 +1,6 @@
-/** Everything in the page: picturebook on onnxruntime-web in a worker, sessions in IndexedDB. Nothing leaves the browser. */
+/** Everything in the page: models on onnxruntime-web in a worker, sessions in IndexedDB. Nothing leaves the browser. */
 import {
-  type EditModel,
   EmilieError,
-  loadModel,
   type Mask,
   type Node,
   openSession,
@@ -32,8 +30,7 @@ import type {
   SessionView,
 } from "../backend.ts";
 import { claim } from "./claim.ts";
-import { modelFetch } from "./model-files.ts";
-import { ELSEWHERE, pageModel } from "./models.ts";
+import { modelOfRecipe, PageModels } from "./page-models.ts";
 import { largest, settings } from "./parts.ts";
 import { previewing } from "./previewing.ts";
 import { searchSessions } from "./search-sessions.ts";
@@ -49,17 +46,12 @@ interface Opened {
   readonly bin: Set<string>;
 }
 
-/** What is published with the page. */
-const MODEL = "picturebook";
-
 export class PageBackend implements Backend {
   readonly kind = "page";
   readonly privacy = "page";
   readonly formats: readonly PictureFormat[] = ["png", "jpeg", "webp"];
   onTrouble?: (error: unknown) => void;
-  readonly #base: string;
-  #model: Promise<EditModel> | undefined;
-  readonly #fetched = { bytes: 0, listener: (_: number) => {} };
+  readonly #models: PageModels;
   #opened: Opened | undefined;
   /** Gives the opened session back to all tabs. */
   #leave: () => void = () => {};
@@ -69,34 +61,51 @@ export class PageBackend implements Backend {
 
   /** `base` is the address of the page's folder, which holds models/ and examples/. */
   constructor(base: string) {
-    this.#base = base;
+    this.#models = new PageModels(base);
   }
 
-  async models(): Promise<readonly ModelInfo[]> {
-    return [await pageModel(`${this.#base}models/${MODEL}`, MODEL), ...ELSEWHERE];
+  models(): Promise<readonly ModelInfo[]> {
+    return this.#models.list();
+  }
+
+  pull(name: string): Promise<void> {
+    return this.#models.pull(name);
+  }
+
+  stopPull(id: string): Promise<void> {
+    return this.#models.stopPull(id);
+  }
+
+  async removeModel(id: string): Promise<void> {
+    // A session that is open would be left without what it goes on with.
+    const { session } = this.#opened ?? {};
+    if (session && modelOfRecipe(session.modelFacts.id) === id) {
+      throw new EmilieError("option.invalid", t.modelInUse);
+    }
+    await this.#models.remove(id);
   }
 
   sessions(which?: Parameters<typeof searchSessions>[0]): Promise<readonly SessionSummary[]> {
     return searchSessions(which);
   }
 
-  async open(file: Blob, name: string, _model: string, loading: Loading = {}): Promise<SessionView> {
+  async open(file: Blob, name: string, model: string, loading: Loading = {}): Promise<SessionView> {
     const isSession = name.toLowerCase().endsWith(".emilie");
     // What cannot be read is said before a model is waited for.
     const container = isSession ? await readSessionFile(file, name) : null;
     const original = isSession ? null : await readPicture(file);
-    const model = await this.#load(loading);
+    const loaded = await this.#models.load(model, loading);
     const id = crypto.randomUUID();
     const title = name.replace(/\.[a-z0-9]+$/i, "");
     let notes: readonly string[] = [];
     await this.#enter(id, async () => {
       if (container) {
-        const { session, warnings } = await openStoredSession(model, container, name);
+        const { session, warnings } = await openStoredSession(loaded, container, name);
         notes = warnings.map(({ message }) => message);
         return { id, name: title, session, familiar: await session.isFamiliar(), bin: new Set() };
       }
       loading.onLoading?.(t.readingPicture);
-      const session = await openSession(model, original!, { signal: loading.signal });
+      const session = await openSession(loaded, original!, { signal: loading.signal });
       return { id, name: title, session, familiar: await session.isFamiliar(), bin: new Set() };
     });
     await this.#save();
@@ -114,7 +123,7 @@ export class PageBackend implements Backend {
         );
       }
       const { stored, pieces } = kept;
-      const model = await this.#load(loading);
+      const model = await this.#models.load(modelOfRecipe(stored.manifest.model.id), loading);
       const { session } = await openStoredSession(model, { manifest: stored.manifest, pieces }, stored.name);
       const familiar = stored.familiar === undefined ? await session.isFamiliar() : stored.familiar;
       return { id, name: stored.name, session, familiar, bin: new Set(stored.bin) };
@@ -308,30 +317,9 @@ export class PageBackend implements Backend {
     return sessionFile(copy);
   }
 
-  /** Fetches the model before it is asked for. */
+  /** Fetches what is published with the page before it is asked for. */
   warm(): void {
-    this.#load({}).catch(() => {});
-  }
-
-  #load({ onLoading }: Loading): Promise<EditModel> {
-    const total = __MODEL_BYTES__;
-    const tell = (bytes: number) =>
-      onLoading?.(t.loadingModel(MODEL, bytes, total), Math.min(1, bytes / total));
-    this.#fetched.listener = tell;
-    tell(this.#fetched.bytes);
-    this.#model ??= loadModel(`${this.#base}models/${MODEL}`, {
-      id: MODEL,
-      device: "auto",
-      fetch: modelFetch((bytes) => {
-        this.#fetched.bytes += bytes;
-        this.#fetched.listener(this.#fetched.bytes);
-      }),
-    });
-    // A failed load, as without a network, is tried again when asked again.
-    this.#model.catch(() => {
-      this.#model = undefined;
-    });
-    return this.#model;
+    this.#models.warm();
   }
 
   #current(id: string): Opened {

@@ -3,6 +3,7 @@ import { EmilieError, encodePng, type Mask, type Node, type Session } from "../.
 import { t } from "../../words/index.ts";
 import type { NodeView, SessionView } from "../backend.ts";
 import { referenceName, viewRecipe } from "../recipe-view.ts";
+import { modelOfRecipe } from "./page-models.ts";
 
 export function viewNode(node: Node): NodeView {
   const { id, parent, name, instruction, recipe, changed, understood, refused, cost, drift, changes } = node;
@@ -40,7 +41,7 @@ export function viewSession(
     id,
     name,
     device: device && { gpu: device.name === "webgpu", reason: device.reason },
-    model: session.modelFacts.id,
+    model: modelOfRecipe(session.modelFacts.id),
     width: session.head.size.width,
     height: session.head.size.height,
     head: session.head.id,
