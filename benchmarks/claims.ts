@@ -168,6 +168,35 @@ export const TABLES: readonly TableClaim[] = [
     ]),
   },
   {
+    heading: "Published rules beside the gate",
+    file: "published",
+    rows: grid(
+      {
+        "latent iteration, no masks": of("emilie-no-mask"),
+        "latent iteration, no masks, gated": of("emilie-no-mask-gated"),
+        "image iteration": of("image-iteration"),
+        "image iteration, gated": of("image-iteration-gated"),
+        "image iteration, small changes of pixels reverted (Emu Edit)": of("image-iteration-revert"),
+        "VAE-LFA: latent iteration, low frequencies aligned": of("vae-lfa"),
+        "DiffEdit with the masks of a brush": of("diffedit-given-mask"),
+        "image iteration, pasted by the mask": of("image-iteration-masked"),
+        "emilie, with masks, without the gate": of("emilie"),
+      },
+      [
+        { metric: "SR@5", ...all },
+        [
+          { metric: "psnr", ...all },
+          { metric: "psnr", ...all, ...image },
+        ],
+        [
+          { metric: "psnr.outside", ...all },
+          { metric: "psnr.outside", ...all, ...image },
+        ],
+        { metric: "changed.outside", ...all, scale: 100 },
+      ],
+    ),
+  },
+  {
     heading: "Drift over five edits, by CLIP",
     file: "gate-arms",
     rows: grid(

@@ -1,9 +1,9 @@
 /** The settings that an edit with a model may have; for the others capabilities.ts refuses it, or there is no schedule. */
 import { type SamplerName, usableSamplers } from "../samplers/index.ts";
+import { leastGuidance } from "./capabilities.ts";
 import type { EditModel } from "./edit-model.ts";
 import { CONTROLS, type Control, masksDirection } from "./gradient-control.ts";
 import { type DefaultsOf, type PresetName, type PresetSettings, presetOf, presetsOf } from "./presets.ts";
-import { SETTINGS } from "./settings.ts";
 
 /** What an edit with a model may be told. */
 export interface AvailableSettings {
@@ -25,16 +25,13 @@ export interface AvailableSettings {
  * @throws EmilieError "checkpoint.unsupported" if no sampler supports its scheduler's configuration
  */
 export function availableSettings(model: DefaultsOf & Pick<EditModel, "guidedBy">): AvailableSettings {
-  const { guidedBy = "text and picture", embedsGuidance, schedulerConfig } = model;
-  const [text] = SETTINGS.textGuidance.range!;
-  const [picture] = SETTINGS.imageGuidance.range!;
-  // Without an unguided answer there is nothing to be guided away from; a network that is told the scale was told 1 or more.
-  const distilled = guidedBy === "nothing";
+  const { guidedBy, schedulerConfig } = model;
+  const least = leastGuidance(model);
   return {
-    leastTextGuidance: distilled ? (embedsGuidance ? 1 : null) : text,
-    leastImageGuidance: guidedBy === "text and picture" ? picture : null,
+    leastTextGuidance: least.text,
+    leastImageGuidance: least.picture,
     samplers: usableSamplers(schedulerConfig),
-    controls: CONTROLS.filter((control) => !distilled || !masksDirection(control)),
+    controls: CONTROLS.filter((control) => guidedBy !== "nothing" || !masksDirection(control)),
     presets: Object.fromEntries(presetsOf(model).map((name) => [name, presetOf(model, name)])),
   };
 }

@@ -3,6 +3,7 @@ import { EmilieError } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { EditModel } from "./edit-model.ts";
 import { type Control, masksDirection } from "./gradient-control.ts";
+import { SETTINGS } from "./settings.ts";
 
 interface Asked {
   readonly textGuidance: number;
@@ -76,4 +77,18 @@ function checkReferences(model: EditModel, references: readonly Tensor[]): void 
     if (shape.length === 3 && channels === latentChannels && h > 0 && w > 0) continue;
     throw refuse(`a reference must be a latent of shape [${latentChannels}, h, w], got [${shape}]`);
   }
+}
+
+/** The least guidance that may be set for a model, by what guides it; null where it is 1 in every edit. */
+export function leastGuidance({
+  guidedBy = "text and picture",
+  embedsGuidance,
+}: Pick<EditModel, "guidedBy" | "embedsGuidance">): { text: number | null; picture: number | null } {
+  const { textGuidance, imageGuidance } = SETTINGS;
+  // Without an unguided answer there is nothing to be guided away from; a network that is told the scale was told 1 or more.
+  const distilled = embedsGuidance ? 1 : null;
+  return {
+    text: guidedBy === "nothing" ? distilled : textGuidance.range![0],
+    picture: guidedBy === "text and picture" ? imageGuidance.range![0] : null,
+  };
 }

@@ -221,7 +221,7 @@ export class Catalog {
     const usable = problem === null ? (id === this.#selected ? "selected" : "available") : "unusable";
     return {
       ...{ id, from, family, nativeSize, bytes, problem, pull, loading, defaults },
-      ...{ maxReferences, settings: settings ? viewSettings(settings) : null },
+      ...{ maxReferences, settings: settings ?? null },
       ...describe(abilities),
       ...{ downloadBytes: null, license: knownModel(id)?.license ?? null, plan: viewPlan(entry.plan) },
       state: pulling ? "pulling" : usable,
@@ -271,14 +271,6 @@ function missing(id: string, machine: Machine, pull: Pull | null = null): ModelI
     family: known?.family ?? null,
     nativeSize: known?.nativeSize ?? null,
   };
-}
-
-/** Of a preset, what an edit's settings can set beside it. */
-function viewSettings({ presets, ...settings }: AvailableSettings): NonNullable<ModelInfo["settings"]> {
-  const views = Object.entries(presets).map(([name, { steps, sampler, textGuidance, imageGuidance }]) => {
-    return [name, { steps, sampler, textGuidance, imageGuidance }] as const;
-  });
-  return { ...settings, presets: Object.fromEntries(views) };
 }
 
 /** What a page shows of a plan. */

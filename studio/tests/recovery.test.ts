@@ -11,8 +11,6 @@ import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { EmilieClient } from "../../src/client/index.ts";
 import { readPicture } from "../../src/images/codec.node.ts";
-import { loadModel } from "../../src/models/load.node.ts";
-import { loadSession } from "../../src/session/file/store.node.ts";
 import { spawnServer } from "../../tests/support/spawn-server.ts";
 import {
   begin,
@@ -21,13 +19,15 @@ import {
   type Kept,
   keptOf,
   letSetSteps,
+  openWire,
   PLACES,
   running,
   setSteps,
   stop,
   underWay,
+  type Wire,
 } from "./recovery.ts";
-import { launch, openExample, openPage, openSite, type Site } from "./site.ts";
+import { launch, openExample, openPage } from "./site.ts";
 
 const LONG = 900;
 const text = (page: Page) => page.inputValue("#instruction");
@@ -40,6 +40,7 @@ describe("words, masks and seed, with a server", () => {
   let data: string;
   let server: ChildProcess;
   let url: string;
+  let wire: Wire;
   let browser: Browser;
   let page: Page;
 
@@ -47,12 +48,14 @@ describe("words, masks and seed, with a server", () => {
     data = await mkdtemp(join(tmpdir(), "emilie-recovery-"));
     ({ process: server, url } = await spawnServer(data));
     browser = await launch();
-    ({ page } = await openPage({ url: `${url}/`, browser }));
+    wire = await openWire(new URL(url).port);
+    ({ page } = await openPage({ url: wire.url, browser }));
     await letSetSteps(page);
     await openExample(page, "cottage");
   });
   afterAll(async () => {
     await browser?.close();
+    wire?.cut();
     server?.kill("SIGKILL");
     await rm(data, { recursive: true, force: true, maxRetries: 5 });
   });
@@ -214,11 +217,11 @@ describe("words, masks and seed, with a server", () => {
     const before = await names(page);
     await enter(page);
     await underWay(page);
-    await page.context().setOffline(true);
+    wire.cut();
     await running(page).getByText("Reconnecting").waitFor();
     expect(await keptOf(page)).toEqual(kept);
     await page.locator(".stage canvas").press("Escape");
-    await page.context().setOffline(false);
+    await wire.mend();
     await idle(page);
     expect(await keptOf(page)).toEqual(kept);
     expect(await names(page)).toEqual(before);
@@ -227,12 +230,12 @@ describe("words, masks and seed, with a server", () => {
 
   it("are what they were where there is no network to ask through", async () => {
     const kept = await begin(page);
-    await page.context().setOffline(true);
+    wire.cut();
     await enter(page);
     await page.getByRole("alert").first().waitFor();
     await idle(page);
     expect(await keptOf(page)).toEqual(kept);
-    await page.context().setOffline(false);
+    await wire.mend();
     await makesOf(kept);
   });
 
@@ -336,114 +339,5 @@ describe("words, masks and seed, with a server", () => {
     await leave((job) => client.keepPreview(job));
     await expect.poll(async () => (await names(page)).length).toBe(before.length + 1);
     await expect.poll(() => text(page)).toBe("");
-  });
-});
-
-describe("words, masks and seed, without a server", () => {
-  let site: Site;
-  let page: Page;
-
-  beforeAll(async () => {
-    site = await openSite();
-    ({ page } = await openPage(site, { acceptDownloads: true }));
-    // It asks before it is left while it computes.
-    page.on("dialog", (dialog) => void dialog.accept());
-    await openExample(page, "cottage");
-    await page.getByRole("button", { name: "Advanced" }).click();
-    await page.getByRole("slider", { name: "Steps" }).press("End");
-  });
-  afterAll(async () => {
-    await site?.close();
-  });
-  beforeEach(() => clear(page));
-
-  /** The edit that is made of the draft in the end has its words, masks and seed. */
-  async function makesOf(kept: Kept): Promise<void> {
-    const before = (await names(page)).length;
-    await enter(page);
-    await expect.poll(async () => (await names(page)).length).toBe(before + 1);
-    await idle(page);
-    await page.getByRole("button", { name: "Export" }).click();
-    const [file] = await Promise.all([
-      page.waitForEvent("download"),
-      page.getByRole("button", { name: "Save session", exact: true }).click(),
-    ]);
-    const model = await loadModel("picturebook");
-    try {
-      const session = await loadSession(await file.path(), { model });
-      const { recipe } = session.head;
-      expect(recipe!.seed).toBe(kept.seed);
-      expect(recipe!.regions.map(({ instruction }) => instruction)).toEqual(PLACES);
-      for (const [i, [, , , bytes]] of kept.masks.entries()) {
-        const { data } = session.masks.get(recipe!.regions[i]!.mask!.sha256)!;
-        expect(base64(Uint8Array.from(data, (value) => Math.round(255 * value)))).toBe(bytes);
-      }
-    } finally {
-      await model.dispose();
-    }
-    await expect.poll(() => text(page)).toBe("");
-  }
-
-  it("are what they were after Stop", async () => {
-    const kept = await begin(page);
-    await enter(page);
-    await running(page).waitFor();
-    await stop(page);
-    expect(await keptOf(page)).toEqual(kept);
-    await makesOf(kept);
-  });
-
-  it("are what they were after a reload, with nothing running and during an edit", async () => {
-    const kept = await begin(page);
-    await page.reload();
-    await page.locator(".stage canvas").waitFor();
-    expect(await keptOf(page)).toEqual(kept);
-    await enter(page);
-    await underWay(page);
-    await page.reload();
-    await page.locator(".stage canvas").waitFor();
-    await idle(page);
-    expect(await keptOf(page)).toEqual(kept);
-    await makesOf(kept);
-  });
-
-  it.each([
-    ["that the browser ends without a word", () => self.close()],
-    [
-      "that fails",
-      () => {
-        setTimeout(() => {
-          throw new Error("out of order");
-        });
-      },
-    ],
-  ])("are what they were after the death of the worker: one %s", async (_, die) => {
-    const kept = await begin(page);
-    await enter(page);
-    await underWay(page);
-    const worker = page.workers().find((one) => /worker\.web/.test(one.url()))!;
-    await worker.evaluate(die).catch(() => {});
-    const notice = page.getByRole("alert").filter({ hasText: /worker ended/ });
-    await notice.waitFor();
-    await idle(page);
-    expect(await keptOf(page)).toEqual(kept);
-    await notice.getByRole("button", { name: "Dismiss" }).click();
-    // Another worker computes what is asked for next.
-    await makesOf(kept);
-  });
-
-  it("are what they were after their session was left during an edit", async () => {
-    const kept = await begin(page);
-    const here = page.url();
-    await enter(page);
-    await underWay(page);
-    await page.getByRole("button", { name: /to the start page/ }).click();
-    await page.locator(".examples").waitFor();
-    await page.locator(".recent button", { hasText: "cottage" }).first().click();
-    await page.locator(".stage canvas").waitFor();
-    expect(page.url()).toBe(here);
-    await idle(page);
-    expect(await keptOf(page)).toEqual(kept);
-    await makesOf(kept);
   });
 });

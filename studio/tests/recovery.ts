@@ -1,4 +1,6 @@
 /** What the tests of recovery share: a draft with two places, and what of it is kept, byte by byte. */
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import type { Page } from "playwright";
 import { expect } from "vitest";
 import { drag } from "./site.ts";
@@ -127,4 +129,41 @@ export async function letSetSteps(page: Page): Promise<void> {
   }`;
   await page.addInitScript(patch);
   await page.evaluate(patch);
+}
+
+/** The way from a page to a server, which can be cut: a browser's own "offline" leaves open what is open. */
+export interface Wire {
+  readonly url: string;
+  cut(): void;
+  mend(): Promise<void>;
+}
+
+export async function openWire(to: string): Promise<Wire> {
+  const sockets = new Set<Socket>();
+  const forward = (page: Socket) => {
+    const server = connect(Number(to), "127.0.0.1");
+    for (const [one, other] of [
+      [page, server],
+      [server, page],
+    ] as const) {
+      sockets.add(one);
+      one.on("error", () => other.destroy()).on("close", () => sockets.delete(one) && other.destroy());
+      one.pipe(other);
+    }
+  };
+  let listener: Server;
+  const listen = async (port: number) => {
+    listener = createServer(forward).listen(port, "127.0.0.1");
+    await once(listener, "listening");
+    return (listener.address() as AddressInfo).port;
+  };
+  const port = await listen(0);
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    cut: () => {
+      listener.close();
+      for (const socket of sockets) socket.destroy();
+    },
+    mend: async () => void (await listen(port)),
+  };
 }

@@ -48,23 +48,15 @@ const availableSchema = z
     leastTextGuidance: z
       .number()
       .nullable()
-      .openapi({ description: "The least textGuidance that may be set; null: it is 1 in every edit" }),
+      .openapi({ description: "The least text guidance that may be set; null: it is 1 in every edit" }),
     leastImageGuidance: z
       .number()
       .nullable()
-      .openapi({ description: "The least imageGuidance that may be set; null: it is 1 in every edit" }),
+      .openapi({ description: "The least image guidance that may be set; null: it is 1 in every edit" }),
     samplers: z.array(z.string()).readonly(),
     controls: z.array(z.string()).readonly(),
     presets: z
-      .record(
-        z.string(),
-        z.object({
-          steps: z.number().int(),
-          sampler: z.string(),
-          textGuidance: z.number(),
-          imageGuidance: z.number(),
-        }),
-      )
+      .record(z.string(), z.object(statedShape()))
       .openapi({ description: "What each preset that it has stands for" }),
   })
   .openapi("AvailableSettings");
