@@ -34,14 +34,11 @@ const card = (title: string | RegExp) =>
 const added = () => card(/127\.0\.0\.1/);
 const openPanel = () => page.locator(".model-button").click();
 
-/** What the browser says that the page may store. */
-async function allow(bytes: number): Promise<void> {
-  const devtools = await page.context().newCDPSession(page);
-  await devtools.send("Storage.overrideQuotaForOrigin", {
-    origin: new URL(site.url).origin,
-    quotaSize: bytes,
-  });
-}
+/** What the browser says that the page may store, until it is loaded again. */
+const allow = (bytes: number) =>
+  page.evaluate((quota) => {
+    navigator.storage.estimate = async () => ({ quota, usage: 0 });
+  }, bytes);
 
 beforeAll(async () => {
   site = await openSite();
@@ -116,6 +113,8 @@ describe("DreamLite in the page", () => {
     await behave({ cutAfter: null });
     await weightsSent();
     await page.reload();
+    await page.locator(".stage canvas").waitFor();
+    await page.locator(".still-loading").waitFor({ state: "detached" });
     await openPanel();
     await added()
       .getByRole("button", { name: /Download/ })
@@ -156,13 +155,14 @@ describe("DreamLite in the page", () => {
       .getByRole("button", { name: /Remove/ })
       .click();
     await added().waitFor({ state: "detached" });
-    const kept = await page.evaluate(async () => {
-      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("emilie-models");
-      let count = 0;
-      for await (const _ of folder.keys()) count++;
-      return count;
-    });
-    expect(kept).toBe(0);
+    const kept = () =>
+      page.evaluate(async () => {
+        const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("emilie-models");
+        let count = 0;
+        for await (const _ of folder.keys()) count++;
+        return count;
+      });
+    await expect.poll(kept).toBe(0);
     // A cut connection is an error of the browser's own too.
     expect(errors.filter((one) => !/ERR_|Failed to load resource/.test(one))).toEqual([]);
   });
