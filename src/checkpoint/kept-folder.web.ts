@@ -10,14 +10,21 @@ import { sha256 } from "../util/sha256.ts";
 const ROOT = "emilie-models";
 const ABOUT = "about.json";
 
-const aboutSchema = z.object({
+/** What a folder is of. */
+export interface About {
+  /** The address of the checkpoint's folder. */
+  readonly address: string;
+  /** The name that it is loaded by. */
+  readonly id: string;
+  /** By precision, where the model was loaded once, so that nothing of it is missing: how much of it is in memory at a time. */
+  readonly ready: Readonly<Record<string, "normal" | "low">>;
+}
+
+const aboutSchema: z.ZodType<About> = z.object({
   address: z.string(),
   id: z.string(),
   ready: z.record(z.string(), z.enum(["normal", "low"])),
 });
-
-/** What a folder is of. `ready`: by precision, where the model was loaded once, so that nothing of it is missing, how much of it is in memory at a time. */
-export type About = z.infer<typeof aboutSchema>;
 
 /** A checkpoint that is kept, or half of one. */
 export interface KeptModel extends About {

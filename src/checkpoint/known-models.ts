@@ -48,13 +48,15 @@ export interface Needs {
 
 /** As planPage (src/models/plan-page.ts) tells it from the published shapes, for a picture of half the native size. */
 export interface PageNeeds {
+  /** The precision that a page loads it in. */
   readonly precision: "int8" | "int4";
   /** Of its files, those bytes that are fetched. */
   readonly fetchBytes: number;
   /** Of the browser's storage. */
   readonly storageBytes: number;
-  /** WebAssembly's memory at the peak of an edit, and with one network at a time. */
+  /** WebAssembly's memory at the peak of an edit. */
   readonly memoryBytes: number;
+  /** The same with one network in memory at a time. */
   readonly leastMemoryBytes: number;
 }
 

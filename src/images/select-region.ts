@@ -50,6 +50,7 @@ export class Selector {
   #segments: { colours: Colours; tree: SegmentTree } | undefined;
   #guide: EdgeGuide | undefined;
 
+  /** For one picture, whose pixels must not change afterwards. */
   constructor(picture: Picture) {
     this.#picture = picture;
     this.#factor = Math.max(1, Math.max(picture.width, picture.height) / SMALL);

@@ -10,13 +10,17 @@ import type { WebLoadOptions, WebPrecision } from "./load.web.ts";
 import { lackOf, type PagePlan, planPage } from "./plan-page.ts";
 import { roomOfPage } from "./room.web.ts";
 
+/** What is known of a checkpoint before its weights are fetched. */
 export interface InspectedModel {
   /** Of which family, for people. */
   readonly family: string;
+  /** The picture size (longer side) that it was trained at, in pixels. */
   readonly nativeSize: number;
   /** What has to be known of it, its licence among that, in sentences. */
   readonly notes: readonly string[];
+  /** What it states for its edits. */
   readonly defaults: EditDefaults;
+  /** What it can do, where it is known. */
   readonly abilities: Abilities | undefined;
   /** scheduler_config.json, by which samplers and presets are told. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
@@ -24,6 +28,7 @@ export interface InspectedModel {
   readonly guidedBy: EditModel["guidedBy"];
   /** The most exact precision that fits into this page, or the one that takes least. */
   readonly precision: WebPrecision;
+  /** What it takes of the page in that precision. */
   readonly plan: PagePlan;
   /** What the page has too little of; null where the model fits. */
   readonly lack: string | null;

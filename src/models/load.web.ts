@@ -47,8 +47,8 @@ export interface WebLoadOptions extends WebEngineOptions {
 }
 
 /** The precisions that a browser has. */
-export type WebPrecision = (typeof WEB_PRECISIONS)[number];
-const WEB_PRECISIONS = ["fp32", "fp16", "int8", "int4"] as const;
+export type WebPrecision = "fp32" | "fp16" | "int8" | "int4";
+const WEB_PRECISIONS: readonly WebPrecision[] = ["fp32", "fp16", "int8", "int4"];
 
 const LOAD_OPTIONS: OptionNames<WebLoadOptions> = {
   ...{ id: true, fetch: true, precision: true, keep: true, onProgress: true, signal: true },

@@ -10,7 +10,9 @@ import type { CheckpointFacts } from "../networks/architecture.ts";
 import { type MemoryMode, WAITING_BYTES } from "../runtime/onnx-sessions.ts";
 import { costsOfFacts } from "./plan.ts";
 
+/** A network of a checkpoint in a page. */
 export interface PageNetwork {
+  /** Its folder in the checkpoint. */
   readonly name: string;
   /** Of its weights, in the storage and, while it runs, in memory. */
   readonly bytes: number;
@@ -18,10 +20,13 @@ export interface PageNetwork {
   readonly largestBytes: number;
 }
 
+/** What a checkpoint takes of a page, in bytes. */
 export interface PagePlan {
+  /** Of each network. */
   readonly networks: readonly PageNetwork[];
   /** Of the checkpoint's files. */
   readonly fetchBytes: number;
+  /** Of the browser's storage, for good. */
   readonly storageBytes: number;
   /** WebAssembly's memory at the peak of an edit, of which a page has four gigabytes at most. */
   readonly memoryBytes: number;
