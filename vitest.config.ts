@@ -99,6 +99,7 @@ export default defineConfig({
           hookTimeout: 600_000,
           bail: 1,
           // A busy machine is no failure.
+          retry: 1,
           expect: { poll: { timeout: 120_000 } },
         },
       },

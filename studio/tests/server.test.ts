@@ -69,6 +69,9 @@ describe("the studio with a server", () => {
     await card("tiny/editor")
       .getByText(/[\d.]+ MB of [\d.]+ MB/)
       .waitFor();
+    // Until what is gone on with has begun, and a part of it is on the disk.
+    await expect.poll(() => hub.requests(UNET, "storage").length).toBeGreaterThan(0);
+    await page.waitForTimeout(1000);
     await page.getByRole("button", { name: "Stop downloading tiny/editor" }).click();
     await page.getByRole("progressbar").waitFor({ state: "detached" });
 
