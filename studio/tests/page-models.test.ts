@@ -59,6 +59,9 @@ afterAll(async () => {
   await server?.close();
 });
 
+/** A minute of fetching and computing in one thread of a page: EMILIE_PAGE_MODELS=1 npx vitest run --project studio studio/tests/page-models.test.ts */
+const whole = it.skipIf(process.env.EMILIE_PAGE_MODELS !== "1");
+
 describe("DreamLite in the page", () => {
   it("is offered with its size and its licence, and nothing is asked of anybody", async () => {
     await allow(50e9);
@@ -101,7 +104,7 @@ describe("DreamLite in the page", () => {
     await page.fill("#pull-name", "");
   });
 
-  it("goes on after a cut connection and a reload, with what had arrived", async () => {
+  whole("goes on after a cut connection and a reload, with what had arrived", async () => {
     await behave({ cutAfter: 200_000 });
     await added()
       .getByRole("button", { name: /Download/ })
@@ -123,7 +126,7 @@ describe("DreamLite in the page", () => {
     expect(await weightsSent()).toBeGreaterThan(0);
   });
 
-  it("edits, is there after a reload, and fetches nothing again", async () => {
+  whole("edits, is there after a reload, and fetches nothing again", async () => {
     await added().getByRole("button", { name: "Use" }).click();
     await page.locator(".model-button", { hasText: "DreamLite" }).waitFor();
     await page.locator(".still-loading").waitFor({ state: "detached" });
@@ -140,7 +143,7 @@ describe("DreamLite in the page", () => {
     await behave({ cutAfter: null });
   });
 
-  it("can be removed, but not from under an open picture", async () => {
+  whole("can be removed, but not from under an open picture", async () => {
     await openPanel();
     expect(
       await added()
@@ -150,6 +153,8 @@ describe("DreamLite in the page", () => {
     await card("picturebook").getByRole("button", { name: "Use" }).click();
     await page.locator(".model-button", { hasText: "picturebook" }).waitFor();
     await page.locator(".still-loading").waitFor({ state: "detached" });
+    // Until the picture goes on in a session of the other model.
+    await expect.poll(() => page.locator(".node-name").allTextContents()).toEqual(["original"]);
     await openPanel();
     await added()
       .getByRole("button", { name: /Remove/ })
