@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { EmilieError, isEmilieError } from "../errors.ts";
+import { onceEach } from "../util/once-each.ts";
 import { Turns } from "../util/turns.ts";
 import { fileName, listKept, parse, readKept, writeKept } from "./kept-folder.web.ts";
 import { LoadMeter, type LoadWatch } from "./load-progress.ts";
@@ -37,7 +38,6 @@ export async function keptSource(
   const pieces = await folder.getDirectoryHandle("pieces", { create: true });
   const parsed = indexSchema.safeParse(parse(await (await readKept(folder, INDEX))?.text()));
   const index: Index = parsed.success ? parsed.data : {};
-  const seen = new Map<string, Promise<WebFile | null>>();
   const turns = new Turns();
   let known = await piecesIn(pieces);
 
@@ -64,15 +64,7 @@ export async function keptSource(
     known.delete(path);
   }
 
-  function look(path: string): Promise<WebFile | null> {
-    let file = seen.get(path);
-    if (!file) {
-      file = check(path);
-      seen.set(path, file);
-      file.catch(() => seen.delete(path));
-    }
-    return file;
-  }
+  const look = onceEach(check);
 
   async function required(path: string): Promise<WebFile> {
     const file = await look(path);

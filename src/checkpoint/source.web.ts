@@ -1,6 +1,7 @@
 /** A checkpoint behind a web address, read piece by piece where the server allows ranges. */
 import { EmilieError } from "../errors.ts";
 import { VOCABULARY_JSON } from "../limits.ts";
+import { onceEach } from "../util/once-each.ts";
 import { type CheckpointSource, missingFile } from "./source.ts";
 
 /**
@@ -31,7 +32,6 @@ export interface WebSource extends CheckpointSource {
 export function webSource(base: string, id = base, fetchFile: typeof fetch = fetch): WebSource {
   const root = base.endsWith("/") ? base : `${base}/`;
   const address = (path: string) => root + path.split("/").map(encodeURIComponent).join("/");
-  const known = new Map<string, Promise<WebFile | null>>();
   /** Files of servers that answer a range with everything. */
   const whole = new Map<string, Uint8Array>();
 
@@ -76,15 +76,7 @@ export function webSource(base: string, id = base, fetchFile: typeof fetch = fet
     return bytes && { size: bytes.length, mark };
   }
 
-  function look(path: string): Promise<WebFile | null> {
-    let file = known.get(path);
-    if (!file) {
-      file = measure(path);
-      known.set(path, file);
-      file.catch(() => known.delete(path));
-    }
-    return file;
-  }
+  const look = onceEach(measure);
 
   /** A piece of a file, or all of it where the server knows no pieces and it is small enough for that. */
   async function readRange(path: string, offset: number, length: number): Promise<Uint8Array> {

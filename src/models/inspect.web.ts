@@ -6,7 +6,7 @@ import { webSource } from "../checkpoint/source.web.ts";
 import { EmilieError } from "../errors.ts";
 import type { Abilities, EditDefaults, EditModel } from "../method/edit-model.ts";
 import { architectureOf } from "./architectures.ts";
-import type { WebLoadOptions, WebPrecision } from "./load.web.ts";
+import { addressOf, type WebLoadOptions, type WebPrecision } from "./load.web.ts";
 import { lackOf, type PagePlan, planPage } from "./plan-page.ts";
 import { roomOfPage } from "./room.web.ts";
 
@@ -48,7 +48,7 @@ export async function inspectModel(
   baseUrl: string,
   { id = baseUrl, fetch }: Pick<WebLoadOptions, "id" | "fetch"> = {},
 ): Promise<InspectedModel> {
-  const address = new URL(baseUrl, globalThis.location?.href).href;
+  const address = addressOf(baseUrl);
   const remote = webSource(address, id, fetch);
   // Where there is no model, nothing is to be left of it.
   await architectureOf(remote);

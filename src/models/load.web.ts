@@ -87,7 +87,8 @@ export async function loadModel(baseUrl: string, options: WebLoadOptions = {}): 
   }
 }
 
-const addressOf = (baseUrl: string) => new URL(baseUrl, globalThis.location?.href).href;
+/** What a checkpoint is kept by: its address, also where it was given from the page's own. */
+export const addressOf = (baseUrl: string): string => new URL(baseUrl, globalThis.location?.href).href;
 
 interface Keeping extends WebLoadOptions {
   readonly id: string;

@@ -3,13 +3,22 @@ import type { Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { loadModel } from "../../src/models/load.node.ts";
 import { loadSession } from "../../src/session/file/store.node.ts";
-import { begin, clear, idle, type Kept, keptOf, PLACES, running, stop, underWay } from "./recovery.ts";
+import {
+  base64,
+  begin,
+  clear,
+  enter,
+  idle,
+  type Kept,
+  keptOf,
+  names,
+  PLACES,
+  running,
+  stop,
+  text,
+  underWay,
+} from "./recovery.ts";
 import { openExample, openPage, openSite, type Site } from "./site.ts";
-
-const text = (page: Page) => page.inputValue("#instruction");
-const names = (page: Page) => page.locator(".node-name").allTextContents();
-const enter = (page: Page) => page.locator("#instruction").press("Enter");
-const base64 = (bytes: Uint8Array | number[]) => Buffer.from(bytes).toString("base64");
 
 describe("words, masks and seed, without a server", () => {
   let site: Site;

@@ -13,27 +13,27 @@ import { EmilieClient } from "../../src/client/index.ts";
 import { readPicture } from "../../src/images/codec.node.ts";
 import { spawnServer } from "../../tests/support/spawn-server.ts";
 import {
+  base64,
   begin,
   clear,
+  enter,
   idle,
   type Kept,
   keptOf,
   letSetSteps,
+  names,
   openWire,
   PLACES,
   running,
   setSteps,
   stop,
+  text,
   underWay,
   type Wire,
 } from "./recovery.ts";
 import { launch, openExample, openPage } from "./site.ts";
 
 const LONG = 900;
-const text = (page: Page) => page.inputValue("#instruction");
-const names = (page: Page) => page.locator(".node-name").allTextContents();
-const enter = (page: Page) => page.locator("#instruction").press("Enter");
-const base64 = (bytes: Uint8Array | number[]) => Buffer.from(bytes).toString("base64");
 const idIn = (url: string) => new URLSearchParams(new URL(url).hash.slice(1)).get("session")!;
 
 describe("words, masks and seed, with a server", () => {

@@ -19,6 +19,11 @@ export interface Kept {
   readonly masks: readonly (readonly [number, number, number, string])[];
 }
 
+export const text = (page: Page) => page.inputValue("#instruction");
+export const names = (page: Page) => page.locator(".node-name").allTextContents();
+export const enter = (page: Page) => page.locator("#instruction").press("Enter");
+export const base64 = (bytes: Uint8Array | number[]) => Buffer.from(bytes).toString("base64");
+
 export async function keptOf(page: Page): Promise<Kept> {
   const words = await page.inputValue("#instruction");
   const seed = await page.getByLabel("Seed", { exact: true }).inputValue();

@@ -7,7 +7,7 @@ import { beginNext, unqueue } from "../state/asked.ts";
 import { edit, runQueue } from "../state/edit.ts";
 import { keep, stop } from "../state/job.ts";
 import { addRegion, changeRegion, chooseRegion, moveThreshold, removeRegion } from "../state/mask.ts";
-import { get, useStudio } from "../state/store.ts";
+import { get, modelOf, useStudio } from "../state/store.ts";
 import type { Job } from "../state/types.ts";
 import { duration, IconButton, Slider, Tip } from "../ui/controls.tsx";
 import { t } from "../words/index.ts";
@@ -72,7 +72,7 @@ function Instruction() {
   const region = useStudio((s) => s.region);
   const past = useStudio((s) => s.past);
   const session = useStudio((s) => s.session)!;
-  const model = useStudio((s) => s.models.find(({ id }) => id === s.model));
+  const model = useStudio(modelOf);
   const current = regions.find(({ id }) => id === region) ?? regions[0]!;
   const [focused, setFocused] = useState(false);
   const [place, setPlace] = useState(-1);

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "react";
 import type { Understanding } from "../../../src/web.ts";
 import { changeRegion } from "../state/mask.ts";
-import { useStudio } from "../state/store.ts";
+import { modelOf, useStudio } from "../state/store.ts";
 import { t } from "../words/index.ts";
 
 const PAUSE_MS = 500;
@@ -13,7 +13,7 @@ export function Heard() {
   const region = useStudio((s) => s.region);
   const instruction = useStudio((s) => s.regions.find(({ id }) => id === s.region)?.instruction.trim() ?? "");
   const busy = useStudio((s) => s.job !== null);
-  const title = useStudio((s) => s.models.find(({ id }) => id === s.model)?.title ?? s.model);
+  const title = useStudio((s) => modelOf(s)?.title ?? s.model);
   const [heard, setHeard] = useState<{ instruction: string; said: Understanding } | null>(null);
   const { id, head, familiar } = session;
   useEffect(() => {

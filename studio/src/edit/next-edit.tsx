@@ -4,16 +4,16 @@ import { Collapsible } from "radix-ui";
 import { PRESETS } from "../../../src/web.ts";
 import { changeSettings } from "../state/edit.ts";
 import { OF_THE_PRESET } from "../state/settings.ts";
-import { newSeed, useStudio } from "../state/store.ts";
+import { modelOf, newSeed, useStudio } from "../state/store.ts";
 import { IconButton, Slider, Tip } from "../ui/controls.tsx";
 import { t } from "../words/index.ts";
 
 export function NextEdit() {
   const settings = useStudio((s) => s.settings);
-  const model = useStudio((s) => s.models.find(({ id }) => id === s.model));
+  const model = useStudio(modelOf);
   const larger = useStudio((s) => {
     const { width = 0, height = 0 } = s.session ?? {};
-    return Math.max(width, height) > (s.models.find(({ id }) => id === s.model)?.nativeSize ?? 0);
+    return Math.max(width, height) > (modelOf(s)?.nativeSize ?? 0);
   });
   const defaults = model?.presets[settings.preset];
   if (!model || !defaults) return null;

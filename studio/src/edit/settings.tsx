@@ -6,7 +6,7 @@ import type { NodeView } from "../backend/backend.ts";
 import { changesWords, levelOf, nameOf, untouchedWords } from "../history/names.ts";
 import { changeCanvasStep } from "../state/canvas.ts";
 import { changeStep, descendants, tryAgain, wayTo, withDetail } from "../state/steps.ts";
-import { newSeed, useStudio } from "../state/store.ts";
+import { modelOf, newSeed, useStudio } from "../state/store.ts";
 import { lastSeenBelow } from "../state/way.ts";
 import { duration } from "../ui/controls.tsx";
 import { t } from "../words/index.ts";
@@ -67,7 +67,7 @@ const decibel = (psnr: number) => (Number.isFinite(psnr) ? `${t.format.number(ps
 /** The same step with and without the picture's own detail, before and after one press each. */
 function DetailOfStep({ node }: { node: NodeView }) {
   const session = useStudio((s) => s.session)!;
-  const native = useStudio((s) => s.models.find(({ id }) => id === s.model)?.nativeSize ?? 0);
+  const native = useStudio((s) => modelOf(s)?.nativeSize ?? 0);
   if (Math.max(session.width, session.height) <= native || !node.settings) return null;
   const on = node.settings.detail === "on";
   return (
@@ -100,7 +100,7 @@ function ChangeStep({ node }: { node: NodeView }) {
   const [instruction, setInstruction] = useState(node.regions[0]?.instruction ?? "");
   const session = useStudio((s) => s.session)!;
   const busy = useStudio((s) => s.job !== null);
-  const guided = useStudio((s) => s.models.find(({ id }) => id === s.model)?.leastTextGuidance !== null);
+  const guided = useStudio((s) => modelOf(s)?.leastTextGuidance !== null);
   const below = descendants(session, node.id);
   const way = useWay(node.id);
   const [whole, setWhole] = useState(true);

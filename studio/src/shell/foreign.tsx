@@ -3,7 +3,7 @@ import { Info } from "lucide-react";
 import { useState } from "react";
 import { openExample } from "../start/examples.ts";
 import { continueWith } from "../state/session.ts";
-import { set, useStudio } from "../state/store.ts";
+import { modelOf, set, useStudio } from "../state/store.ts";
 import { t } from "../words/index.ts";
 import { size } from "./pull.tsx";
 
@@ -12,7 +12,7 @@ const keyOf = (session: string) => `emilie.anyway.${session}`;
 export function ForeignBanner() {
   const session = useStudio((s) => s.session)!;
   const models = useStudio((s) => s.models);
-  const model = useStudio((s) => s.models.find(({ id }) => id === s.model));
+  const model = useStudio(modelOf);
   const [seen, setSeen] = useState<string | null>(null);
   if (session.familiar !== false || seen === session.id || localStorage.getItem(keyOf(session.id)))
     return null;

@@ -1,13 +1,17 @@
 /** The store, and the two helpers that every action uses. */
 import { create } from "zustand";
 import { isEmilieError } from "../../../src/web.ts";
-import type { Backend } from "../backend/backend.ts";
+import type { Backend, ModelInfo } from "../backend/backend.ts";
 import { t } from "../words/index.ts";
 import type { Notice, StudioState } from "./types.ts";
 
 export const newSeed = (): bigint => BigInt(crypto.getRandomValues(new Uint32Array(1))[0]!);
 
 export const firstRegion = { id: 1, instruction: "", masked: false, automatic: null };
+
+/** The model of new pictures; undefined where the list does not have it. */
+export const modelOf = ({ models, model }: StudioState): ModelInfo | undefined =>
+  models.find(({ id }) => id === model);
 
 export const useStudio = create<StudioState>(() => ({
   // Set before anything is drawn (main.tsx).
