@@ -254,7 +254,7 @@ export const en = {
   fetch: "Download",
   downloadOf: "Download",
   needs: "Needs",
-  license: "License",
+  license: "Licence",
   runsHere: (precision: string, memory: string, disk: string | null, slowly: boolean) =>
     `${memory} of memory for an edit${disk ? `, ${disk} more on the disk` : ""}. Runs here in ${precision}${slowly ? ", slowly" : ""}.`,
   tooLargeHere: (memory: string, disk: string | null) =>
