@@ -81,7 +81,7 @@ describe("a distilled editor on a server", () => {
     await klein.getByRole("button", { name: "Download FLUX.2 klein 4B" }).waitFor();
     const told = (await klein.locator("dl").last().textContent())!;
     expect(told).toMatch(/^Download16\.0 GB/);
-    expect(told).toMatch(/LicenseApache-2\.0\. Any use, also commercial/);
+    expect(told).toMatch(/LicenceApache-2\.0\. Any use, also commercial/);
     const { models } = await new EmilieClient({ baseUrl: site.url }).models();
     const { takes, precisions } = models.find(({ id }) => id.endsWith("FLUX.2-klein-4B"))!.plan!;
     const least = [...precisions].sort((a, b) => a.memoryBytes - b.memoryBytes)[0]!;
@@ -99,7 +99,7 @@ it("the static page says size and licence of what it cannot run itself", async (
     const { page } = await openPage(site);
     await openModels(page);
     const told = await card(page, "FLUX.2 klein 4B").locator("dl").last().textContent();
-    expect(told).toMatch(/Download16\.0 GBLicenseApache-2\.0/);
+    expect(told).toMatch(/Download16\.0 GBLicenceApache-2\.0/);
     expect(await seriousFaults(page)).toEqual([]);
   } finally {
     await site.close();
