@@ -61,10 +61,13 @@ export async function placeAll(
   };
 }
 
+/** int4 is chosen to need little memory. */
+export const isLean = ({ precision }: PlacedWeights): boolean => precision === "int4";
+
 export function networksOf({ transformer, vae, text, sources }: Layout, weights: Weights): Networks {
-  // In int4, which is chosen to need little, the text encoder makes way for the transformer: its weights stay in their file, while what the transformer has made of its own
-  // would not go back to the system.
-  const lean = weights.text.precision === "int4";
+  // The text encoder makes way for the transformer, and not the other way round: its weights stay in their file, while what the transformer has made of its own would not go
+  // back to the system.
+  const lean = isLean(weights.text);
   const ofVae = { weights: weights.vae, table: vae.table, source: sources.vae, hot: false };
   return {
     transformer: {
