@@ -21,6 +21,11 @@ import {
 } from "./setting.ts";
 import type { ResolvedWindow, WindowOption } from "./window-option.ts";
 
+/** The values of `rephrase`: whether an understood instruction is given to the denoiser in the checkpoint's own phrase. */
+export const REPHRASE = ["on", "off"] as const;
+/** One of {@link REPHRASE}. */
+export type Rephrase = (typeof REPHRASE)[number];
+
 /** How an edit is computed. Defaults are the checkpoint's own if it states them. */
 export interface EditSettings {
   /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default 0. */
@@ -70,6 +75,11 @@ export interface EditSettings {
    * conditional term, one UNet call instead of three. Default: the preset's, or [0, 1] if it has none.
    */
   readonly guidanceInterval?: readonly [from: number, to: number];
+  /**
+   * Whether an instruction that the checkpoint understands is given to the denoiser as the checkpoint's own phrase for that edit ("on"), or in its own words
+   * ("off"). Only for checkpoints that declare what they understand (EditModel.understand). Default: the checkpoint's own, else "off".
+   */
+  readonly rephrase?: Rephrase;
   /** Ends the edit after this number of steps; the result is x̂₀ of the last one. Default: all steps. */
   readonly stopAfter?: number;
 }
@@ -81,7 +91,7 @@ export interface PresetSettings
 
 /** The defaults that a checkpoint may state for its edits. */
 export interface EditDefaults
-  extends Pick<EditSettings, "steps" | "textGuidance" | "imageGuidance" | "gate"> {
+  extends Pick<EditSettings, "steps" | "textGuidance" | "imageGuidance" | "gate" | "rephrase"> {
   /** A sampler's name. */
   readonly sampler?: string;
 }
@@ -142,6 +152,8 @@ export interface RecordedSettings {
   readonly reuse?: number;
   /** "on" if the result keeps the picture's fine detail; absent if the model's output was upscaled, as in older recipes. */
   readonly detail?: "on";
+  /** "on" if understood instructions were given to the denoiser in the checkpoint's phrases; absent if in their own words, as in older recipes. */
+  readonly rephrase?: "on";
   /** The number of steps taken, if the edit was ended before its last step. */
   readonly stopAfter?: number;
 }
@@ -362,6 +374,16 @@ export const SETTINGS: Table = {
     scope: "session",
     cli: { value: "how" },
     recipe: { schema: z.literal("on"), absent: "off", since: 5, write: () => "on" },
+  },
+  rephrase: {
+    title: "rephrase",
+    help: "on: an instruction that the model understands is given to its denoiser in the phrase that it was trained with; off: in its own words",
+    ...oneOf(REPHRASE),
+    fallback: "off",
+    defaultText: "the checkpoint's own, else off",
+    stated: true,
+    cli: { value: "how" },
+    recipe: { schema: z.literal("on"), absent: "off", since: 7, write: () => "on" },
   },
   stopAfter: {
     title: "stop after",

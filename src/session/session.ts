@@ -176,6 +176,7 @@ export class Session<N extends Node = Node> {
       mask: unionOf(own.map((region) => region.mask)),
       changed: result.changed,
       refused: result.refused,
+      phrases: result.phrases,
       cost: {
         seconds: (performance.now() - start) / 1000,
         unetCalls: this.model.calls.denoise - callsBefore,
@@ -339,10 +340,16 @@ export class Session<N extends Node = Node> {
     return (await this.model.isFamiliar?.(this.root.latent, options)) ?? null;
   }
 
-  /** Whether the model understands an instruction, and what it would do; the edit itself is not computed. */
+  /**
+   * Whether the model understands an instruction, and what its denoiser would be given: `parts` are as the setting `rephrase` has it, by default the
+   * checkpoint's own. The edit itself is not computed.
+   */
   async understand(
     instruction: string,
-    { from = this.head, ...options }: CallOptions & { readonly from?: Node } = {},
+    {
+      from = this.head,
+      ...options
+    }: CallOptions & { readonly from?: Node } & Pick<SessionEditOptions, "rephrase"> = {},
   ): Promise<Understanding> {
     const c = await this.canvasOf(this.#require(from, "the node to edit")).latentOf(from, options);
     return understandBefore(this.model, instruction, c, options);
