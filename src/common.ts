@@ -81,6 +81,7 @@ export type {
 } from "./session/tree/recipe.ts";
 export type { Replay, ReplayChanges, ReplayOptions } from "./session/tree/replay.ts";
 export type { PlacedRegion } from "./session/tree/run.ts";
+export type { UnderstandBefore } from "./session/tree/understand.ts";
 export type { Verification, VerifyOptions } from "./session/tree/verify.ts";
 export type { NoiseSource } from "./tensor/noise.ts";
 export type { Tensor } from "./tensor/tensor.ts";

@@ -14,6 +14,7 @@ import {
   oneOf,
   PRESETS,
   type PresetName,
+  readWindow,
   type Setting,
   says,
   textOf,
@@ -394,10 +395,3 @@ export const SETTINGS: Table = {
     recipe: { schema: z.int().min(1).max(999), absent: undefined, since: 2 },
   },
 };
-
-/** Parses MARGIN[:LEAST]; other texts are left for the schema to refuse. */
-function readWindow(text: string): unknown {
-  const [, margin, least] = /^(\d{1,6})(?::([1-9]\d{0,5}))?$/.exec(text.trim()) ?? [];
-  if (margin === undefined) return text;
-  return { margin: Number(margin), ...(least === undefined ? {} : { least: Number(least) }) };
-}

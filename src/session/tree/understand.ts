@@ -4,12 +4,17 @@ import { resolveOptions } from "../../method/options.ts";
 import type { Rephrase } from "../../method/settings.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
-/** @param rephrase as the setting of an edit. Default: the checkpoint's own */
+/** How an instruction is looked at before its edit. */
+export interface UnderstandBefore extends CallOptions {
+  /** The setting of the edit. Default: the checkpoint's own. */
+  readonly rephrase?: Rephrase;
+}
+
 export async function understandBefore(
   model: EditModel,
   instruction: string,
   c: Tensor,
-  { rephrase = resolveOptions(model).rephrase, signal }: CallOptions & { readonly rephrase?: Rephrase } = {},
+  { rephrase = resolveOptions(model).rephrase, signal }: UnderstandBefore = {},
 ): Promise<Understanding> {
   const heard = await model.understand?.(instruction, c, { signal, rephrase: rephrase === "on" });
   return heard ?? { understood: true, parts: [instruction], nearest: [] };
