@@ -54,82 +54,86 @@ export function edgeGuide({ width, height, data }: Picture): EdgeGuide {
 /** As `alongEdges`, for a guide that is kept. */
 export function patchAlongEdges(coarse: Mask, picture: Picture, guide: EdgeGuide): MaskPatch {
   const reach = Math.max(1, Math.round(REACH * Math.max(guide.width, guide.height)));
-  const whole = new Float32Array(guide.width * guide.height);
-  for (let y = 0; y < guide.height; y++) {
-    for (let x = 0; x < guide.width; x++)
-      whole[y * guide.width + x] = sample(coarse, x / guide.width, y / guide.height);
-  }
   // Two means, one after the other, carry the mask no farther than this.
-  const box = boxAround(whole, guide, 2 * reach + 1);
-  if (!box) return { box: { x: 0, y: 0, width: 0, height: 0 }, levels: new Uint8Array(0) };
-  const mask = cut(whole, guide.width, 1, box);
-  const { small, axis } = projected(cut(guide.colours, guide.width, 3, box), mask);
-  const mean = (values: Float32Array) => boxMean(values, box, 1, reach);
+  const mask = onGrid(coarse, guide, 2 * reach + 1);
+  if (!mask) return { box: { x: 0, y: 0, width: 0, height: 0 }, levels: new Uint8Array(0) };
+  const { box, values } = mask;
+  const { small, axis } = projected(guide, mask);
+  const mean = (plane: Float32Array) => boxMean(plane, box, 1, reach);
   const product = (a: Float32Array, b: Float32Array) => {
     const out = new Float32Array(a.length);
     for (let i = 0; i < out.length; i++) out[i] = a[i]! * b[i]!;
     return out;
   };
-  const [meanG, meanM] = [mean(small), mean(mask)];
-  const [meanGM, meanGG] = [mean(product(small, mask)), mean(product(small, small))];
-  const slope = new Float32Array(mask.length);
-  const offset = new Float32Array(mask.length);
-  for (let i = 0; i < mask.length; i++) {
-    slope[i] = (meanGM[i]! - meanG[i]! * meanM[i]!) / (meanGG[i]! - meanG[i]! ** 2 + FAINT);
-    offset[i] = meanM[i]! - slope[i]! * meanG[i]!;
+  const [meanG, meanM] = [mean(small), mean(values)];
+  const [meanGM, meanGG] = [mean(product(small, values)), mean(product(small, small))];
+  const slope = new Float32Array(values.length);
+  const offset = new Float32Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const [g, m] = [meanG[i]!, meanM[i]!];
+    slope[i] = (meanGM[i]! - g * m) / (meanGG[i]! - g * g + FAINT);
+    offset[i] = m - slope[i]! * g;
   }
   return apply({ box, slope: mean(slope), offset: mean(offset) }, axis, picture, guide);
 }
 
-function sample({ width, height, data }: Mask, u: number, v: number): number {
-  return data[
-    Math.min(height - 1, Math.floor(v * height)) * width + Math.min(width - 1, Math.floor(u * width))
-  ]!;
+/** A mask on a part of the guide's grid. */
+interface GridMask {
+  readonly box: Box;
+  /** [box.height, box.width] */
+  readonly values: Float32Array;
 }
 
-function boxAround(mask: Float32Array, { width, height }: EdgeGuide, margin: number): Box | undefined {
-  let [left, top, right, bottom] = [width, height, -1, -1];
-  for (let i = 0, y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, i++) {
-      if (mask[i] === 0) continue;
+/** What of a mask is not 0, and so many points of the grid around it. */
+function onGrid({ width, height, data }: Mask, grid: EdgeGuide, margin: number): GridMask | undefined {
+  const nearest = (length: number, of: number) =>
+    Int32Array.from({ length }, (_, i) => Math.min(of - 1, Math.floor((i / length) * of)));
+  const [columns, lines] = [nearest(grid.width, width), nearest(grid.height, height)];
+  let [left, top, right, bottom] = [grid.width, grid.height, -1, -1];
+  for (let y = 0; y < grid.height; y++) {
+    const line = lines[y]! * width;
+    for (let x = 0; x < grid.width; x++) {
+      if (data[line + columns[x]!] === 0) continue;
       if (x < left) left = x;
       if (x > right) right = x;
-      if (top === height) top = y;
+      if (top === grid.height) top = y;
       bottom = y;
     }
   }
   if (right < 0) return undefined;
   const [x, y] = [Math.max(0, left - margin), Math.max(0, top - margin)];
-  return {
+  const box = {
     ...{ x, y },
-    width: Math.min(width, right + margin + 1) - x,
-    height: Math.min(height, bottom + margin + 1) - y,
+    width: Math.min(grid.width, right + margin + 1) - x,
+    height: Math.min(grid.height, bottom + margin + 1) - y,
   };
-}
-
-function cut(values: Float32Array, stride: number, channels: number, box: Box): Float32Array {
-  const out = new Float32Array(channels * box.width * box.height);
-  for (let y = 0; y < box.height; y++) {
-    const from = channels * ((box.y + y) * stride + box.x);
-    out.set(values.subarray(from, from + channels * box.width), channels * y * box.width);
+  const values = new Float32Array(box.width * box.height);
+  for (let v = 0, i = 0; v < box.height; v++) {
+    const line = lines[y + v]! * width;
+    for (let u = 0; u < box.width; u++, i++) values[i] = data[line + columns[x + u]!]!;
   }
-  return out;
+  return { box, values };
 }
 
 /** The direction in colour along which inside and outside of the mask differ most, for levels from 0 to 255. */
 type Axis = readonly [r: number, g: number, b: number];
 
-/** Colours as one value: how far they lie along the axis. */
-function projected(colours: Float32Array, mask: Float32Array): { small: Float32Array; axis: Axis } {
-  const sums = new Float64Array(6);
-  const counts = [0, 0];
-  for (let i = 0; i < mask.length; i++) {
-    const side = mask[i]! > 0.5 ? 1 : 0;
-    counts[side]!++;
-    for (let c = 0; c < 3; c++) sums[3 * side + c]! += colours[3 * i + c]!;
+/** The guide's colours in the box as one value: how far they lie along the axis. */
+function projected(
+  { width, colours }: EdgeGuide,
+  { box, values }: GridMask,
+): { small: Float32Array; axis: Axis } {
+  const [inside, outside] = [new Float64Array(4), new Float64Array(4)];
+  for (let y = 0, i = 0; y < box.height; y++) {
+    let at = 3 * ((box.y + y) * width + box.x);
+    for (let x = 0; x < box.width; x++, i++, at += 3) {
+      const sums = values[i]! > 0.5 ? inside : outside;
+      for (let c = 0; c < 3; c++) sums[c]! += colours[at + c]!;
+      sums[3]!++;
+    }
   }
-  const mean = (c: number, side: number) => sums[3 * side + c]! / Math.max(1, counts[side]!);
-  const direction = [0, 1, 2].map((c) => mean(c, 1) - mean(c, 0));
+  const mean = (sums: Float64Array, c: number) => sums[c]! / Math.max(1, sums[3]!);
+  const direction = [0, 1, 2].map((c) => mean(inside, c) - mean(outside, c));
   const length = Math.hypot(...direction);
   // Where both are of one colour on average, brightness has to do.
   const [r, g, b] = (length > 0.05 ? direction.map((d) => d / length) : [0.58, 0.58, 0.58]) as [
@@ -137,12 +141,16 @@ function projected(colours: Float32Array, mask: Float32Array): { small: Float32A
     number,
     number,
   ];
-  const small = new Float32Array(mask.length);
-  for (let i = 0; i < small.length; i++)
-    small[i] = r * colours[3 * i]! + g * colours[3 * i + 1]! + b * colours[3 * i + 2]!;
+  const small = new Float32Array(values.length);
+  for (let y = 0, i = 0; y < box.height; y++) {
+    let at = 3 * ((box.y + y) * width + box.x);
+    for (let x = 0; x < box.width; x++, i++, at += 3)
+      small[i] = r * colours[at]! + g * colours[at + 1]! + b * colours[at + 2]!;
+  }
   return { small, axis: [r / 255, g / 255, b / 255] };
 }
 
+/** What a colour's place along the axis is multiplied by, and what is added, at the points of a part of the grid. */
 interface Coefficients {
   /** On the guide's grid. */
   readonly box: Box;
@@ -150,58 +158,97 @@ interface Coefficients {
   readonly offset: Float32Array;
 }
 
-function apply(coefficients: Coefficients, axis: Axis, picture: Picture, guide: EdgeGuide): MaskPatch {
-  const { box: coarse, slope, offset } = coefficients;
-  const [sx, sy] = [guide.width / picture.width, guide.height / picture.height];
-  const box = inPicture(coarse, picture, sx, sy);
-  const levels = new Uint8Array(box.width * box.height);
-  const columns = new Int32Array(box.width);
-  const parts = new Float32Array(box.width);
-  for (let x = 0; x < box.width; x++) {
-    const at = Math.min(coarse.width - 1, Math.max(0, (box.x + x + 0.5) * sx - 0.5 - coarse.x));
-    columns[x] = Math.max(0, Math.min(coarse.width - 2, Math.floor(at)));
-    parts[x] = at - columns[x]!;
+/** For each pixel of a line, between which two points of the grid it lies, and how far it is from the first, 0 to 1. */
+function between(first: number, length: number, scale: number, points: { from: number; count: number }) {
+  const before = new Int32Array(length);
+  const part = new Float32Array(length);
+  for (let i = 0; i < length; i++) {
+    const at = (first + i + 0.5) * scale - 0.5 - points.from;
+    const within = Math.min(points.count - 1, Math.max(0, at));
+    before[i] = Math.max(0, Math.min(points.count - 2, Math.floor(within)));
+    part[i] = within - before[i]!;
   }
-  // Between which values every colour lies along the axis.
-  const low = 255 * axis.reduce((sum, a) => sum + Math.min(0, a), 0);
-  const high = 255 * axis.reduce((sum, a) => sum + Math.max(0, a), 0);
+  return { before, part };
+}
+
+/** What the mask is between four points of the grid, whatever the colours are there. */
+const [NOTHING, ALL, MIXED] = [0, 1, 2];
+
+function apply(coefficients: Coefficients, axis: Axis, picture: Picture, guide: EdgeGuide): MaskPatch {
+  const { box: grid, slope, offset } = coefficients;
+  const [sx, sy] = [guide.width / picture.width, guide.height / picture.height];
+  const box = inPicture(grid, picture, sx, sy);
+  const across = between(box.x, box.width, sx, { from: grid.x, count: grid.width });
+  const down = between(box.y, box.height, sy, { from: grid.y, count: grid.height });
+  const [right, below] = [grid.width > 1 ? 1 : 0, grid.height > 1 ? grid.width : 0];
+  const levels = new Uint8Array(box.width * box.height);
+  // Rounds, and keeps to 0 to 255.
+  const clamped = new Uint8ClampedArray(levels.buffer);
+  const { data } = picture;
   const [r, g, b] = axis;
-  const [certain, never] = [0.5 + 0.5 / STEEP, 0.5 - 0.5 / STEEP];
-  const [slopes, offsets] = [new Float32Array(coarse.width + 1), new Float32Array(coarse.width + 1)];
-  for (let y = 0; y < box.height; y++) {
-    const at = Math.min(coarse.height - 1, Math.max(0, (box.y + y + 0.5) * sy - 0.5 - coarse.y));
-    const [above, part] = [Math.floor(at), at - Math.floor(at)];
-    const below = Math.min(coarse.height - 1, above + 1);
-    for (let x = 0; x < coarse.width; x++) {
-      const [i, j] = [above * coarse.width + x, below * coarse.width + x];
-      slopes[x] = slope[i]! + part * (slope[j]! - slope[i]!);
-      offsets[x] = offset[i]! + part * (offset[j]! - offset[i]!);
-    }
-    slopes[coarse.width] = slopes[coarse.width - 1]!;
-    offsets[coarse.width] = offsets[coarse.width - 1]!;
-    const row = y * box.width;
-    for (let x = 0; x < box.width; ) {
-      const k = columns[x]!;
-      let end = x + 1;
-      while (end < box.width && columns[end] === k) end++;
-      const [s0, s1, o0, o1] = [slopes[k]!, slopes[k + 1]!, offsets[k]!, offsets[k + 1]!];
-      const least = Math.min(o0 + Math.min(s0 * low, s0 * high), o1 + Math.min(s1 * low, s1 * high));
-      const most = Math.max(o0 + Math.max(s0 * low, s0 * high), o1 + Math.max(s1 * low, s1 * high));
-      // Far from the mask's border no colour would decide otherwise.
-      if (least >= certain) levels.fill(255, row + x, row + end);
-      else if (most > never) {
-        let i = 4 * ((box.y + y) * picture.width + box.x + x);
-        for (let u = x; u < end; u++, i += 4) {
-          const p = parts[u]!;
-          const along = r * picture.data[i]! + g * picture.data[i + 1]! + b * picture.data[i + 2]!;
-          const value = ((s0 + p * (s1 - s0)) * along + o0 + p * (o1 - o0) - 0.5) * STEEP + 0.5;
-          levels[row + u] = value <= 0 ? 0 : value >= 1 ? 255 : Math.round(value * 255);
-        }
+  const starts = startsOf(across.before);
+  const cells = starts.length - 1;
+  const kinds = new Uint8Array(cells);
+  const { least, most } = bounds(coefficients, axis);
+  for (let top = 0, end = 0; top < box.height; top = end) {
+    const line = down.before[top]! * grid.width;
+    for (end = top + 1; end < box.height && down.before[end] === down.before[top]; ) end++;
+    for (let k = 0; k < cells; k++) kinds[k] = kindOf(line + across.before[starts[k]!]!);
+    for (let y = top; y < end; y++) {
+      for (let k = 0; k < cells; k++) {
+        if (kinds[k] === MIXED) mix(y, line, starts[k]!, starts[k + 1]!);
+        if (kinds[k] !== ALL) continue;
+        const from = y * box.width + starts[k]!;
+        while (k + 1 < cells && kinds[k + 1] === ALL) k++;
+        levels.fill(255, from, y * box.width + starts[k + 1]!);
       }
-      x = end;
     }
   }
   return { box, levels };
+
+  function kindOf(i: number): number {
+    const [j, low, high] = [i + below, 0.5 - 0.5 / STEEP, 0.5 + 0.5 / STEEP];
+    if (Math.min(least[i]!, least[i + right]!, least[j]!, least[j + right]!) >= high) return ALL;
+    return Math.max(most[i]!, most[i + right]!, most[j]!, most[j + right]!) <= low ? NOTHING : MIXED;
+  }
+
+  /** The pixels of a row that lie in one cell. */
+  function mix(y: number, line: number, from: number, end: number): void {
+    const i = line + across.before[from]!;
+    const j = i + below;
+    const q = down.part[y]!;
+    const s = slope[i]! + q * (slope[j]! - slope[i]!);
+    const o = offset[i]! + q * (offset[j]! - offset[i]!);
+    const ds = slope[i + right]! + q * (slope[j + right]! - slope[i + right]!) - s;
+    const step = offset[i + right]! + q * (offset[j + right]! - offset[i + right]!) - o;
+    let at = 4 * ((box.y + y) * picture.width + box.x + from);
+    for (let x = from, to = y * box.width + from; x < end; x++, to++, at += 4) {
+      const p = across.part[x]!;
+      const along = r * data[at]! + g * data[at + 1]! + b * data[at + 2]!;
+      clamped[to] = 255 * (((s + p * ds) * along + o + p * step - 0.5) * STEEP + 0.5);
+    }
+  }
+}
+
+/** Between which values the mask lies at a point, whatever colour is there. */
+function bounds({ slope, offset }: Coefficients, axis: Axis): { least: Float32Array; most: Float32Array } {
+  // Between which values every colour lies along the axis.
+  const low = 255 * axis.reduce((sum, a) => sum + Math.min(0, a), 0);
+  const high = 255 * axis.reduce((sum, a) => sum + Math.max(0, a), 0);
+  const [least, most] = [new Float32Array(slope.length), new Float32Array(slope.length)];
+  for (let i = 0; i < slope.length; i++) {
+    const [one, other] = [slope[i]! * low, slope[i]! * high];
+    least[i] = offset[i]! + Math.min(one, other);
+    most[i] = offset[i]! + Math.max(one, other);
+  }
+  return { least, most };
+}
+
+/** Where each run of one value begins, and where the last one ends. */
+function startsOf(values: Int32Array): Int32Array {
+  const starts: number[] = [];
+  for (let i = 0; i < values.length; i++) if (i === 0 || values[i] !== values[i - 1]) starts.push(i);
+  return Int32Array.from([...starts, values.length]);
 }
 
 /** The pixels that lie nearest to a box of the grid; up to the picture's border where the box goes up to the grid's. */

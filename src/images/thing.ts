@@ -159,8 +159,8 @@ function heldBy({ neighbours }: Regions, filling: ReadonlySet<number>, frame: Re
  */
 export function wholeRegions(tree: SegmentTree, rough: Uint8Array, box: Box): Uint8Array {
   const { of, area, width } = regionsAt(tree, ROUGH);
-  const selected = area.map(() => 0);
-  const within = area.map(() => 0);
+  const selected = new Int32Array(area.length);
+  const within = new Int32Array(area.length);
   const inBox = (i: number) => {
     const [x, y] = [(i % width) - box.x, Math.floor(i / width) - box.y];
     return x >= 0 && y >= 0 && x < box.width && y < box.height;
@@ -171,7 +171,9 @@ export function wholeRegions(tree: SegmentTree, rough: Uint8Array, box: Box): Ui
     selected[of[i]!]! += rough[i]!;
     if (inBox(i)) within[of[i]!]!++;
   }
-  const whole = area.map((n, id) => within[id]! > 0.5 * n && selected[id]! > 0.5 * within[id]!);
+  const whole = Uint8Array.from(area, (n, id) =>
+    within[id]! > 0.5 * n && selected[id]! > 0.5 * within[id]! ? 1 : 0,
+  );
   const result = new Uint8Array(rough.length);
   let kept = 0;
   for (let i = 0; i < rough.length; i++) if (whole[of[i]!] && inBox(i)) kept += result[i] = 1;
