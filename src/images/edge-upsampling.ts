@@ -15,6 +15,8 @@ export const SOFTNESS = 0.01;
 const FAINT = 0.0006;
 /** Coefficients are found on at most so many pixels a side. */
 const COARSE = 512;
+/** How far along the axis, 0 to 1, a colour between points of the grid may lie beyond those of the points around it; what lies farther is a speck. */
+const SPECK = 0.1;
 /** The filter's value is made steeper about its middle by so much: what is surely inside or outside is so wholly. */
 const STEEP = 2;
 
@@ -74,7 +76,7 @@ export function patchAlongEdges(coarse: Mask, picture: Picture, guide: EdgeGuide
     slope[i] = (meanGM[i]! - g * m) / (meanGG[i]! - g * g + FAINT);
     offset[i] = m - slope[i]! * g;
   }
-  return apply({ box, slope: mean(slope), offset: mean(offset) }, axis, picture, guide);
+  return apply({ box, small, slope: mean(slope), offset: mean(offset) }, axis, picture, guide);
 }
 
 /** A mask on a part of the guide's grid. */
@@ -154,6 +156,8 @@ function projected(
 interface Coefficients {
   /** On the guide's grid. */
   readonly box: Box;
+  /** How far the guide's colours lie along the axis. */
+  readonly small: Float32Array;
   readonly slope: Float32Array;
   readonly offset: Float32Array;
 }
@@ -175,73 +179,112 @@ function between(first: number, length: number, scale: number, points: { from: n
 const [NOTHING, ALL, MIXED] = [0, 1, 2];
 
 function apply(coefficients: Coefficients, axis: Axis, picture: Picture, guide: EdgeGuide): MaskPatch {
-  const { box: grid, slope, offset } = coefficients;
+  const grid = coefficients.box;
   const [sx, sy] = [guide.width / picture.width, guide.height / picture.height];
   const box = inPicture(grid, picture, sx, sy);
   const across = between(box.x, box.width, sx, { from: grid.x, count: grid.width });
   const down = between(box.y, box.height, sy, { from: grid.y, count: grid.height });
-  const [right, below] = [grid.width > 1 ? 1 : 0, grid.height > 1 ? grid.width : 0];
   const levels = new Uint8Array(box.width * box.height);
-  // Rounds, and keeps to 0 to 255.
-  const clamped = new Uint8ClampedArray(levels.buffer);
-  const { data } = picture;
-  const [r, g, b] = axis;
   const starts = startsOf(across.before);
-  const cells = starts.length - 1;
-  const kinds = new Uint8Array(cells);
-  const { least, most } = bounds(coefficients, axis);
+  const kinds = new Uint8Array(starts.length - 1);
+  const kindAt = kindsOf(coefficients);
   for (let top = 0, end = 0; top < box.height; top = end) {
-    const line = down.before[top]! * grid.width;
-    for (end = top + 1; end < box.height && down.before[end] === down.before[top]; ) end++;
-    for (let k = 0; k < cells; k++) kinds[k] = kindOf(line + across.before[starts[k]!]!);
+    const above = down.before[top]!;
+    for (end = top + 1; end < box.height && down.before[end] === above; ) end++;
+    for (let k = 0; k < kinds.length; k++) kinds[k] = kindAt(above * grid.width + across.before[starts[k]!]!);
+    const cells = { starts, kinds, before: across.before, parts: across.part };
     for (let y = top; y < end; y++) {
-      for (let k = 0; k < cells; k++) {
-        if (kinds[k] === MIXED) mix(y, line, starts[k]!, starts[k + 1]!);
-        if (kinds[k] !== ALL) continue;
-        const from = y * box.width + starts[k]!;
-        while (k + 1 < cells && kinds[k + 1] === ALL) k++;
-        levels.fill(255, from, y * box.width + starts[k + 1]!);
-      }
+      const line = { above, part: down.part[y]! };
+      const pixels = 4 * ((box.y + y) * picture.width + box.x);
+      fillRow(levels, y * box.width, cells, line, coefficients, axis, picture.data, pixels);
     }
   }
   return { box, levels };
+}
 
-  function kindOf(i: number): number {
-    const [j, low, high] = [i + below, 0.5 - 0.5 / STEEP, 0.5 + 0.5 / STEEP];
-    if (Math.min(least[i]!, least[i + right]!, least[j]!, least[j + right]!) >= high) return ALL;
-    return Math.max(most[i]!, most[i + right]!, most[j]!, most[j + right]!) <= low ? NOTHING : MIXED;
-  }
+/** The pixels of a row between points of the grid: where each cell begins, and what it is. */
+interface Cells {
+  readonly starts: Int32Array;
+  readonly kinds: Uint8Array;
+  /** For each pixel, the point before it, and how far it is from that. */
+  readonly before: Int32Array;
+  readonly parts: Float32Array;
+}
 
-  /** The pixels of a row that lie in one cell. */
-  function mix(y: number, line: number, from: number, end: number): void {
-    const i = line + across.before[from]!;
+/** @param row where in `levels` the row begins, and `pixels` where in the picture's data */
+function fillRow(
+  levels: Uint8Array,
+  row: number,
+  { starts, kinds, before, parts }: Cells,
+  { above, part }: { above: number; part: number },
+  { box: grid, slope, offset }: Coefficients,
+  [r, g, b]: Axis,
+  data: Uint8ClampedArray,
+  pixels: number,
+): void {
+  const [right, below] = [grid.width > 1 ? 1 : 0, grid.height > 1 ? grid.width : 0];
+  for (let k = 0; k < kinds.length; k++) {
+    const kind = kinds[k]!;
+    if (kind === NOTHING) continue;
+    const from = starts[k]!;
+    if (kind === ALL) {
+      while (k + 1 < kinds.length && kinds[k + 1] === ALL) k++;
+      levels.fill(255, row + from, row + starts[k + 1]!);
+      continue;
+    }
+    const i = above * grid.width + before[from]!;
     const j = i + below;
-    const q = down.part[y]!;
-    const s = slope[i]! + q * (slope[j]! - slope[i]!);
-    const o = offset[i]! + q * (offset[j]! - offset[i]!);
-    const ds = slope[i + right]! + q * (slope[j + right]! - slope[i + right]!) - s;
-    const step = offset[i + right]! + q * (offset[j + right]! - offset[i + right]!) - o;
-    let at = 4 * ((box.y + y) * picture.width + box.x + from);
-    for (let x = from, to = y * box.width + from; x < end; x++, to++, at += 4) {
-      const p = across.part[x]!;
+    const s = slope[i]! + part * (slope[j]! - slope[i]!);
+    const o = offset[i]! + part * (offset[j]! - offset[i]!);
+    const ds = slope[i + right]! + part * (slope[j + right]! - slope[i + right]!) - s;
+    const step = offset[i + right]! + part * (offset[j + right]! - offset[i + right]!) - o;
+    const end = starts[k + 1]!;
+    for (let x = from, at = pixels + 4 * from; x < end; x++, at += 4) {
+      const p = parts[x]!;
       const along = r * data[at]! + g * data[at + 1]! + b * data[at + 2]!;
-      clamped[to] = 255 * (((s + p * ds) * along + o + p * step - 0.5) * STEEP + 0.5);
+      const level = 255 * (((s + p * ds) * along + o + p * step - 0.5) * STEEP + 0.5) + 0.5;
+      levels[row + x] = level < 0 ? 0 : level > 255 ? 255 : level;
     }
   }
 }
 
-/** Between which values the mask lies at a point, whatever colour is there. */
-function bounds({ slope, offset }: Coefficients, axis: Axis): { least: Float32Array; most: Float32Array } {
-  // Between which values every colour lies along the axis.
-  const low = 255 * axis.reduce((sum, a) => sum + Math.min(0, a), 0);
-  const high = 255 * axis.reduce((sum, a) => sum + Math.max(0, a), 0);
-  const [least, most] = [new Float32Array(slope.length), new Float32Array(slope.length)];
+/** What the mask is between a point of the grid and the next ones, whatever the colours are there within reason. */
+function kindsOf({ box, small, slope, offset }: Coefficients): (point: number) => number {
+  const [right, below] = [box.width > 1 ? 1 : 0, box.height > 1 ? box.width : 0];
+  const [low, high] = [0.5 - 0.5 / STEEP, 0.5 + 0.5 / STEEP];
+  const darkest = around(small, box, Math.min);
+  const lightest = around(small, box, Math.max);
+  const [least, most] = [darkest, lightest];
   for (let i = 0; i < slope.length; i++) {
-    const [one, other] = [slope[i]! * low, slope[i]! * high];
+    const [one, other] = [slope[i]! * (darkest[i]! - SPECK), slope[i]! * (lightest[i]! + SPECK)];
     least[i] = offset[i]! + Math.min(one, other);
     most[i] = offset[i]! + Math.max(one, other);
   }
-  return { least, most };
+  return (i) => {
+    const j = i + below;
+    if (Math.min(least[i]!, least[i + right]!, least[j]!, least[j + right]!) >= high) return ALL;
+    return Math.max(most[i]!, most[i + right]!, most[j]!, most[j + right]!) <= low ? NOTHING : MIXED;
+  };
+}
+
+/** The least or the most of each point and the eight around it. */
+function around(
+  plane: Float32Array,
+  { width, height }: Box,
+  pick: (a: number, b: number) => number,
+): Float32Array {
+  const rows = new Float32Array(plane.length);
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++)
+      rows[i] = pick(plane[i]!, pick(plane[x > 0 ? i - 1 : i]!, plane[x < width - 1 ? i + 1 : i]!));
+  }
+  const out = new Float32Array(plane.length);
+  for (let i = 0; i < out.length; i++)
+    out[i] = pick(
+      rows[i]!,
+      pick(rows[i < width ? i : i - width]!, rows[i + width < out.length ? i + width : i]!),
+    );
+  return out;
 }
 
 /** Where each run of one value begins, and where the last one ends. */

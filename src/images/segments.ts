@@ -157,3 +157,12 @@ export function regionsAt(tree: SegmentTree, level: number): Regions {
     spans: spansOf(of, width, nodes.length),
   };
 }
+
+/** 1 for each pixel of these regions, 0 elsewhere. */
+export function pixelsOf({ of, area }: Regions, members: ReadonlySet<number>): Uint8Array {
+  const held = new Uint8Array(area.length);
+  for (const member of members) held[member] = 1;
+  const inside = new Uint8Array(of.length);
+  for (let i = 0; i < inside.length; i++) inside[i] = held[of[i]!]!;
+  return inside;
+}

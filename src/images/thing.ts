@@ -7,7 +7,7 @@
 import { hueDistance } from "./colour-distance.ts";
 import { ALIKE, FULL, fullest, SIDE } from "./fullest.ts";
 import type { Box } from "./mask.ts";
-import { type Regions, regionsAt, type SegmentTree } from "./segments.ts";
+import { pixelsOf, type Regions, regionsAt, type SegmentTree } from "./segments.ts";
 import { solidity, solidityOf } from "./solidity.ts";
 
 /** Of the picture: what is larger is the background, and not a thing. */
@@ -66,12 +66,6 @@ function pixelsUnder({ parent, leafOf }: SegmentTree, node: number): Uint8Array 
   for (let i = 0; i < inside.length; i++) inside[i] = leafOf[i]! <= node ? under[leafOf[i]!]! : 0;
   return inside;
 }
-
-const pixelsOf = ({ of }: Regions, members: ReadonlySet<number>): Uint8Array => {
-  const inside = new Uint8Array(of.length);
-  for (let i = 0; i < inside.length; i++) inside[i] = members.has(of[i]!) ? 1 : 0;
-  return inside;
-};
 
 /** Of the picture, and of a region's outline that lies on the picture's border: more is background. */
 const GROUND = { area: 0.25, border: 0.1 };
