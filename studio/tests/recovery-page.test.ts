@@ -30,16 +30,25 @@ describe("words, masks and seed, without a server", () => {
     // It asks before it is left while it computes.
     page.on("dialog", (dialog) => void dialog.accept());
     await openExample(page, "cottage");
-    await page.getByRole("button", { name: "Advanced" }).click();
-    await page.getByRole("slider", { name: "Steps" }).press("End");
   });
   afterAll(async () => {
     await site?.close();
   });
-  beforeEach(() => clear(page));
+  beforeEach(async () => {
+    await clear(page);
+    await moveSteps("End");
+  });
+
+  /** As many steps as an edit may have, or as few. */
+  async function moveSteps(key: "Home" | "End"): Promise<void> {
+    const slider = page.getByRole("slider", { name: "Steps" });
+    if ((await slider.count()) === 0) await page.getByRole("button", { name: "Advanced" }).click();
+    await slider.press(key);
+  }
 
   /** The edit that is made of the draft in the end has its words, masks and seed. */
   async function makesOf(kept: Kept): Promise<void> {
+    await moveSteps("Home");
     const before = (await names(page)).length;
     await enter(page);
     await expect.poll(async () => (await names(page)).length).toBe(before + 1);

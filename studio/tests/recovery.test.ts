@@ -33,7 +33,9 @@ import {
 } from "./recovery.ts";
 import { launch, openExample, openPage } from "./site.ts";
 
+/** Steps of an edit that something happens to, and of one that is to end. */
 const LONG = 900;
+const SHORT = 2;
 const idIn = (url: string) => new URLSearchParams(new URL(url).hash.slice(1)).get("session")!;
 
 describe("words, masks and seed, with a server", () => {
@@ -87,7 +89,7 @@ describe("words, masks and seed, with a server", () => {
 
   /** The edit that is made of the draft in the end has its words, masks and seed. */
   async function makesOf(kept: Kept): Promise<void> {
-    await setSteps(page, 0);
+    await setSteps(page, SHORT);
     const id = idIn(page.url());
     const client = new EmilieClient({ baseUrl: url });
     const before = (await client.session(id)).nodes.length;
@@ -286,7 +288,7 @@ describe("words, masks and seed, with a server", () => {
     await underWay(page);
     // A draft that is painted is the next edit's.
     const kept = await begin(page);
-    await setSteps(page, 0);
+    await setSteps(page, SHORT);
     await enter(page);
     const queue = page.locator(".queue-title");
     await expect.poll(() => queue.allTextContents()).toEqual([PLACES.join(" + ")]);
