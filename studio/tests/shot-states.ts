@@ -58,23 +58,12 @@ async function undoMask(page: Page): Promise<void> {
   await page.fill("#instruction", "");
 }
 
-export async function ALONE(look: Look): Promise<void> {
-  const { page } = look;
+async function edits({ page, shot, tiny }: Look): Promise<void> {
   await page.locator(".examples button").first().waitFor();
   await page.waitForTimeout(500);
-  await look.shot("01-start");
+  await shot("01-start");
   await openExample(page, "cottage");
-  await look.shot("02-opened");
-  await edits(look);
-  await masks(look);
-  await comparing(look);
-  await frames(look);
-  await waiting(look);
-  await panels(look);
-  await files(look);
-}
-
-async function edits({ page, shot, tiny }: Look): Promise<void> {
+  await shot("02-opened");
   await page.fill("#instruction", "make it winter");
   await page.press("#instruction", "Enter");
   await page.waitForFunction(() =>
@@ -246,7 +235,7 @@ async function files({ page, shot }: Look): Promise<void> {
   await shot("32-too-large");
 }
 
-export async function SERVED(look: Look): Promise<void> {
+async function server(look: Look): Promise<void> {
   const { page, shot, tiny } = look;
   await page.locator(".examples button").first().waitFor();
   await button(page, /^Model:/).click();
@@ -297,3 +286,16 @@ export async function SERVED(look: Look): Promise<void> {
   await page.getByRole("alert").waitFor();
   await shot("45-failed");
 }
+
+/** In the order in which they are taken; those after the edits begin at the picture that the edits leave open. */
+export const ALONE: Record<string, (look: Look) => Promise<void>> = {
+  edits,
+  masks,
+  comparing,
+  frames,
+  waiting,
+  panels,
+  files,
+};
+
+export const SERVED: typeof ALONE = { server };
