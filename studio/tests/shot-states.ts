@@ -256,15 +256,17 @@ async function server(look: Look): Promise<void> {
     const request = route.request().postDataJSON() as object;
     return route.continue({ postData: JSON.stringify({ ...request, steps: 900 }) });
   });
-  if (!tiny) {
-    await button(page, /^Model:/).click();
-    await page
-      .locator(".model-card")
-      .filter({ hasText: "picturebook" })
-      .getByRole("button", { name: "Use" })
-      .click();
-    await page.getByRole("button", { name: "Model: picturebook" }).waitFor();
-  }
+  if (tiny) {
+    await page.locator(".session-name").click();
+    await page.getByRole("menuitem", { name: "Model: klein" }).click();
+  } else await button(page, "Model: klein").click();
+  await shot("44-change-model");
+  await page
+    .locator(".model-card")
+    .filter({ hasText: "picturebook" })
+    .getByRole("button", { name: "Use" })
+    .click();
+  await page.getByText("This picture continues with picturebook").waitFor();
   await page.fill("#instruction", "make it winter");
   await page.press("#instruction", "Enter");
   await page
@@ -273,7 +275,7 @@ async function server(look: Look): Promise<void> {
     .waitFor();
   await page.context().setOffline(true);
   await page.locator(".edit-button.running").getByText("Reconnecting…").waitFor();
-  await shot("44-reconnecting");
+  await shot("45-reconnecting");
   await page.context().setOffline(false);
   await page
     .locator(".edit-button.running")
@@ -284,7 +286,7 @@ async function server(look: Look): Promise<void> {
   await page.route("**/edits", (route) => route.abort());
   await page.press("#instruction", "Enter");
   await page.getByRole("alert").waitFor();
-  await shot("45-failed");
+  await shot("46-failed");
 }
 
 /** In the order in which they are taken; those after the edits begin at the picture that the edits leave open. */

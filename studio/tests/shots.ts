@@ -31,16 +31,22 @@ async function shoot(site: Site, name: string, states: typeof ALONE): Promise<vo
     await page.waitForTimeout(300);
     await page.screenshot({ path: join(folder, `${name}-${what}.png`) });
   };
-  const look: Look = { page, shot, tiny: width < 720 || height <= 480, narrow: width < 1024 || height <= 480 };
+  const look: Look = {
+    page,
+    shot,
+    tiny: width < 720 || height <= 480,
+    narrow: width < 1024 || height <= 480,
+  };
   for (const [part, take] of Object.entries(states)) {
     // Without the edits there is nothing to compare or to delete.
     if (parts.length > 0 && !parts.includes(part) && part !== "edits") continue;
     try {
       await take(look);
     } catch (error) {
-      await shot(`where-${part}-ended`);
       console.error(`${name}, ${part}:`, error);
       process.exitCode = 1;
+      if (page.isClosed() || !site.browser.isConnected()) break;
+      await shot(`where-${part}-ended`);
       // What is open comes back, and the parts that follow begin there.
       await page.reload();
       await page.locator(".stage, .start").first().waitFor();

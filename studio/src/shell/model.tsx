@@ -92,7 +92,7 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
           ))}
         </dl>
       )}
-      <p className="muted">{model.cannot}</p>
+      {model.cannot && <p className="muted">{model.cannot}</p>}
       <Costs model={model} />
       {chosen && device && (
         <p className="muted">

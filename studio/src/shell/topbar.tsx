@@ -1,5 +1,6 @@
 /** The bar on top: which picture, what to do with it, and with which model. */
 import {
+  Box,
   Check,
   ChevronDown,
   CircleHelp,
@@ -20,7 +21,7 @@ import { nameOf } from "../history/names.ts";
 import { pickFile } from "../start/pick-file.ts";
 import { goToStart, renameSession } from "../state/session.ts";
 import { redoEdit, undoEdit } from "../state/steps.ts";
-import { set, useStudio } from "../state/store.ts";
+import { modelOf, set, useStudio } from "../state/store.ts";
 import { compareWith } from "../state/view.ts";
 import { IconButton } from "../ui/controls.tsx";
 import { chooseLanguage, LANGUAGES, type Language, language, t } from "../words/index.ts";
@@ -131,6 +132,7 @@ function EditingButtons() {
 
 function SessionName() {
   const session = useStudio((s) => s.session)!;
+  const model = useStudio(modelOf);
   const [renaming, setRenaming] = useState(false);
   if (renaming) {
     return (
@@ -176,6 +178,13 @@ function SessionName() {
           </DropdownMenu.Item>
           <DropdownMenu.Item className="menu-item" onSelect={() => void goToStart()}>
             <Plus size={16} strokeWidth={1.75} aria-hidden /> {t.myWork}
+          </DropdownMenu.Item>
+          {/* A phone's bar has no room for the model's button. */}
+          <DropdownMenu.Item
+            className="menu-item phone-only"
+            onSelect={() => setTimeout(() => set({ panel: "model" }))}
+          >
+            <Box size={16} strokeWidth={1.75} aria-hidden /> {t.modelIs(model?.title ?? session.model)}
           </DropdownMenu.Item>
         </DropdownMenu.Content>
       </DropdownMenu.Portal>

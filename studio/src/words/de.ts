@@ -160,7 +160,7 @@ export const de: Words = {
   nextEdit: "Nächste Bearbeitung",
   strength: "Stärke",
   effort: "Preset",
-  presets: { turbo: "Turbo", draft: "Entwurf", balanced: "ausgewogen", best: "beste Güte" },
+  presets: { turbo: "Turbo", draft: "Entwurf", balanced: "Standard", best: "Beste" },
   detail: "Feine Details des Originals behalten",
   detailTip:
     "Das Bild ist größer als die Arbeitsgröße des Modells; seine feinen Details werden auf das Ergebnis übertragen",

@@ -59,7 +59,7 @@ export const en = {
   next: "Next",
   runNow: "Run now",
   takeBack: (title: string) => `Cancel “${title}”`,
-  takenBack: (title: string) => `“${title}” is canceled.`,
+  takenBack: (title: string) => `“${title}” is cancelled.`,
 
   // Places
   places: "Regions of this edit",
