@@ -117,9 +117,9 @@ function MaskOptions({ tool, masked }: { tool: Tool; masked: boolean }) {
             format={t.format.percent}
             onChange={(next) => changeBrush({ softness: next })}
           />
+          <span className="separator" />
         </>
       )}
-      <span className="separator" />
       <IconButton label={t.undoStroke} keys="Ctrl Z" icon={Undo2} disabled={!canUndo} onClick={undoStroke} />
       <IconButton
         label={t.redoStroke}

@@ -94,6 +94,7 @@ export const de: Words = {
   references: {
     title: "Referenzbilder",
     add: "Referenzbild hinzufügen",
+    use: "Als Referenz verwenden",
     tip: (most) => `Ein Bild, auf das sich die Anweisung bezieht, wie „trag diesen Hut“ (bis zu ${most})`,
     remove: (number) => `Referenzbild ${number} entfernen`,
     notInPicture:
@@ -286,7 +287,7 @@ export const de: Words = {
   onlyOwnWorld: (model) => `${model} kennt nur seine eigenen Zeichnungen. Dieses Bild würde unscharf.`,
   goOnWith: (model) => `Mit ${model} weitermachen`,
   getPhotoModel: (size) => (size ? `Fotomodell herunterladen (${size})` : "Fotomodell herunterladen"),
-  tryExample: "Ein Beispiel versuchen",
+  tryExample: "Beispiel öffnen",
   editAnyway: "Trotzdem bearbeiten",
   continuedWith: (model) => `Dieses Bild geht mit ${model} weiter, als eigene Sitzung.`,
 
@@ -366,8 +367,8 @@ export const de: Words = {
     stepForward: "Schritt vor",
     toTheStepBefore: "Zum Schritt davor",
     toTheStepAfter: "Zum Schritt danach",
-    toTheBranchBeside: "Zum Zweig daneben",
-    toTheOtherBranchBeside: "Zum anderen Zweig daneben",
+    toTheBranchBeside: "Zum Zweig links",
+    toTheOtherBranchBeside: "Zum Zweig rechts",
     compareWithTheStepBefore: "Mit dem Schritt davor vergleichen",
     moveAndZoom: "Verschieben und zoomen",
     selectAThing: "Objekt auswählen",

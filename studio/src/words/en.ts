@@ -84,6 +84,7 @@ export const en = {
   references: {
     title: "Reference pictures",
     add: "Add a reference picture",
+    use: "Use as reference",
     tip: (most: number) => `A picture that the instruction refers to, as in “wear this hat” (up to ${most})`,
     remove: (number: number) => `Remove reference ${number}`,
     notInPicture:
