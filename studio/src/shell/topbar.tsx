@@ -15,7 +15,7 @@ import {
   WifiOff,
 } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { ExportButton } from "../export/export.tsx";
 import { nameOf } from "../history/names.ts";
 import { pickFile } from "../start/pick-file.ts";
@@ -131,6 +131,7 @@ function EditingButtons() {
 }
 
 function SessionName() {
+  const toModels = useRef(false);
   const session = useStudio((s) => s.session)!;
   const model = useStudio(modelOf);
   const [renaming, setRenaming] = useState(false);
@@ -167,7 +168,19 @@ function SessionName() {
         </button>
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
-        <DropdownMenu.Content className="menu" align="start" sideOffset={4} collisionPadding={8}>
+        <DropdownMenu.Content
+          className="menu"
+          align="start"
+          sideOffset={4}
+          collisionPadding={8}
+          onCloseAutoFocus={(event) => {
+            if (!toModels.current) return;
+            // The focus that a closed menu gives back would close what opens.
+            event.preventDefault();
+            toModels.current = false;
+            set({ panel: "model" });
+          }}
+        >
           <DropdownMenu.Item className="menu-item" onSelect={() => setTimeout(() => setRenaming(true))}>
             {t.rename}
           </DropdownMenu.Item>
@@ -182,7 +195,9 @@ function SessionName() {
           {/* A phone's bar has no room for the model's button. */}
           <DropdownMenu.Item
             className="menu-item phone-only"
-            onSelect={() => setTimeout(() => set({ panel: "model" }))}
+            onSelect={() => {
+              toModels.current = true;
+            }}
           >
             <Box size={16} strokeWidth={1.75} aria-hidden /> {t.modelIs(model?.title ?? session.model)}
           </DropdownMenu.Item>
