@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 
@@ -48,6 +49,25 @@ const inNode = {
   hookTimeout: 120_000,
 } as const;
 
+/** Tests in a real browser of the built site: npm run test:studio builds it first. */
+function inStudio(name: string, files: { readonly include: string[]; readonly exclude?: string[] }) {
+  return {
+    test: {
+      ...files,
+      name,
+      isolate: false,
+      globalSetup: "tests/support/compiled.ts",
+      environment: "node" as const,
+      testTimeout: 1_800_000,
+      hookTimeout: 600_000,
+      bail: 1,
+      // A busy machine is no failure.
+      retry: 1,
+      expect: { poll: { timeout: 120_000 } },
+    },
+  };
+}
+
 export default defineConfig({
   test: {
     projects: [
@@ -57,6 +77,9 @@ export default defineConfig({
           ...inNode,
           name: "node",
           isolate: false,
+          // One more than there are cores: servers, processes and files are waited for a tenth of the time.
+          maxWorkers: availableParallelism() + 1,
+          sequence: { groupOrder: 1 },
           include: [
             "src/**/*.test.ts",
             "packages/*/src/**/*.test.ts",
@@ -72,7 +95,7 @@ export default defineConfig({
           ...inNode,
           name: "long",
           include: [LONG],
-          exclude: ["**/node_modules/**"],
+          exclude: ["**/node_modules/**", "studio/tests/**"],
         },
       },
       {
@@ -87,22 +110,9 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
-      {
-        // The built site in a real browser: npm run test:studio builds it first.
-        test: {
-          name: "studio",
-          isolate: false,
-          include: ["studio/tests/**/*.test.ts"],
-          globalSetup: "tests/support/compiled.ts",
-          environment: "node",
-          testTimeout: 1_800_000,
-          hookTimeout: 600_000,
-          bail: 1,
-          // A busy machine is no failure.
-          retry: 1,
-          expect: { poll: { timeout: 120_000 } },
-        },
-      },
+      inStudio("studio", { include: ["studio/tests/**/*.test.ts"], exclude: [LONG] }),
+      // Of the studio what takes long: processes that are killed, networks that are cut, very large pictures, downloads to the end.
+      inStudio("studio-long", { include: [`studio/tests/${LONG}`] }),
       {
         server: { headers },
         optimizeDeps,

@@ -1,5 +1,5 @@
 /**
- * npm run bench -- dreamlite [--edits 3] [--parts mobile,draft,mobile-1024,steps] [--peers …] [--python PYTHON] [--threads N]
+ * npm run bench -- dreamlite [--edits 3] [--parts mobile,draft,mobile-1024,steps,diffusers] [--peers …] [--python PYTHON] [--threads N]
  *   [--tiny] [--scratch DIR] [--again] [--json] [--write]
  *
  * DreamLite mobile at full size with random weights, of which every layer has its own (5 GB in bf16, 2.4 GB of derived weights), in int8. Parts, each in a process of its own:
@@ -10,6 +10,7 @@
  *   mobile-1024   as mobile, two edits, on a picture of 1024 px
  *   steps         one call of the UNet at 512 px by each of --peers (default: emilie:int8, emilie:fp32, diffusers:bf16, diffusers:fp32), one after the other; the first
  *                 call of each does not count. Who is missing is left out, with the reason
+ *   diffusers     whole edits at 512 px, text and picture included, by those of --peers that are diffusers; the first does not count
  *
  * What follows is compared with what it is to be ("bars"). Rows are printed as they come and kept in DIR/dreamlite.json: a run that was stopped goes on after its last whole
  * part, --again begins anew. --tiny takes checkpoints of a few megabytes and pictures of 128 and 256 px, to try the command; --write puts the rows into
@@ -33,10 +34,12 @@ import {
 } from "./model-parts.ts";
 import { measureSteps, stepCommand } from "./model-steps.ts";
 import { usage } from "./options.ts";
+import { samePicture } from "./peer-edits.ts";
+import { Peer, PeerError } from "./peer-process.ts";
 import { writeRandom } from "./random-weights.ts";
 import { digits, type Row } from "./record.ts";
 
-const PARTS = ["mobile", "draft", "mobile-1024", "steps"];
+const PARTS = ["mobile", "draft", "mobile-1024", "steps", "diffusers"];
 const FACTOR = 8;
 
 const { values: flags } = parseArgs({
@@ -62,6 +65,7 @@ await runModelBench(
       if (part === "draft") await measureDraft(small, tiny, place, keep);
       else if (part === "steps")
         return measureSteps(await steps(place), (row) => keep({ size: small, ...row }));
+      else if (part === "diffusers") return measureDiffusers(place, (row) => keep({ size: small, ...row }));
       else {
         const how = part === "mobile" ? { size: small, edits: place.edits } : { size: large, edits: 2 };
         const model = await layOutModel(place);
@@ -96,6 +100,46 @@ async function steps(place: Place) {
   return { scratch, shapes: { z: latent, c: latent, text: [USUAL_TOKENS, config.textWidth] }, peers };
 }
 
+/** Edits that count; one more comes before them. */
+const EDITS = 2;
+const LIMIT_SECONDS = 3600;
+
+/** Whole edits by diffusers; returns who was left out, with the reason. */
+async function measureDiffusers(place: Place, keep: (row: Row) => void): Promise<string[]> {
+  const model = await layOutModel(place);
+  const { scratch, threads } = place;
+  const { python } = flags;
+  const items = await samePicture(1 + EDITS, small, scratch);
+  const skipped: string[] = [];
+  for (const name of flags.peers.split(",").filter((one) => one.startsWith("diffusers:"))) {
+    const command = stepCommand(name, { model, threads, python, script: "dreamlite_peer" });
+    if (!command) continue;
+    console.error(`${name}: loading`);
+    let peer: Peer | undefined;
+    try {
+      peer = await Peer.start(name, [...command, "--whole"], LIMIT_SECONDS);
+      const seconds: number[] = [];
+      for (const item of items) {
+        const out = join(scratch, "edited.png");
+        const request = { do: "edit", ...item, out, settings: "defaults" } as const;
+        seconds.push((await peer.ask(request, LIMIT_SECONDS)).seconds);
+      }
+      const peak = await peer.stop();
+      keep({
+        peer: name,
+        seconds: digits(Math.min(...seconds.slice(1))),
+        anonymousGB: digits(peak / 1e9),
+      });
+    } catch (error) {
+      await peer?.stop();
+      if (!(error instanceof PeerError)) throw error;
+      skipped.push(`${name}: ${error.message}`);
+      console.error(`${name} is left out: ${error.message}`);
+    }
+  }
+  return skipped;
+}
+
 /** What is asked of it: how much faster it is than what there was, and how little it needs. */
 function bars(rows: readonly Row[]): readonly Row[] {
   const of = (part: string) => rows.filter((row) => row.part === part);
@@ -103,10 +147,7 @@ function bars(rows: readonly Row[]): readonly Row[] {
   // The first edit makes what the others find.
   const warm = (part: string) => median(numbers(of(part).slice(1), "whole"));
   const peak = (part: string) => Math.max(...numbers(of(part), "residentGB"));
-  const seconds = (peer: string) => {
-    const some = of("steps").filter((row) => String(row.peer).startsWith(peer));
-    return Math.min(...numbers(some, "seconds"));
-  };
+  const diffusers = Math.min(...numbers(of("diffusers"), "seconds"));
   const made: readonly (readonly [
     figure: string,
     value: number,
@@ -114,12 +155,7 @@ function bars(rows: readonly Row[]): readonly Row[] {
     most: number | null,
   ])[] = [
     [`a warm edit at ${small} px, in warm edits of the draft`, warm("mobile") / warm("draft"), null, 0.7],
-    [
-      "diffusers' fastest call of the UNet, in calls in int8",
-      seconds("diffusers") / seconds("emilie:int8"),
-      1.5,
-      null,
-    ],
+    [`diffusers' fastest whole edit at ${small} px, in warm edits`, diffusers / warm("mobile"), 1.5, null],
     [`most resident memory at ${small} px, GB`, peak("mobile"), null, 4],
     [
       `a warm edit at ${large} px, in warm edits at ${small} px`,

@@ -1,7 +1,7 @@
 /**
  * The table of the shipped checkpoint on pictures it was never trained on, against the exact truth:
  * `npm run bench -- picturebook [--json] [--limit N] [--preset NAME] [--steps T] [--sampler NAME] [--text-guidance s]
- * [--image-guidance s] [--guidance-interval from,to] [--gate g] [--fixed-seed] [--precision MODE]
+ * [--image-guidance s] [--guidance-interval from,to] [--gate g] [--rephrase on|off] [--fixed-seed] [--precision MODE]
  * [--keys-from PIXELS] [--device NAME] [--only single,chain,noop,words] [--words FOLDER]`.
  * `--words words-held-out` takes another list of people's own words, with chains of five of them.
  * `--keys-from 64` spares keys of self-attention (UNetShape) where no picture of this checkpoint would be large enough for that.
@@ -63,6 +63,7 @@ const { values: flags } = parseArgs({
     "text-guidance": { type: "string" },
     "image-guidance": { type: "string" },
     gate: { type: "string" },
+    rephrase: { type: "string" },
     "guidance-interval": { type: "string" },
     seed: { type: "string", default: "0" },
     "fixed-seed": { type: "boolean", default: false },
@@ -80,6 +81,7 @@ const options = {
   textGuidance: number(flags["text-guidance"]),
   imageGuidance: number(flags["image-guidance"]),
   gate: number(flags.gate),
+  rephrase: flags.rephrase as SessionEditOptions["rephrase"],
   seed: Number(flags.seed),
 };
 /** The options of turn i, from 0: another seed at every turn, as sessions have it. */
@@ -166,16 +168,19 @@ async function chains(folder: string, items: readonly Item[]) {
     const session = await openSession(model, await load(folder, item.image));
     let before = session.original;
     const successes: boolean[] = [];
+    const given: (readonly string[])[] = [];
     for (const [i, turn] of item.turns.entries()) {
       const [target, mask] = await Promise.all(
         [turn.target!, turn.change_mask!].map((file) => load(folder, file)),
       );
-      const result = await (await session.edit(turn.instruction, turnOptions(i))).render();
+      const node = await session.edit(turn.instruction, turnOptions(i));
+      given.push(node.understood ? node.phrases : ["(refused)"]);
+      const result = await node.render();
       successes.push(succeeded(result, before, target!, (i) => mask!.data[4 * i]! > 127));
       before = target!;
     }
     const last = await session.head.render();
-    rows.push({ id: item.id, successes, all: successes.every(Boolean), psnr: psnr(last, before) });
+    rows.push({ id: item.id, successes, given, all: successes.every(Boolean), psnr: psnr(last, before) });
     if (rows.length % 10 === 0) say(`  ${rows.length} chains`);
   }
   return rows;
@@ -212,7 +217,8 @@ async function words() {
       ? await Promise.all([turn.target, turn.change_mask!].map((file) => load(flags.words, file)))
       : [];
     const success = target ? succeeded(result, source, target, (i) => mask!.data[4 * i]! > 127) : same;
-    rows.push({ id: item.id, part: item.part!, ...turn, understood: node.understood, same, success });
+    const { understood, phrases } = node;
+    rows.push({ id: item.id, part: item.part!, ...turn, understood, phrases, same, success });
     if (rows.length % 50 === 0) say(`  ${rows.length} in the words of others`);
   }
   return rows;
@@ -291,7 +297,17 @@ const table = {
 
 if (flags.json) {
   console.log(
-    JSON.stringify({ precision: flags.precision, options, ...table, kinds, single, chain, noop, own }),
+    JSON.stringify({
+      precision: flags.precision,
+      options,
+      ...table,
+      kinds,
+      single,
+      chain,
+      noop,
+      own,
+      ownChain,
+    }),
   );
 } else {
   const percent = (s: ReturnType<typeof share> | null) =>

@@ -41,11 +41,13 @@ const MEMORY =
   "Anonymous memory is what the process has allocated; resident memory has the mapped pages of weights besides.";
 const STEPS =
   'One call of the denoiser on a picture by each program, one after the other in one run; "times" is its time over that of the first.';
+const WHOLE =
+  "Whole edits by diffusers, from picture to picture with text and autoencoder; the first of each does not count.";
 const BARS = "What follows from these, and what it is to be.";
 
 function section({ subject, rows, skipped = [] }: BenchRecord): string {
   const of = (part: string) => rows.filter((row) => row.part === part);
-  const sessions = rows.filter(({ part }) => part !== "steps" && part !== "bars");
+  const sessions = rows.filter(({ part }) => part !== "steps" && part !== "diffusers" && part !== "bars");
   const looks = sessions.some(({ look }) => look !== undefined);
   const table = (text: string, of: readonly Row[]) =>
     of.length === 0 ? [] : [`${text}\n`, `${markdownRows(of)}\n`];
@@ -53,6 +55,7 @@ function section({ subject, rows, skipped = [] }: BenchRecord): string {
     `## ${subject}\n`,
     ...table([EDITS, ...(looks ? [LOOK] : []), DRAFT, MEMORY].join(" "), sessions),
     ...table(STEPS, of("steps")),
+    ...table(WHOLE, of("diffusers")),
     ...table(BARS, of("bars")),
     ...skipped.map((reason) => `Left out: ${reason}\n`),
   ];

@@ -28,10 +28,16 @@ function click(selector: Selector, u: number, v: number): number {
 }
 
 const selector = new Selector(fig);
-const first = click(selector, 0.62, 0.55);
-const later = [click(selector, 0.45, 0.35), click(selector, 0.4, 0.15), click(selector, 0.62, 0.55)];
-process.send!({
-  first,
-  later: later.sort((a, b) => a - b)[1],
-  picture: click(new Selector(meadow), 0.4, 0.8),
-});
+if (process.argv[2] === "prepared") {
+  // As in the studio, which prepares the picture when the tool is chosen.
+  selector.prepare();
+  process.send!({ prepared: click(selector, 0.62, 0.55) });
+} else {
+  const first = click(selector, 0.62, 0.55);
+  const later = [click(selector, 0.45, 0.35), click(selector, 0.4, 0.15), click(selector, 0.62, 0.55)];
+  process.send!({
+    first,
+    later: later.sort((a, b) => a - b)[1],
+    picture: click(new Selector(meadow), 0.4, 0.8),
+  });
+}

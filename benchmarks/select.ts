@@ -8,7 +8,8 @@
  * the tests run. --scenes takes the first N, or with --seed N of a folder's scenes as many drawn by lot.
  *
  * Then the time of a click in a picture of 12 megapixels (a photograph of benchmarks/photographs, enlarged), in a process of its own, by the median of --processes (0: no times):
- * "first" with nothing prepared and code that has never run, "later" clicks, and "picture" the first click in another picture.
+ * "first" with nothing prepared and code that has never run, "picture" the first click in another picture, "later" clicks in one; and, in a fresh process too, "prepared": the first
+ * click where the picture was looked at before, as the studio does while the pointer is on its way from the tool to the thing.
  *
  * --draw writes what was found as a picture, --worst KIND the 24 worst of a kind alone. --write puts the numbers into docs/results/select.json.
  */
@@ -34,6 +35,7 @@ import { digits, record } from "./record.ts";
 import { printRows } from "./table.ts";
 
 const BAR = 0.85;
+const TIMES = ["first", "picture", "later", "prepared"] as const;
 const KINDS = Object.keys(THINGS) as ThingKind[];
 
 const { values: flags, positionals } = parseArgs({
@@ -83,7 +85,7 @@ else {
   printRows(result);
   if (times)
     console.log(
-      `12 megapixels: ${times.first} ms for the first click, ${times.picture} ms in another picture, ${times.later} ms for later ones`,
+      `12 megapixels: ${times.first} ms for the first click, ${times.picture} ms in another picture, ${times.later} ms for later ones; ${times.prepared} ms for the first where the picture was prepared`,
     );
 }
 if (flags.write) {
@@ -128,21 +130,20 @@ function chosen(all: readonly Scene[], count = all.length, seed?: number): reado
 }
 
 /** Medians over processes; nothing without any. */
-async function timed(count: number): Promise<{ first: number; picture: number; later: number } | undefined> {
+async function timed(count: number): Promise<Record<(typeof TIMES)[number], number> | undefined> {
   if (count === 0) return undefined;
-  const runs: { first: number; picture: number; later: number }[] = [];
-  for (let i = 0; i < count; i++) {
-    runs.push(
-      await new Promise((done, failed) => {
-        const child = fork(new URL("./select-times.ts", import.meta.url));
-        child.once("message", done).once("error", failed);
-        child.once("exit", (code) => failed(new Error(`select-times ended with ${code}`)));
-      }),
-    );
-  }
-  const median = (key: "first" | "picture" | "later") =>
-    Math.round(runs.map((run) => run[key]).sort((a, b) => a - b)[count >> 1]!);
-  return { first: median("first"), picture: median("picture"), later: median("later") };
+  const runs: Record<string, number>[] = [];
+  for (let i = 0; i < count; i++) runs.push({ ...(await timesOf()), ...(await timesOf("prepared")) });
+  const median = (key: string) => Math.round(runs.map((run) => run[key]!).sort((a, b) => a - b)[count >> 1]!);
+  return Object.fromEntries(TIMES.map((key) => [key, median(key)])) as Record<(typeof TIMES)[number], number>;
+}
+
+function timesOf(...args: string[]): Promise<Record<string, number>> {
+  return new Promise((done, failed) => {
+    const child = fork(new URL("./select-times.ts", import.meta.url), args);
+    child.once("message", (times) => done(times as Record<string, number>)).once("error", failed);
+    child.once("exit", (code) => failed(new Error(`select-times ended with ${code}`)));
+  });
 }
 
 /** What is not selected is dark, and where it was clicked a green dot. */

@@ -51,6 +51,8 @@ try {
 
 async function measure({ browser, url }: Site): Promise<Times> {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  // tsx wraps named functions in this helper, also those that are sent to the page.
+  await context.addInitScript("globalThis.__name = (named) => named;");
   const page = await context.newPage();
   page.setDefaultTimeout(300_000);
   await page.goto(url);

@@ -25,6 +25,7 @@ export type {
   TextEncoding,
   TimeShift,
   Understanding,
+  UnderstandOptions,
 } from "./method/edit-model.ts";
 export { CONTROLS, type Control } from "./method/gradient-control.ts";
 export type { EditOptions, Region, StepListener } from "./method/options.ts";
@@ -42,8 +43,10 @@ export {
   type Detail,
   type EditSettings,
   type OpenSettings,
+  REPHRASE,
   type RecordedSettings,
   type RecordedWindow,
+  type Rephrase,
   type SessionSettings,
 } from "./method/settings.ts";
 export type { Refusal } from "./method/understood.ts";
@@ -78,6 +81,7 @@ export type {
 } from "./session/tree/recipe.ts";
 export type { Replay, ReplayChanges, ReplayOptions } from "./session/tree/replay.ts";
 export type { PlacedRegion } from "./session/tree/run.ts";
+export type { UnderstandBefore } from "./session/tree/understand.ts";
 export type { Verification, VerifyOptions } from "./session/tree/verify.ts";
 export type { NoiseSource } from "./tensor/noise.ts";
 export type { Tensor } from "./tensor/tensor.ts";

@@ -1,11 +1,12 @@
-"""diffusers on PyTorch as a peer of `npm run bench -- dreamlite`: one call of DreamLite's UNet.
+"""diffusers on PyTorch as a peer of `npm run bench -- dreamlite`: one call of DreamLite's UNet, or with --whole an edit from picture to picture.
 
-    python benchmarks/peers/dreamlite_peer.py --model FOLDER --threads N [--dtype float32|bfloat16]
+    python benchmarks/peers/dreamlite_peer.py --model FOLDER --threads N [--dtype float32|bfloat16] [--whole]
 
-The UNet alone is loaded. The picture that is made and its source lie side by side, and the left half of the answer is the velocity.
+Without --whole the UNet alone is loaded. The picture that is made and its source lie side by side, and the left half of the answer is the velocity.
 """
 
 import argparse
+import json
 import time
 from pathlib import Path
 
@@ -17,7 +18,44 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--model", required=True)
 parser.add_argument("--threads", type=int, required=True)
 parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="bfloat16")
+parser.add_argument("--whole", action="store_true")
 args = parser.parse_args()
+
+
+def start_whole():
+    import diffusers
+    import torch
+    from PIL import Image
+    from transformers import AutoTokenizer, Qwen3VLProcessor
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    class StillsProcessor(Qwen3VLProcessor):
+        """Without moving pictures, whose processor needs torchvision."""
+
+        def check_argument_for_proper_class(self, name, argument):
+            return None if name == "video_processor" else super().check_argument_for_proper_class(name, argument)
+
+    torch.set_num_threads(args.threads)
+    folder = Path(args.model) / "processor"
+    settings = json.loads((folder / "preprocessor_config.json").read_text())
+    own = {key: value for key, value in settings.items() if key not in ("processor_class", "image_processor_type")}
+    template = "{%- for message in messages %}{{- message.content }}{%- endfor %}"
+    processor = StillsProcessor(Qwen2VLImageProcessorPil(**own), AutoTokenizer.from_pretrained(folder), chat_template=template)
+    dtype = getattr(torch, args.dtype)
+    pipe = diffusers.DreamLiteMobilePipeline.from_pretrained(args.model, torch_dtype=dtype, processor=processor)
+    pipe.set_progress_bar_config(disable=True)
+
+    def edit(request):
+        image = Image.open(request["image"]).convert("RGB")
+        generator = torch.Generator().manual_seed(request["seed"])
+        size = {"height": image.height, "width": image.width}
+        begin = time.perf_counter()
+        result = pipe(prompt=request["instruction"], image=image, generator=generator, **size).images[0]
+        seconds = time.perf_counter() - begin
+        result.save(request["out"])
+        return {"seconds": seconds}
+
+    return {"diffusers": diffusers.__version__, "torch": torch.__version__}, {"edit": edit}
 
 
 def start():
@@ -50,4 +88,4 @@ def start():
     return {"diffusers": diffusers.__version__, "torch": torch.__version__}, {"unet": unet}
 
 
-serve(start)
+serve(start_whole if args.whole else start)

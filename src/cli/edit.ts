@@ -301,7 +301,10 @@ async function planFromPicture(image: string, edits: Edits, flags: Flags, output
   const { picture, notes } = await readPictureFile(image);
   for (const note of notes) output.warn(note);
   const steps = await planSteps(edits, { original: picture }, output);
-  const model = flags.model ?? (await modelForPicture(image, picture, flags.yes ?? false, output));
+  // A crop or an expansion runs no model: any will do.
+  const edited = edits.script.steps.some(({ instruction }) => instruction !== undefined);
+  const model =
+    flags.model ?? (edited ? await modelForPicture(image, picture, flags.yes ?? false, output) : undefined);
   const { session, file } = await beginSession(picture, { ...flags, model }, output);
   session.notes = notes;
   return { session, start: session.root, steps, file, firstNumber: 1 };

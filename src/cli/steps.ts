@@ -32,6 +32,8 @@ export interface StepReport {
   readonly understood: boolean;
   /** What was not carried out, and the nearest instructions that the model knows. */
   readonly refused: Node["refused"];
+  /** What the denoiser was given in place of the instruction; empty if that is its own words. */
+  readonly phrases: readonly string[];
   readonly seconds: number;
   readonly unetCalls: number;
   /** Against the picture it was made from; without a mask everything is inside. */
@@ -109,8 +111,8 @@ export async function runSteps(
     const mask: StepReport["mask"] = step.mask === "auto" ? "auto" : step.mask ? "given" : null;
     const { id } = step;
     const called = ids.get(from) ?? from.id;
-    const { recipe, understood, refused, changes } = node;
-    const facts = { mask, understood, refused, seconds, unetCalls, change, changes, recipe };
+    const { recipe, understood, refused, phrases, changes } = node;
+    const facts = { mask, understood, refused, phrases, seconds, unetCalls, change, changes, recipe };
     reports.push({ id, from: called, instruction, file, ...facts });
     sayStep(output, index, reports.at(-1)!, from === before);
     await showPicture(picture, options);
@@ -173,6 +175,7 @@ function sayStep(output: Output, index: number, report: StepReport, goesOn: bool
   const { inside, outside } = report.change;
   const branch = goesOn ? "" : `  (from ${report.from})`;
   output.say(`${String(index + 1).padStart(2)}  ${onOneLine(report.instruction + branch)}`);
+  if (report.phrases.length > 0) output.say(`      taken as         ${onOneLine(report.phrases.join("; "))}`);
   if (report.changes) output.say(`      ${report.changes.text}`);
   if (isCanvas(report)) {
     output.say(`      → ${report.file}`);

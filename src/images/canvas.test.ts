@@ -114,9 +114,19 @@ describe("an expansion", () => {
       expect(at(x, 0)).toEqual([0, 0, 255, 255]);
       expect(at(x, 23)).toEqual([0, 128, 0, 255]);
     }
-    // Next to the picture the edge itself, farther out a blur of it.
-    expect(at(19, 11)).toEqual([0, 0, 255, 255]);
-    expect(at(0, 11)).not.toEqual([0, 0, 255, 255]);
+    // As sharp as they are.
+    for (const x of [0, 19]) {
+      expect(at(x, 11)).toEqual([0, 0, 255, 255]);
+      expect(at(x, 12)).toEqual([0, 128, 0, 255]);
+    }
+  });
+
+  it("leaves out, farther from the picture, what is thin along its edge", () => {
+    const post = pictureOf(40, 24, (x) => (x === 20 ? [255, 0, 0, 255] : [0, 0, 255, 255]));
+    const tall = changeCanvas(post, expansionOf(size, { top: 20 }));
+    const at = (y: number) => [...tall.data.slice(4 * (40 * y + 20), 4 * (40 * y + 20) + 4)];
+    expect(at(19)).toEqual([255, 0, 0, 255]);
+    expect(at(0)).toEqual([0, 0, 255, 255]);
   });
 
   it("has no jump where its parts meet", () => {

@@ -1,7 +1,8 @@
 /**
  * The canvas of a picture, changed: a window of it (crop), or room around it (expand). What is kept of the picture is kept byte
- * for byte. New room is filled with the picture's edge, drawn outwards and blurred along the edge the farther it goes; only whole
- * numbers are added up, so the same picture gives the same bytes everywhere.
+ * for byte. New room is filled with the picture's edge, drawn outwards: the median of a part of the edge that grows with the
+ * distance, so that a horizon goes on as sharp as it is and what is thin ends. Only whole numbers are added up, so the same picture gives the
+ * same bytes everywhere.
  */
 import { EmilieError } from "../errors.ts";
 import { MAX_PICTURE_SIDE } from "../limits.ts";
@@ -183,18 +184,19 @@ export function borderMask(before: Size, canvas: CanvasChange): Mask {
 
 const eightBits = (value: number) => Math.floor(value * 255 + 0.5) / 255;
 
-/** One pixel of a fill in so many is blurred over, on each side. */
+/** The median is taken over one pixel on each side for so many pixels of distance. */
 const SPREAD = 4;
 
 /** Fills everything around the picture, which lies at (left, top). */
 function fill({ width, height, data }: Picture, picture: Picture, left: number, top: number): void {
   const [right, bottom] = [picture.width - 1, picture.height - 1];
-  const rows = [0, bottom].map((y) => lineOf(picture, picture.width, (i) => y * picture.width + i));
-  const columns = [0, right].map((x) => lineOf(picture, picture.height, (i) => i * picture.width + x));
-  const [row, column] = [new Float64Array(4), new Float64Array(4)];
+  const rows = [0, bottom].map((y) => smoothed(picture, picture.width, (i) => y * picture.width + i));
+  const columns = [0, right].map((x) => smoothed(picture, picture.height, (i) => i * picture.width + x));
+  const nothing = new Uint8Array(4);
   for (let y = 0; y < height; y++) {
     const at = y - top;
     const dy = Math.max(0, -at, at - bottom);
+    const row = dy > 0 ? rows[at < 0 ? 0 : 1]!(Math.floor(dy / SPREAD)) : nothing;
     for (let x = 0; x < width; x++) {
       const from = x - left;
       const dx = Math.max(0, -from, from - right);
@@ -203,48 +205,75 @@ function fill({ width, height, data }: Picture, picture: Picture, left: number, 
         x = left + right;
         continue;
       }
-      if (dy > 0)
-        mean(rows[at < 0 ? 0 : 1]!, Math.min(Math.max(from, 0), right), Math.floor(dy / SPREAD), row);
-      if (dx > 0)
-        mean(columns[from < 0 ? 0 : 1]!, Math.min(Math.max(at, 0), bottom), Math.floor(dx / SPREAD), column);
-      put(data, 4 * (y * width + x), row, dy, column, dx);
+      const column = dx > 0 ? columns[from < 0 ? 0 : 1]!(Math.floor(dx / SPREAD)) : nothing;
+      const [i, j] = [Math.min(Math.max(from, 0), right), Math.min(Math.max(at, 0), bottom)];
+      put(data, 4 * (y * width + x), row, dy > 0 ? 4 * i : 0, dy, column, dx > 0 ? 4 * j : 0, dx);
     }
   }
 }
 
-/** Colours of a line of pixels, weighted by their opacity, and the opacities, added up from its start: [length + 1, 4]. */
-function lineOf({ data }: Picture, length: number, pixel: (i: number) => number): Float64Array {
-  const sums = new Float64Array(4 * (length + 1));
+/** A line of pixels [length, 4] by how far it is smoothed along itself. */
+function smoothed(
+  picture: Picture,
+  length: number,
+  pixel: (i: number) => number,
+): (reach: number) => Uint8Array {
+  const line = new Uint8Array(4 * length);
+  for (let i = 0; i < length; i++) line.set(picture.data.subarray(4 * pixel(i), 4 * pixel(i) + 4), 4 * i);
+  const known = new Map<number, Uint8Array>([[0, line]]);
+  return (reach) => {
+    const found = known.get(reach) ?? medians(line, reach);
+    known.set(reach, found);
+    return found;
+  };
+}
+
+/** The median of each channel from `reach` pixels before to `reach` after, as far as the line goes, by opacity; the mean opacity. */
+function medians(line: Uint8Array, reach: number): Uint8Array {
+  const length = line.length / 4;
+  const out = new Uint8Array(line.length);
+  // For each channel, the opacity of each value, the median so far, and the opacity of all values below it.
+  const weights = new Int32Array(3 * 256);
+  const medians = new Int32Array(3);
+  const below = new Int32Array(3);
+  let [alpha, first, end] = [0, 0, 0];
+  const add = (i: number, sign: 1 | -1) => {
+    const weight = sign * line[4 * i + 3]!;
+    alpha += weight;
+    for (let c = 0; c < 3; c++) {
+      const value = line[4 * i + c]!;
+      weights[256 * c + value]! += weight;
+      if (value < medians[c]!) below[c]! += weight;
+    }
+  };
   for (let i = 0; i < length; i++) {
-    const at = 4 * pixel(i);
-    const alpha = data[at + 3]!;
-    for (let k = 0; k < 4; k++) {
-      sums[4 * (i + 1) + k] = sums[4 * i + k]! + (k < 3 ? data[at + k]! * alpha : alpha);
+    while (end < Math.min(length, i + reach + 1)) add(end++, 1);
+    while (first < i - reach) add(first++, -1);
+    out[4 * i + 3] = Math.floor(alpha / (end - first) + 0.5);
+    for (let c = 0; c < 3 && alpha > 0; c++) {
+      let [value, under] = [medians[c]!, below[c]!];
+      while (2 * under >= alpha) under -= weights[256 * c + --value]!;
+      while (2 * (under + weights[256 * c + value]!) < alpha) under += weights[256 * c + value++]!;
+      out[4 * i + c] = medians[c] = value;
+      below[c] = under;
     }
   }
-  return sums;
+  return out;
 }
 
-/** The mean of a line from `center` − `reach` to `center` + `reach`, as far as it goes. */
-function mean(sums: Float64Array, center: number, reach: number, into: Float64Array): void {
-  const first = Math.max(0, center - reach);
-  const end = Math.min(sums.length / 4 - 1, center + reach + 1);
-  for (let k = 0; k < 4; k++) into[k] = (sums[4 * end + k]! - sums[4 * first + k]!) / (end - first);
-}
-
-/** Two means by their weights: beside the picture there is only one, in a corner both. */
+/** The colours a[i…] and b[j…] by their weights: beside the picture there is only one, in a corner both. */
 function put(
   data: Uint8ClampedArray,
   at: number,
-  a: Float64Array,
+  a: Uint8Array,
+  i: number,
   wa: number,
-  b: Float64Array,
+  b: Uint8Array,
+  j: number,
   wb: number,
 ): void {
-  const alpha = (wa * a[3]! + wb * b[3]!) / (wa + wb);
-  for (let k = 0; k < 3; k++) {
-    const colour = (wa * a[k]! + wb * b[k]!) / (wa + wb);
-    data[at + k] = alpha === 0 ? 0 : Math.floor(colour / alpha + 0.5);
-  }
-  data[at + 3] = Math.floor(alpha + 0.5);
+  const [p, q] = [wa * a[i + 3]!, wb * b[j + 3]!];
+  for (let k = 0; k < 3; k++)
+    data[at + k] = p + q === 0 ? 0 : Math.floor((p * a[i + k]! + q * b[j + k]!) / (p + q) + 0.5);
+  data[at + 3] = Math.floor((p + q) / (wa + wb) + 0.5);
 }

@@ -73,25 +73,35 @@ export function boxMean(values: Float32Array, { width, height }: Grid, channels:
   const stride = width * channels;
   for (let line = 0; line < height * stride; line += stride) {
     for (let c = 0; c < channels; c++) {
-      const at = (x: number) => values[line + Math.min(Math.max(x, 0), width - 1) * channels + c]!;
+      const [first, end] = [line + c, line + stride + c];
+      const [left, right] = [values[first]!, values[end - channels]!];
       let sum = 0;
-      for (let x = -radius; x <= radius; x++) sum += at(x);
-      for (let x = 0; x < width; x++) {
-        rows[line + x * channels + c] = sum / count;
-        sum += at(x + radius + 1) - at(x - radius);
+      for (let x = -radius; x <= radius; x++)
+        sum += x < 0 ? left : x < width ? values[first + x * channels]! : right;
+      for (
+        let at = first, enter = first + (radius + 1) * channels, leave = first - radius * channels;
+        at < end;
+      ) {
+        rows[at] = sum / count;
+        sum += (enter < end ? values[enter]! : right) - (leave < first ? left : values[leave]!);
+        at += channels;
+        enter += channels;
+        leave += channels;
       }
     }
   }
   const sums = new Float64Array(stride);
-  const add = (y: number, sign: number) => {
-    const line = Math.min(Math.max(y, 0), height - 1) * stride;
-    for (let k = 0; k < stride; k++) sums[k] = sums[k]! + sign * rows[line + k]!;
-  };
-  for (let y = -radius; y <= radius; y++) add(y, 1);
-  for (let y = 0; y < height; y++) {
-    for (let k = 0; k < stride; k++) out[y * stride + k] = sums[k]! / count;
-    add(y + radius + 1, 1);
-    add(y - radius, -1);
+  const rowAt = (y: number) => Math.min(Math.max(y, 0), height - 1) * stride;
+  for (let y = -radius; y <= radius; y++) {
+    const line = rowAt(y);
+    for (let k = 0; k < stride; k++) sums[k] = sums[k]! + rows[line + k]!;
+  }
+  for (let y = 0, at = 0; y < height; y++) {
+    const [enter, leave] = [rowAt(y + radius + 1), rowAt(y - radius)];
+    for (let k = 0; k < stride; k++, at++) {
+      out[at] = sums[k]! / count;
+      sums[k] = sums[k]! + rows[enter + k]! - rows[leave + k]!;
+    }
   }
   return out;
 }

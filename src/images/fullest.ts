@@ -3,7 +3,7 @@
  * with it, and a side in shade may have been merged with something else.
  */
 import { hueDistance } from "./colour-distance.ts";
-import { type Regions, regionsAt, type SegmentTree } from "./segments.ts";
+import { pixelsOf, type Regions, regionsAt, type SegmentTree } from "./segments.ts";
 import { solidity, solidityOf } from "./solidity.ts";
 
 /** Two areas of one colour, in light and in shade. */
@@ -67,17 +67,17 @@ export function fullest(tree: SegmentTree, pixels: Uint8Array, at: number): Uint
   return larger || fuller ? found : pixels;
 }
 
-const sum = (pixels: Uint8Array): number => pixels.reduce((total, one) => total + one, 0);
+function sum(pixels: Uint8Array): number {
+  let total = 0;
+  for (let i = 0; i < pixels.length; i++) total += pixels[i]!;
+  return total;
+}
 
 function around({ neighbours }: Regions, members: ReadonlySet<number>): Set<number> {
   const found = new Set<number>();
   for (const member of members)
     for (const next of neighbours[member]!.keys()) if (!members.has(next)) found.add(next);
   return found;
-}
-
-function pixelsOf({ of }: Regions, members: ReadonlySet<number>): Uint8Array {
-  return Uint8Array.from(of, (id) => (members.has(id) ? 1 : 0));
 }
 
 /** With the small areas of a thing that lie mostly along what was found of it: borders, in which two colours are mixed. */

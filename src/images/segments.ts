@@ -1,11 +1,12 @@
 /**
- * A picture as a tree of ever larger regions: areas of one colour, found by flooding its gradient (watershed; Vincent and Soille, 1991) with
- * each pixel of a border given to the area whose colour is nearer (Adams and Bischof, "Seeded region growing", 1994), then merged in
- * pairs, the most alike first (binary partition tree; Salembier and Garrido, 2000).
+ * A picture as a tree of ever larger regions: areas of one colour (watershed.ts), merged in pairs, the most alike first (binary partition
+ * tree; Salembier and Garrido, 2000).
  */
 import { PairHeap } from "../util/pair-heap.ts";
-import { type Colours, distance, hueDistance } from "./colour-distance.ts";
+import { type Colours, hueDistance } from "./colour-distance.ts";
 import { type Spans, spansOf } from "./solidity.ts";
+import { Neighbours, type Touching, touchingOf } from "./touching.ts";
+import { type Areas, areasOf } from "./watershed.ts";
 
 /** Leaves are the areas, 0 and up; each further node is what two were merged to, and comes after both. */
 export interface SegmentTree {
@@ -13,217 +14,155 @@ export interface SegmentTree {
   /** For each pixel, its leaf. */
   readonly leafOf: Int32Array;
   /** −1 for the whole picture. */
-  readonly parent: readonly number[];
+  readonly parent: Int32Array;
   /** The difference up to which regions were merged, in differences that can just be seen; 0 for a leaf. */
-  readonly height: readonly number[];
+  readonly height: Float64Array;
   /** In pixels. */
-  readonly area: readonly number[];
+  readonly area: Int32Array;
   /** Mean of the pixels: three values a node. */
-  readonly colour: readonly number[];
+  readonly colour: Float64Array;
   /** Length of the outline, and what of it lies on the picture's border. */
-  readonly outline: readonly number[];
-  readonly border: readonly number[];
+  readonly outline: Int32Array;
+  readonly border: Int32Array;
+  /** Which leaves lie beside each other. */
+  readonly touching: Touching;
 }
 
-/** Levels of the gradient to a unit of colour, and how many there are. */
-const RESOLUTION = 4;
-const LEVELS = 256;
 /** Of the picture: areas that are smaller are grain. */
 const GRAIN = 0.00012;
 /** In pixels, twice the area in relation to the outline: areas that are thinner are borders, in which two things are mixed. */
 const THIN = 1.6;
 
 export function segmentsOf(colours: Colours): SegmentTree {
-  const { leafOf, colour, area } = flood(colours);
-  return merged({ width: colours.width, leafOf, colour, area });
+  const areas = areasOf(colours);
+  return merged(areas, colours.width, touchingOf(areas.of, colours.width, areas.count));
 }
 
-function flood({ width, height, data }: Colours) {
-  const size = width * height;
-  const gradient = new Uint8Array(size);
-  const raise = (i: number, j: number) => {
-    const step = Math.min(LEVELS - 1, Math.round(RESOLUTION * distance(data, 3 * i, data, 3 * j)));
-    if (step > gradient[i]!) gradient[i] = step;
-    if (step > gradient[j]!) gradient[j] = step;
-  };
-  for (let i = 0; i < size; i++) {
-    if (i % width < width - 1) raise(i, i + 1);
-    if (i + width < size) raise(i, i + width);
+/** How many of the sides of each area's pixels lie on the picture's border. */
+function atBorder({ of, count }: Areas, width: number): Int32Array {
+  const border = new Int32Array(count);
+  const lastRow = of.length - width;
+  for (let x = 0; x < width; x++) {
+    border[of[x]!]!++;
+    border[of[lastRow + x]!]!++;
   }
-  const leafOf = new Int32Array(size).fill(-1);
-  const colour: number[] = [];
-  const area: number[] = [];
-  const queued = new Uint8Array(size);
-  const buckets: number[][] = Array.from({ length: LEVELS }, () => []);
-  const starts: number[][] = Array.from({ length: LEVELS }, () => []);
-  for (let i = 0; i < size; i++) starts[gradient[i]!]!.push(i);
-  const next = [0, 0, 0, 0];
-  for (let level = 0; level < LEVELS; level++) {
-    drain(buckets[level]!);
-    for (const at of starts[level]!) {
-      if (leafOf[at] !== -1) continue;
-      colour.push(0, 0, 0);
-      assign(at, area.push(0) - 1);
-      drain(buckets[level]!);
-    }
-  }
-  return { leafOf, colour, area };
-
-  /** First come, first served: areas grow towards each other at one pace. */
-  function drain(bucket: number[]) {
-    for (let i = 0; i < bucket.length; i++) {
-      const at = bucket[i]!;
-      let [best, least] = [-1, Number.POSITIVE_INFINITY];
-      for (let k = neighboursOf(at, width, size, next); k-- > 0; ) {
-        const leaf = leafOf[next[k]!]!;
-        if (leaf === -1) continue;
-        const away = distance(data, 3 * at, colour, 3 * leaf);
-        if (away < least) [best, least] = [leaf, away];
-      }
-      assign(at, best);
-    }
-    bucket.length = 0;
-  }
-
-  function assign(at: number, leaf: number) {
-    leafOf[at] = leaf;
-    const n = ++area[leaf]!;
-    for (let c = 0; c < 3; c++) colour[3 * leaf + c]! += (data[3 * at + c]! - colour[3 * leaf + c]!) / n;
-    queued[at] = 1;
-    for (let k = neighboursOf(at, width, size, next); k-- > 0; ) {
-      const to = next[k]!;
-      if (queued[to]) continue;
-      queued[to] = 1;
-      buckets[Math.max(gradient[at]!, gradient[to]!)]!.push(to);
-    }
-  }
-}
-
-/** Writes the pixels beside, above and below one, and returns how many there are. */
-function neighboursOf(at: number, width: number, size: number, out: number[]): number {
-  const x = at % width;
-  let n = 0;
-  if (x > 0) out[n++] = at - 1;
-  if (x < width - 1) out[n++] = at + 1;
-  if (at >= width) out[n++] = at - width;
-  if (at + width < size) out[n++] = at + width;
-  return n;
-}
-
-/** For each label, how many pairs of pixels it has in common with each other. */
-function borders(labels: Int32Array, width: number, count: number): Map<number, number>[] {
-  const between = Array.from({ length: count }, () => new Map<number, number>());
-  const touch = (a: number, b: number) => {
-    if (a === b) return;
-    between[a]!.set(b, (between[a]!.get(b) ?? 0) + 1);
-    between[b]!.set(a, (between[b]!.get(a) ?? 0) + 1);
-  };
-  for (let i = 0; i < labels.length; i++) {
-    if (i % width < width - 1) touch(labels[i]!, labels[i + 1]!);
-    if (i + width < labels.length) touch(labels[i]!, labels[i + width]!);
-  }
-  return between;
-}
-
-/** For each label, how many of its pixels' sides lie on the picture's border. */
-function atBorder(labels: Int32Array, width: number, count: number): number[] {
-  const border = Array.from({ length: count }, () => 0);
-  for (let i = 0; i < labels.length; i++) {
-    const x = i % width;
-    if (x === 0 || x === width - 1) border[labels[i]!]!++;
-    if (i < width || i + width >= labels.length) border[labels[i]!]!++;
+  for (let row = 0; row < of.length; row += width) {
+    border[of[row]!]!++;
+    border[of[row + width - 1]!]!++;
   }
   return border;
 }
 
-const total = (lengths: ReadonlyMap<number, number>) => [...lengths.values()].reduce((a, b) => a + b, 0);
-
-function merged(leaves: {
-  width: number;
-  leafOf: Int32Array;
-  colour: number[];
-  area: number[];
-}): SegmentTree {
-  const { width, leafOf, colour, area } = leaves;
-  const parent = area.map(() => -1);
-  const height = area.map(() => 0);
-  const between = borders(leafOf, width, area.length);
-  const border = atBorder(leafOf, width, area.length);
-  const outline = border.map((length, i) => length + total(between[i]!));
+function merged(areas: Areas, width: number, touching: Touching): SegmentTree {
+  const leafOf = areas.of;
+  // Every merger leaves one region less, until the whole picture is one.
+  const count = 2 * areas.count - 1;
+  const parent = new Int32Array(count).fill(-1);
+  const height = new Float64Array(count);
+  const area = new Int32Array(count);
+  const colour = new Float64Array(3 * count);
+  const outline = new Int32Array(count);
+  const border = new Int32Array(count);
+  area.set(areas.size);
+  colour.set(areas.colour);
+  border.set(atBorder(areas, width));
+  outline.set(border);
+  for (let i = 0; i < touching.count; i++) {
+    outline[touching.a[i]!]! += touching.length[i]!;
+    outline[touching.b[i]!]! += touching.length[i]!;
+  }
   const grain = Math.max(3, GRAIN * leafOf.length);
-  const substance = (i: number) => Math.min(area[i]! / grain, (2 * area[i]!) / outline[i]! / THIN);
-  const heap = new PairHeap();
+  const substance = new Float64Array(count);
+  const weigh = (i: number) => {
+    substance[i] = Math.min(area[i]! / grain, (2 * area[i]!) / outline[i]! / THIN);
+  };
+  for (let i = 0; i < areas.count; i++) weigh(i);
+  const heap = new PairHeap(2 * touching.count);
   const offer = (a: number, b: number) => {
     const away = hueDistance(colour, 3 * a, colour, 3 * b);
     // A grain belongs to what it lies in, and a border to what it lies along.
-    const least = Math.min(substance(a), substance(b));
+    const least = Math.min(substance[a]!, substance[b]!);
     heap.push(least < 1 ? 0.25 * least * away : away, a, b);
   };
-  for (const [a, others] of between.entries()) for (const b of others.keys()) if (a < b) offer(a, b);
-  for (let pair = heap.pop(); pair; pair = heap.pop()) {
-    const { key, a, b } = pair;
-    if (parent[a] !== -1 || parent[b] !== -1) continue;
-    const id = area.push(area[a]! + area[b]!) - 1;
-    for (let c = 0; c < 3; c++)
-      colour.push((colour[3 * a + c]! * area[a]! + colour[3 * b + c]! * area[b]!) / area[id]!);
-    border.push(border[a]! + border[b]!);
-    outline.push(outline[a]! + outline[b]! - 2 * (between[a]!.get(b) ?? 0));
-    height.push(Math.max(height[a]!, height[b]!, key));
-    parent.push(-1);
-    [parent[a], parent[b]] = [id, id];
-    const around = new Map<number, number>();
-    for (const from of [a, b]) {
-      for (const [next, length] of between[from]!) {
-        if (next === a || next === b) continue;
-        around.set(next, (around.get(next) ?? 0) + length);
-        between[next]!.delete(from);
-      }
-    }
-    between.push(around);
-    for (const [next, length] of around) {
-      between[next]!.set(id, length);
-      offer(id, next);
-    }
+  const neighbours = new Neighbours(touching, count);
+  const around = new Int32Array(count);
+  for (let a = 0; a < areas.count; a++) {
+    const n = neighbours.of(a, around);
+    for (let k = 0; k < n; k++) if (a < around[k]!) offer(a, around[k]!);
   }
-  return { width, leafOf, parent, height, area, colour, outline, border };
+  for (let id = areas.count; id < count; ) {
+    const { key, a, b } = heap.pop()!;
+    if (parent[a] !== -1 || parent[b] !== -1) continue;
+    area[id] = area[a]! + area[b]!;
+    for (let c = 0; c < 3; c++)
+      colour[3 * id + c] = (colour[3 * a + c]! * area[a]! + colour[3 * b + c]! * area[b]!) / area[id]!;
+    border[id] = border[a]! + border[b]!;
+    outline[id] = outline[a]! + outline[b]! - 2 * neighbours.merge(a, b, id);
+    height[id] = Math.max(height[a]!, height[b]!, key);
+    parent[a] = id;
+    parent[b] = id;
+    weigh(id);
+    const n = neighbours.of(id, around);
+    for (let k = 0; k < n; k++) offer(id, around[k]!);
+    id++;
+  }
+  return { width, leafOf, parent, height, area, colour, outline, border, touching };
 }
 
-/** A partition of the picture; regions are numbered from 0. */
+/** A picture in regions, which lie beside each other. */
 export interface Regions {
   readonly width: number;
-  /** The region of each pixel. */
+  /** For each pixel, its region. */
   readonly of: Int32Array;
-  readonly area: readonly number[];
+  /** In pixels. */
+  readonly area: Int32Array;
   /** Three values a region. */
-  readonly colour: readonly number[];
-  /** For each region, the lengths that it has in common with its neighbours. */
+  readonly colour: Float64Array;
+  /** For each region, those beside it with the length of the border between them. */
   readonly neighbours: readonly ReadonlyMap<number, number>[];
   /** Length of a region's outline, and what of it lies on the picture's border. */
-  readonly outline: readonly number[];
-  readonly border: readonly number[];
+  readonly outline: Int32Array;
+  readonly border: Int32Array;
   /** Their rows. */
   readonly spans: Spans;
 }
 
 /** The regions as they are where what differs by at most the level is merged. */
 export function regionsAt(tree: SegmentTree, level: number): Regions {
-  const { parent, height, width, leafOf } = tree;
+  const { parent, height, width, leafOf, touching } = tree;
   const top = new Int32Array(parent.length);
-  const area: number[] = [];
-  const colour: number[] = [];
+  const nodes: number[] = [];
   for (let i = parent.length - 1; i >= 0; i--) {
     const up = parent[i]!;
-    if (up !== -1 && height[up]! <= level) {
-      top[i] = top[up]!;
-      continue;
-    }
-    top[i] = area.push(tree.area[i]!) - 1;
-    colour.push(...tree.colour.slice(3 * i, 3 * i + 3));
+    top[i] = up !== -1 && height[up]! <= level ? top[up]! : nodes.push(i) - 1;
   }
   const of = new Int32Array(leafOf.length);
   for (let i = 0; i < of.length; i++) of[i] = top[leafOf[i]!]!;
-  const border = atBorder(of, width, area.length);
-  const neighbours = borders(of, width, area.length);
-  const outline = neighbours.map((lengths, i) => total(lengths) + border[i]!);
-  return { width, of, area, colour, neighbours, outline, border, spans: spansOf(of, width, area.length) };
+  const colour = new Float64Array(3 * nodes.length);
+  for (let id = 0; id < nodes.length; id++)
+    for (let c = 0; c < 3; c++) colour[3 * id + c] = tree.colour[3 * nodes[id]! + c]!;
+  const neighbours = nodes.map(() => new Map<number, number>());
+  for (let i = 0; i < touching.count; i++) {
+    const [a, b, length] = [top[touching.a[i]!]!, top[touching.b[i]!]!, touching.length[i]!];
+    if (a === b) continue;
+    neighbours[a]!.set(b, (neighbours[a]!.get(b) ?? 0) + length);
+    neighbours[b]!.set(a, (neighbours[b]!.get(a) ?? 0) + length);
+  }
+  const ofNodes = (values: Int32Array) => Int32Array.from(nodes, (node) => values[node]!);
+  return {
+    ...{ width, of, colour, neighbours },
+    area: ofNodes(tree.area),
+    outline: ofNodes(tree.outline),
+    border: ofNodes(tree.border),
+    spans: spansOf(of, width, nodes.length),
+  };
+}
+
+/** 1 for each pixel of these regions, 0 elsewhere. */
+export function pixelsOf({ of, area }: Regions, members: ReadonlySet<number>): Uint8Array {
+  const held = new Uint8Array(area.length);
+  for (const member of members) held[member] = 1;
+  const inside = new Uint8Array(of.length);
+  for (let i = 0; i < inside.length; i++) inside[i] = held[of[i]!]!;
+  return inside;
 }

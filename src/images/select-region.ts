@@ -144,20 +144,16 @@ function coloursOf({ width, height, data }: Picture, factor: number): Colours {
   const out = new Float32Array(3 * w * h);
   // A few pixels of each square say its colour.
   const stride = Math.max(1, Math.floor(factor / 4));
+  const [columns, rows] = [startsOf(width, w), startsOf(height, h)];
   for (let y = 0; y < h; y++) {
-    const [y0, y1] = [
-      Math.floor((y * height) / h),
-      Math.max(Math.floor((y * height) / h) + 1, Math.floor(((y + 1) * height) / h)),
-    ];
     for (let x = 0; x < w; x++) {
-      const [x0, x1] = [
-        Math.floor((x * width) / w),
-        Math.max(Math.floor((x * width) / w) + 1, Math.floor(((x + 1) * width) / w)),
-      ];
-      let [r, g, b] = [0, 0, 0];
+      let r = 0;
+      let g = 0;
+      let b = 0;
       let n = 0;
-      for (let v = y0; v < y1; v += stride) {
-        for (let at = 4 * (v * width + x0); at < 4 * (v * width + x1); at += 4 * stride) {
+      for (let v = rows[y]!; v < rows[y + 1]!; v += stride) {
+        const end = 4 * (v * width + columns[x + 1]!);
+        for (let at = 4 * (v * width + columns[x]!); at < end; at += 4 * stride) {
           n++;
           r += LINEAR[data[at]!]!;
           g += LINEAR[data[at + 1]!]!;
@@ -169,6 +165,10 @@ function coloursOf({ width, height, data }: Picture, factor: number): Colours {
   }
   return { width: w, height: h, data: out };
 }
+
+/** Where each of the parts begins that a length is cut into, one pixel or more, and where the last one ends. */
+const startsOf = (length: number, parts: number) =>
+  Int32Array.from({ length: parts + 1 }, (_, i) => Math.floor((i * length) / parts));
 
 const LINEAR = Float32Array.from({ length: 256 }, (_, i) => {
   const value = i / 255;

@@ -46,7 +46,7 @@ export function spansOf(labels: Int32Array, width: number, count: number): Spans
 /** How much several of the shapes fill the hull around all of them. */
 export function solidityOf(
   { height, top, start, left, right }: Spans,
-  area: readonly number[],
+  area: ArrayLike<number>,
   ids: Iterable<number>,
 ): number {
   const lefts = new Int32Array(height).fill(NONE);

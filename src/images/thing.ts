@@ -7,7 +7,7 @@
 import { hueDistance } from "./colour-distance.ts";
 import { ALIKE, FULL, fullest, SIDE } from "./fullest.ts";
 import type { Box } from "./mask.ts";
-import { type Regions, regionsAt, type SegmentTree } from "./segments.ts";
+import { pixelsOf, type Regions, regionsAt, type SegmentTree } from "./segments.ts";
 import { solidity, solidityOf } from "./solidity.ts";
 
 /** Of the picture: what is larger is the background, and not a thing. */
@@ -66,12 +66,6 @@ function pixelsUnder({ parent, leafOf }: SegmentTree, node: number): Uint8Array 
   for (let i = 0; i < inside.length; i++) inside[i] = leafOf[i]! <= node ? under[leafOf[i]!]! : 0;
   return inside;
 }
-
-const pixelsOf = ({ of }: Regions, members: ReadonlySet<number>): Uint8Array => {
-  const inside = new Uint8Array(of.length);
-  for (let i = 0; i < inside.length; i++) inside[i] = members.has(of[i]!) ? 1 : 0;
-  return inside;
-};
 
 /** Of the picture, and of a region's outline that lies on the picture's border: more is background. */
 const GROUND = { area: 0.25, border: 0.1 };
@@ -159,8 +153,8 @@ function heldBy({ neighbours }: Regions, filling: ReadonlySet<number>, frame: Re
  */
 export function wholeRegions(tree: SegmentTree, rough: Uint8Array, box: Box): Uint8Array {
   const { of, area, width } = regionsAt(tree, ROUGH);
-  const selected = area.map(() => 0);
-  const within = area.map(() => 0);
+  const selected = new Int32Array(area.length);
+  const within = new Int32Array(area.length);
   const inBox = (i: number) => {
     const [x, y] = [(i % width) - box.x, Math.floor(i / width) - box.y];
     return x >= 0 && y >= 0 && x < box.width && y < box.height;
@@ -171,7 +165,9 @@ export function wholeRegions(tree: SegmentTree, rough: Uint8Array, box: Box): Ui
     selected[of[i]!]! += rough[i]!;
     if (inBox(i)) within[of[i]!]!++;
   }
-  const whole = area.map((n, id) => within[id]! > 0.5 * n && selected[id]! > 0.5 * within[id]!);
+  const whole = Uint8Array.from(area, (n, id) =>
+    within[id]! > 0.5 * n && selected[id]! > 0.5 * within[id]! ? 1 : 0,
+  );
   const result = new Uint8Array(rough.length);
   let kept = 0;
   for (let i = 0; i < rough.length; i++) if (whole[of[i]!] && inBox(i)) kept += result[i] = 1;

@@ -127,6 +127,7 @@ async function carryOut(
   return {
     text: [
       `"${instruction}" made node ${node.id} from ${from.id} in ${seconds}. ${node.changes?.text ?? ""}`.trimEnd(),
+      ...(node.phrases.length > 0 ? [`The model took it as: ${node.phrases.join("; ")}.`] : []),
       ...where,
       ...warnings,
     ].join("\n"),
@@ -138,6 +139,7 @@ async function carryOut(
       change: { inside: differenceData(change.inside), outside: differenceData(change.outside) },
       understood: node.understood,
       refused: node.refused,
+      phrases: node.phrases,
       warnings,
     },
     picture,

@@ -3,7 +3,7 @@ import { EmilieError } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { EditModel } from "./edit-model.ts";
 import { type Control, masksDirection } from "./gradient-control.ts";
-import { SETTINGS } from "./settings.ts";
+import { type Rephrase, SETTINGS } from "./settings.ts";
 
 interface Asked {
   readonly textGuidance: number;
@@ -11,6 +11,7 @@ interface Asked {
   readonly guidanceInterval: readonly [number, number];
   readonly control: Control;
   readonly base: string;
+  readonly rephrase: Rephrase;
   readonly references?: readonly Tensor[];
 }
 
@@ -19,6 +20,11 @@ const refuse = (message: string) => new EmilieError("option.invalid", message);
 /** Throws option.invalid for settings that have no meaning for the model. */
 export function checkCapabilities(model: EditModel, asked: Asked): void {
   checkGuidance(model, asked);
+  if (asked.rephrase === "on" && !model.understand) {
+    throw refuse(
+      `${model.id} does not declare what it understands, so it has no phrases of its own; rephrase must be off, got on`,
+    );
+  }
   checkReferences(model, asked.references ?? []);
 }
 

@@ -44,6 +44,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of {@link EditModel.understand}. */
+export interface UnderstandOptions extends CallOptions {
+  /** Whether the parts are to be in the checkpoint's own phrases. Default false: in the instruction's words. */
+  readonly rephrase?: boolean;
+}
+
 /** Options of a decoder call. */
 export interface DecodeOptions extends CallOptions {
   /** Whether the picture is only a preview, which the preview autoencoder decodes if there is one. Default false. */
@@ -70,7 +76,10 @@ export interface Device {
 export interface Understanding {
   /** False: the instruction is not carried out and the picture stays as it is. */
   readonly understood: boolean;
-  /** The edits to carry out, in order: the instruction itself, or the single edits of an instruction that asks for several. */
+  /**
+   * What the denoiser is given, one text for each edit, in order: the instruction itself, or the single edits of an instruction that asks for several; if rephrased,
+   * the checkpoint's phrase for each of them, and the words of those whose phrase has a field that is neither in the words nor decided by the picture.
+   */
   readonly parts: readonly string[];
   /**
    * Why it is refused. "unsupported": the checkpoint has no such edit; "compound": the instruction asks for several things that could not be separated; "absent": its
@@ -186,7 +195,7 @@ export interface EditModel {
    * Whether the checkpoint can do this, if it declares what it understands (`understanding` in emilie.json); absent if it declares nothing and accepts every
    * instruction. c: condition latent of the picture to edit, [latentChannels, h, w].
    */
-  understand?(instruction: string, c: Tensor, options?: CallOptions): Promise<Understanding>;
+  understand?(instruction: string, c: Tensor, options?: UnderstandOptions): Promise<Understanding>;
   /**
    * Whether a picture is one of those that the checkpoint was made for, if it declares how to measure that (`understanding.presence.familiar` in
    * emilie.json). c [latentChannels, h, w], the condition of the picture.

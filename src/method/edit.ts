@@ -37,7 +37,8 @@ export interface EditResult {
 }
 
 /**
- * Edits the picture whose condition latent is `parent`, and returns the condition from which the next edit starts.
+ * Edits the picture whose condition latent is `parent`, and returns the condition from which the next edit starts. The denoiser is given the instructions
+ * as they are: what a checkpoint understands (`rephrase`, refusals) is asked before, by sessions.
  *
  * @param parent the condition latent of the picture, [channels, h, w]: E(I).mode of the original, or c of the previous edit
  * @param regions one region for a plain edit; several are composed in one pass

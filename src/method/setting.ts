@@ -127,3 +127,10 @@ export function textOf(most: number): Allowed<string> {
 export function numbersIn(text: string): unknown[] {
   return text.split(",").map((part) => (part.trim() === "" ? part : Number(part)));
 }
+
+/** Parses MARGIN[:LEAST]; other texts are left for the schema to refuse. */
+export function readWindow(text: string): unknown {
+  const [, margin, least] = /^(\d{1,6})(?::([1-9]\d{0,5}))?$/.exec(text.trim()) ?? [];
+  if (margin === undefined) return text;
+  return { margin: Number(margin), ...(least === undefined ? {} : { least: Number(least) }) };
+}

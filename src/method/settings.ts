@@ -14,12 +14,18 @@ import {
   oneOf,
   PRESETS,
   type PresetName,
+  readWindow,
   type Setting,
   says,
   textOf,
   wholeNumber,
 } from "./setting.ts";
 import type { ResolvedWindow, WindowOption } from "./window-option.ts";
+
+/** The values of `rephrase`: whether an understood instruction is given to the denoiser in the checkpoint's own phrase. */
+export const REPHRASE = ["on", "off"] as const;
+/** One of {@link REPHRASE}. */
+export type Rephrase = (typeof REPHRASE)[number];
 
 /** How an edit is computed. Defaults are the checkpoint's own if it states them. */
 export interface EditSettings {
@@ -70,6 +76,11 @@ export interface EditSettings {
    * conditional term, one UNet call instead of three. Default: the preset's, or [0, 1] if it has none.
    */
   readonly guidanceInterval?: readonly [from: number, to: number];
+  /**
+   * Whether an instruction that the checkpoint understands is given to the denoiser as the checkpoint's own phrase for that edit ("on"), or in its own words
+   * ("off"). Only for checkpoints that declare what they understand (EditModel.understand). Default: the checkpoint's own, else "off".
+   */
+  readonly rephrase?: Rephrase;
   /** Ends the edit after this number of steps; the result is x̂₀ of the last one. Default: all steps. */
   readonly stopAfter?: number;
 }
@@ -81,7 +92,7 @@ export interface PresetSettings
 
 /** The defaults that a checkpoint may state for its edits. */
 export interface EditDefaults
-  extends Pick<EditSettings, "steps" | "textGuidance" | "imageGuidance" | "gate"> {
+  extends Pick<EditSettings, "steps" | "textGuidance" | "imageGuidance" | "gate" | "rephrase"> {
   /** A sampler's name. */
   readonly sampler?: string;
 }
@@ -142,6 +153,8 @@ export interface RecordedSettings {
   readonly reuse?: number;
   /** "on" if the result keeps the picture's fine detail; absent if the model's output was upscaled, as in older recipes. */
   readonly detail?: "on";
+  /** "on" if understood instructions were given to the denoiser in the checkpoint's phrases; absent if in their own words, as in older recipes. */
+  readonly rephrase?: "on";
   /** The number of steps taken, if the edit was ended before its last step. */
   readonly stopAfter?: number;
 }
@@ -363,6 +376,16 @@ export const SETTINGS: Table = {
     cli: { value: "how" },
     recipe: { schema: z.literal("on"), absent: "off", since: 5, write: () => "on" },
   },
+  rephrase: {
+    title: "rephrase",
+    help: "on: an instruction that the model understands is given to its denoiser in the phrase that it was trained with; off: in its own words",
+    ...oneOf(REPHRASE),
+    fallback: "off",
+    defaultText: "the checkpoint's own, else off",
+    stated: true,
+    cli: { value: "how" },
+    recipe: { schema: z.literal("on"), absent: "off", since: 7, write: () => "on" },
+  },
   stopAfter: {
     title: "stop after",
     help: "stop after this number of steps, and use the preview as the result",
@@ -372,10 +395,3 @@ export const SETTINGS: Table = {
     recipe: { schema: z.int().min(1).max(999), absent: undefined, since: 2 },
   },
 };
-
-/** Parses MARGIN[:LEAST]; other texts are left for the schema to refuse. */
-function readWindow(text: string): unknown {
-  const [, margin, least] = /^(\d{1,6})(?::([1-9]\d{0,5}))?$/.exec(text.trim()) ?? [];
-  if (margin === undefined) return text;
-  return { margin: Number(margin), ...(least === undefined ? {} : { least: Number(least) }) };
-}

@@ -1,6 +1,7 @@
 /**
  * An edit of what the checkpoint understands (EditModel.understand): what it cannot do is refused before anything is computed and leaves the picture as it is,
- * bit for bit; an instruction for several things is done one after the other. Where a checkpoint states nothing, this is edit().
+ * bit for bit; an instruction for several things is done one after the other; with `rephrase`, the denoiser is given the checkpoint's phrase for what was
+ * understood. Where a checkpoint states nothing, this is edit().
  */
 
 import type { StepEvent } from "../samplers/index.ts";
@@ -25,6 +26,8 @@ export interface UnderstoodResult extends EditResult {
   readonly plannedSteps: number;
   /** What was not done; its places stay as they are. */
   readonly refused: readonly Refusal[];
+  /** What the denoiser was given, one text for each edit of each region; empty if that is the instructions themselves. */
+  readonly phrases: readonly string[];
 }
 
 /** As edit() (method/edit.ts), for instructions that the model understands. */
@@ -34,22 +37,26 @@ export async function editUnderstood(
   regions: readonly Region[],
   options: EditOptions = {},
 ): Promise<UnderstoodResult> {
-  const { steps } = resolveOptions(model, { ...options, stopAfter: undefined });
+  const { steps, rephrase } = resolveOptions(model, { ...options, stopAfter: undefined });
   const { signal, stopAfter = Number.POSITIVE_INFINITY, onStep } = options;
   const refused: Refusal[] = [];
   const taken: (readonly Region[])[] = [];
   for (const region of regions) {
     // A region that pushes away from its words does not ask for them, and where a mask is black nothing happens anyway.
     const asks = (region.weight ?? 1) > 0 && (region.mask?.data.some((m) => m > 0) ?? true);
-    const heard = asks ? await model.understand?.(region.instruction, c, { signal }) : undefined;
+    const how = { signal, rephrase: rephrase === "on" };
+    const heard = asks ? await model.understand?.(region.instruction, c, how) : undefined;
     const { instruction } = region;
     if (heard && !heard.understood) {
       refused.push({ instruction, reason: heard.reason!, message: heard.message!, nearest: heard.nearest });
     } else taken.push((heard?.parts ?? [instruction]).map((part) => ({ ...region, instruction: part })));
   }
   if (taken.length === 0 && refused.length > 0) {
-    return { c, changed: false, steps, plannedSteps: steps, refused };
+    return { c, changed: false, steps, plannedSteps: steps, refused, phrases: [] };
   }
+  const given = taken.flat().map(({ instruction }) => instruction);
+  const asked = new Set(regions.map(({ instruction }) => instruction));
+  const phrases = rephrase === "on" && given.some((text) => !asked.has(text)) ? given : [];
 
   // One instruction for several edits is a chain of them; several regions are composed in one pass.
   const passes = taken.length === 1 ? taken[0]!.map((region) => [region]) : [taken.flat()];
@@ -68,7 +75,7 @@ export async function editUnderstood(
     at = { c: result.c, changed: at.changed || result.changed, steps: before + result.steps };
     if (result.steps < steps) break;
   }
-  return { ...at, plannedSteps, refused };
+  return { ...at, plannedSteps, refused, phrases };
 }
 
 /** A refusal as a line for people. */

@@ -37,8 +37,8 @@ export interface Network {
    * encoder and a denoiser of billions of parameters, which take seconds to be made ready again. Default false.
    */
   readonly waits?: boolean;
-  /** Whether it mostly runs once for a picture, so that memory for its next run would be kept for nothing. Default false. */
-  readonly once?: boolean;
+  /** Whether no memory is kept for its next run: of what mostly runs once for a picture, and where little memory is what was asked for. Default false. */
+  readonly lean?: boolean;
 }
 
 interface Held {
@@ -107,7 +107,7 @@ export class OnnxSessions {
     await this.#makeRoom(network);
     const plain = this.#engine.wantsPlain ? build("plain").encode() : undefined;
     const graph = build("fused");
-    const frugal = network.once === true && graph.peakBytes > KEPT_BYTES;
+    const frugal = network.lean === true && graph.peakBytes > KEPT_BYTES;
     const session = await this.#engine.createSession(graph.encode(), {
       ...(await this.#options(network)),
       frugal,

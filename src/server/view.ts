@@ -12,7 +12,7 @@ import { binnedNodes, redoTarget, shownNodes, undoTarget } from "./store/tree.ts
 
 /** `sizes` are those of the pictures of the session's nodes (pictureSizes). */
 export function nodeView(node: StoredNode, sizes: ReadonlyMap<string, Size>): Node {
-  const { id, parent, name, recipe, changed, refused = [], cost, drift } = node;
+  const { id, parent, name, recipe, changed, refused = [], phrases = [], cost, drift } = node;
   return {
     id,
     parent,
@@ -28,6 +28,7 @@ export function nodeView(node: StoredNode, sizes: ReadonlyMap<string, Size>): No
     changed,
     understood: isUnderstood(refused, recipe),
     refused,
+    phrases,
     cost,
     drift: drift ?? null,
     changes: changesOf(node) ?? null,

@@ -31,7 +31,7 @@ import { type Replay, type ReplayChanges, type ReplayOptions, replay } from "./t
 import { type PlacedRegion, runEdit, unionOf } from "./tree/run.ts";
 import { canvasRoot, descendantsOf, type Node, pathTo, type SessionEditOptions } from "./tree/tree.ts";
 import { type NodeHost, type NodeRecord, TreeNode } from "./tree/tree-node.ts";
-import { understandBefore } from "./tree/understand.ts";
+import { type UnderstandBefore, understandBefore } from "./tree/understand.ts";
 import { type Verification, type VerifyOptions, verify } from "./tree/verify.ts";
 
 export { encodeOriginal, type OpenOptions, pictureId } from "./picture/original.ts";
@@ -176,6 +176,7 @@ export class Session<N extends Node = Node> {
       mask: unionOf(own.map((region) => region.mask)),
       changed: result.changed,
       refused: result.refused,
+      phrases: result.phrases,
       cost: {
         seconds: (performance.now() - start) / 1000,
         unetCalls: this.model.calls.denoise - callsBefore,
@@ -339,10 +340,10 @@ export class Session<N extends Node = Node> {
     return (await this.model.isFamiliar?.(this.root.latent, options)) ?? null;
   }
 
-  /** Whether the model understands an instruction, and what it would do; the edit itself is not computed. */
+  /** Whether the model understands an instruction, and what its denoiser would be given (`parts`); the edit itself is not computed. */
   async understand(
     instruction: string,
-    { from = this.head, ...options }: CallOptions & { readonly from?: Node } = {},
+    { from = this.head, ...options }: UnderstandBefore & { readonly from?: Node } = {},
   ): Promise<Understanding> {
     const c = await this.canvasOf(this.#require(from, "the node to edit")).latentOf(from, options);
     return understandBefore(this.model, instruction, c, options);

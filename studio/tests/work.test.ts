@@ -140,6 +140,12 @@ describe.each(FORMS)("work, $form", ({ open }) => {
     const words = await known.textContent();
     await known.click();
     expect(await page.inputValue("#instruction")).toBe(words);
+    // What it understands in other words is shown in its own.
+    await page.fill("#instruction", "it has snowed overnight");
+    await page
+      .locator(".heard")
+      .getByText(/Taken as “make it winter”/)
+      .waitFor();
   });
 
   it("speaks German, numbers and plurals too, and keeps what was typed", async () => {

@@ -59,6 +59,14 @@ describe("a photograph without --model", () => {
     expect(existsSync(join(home, "out"))).toBe(false);
   });
 
+  it("has its canvas changed without any editor, which a crop or an expansion does not need", async () => {
+    const out = join(home, "wide");
+    const { code, stderr } = await emilie("edit", photo, "--expand", "left:10%", "--out", out);
+    expect(code, stderr).toBe(0);
+    expect(existsSync(join(out, "session.emilie"))).toBe(true);
+    expect(asked()).toBe(0);
+  });
+
   it("is edited with --yes, by what is pulled for it, and again by what is here then", async () => {
     hub.addFolder(KNOWN, checkpoint);
     const { code, stdout, stderr } = await emilie(...editing("--yes"));

@@ -75,6 +75,10 @@ const VALUES: {
     [[0.7, 0.2], [0], [-0.1, 1], [0, 1.1]],
   ],
   detail: [["on", "off"], ["some"]],
+  rephrase: [
+    ["on", "off"],
+    ["always", true],
+  ],
   stopAfter: [
     [1, 1000],
     [0, 1001],
@@ -233,11 +237,11 @@ describe("what a recipe has recorded", () => {
     const everything = fileRecipe.parse({
       ...old,
       ...{ strength: 0.5, window: { margin: 2, least: 8 }, guidanceInterval: [0, 0.5] },
-      ...{ detail: "on", stopAfter: 2, workingSize: 96 },
+      ...{ detail: "on", rephrase: "on", stopAfter: 2, workingSize: 96 },
     });
     const order = [
       ...["seed", "steps", "sampler", "textGuidance", "imageGuidance", "control", "base", "strength", "gate"],
-      ...["window", "workingSize", "guidanceInterval", "detail", "stopAfter"],
+      ...["window", "workingSize", "guidanceInterval", "detail", "rephrase", "stopAfter"],
     ];
     expect(Object.keys(everything).slice(4)).toEqual(order);
     const { recorded: __, ...all } = settingsOf(everything);

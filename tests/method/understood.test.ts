@@ -3,7 +3,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type EditModel, loadModel, loadSession, openSession, type StoredSession } from "../../src/index.ts";
+import {
+  type EditModel,
+  loadModel,
+  loadSession,
+  maskFromBox,
+  type Node,
+  openSession,
+  type StoredSession,
+} from "../../src/index.ts";
 
 let model: EditModel;
 let session: StoredSession;
@@ -130,5 +138,88 @@ describe("a checkpoint that says what it understands", () => {
     expect(node.understood).toBe(true);
     expect(node.refused).toMatchObject([{ instruction: "add a dog" }]);
     expect(node.changed).toBe(true);
+  });
+
+  describe("gives its denoiser the phrase of what it understood", () => {
+    const same = (a: Node, b: Node) => expect(a.latent.data).toEqual(b.latent.data);
+
+    it("bit for bit as if that had been asked for, and says which", async () => {
+      const own = (await ask("could you give the house a blue roof, please?")).node;
+      expect(own.phrases).toEqual(["paint the roof blue"]);
+      expect(own.recipe).toMatchObject({ rephrase: "on" });
+      const phrase = (await ask("paint the roof blue")).node;
+      expect(phrase.phrases).toEqual([]);
+      same(own, phrase);
+      const words = (await ask("could you give the house a blue roof, please?", { rephrase: "off" })).node;
+      expect(words.phrases).toEqual([]);
+      expect(words.recipe).not.toHaveProperty("rephrase");
+      expect(words.latent.data).not.toEqual(phrase.latent.data);
+    });
+
+    it("of each of several things, and of each region", async () => {
+      const both = (await ask("it has snowed overnight, and i want the roof in blue")).node;
+      expect(both.phrases).toEqual(["make it winter", "paint the roof blue"]);
+      same(both, (await ask("make it winter and paint the roof blue")).node);
+      const { width, height } = session.original;
+      const mask = maskFromBox(width, height, { x: 0, y: 0, width: width / 2, height });
+      const regions = await ask("it has snowed overnight", {
+        regions: [{ instruction: "give the house a blue roof", mask }],
+      });
+      expect(regions.node.phrases).toEqual(["make it winter", "paint the roof blue"]);
+    });
+
+    it("and not of words that a region pushes away from", async () => {
+      const { node } = await ask("paint the roof blue", {
+        regions: [{ instruction: "it has snowed overnight", weight: -0.5 }],
+      });
+      expect(node.phrases).toEqual([]);
+    });
+
+    it("in the model's own mask too", async () => {
+      const map = (instruction: string, options = {}) =>
+        session.relevanceMap(instruction, { from: session.root, draws: 1, ...options });
+      const own = await map("could you give the house a blue roof, please?");
+      expect(own.map.data).toEqual((await map("paint the roof blue")).map.data);
+      const words = await map("could you give the house a blue roof, please?", { rephrase: "off" });
+      expect(words.map.data).not.toEqual(own.map.data);
+    });
+
+    it("as it says before the edit", async () => {
+      const { root } = session;
+      const text = "could you give the house a blue roof, please?";
+      expect((await session.understand(text, { from: root })).parts).toEqual(["paint the roof blue"]);
+      expect((await session.understand(text, { from: root, rephrase: "off" })).parts).toEqual([text]);
+    });
+
+    it("and a recipe makes again what it made: with the phrase, or as recipes of before, in the instruction's words", async () => {
+      const text = "could you give the house a blue roof, please?";
+      const [on, off] = [(await ask(text)).node, (await ask(text, { rephrase: "off" })).node];
+      expect(on.id).not.toBe(off.id);
+      const file = join(folder, "phrases.emilie");
+      await session.save(file);
+      const again = await loadSession(file, { model });
+      expect(again.nodes.get(on.id)).toMatchObject({ phrases: ["paint the roof blue"] });
+      const verified = new Map((await again.verify()).map(({ node, result }) => [node.id, result]));
+      expect([verified.get(on.id), verified.get(off.id)]).toEqual(["same", "same"]);
+      // What follows a changed step is made as it was made.
+      for (const node of [on, off]) {
+        const changed = await session.replay(node, { seed: 7 });
+        expect(changed.node.recipe!.rephrase).toBe(node.recipe!.rephrase);
+      }
+    });
+  });
+
+  it("has no phrases where it is loaded without what it understands", async () => {
+    const plain = await loadModel("picturebook", { understanding: false });
+    try {
+      expect(plain.defaults).not.toHaveProperty("rephrase");
+      const session = await openSession(plain, "examples/cottage.png");
+      expect((await session.edit("paint the roof blue", { steps: 1 })).phrases).toEqual([]);
+      await expect(session.edit("make it winter", { steps: 1, rephrase: "on" })).rejects.toMatchObject({
+        code: "option.invalid",
+      });
+    } finally {
+      await plain.dispose();
+    }
   });
 });

@@ -100,6 +100,16 @@ describe.each(named("text"))("%s", (name) => {
     }
   });
 
+  it("gives the same in two halves of its layers", async () => {
+    const { qwen3, weights } = await open("fp32");
+    const [{ prompt }] = cases as [(typeof cases)[0]];
+    const [whole, halves] = [
+      await encodeText(qwen3, source, weights, prompt, runner(weights)),
+      await encodeText(qwen3, source, weights, prompt, runner(weights), true),
+    ];
+    expect(halves).toEqual(whole);
+  });
+
   it.each([
     ["int8", 0.05],
     ["int4", 0.5],

@@ -4,9 +4,12 @@ import type { Dialect, Graph } from "../../graph/graph.ts";
 import { type Tensor, zeros } from "../../tensor/tensor.ts";
 import type { RunGraph } from "../autoencoder-kl/fine-stage.ts";
 import { crop, paste, type Span, type TileSpan, tileSpans } from "../autoencoder-kl/tiles.ts";
-import { ifWhole, VAE_LIMITS, type VaeLimits } from "../autoencoder-kl/vae.ts";
+import { ifWhole, type VaeLimits } from "../autoencoder-kl/vae.ts";
 import type { TinyConfig } from "./config.ts";
 import { buildTinyDecoder, buildTinyEncoder, fineHalo, fineLevels, type Part } from "./graph.ts";
+
+/** One that is an editor's own decodes beside its denoiser, for every look: a picture of 1024 px would need 0.9 GB at once. */
+export const TINY_LIMITS: VaeLimits = { whole: 5e8, tile: 2.5e8 };
 
 /** image [1, 3, h, w] in [−1, 1] → latent [1, channels, h/factor, w/factor], in the autoencoder's own units */
 export async function encodeTiny(
@@ -14,7 +17,7 @@ export async function encodeTiny(
   weights: PlacedWeights,
   image: Tensor,
   run: RunGraph,
-  limits = VAE_LIMITS,
+  limits = TINY_LIMITS,
 ): Promise<Tensor> {
   const make = (h: number, w: number, dialect?: Dialect, part?: Part) =>
     buildTinyEncoder(config, weights, h, w, dialect, part);
@@ -39,7 +42,7 @@ export async function decodeTiny(
   weights: PlacedWeights,
   z: Tensor,
   run: RunGraph,
-  limits = VAE_LIMITS,
+  limits = TINY_LIMITS,
 ): Promise<Tensor> {
   const make = (h: number, w: number, dialect?: Dialect, part?: Part) =>
     buildTinyDecoder(config, weights, h, w, dialect, part);

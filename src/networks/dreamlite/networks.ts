@@ -70,11 +70,11 @@ export async function placeAll(
 export function networksOf({ unet, vae, text }: Checkpoint, weights: Weights): Networks {
   const ofVae = { weights: weights.vae, table: vae.table, hot: false };
   // The text encoder is five times as large as all else: it waits beside the UNet where there is room, and else makes way.
-  const ofText = { hot: false, alone: true, waits: true };
+  const ofText = { hot: false, alone: true, waits: true, lean: true };
   return {
     unet: { name: "unet", what: "The UNet", weights: weights.unet, table: unet.table, hot: true },
-    encodeImage: { name: "encodeImage", what: "The autoencoder's encoder", ...ofVae, once: true },
-    decodeLatent: { name: "decodeLatent", what: "The autoencoder's decoder", ...ofVae },
+    encodeImage: { name: "encodeImage", what: "The autoencoder's encoder", ...ofVae, lean: true },
+    decodeLatent: { name: "decodeLatent", what: "The autoencoder's decoder", ...ofVae, lean: true },
     vision: {
       ...{ name: "vision", what: "The text encoder's vision tower", ...ofText },
       ...{ weights: weights.vision, table: text.vision },

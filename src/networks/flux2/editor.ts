@@ -32,7 +32,7 @@ import { NetworkRunner } from "../network-runner.ts";
 import { encodeText } from "../qwen3/text-encoder.ts";
 import { type Checkpoint, readCheckpoint, trainedSize } from "./checkpoint.ts";
 import { findTargets } from "./lora-targets.ts";
-import { type Networks, networksOf, placeAll, type Weights } from "./networks.ts";
+import { isLean, type Networks, networksOf, placeAll, type Weights } from "./networks.ts";
 import { buildTransformer, pictureInput } from "./transformer.ts";
 
 /** As Flux2KleinPipeline's users give them beside the picture that is edited. */
@@ -172,7 +172,8 @@ class Flux2EditModel implements EditModel {
     if (known) return known;
     const { text: qwen3, sources } = this.#checkpoint;
     const run = this.#runner.stages(this.#networks.text, options);
-    const { embeds } = await encodeText(qwen3, sources.text, this.#weights.text, text, run);
+    const { text: weights } = this.#weights;
+    const { embeds } = await encodeText(qwen3, sources.text, weights, text, run, isLean(weights));
     this.calls.encodeText++;
     const encoding = { hidden: unbatch(embeds) };
     this.#texts.set(text, encoding);

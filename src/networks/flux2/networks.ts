@@ -61,21 +61,25 @@ export async function placeAll(
   };
 }
 
+/** int4 is chosen to need little memory. */
+export const isLean = ({ precision }: PlacedWeights): boolean => precision === "int4";
+
 export function networksOf({ transformer, vae, text, sources }: Layout, weights: Weights): Networks {
-  // Text encoder and transformer take turns in memory where the machine has no room for both, and in int4, which is chosen to need little.
-  const waits = weights.text.precision !== "int4";
+  // The text encoder makes way for the transformer, and not the other way round: its weights stay in their file, while what the transformer has made of its own would not go
+  // back to the system.
+  const lean = isLean(weights.text);
   const ofVae = { weights: weights.vae, table: vae.table, source: sources.vae, hot: false };
   return {
     transformer: {
-      ...{ name: "transformer", what: "The transformer", hot: true, waits },
+      ...{ name: "transformer", what: "The transformer", hot: true, waits: true, lean },
       ...{ weights: weights.transformer, table: transformer.table, source: sources.transformer },
     },
-    encodeImage: { name: "encodeImage", what: "The autoencoder's encoder", ...ofVae, once: true },
-    decodeLatent: { name: "decodeLatent", what: "The autoencoder's decoder", ...ofVae },
+    encodeImage: { name: "encodeImage", what: "The autoencoder's encoder", ...ofVae, lean: true },
+    decodeLatent: { name: "decodeLatent", what: "The autoencoder's decoder", ...ofVae, lean },
     text: {
       // As large as the transformer.
-      ...{ name: "text", what: "The text encoder", hot: false, alone: true },
-      waits,
+      ...{ name: "text", what: "The text encoder", hot: false },
+      ...{ alone: !lean, waits: !lean, lean },
       ...{ weights: weights.text, table: text.table, source: sources.text },
     },
   };

@@ -100,6 +100,18 @@ describe("a doubled picture", () => {
     expect(relativeError(a.y, b.y)).toBeLessThan(1e-6);
   });
 
+  it.each([1, 2])(
+    "is so too where pixels are rows and the layer stays in fp32, in a batch of %i",
+    async (n) => {
+      const x = noise([n, 64, 16, 17]);
+      const guarded: Layer = (s, v) => upsample(s, v, undefined, { guarded: true });
+      const run = layers.prepare(guarded, [1, ...x.shape.slice(1)]);
+      const [{ y }, exact] = [await run(x, guarded, INT8), await oneByOne(x, (one) => run(one))];
+      expect(y.shape).toEqual([n, 64, 32, 34]);
+      expect(relativeError(y, exact)).toBeLessThan(1e-6);
+    },
+  );
+
   it.each([
     [9, 5],
     [10, 5],

@@ -1,7 +1,7 @@
 /** ResnetBlock2D, Downsample2D and Upsample2D of diffusers (models/resnet.py, downsampling.py, upsampling.py). */
 import { conv2dOfDoubled } from "../../graph/doubled.ts";
 import type { Value } from "../../graph/graph.ts";
-import { sizeOfPicture } from "../../graph/layout.ts";
+import { fromChannelsFirst, sizeOfPicture, toChannelsFirst } from "../../graph/layout.ts";
 import { add, gemm, reshape, resizeNearest, silu } from "../../graph/ops.ts";
 import { conv2d, type Guard, groupNorm, type Norm } from "./layers.ts";
 import type { Scope } from "./scope.ts";
@@ -50,14 +50,16 @@ export function downsample(s: Scope, x: Value, padding: 0 | 1, guard: Guard = {}
 
 /** Nearest-neighbour resize to `size` (twice its own by default), then a convolution. */
 export function upsample(s: Scope, x: Value, size?: readonly [number, number], guard: Guard = {}): Value {
-  const { channels, height, width } = sizeOfPicture(s, x);
+  const { batch, channels, height, width } = sizeOfPicture(s, x);
   const [h2, w2] = size ?? [2 * height, 2 * width];
   const conv = s.at("conv");
   const { layout, dialect } = s.graph;
   const doubles = h2 === 2 * height && w2 === 2 * width;
-  if (doubles && layout === "nchw" && dialect === "fused" && height * width >= MANY_PIXELS) {
+  const isPlain = batch === 1 && (layout === "nchw" || guard.guarded);
+  if (doubles && isPlain && dialect === "fused" && height * width >= MANY_PIXELS) {
     const weight = conv.parameter("weight", [channels, channels, 3, 3]);
-    return conv2dOfDoubled(conv, x, weight, conv.parameter("bias", [channels]));
+    const bias = conv.parameter("bias", [channels]);
+    return fromChannelsFirst(s, conv2dOfDoubled(conv, toChannelsFirst(s, x), weight, bias));
   }
   return conv2d(conv, resizeNearest(s, x, h2, w2), channels, guard);
 }

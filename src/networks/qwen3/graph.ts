@@ -20,11 +20,14 @@ export interface Qwen3Use {
    * what comes out of the final norm (as `output_hidden_states` of transformers numbers them).
    */
   readonly layers: readonly number[];
+  /** Which of its layers are built, from and to (exclusive). Default: all that are needed. A part that does not begin with the first, and one that does not end with the last, hands over "x". */
+  readonly part?: readonly [from: number, to: number];
 }
 
 /**
  * Inputs: embeddings [tokens, hidden]; mask int32 [1, tokens], 1 for a token of the text and 0 for padding, which comes after it.
- * Output: embeds [tokens, layers · hidden], the wanted results side by side.
+ * Output: embeds [tokens, layers · hidden], the wanted results side by side. A part reads and writes x [tokens, hidden] between its layers and the others', and has of the wanted
+ * results those of its own layers.
  */
 export function buildQwen3(
   config: Qwen3Config,
@@ -34,6 +37,8 @@ export function buildQwen3(
 ): Graph {
   const root = new Scope(new Graph("qwen3", dialect), new WeightReader(weights));
   qwen3(root, config, use);
+  // That all of the tensors fit was found out when the checkpoint was read.
+  if (use.part) root.reader.skip("");
   root.reader.finish();
   return root.graph;
 }
@@ -49,21 +54,23 @@ export function qwen3Needs(config: Qwen3Config, weights: PlacedWeights, layers: 
 /** How many layers have to run for the results of `layers`. */
 export const layersNeeded = (layers: Qwen3Use["layers"]): number => Math.max(...layers);
 
-function qwen3(s: Scope, config: Qwen3Config, { tokens, layers }: Qwen3Use): void {
+function qwen3(s: Scope, config: Qwen3Config, use: Qwen3Use): void {
+  const { tokens, layers, part: [from, to] = [0, layersNeeded(layers)] } = use;
   const g = s.graph;
   const { hidden_size: hidden, num_hidden_layers: all, rms_norm_eps: eps } = config;
-  let x = g.input("embeddings", [tokens, hidden]);
+  let x = g.input(from === 0 ? "embeddings" : "x", [tokens, hidden]);
   const context = { config, mask: g.input("mask", [1, tokens], "int32"), ...positions(s, config, tokens) };
-  const results = new Map<number, Value>([[0, x]]);
-  for (let i = 0; i < layersNeeded(layers); i++) {
+  const results = new Map<number, Value>(from === 0 ? [[0, x]] : []);
+  for (let i = from; i < to; i++) {
     x = decoderLayer(s.at("layers", i), x, context);
     results.set(i + 1, x);
   }
-  if (layers.includes(all)) {
+  if (to === all && layers.includes(all)) {
     results.set(all, rmsNorm(s, x, normWeight(s.at("norm"), hidden), eps));
   }
-  const wanted = layers.map((layer) => results.get(layer)!);
-  g.output("embeds", concat(s, wanted, 1));
+  const wanted = layers.filter((layer) => results.has(layer)).map((layer) => results.get(layer)!);
+  if (wanted.length > 0) g.output("embeds", concat(s, wanted, 1));
+  if (to < layersNeeded(layers)) g.output("x", x);
 }
 
 const normWeight = (s: Scope, width: number): Value => cast(s, s.parameter("weight", [width]), "float32");

@@ -97,7 +97,7 @@ export async function createEditModel(
     source,
     fingerprint: await fingerprintOf(variants, !source.single),
     olderFingerprints: renamable ? [await fingerprintOf(olderVariants, true)] : [],
-    defaults: own.defaults,
+    defaults: understanding ? own.defaults : inOwnWords(own.defaults),
     abilities: abilitiesOf(source.id, own),
     fewSteps: fewSteps ?? undefined,
     understanding: understanding || undefined,
@@ -106,6 +106,11 @@ export async function createEditModel(
     keysFrom,
     tiny,
   });
+}
+
+/** Without what a checkpoint understands there is nothing to rephrase. */
+function inOwnWords({ rephrase: _, ...defaults }: EditDefaults): EditDefaults {
+  return defaults;
 }
 
 interface Facts {
@@ -184,13 +189,10 @@ class DiffusersEditModel implements EditModel {
     if (limit !== undefined) this.isFamiliar = (c, options) => this.#comesBack(c, limit, options);
     if (understanding) {
       this.understand = (instruction, c, options) =>
-        understand(
-          understanding,
-          (text) => this.#lastToken(text, options),
-          instruction,
-          c,
-          this.isFamiliar && (() => this.isFamiliar!(c, options)),
-        );
+        understand(understanding, (text) => this.#lastToken(text, options), instruction, c, {
+          rephrase: options?.rephrase,
+          isFamiliar: this.isFamiliar && (() => this.isFamiliar!(c, options)),
+        });
     }
   }
 

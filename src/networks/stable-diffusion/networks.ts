@@ -76,7 +76,7 @@ export function networksOf(
 ): Networks {
   const vae = { weights: weights.vae, table: tiny?.table ?? tables.vae, source: tiny?.source, hot: false };
   return {
-    encodeImage: { name: "encodeImage", what: "The VAE's encoder", ...vae, once: true },
+    encodeImage: { name: "encodeImage", what: "The VAE's encoder", ...vae, lean: true },
     decodeLatent: { name: "decodeLatent", what: "The VAE's decoder", ...vae },
     previewLatent: previewVae && {
       name: "previewLatent",

@@ -55,6 +55,8 @@ const read = async (text: string) =>
   Float32Array.from(WORDS, (word) => Number(text.split(/\W+/).includes(word)));
 const latent = (value: number) => ({ data: Float32Array.of(value), shape: [1, 1, 1] });
 const ask = (text: string, balloon = true) => understand(head, read, text, latent(balloon ? 1 : -1));
+const phrases = async (text: string) =>
+  (await understand(head, read, text, latent(1), { rephrase: true })).parts;
 
 describe("understanding", () => {
   it("has as many logits as its description says", () => {
@@ -94,7 +96,7 @@ describe("understanding", () => {
 
   it("says nothing of what a picture lacks that is none of its own", async () => {
     const ask = (isOwn: boolean) =>
-      understand(head, read, "remove the balloon", latent(-1), async () => isOwn);
+      understand(head, read, "remove the balloon", latent(-1), { isFamiliar: async () => isOwn });
     expect(await ask(true)).toMatchObject({ understood: false, reason: "absent" });
     expect(await ask(false)).toMatchObject({ understood: true });
   });
@@ -102,5 +104,68 @@ describe("understanding", () => {
   it("does not look at latents of another shape", async () => {
     const other = { data: Float32Array.of(-1, -1), shape: [1, 1, 2] };
     expect(await understand(head, read, "remove the balloon", other)).toMatchObject({ understood: true });
+  });
+
+  it("puts what it understood in its own phrases, where it is told to", async () => {
+    expect(await phrases("winter, if you please")).toEqual(["make it winter"]);
+    expect(await phrases("a roof in red")).toEqual(["paint the roof red"]);
+    expect(await phrases("blue for the roof, and then winter")).toEqual([
+      "paint the roof blue",
+      "make it winter",
+    ]);
+  });
+
+  it("leaves words as they are where a field of the phrase is not among them", async () => {
+    expect(await phrases("another roof")).toEqual(["another roof"]);
+    expect(await phrases("another roof and winter")).toEqual(["another roof", "make it winter"]);
+  });
+
+  it("rephrases nothing that it refuses", async () => {
+    const refused = await understand(head, read, "a dog on the roof blue", latent(1), { rephrase: true });
+    expect(refused).toMatchObject({ understood: false, parts: [] });
+  });
+
+  describe("a field that the words leave open", () => {
+    /** Balloons of two sides, of which a latent of 1 has the one on the left, and one of −1 none. */
+    const sided: UnderstandingHead = {
+      ...head,
+      config: understandingSchema.parse({
+        ...config,
+        intents: config.intents.map((intent) =>
+          intent.name === "remove_balloon" ? { ...intent, phrase: "remove the {side} balloon" } : intent,
+        ),
+        fields: [{ name: "side", values: ["left", "right"] }],
+        presence: {
+          ...config.presence,
+          attributes: ["left", "right"].map((side) => ({ name: side, values: ["none", "balloon"] })),
+          needs: {
+            remove_balloon: [{ attribute: "{side}", is: ["balloon"], otherwise: "There is no balloon" }],
+          },
+        },
+      }),
+      sees: {
+        ...head.sees!,
+        outWeight: Float32Array.of(-8, 8, 0, 0),
+        outBias: Float32Array.of(4, -4, 4, -4),
+      },
+    };
+    const say = async (value: number, isFamiliar: boolean, one = sided) =>
+      (
+        await understand(one, read, "no balloon", latent(value), {
+          rephrase: true,
+          isFamiliar: async () => isFamiliar,
+        })
+      ).parts;
+
+    it("is taken from the picture where that has one alone", async () => {
+      expect(await say(1, true)).toEqual(["remove the left balloon"]);
+    });
+
+    it("stays open where the picture has none or several, or is not of the checkpoint's own", async () => {
+      expect(await say(-1, true)).toEqual(["no balloon"]);
+      const both = { ...sided, sees: { ...sided.sees!, outBias: Float32Array.of(4, -4, -4, 4) } };
+      expect(await say(1, true, both)).toEqual(["no balloon"]);
+      expect(await say(1, false)).toEqual(["no balloon"]);
+    });
   });
 });

@@ -1,7 +1,7 @@
 /**
  * Decides whether a checkpoint can do what an instruction asks, before the denoiser runs: a linear head at the text encoder's last token tells the kind of
  * edit with its fields, or that there is no such edit, or that there are several; a small network on the condition latent tells whether what the edit needs is
- * in the picture. The weights are the checkpoint's own (checkpoint/understanding.ts).
+ * in the picture. What was read can be put in the checkpoint's own phrase for it. The weights are the checkpoint's own (checkpoint/understanding.ts).
  */
 import type { UnderstandingHead } from "../../checkpoint/understanding.ts";
 import type { Understanding } from "../../method/edit-model.ts";
@@ -24,28 +24,45 @@ interface Reading {
   readonly best: number;
 }
 
-/**
- * @param c the condition latent of the picture that is to be edited, [channels, h, w]
- * @param isFamiliar whether the picture is one of the checkpoint's own; asked only where something seems to be missing
- */
+/** A text with what the head says of it. */
+interface Part {
+  readonly text: string;
+  readonly reading: Reading;
+}
+
+interface Options {
+  /** Whether the picture is one of the checkpoint's own; asked only where something seems to be missing, or would be taken from it. Default: it is. */
+  readonly isFamiliar?: () => Promise<boolean>;
+  /** Whether the parts are to be in the checkpoint's phrases. Default false. */
+  readonly rephrase?: boolean;
+}
+
+/** @param c the condition latent of the picture that is to be edited, [channels, h, w] */
 export async function understand(
   head: UnderstandingHead,
   read: ReadText,
   instruction: string,
   c: Tensor,
-  isFamiliar: () => Promise<boolean> = async () => true,
+  { isFamiliar = async () => true, rephrase = false }: Options = {},
 ): Promise<Understanding> {
   const seen = look(head, c);
   const reading = interpret(head, await read(instruction));
   const verdict = judge(head, reading);
+  const carryOut = async (parts: readonly Part[]): Promise<Understanding> => {
+    const texts: string[] = [];
+    for (const { text, reading } of parts) {
+      texts.push((rephrase && (await phraseFor(head, reading, seen, isFamiliar))) || text);
+    }
+    return { understood: true, parts: texts, nearest: [] };
+  };
   if (verdict === "understood") {
     const missing = missingFor(head, reading, seen);
-    if (!missing || !(await isFamiliar())) return { understood: true, parts: [instruction], nearest: [] };
+    if (!missing || !(await isFamiliar())) return carryOut([{ text: instruction, reading }]);
     return refused("absent", `${missing}.`, nearest(head, reading, seen));
   }
   if (verdict === "compound") {
     const parts = await split(head, read, instruction);
-    if (parts) return { understood: true, parts, nearest: [] };
+    if (parts) return carryOut(parts);
     return refused(
       "compound",
       "This asks for several things at once, which could not be told apart; ask for one at a time.",
@@ -105,16 +122,13 @@ async function split(
   head: UnderstandingHead,
   read: ReadText,
   instruction: string,
-): Promise<string[] | undefined> {
+): Promise<Part[] | undefined> {
   const cuts = jointsOf(instruction).slice(0, MAX_FRAGMENTS - 1);
-  const score = new Map<string, number>();
+  const readings = new Map<string, Reading>();
   const scoreOf = async (text: string) => {
-    const known = score.get(text);
-    if (known !== undefined) return known;
-    const reading = interpret(head, await read(text));
-    const value = judge(head, reading) === "understood" ? reading.intents[reading.best]! : -Infinity;
-    score.set(text, value);
-    return value;
+    const reading = readings.get(text) ?? interpret(head, await read(text));
+    readings.set(text, reading);
+    return judge(head, reading) === "understood" ? reading.intents[reading.best]! : -Infinity;
   };
   let best: { readonly parts: string[]; readonly score: number } | undefined;
   for (let chosen = 1; chosen < 1 << cuts.length; chosen++) {
@@ -131,7 +145,7 @@ async function split(
     for (const part of parts) worst = Math.min(worst, await scoreOf(part));
     if (worst > (best?.score ?? -Infinity)) best = { parts, score: worst };
   }
-  return best?.parts;
+  return best?.parts.map((text) => ({ text, reading: readings.get(text)! }));
 }
 
 /** The probability of each value of each attribute; undefined where this picture is not looked at. */
@@ -165,6 +179,28 @@ function missingFor(
     if (likely < config.presence!.threshold) return fill(otherwise, fields);
   }
   return undefined;
+}
+
+/**
+ * The checkpoint's phrase for what was read. A field that the words do not state is taken from the picture where this allows one value alone ("the tree", of which
+ * there is one); undefined where one stays open.
+ */
+async function phraseFor(
+  head: UnderstandingHead,
+  reading: Reading,
+  seen: ReturnType<typeof look>,
+  isFamiliar: () => Promise<boolean>,
+): Promise<string | undefined> {
+  const { phrase } = head.config.intents[reading.best]!;
+  let possible: Reading["fields"][] = [reading.fields];
+  for (const { name, values } of head.config.fields) {
+    if (!phrase.includes(`{${name}}`) || reading.fields[name] !== undefined) continue;
+    possible = possible.flatMap((fields) => values.map((value) => ({ ...fields, [name]: value })));
+  }
+  if (possible.length === 1) return fill(phrase, possible[0]!);
+  possible = possible.filter((fields) => !missingFor(head, { ...reading, fields }, seen));
+  if (possible.length !== 1 || !(await isFamiliar())) return undefined;
+  return fill(phrase, possible[0]!);
 }
 
 /** The likeliest edits of the checkpoint that this picture allows, as it would have them asked for. */

@@ -91,7 +91,10 @@ export const understandRequestSchema = z
 export const understandingSchema = z
   .object({
     understood: z.boolean(),
-    parts: z.array(z.string()).readonly().openapi({ description: "What would be done, one after the other" }),
+    parts: z.array(z.string()).readonly().openapi({
+      description:
+        "What would be done, one after the other: the texts that the denoiser would be given, rephrased if that is the checkpoint's default",
+    }),
     reason: z.enum(["unsupported", "compound", "absent"]).optional(),
     message: z.string().optional().openapi({ description: "The reason as a sentence" }),
     nearest: z

@@ -109,6 +109,11 @@ export const nodeSchema = z
       description: "False if the model understood none of the instructions: the picture is the parent's",
     }),
     refused: z.array(refusalSchema).openapi({ description: "Instructions that were not carried out" }),
+    phrases: z.array(z.string()).openapi({
+      description:
+        "What the denoiser was given in place of the instructions, one edit each (the setting rephrase); empty: their own words",
+      example: ["paint the roof blue"],
+    }),
     cost: z.object({ seconds: z.number(), unetCalls: z.number().int() }),
     drift: driftSchema.nullable().openapi({ description: "null where it was not measured" }),
     changes: changesSchema

@@ -80,7 +80,7 @@ function once(key: object, encode: () => Promise<Piece>): Promise<Piece> {
 }
 
 function storeNode(node: Node, latent: string): StoredNode {
-  const { id, parent, name, recipe, window, changed, refused, cost, drift } = node;
+  const { id, parent, name, recipe, window, changed, refused, phrases, cost, drift } = node;
   return {
     id,
     parent: parent?.id ?? null,
@@ -90,6 +90,7 @@ function storeNode(node: Node, latent: string): StoredNode {
     window,
     changed,
     ...(refused.length > 0 ? { refused: refused.map((one) => ({ ...one, nearest: [...one.nearest] })) } : {}),
+    ...(phrases.length > 0 ? { phrases: [...phrases] } : {}),
     cost,
     drift: drift && storeDrift(drift),
   };

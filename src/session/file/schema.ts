@@ -17,15 +17,18 @@ export const FORMAT = "emilie-session";
  * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows,
  * working sizes, gates, and recipes that spare computing;
  * version 4 says where the model's parts lie; version 5 has detail transfer in its recipes, and what is seen of a change;
- * version 6 has crops, expansions and reference pictures.
+ * version 6 has crops, expansions and reference pictures; version 7 has instructions that were rephrased.
  */
-export const VERSION = 6;
-const VERSIONS = [1, 2, 3, 4, 5, VERSION] as const;
+export const VERSION = 7;
+const VERSIONS = [1, 2, 3, 4, 5, 6, VERSION] as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
 
 /** More than any model takes. */
 const MAX_REFERENCES = 64;
+
+/** More than the parts of any instruction. */
+const MAX_PHRASES = 16 * MAX_REGIONS;
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256");
 const id = z.string().regex(/^[0-9a-f]{12}$/, "expected twelve hex digits");
@@ -128,6 +131,8 @@ const nodeSchema = z.strictObject({
     )
     .max(MAX_REGIONS)
     .optional(),
+  /** What the denoiser was given, where that is not the instructions themselves. */
+  phrases: z.array(text).min(1).max(MAX_PHRASES).optional(),
   cost: z.strictObject({ seconds: z.number().min(0), unetCalls: count }),
   drift: z.union([driftSchema, olderDrift]).optional(),
 });

@@ -90,7 +90,10 @@ export class LargePicture {
     const masks = regions.map(({ mask }) => mask && maskToLatent(mask, height, width));
     const nothing = { c: zeros([model.latentChannels, 0, 0]), changed: false, window: NOWHERE };
     if (masks.every((mask) => mask?.data.every((m) => m === 0)))
-      return { ...nothing, steps: options.steps ?? 0, plannedSteps: options.steps ?? 0, refused: [] };
+      return {
+        ...nothing,
+        ...{ steps: options.steps ?? 0, plannedSteps: options.steps ?? 0, refused: [], phrases: [] },
+      };
     const window = this.#windowOf(masks, options) ?? this.whole;
     this.#checkReach(window, masks.every(Boolean), onWarning);
     const c = await this.latentOf(from, window, options);

@@ -7,10 +7,13 @@ import type { EditModel } from "../../method/edit-model.ts";
 import { resolveOptions } from "../../method/options.ts";
 import { above, RELEVANCE_OPTIONS, type RelevanceOptions, relevance } from "../../method/relevance.ts";
 import { scheduleOf } from "../../method/schedule.ts";
+import type { Rephrase } from "../../method/settings.ts";
 import { createNoise } from "../../tensor/noise.ts";
+import { largest } from "../../tensor/ops.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Recent } from "../../util/recent.ts";
 import type { Node } from "../tree/tree.ts";
+import { understandBefore } from "../tree/understand.ts";
 import type { Canvas } from "./canvas.ts";
 
 /** How a map of relevance is made. */
@@ -19,6 +22,8 @@ export interface RelevanceMapOptions extends RelevanceOptions {
   readonly from?: Node;
   /** Of the noise under which the predictions are compared. Default 0. */
   readonly seed?: number | bigint;
+  /** As the setting of an edit: on, what is compared is what the edit would give the denoiser. Default: the checkpoint's own. */
+  readonly rephrase?: Rephrase;
 }
 
 /** What a map is made from: a session. */
@@ -30,7 +35,12 @@ interface Source {
   readonly relevances: Recent<string, Tensor>;
 }
 
-const MAP_OPTIONS: OptionNames<RelevanceMapOptions> = { ...RELEVANCE_OPTIONS, from: true, seed: true };
+const MAP_OPTIONS: OptionNames<RelevanceMapOptions> = {
+  ...RELEVANCE_OPTIONS,
+  from: true,
+  seed: true,
+  rephrase: true,
+};
 
 /** Where an instruction would act. */
 export interface RelevanceMap {
@@ -47,11 +57,12 @@ export async function relevanceMap(
   options: RelevanceMapOptions = {},
 ): Promise<RelevanceMap> {
   checkOptions(options, MAP_OPTIONS, "session.relevance's options");
-  const { from = session.head, seed = 0, threshold, ...rest } = options;
+  const { rephrase: usual } = resolveOptions(session.model);
+  const { from = session.head, seed = 0, threshold, rephrase = usual, ...rest } = options;
   const { level, draws, base } = rest;
-  const key = JSON.stringify([from.id, instruction, String(seed), level, draws, base]);
+  const key = JSON.stringify([from.id, instruction, String(seed), level, draws, base, rephrase]);
   const { relevances } = session;
-  const map = relevances.get(key) ?? (await compute(session, instruction, from, seed, rest));
+  const map = relevances.get(key) ?? (await compute(session, instruction, from, seed, rephrase, rest));
   relevances.set(key, map);
   return { map: inPixels(map, from.size), mask: inPixels(above(map, threshold), from.size) };
 }
@@ -64,17 +75,25 @@ async function compute(
   instruction: string,
   from: Node,
   seed: number | bigint,
+  rephrase: Rephrase,
   options: RelevanceOptions,
 ): Promise<Tensor> {
   const { model } = session;
   const { steps, sampler } = resolveOptions(model);
-  const noise = createNoise(seed);
   const canvas = session.canvasOf(from);
   const c = canvas.large
     ? await canvas.large.overview(await from.render(options), options)
     : await canvas.latentOf(from, options);
   const schedule = scheduleOf(model, c, { sampler, steps: Math.max(steps, 20) });
-  return (await relevance(model, c, instruction, schedule, noise, options)).map;
+  const heard =
+    rephrase === "on" ? await understandBefore(model, instruction, c, { ...options, rephrase }) : null;
+  // What is refused has a map all the same: that of its words.
+  const texts = heard?.understood ? heard.parts : [instruction];
+  const maps: Tensor[] = [];
+  for (const text of texts) {
+    maps.push((await relevance(model, c, text, schedule, createNoise(seed), options)).map);
+  }
+  return maps.length === 1 ? maps[0]! : largest(maps);
 }
 
 function inPixels(mask: Tensor, { width, height }: Size): Mask {

@@ -60,7 +60,7 @@ export async function prepareEdit(
   checkReferenceCount(model, pictures.length);
   const place =
     mask === "auto"
-      ? await session.relevance(instruction, { ...maskOptions, from, signal })
+      ? await session.relevance(instruction, { ...maskOptions, rephrase: resolved.rephrase, from, signal })
       : mask === "border"
         ? borderOf(from)
         : mask;

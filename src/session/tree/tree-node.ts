@@ -33,6 +33,7 @@ export interface NodeRecord {
   readonly mask?: Mask | null;
   readonly changed: boolean;
   readonly refused?: readonly Refusal[];
+  readonly phrases?: readonly string[];
   readonly cost: Node["cost"];
   readonly drift?: Drift;
 }
@@ -48,6 +49,7 @@ export class TreeNode implements Node {
   readonly changed: boolean;
   readonly understood: boolean;
   readonly refused: readonly Refusal[];
+  readonly phrases: readonly string[];
   readonly window: Window | undefined;
   readonly cost: Node["cost"];
   name?: string;
@@ -66,6 +68,7 @@ export class TreeNode implements Node {
     this.changed = record.changed;
     this.refused = record.refused ?? [];
     this.understood = isUnderstood(this.refused, record.recipe);
+    this.phrases = record.phrases ?? [];
     this.window = record.window;
     this.cost = record.cost;
     this.name = record.name;

@@ -47,6 +47,8 @@ export interface Node {
   readonly understood: boolean;
   /** Instructions that were not carried out, with the closest ones that the model knows; empty if all were carried out. */
   readonly refused: readonly Refusal[];
+  /** What the denoiser was given in place of the instructions, one edit each (the setting `rephrase`); empty if it was given their own words. */
+  readonly phrases: readonly string[];
   /** The cost of the edit: seconds (including the automatic mask, excluding decoding), and calls of the denoiser. */
   readonly cost: { readonly seconds: number; readonly unetCalls: number };
   /** How far it is from its parent and from the original, once session.drift has measured it. */

@@ -1,13 +1,21 @@
-/** What would become of an instruction, before anything is computed. */
+/** What an instruction would become, before anything is computed: whether the model does it, and what its denoiser is given. */
 import type { CallOptions, EditModel, Understanding } from "../../method/edit-model.ts";
+import { resolveOptions } from "../../method/options.ts";
+import type { Rephrase } from "../../method/settings.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
+/** How an instruction is looked at before its edit. */
+export interface UnderstandBefore extends CallOptions {
+  /** The setting of the edit. Default: the checkpoint's own. */
+  readonly rephrase?: Rephrase;
+}
+
 export async function understandBefore(
-  model: Pick<EditModel, "understand">,
+  model: EditModel,
   instruction: string,
   c: Tensor,
-  options?: CallOptions,
+  { rephrase = resolveOptions(model).rephrase, signal }: UnderstandBefore = {},
 ): Promise<Understanding> {
-  const heard = await model.understand?.(instruction, c, options);
+  const heard = await model.understand?.(instruction, c, { signal, rephrase: rephrase === "on" });
   return heard ?? { understood: true, parts: [instruction], nearest: [] };
 }

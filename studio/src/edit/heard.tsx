@@ -1,4 +1,7 @@
-/** Under the box: what the model does not know how to do, before anything is computed, and what it knows instead. */
+/**
+ * Under the box, before anything is computed: what the model takes the words as, where it is given others, or that it does not know how to do this, and what it knows
+ * instead.
+ */
 import { useEffect, useState } from "react";
 import type { Understanding } from "../../../src/web.ts";
 import { changeRegion } from "../state/mask.ts";
@@ -31,7 +34,16 @@ export function Heard() {
       clearTimeout(timer);
     };
   }, [backend, id, head, familiar, instruction, busy]);
-  if (heard?.instruction !== instruction || heard.said.understood) return null;
+  if (heard?.instruction !== instruction) return null;
+  const { understood, parts } = heard.said;
+  if (understood) {
+    if (parts.length === 1 && parts[0] === instruction) return null;
+    return (
+      <div className="heard" role="status">
+        <span>{t.takenAs(parts)}</span>
+      </div>
+    );
+  }
   return (
     <div className="heard" role="status">
       <span>{t.doesNotKnow(title, instruction, heard.said.message ?? "")}</span>

@@ -18,9 +18,7 @@ import { firstRegion, get, notify, report, set } from "./store.ts";
 import { PAINTING, type RegionView, type Tool } from "./types.ts";
 
 export function chooseTool(tool: Tool): void {
-  const { session, compare, pictures } = get();
-  const picture = session && pictures.get(session.head);
-  if (tool === "select" && picture) prepare(picture);
+  const { session, compare } = get();
   const kind = tool === "crop" || tool === "expand" ? tool : null;
   const { width = 0, height = 0 } = session ?? {};
   set({
@@ -28,6 +26,14 @@ export function chooseTool(tool: Tool): void {
     compare: kind || PAINTING.includes(tool) ? null : compare,
     canvas: kind && session ? { kind, x: 0, y: 0, width, height } : null,
   });
+  prepareSelecting();
+}
+
+/** Where things are selected, has the picture that is shown looked at before the next click. */
+export function prepareSelecting(): void {
+  const { tool, session, pictures } = get();
+  const picture = session && pictures.get(session.head);
+  if (tool === "select" && picture) prepare(picture);
 }
 
 export function changeBrush(brush: Partial<{ size: number; softness: number }>): void {

@@ -3,7 +3,7 @@ import type { SessionView } from "../backend/backend.ts";
 import { isSamePlace, placeOf } from "../canvas/align.ts";
 import { neighbour } from "../history/layout.ts";
 import { isEarly, whenOpened } from "./early.ts";
-import { chooseTool, moveMasks } from "./mask.ts";
+import { chooseTool, moveMasks, prepareSelecting } from "./mask.ts";
 import { get, report, set } from "./store.ts";
 import type { CompareMode } from "./types.ts";
 import { rememberWay } from "./way.ts";
@@ -43,7 +43,9 @@ export async function loadPictures(): Promise<void> {
   for (const id of wanted) {
     if (!kept.has(id)) kept.set(id, await backend.picture(session.id, id));
   }
-  if (get().session?.id === session.id) set({ pictures: kept });
+  if (get().session?.id !== session.id) return;
+  set({ pictures: kept });
+  prepareSelecting();
 }
 
 /** Changes the open session, and shows what became of it. */

@@ -42,6 +42,7 @@ export const de: Words = {
   sayFirstForAuto: "Schreibe zuerst, was sich ändern soll; dann kann emilie suchen, wo das wäre.",
   wordsMissing: (place) => `Schreibe, was sich in Region ${place} ändern soll, oder entferne sie.`,
   doesNotKnow: (model, words) => `${model} kennt „${words}“ nicht.`,
+  takenAs: (parts) => `Verstanden als „${parts.join("“, dann „")}“`,
   keep: "Behalten",
   keepThis: "Behalten, wie es ist",
   keepThisTip: "Hier aufhören: was die Vorschau zeigt, wird der Schritt",

@@ -30,6 +30,7 @@ export const en = {
   wordsMissing: (place: number) => `Say what should change in region ${place}, or remove the region.`,
   doesNotKnow: (model: string, words: string, reason: string) =>
     `${model} does not know “${words}”. ${reason}`.trim(),
+  takenAs: (parts: readonly string[]) => `Taken as “${parts.join("”, then “")}”`,
   keep: "Keep",
   keepThis: "Keep this",
   keepThisTip: "Stop here, and use the preview as the result",
