@@ -164,8 +164,7 @@ export const de: Words = {
   effort: "Preset",
   presets: { turbo: "Turbo", draft: "Entwurf", balanced: "Standard", best: "Beste" },
   detail: "Feine Details des Originals behalten",
-  detailTip:
-    "Das Bild ist größer als die Arbeitsgröße des Modells; seine feinen Details werden auf das Ergebnis übertragen",
+  detailTip: "Das Bild ist größer, als das Modell arbeitet; seine feinen Details gehen in das Ergebnis über",
   withDetail: "Mit Details",
   withoutDetail: "Ohne",
   seed: "Startwert",
@@ -346,8 +345,7 @@ export const de: Words = {
     }),
   restoreSteps: (count) =>
     plural(count, { one: "Seinen # Schritt wiederherstellen", other: "Seine # Schritte wiederherstellen" }),
-  chooseOriginal:
-    "Die Schritte gehen vom Original aus, das nicht unter deinen Arbeiten ist. Wähle seine Datei.",
+  chooseOriginal: "Die Schritte gehen vom Original aus, das hier nicht zu finden ist. Wähle seine Datei.",
   otherOriginal: "Das ist nicht das Bild, von dem die Schritte ausgehen.",
   tooLarge: (megapixels) =>
     `Das Bild ist größer, als hier bearbeitet werden kann. Es lässt sich mit ${megapixels} Megapixeln öffnen.`,
