@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Page } from "playwright";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { edit, FORMS, openPage, root, type Site, seriousFaults } from "./site.ts";
+import { drop, edit, FORMS, openPage, root, type Site, seriousFaults } from "./site.ts";
 
 describe.each(FORMS)("detail, $form", ({ open }) => {
   let site: Site;
@@ -18,27 +18,14 @@ describe.each(FORMS)("detail, $form", ({ open }) => {
     await site?.close();
   });
 
-  const drop = (bytes: Uint8Array) =>
-    page.evaluate((base64) => {
-      const data = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-      const transfer = new DataTransfer();
-      transfer.items.add(new File([data], "large.png", { type: "image/png" }));
-      document.body.dispatchEvent(
-        new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }),
-      );
-    }, Buffer.from(bytes).toString("base64"));
   const pixels = () =>
     page.locator(".stage canvas").evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
   const choice = (name: string) => page.getByRole("radio", { name, exact: true });
 
   it("is a switch of a picture that is larger than the model's size", async () => {
     await page.locator(".examples").waitFor();
-    await drop(
-      await sharp(join(root, "examples/cottage.png"))
-        .resize(256, 256, { kernel: "nearest" })
-        .png()
-        .toBuffer(),
-    );
+    const large = sharp(join(root, "examples/cottage.png")).resize(256, 256, { kernel: "nearest" });
+    await drop(page, await large.png().toBuffer(), "large.png");
     await page.locator(".stage canvas").waitFor();
     const detail = page.getByRole("switch", { name: /fine detail/ });
     await detail.check();

@@ -8,7 +8,17 @@ import { readPicture } from "../../src/images/codec.node.ts";
 import { describeReference } from "../../src/session/picture/references.ts";
 import { copyCheckpoint, FLUX2, scratchFolder } from "../../tests/support/flux2-fixture.ts";
 import { letSetSteps, setSteps } from "./recovery.ts";
-import { edit, openExample, openPage, openServer, openSite, root, type Site, seriousFaults } from "./site.ts";
+import {
+  drop,
+  edit,
+  openExample,
+  openPage,
+  openServer,
+  openSite,
+  root,
+  type Site,
+  seriousFaults,
+} from "./site.ts";
 
 const folder = scratchFolder();
 const sites: Site[] = [];
@@ -31,6 +41,12 @@ describe("reference pictures", () => {
     const input = page.locator(".references input[type=file]");
     await input.setInputFiles([hat, hat]);
     const shown = page.locator(".reference img");
+    await expect.poll(() => shown.count()).toBe(2);
+    await page.getByRole("button", { name: "Remove reference 2" }).click();
+    await expect.poll(() => shown.count()).toBe(1);
+    // One that is dropped may be meant as one, too.
+    await drop(page, await readFile(hat), "dropped.png");
+    await page.getByRole("dialog").getByRole("button", { name: "Use as reference" }).click();
     await expect.poll(() => shown.count()).toBe(2);
     await page.getByRole("button", { name: "Remove reference 2" }).click();
     await expect.poll(() => shown.count()).toBe(1);

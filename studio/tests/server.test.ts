@@ -10,7 +10,7 @@ import { EmilieClient } from "../../src/client/index.ts";
 import { readPicture } from "../../src/images/codec.node.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
 import { HubServer } from "../../tests/support/hub-server.ts";
-import { drag, edit, launch, openPage, root, seriousFaults } from "./site.ts";
+import { drag, drop, edit, launch, openPage, root, seriousFaults } from "./site.ts";
 
 const UNET = "unet/diffusion_pytorch_model.safetensors";
 
@@ -99,12 +99,7 @@ describe("the studio with a server", () => {
       .png()
       .toBuffer();
     await page.getByRole("button", { name: "cottage" }).waitFor();
-    await page.evaluate((base64) => {
-      const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-      const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(new File([bytes], "deep.png", { type: "image/png" }));
-      document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer }));
-    }, png.toString("base64"));
+    await drop(page, png, "deep.png");
     await page.locator(".notice", { hasText: "more than 8 bits" }).waitFor();
     await page.locator(".stage").waitFor();
     await page.goto(`${server.url}/#`);
@@ -245,7 +240,10 @@ describe("the studio with a server", () => {
     });
     const reference = await page.context().newPage();
     await reference.goto(`${server.url}/docs`);
-    expect(await seriousFaults(reference)).toEqual([]);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await reference.emulateMedia({ colorScheme });
+      expect(await seriousFaults(reference)).toEqual([]);
+    }
     await reference.close();
     await server.close();
   });

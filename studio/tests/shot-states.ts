@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright";
 import sharp from "sharp";
-import { drag, edit, openExample, root } from "./site.ts";
+import { drag, drop, edit, openExample, root } from "./site.ts";
 
 export interface Look {
   readonly page: Page;
@@ -15,18 +15,6 @@ export interface Look {
 
 const button = (page: Page, name: string | RegExp) => page.getByRole("button", { name, exact: true });
 const BRUSH = "Brush: paint where the picture may change";
-
-async function drop(page: Page, bytes: Uint8Array, name: string): Promise<void> {
-  await page.evaluate(
-    ([base64, name]) => {
-      const data = Uint8Array.from(atob(base64!), (char) => char.charCodeAt(0));
-      const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(new File([data], name!, { type: "image/png" }));
-      document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer }));
-    },
-    [Buffer.from(bytes).toString("base64"), name] as const,
-  );
-}
 
 /** Something in the settings, wherever they are. */
 async function inSettings(look: Look, action: (page: Page) => Promise<void>): Promise<void> {
@@ -58,23 +46,12 @@ async function undoMask(page: Page): Promise<void> {
   await page.fill("#instruction", "");
 }
 
-export async function ALONE(look: Look): Promise<void> {
-  const { page } = look;
+async function edits({ page, shot, tiny }: Look): Promise<void> {
   await page.locator(".examples button").first().waitFor();
   await page.waitForTimeout(500);
-  await look.shot("01-start");
+  await shot("01-start");
   await openExample(page, "cottage");
-  await look.shot("02-opened");
-  await edits(look);
-  await masks(look);
-  await comparing(look);
-  await frames(look);
-  await waiting(look);
-  await panels(look);
-  await files(look);
-}
-
-async function edits({ page, shot, tiny }: Look): Promise<void> {
+  await shot("02-opened");
   await page.fill("#instruction", "make it winter");
   await page.press("#instruction", "Enter");
   await page.waitForFunction(() =>
@@ -246,7 +223,7 @@ async function files({ page, shot }: Look): Promise<void> {
   await shot("32-too-large");
 }
 
-export async function SERVED(look: Look): Promise<void> {
+async function server(look: Look): Promise<void> {
   const { page, shot, tiny } = look;
   await page.locator(".examples button").first().waitFor();
   await button(page, /^Model:/).click();
@@ -267,15 +244,17 @@ export async function SERVED(look: Look): Promise<void> {
     const request = route.request().postDataJSON() as object;
     return route.continue({ postData: JSON.stringify({ ...request, steps: 900 }) });
   });
-  if (!tiny) {
-    await button(page, /^Model:/).click();
-    await page
-      .locator(".model-card")
-      .filter({ hasText: "picturebook" })
-      .getByRole("button", { name: "Use" })
-      .click();
-    await page.getByRole("button", { name: "Model: picturebook" }).waitFor();
-  }
+  if (tiny) {
+    await page.locator(".session-name").click();
+    await page.getByRole("menuitem", { name: "Model: klein" }).click();
+  } else await button(page, "Model: klein").click();
+  await shot("44-change-model");
+  await page
+    .locator(".model-card")
+    .filter({ hasText: "picturebook" })
+    .getByRole("button", { name: "Use" })
+    .click();
+  await page.getByText("This picture continues with picturebook").waitFor();
   await page.fill("#instruction", "make it winter");
   await page.press("#instruction", "Enter");
   await page
@@ -284,16 +263,28 @@ export async function SERVED(look: Look): Promise<void> {
     .waitFor();
   await page.context().setOffline(true);
   await page.locator(".edit-button.running").getByText("Reconnecting…").waitFor();
-  await shot("44-reconnecting");
+  await shot("45-reconnecting");
   await page.context().setOffline(false);
-  await page
-    .locator(".edit-button.running")
-    .getByText(/\d+\/\d+/)
-    .waitFor();
-  await stop(page);
+  await page.getByText("Reconnecting…").waitFor({ state: "detached" });
+  // It may have come to its end meanwhile.
+  if (await page.locator(".edit-button.running").isVisible()) await stop(page);
+  await page.fill("#instruction", "make it night");
   await page.unroute("**/edits");
   await page.route("**/edits", (route) => route.abort());
   await page.press("#instruction", "Enter");
   await page.getByRole("alert").waitFor();
-  await shot("45-failed");
+  await shot("46-failed");
 }
+
+/** In the order in which they are taken; those after the edits begin at the picture that the edits leave open. */
+export const ALONE: Record<string, (look: Look) => Promise<void>> = {
+  edits,
+  masks,
+  comparing,
+  frames,
+  waiting,
+  panels,
+  files,
+};
+
+export const SERVED: typeof ALONE = { server };

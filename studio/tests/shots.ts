@@ -1,4 +1,7 @@
-/** Pictures of the studio's states, to be looked at: npm run shots [-- light dark phone small side tablet wide]. They lie in out/shots. */
+/**
+ * Pictures of the studio's states, to be looked at; they lie in out/shots. All, or those named:
+ *   npm run shots -- [light dark phone small side tablet wide] [edits masks comparing frames waiting panels files server]
+ */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +22,7 @@ const VIEWS: Record<string, BrowserContextOptions> = {
   wide: { viewport: { width: 2560, height: 1440 }, colorScheme: "dark" },
 };
 
-async function shoot(site: Site, name: string, states: (look: Look) => Promise<void>): Promise<void> {
+async function shoot(site: Site, name: string, states: typeof ALONE): Promise<void> {
   const options = VIEWS[name]!;
   const { page, errors } = await openPage(site, options);
   page.setDefaultTimeout(120_000);
@@ -28,26 +31,45 @@ async function shoot(site: Site, name: string, states: (look: Look) => Promise<v
     await page.waitForTimeout(300);
     await page.screenshot({ path: join(folder, `${name}-${what}.png`) });
   };
-  try {
-    await states({ page, shot, tiny: width < 720 || height <= 480, narrow: width < 1024 || height <= 480 });
-  } catch (error) {
-    await shot("where it ended");
-    console.error(`${name}:`, error);
-    process.exitCode = 1;
+  const look: Look = {
+    page,
+    shot,
+    tiny: width < 720 || height <= 480,
+    narrow: width < 1024 || height <= 480,
+  };
+  for (const [part, take] of Object.entries(states)) {
+    // Without the edits there is nothing to compare or to delete.
+    if (parts.length > 0 && !parts.includes(part) && part !== "edits") continue;
+    try {
+      await take(look);
+    } catch (error) {
+      console.error(`${name}, ${part}:`, error);
+      process.exitCode = 1;
+      if (page.isClosed() || !site.browser.isConnected()) break;
+      await shot(`where-${part}-ended`);
+      // What is open comes back, and the parts that follow begin there.
+      await page.reload();
+      await page.locator(".stage, .start").first().waitFor();
+    }
   }
   if (errors.length > 0) console.error(`${name}:`, errors);
   await page.context().close();
 }
 
 const wanted = process.argv.slice(2);
-const names = Object.keys(VIEWS).filter((name) => wanted.length === 0 || wanted.includes(name));
+const chosen = Object.keys(VIEWS).filter((name) => wanted.includes(name));
+const names = chosen.length > 0 ? chosen : Object.keys(VIEWS);
+const parts = wanted.filter((name) => name in ALONE || name in SERVED);
+const unknown = wanted.filter((name) => !(name in VIEWS || parts.includes(name)));
+if (unknown.length > 0) throw new Error(`There is no view and no part named ${unknown.join(", ")}.`);
+const some = (states: typeof ALONE) => parts.length === 0 || parts.some((part) => part in states);
 await mkdir(folder, { recursive: true });
 const scratch = await mkdtemp(join(tmpdir(), "emilie-shots-"));
 const klein = copyCheckpoint(scratch, "klein");
 const site = await openSite();
 try {
-  for (const name of names) await shoot(site, name, ALONE);
-  for (const name of names) {
+  for (const name of some(ALONE) ? names : []) await shoot(site, name, ALONE);
+  for (const name of some(SERVED) ? names : []) {
     const server = await openServer(klein);
     await shoot(server, name, SERVED).finally(() => server.close());
   }

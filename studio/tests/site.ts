@@ -132,6 +132,19 @@ export async function drag(page: Page, points: readonly (readonly [number, numbe
   await page.mouse.up();
 }
 
+/** Drops a picture's file on the page. */
+export async function drop(page: Page, bytes: Uint8Array, name: string): Promise<void> {
+  await page.evaluate(
+    ([base64, name]) => {
+      const data = Uint8Array.from(atob(base64!), (char) => char.charCodeAt(0));
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([data], name!, { type: "image/png" }));
+      document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer }));
+    },
+    [Buffer.from(bytes).toString("base64"), name] as const,
+  );
+}
+
 /** axe-core's rules on what is on the screen now; what is serious or critical. */
 export async function seriousFaults(page: Page): Promise<string[]> {
   const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");

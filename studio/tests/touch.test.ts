@@ -105,6 +105,18 @@ describe.each(SCREENS)("a phone $screen", ({ screen, viewport }) => {
     await button("Export").click();
     expect(await missed(page, ".popover")).toEqual([]);
     await page.keyboard.press("Escape");
+    // Upright, the bar has no room for the model's button.
+    await page.locator(".session-name").click();
+    expect(await missed(page, ".menu")).toEqual([]);
+    const models = page.getByRole("menuitem", { name: /^Model: / });
+    if (await models.isVisible()) await models.click();
+    else {
+      await page.keyboard.press("Escape");
+      await button(/^Model: /).click();
+    }
+    await page.locator(".models").waitFor();
+    expect(await missed(page, ".models")).toEqual([]);
+    await page.keyboard.press("Escape");
     await button("Compare with the previous step").click();
     expect(await missed(page, ".stage")).toEqual([]);
     await button("Stop comparing").click();

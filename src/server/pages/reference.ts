@@ -73,6 +73,6 @@ function brief(schema: unknown): string {
 const code = (schema: unknown) => `<pre tabindex="0">${escaped(JSON.stringify(schema ?? {}, null, 2))}</pre>`;
 const escaped = (text: string) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
-const STYLE = `:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}main{max-width:52rem;margin:2rem auto;padding:0 1rem}
+const STYLE = `:root{color-scheme:light dark;background:Canvas;color:CanvasText;font:16px/1.5 system-ui,sans-serif}main{max-width:52rem;margin:2rem auto;padding:0 1rem}
 h3{font-size:1rem;font-weight:400;margin-bottom:.25rem}section{border-top:1px solid #8884;padding:.25rem 0}p{margin:.25rem 0}
 pre{overflow:auto;font-size:.8rem;background:#8881;padding:.5rem}ul{margin:.25rem 0;padding-left:1.25rem}summary{cursor:pointer}`;

@@ -24,7 +24,6 @@ export interface Scene {
   readonly at: number;
   readonly difference: OffscreenCanvas | null;
   readonly veils: readonly Veil[];
-  readonly heat: OffscreenCanvas | null;
   /** A box or lasso that is being drawn, in pixels of the picture. */
   readonly outline: readonly { x: number; y: number }[];
   readonly colours: { readonly accent: string; readonly light: string; readonly dark: string };
@@ -75,7 +74,6 @@ export function draw(context: CanvasRenderingContext2D, scene: Scene): void {
     return;
   }
   image(context, scene, canvasOf(picture));
-  if (scene.heat) image(context, scene, scene.heat);
   for (const veil of scene.veils) drawVeil(context, scene, veil);
   for (const veil of scene.veils) if (veil.middle) badge(context, scene, veil);
   if (scene.outline.length > 1) outline(context, scene);
@@ -156,15 +154,12 @@ function drawVeil(context: CanvasRenderingContext2D, scene: Scene, veil: Veil): 
     colour(ring, style);
     context.drawImage(scratch![1], 0, 0, screen.width, screen.height);
   };
-  // Over a heat map the line alone says enough.
-  if (!scene.heat) {
-    tint.clearRect(0, 0, width, height);
-    place(tint, 0, 0);
-    colour(tint, veil.colour ?? (active ? colours.accent : colours.light));
-    context.globalAlpha = active ? 0.42 : 0.25;
-    context.drawImage(scratch[0], 0, 0, screen.width, screen.height);
-    context.globalAlpha = 1;
-  }
+  tint.clearRect(0, 0, width, height);
+  place(tint, 0, 0);
+  colour(tint, veil.colour ?? (active ? colours.accent : colours.light));
+  context.globalAlpha = active ? 0.42 : 0.25;
+  context.drawImage(scratch[0], 0, 0, screen.width, screen.height);
+  context.globalAlpha = 1;
   ringOf(2, colours.dark);
   ringOf(1, colours.light);
 }

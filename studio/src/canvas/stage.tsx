@@ -8,7 +8,6 @@ import { TrustLine } from "../history/trust.tsx";
 import { isBlank, middleOf, whole } from "../painting/layer.ts";
 import { paintedOf } from "../painting/regions.ts";
 import { get, useStudio } from "../state/store.ts";
-import { PAINTING } from "../state/types.ts";
 import { toCanvas } from "../ui/pictures.ts";
 import { t } from "../words/index.ts";
 import { aligned, placeOf } from "./align.ts";
@@ -17,7 +16,7 @@ import { CanvasFrame } from "./canvas-frame.tsx";
 import { draw, type Scene, type Veil } from "./draw.ts";
 import { KeyFrame } from "./key-frame.tsx";
 import { brushRadius, gesture, listen } from "./pointer.ts";
-import { heatCanvas, refresh, veilOf, veilOfMask } from "./veil.ts";
+import { refresh, veilOf, veilOfMask } from "./veil.ts";
 import { ZoomBar } from "./zoom-bar.tsx";
 
 export function Stage() {
@@ -137,7 +136,7 @@ function changeMask(a: Picture, b: Picture): Mask {
 }
 
 function sceneOf(element: HTMLCanvasElement): Scene {
-  const { session, pictures, job, compare, peek, regions, region, hovered, tool, showChanges } = get();
+  const { session, pictures, job, compare, peek, regions, region, hovered, showChanges } = get();
   const { view, screen } = useCamera.getState();
   const head = session?.nodes.find(({ id }) => id === session.head);
   // Another step's picture stands where it lies on the one that is shown.
@@ -168,8 +167,6 @@ function sceneOf(element: HTMLCanvasElement): Scene {
       veils.push({ shape: veilOf(own.layer), active: id === region, ...several });
     }
   }
-  const automatic = regions.find(({ id }) => id === region)?.automatic;
-  const heat = automatic && PAINTING.includes(tool) && !job && !hovered ? paintedOf(region)?.heat : null;
   return {
     screen,
     pixelRatio: devicePixelRatio,
@@ -180,7 +177,6 @@ function sceneOf(element: HTMLCanvasElement): Scene {
     at: compare?.at ?? 0.5,
     difference: compare?.mode === "difference" && picture && other ? differenceCanvas(other, picture) : null,
     veils,
-    heat: heat ? heatCanvas(heat) : null,
     outline: gesture.outline,
     colours: { accent: style.getPropertyValue("--veil"), light: "#fff", dark: "rgba(0, 0, 0, 0.6)" },
   };

@@ -39,22 +39,3 @@ export function veilOfMask(mask: Mask): OffscreenCanvas {
   ofMasks.set(mask, canvas);
   return canvas;
 }
-
-/** A heat map in one hue, its strength as opacity, so that the picture is still seen under it. */
-const ofHeat = new WeakMap<Mask, OffscreenCanvas>();
-export function heatCanvas(heat: Mask): OffscreenCanvas {
-  const known = ofHeat.get(heat);
-  if (known) return known;
-  const canvas = new OffscreenCanvas(heat.width, heat.height);
-  const image = new ImageData(heat.width, heat.height);
-  heat.data.forEach((value, i) => {
-    // From black over a warm red to pale yellow, as a heated body glows.
-    image.data[4 * i] = 255 * Math.min(1, 2.2 * value);
-    image.data[4 * i + 1] = 255 * Math.max(0, 1.8 * value - 0.6);
-    image.data[4 * i + 2] = 255 * Math.max(0, 3 * value - 2.2);
-    image.data[4 * i + 3] = 60 + 150 * value;
-  });
-  canvas.getContext("2d")!.putImageData(image, 0, 0);
-  ofHeat.set(heat, canvas);
-  return canvas;
-}

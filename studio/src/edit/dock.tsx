@@ -29,8 +29,8 @@ export function Dock() {
         <Instruction />
         {job?.kind === "edit" && job.preview && !job.stopping && (
           <Tip label={t.keepThisTip}>
-            <button type="button" className="keep-button" onClick={keep}>
-              {t.keepThis}
+            <button type="button" className="keep-button" aria-label={t.keepThis} onClick={keep}>
+              {t.keep}
             </button>
           </Tip>
         )}

@@ -1,15 +1,13 @@
 /** Pictures that the instruction refers to, beside it; only where the model takes some. */
 import { ImagePlus, X } from "lucide-react";
 import { useEffect, useMemo, useRef } from "react";
-import { addReferences, removeReference } from "../state/references.ts";
+import { addReferences, removeReference, useMaxReferences } from "../state/references.ts";
 import { useStudio } from "../state/store.ts";
 import { Tip } from "../ui/controls.tsx";
 import { t } from "../words/index.ts";
 
 export function References() {
-  const most = useStudio(
-    (s) => s.models.find(({ id }) => id === (s.session?.model ?? s.model))?.maxReferences ?? 0,
-  );
+  const most = useMaxReferences();
   const references = useStudio((s) => s.references);
   const input = useRef<HTMLInputElement>(null);
   if (most === 0) return null;

@@ -19,7 +19,7 @@ import {
   X,
 } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
-import { useRef } from "react";
+import { useEffect, useRef } from "react";
 import { nameOf } from "../history/names.ts";
 import { invert } from "../painting/layer.ts";
 import { findPlace } from "../state/edit.ts";
@@ -56,11 +56,19 @@ export function Tools() {
   const region = useStudio((s) => s.regions.find(({ id }) => id === s.region) ?? s.regions[0]!);
   const busy = useStudio((s) => s.job !== null);
   const paints = PAINTING.includes(tool);
+  const bar = useRef<HTMLDivElement>(null);
+  // Where there is no room for all of them: the one in use is not half out of sight.
+  useEffect(() => {
+    bar.current
+      ?.querySelector(`[data-tool="${tool}"]`)
+      ?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [tool]);
   return (
-    <div className="tools" role="toolbar" aria-label={t.whereItMay} aria-orientation="horizontal">
+    <div className="tools" role="toolbar" aria-label={t.whereItMay} aria-orientation="horizontal" ref={bar}>
       {TOOLS.map(({ tool: one, label, keys, icon }) => (
         <IconButton
           key={one}
+          data-tool={one}
           label={label}
           keys={keys}
           icon={icon}
@@ -109,9 +117,9 @@ function MaskOptions({ tool, masked }: { tool: Tool; masked: boolean }) {
             format={t.format.percent}
             onChange={(next) => changeBrush({ softness: next })}
           />
+          <span className="separator" />
         </>
       )}
-      <span className="separator" />
       <IconButton label={t.undoStroke} keys="Ctrl Z" icon={Undo2} disabled={!canUndo} onClick={undoStroke} />
       <IconButton
         label={t.redoStroke}

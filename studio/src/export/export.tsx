@@ -71,7 +71,7 @@ function ExportPanel() {
     <>
       <h2>{t.picture}</h2>
       <p className="muted number">
-        {session.width} × {session.height}, “{nameOf(head)}”
+        {session.width} × {session.height} · {nameOf(head)}
       </p>
       <div className="segments" role="radiogroup" aria-label={t.fileFormat}>
         {formats.map((one) => (

@@ -137,6 +137,8 @@ function NodeRow({
 }) {
   const [renaming, setRenaming] = useState(false);
   const here = node.id === head;
+  // A row that goes is not left by the pointer.
+  useEffect(() => () => set(({ hovered }) => (hovered === node.id ? { hovered: null } : {})), [node.id]);
   return (
     <div
       className="node"

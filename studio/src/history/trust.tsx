@@ -21,7 +21,9 @@ export function TrustMark({ node }: { node: NodeView }) {
 export function TrustLine() {
   const head = useStudio((s) => s.session?.nodes.find(({ id }) => id === s.session?.head));
   const shown = useStudio((s) => s.showChanges);
-  const hidden = useStudio((s) => s.job !== null || s.compare !== null || s.variations.length > 0);
+  const hidden = useStudio(
+    (s) => s.job !== null || s.compare !== null || s.variations.length > 0 || s.canvas !== null,
+  );
   const level = head && levelOf(head);
   if (!head || !level || hidden) return null;
   return (

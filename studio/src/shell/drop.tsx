@@ -2,11 +2,12 @@
 import { Dialog } from "radix-ui";
 import { useEffect, useState } from "react";
 import { importMask } from "../state/mask.ts";
+import { addReferences, useMaxReferences } from "../state/references.ts";
 import { openFile } from "../state/session.ts";
 import { get, notify, set, useStudio } from "../state/store.ts";
 import { t } from "../words/index.ts";
 
-/** A picture that came while a session is open could be the next one, or a mask for this one. */
+/** A picture that came while a session is open could be the next one, or a mask or a reference for this one. */
 function receive(file: File, name: string): void {
   const { phase, session } = get();
   if (phase.kind === "editing" && session && !/\.emilie$/i.test(name)) set({ received: { file, name } });
@@ -71,6 +72,7 @@ export function useDrop(): boolean {
 
 export function ReceivedDialog() {
   const received = useStudio((s) => s.received);
+  const most = useMaxReferences();
   const [url, setUrl] = useState<string>();
   useEffect(() => {
     if (!received) return;
@@ -107,6 +109,18 @@ export function ReceivedDialog() {
             >
               {t.asMask}
             </button>
+            {most > 0 && (
+              <button
+                type="button"
+                className="button"
+                onClick={() => {
+                  close();
+                  addReferences([received!.file], most);
+                }}
+              >
+                {t.references.use}
+              </button>
+            )}
             <button type="button" className="button" onClick={close}>
               {t.cancel}
             </button>

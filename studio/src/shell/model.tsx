@@ -23,16 +23,19 @@ export function ModelButton() {
         if (next) void watchModels();
       }}
     >
-      <Popover.Trigger asChild>
-        <button
-          type="button"
-          className="text-button model-button"
-          aria-label={t.modelIs(current?.title ?? model)}
-        >
-          <span>{current?.title ?? model}</span>
-          <ChevronDown size={12} aria-hidden />
-        </button>
-      </Popover.Trigger>
+      {/* Opened from elsewhere where the button has no room, it still stands below its place. */}
+      <Popover.Anchor className="model-place">
+        <Popover.Trigger asChild>
+          <button
+            type="button"
+            className="text-button model-button"
+            aria-label={t.modelIs(current?.title ?? model)}
+          >
+            <span>{current?.title ?? model}</span>
+            <ChevronDown size={12} aria-hidden />
+          </button>
+        </Popover.Trigger>
+      </Popover.Anchor>
       <Popover.Portal>
         <Popover.Content
           // Where nothing in it can be pressed, keys scroll it all the same.
@@ -92,7 +95,7 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
           ))}
         </dl>
       )}
-      <p className="muted">{model.cannot}</p>
+      {model.cannot && <p className="muted">{model.cannot}</p>}
       <Costs model={model} />
       {chosen && device && (
         <p className="muted">

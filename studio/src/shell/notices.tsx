@@ -5,29 +5,32 @@ import { t } from "../words/index.ts";
 
 export function Notices() {
   const notices = useStudio((s) => s.notices);
+  const open = useStudio((s) => s.session?.id);
   return (
     <div className="notices" role="region" aria-label={t.messages} aria-live="polite">
-      {notices.map(({ id, kind, text, action }) => (
-        <div key={id} className="notice" data-kind={kind} role={kind === "error" ? "alert" : undefined}>
-          {kind === "error" ? <CircleAlert size={16} aria-hidden /> : <Info size={16} aria-hidden />}
-          <p>{text}</p>
-          {action && (
-            <button
-              type="button"
-              className="button"
-              onClick={() => {
-                action.run();
-                dismiss(id);
-              }}
-            >
-              {action.label}
+      {notices
+        .filter(({ session }) => session === undefined || session === open)
+        .map(({ id, kind, text, action }) => (
+          <div key={id} className="notice" data-kind={kind} role={kind === "error" ? "alert" : undefined}>
+            {kind === "error" ? <CircleAlert size={16} aria-hidden /> : <Info size={16} aria-hidden />}
+            <p>{text}</p>
+            {action && (
+              <button
+                type="button"
+                className="button"
+                onClick={() => {
+                  action.run();
+                  dismiss(id);
+                }}
+              >
+                {action.label}
+              </button>
+            )}
+            <button type="button" className="icon-button" aria-label={t.dismiss} onClick={() => dismiss(id)}>
+              <X size={16} aria-hidden />
             </button>
-          )}
-          <button type="button" className="icon-button" aria-label={t.dismiss} onClick={() => dismiss(id)}>
-            <X size={16} aria-hidden />
-          </button>
-        </div>
-      ))}
+          </div>
+        ))}
     </div>
   );
 }

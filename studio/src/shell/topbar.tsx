@@ -1,5 +1,6 @@
 /** The bar on top: which picture, what to do with it, and with which model. */
 import {
+  Box,
   Check,
   ChevronDown,
   CircleHelp,
@@ -14,13 +15,13 @@ import {
   WifiOff,
 } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { ExportButton } from "../export/export.tsx";
 import { nameOf } from "../history/names.ts";
 import { pickFile } from "../start/pick-file.ts";
 import { goToStart, renameSession } from "../state/session.ts";
 import { redoEdit, undoEdit } from "../state/steps.ts";
-import { set, useStudio } from "../state/store.ts";
+import { modelOf, set, useStudio } from "../state/store.ts";
 import { compareWith } from "../state/view.ts";
 import { IconButton } from "../ui/controls.tsx";
 import { chooseLanguage, LANGUAGES, type Language, language, t } from "../words/index.ts";
@@ -130,7 +131,9 @@ function EditingButtons() {
 }
 
 function SessionName() {
+  const toModels = useRef(false);
   const session = useStudio((s) => s.session)!;
+  const model = useStudio(modelOf);
   const [renaming, setRenaming] = useState(false);
   if (renaming) {
     return (
@@ -165,7 +168,19 @@ function SessionName() {
         </button>
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
-        <DropdownMenu.Content className="menu" align="start" sideOffset={4} collisionPadding={8}>
+        <DropdownMenu.Content
+          className="menu"
+          align="start"
+          sideOffset={4}
+          collisionPadding={8}
+          onCloseAutoFocus={(event) => {
+            if (!toModels.current) return;
+            // The focus that a closed menu gives back would close what opens.
+            event.preventDefault();
+            toModels.current = false;
+            set({ panel: "model" });
+          }}
+        >
           <DropdownMenu.Item className="menu-item" onSelect={() => setTimeout(() => setRenaming(true))}>
             {t.rename}
           </DropdownMenu.Item>
@@ -176,6 +191,15 @@ function SessionName() {
           </DropdownMenu.Item>
           <DropdownMenu.Item className="menu-item" onSelect={() => void goToStart()}>
             <Plus size={16} strokeWidth={1.75} aria-hidden /> {t.myWork}
+          </DropdownMenu.Item>
+          {/* A phone's bar has no room for the model's button. */}
+          <DropdownMenu.Item
+            className="menu-item phone-only"
+            onSelect={() => {
+              toModels.current = true;
+            }}
+          >
+            <Box size={16} strokeWidth={1.75} aria-hidden /> {t.modelIs(model?.title ?? session.model)}
           </DropdownMenu.Item>
         </DropdownMenu.Content>
       </DropdownMenu.Portal>

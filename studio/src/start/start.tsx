@@ -18,7 +18,7 @@ export function Start() {
           <FolderOpen size={20} strokeWidth={1.5} aria-hidden />
           <span>
             <strong>{t.openPicture}</strong>
-            <span className="muted">{t.orDrop}</span>
+            <span className="muted or-drop">{t.orDrop}</span>
           </span>
         </button>
         <MyWork />

@@ -2,7 +2,11 @@
 
 import { t } from "../words/index.ts";
 import { beginNext } from "./asked.ts";
-import { get, notify, set } from "./store.ts";
+import { get, notify, set, useStudio } from "./store.ts";
+
+/** How many the model of what is open takes. */
+export const useMaxReferences = (): number =>
+  useStudio((s) => s.models.find(({ id }) => id === (s.session?.model ?? s.model))?.maxReferences ?? 0);
 
 export function addReferences(files: readonly File[], most: number): void {
   beginNext();

@@ -116,12 +116,12 @@ interface OpenOptions {
   readonly pixels?: number;
 }
 
-/** Opens a picture or a session file. */
-export async function openFile(file: Blob, name: string, opts: OpenOptions = {}): Promise<void> {
+/** Opens a picture or a session file; answers whether it was opened, and where not, it was said why. */
+export async function openFile(file: Blob, name: string, opts: OpenOptions = {}): Promise<boolean> {
   const { backend, model } = get();
   if (file.size === 0) {
     notify("error", t.emptyFile(name));
-    return;
+    return false;
   }
   const picture = /\.emilie$/i.test(name) ? undefined : URL.createObjectURL(file);
   // Scaling takes seconds: it is part of the opening, which says so and can be given up.
@@ -137,6 +137,7 @@ export async function openFile(file: Blob, name: string, opts: OpenOptions = {})
   });
   if (picture) URL.revokeObjectURL(picture);
   if (opened && !opts.silent) afterOpening(await source);
+  return opened;
 }
 
 /** What a large picture is opened at where its own size is too much. */
@@ -241,8 +242,7 @@ export async function continueWith(model: string): Promise<void> {
     if (!picture) return;
     const file = await encodePicture(picture, "png", 1);
     const title = models.find(({ id }) => id === model)?.title ?? model;
-    await openFile(file, `${session.name}.png`, { silent: true });
-    notify("info", t.continuedWith(title));
+    if (await openFile(file, `${session.name}.png`, { silent: true })) notify("info", t.continuedWith(title));
   } catch (error) {
     report(error);
   }

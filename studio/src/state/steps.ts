@@ -7,7 +7,7 @@ import { draftOf, layOut, requestAgain } from "./ask.ts";
 import { editAs } from "./edit.ts";
 import { run } from "./job.ts";
 import { isBlankDraft, resetRegions } from "./mask.ts";
-import { get, newSeed, notify, report, set } from "./store.ts";
+import { dismiss, get, newSeed, notify, report, set } from "./store.ts";
 import type { Settings, StudioState } from "./types.ts";
 import { goTo, show, update } from "./view.ts";
 import { cameFrom } from "./way.ts";
@@ -18,6 +18,9 @@ export function descendants(session: Pick<SessionView, "nodes">, node: string): 
   return [...found];
 }
 
+/** The notices that say that a step is in the bin, by the step. */
+const told = new Map<string, number>();
+
 /** Into the bin; a notice and Ctrl+Z bring it back. */
 export async function deleteNode(id: string): Promise<void> {
   const { session, backend } = get();
@@ -26,12 +29,14 @@ export async function deleteNode(id: string): Promise<void> {
   const count = descendants(session, id).length;
   await update((session) => backend.remove(session, [id]));
   set({ deleted: [id] });
-  notify("info", t.deleted(nameOf(node), count), { label: t.undo, run: () => void restoreNodes([id]) });
+  const undo = { label: t.undo, run: () => void restoreNodes([id]) };
+  told.set(id, notify("info", t.deleted(nameOf(node), count), undo));
 }
 
 export async function restoreNodes(ids: readonly string[]): Promise<void> {
   set({ deleted: [] });
   await update((session) => get().backend.restore(session, ids));
+  for (const id of ids) if (told.has(id)) dismiss(told.get(id)!);
 }
 
 /** Brings back what was deleted last; false where nothing was, or something else was done since. */

@@ -59,8 +59,11 @@ let notices = 0;
 /** Returns the notice's id, by which it can be dismissed. */
 export function notify(kind: Notice["kind"], text: string, action?: Notice["action"]): number {
   const id = ++notices;
-  set(({ notices }) => ({
-    notices: [...notices.filter((n) => n.text !== text).slice(-2), { id, kind, text, action }],
+  set(({ notices, session }) => ({
+    notices: [
+      ...notices.filter((n) => n.text !== text).slice(-2),
+      { id, kind, text, action, session: action && session?.id },
+    ],
   }));
   // What offers something to do is given the time to do it.
   if (kind === "info") setTimeout(() => dismiss(id), action ? 20_000 : 6000);

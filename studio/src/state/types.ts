@@ -107,6 +107,8 @@ export interface Notice {
   readonly kind: "info" | "error";
   readonly text: string;
   readonly action?: { readonly label: string; readonly run: () => void };
+  /** To which its action belongs: over another picture it would be untrue. */
+  readonly session?: string;
 }
 
 export type CompareMode = "slider" | "side" | "difference";

@@ -31,6 +31,7 @@ export const en = {
   doesNotKnow: (model: string, words: string, reason: string) =>
     `${model} does not know “${words}”. ${reason}`.trim(),
   takenAs: (parts: readonly string[]) => `Taken as “${parts.join("”, then “")}”`,
+  keep: "Keep",
   keepThis: "Keep this",
   keepThisTip: "Stop here, and use the preview as the result",
   stopAnd: (words: string) => `Stop. ${words}`,
@@ -59,7 +60,7 @@ export const en = {
   next: "Next",
   runNow: "Run now",
   takeBack: (title: string) => `Cancel “${title}”`,
-  takenBack: (title: string) => `“${title}” is canceled.`,
+  takenBack: (title: string) => `“${title}” is cancelled.`,
 
   // Places
   places: "Regions of this edit",
@@ -84,6 +85,7 @@ export const en = {
   references: {
     title: "Reference pictures",
     add: "Add a reference picture",
+    use: "Use as reference",
     tip: (most: number) => `A picture that the instruction refers to, as in “wear this hat” (up to ${most})`,
     remove: (number: number) => `Remove reference ${number}`,
     notInPicture:
