@@ -41,6 +41,9 @@ import { digits, type Row } from "./record.ts";
 
 const PARTS = ["mobile", "draft", "mobile-1024", "steps", "diffusers"];
 const FACTOR = 8;
+/** Whole edits by diffusers that count; one more comes before them. */
+const EDITS = 2;
+const LIMIT_SECONDS = 3600;
 
 const { values: flags } = parseArgs({
   options: {
@@ -99,10 +102,6 @@ async function steps(place: Place) {
   });
   return { scratch, shapes: { z: latent, c: latent, text: [USUAL_TOKENS, config.textWidth] }, peers };
 }
-
-/** Edits that count; one more comes before them. */
-const EDITS = 2;
-const LIMIT_SECONDS = 3600;
 
 /** Whole edits by diffusers; returns who was left out, with the reason. */
 async function measureDiffusers(place: Place, keep: (row: Row) => void): Promise<string[]> {

@@ -8,8 +8,8 @@ import { ifWhole, type VaeLimits } from "../autoencoder-kl/vae.ts";
 import type { TinyConfig } from "./config.ts";
 import { buildTinyDecoder, buildTinyEncoder, fineHalo, fineLevels, type Part } from "./graph.ts";
 
-/** One that is an editor's own decodes beside its denoiser, for every look: a picture of 1024 px would need 0.9 GB at once. */
-export const TINY_LIMITS: VaeLimits = { whole: 5e8, tile: 2.5e8 };
+/** One that is an editor's own decodes beside its denoiser, for every look: a picture of 1024 px would need 0.9 GB at once, and one of 512 px a quarter of that. */
+export const TINY_LIMITS: VaeLimits = { whole: 1.5e8, tile: 1e8 };
 
 /** image [1, 3, h, w] in [−1, 1] → latent [1, channels, h/factor, w/factor], in the autoencoder's own units */
 export async function encodeTiny(
