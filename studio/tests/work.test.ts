@@ -187,6 +187,7 @@ it("every language has every word, none left as it is in English by mistake", as
   expect(same.map(([key]) => key).sort()).toEqual(
     [
       "auto",
+      "downloadOf",
       "effort",
       "fileFormat",
       "keyNames.lasso",
