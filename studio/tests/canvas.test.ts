@@ -26,7 +26,7 @@ describe.each(FORMS)("the canvas, $form", ({ open }) => {
   /** The head's picture, as it is exported or shown: its size as the export panel says it. */
   const shown = async () => {
     await press("Control+s");
-    const text = await page.getByText(/\d+ × \d+, “/).textContent();
+    const text = await page.getByText(/\d+ × \d+ · /).textContent();
     await page.keyboard.press("Escape");
     return /(\d+) × (\d+)/.exec(text!)!.slice(1).map(Number);
   };

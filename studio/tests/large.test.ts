@@ -30,7 +30,7 @@ it.each(FORMS)("a picture beyond the limit opens at 40 megapixels, $form", async
     await page.locator(".stage canvas").waitFor();
     await page.locator(".still-loading").waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Export" }).click();
-    const told = await page.getByText(/\d+ × \d+, “/).textContent();
+    const told = await page.getByText(/\d+ × \d+ · /).textContent();
     const [width, height] = /(\d+) × (\d+)/.exec(told!)!.slice(1).map(Number) as [number, number];
     expect(width * height).toBeLessThanOrEqual(40e6);
     expect(width * height).toBeGreaterThan(39.9e6);
