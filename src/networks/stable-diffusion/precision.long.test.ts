@@ -250,11 +250,11 @@ describe("a model's precision", () => {
     });
   });
 
-  it("is fp32 in a browser", async () => {
-    const options = { precision: "int8" } as unknown as WebLoadOptions;
+  it("is never fp32-fast in a browser", async () => {
+    const options = { precision: "fp32-fast" } as unknown as WebLoadOptions;
     await expect(loadInBrowser("http://127.0.0.1/model", options)).rejects.toMatchObject({
       code: "option.invalid",
-      message: expect.stringContaining("only fp32"),
+      message: expect.stringMatching(/"fp32-fast"; in a browser there are fp32, fp16, int8, int4/),
     });
   });
 
