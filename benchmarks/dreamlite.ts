@@ -32,10 +32,10 @@ import {
   type Place,
   runModelBench,
 } from "./model-parts.ts";
-import { measureSteps, stepCommand } from "./model-steps.ts";
+import { LIMIT_SECONDS, measureSteps, stepCommand } from "./model-steps.ts";
 import { usage } from "./options.ts";
 import { samePicture } from "./peer-edits.ts";
-import { Peer, PeerError } from "./peer-process.ts";
+import { askEach, type Peer } from "./peer-process.ts";
 import { writeRandom } from "./random-weights.ts";
 import { digits, type Row } from "./record.ts";
 
@@ -43,7 +43,6 @@ const PARTS = ["mobile", "draft", "mobile-1024", "steps", "diffusers"];
 const FACTOR = 8;
 /** Whole edits by diffusers that count; one more comes before them. */
 const EDITS = 2;
-const LIMIT_SECONDS = 3600;
 
 const { values: flags } = parseArgs({
   options: {
@@ -91,52 +90,39 @@ async function steps(place: Place) {
   const model = await layOutModel(place);
   const config = parseDreamLiteUNet(JSON.parse(await readFile(join(model, "unet/config.json"), "utf8")));
   const latent = [config.in_channels, small / FACTOR, small / FACTOR];
-  const { scratch, threads } = place;
+  const shapes = { z: latent, c: latent, text: [USUAL_TOKENS, config.textWidth] };
+  return { scratch: place.scratch, shapes, peers: peersOf(model, place) };
+}
+
+/** How each of --peers is started. */
+function peersOf(model: string, { threads }: Place) {
   const { python } = flags;
-  const peers = flags.peers.split(",").map((name) => {
+  return flags.peers.split(",").map((name) => {
     const command = stepCommand(name, { model, threads, python, script: "dreamlite_peer" });
     return [
       name,
       command ?? usage(`--peers: ${name} is none of emilie:PRECISION, diffusers:fp32, diffusers:bf16.`),
     ] as const;
   });
-  return { scratch, shapes: { z: latent, c: latent, text: [USUAL_TOKENS, config.textWidth] }, peers };
 }
 
 /** Whole edits by diffusers; returns who was left out, with the reason. */
 async function measureDiffusers(place: Place, keep: (row: Row) => void): Promise<string[]> {
-  const model = await layOutModel(place);
-  const { scratch, threads } = place;
-  const { python } = flags;
+  const { scratch } = place;
+  const peers = peersOf(await layOutModel(place), place)
+    .filter(([name]) => name.startsWith("diffusers:"))
+    .map(([name, command]) => [name, [...command, "--whole"] as const] as const);
   const items = await samePicture(1 + EDITS, small, scratch);
-  const skipped: string[] = [];
-  for (const name of flags.peers.split(",").filter((one) => one.startsWith("diffusers:"))) {
-    const command = stepCommand(name, { model, threads, python, script: "dreamlite_peer" });
-    if (!command) continue;
-    console.error(`${name}: loading`);
-    let peer: Peer | undefined;
-    try {
-      peer = await Peer.start(name, [...command, "--whole"], LIMIT_SECONDS);
-      const seconds: number[] = [];
-      for (const item of items) {
-        const out = join(scratch, "edited.png");
-        const request = { do: "edit", ...item, out, settings: "defaults" } as const;
-        seconds.push((await peer.ask(request, LIMIT_SECONDS)).seconds);
-      }
-      const peak = await peer.stop();
-      keep({
-        peer: name,
-        seconds: digits(Math.min(...seconds.slice(1))),
-        anonymousGB: digits(peak / 1e9),
-      });
-    } catch (error) {
-      await peer?.stop();
-      if (!(error instanceof PeerError)) throw error;
-      skipped.push(`${name}: ${error.message}`);
-      console.error(`${name} is left out: ${error.message}`);
+  const ask = async (peer: Peer) => {
+    const seconds: number[] = [];
+    for (const item of items) {
+      const out = join(scratch, "edited.png");
+      const request = { do: "edit", ...item, out, settings: "defaults" } as const;
+      seconds.push((await peer.ask(request, LIMIT_SECONDS)).seconds);
     }
-  }
-  return skipped;
+    return { seconds: digits(Math.min(...seconds.slice(1))) };
+  };
+  return askEach(peers, LIMIT_SECONDS, ask, keep);
 }
 
 /** What is asked of it: how much faster it is than what there was, and how little it needs. */

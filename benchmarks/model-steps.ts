@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createNoise } from "../src/tensor/noise.ts";
 import { distance } from "./distance.ts";
-import { Peer, PeerError, type Request } from "./peer-process.ts";
+import { askEach, type Peer, type Request } from "./peer-process.ts";
 import { digits, type Row } from "./record.ts";
 
 export type Command = readonly [string, ...string[]];
@@ -23,7 +23,7 @@ const DTYPES: Readonly<Record<string, string>> = { fp32: "float32", bf16: "bfloa
 const TIMESTEP = 500;
 /** Calls that count; one more comes before them, which makes sessions and fills caches. stable-diffusion.cpp's is the second step of an edit with its text: it is asked once. */
 const ROUNDS = 2;
-const LIMIT_SECONDS = 3600;
+export const LIMIT_SECONDS = 3600;
 
 /** Gives each peer's row to `keep`; returns who was left out, with the reason. */
 export async function measureSteps(
@@ -38,38 +38,25 @@ export async function measureSteps(
   for (const [name, shape] of Object.entries(shapes)) {
     await writeFile(join(work, `${name}.f32`), new Uint8Array(noise.randn(shape).data.buffer));
   }
-  const skipped: string[] = [];
   let first: { readonly seconds: number; readonly output: Buffer | null } | undefined;
-  for (const [name, command] of peers) {
-    console.error(`${name}: loading`);
-    let peer: Peer | undefined;
-    try {
-      peer = await Peer.start(name, command, LIMIT_SECONDS);
-      const out = join(work, `${name.replace(":", "-")}.out.f32`);
-      await rm(out, { force: true });
-      const request: Request = { do: "unet", folder: work, shapes, timestep: TIMESTEP };
-      const once = await peer.ask({ ...request, out }, LIMIT_SECONDS);
-      const isWarm = name.startsWith("sd.cpp:");
-      const times = isWarm ? [once.seconds] : [];
-      for (let i = 0; i < (isWarm ? 0 : ROUNDS); i++)
-        times.push((await peer.ask(request, LIMIT_SECONDS)).seconds);
-      const seconds = Math.min(...times);
-      const output = await readFile(out).catch(() => null);
-      first ??= { seconds, output };
-      const peak = await peer.stop();
-      keep({
-        ...{ peer: name, seconds: digits(seconds), times: digits(seconds / first.seconds) },
-        errorToFirst: output && first.output ? distance(output, first.output) : null,
-        anonymousGB: digits(peak / 1e9),
-      });
-    } catch (error) {
-      await peer?.stop();
-      if (!(error instanceof PeerError)) throw error;
-      skipped.push(`${name}: ${error.message}`);
-      console.error(`${name} is left out: ${error.message}`);
-    }
-  }
-  return skipped;
+  const ask = async (peer: Peer) => {
+    const out = join(work, `${peer.name.replace(":", "-")}.out.f32`);
+    await rm(out, { force: true });
+    const request: Request = { do: "unet", folder: work, shapes, timestep: TIMESTEP };
+    const once = await peer.ask({ ...request, out }, LIMIT_SECONDS);
+    const isWarm = peer.name.startsWith("sd.cpp:");
+    const times = isWarm ? [once.seconds] : [];
+    for (let i = 0; i < (isWarm ? 0 : ROUNDS); i++)
+      times.push((await peer.ask(request, LIMIT_SECONDS)).seconds);
+    const seconds = Math.min(...times);
+    const output = await readFile(out).catch(() => null);
+    first ??= { seconds, output };
+    return {
+      ...{ seconds: digits(seconds), times: digits(seconds / first.seconds) },
+      errorToFirst: output && first.output ? distance(output, first.output) : null,
+    };
+  };
+  return askEach(peers, LIMIT_SECONDS, ask, keep);
 }
 
 export interface PeerPlace {

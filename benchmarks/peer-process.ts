@@ -7,6 +7,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { anonymousBytesOf, watchMemory } from "./memory.ts";
+import { digits, type Row } from "./record.ts";
 
 /** What a peer is asked. */
 export type Request =
@@ -47,6 +48,34 @@ export interface Ready {
 
 /** A peer could not do what it was asked, or could not be started; the message is the reason. */
 export class PeerError extends Error {}
+
+/**
+ * Asks peers one after the other, each in a process of its own, and gives a row of each to `keep`: what `ask` makes of it, with the most anonymous memory that it had. Who cannot
+ * be started or asked is left out; returns the reasons.
+ */
+export async function askEach(
+  peers: readonly (readonly [name: string, command: readonly [string, ...string[]]])[],
+  limitSeconds: number,
+  ask: (peer: Peer) => Promise<Row>,
+  keep: (row: Row) => void,
+): Promise<string[]> {
+  const skipped: string[] = [];
+  for (const [name, command] of peers) {
+    console.error(`${name}: loading`);
+    let peer: Peer | undefined;
+    try {
+      peer = await Peer.start(name, command, limitSeconds);
+      const row = await ask(peer);
+      keep({ peer: name, ...row, anonymousGB: digits((await peer.stop()) / 1e9) });
+    } catch (error) {
+      await peer?.stop();
+      if (!(error instanceof PeerError)) throw error;
+      skipped.push(`${name}: ${error.message}`);
+      console.error(`${name} is left out: ${error.message}`);
+    }
+  }
+  return skipped;
+}
 
 /** What is kept of a peer's stderr, in characters: enough for the last error. */
 const KEPT = 4000;
