@@ -30,12 +30,18 @@ const PRECISIONS: readonly Precision[] = ["fp32", "int8", "int4"];
 
 describe("the text encoder", () => {
   const config = qwen3Config();
-  const built = (precision: Precision, layers: readonly number[], tokens: number, dialect?: Dialect) => {
+  const built = (
+    precision: Precision,
+    layers: readonly number[],
+    tokens: number,
+    dialect?: Dialect,
+    part?: readonly [number, number],
+  ) => {
     const shapes = qwen3Shapes(Math.max(...layers));
     const plain = placedNowhere(shapes, nowhere, { precision });
     const needs = precision === "fp32" ? undefined : qwen3Needs(config, plain, layers);
     const weights = placedNowhere(shapes, nowhere, { precision, needs });
-    return { graph: buildQwen3(config, weights, { tokens, layers }, dialect), needs };
+    return { graph: buildQwen3(config, weights, { tokens, layers, part }, dialect), needs };
   };
 
   it.each([...PRECISIONS.map((precision) => [precision, "fused"] as const), ["fp32", "plain"] as const])(
@@ -54,6 +60,17 @@ describe("the text encoder", () => {
       if (needs) expect(needs.derived.length).toBe(7 * 27);
     },
   );
+
+  it("in int4 in two halves, which together compute what the whole does", () => {
+    const { layers, tokens } = KLEIN_TEXT;
+    const half = (from: number, to: number) => built("int4", layers, tokens, "fused", [from, to]).graph;
+    const [first, second, whole] = [half(0, 14), half(14, 27), built("int4", layers, tokens).graph];
+    expect(shapesOf(first.inputs)).toEqual({ embeddings: [512, 2560], mask: [1, 512] });
+    expect(shapesOf(first.outputs)).toEqual({ embeds: [512, 2560], x: [512, 2560] });
+    expect(shapesOf(second.inputs)).toEqual({ x: [512, 2560], mask: [1, 512] });
+    expect(shapesOf(second.outputs)).toEqual({ embeds: [512, 5120] });
+    expect(first.flops + second.flops).toBe(whole.flops);
+  });
 
   it("is refused where tensors are missing, or others than the configuration's", () => {
     const shapes = new Map(qwen3Shapes(2));
