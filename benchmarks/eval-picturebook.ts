@@ -174,7 +174,7 @@ async function chains(folder: string, items: readonly Item[]) {
         [turn.target!, turn.change_mask!].map((file) => load(folder, file)),
       );
       const node = await session.edit(turn.instruction, turnOptions(i));
-      given.push(node.understood ? node.phrases : ["(refused)"]);
+      given.push(node.understood ? node.phrases : [`(${node.refused[0]?.reason})`]);
       const result = await node.render();
       successes.push(succeeded(result, before, target!, (i) => mask!.data[4 * i]! > 127));
       before = target!;

@@ -35,6 +35,11 @@ const presenceSchema = z.strictObject({
 });
 
 export const understandingSchema = z.strictObject({
+  /**
+   * The folder of a text encoder that understands instructions and does nothing else, with its tokenizer: a CLIPTextModel, among whose weights are
+   * head.weight [n, width] and head.bias [n] for its last token. Default: there is none.
+   */
+  reader: z.literal("reader").optional(),
   /** The file, beside emilie.json: head.weight [n, width] and head.bias [n], read at the last token of the text encoder's output. */
   weights: z.string().regex(/^[\w][\w.-]*\.safetensors$/, "expected the name of a safetensors file"),
   /** The first logits, one a kind of edit: its name, and how it is asked for, with {field} where a field's value stands. */
@@ -77,10 +82,10 @@ function valuesOf(presence: NonNullable<UnderstandingConfig["presence"]>): numbe
   return presence.attributes.reduce((sum, { values }) => sum + values.length, 0);
 }
 
-/** What of a configuration edits depend on: which pictures are not judged changes none that was made. */
-export function decisive({ presence, ...config }: UnderstandingConfig): UnderstandingConfig {
+/** What of a configuration edits depend on: which pictures are not judged changes none that was made, and a reader says itself what it is. */
+export function decisive({ presence, reader: _, ...config }: UnderstandingConfig): UnderstandingConfig {
   if (!presence) return config;
-  const { familiar: _, ...rest } = presence;
+  const { familiar: __, ...rest } = presence;
   return { ...config, presence: rest };
 }
 

@@ -20,10 +20,14 @@ const refuse = (message: string) => new EmilieError("option.invalid", message);
 /** Throws option.invalid for settings that have no meaning for the model. */
 export function checkCapabilities(model: EditModel, asked: Asked): void {
   checkGuidance(model, asked);
-  if (asked.rephrase === "on" && !model.understand) {
+  const { rephrase } = asked;
+  if (rephrase !== "off" && !model.understand) {
     throw refuse(
-      `${model.id} does not declare what it understands, so it has no phrases of its own; rephrase must be off, got on`,
+      `${model.id} does not declare what it understands, so it has no phrases of its own; rephrase must be off, got ${rephrase}`,
     );
+  }
+  if (rephrase === "reader" && !model.hasReader) {
+    throw refuse(`${model.id} has no reader; rephrase must be on or off, got reader`);
   }
   checkReferences(model, asked.references ?? []);
 }

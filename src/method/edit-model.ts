@@ -12,7 +12,7 @@
  */
 import type { PredictionType, TimeShift } from "../samplers/types.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { EditDefaults } from "./settings.ts";
+import type { EditDefaults, Rephrase } from "./settings.ts";
 
 export type { PredictionType, TimeShift } from "../samplers/types.ts";
 
@@ -46,8 +46,8 @@ export interface CallOptions {
 
 /** Options of {@link EditModel.understand}. */
 export interface UnderstandOptions extends CallOptions {
-  /** Whether the parts are to be in the checkpoint's own phrases. Default false: in the instruction's words. */
-  readonly rephrase?: boolean;
+  /** Whether the parts are to be in the checkpoint's own phrases, and what understands them. Default "off": in the instruction's words. */
+  readonly rephrase?: Rephrase;
 }
 
 /** Options of a decoder call. */
@@ -196,6 +196,8 @@ export interface EditModel {
    * instruction. c: condition latent of the picture to edit, [latentChannels, h, w].
    */
   understand?(instruction: string, c: Tensor, options?: UnderstandOptions): Promise<Understanding>;
+  /** Whether it has a text encoder for understanding alone (`understanding.reader` in emilie.json), which `rephrase: "reader"` asks. Default: it has none. */
+  readonly hasReader?: boolean;
   /**
    * Whether a picture is one of those that the checkpoint was made for, if it declares how to measure that (`understanding.presence.familiar` in
    * emilie.json). c [latentChannels, h, w], the condition of the picture.

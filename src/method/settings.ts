@@ -22,8 +22,8 @@ import {
 } from "./setting.ts";
 import type { ResolvedWindow, WindowOption } from "./window-option.ts";
 
-/** The values of `rephrase`: whether an understood instruction is given to the denoiser in the checkpoint's own phrase. */
-export const REPHRASE = ["on", "off"] as const;
+/** The values of `rephrase`: whether an understood instruction is given to the denoiser in the checkpoint's own phrase, and which of its networks understands it. */
+export const REPHRASE = ["reader", "on", "off"] as const;
 /** One of {@link REPHRASE}. */
 export type Rephrase = (typeof REPHRASE)[number];
 
@@ -77,8 +77,9 @@ export interface EditSettings {
    */
   readonly guidanceInterval?: readonly [from: number, to: number];
   /**
-   * Whether an instruction that the checkpoint understands is given to the denoiser as the checkpoint's own phrase for that edit ("on"), or in its own words
-   * ("off"). Only for checkpoints that declare what they understand (EditModel.understand). Default: the checkpoint's own, else "off".
+   * Whether an instruction that the checkpoint understands is given to the denoiser as the checkpoint's own phrase for that edit ("on"; "reader" if the checkpoint's
+   * reader is to understand it, EditModel.hasReader), or in its own words ("off"). Only for checkpoints that declare what they understand (EditModel.understand).
+   * Default: the checkpoint's own, else "off".
    */
   readonly rephrase?: Rephrase;
   /** Ends the edit after this number of steps; the result is x̂₀ of the last one. Default: all steps. */
@@ -153,8 +154,8 @@ export interface RecordedSettings {
   readonly reuse?: number;
   /** "on" if the result keeps the picture's fine detail; absent if the model's output was upscaled, as in older recipes. */
   readonly detail?: "on";
-  /** "on" if understood instructions were given to the denoiser in the checkpoint's phrases; absent if in their own words, as in older recipes. */
-  readonly rephrase?: "on";
+  /** "on" or "reader" if understood instructions were given to the denoiser in the checkpoint's phrases; absent if in their own words, as in older recipes. */
+  readonly rephrase?: Rephrase;
   /** The number of steps taken, if the edit was ended before its last step. */
   readonly stopAfter?: number;
 }
@@ -378,13 +379,13 @@ export const SETTINGS: Table = {
   },
   rephrase: {
     title: "rephrase",
-    help: "on: an instruction that the model understands is given to its denoiser in the phrase that it was trained with; off: in its own words",
+    help: "on: an instruction that the model understands is given to its denoiser in the phrase that it was trained with; reader: the same, as the model's reader understands it; off: in its own words",
     ...oneOf(REPHRASE),
     fallback: "off",
     defaultText: "the checkpoint's own, else off",
     stated: true,
     cli: { value: "how" },
-    recipe: { schema: z.literal("on"), absent: "off", since: 7, write: () => "on" },
+    recipe: { schema: z.literal(["on", "reader"]), absent: "off", since: 7 },
   },
   stopAfter: {
     title: "stop after",

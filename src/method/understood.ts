@@ -44,7 +44,7 @@ export async function editUnderstood(
   for (const region of regions) {
     // A region that pushes away from its words does not ask for them, and where a mask is black nothing happens anyway.
     const asks = (region.weight ?? 1) > 0 && (region.mask?.data.some((m) => m > 0) ?? true);
-    const how = { signal, rephrase: rephrase === "on" };
+    const how = { signal, rephrase };
     const heard = asks ? await model.understand?.(region.instruction, c, how) : undefined;
     const { instruction } = region;
     if (heard && !heard.understood) {
@@ -56,7 +56,7 @@ export async function editUnderstood(
   }
   const given = taken.flat().map(({ instruction }) => instruction);
   const asked = new Set(regions.map(({ instruction }) => instruction));
-  const phrases = rephrase === "on" && given.some((text) => !asked.has(text)) ? given : [];
+  const phrases = rephrase !== "off" && given.some((text) => !asked.has(text)) ? given : [];
 
   // One instruction for several edits is a chain of them; several regions are composed in one pass.
   const passes = taken.length === 1 ? taken[0]!.map((region) => [region]) : [taken.flat()];

@@ -87,8 +87,9 @@ const update = () =>
 
 const pageCaches = () =>
   page.evaluate(async () => (await caches.keys()).filter((name) => name.startsWith("emilie-page-")));
-/** The model's weights: three networks, and what it understands. */
+/** The model's weights: four networks, and what it understands. */
 const WEIGHTS = [
+  "reader/model.safetensors",
   "text_encoder/model.safetensors",
   "understanding.safetensors",
   "unet/diffusion_pytorch_model.safetensors",

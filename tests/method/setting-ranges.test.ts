@@ -76,7 +76,7 @@ const VALUES: {
   ],
   detail: [["on", "off"], ["some"]],
   rephrase: [
-    ["on", "off"],
+    ["reader", "on", "off"],
     ["always", true],
   ],
   stopAfter: [

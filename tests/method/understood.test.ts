@@ -146,7 +146,7 @@ describe("a checkpoint that says what it understands", () => {
     it("bit for bit as if that had been asked for, and says which", async () => {
       const own = (await ask("could you give the house a blue roof, please?")).node;
       expect(own.phrases).toEqual(["paint the roof blue"]);
-      expect(own.recipe).toMatchObject({ rephrase: "on" });
+      expect(own.recipe).toMatchObject({ rephrase: "reader" });
       const phrase = (await ask("paint the roof blue")).node;
       expect(phrase.phrases).toEqual([]);
       same(own, phrase);

@@ -26,8 +26,10 @@ def main():
     args = a.parse_args()
     path = OUT / "emilie.json"
     own = json.loads(path.read_text())
-    presence = own.get("understanding", {}).get("presence")
+    known = own.get("understanding", {})
+    presence = known.get("presence")
     own["understanding"] = {
+        **({"reader": known["reader"]} if "reader" in known else {}),
         "weights": "understanding.safetensors",
         "intents": list(intents()),
         "refused": {"unsupported": True, "compound": True},

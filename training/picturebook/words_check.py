@@ -1,6 +1,6 @@
-"""What the text encoder and its head make of a list of requests, without pictures: `python words_check.py words/development.txt [--model FOLDER] [--show]`.
+"""What the reader makes of a list of requests, without pictures: `python words_check.py words/development.txt [--model FOLDER] [--show]`.
 
-A request counts where the head acts as told: an edit of the right kind with the right fields; a refusal for what cannot be done; "compound" for two at once.
+A request counts where the reader acts as told: an edit of the right kind with the right fields; a refusal for what cannot be done; "compound" for two at once.
 The rule is that of src/networks/stable-diffusion/understanding.ts, without its look at the picture.
 """
 
@@ -40,9 +40,10 @@ def read(path):
 
 
 def load(folder):
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-    text = CLIPTextModel.from_pretrained(folder / "text_encoder", torch_dtype=torch.float32).eval()
-    known = load_file(folder / "understanding.safetensors")
+    folder = folder / "reader"
+    tokenizer = CLIPTokenizer.from_pretrained(folder)
+    text = CLIPTextModel.from_pretrained(folder, dtype=torch.float32).eval()
+    known = load_file(folder / "model.safetensors")
     return tokenizer, text, known["head.weight"].float(), known["head.bias"].float()
 
 

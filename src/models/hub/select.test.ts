@@ -56,6 +56,26 @@ describe("the files that an editor needs", () => {
     expect(selectFiles(id, half).variants).toEqual({ unet: "fp16", vae: "fp16", text_encoder: "fp16" });
   });
 
+  it("of a checkpoint that says what it understands are its head and its reader too", () => {
+    const reader = [
+      "reader/config.json",
+      "reader/merges.txt",
+      "reader/model.safetensors",
+      "reader/vocab.json",
+    ];
+    const { small, weights } = selectFiles(id, [
+      ...pix2pix,
+      ...["emilie.json", "understanding.safetensors"],
+      ...reader,
+    ]);
+    expect(weights).toEqual(
+      expect.arrayContaining(["understanding.safetensors", "reader/model.safetensors"]),
+    );
+    expect(small).toEqual(
+      expect.arrayContaining(["emilie.json", "reader/config.json", "reader/merges.txt", "reader/vocab.json"]),
+    );
+  });
+
   it("of FLUX.2 klein are its folders', with all parts, and not the single file beside them", () => {
     const klein = [
       ...[".gitattributes", "LICENSE.md", "README.md", "flux-2-klein-4b.safetensors", "model_index.json"],

@@ -24,6 +24,8 @@ const PROCESSOR_FILES = ["preprocessor_config.json", "processor_config.json"];
 
 const INDEX = "model_index.json";
 const SCHEDULER = "scheduler/scheduler_config.json";
+/** What a checkpoint understands, beside the emilie.json that says so. */
+const UNDERSTANDING = "understanding.safetensors";
 
 /** Configurations, and what tokenizers are read from. */
 const smallFiles = ({ networks, tokenizers }: Files): ReadonlySet<string> =>
@@ -84,6 +86,7 @@ export function selectFiles(id: string, paths: readonly string[], variant?: Vari
     }
   }
   requireOffered(id, variant, offered);
+  if (all.has(UNDERSTANDING)) weights.push(UNDERSTANDING);
   return { small, weights, variants };
 }
 

@@ -21,6 +21,8 @@ const LAST: TextUse = { hidden: "last", pooled: false };
 /**
  * ids int32 [tokens] → hidden [tokens, width]; with `pooled` also end int32 [1], the place of the end token →
  * pooled [1, projection_dim]
+ *
+ * @param beside what tensors begin with that are none of the text encoder's
  */
 export function buildClipText(
   config: ClipTextConfig,
@@ -28,10 +30,12 @@ export function buildClipText(
   tokens: number,
   use: TextUse = LAST,
   dialect?: Dialect,
+  beside?: string,
 ): Graph {
   const root = new Scope(new Graph("clip_text", dialect), new WeightReader(weights));
   clipText(root, config, tokens, use);
   if (!use.pooled) root.reader.skip("text_projection");
+  if (beside) root.reader.skip(beside);
   root.reader.finish();
   return root.graph;
 }

@@ -9,7 +9,8 @@ import { buildDecoder, buildEncoder, vaeFactor } from "../autoencoder-kl/graph.t
 import { buildClipText } from "../clip/text.ts";
 import { checkTogether } from "./check-together.ts";
 import { type Family, familyOf } from "./family.ts";
-import { type Layout, readFolder } from "./layout.ts";
+import { type Layout, readFolder, type TextPart } from "./layout.ts";
+import { buildReader, readReader } from "./reader.ts";
 import { readSingleFile } from "./single-file/layout.ts";
 import { buildUNet } from "./unet.ts";
 
@@ -18,6 +19,8 @@ export { pooledWidth } from "./check-together.ts";
 /** Everything that is read before the first network runs. */
 export interface Checkpoint extends Layout {
   readonly family: Family;
+  /** What reads instructions, where the first text encoder does not. */
+  readonly reader?: TextPart | undefined;
   /** Tokens of a text's encoding. */
   readonly tokens: number;
 }
@@ -46,6 +49,7 @@ export async function readCheckpoint(
     ...layout,
     notes,
     family: familyOf(layout),
+    reader: await readReader(source, layout.own.understanding),
     tokens: layout.texts[0]!.tokenizer.length,
   };
   buildSmallest(checkpoint);
@@ -53,7 +57,7 @@ export async function readCheckpoint(
 }
 
 /** Building the smallest graphs finds every missing, unknown and misshapen tensor before anything is computed. */
-function buildSmallest({ unet, vae, texts, tables, family, tokens }: Checkpoint): void {
+function buildSmallest({ unet, vae, texts, reader, tables, family, tokens }: Checkpoint): void {
   const side = 2 ** (unet.levels.length - 1);
   const factor = vaeFactor(vae);
   buildUNet(unet, dryPlacement(tables.unet), { height: side, width: side, tokens, factor });
@@ -62,4 +66,5 @@ function buildSmallest({ unet, vae, texts, tables, family, tokens }: Checkpoint)
   for (const [i, { config, table }] of texts.entries()) {
     buildClipText(config, dryPlacement(table), tokens, family.texts[i]);
   }
+  if (reader) buildReader(reader, dryPlacement(reader.table));
 }

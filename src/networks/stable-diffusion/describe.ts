@@ -12,7 +12,7 @@ import { buildUNet, unetNeeds } from "./unet.ts";
 
 export async function describe(source: CheckpointSource): Promise<CheckpointFacts> {
   const checkpoint = await readCheckpoint(source);
-  const { unet, vae, texts, scheduler, tables, own, family, notes, tokens } = checkpoint;
+  const { unet, vae, texts, reader, scheduler, tables, own, family, notes, tokens } = checkpoint;
   return {
     family: family.name,
     nativeSize: trainedSize(checkpoint),
@@ -30,6 +30,7 @@ export async function describe(source: CheckpointSource): Promise<CheckpointFact
       { name: "UNet", table: tables.unet },
       { name: "VAE", table: tables.vae },
       ...texts.map(({ table }, i) => ({ name: `text encoder${i === 0 ? "" : ` ${i + 1}`}`, table })),
+      ...(reader ? [{ name: "reader", table: reader.table }] : []),
     ],
     loras: async (files) => {
       const { additions, notes, fewSteps } = await matchLoras(files, checkpoint);
@@ -65,7 +66,7 @@ function costsOf({ unet, vae, tokens, tables }: Checkpoint, width: number, heigh
 
 /** As placeAll() does it. */
 function planned(
-  { unet, tables, texts }: Checkpoint,
+  { unet, tables, texts, reader }: Checkpoint,
   precision: Precision,
 ): readonly PlannedNetwork[] | null {
   if (precision === "int4") return null;
@@ -74,5 +75,6 @@ function planned(
     { name: "UNet", table: tables.unet, needs, hot: true },
     { name: "VAE", table: tables.vae, hot: false },
     ...texts.map(({ table }) => ({ name: "text encoder", table, hot: false })),
+    ...(reader ? [{ name: "reader", table: reader.table, hot: false }] : []),
   ];
 }

@@ -37,6 +37,7 @@ import { trainedSize } from "./describe.ts";
 import { matchLoras } from "./loras.ts";
 import { type Networks, networksOf, placeAll, type TinyAutoencoders, type Weights } from "./networks.ts";
 import { predictionType } from "./prediction-type.ts";
+import { buildReader, DOUBT, readerFingerprint, readerHead } from "./reader.ts";
 import { understand } from "./understanding.ts";
 import { buildUNet } from "./unet.ts";
 
@@ -60,8 +61,9 @@ export async function createEditModel(
   options: EditModelOptions,
 ): Promise<EditModel> {
   const { precision = "fp32", keysFrom } = options;
-  const checkpoint = await readCheckpoint(source, precision);
-  const { tables, texts, own, variant } = checkpoint;
+  const read = await readCheckpoint(source, precision);
+  const checkpoint = options.understanding === false ? { ...read, reader: undefined } : read;
+  const { tables, texts, reader, own, variant } = checkpoint;
   const { additions, variants, olderVariants, fewSteps } = await matchLoras(options.loras ?? [], checkpoint);
   const understanding =
     options.understanding !== false &&
@@ -75,7 +77,8 @@ export async function createEditModel(
   // What is only looked at makes no other model.
   const ownVae = vae && `vae ${await fingerprint(vae.source, [vae.table], [], false)};`;
   const all = [tables.unet, tables.vae, ...texts.map(({ table }) => table)];
-  const fingerprintOf = (loras: readonly string[], named: boolean) =>
+  const asReader = reader && [`reader ${await readerFingerprint(source, reader)}`];
+  const fingerprintOf = (loras: readonly string[], named: boolean, readers = asReader) =>
     fingerprint(
       source,
       all,
@@ -88,19 +91,24 @@ export async function createEditModel(
         ...(understanding
           ? [`understanding ${JSON.stringify(decisive(own.understanding!))} ${understanding.sha256}`]
           : []),
+        ...(readers ?? []),
       ],
       named,
     );
   // A single file, and a LoRA, may be renamed and stays what it is; sessions of before say what its name went into.
   const renamable = source.single !== undefined || variants.length > 0;
+  const older = renamable ? [await fingerprintOf(olderVariants, true)] : [];
+  // What was made before there was a reader asked none, and its recipe says so.
+  if (reader) older.push(await fingerprintOf(variants, !source.single, []));
   return new DiffusersEditModel(engine, checkpoint, weights, {
     source,
     fingerprint: await fingerprintOf(variants, !source.single),
-    olderFingerprints: renamable ? [await fingerprintOf(olderVariants, true)] : [],
+    olderFingerprints: older,
     defaults: understanding ? own.defaults : inOwnWords(own.defaults),
     abilities: abilitiesOf(source.id, own),
     fewSteps: fewSteps ?? undefined,
     understanding: understanding || undefined,
+    reading: understanding && reader && (await readerHead(source, understanding, reader)),
     memory: options.memory ?? "normal",
     vaeLimits: options.vaeLimits ?? VAE_LIMITS,
     keysFrom,
@@ -121,6 +129,8 @@ interface Facts {
   readonly abilities: EditModel["abilities"];
   readonly fewSteps: EditModel["fewSteps"];
   readonly understanding: UnderstandingHead | undefined;
+  /** The reader's, with the same look at the picture. */
+  readonly reading: UnderstandingHead | undefined | false;
   readonly memory: MemoryMode;
   readonly vaeLimits: VaeLimits;
   readonly keysFrom: number | undefined;
@@ -144,6 +154,7 @@ class DiffusersEditModel implements EditModel {
   readonly predictionType: PredictionType;
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   readonly understand: EditModel["understand"];
+  readonly hasReader: boolean;
   readonly isFamiliar: EditModel["isFamiliar"];
   readonly calls = { encodeImage: 0, decodeLatent: 0, encodeText: 0, denoise: 0 };
   readonly #runner: NetworkRunner;
@@ -184,15 +195,21 @@ class DiffusersEditModel implements EditModel {
     this.nativeSize = trainedSize(checkpoint);
     this.schedulerConfig = checkpoint.scheduler;
     this.predictionType = predictionType(checkpoint.scheduler);
-    const { understanding } = facts;
+    const { understanding, reading } = facts;
+    this.hasReader = Boolean(reading);
     const limit = understanding?.config.presence?.familiar;
     if (limit !== undefined) this.isFamiliar = (c, options) => this.#comesBack(c, limit, options);
     if (understanding) {
-      this.understand = (instruction, c, options) =>
-        understand(understanding, (text) => this.#lastToken(text, options), instruction, c, {
-          rephrase: options?.rephrase,
+      this.understand = (instruction, c, options = {}) => {
+        const { rephrase = "off" } = options;
+        const how = {
+          rephrase: rephrase !== "off",
           isFamiliar: this.isFamiliar && (() => this.isFamiliar!(c, options)),
-        });
+        };
+        return rephrase === "reader" && reading
+          ? understand(reading, (text) => this.#read(text, options), instruction, c, { ...how, doubt: DOUBT })
+          : understand(understanding, (text) => this.#lastToken(text, options), instruction, c, how);
+      };
     }
   }
 
@@ -235,8 +252,20 @@ class DiffusersEditModel implements EditModel {
     return encoding;
   }
 
+  /** What the reader makes of a text, [width]. */
+  async #read(text: string, options: CallOptions): Promise<Float32Array> {
+    const reader = this.#checkpoint.reader!;
+    const ids = reader.tokenizer.encode(text);
+    const feeds = { ids: { data: ids, shape: [ids.length] } };
+    const build = (dialect: Dialect) => buildReader(reader, this.#weights.reader!, dialect);
+    const { hidden } = await this.#runner.run(this.#networks.reader!, `${ids.length}`, build, feeds, options);
+    const end = ids.indexOf(reader.tokenizer.end);
+    const { hidden_size: width } = reader.config;
+    return hidden!.data.subarray(end * width, (end + 1) * width);
+  }
+
   /** The first text encoder's output where the text ends, [width]. */
-  async #lastToken(text: string, options?: CallOptions): Promise<Float32Array> {
+  async #lastToken(text: string, options: CallOptions): Promise<Float32Array> {
     const { hidden } = await this.encodeText(text, options);
     const { config, tokenizer } = this.#checkpoint.texts[0]!;
     const end = tokenizer.encode(text).indexOf(tokenizer.end);
@@ -244,6 +273,11 @@ class DiffusersEditModel implements EditModel {
   }
 
   countTokens(text: string): { tokens: number; limit: number } {
+    const { reader } = this.#checkpoint;
+    if (reader && this.defaults.rephrase === "reader") {
+      // The denoiser is given a phrase, so what the reader takes in is what counts.
+      return { tokens: reader.tokenizer.count(text), limit: reader.tokenizer.length - 2 };
+    }
     // Families with several text encoders have one vocabulary; the shortest of them is what is read whole.
     const tokenizers = this.#checkpoint.texts.map(({ tokenizer }) => tokenizer);
     const limit = Math.min(...tokenizers.map(({ length }) => length)) - 2;
@@ -323,8 +357,9 @@ class DiffusersEditModel implements EditModel {
 
   async dispose(): Promise<void> {
     this.#texts.clear();
-    const { unet, vae, texts, previewVae } = this.#weights;
-    await this.#runner.dispose([unet, vae, ...texts, ...(previewVae ? [previewVae] : [])]);
+    const { unet, vae, texts, reader, previewVae } = this.#weights;
+    const optional = [reader, previewVae].filter((one) => one !== undefined);
+    await this.#runner.dispose([unet, vae, ...texts, ...optional]);
   }
 }
 

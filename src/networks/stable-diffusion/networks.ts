@@ -24,11 +24,12 @@ export interface Weights {
   readonly vae: PlacedWeights;
   readonly previewVae?: PlacedWeights;
   readonly texts: readonly PlacedWeights[];
+  readonly reader?: PlacedWeights | undefined;
 }
 
 export async function placeAll(
   source: CheckpointSource,
-  { unet, tables, texts }: Checkpoint,
+  { unet, tables, texts, reader }: Checkpoint,
   storage: WeightStorage,
   additions: Additions,
   precision: Precision = "fp32",
@@ -38,10 +39,8 @@ export async function placeAll(
   // Only what the UNet needs is made beforehand: the VAE's graphs make of its weights what they need, and texts are short.
   const needs = precision === "fp32" ? undefined : unetNeeds(unet, dryPlacement(tables.unet, precision));
   try {
-    const own = [tables.unet, tables.vae, ...texts.map((text) => text.table)].map((table) => ({
-      source,
-      table,
-    }));
+    const textTables = [...texts, ...(reader ? [reader] : [])].map(({ table }) => table);
+    const own = [tables.unet, tables.vae, ...textTables].map((table) => ({ source, table }));
     if (tiny.vae) own[1] = tiny.vae;
     for (const { source, table } of [...own, ...(tiny.previewVae ? [tiny.previewVae] : [])]) {
       const often = table === tables.unet;
@@ -57,6 +56,7 @@ export async function placeAll(
     unet: first!,
     vae: inVaePrecision(vae!),
     texts: rest.slice(0, texts.length),
+    reader: reader && rest[texts.length],
     previewVae: tiny.previewVae && inVaePrecision(rest.at(-1)!),
   };
 }
@@ -66,11 +66,12 @@ export interface Networks {
   readonly decodeLatent: CheckedNetwork;
   readonly previewLatent?: CheckedNetwork;
   readonly texts: readonly CheckedNetwork[];
+  readonly reader?: CheckedNetwork | undefined;
   readonly unet: CheckedNetwork;
 }
 
 export function networksOf(
-  { tables, texts }: Checkpoint,
+  { tables, texts, reader }: Checkpoint,
   weights: Weights,
   { vae: tiny, previewVae }: TinyAutoencoders = {},
 ): Networks {
@@ -93,6 +94,13 @@ export function networksOf(
       table,
       hot: false,
     })),
+    reader: reader && {
+      name: "reader",
+      what: "The text encoder that reads",
+      weights: weights.reader!,
+      table: reader.table,
+      hot: false,
+    },
     unet: { name: "unet", what: "The UNet", weights: weights.unet, table: tables.unet, hot: true },
   };
 }

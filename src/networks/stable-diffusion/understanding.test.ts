@@ -101,6 +101,40 @@ describe("understanding", () => {
     expect(await ask(false)).toMatchObject({ understood: true });
   });
 
+  describe("in doubt, where the picture does not allow the likeliest edit", () => {
+    /** A reading by itself: so much of each word, whatever the text. */
+    const of = (words: Readonly<Record<string, number>>, doubt?: number, isOwn = true) =>
+      understand(head, async () => Float32Array.from(WORDS, (word) => words[word] ?? 0), "?", latent(-1), {
+        rephrase: true,
+        doubt,
+        isFamiliar: async () => isOwn,
+      });
+
+    it("takes the next that it allows, if that is likely enough", async () => {
+      // Logits 6 and 4.8: the second is 0.3 times as likely as the first.
+      expect(await of({ balloon: 1, winter: 0.8 }, 0.25)).toMatchObject({ parts: ["make it winter"] });
+      expect(await of({ balloon: 1, winter: 0.8 }, 0.35)).toMatchObject({ reason: "absent" });
+      expect(await of({ balloon: 1, winter: 0.8 })).toMatchObject({ reason: "absent" });
+    });
+
+    it("takes none that is less likely than that there is no such edit", async () => {
+      expect(await of({ balloon: 1, winter: 0.8, dog: 0.2 }, 0.25)).toMatchObject({ understood: true });
+      expect(await of({ balloon: 1, winter: 0.8, dog: 0.4 }, 0.25)).toMatchObject({ reason: "absent" });
+    });
+
+    it("does not do nothing instead", async () => {
+      const leave = { ...head, bias: Float32Array.from(bias, (b, i) => (i === 3 ? 5 : b)) };
+      const told = await understand(leave, read, "remove the balloon", latent(-1), { doubt: 0.2 });
+      expect(told).toMatchObject({ reason: "absent" });
+    });
+
+    it("asks for the likeliest in a picture that is none of its own", async () => {
+      expect(await of({ balloon: 1, winter: 0.8 }, 0.25, false)).toMatchObject({
+        parts: ["remove the balloon"],
+      });
+    });
+  });
+
   it("does not look at latents of another shape", async () => {
     const other = { data: Float32Array.of(-1, -1), shape: [1, 1, 2] };
     expect(await understand(head, read, "remove the balloon", other)).toMatchObject({ understood: true });

@@ -35,6 +35,11 @@ interface Options {
   readonly isFamiliar?: () => Promise<boolean>;
   /** Whether the parts are to be in the checkpoint's phrases. Default false. */
   readonly rephrase?: boolean;
+  /**
+   * Where the picture does not allow the likeliest edit, the next that it allows is meant, if it is at least this likely in relation to the likeliest, and likelier than
+   * "unsupported": people seldom ask for what is there already. Default: the likeliest is meant.
+   */
+  readonly doubt?: number;
 }
 
 /** @param c the condition latent of the picture that is to be edited, [channels, h, w] */
@@ -43,7 +48,7 @@ export async function understand(
   read: ReadText,
   instruction: string,
   c: Tensor,
-  { isFamiliar = async () => true, rephrase = false }: Options = {},
+  { isFamiliar = async () => true, rephrase = false, doubt = 1 }: Options = {},
 ): Promise<Understanding> {
   const seen = look(head, c);
   const reading = interpret(head, await read(instruction));
@@ -58,6 +63,8 @@ export async function understand(
   if (verdict === "understood") {
     const missing = missingFor(head, reading, seen);
     if (!missing || !(await isFamiliar())) return carryOut([{ text: instruction, reading }]);
+    const meant = nextAllowed(head, reading, seen, doubt);
+    if (meant) return carryOut([{ text: instruction, reading: meant }]);
     return refused("absent", `${missing}.`, nearest(head, reading, seen));
   }
   if (verdict === "compound") {
@@ -179,6 +186,22 @@ function missingFor(
     if (likely < config.presence!.threshold) return fill(otherwise, fields);
   }
   return undefined;
+}
+
+/** The reading with its likeliest edit that the picture allows, if that is likely enough. */
+function nextAllowed(
+  head: UnderstandingHead,
+  reading: Reading,
+  seen: ReturnType<typeof look>,
+  doubt: number,
+): Reading | undefined {
+  const { intents } = head.config;
+  const least = Math.max(reading.intents[reading.best]! + Math.log(doubt), reading.intents[intents.length]!);
+  const allowed = intents
+    .map(({ keeps }, best) => ({ ...reading, best, keeps, likely: reading.intents[best]! }))
+    .filter(({ keeps, likely }) => !keeps && likely >= least)
+    .filter((one) => !missingFor(head, one, seen));
+  return allowed.sort((a, b) => b.likely - a.likely)[0];
 }
 
 /**

@@ -17,10 +17,10 @@ export const FORMAT = "emilie-session";
  * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows,
  * working sizes, gates, and recipes that spare computing;
  * version 4 says where the model's parts lie; version 5 has detail transfer in its recipes, and what is seen of a change;
- * version 6 has crops, expansions and reference pictures; version 7 has instructions that were rephrased.
+ * version 6 has crops, expansions and reference pictures; version 7 has instructions that were rephrased, and version 8 such that a model's reader understood.
  */
-export const VERSION = 7;
-const VERSIONS = [1, 2, 3, 4, 5, 6, VERSION] as const;
+export const VERSION = 8;
+const VERSIONS = [1, 2, 3, 4, 5, 6, 7, VERSION] as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
 

@@ -86,7 +86,7 @@ async function compute(
     : await canvas.latentOf(from, options);
   const schedule = scheduleOf(model, c, { sampler, steps: Math.max(steps, 20) });
   const heard =
-    rephrase === "on" ? await understandBefore(model, instruction, c, { ...options, rephrase }) : null;
+    rephrase !== "off" ? await understandBefore(model, instruction, c, { ...options, rephrase }) : null;
   // What is refused has a map all the same: that of its words.
   const texts = heard?.understood ? heard.parts : [instruction];
   const maps: Tensor[] = [];

@@ -16,6 +16,6 @@ export async function understandBefore(
   c: Tensor,
   { rephrase = resolveOptions(model).rephrase, signal }: UnderstandBefore = {},
 ): Promise<Understanding> {
-  const heard = await model.understand?.(instruction, c, { signal, rephrase: rephrase === "on" });
+  const heard = await model.understand?.(instruction, c, { signal, rephrase });
   return heard ?? { understood: true, parts: [instruction], nearest: [] };
 }
