@@ -19,6 +19,8 @@ export interface Scene {
   /** A pixel of the interface, which grows with the root's font size, in CSS pixels. */
   readonly unit: number;
   readonly view: View;
+  /** The view that shows the whole picture. */
+  readonly fitted: View;
   readonly picture: Picture | null;
   /** What it is compared with, and how. */
   readonly other: Picture | null;
@@ -93,8 +95,9 @@ function half(context: CanvasRenderingContext2D, scene: Scene, picture: Picture,
   context.restore();
 }
 
-function image(context: CanvasRenderingContext2D, { view }: Scene, source: OffscreenCanvas): void {
-  context.imageSmoothingEnabled = view.scale < SQUARE_PIXELS;
+function image(context: CanvasRenderingContext2D, { view, fitted }: Scene, source: OffscreenCanvas): void {
+  // A small picture on a large screen is as large without being zoomed into.
+  context.imageSmoothingEnabled = view.scale < Math.max(SQUARE_PIXELS, 1.5 * fitted.scale);
   context.imageSmoothingQuality = "high";
   context.drawImage(source, view.x, view.y, source.width * view.scale, source.height * view.scale);
 }

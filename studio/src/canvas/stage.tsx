@@ -148,7 +148,7 @@ function changeMask(a: Picture, b: Picture): Mask {
 
 function sceneOf(element: HTMLCanvasElement): Scene {
   const { session, pictures, job, compare, peek, regions, region, hovered, showChanges } = get();
-  const { view, screen } = useCamera.getState();
+  const { view, fitted, screen } = useCamera.getState();
   const head = session?.nodes.find(({ id }) => id === session.head);
   // Another step's picture stands where it lies on the one that is shown.
   const pictureOf = (id: string) => {
@@ -183,6 +183,7 @@ function sceneOf(element: HTMLCanvasElement): Scene {
     pixelRatio: devicePixelRatio,
     unit: Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 16,
     view,
+    fitted,
     picture,
     other,
     mode: compare?.mode ?? null,
