@@ -78,7 +78,9 @@ describe("the page's size", () => {
     expect(await fontSize(page, "body")).toBe(26);
     await openExample(page, "cottage");
     await edit(page, "make it winter");
-    expect(await cutOff(page, ".topbar button, .dock button, .dock input")).toEqual([]);
+    expect(
+      await cutOff(page, ".topbar button, .tools button, .instruction-row > button, #instruction"),
+    ).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0);
     expect(await seriousFaults(page)).toEqual([]);
     expect(errors).toEqual([]);

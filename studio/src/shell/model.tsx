@@ -111,8 +111,10 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
 
 /** What it takes to have it: known before anything of it is fetched. */
 function Costs({ model: { unavailable, bytes, license, plan } }: { model: ModelInfo }) {
+  const download = unavailable && bytes ? size(bytes) : null;
   const rows = [
-    [t.downloadOf, unavailable && bytes ? size(bytes) : null],
+    // What is said below is not said twice.
+    [t.downloadOf, download && !unavailable?.includes(download) ? download : null],
     [t.needs, unavailable && plan ? needsWords(plan) : null],
     [t.license, license ? `${license.name}. ${t.licenseSays(license.name, license.says)}` : null],
   ].filter(([, words]) => words);
