@@ -1,10 +1,23 @@
 /** Anonymous memory of a process: what it allocated, without the files it maps. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** Bytes; on systems without /proc the resident size minus nothing is known, so the whole resident size. */
 export function anonymousBytes(): number {
   if (process.platform !== "linux") return process.memoryUsage.rss();
   return statusBytes("self", "RssAnon");
+}
+
+/** The sum of a number over a process and those that it has started: a model that is to need little memory runs in one of its own. */
+export function ofTree(pid: number, bytes: (pid: number) => number): number {
+  let children = "";
+  try {
+    for (const task of readdirSync(`/proc/${pid}/task`))
+      children += readFileSync(`/proc/${pid}/task/${task}/children`, "utf8");
+  } catch {
+    // It has ended, or there is no /proc.
+  }
+  const started = children.split(" ").filter(Boolean).map(Number);
+  return started.reduce((sum, child) => sum + ofTree(child, bytes), bytes(pid));
 }
 
 /** Bytes of mapped files that are in memory: a checkpoint's weights, which the system may drop and read again. */

@@ -9,7 +9,7 @@ import { coverPicture } from "../src/images/encode.node.ts";
 import { loadModel } from "../src/models/load.node.ts";
 import { checkPrecision } from "../src/models/open.node.ts";
 import { openSession } from "../src/session/open.node.ts";
-import { residentBytesOf, watchMemory } from "./memory.ts";
+import { anonymousBytesOf, ofTree, residentBytesOf, watchMemory } from "./memory.ts";
 import { digits } from "./record.ts";
 
 const { values: flags } = parseArgs({
@@ -35,7 +35,11 @@ async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
 
 const precision = checkPrecision(flags.precision);
 let told = 0;
-const watch = () => [watchMemory(100), watchMemory(100, () => residentBytesOf(process.pid))] as const;
+const watch = () =>
+  [anonymousBytesOf, residentBytesOf].map((bytes) => watchMemory(100, () => ofTree(process.pid, bytes))) as [
+    () => number,
+    () => number,
+  ];
 let [anonymous, resident] = watch();
 const [model, load] = await timed(() =>
   loadModel(flags.model, {

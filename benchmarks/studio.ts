@@ -47,6 +47,7 @@ try {
   else printRows(result);
 } finally {
   await site.close();
+  await site.browser.close();
 }
 
 async function measure({ browser, url }: Site): Promise<Times> {

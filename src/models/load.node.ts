@@ -130,6 +130,7 @@ export async function loadModel(name: string | ModelParts, options: LoadOptions 
     threads: options.threads,
     device: options.device,
     half: precision === "fp16",
+    lean: precision === "int4" || options.memory === "low",
   });
   const { onProgress, signal } = options;
   try {

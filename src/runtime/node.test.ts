@@ -1,5 +1,6 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
-import { afterEach, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { Graph } from "../graph/graph.ts";
 import { add, gemm } from "../graph/ops.ts";
 import { zeros } from "../tensor/tensor.ts";
@@ -114,6 +115,29 @@ it("starts another worker for the next session where one has ended, and says whi
   const other = await engine.createSession(increment());
   expect((await other.run({ x })).y!.data[0]).toBe(2);
   expect(workers).toHaveLength(2);
+});
+
+/** The processes that this one has started. */
+function children(): number[] {
+  const tasks = readdirSync("/proc/self/task");
+  const lists = tasks.map((task) => readFileSync(`/proc/self/task/${task}/children`, "utf8"));
+  return lists.join(" ").split(" ").filter(Boolean).map(Number);
+}
+
+describe.runIf(process.platform === "linux")("where memory is scarce", () => {
+  it("computes in a process that gives back what it has freed, and that Ctrl+C leaves to who started it", async () => {
+    const before = children();
+    engine = createNodeEngine({ threads: 1, lean: true });
+    const session = await engine.createSession(increment());
+    expect((await session.run({ x })).y!.data).toEqual(new Float32Array([2, 3]));
+    const gives = (pid: number) =>
+      readFileSync(`/proc/${pid}/environ`, "utf8").includes("MALLOC_MMAP_THRESHOLD_=1048576");
+    const own = children().find((pid) => !before.includes(pid) && gives(pid))!;
+    process.kill(own, "SIGINT");
+    expect((await session.run({ x })).y!.data).toEqual(new Float32Array([2, 3]));
+    await engine.dispose();
+    expect(existsSync(`/proc/${own}`)).toBe(false);
+  });
 });
 
 it("counts at least one core", () => {

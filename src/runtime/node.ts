@@ -1,4 +1,4 @@
-/** The engine on Node: onnxruntime-node in a worker_thread, or in a process where this is one already. */
+/** The engine on Node: onnxruntime-node in a worker_thread, or in a process of its own where this is a thread already or memory is scarce. */
 import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
@@ -23,7 +23,15 @@ export interface NodeEngineOptions {
   readonly device?: NodeDevice;
   /** Whether the card has to compute in half precision too. Default false. */
   readonly half?: boolean;
+  /** Whether memory is worth more than speed: what a run has freed goes back to the system. Default false. */
+  readonly lean?: boolean;
 }
+
+/**
+ * glibc keeps what is freed of buffers below 32 MB, and most of a large network's are: a gigabyte and a half beside FLUX.2 klein's transformer, which its next run cannot always
+ * use. Buffers of a megabyte and more are the system's own with this, which takes effect as a process begins. Other C libraries do not know it.
+ */
+const GIVE_BACK = { MALLOC_MMAP_THRESHOLD_: "1048576" } as const;
 
 /** What the worker is started with. */
 export interface NodeWorkerSettings {
@@ -34,7 +42,7 @@ export interface NodeWorkerSettings {
 
 /** Throws "option.invalid" for a device that there is not; one that does not work is the first session's error. */
 export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
-  const { threads = defaultThreads(), device = "cpu", half = false } = options;
+  const { threads = defaultThreads(), device = "cpu", half = false, lean = false } = options;
   if (!NODE_DEVICES.includes(device)) {
     const names = NODE_DEVICES.map((name) => `"${name}"`).join(", ");
     throw new EmilieError("option.invalid", `device: expected one of ${names}; got ${String(device)}`);
@@ -42,7 +50,8 @@ export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
   const workerData: NodeWorkerSettings = { threads, device, half };
   const file = fromSource ? "src/runtime/worker.source.mjs" : "dist/worker.mjs";
   const path = join(packageRoot(), file);
-  return new RemoteEngine(isMainThread ? startThread : startProcess, device !== "cpu", memoryBytes());
+  const own = !isMainThread || (lean && process.platform === "linux");
+  return new RemoteEngine(own ? startProcess : startThread, device !== "cpu", memoryBytes());
 
   function startThread(): Port {
     quietRuntime();
@@ -50,7 +59,7 @@ export function createNodeEngine(options: NodeEngineOptions = {}): Engine {
   }
   /** A thread of the user's program cannot turn telemetry off for its process, and can for another. */
   function startProcess(): Port {
-    const env = { ...process.env, ...QUIET };
+    const env = { ...process.env, ...QUIET, ...(lean ? GIVE_BACK : {}) };
     return childPort(
       fork(path, [JSON.stringify(workerData)], { serialization: "advanced", execArgv: [], env }),
     );

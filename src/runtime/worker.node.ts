@@ -14,6 +14,9 @@ const { threads, device, half } = (
   parentPort ? workerData : JSON.parse(process.argv[2]!)
 ) as NodeWorkerSettings;
 
+// Ctrl+C in a terminal reaches both processes. Whoever started this one decides what becomes of the edit, and ends it.
+if (!parentPort) process.on("SIGINT", () => {});
+
 type Provider = "cpu" | "webgpu" | "cuda";
 
 function sessionOptions(

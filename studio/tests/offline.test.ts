@@ -11,7 +11,7 @@ import { extname, join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeServiceWorker } from "../offline/write.ts";
-import { edit, launch, root } from "./site.ts";
+import { borrowBrowser, edit, root } from "./site.ts";
 
 const TYPES: Record<string, string> = {
   ".css": "text/css",
@@ -26,6 +26,7 @@ const TYPES: Record<string, string> = {
 
 let folder: string;
 let browser: Browser;
+let closeBrowser: () => Promise<void>;
 let context: BrowserContext;
 let page: Page;
 /** What was asked for since this was last emptied. */
@@ -112,14 +113,14 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "emilie-site-"));
   await cp(join(root, "dist/site"), folder, { recursive: true });
   await listen(0);
-  browser = await launch();
+  ({ browser, close: closeBrowser } = await borrowBrowser());
   context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   page = await context.newPage();
   page.setDefaultTimeout(240_000);
 });
 
 afterAll(async () => {
-  await browser?.close();
+  await closeBrowser?.();
   await new Promise((resolve) => server.close(resolve));
   await rm(folder, { recursive: true });
 });

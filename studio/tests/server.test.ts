@@ -10,7 +10,7 @@ import { EmilieClient } from "../../src/client/index.ts";
 import { readPicture } from "../../src/images/codec.node.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
 import { HubServer } from "../../tests/support/hub-server.ts";
-import { drag, drop, edit, launch, openPage, root, seriousFaults } from "./site.ts";
+import { borrowBrowser, drag, drop, edit, openPage, root, seriousFaults } from "./site.ts";
 
 const UNET = "unet/diffusion_pytorch_model.safetensors";
 
@@ -18,6 +18,7 @@ let data: string;
 let hub: HubServer;
 let server: RunningServer;
 let browser: Browser;
+let closeBrowser: () => Promise<void>;
 let page: Page;
 let errors: string[];
 
@@ -43,12 +44,12 @@ beforeAll(async () => {
   vi.stubEnv("HF_HOME", join(data, "hub"));
   vi.stubEnv("HF_ENDPOINT", hub.endpoint);
   server = await startServer({ port: 0, data: join(data, "sessions"), studio: join(root, "dist/studio") });
-  browser = await launch();
+  ({ browser, close: closeBrowser } = await borrowBrowser());
   ({ page, errors } = await openPage({ url: `${server.url}/`, browser }));
 });
 
 afterAll(async () => {
-  await browser?.close();
+  await closeBrowser?.();
   await server?.close();
   await hub?.stop();
   vi.unstubAllEnvs();

@@ -75,5 +75,6 @@ try {
   }
 } finally {
   await site.close();
+  await site.browser.close();
   await rm(scratch, { recursive: true });
 }

@@ -28,12 +28,12 @@ export async function openSite(): Promise<Site> {
   });
   const address = server.httpServer.address();
   if (!address || typeof address === "string") throw new Error("The preview server has no port.");
-  const browser = await launch();
+  const { browser, close } = await borrowBrowser();
   return {
     url: `http://127.0.0.1:${address.port}/`,
     browser,
     close: async () => {
-      await browser.close();
+      await close();
       await new Promise((done) => server.httpServer.close(done));
     },
   };
@@ -46,12 +46,12 @@ export async function openServer(model?: string): Promise<Site> {
     throw new Error("There is no dist/studio. Run: npm run build:studio");
   const data = await mkdtemp(join(tmpdir(), "emilie-studio-"));
   const server = await startServer({ port: 0, data, studio, model });
-  const browser = await launch();
+  const { browser, close } = await borrowBrowser();
   return {
     url: `${server.url}/`,
     browser,
     close: async () => {
-      await browser.close();
+      await close();
       await server.close();
       await rm(data, { recursive: true, force: true });
     },
@@ -86,6 +86,25 @@ export function launch(...switches: string[]): Promise<Browser> {
       ...switches,
     ],
   });
+}
+
+let shared: Promise<Browser> | undefined;
+
+/**
+ * The browser of this process, which files of tests use one after the other: each opens contexts of its own in it, and nothing is shared between these. It ends with the process.
+ * `close` closes the contexts that were opened since.
+ */
+export async function borrowBrowser(): Promise<{ browser: Browser; close(): Promise<void> }> {
+  if (!(await shared?.catch(() => undefined))?.isConnected()) shared = launch();
+  const browser = await shared!;
+  const before = new Set(browser.contexts());
+  return {
+    browser,
+    close: async () => {
+      const opened = browser.contexts().filter((context) => !before.has(context));
+      await Promise.all(opened.map((context) => context.close()));
+    },
+  };
 }
 
 /** A page whose errors are not overlooked. */

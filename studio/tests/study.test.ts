@@ -11,22 +11,23 @@ import { answered, mailedPage, readAnswers } from "../../packages/bench/src/stud
 import { makeStudy } from "../../packages/bench/src/study/make.node.ts";
 import { type RunningStudy, serveStudy } from "../../packages/bench/src/study/serve.ts";
 import { METHODS, TITLES, writeRun } from "../../tests/support/study-fixture.ts";
-import { launch, openPage } from "./site.ts";
+import { borrowBrowser, openPage } from "./site.ts";
 
 let folder: string;
 let file: string;
 let server: RunningStudy;
 let browser: Browser;
+let closeBrowser: () => Promise<void>;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "emilie-study-page-"));
   const run = await writeRun(folder, { items: 6 });
   file = join(folder, "study.json");
   await writeStudy(file, await makeStudy(run, run, { out: file, methodA: METHODS[0], methodB: METHODS[1] }));
   server = await serveStudy(file, { port: 0 });
-  browser = await launch();
+  ({ browser, close: closeBrowser } = await borrowBrowser());
 });
 afterAll(async () => {
-  await browser?.close();
+  await closeBrowser?.();
   await server?.close();
   await rm(folder, { recursive: true, force: true });
 });

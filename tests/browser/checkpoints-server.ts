@@ -40,7 +40,7 @@ async function latents(path: string, cache: string): Promise<Uint8Array | null> 
   try {
     const picture = await readPicture(join(folder, "picture-0.png"));
     const c = await model.encodeImage(toModelImage(picture, picture.width, picture.height));
-    const { c: result } = await edit(model, c, [{ instruction: "make it winter" }], { seed: 7n, steps: 4 });
+    const { c: result } = await edit(model, c, [{ instruction: "make it winter" }], { seed: 7n, steps: 2 });
     return new Uint8Array(Float32Array.from(result.data).buffer);
   } finally {
     await model.dispose();

@@ -15,10 +15,20 @@ async function latents(name: string, options: WebLoadOptions): Promise<Float32Ar
   try {
     const picture = await pictureOf(name);
     const c = await model.encodeImage(toModelImage(picture, picture.width, picture.height));
-    return (await edit(model, c, [{ instruction: "make it winter" }], { seed: 7n, steps: 4 })).c.data;
+    return (await edit(model, c, [{ instruction: "make it winter" }], { seed: 7n, steps: 2 })).c.data;
   } finally {
     await model.dispose();
   }
+}
+
+const made = new Map<string, Promise<Float32Array>>();
+
+/** They are asked for twice, and take seconds. */
+function rounded(name: string, precision: "int8" | "int4"): Promise<Float32Array> {
+  const key = `${name} in ${precision}`;
+  const known = made.get(key) ?? latents(name, { precision });
+  made.set(key, known);
+  return known;
 }
 
 async function ofNode(path: string): Promise<Float32Array> {
@@ -41,7 +51,7 @@ describe.each(["mobile", "base"])("%s", (name) => {
 
   // Where a value is on the border of two roundings, another processor's last digit decides; with so few channels one of them is seen.
   it.each(["int8", "int4"] as const)("rounds in %s, and is as near to fp32 as Node is", async (precision) => {
-    const here = await latents(name, { precision });
+    const here = await rounded(name, precision);
     const there = await ofNode(`${name}/${precision}`);
     const exact = await ofNode(`${name}/fp32`);
     const [own, nodes, apart] = [distance(here, exact), distance(there, exact), distance(here, there)];
@@ -55,7 +65,8 @@ it("gives them from the browser's storage in fp32, and in buffers in int8", asyn
   const kept = await latents("mobile", { precision: "fp32", keep: true });
   expect(distance(kept, await ofNode("mobile/fp32"))).toBeLessThan(1e-3);
   const fetched = await latents("mobile", { precision: "int8", keep: false });
-  expect(fetched).toEqual(await latents("mobile", { precision: "int8" }));
+  // Without "keep" it is kept.
+  expect(fetched).toEqual(await rounded("mobile", "int8"));
 });
 
 it("merges a LoRA into weights that are kept", async () => {
@@ -72,8 +83,8 @@ it("edits in a session, with the memory of a single network", async () => {
     id: "DreamLite",
   });
   const session = await openSession(model, await pictureOf("mobile"));
-  const winter = await session.edit("make it winter");
-  const green = await session.edit("make it green");
+  const winter = await session.edit("make it winter", { steps: 1 });
+  const green = await session.edit("make it green", { steps: 1 });
   expect(model.calls.encodeImage).toBe(1);
   expect(green.parent).toBe(winter);
   expect(session.model.id).toBe("DreamLite in int4");

@@ -8,7 +8,7 @@ import { loadModel } from "../../src/models/load.web.ts";
 import { relativeError } from "../../src/tensor/ops.ts";
 import { type Tensor, tensor } from "../../src/tensor/tensor.ts";
 
-/** Issue 2, item 7. */
+/** Of the largest value: what WebAssembly may add to its own rounding. */
 const BAR = 1e-3;
 
 interface References {

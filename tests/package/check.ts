@@ -75,6 +75,12 @@ for (const path of [
 const stray = paths.filter((path) => /^(src|tests|training|benchmarks|packages|node_modules)\//.test(path));
 assert.deepEqual(stray, []);
 assert(packed.unpackedSize <= MAX_UNPACKED_BYTES, `the package takes ${packed.unpackedSize} bytes unpacked`);
+succeed(
+  "npx",
+  ["attw", join(folder, packed.filename), ...["--profile", "esm-only", "--exclude-entrypoints", "internal"]],
+  root,
+);
+passed("its types resolve as its modules do (attw)");
 const bench = pack("packages/bench");
 for (const path of ["dist/index.mjs", "study-page/index.html", "datasets/imie-picturebook/dataset.json"])
   assert(

@@ -179,8 +179,14 @@ export class PageModels {
 
   #loadPublished({ onLoading }: Loading): Promise<EditModel> {
     const total = __MODEL_BYTES__;
-    const tell = (bytes: number) =>
+    let told = -1;
+    // Pieces come by the thousand, and each would draw the page again.
+    const tell = (bytes: number) => {
+      const percent = Math.floor((100 * bytes) / total);
+      if (percent === told) return;
+      told = percent;
       onLoading?.(t.loadingModel(PUBLISHED, bytes, total), Math.min(1, bytes / total));
+    };
     this.#fetched.listener = tell;
     tell(this.#fetched.bytes);
     this.#published ??= loadModel(this.#folder, {
