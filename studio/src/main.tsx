@@ -21,6 +21,7 @@ import "./styles/strips.css";
 import "./styles/touch.css";
 import "./styles/canvas.css";
 import "./styles/start.css";
+import "./styles/contrast.css";
 
 applyTheme();
 loadPast();

@@ -98,7 +98,9 @@ describe.each([
     const { page } = await openPage(site, { viewport });
     await openExample(page, "cottage");
     await edit(page, "make it winter");
-    await drop(page, Buffer.from("no picture"), "notes.txt");
+    // What went wrong is said until it is dismissed.
+    await drop(page, new Uint8Array(0), "empty.png");
+    await button(page, "Open it").click();
     const notice = page.locator(".notice");
     await notice.waitFor();
     expect(await overlap(notice, page.locator(".topbar"))).toBe(false);
