@@ -42,6 +42,8 @@ export interface KnownModel {
 export interface Needs {
   /** Allocated memory. */
   readonly memoryBytes: number;
+  /** The same with the pages of weights that each step reads from their file; absent where these are none. */
+  readonly residentBytes?: number;
   /** Disk, kept in the cache folder. */
   readonly derivedBytes: number;
 }
@@ -163,7 +165,7 @@ export const KNOWN_MODELS: readonly KnownModel[] = [
     // Four calls over 512 tokens of text and 1024 each of the picture and its source, 25 blocks; the text's encoder once.
     edit: { size: 512, denoise: 4 * 17.74e12 + 3.7e12, picture: 3.25e12 },
     needs: {
-      fp32: { memoryBytes: 8.8e9, derivedBytes: 0 },
+      fp32: { memoryBytes: 8.8e9, residentBytes: 16.5e9, derivedBytes: 0 },
       int8: { memoryBytes: 5.8e9, derivedBytes: 7.1e9 },
       int4: { memoryBytes: 4.3e9, derivedBytes: 4.3e9 },
     },

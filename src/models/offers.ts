@@ -11,14 +11,15 @@ export function offers(): readonly KnownModel[] {
 
 /** As planModel() has it, of a model that is not here: what its weights on the disk do to its speed is not known. */
 export function planOfKnown({ needs, edit }: KnownModel, machine: Machine): ModelPlan {
-  const precisions = Object.entries(needs).map(([name, { memoryBytes, derivedBytes }]) => {
+  const precisions = Object.entries(needs).map(([name, needed]) => {
+    const { memoryBytes, residentBytes = memoryBytes, derivedBytes } = needed;
     const lacks =
       memoryBytes > machine.memoryBytes ? "memory" : derivedBytes > machine.diskBytes ? "disk" : null;
-    const works = lacks ? "no" : "yes";
+    const works = lacks ? "no" : residentBytes > machine.memoryBytes ? "slowly" : "yes";
     return {
       precision: name as Precision,
       memoryBytes,
-      residentBytes: memoryBytes,
+      residentBytes,
       derivedBytes,
       works,
       lacks,

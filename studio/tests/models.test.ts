@@ -96,8 +96,21 @@ describe("a distilled editor on a server", () => {
 it("the static page says size and licence of what it cannot run itself", async () => {
   const site = await openSite();
   try {
-    const { page } = await openPage(site);
+    const context = await site.browser.newContext({ viewport: { width: 1440, height: 900 } });
+    let answer = () => {};
+    const opened = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await context.route("**/emilie.json", async (route) => {
+      await opened;
+      await route.continue();
+    });
+    const page = await context.newPage();
+    await page.goto(site.url);
+    // It stays open while the page finds out what there is.
     await openModels(page);
+    await models(page).waitFor();
+    answer();
     const told = await card(page, "FLUX.2 klein 4B").locator("dl").last().textContent();
     expect(told).toMatch(/Download16\.0 GBLicenceApache-2\.0/);
     expect(await seriousFaults(page)).toEqual([]);

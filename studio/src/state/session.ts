@@ -58,7 +58,9 @@ const NOTHING_OPEN = {
 
 /** First no session, so that the draft of the one before, and what was asked for in it, are not emptied with the places. */
 function closeSession(): void {
-  set(NOTHING_OPEN);
+  const { session, panel } = get();
+  // Where nothing is open yet, the list of models may be, and stays.
+  set({ ...NOTHING_OPEN, panel: session ? null : panel });
   leaveJob();
   resetRegions();
 }

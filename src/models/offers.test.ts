@@ -1,0 +1,22 @@
+import { describe, expect, it } from "vitest";
+import { offers, planOfKnown } from "./offers.ts";
+
+describe("an offered model's plan", () => {
+  const klein = offers().find(({ id }) => id === "black-forest-labs/FLUX.2-klein-4B")!;
+  const on = (memoryGB: number, diskGB = 100) =>
+    planOfKnown(klein, { memoryBytes: memoryGB * 1e9, diskBytes: diskGB * 1e9 });
+
+  it("takes the most exact precision whose weights stay in memory", () => {
+    expect(on(24).takes).toBe("fp32");
+    // In fp32 each step would read 8 GB from the disk.
+    expect(on(12).takes).toBe("int8");
+    expect(on(12).precisions.map(({ works }) => works)).toEqual(["slowly", "yes", "yes"]);
+    expect(on(5).takes).toBe("int4");
+    expect(on(12, 5).takes).toBe("int4");
+  });
+
+  it("takes one that works slowly before none", () => {
+    expect(on(12, 1).takes).toBe("fp32");
+    expect(on(3).takes).toBeNull();
+  });
+});
