@@ -21,6 +21,17 @@ export const abilitiesSchema = z.strictObject({
     .default([]),
   /** What it cannot do, before it is tried. */
   limits: z.string().max(400).default(""),
+  /** The same in other languages, by their tag: what is missing is said in English. */
+  translations: z
+    .record(
+      z.string().regex(/^[a-z]{2,3}(-[A-Za-z]+)*$/, 'expected the tag of a language, such as "de"'),
+      z.strictObject({
+        summary: z.string().min(1).max(400).optional(),
+        limits: z.string().max(400).optional(),
+        titles: z.record(z.string(), z.string().min(1).max(40)).optional(),
+      }),
+    )
+    .optional(),
   /** How often it does what it is asked, as it was measured. */
   success: z
     .array(

@@ -88,6 +88,7 @@ const DREAMLITE_PAGE: PageNeeds = {
   memoryBytes: 2.24e9,
   leastMemoryBytes: 1.27e9,
 };
+const GERMAN_TITLES = { Exchange: "Ersetzen", "Season and time": "Jahres- und Tageszeit", Style: "Stil" };
 const DREAMLITE: Abilities = {
   summary:
     "Edits photographs by instruction with a small network: replacing, adding and removing things, season, light, style.",
@@ -96,7 +97,15 @@ const DREAMLITE: Abilities = {
     { title: "Season and time", instructions: ["make it winter, with snow on the ground", "make it night"] },
     { title: "Style", instructions: ["turn it into a watercolour painting"] },
   ],
-  limits: "Not for commercial use. A download of 5 GB, most of it the text encoder, which sees the picture.",
+  limits: "Most of its download is the text encoder, which sees the picture.",
+  translations: {
+    de: {
+      summary:
+        "Bearbeitet Fotos nach Anweisung mit einem kleinen Netz: Dinge ersetzen, hinzufügen und entfernen, Jahreszeit, Licht, Stil.",
+      limits: "Den größten Teil des Downloads macht der Textencoder aus, der das Bild sieht.",
+      titles: GERMAN_TITLES,
+    },
+  },
   success: [],
 };
 
@@ -132,6 +141,16 @@ export const KNOWN_MODELS: readonly KnownModel[] = [
         },
       ],
       limits: "Weak at counting, at text, at moving things and at faces. On a CPU an edit takes minutes.",
+      translations: {
+        de: {
+          summary:
+            "Bearbeitet Fotos und Zeichnungen nach englischen Anweisungen bei etwa 512 Pixeln: Jahreszeit, Wetter, Tageszeit, Stil, Material, " +
+            "eines durch anderes ersetzen.",
+          limits:
+            "Schwach beim Zählen, bei Schrift, beim Verschieben und bei Gesichtern. Auf einer CPU dauert eine Bearbeitung Minuten.",
+          titles: GERMAN_TITLES,
+        },
+      },
       success: [],
     },
   },
@@ -163,8 +182,16 @@ export const KNOWN_MODELS: readonly KnownModel[] = [
         },
         { title: "Style", instructions: ["turn it into a watercolour painting"] },
       ],
-      limits:
-        "A download of 16 GB, and in int8 7 GB more of disk once. On a CPU without int8 instructions an edit takes many minutes.",
+      limits: "On a CPU without int8 instructions an edit takes many minutes.",
+      translations: {
+        de: {
+          summary:
+            "Bearbeitet Fotos nach Anweisung in vier Schritten, auch nach bis zu vier weiteren Bildern: Dinge ersetzen, hinzufügen und entfernen, " +
+            "Jahreszeit, Licht, Stil, Schrift.",
+          limits: "Auf einer CPU ohne int8-Befehle dauert eine Bearbeitung viele Minuten.",
+          titles: GERMAN_TITLES,
+        },
+      },
       success: [],
     },
   },
@@ -192,6 +219,15 @@ export const KNOWN_MODELS: readonly KnownModel[] = [
         { title: "Style", instructions: ["turn it into an oil painting"] },
       ],
       limits: "Weak at counting, at text and at moving things. On a CPU an edit takes many minutes.",
+      translations: {
+        de: {
+          summary:
+            "Bearbeitet Fotos nach englischen Anweisungen bei etwa 768 Pixeln: Stil, Jahreszeit, Material, Farbe.",
+          limits:
+            "Schwach beim Zählen, bei Schrift und beim Verschieben. Auf einer CPU dauert eine Bearbeitung viele Minuten.",
+          titles: GERMAN_TITLES,
+        },
+      },
       success: [],
     },
   },
@@ -208,7 +244,16 @@ export const KNOWN_MODELS: readonly KnownModel[] = [
     needs: DREAMLITE_NEEDS,
     page: DREAMLITE_PAGE,
     tried: false,
-    abilities: { ...DREAMLITE, limits: `In four steps. ${DREAMLITE.limits}` },
+    abilities: {
+      ...DREAMLITE,
+      limits: `In four steps. ${DREAMLITE.limits}`,
+      translations: {
+        de: {
+          ...DREAMLITE.translations!.de,
+          limits: `In vier Schritten. ${DREAMLITE.translations!.de!.limits}`,
+        },
+      },
+    },
   },
   {
     id: "carlofkl/DreamLite-base@diffusers",

@@ -122,6 +122,20 @@ export interface Abilities {
   }[];
   /** What it cannot do; "" if not stated. */
   readonly limits: string;
+  /** The same in other languages, by their tag ("de"); what is missing is said in English. Instructions stay as the model reads them. */
+  readonly translations?: Readonly<
+    Record<
+      string,
+      {
+        /** What it edits. */
+        readonly summary?: string | undefined;
+        /** What it cannot do. */
+        readonly limits?: string | undefined;
+        /** Titles of the groups of suggestions, by the English one. */
+        readonly titles?: Readonly<Record<string, string>> | undefined;
+      }
+    >
+  >;
   /** Measured success rates. */
   readonly success: readonly {
     /** The kind of edit. */

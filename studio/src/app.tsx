@@ -72,8 +72,8 @@ export function App() {
 function Editor() {
   const choosing = useStudio((s) => s.variations.length > 0);
   const [narrow, tiny] = [
-    useMedia("(max-width: 1023px), (max-height: 480px)"),
-    useMedia("(max-width: 719px), (max-height: 480px)"),
+    useMedia("(width < 64em), (height <= 30em)"),
+    useMedia("(width < 45em), (height <= 30em)"),
   ];
   return (
     <>

@@ -13,6 +13,7 @@ import "./styles/base.css";
 import "./styles/controls.css";
 import "./styles/overlays.css";
 import "./styles/layout.css";
+import "./styles/notices.css";
 import "./styles/editor.css";
 import "./styles/history.css";
 import "./styles/dock.css";
@@ -20,6 +21,7 @@ import "./styles/strips.css";
 import "./styles/touch.css";
 import "./styles/canvas.css";
 import "./styles/start.css";
+import "./styles/contrast.css";
 
 applyTheme();
 loadPast();

@@ -19,7 +19,7 @@ const VIEWS: Record<string, BrowserContextOptions> = {
   small: { ...touch, viewport: { width: 360, height: 640 }, colorScheme: "light" },
   side: { ...touch, viewport: { width: 740, height: 360 }, colorScheme: "light" },
   tablet: { ...touch, deviceScaleFactor: 1, viewport: { width: 900, height: 1100 }, colorScheme: "light" },
-  wide: { viewport: { width: 2560, height: 1440 }, colorScheme: "dark" },
+  wide: { viewport: { width: 3840, height: 2160 }, colorScheme: "dark" },
 };
 
 async function shoot(site: Site, name: string, states: typeof ALONE): Promise<void> {

@@ -72,12 +72,19 @@ export async function openExample(page: Page, name: string): Promise<void> {
   await page.locator(".still-loading").waitFor({ state: "detached", timeout: 600_000 });
 }
 
-export function launch(): Promise<Browser> {
+/** `switches` are Chromium's own. */
+export function launch(...switches: string[]): Promise<Browser> {
   const system =
     process.env.CHROMIUM_PATH ?? (existsSync("/usr/bin/chromium") ? "/usr/bin/chromium" : undefined);
   return chromium.launch({
     executablePath: system,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-component-update",
+      ...switches,
+    ],
   });
 }
 

@@ -29,6 +29,19 @@ const abilitiesSchema = z
       .readonly()
       .openapi({ description: "Instructions that work with it, in groups" }),
     limits: z.string().openapi({ description: "What it cannot do" }),
+    translations: z
+      .record(
+        z.string(),
+        z.object({
+          summary: z.string().optional(),
+          limits: z.string().optional(),
+          titles: z.record(z.string(), z.string()).optional(),
+        }),
+      )
+      .optional()
+      .openapi({
+        description: "The same in other languages, by their tag; what is missing is said in English",
+      }),
     success: z
       .array(z.object({ what: z.string(), rate: z.number(), n: z.number().int() }).readonly())
       .readonly()

@@ -79,11 +79,11 @@ export function CanvasFrame() {
           {box.width} × {box.height}
         </span>
         <button type="button" className="text-button" onClick={() => chooseTool("move")}>
-          <X size={16} strokeWidth={1.75} aria-hidden />
+          <X size="1rem" strokeWidth={1.75} aria-hidden />
           {t.reframe.cancel}
         </button>
         <button type="button" className="button primary" disabled={!ready} onClick={() => void applyCanvas()}>
-          <Check size={16} strokeWidth={1.75} aria-hidden />
+          <Check size="1rem" strokeWidth={1.75} aria-hidden />
           {t.reframe[box.kind]}
         </button>
       </div>

@@ -16,7 +16,11 @@ export interface Veil {
 export interface Scene {
   readonly screen: Area;
   readonly pixelRatio: number;
+  /** A pixel of the interface, which grows with the root's font size, in CSS pixels. */
+  readonly unit: number;
   readonly view: View;
+  /** The view that shows the whole picture. */
+  readonly fitted: View;
   readonly picture: Picture | null;
   /** What it is compared with, and how. */
   readonly other: Picture | null;
@@ -91,14 +95,19 @@ function half(context: CanvasRenderingContext2D, scene: Scene, picture: Picture,
   context.restore();
 }
 
-function image(context: CanvasRenderingContext2D, { view }: Scene, source: OffscreenCanvas): void {
-  context.imageSmoothingEnabled = view.scale < SQUARE_PIXELS;
+function image(context: CanvasRenderingContext2D, { view, fitted }: Scene, source: OffscreenCanvas): void {
+  // A small picture on a large screen is as large without being zoomed into.
+  context.imageSmoothingEnabled = view.scale < Math.max(SQUARE_PIXELS, 1.5 * fitted.scale);
   context.imageSmoothingQuality = "high";
   context.drawImage(source, view.x, view.y, source.width * view.scale, source.height * view.scale);
 }
 
 /** A chequerboard where the picture is transparent, in the screen's own size. */
-function board(context: CanvasRenderingContext2D, { view }: Scene, { width, height, data }: Picture): void {
+function board(
+  context: CanvasRenderingContext2D,
+  { view, unit }: Scene,
+  { width, height, data }: Picture,
+): void {
   if (data[3] === 255 && data[data.length - 1] === 255 && data[data.length / 2 + 3] === 255) return;
   const [w, h] = [width * view.scale, height * view.scale];
   context.save();
@@ -108,8 +117,10 @@ function board(context: CanvasRenderingContext2D, { view }: Scene, { width, heig
   context.fillStyle = "#fff";
   context.fillRect(view.x, view.y, w, h);
   context.fillStyle = "#d8d8d8";
-  for (let y = 0; y < h; y += 8) {
-    for (let x = (y / 8) % 2 ? 8 : 0; x < w; x += 16) context.fillRect(view.x + x, view.y + y, 8, 8);
+  const side = 8 * unit;
+  for (let row = 0; row * side < h; row++) {
+    for (let x = (row % 2) * side; x < w; x += 2 * side)
+      context.fillRect(view.x + x, view.y + row * side, side, side);
   }
   context.restore();
 }
@@ -119,7 +130,7 @@ let scratch: [OffscreenCanvas, OffscreenCanvas] | undefined;
 /** The mask as a tint with a thin double line around it, which is seen on any picture. */
 function drawVeil(context: CanvasRenderingContext2D, scene: Scene, veil: Veil): void {
   const { shape, active } = veil;
-  const { screen, pixelRatio, view, colours } = scene;
+  const { screen, pixelRatio, unit, view, colours } = scene;
   const [width, height] = [Math.ceil(screen.width * pixelRatio), Math.ceil(screen.height * pixelRatio)];
   if (scratch?.[0].width !== width || scratch[0].height !== height) {
     scratch = [new OffscreenCanvas(width, height), new OffscreenCanvas(width, height)];
@@ -160,37 +171,41 @@ function drawVeil(context: CanvasRenderingContext2D, scene: Scene, veil: Veil): 
   context.globalAlpha = active ? 0.42 : 0.25;
   context.drawImage(scratch[0], 0, 0, screen.width, screen.height);
   context.globalAlpha = 1;
-  ringOf(2, colours.dark);
-  ringOf(1, colours.light);
+  ringOf(2 * unit, colours.dark);
+  ringOf(unit, colours.light);
 }
 
 /** A place's number on its colour. */
-function badge(context: CanvasRenderingContext2D, { view }: Scene, { number, middle, colour }: Veil): void {
+function badge(
+  context: CanvasRenderingContext2D,
+  { view, unit }: Scene,
+  { number, middle, colour }: Veil,
+): void {
   const [x, y] = [view.x + middle!.x * view.scale, view.y + middle!.y * view.scale];
   context.beginPath();
-  context.arc(x, y, 11, 0, 2 * Math.PI);
+  context.arc(x, y, 11 * unit, 0, 2 * Math.PI);
   context.fillStyle = colour ?? "#000";
   context.fill();
-  context.lineWidth = 1.5;
+  context.lineWidth = 1.5 * unit;
   context.strokeStyle = "#fff";
   context.stroke();
   context.fillStyle = "#fff";
-  context.font = "600 12px system-ui, sans-serif";
+  context.font = `600 ${12 * unit}px system-ui, sans-serif`;
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.fillText(String(number), x, y + 0.5);
+  context.fillText(String(number), x, y + 0.5 * unit);
 }
 
-function outline(context: CanvasRenderingContext2D, { view, outline, colours }: Scene): void {
+function outline(context: CanvasRenderingContext2D, { view, unit, outline, colours }: Scene): void {
   context.beginPath();
   for (const { x, y } of outline) context.lineTo(view.x + x * view.scale, view.y + y * view.scale);
   context.closePath();
-  context.lineWidth = 3;
+  context.lineWidth = 3 * unit;
   context.strokeStyle = colours.dark;
   context.stroke();
-  context.lineWidth = 1;
+  context.lineWidth = unit;
   context.strokeStyle = colours.light;
-  context.setLineDash([4, 4]);
+  context.setLineDash([4 * unit, 4 * unit]);
   context.stroke();
   context.setLineDash([]);
 }

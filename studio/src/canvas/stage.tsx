@@ -39,7 +39,8 @@ export function Stage() {
       });
     };
     const resize = () => {
-      const { width, height } = element.getBoundingClientRect();
+      const { top, left, width, height } = element.getBoundingClientRect();
+      placeNotices(top, left + width / 2);
       const ratio = devicePixelRatio;
       element.width = Math.round(width * ratio);
       element.height = Math.round(height * ratio);
@@ -86,6 +87,7 @@ export function Stage() {
       stopCamera();
       stopListening();
       dark.removeEventListener("change", redraw);
+      placeNotices();
     };
   }, []);
 
@@ -102,6 +104,15 @@ export function Stage() {
       <CanvasFrame />
     </div>
   );
+}
+
+/** Notices stand over the stage, not over what is above it or beside it (styles/notices.css). */
+function placeNotices(top?: number, middle?: number): void {
+  const { style } = document.documentElement;
+  for (const [name, at] of Object.entries({ "--stage-top": top, "--stage-middle": middle })) {
+    if (at === undefined) style.removeProperty(name);
+    else style.setProperty(name, `${at}px`);
+  }
 }
 
 let hoveredMask: { node: string; mask: Mask | null } | null = null;
@@ -137,7 +148,7 @@ function changeMask(a: Picture, b: Picture): Mask {
 
 function sceneOf(element: HTMLCanvasElement): Scene {
   const { session, pictures, job, compare, peek, regions, region, hovered, showChanges } = get();
-  const { view, screen } = useCamera.getState();
+  const { view, fitted, screen } = useCamera.getState();
   const head = session?.nodes.find(({ id }) => id === session.head);
   // Another step's picture stands where it lies on the one that is shown.
   const pictureOf = (id: string) => {
@@ -170,7 +181,9 @@ function sceneOf(element: HTMLCanvasElement): Scene {
   return {
     screen,
     pixelRatio: devicePixelRatio,
+    unit: Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 16,
     view,
+    fitted,
     picture,
     other,
     mode: compare?.mode ?? null,

@@ -1,6 +1,6 @@
 /** Where one says what should change: mask tools, the instruction, and the button that shows every wait. */
 import { ArrowUp, Plus, Square, X } from "lucide-react";
-import { type KeyboardEvent, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { coverage } from "../painting/layer.ts";
 import { paintedOf } from "../painting/regions.ts";
 import { beginNext, unqueue } from "../state/asked.ts";
@@ -155,8 +155,15 @@ function Regions() {
   // The covered share changes with every stroke.
   useStudio((s) => s.painted);
   const automatic = regions.find(({ id }) => id === region)?.automatic;
+  const list = useRef<HTMLDivElement>(null);
+  // On a narrow screen what was just added or chosen would lie beyond the line's end.
+  const meant = automatic ? ".threshold" : `[data-region="${region}"]`;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a further region moves the one that is meant
+  useEffect(() => {
+    list.current?.querySelector(meant)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [meant, regions.length]);
   return (
-    <div className="regions" role="group" aria-label={t.places}>
+    <div className="regions" role="group" aria-label={t.places} ref={list}>
       {regions.map((one, index) => {
         const own = paintedOf(one.id);
         const share =
@@ -165,6 +172,7 @@ function Regions() {
           <span
             key={one.id}
             className="region"
+            data-region={one.id}
             data-current={one.id === region || undefined}
             style={{ "--place": colourOf(index) } as React.CSSProperties}
           >
@@ -180,7 +188,7 @@ function Regions() {
                 aria-label={t.removePlace(index + 1)}
                 onClick={() => removeRegion(one.id)}
               >
-                <X size={12} aria-hidden />
+                <X size="0.75rem" aria-hidden />
               </button>
             )}
           </span>
@@ -220,7 +228,7 @@ function EditButton() {
         onClick={() => void edit()}
       >
         {variations > 1 ? `${t.edit} ×${variations}` : t.edit}
-        <ArrowUp size={16} strokeWidth={2} aria-hidden />
+        <ArrowUp size="1rem" strokeWidth={2} aria-hidden />
       </button>
     );
   }
@@ -237,7 +245,7 @@ function EditButton() {
     >
       <span className="progress" style={{ transform: `scaleX(${done})` }} />
       <span className="number">{words}</span>
-      <Square size={12} fill="currentColor" aria-hidden />
+      <Square size="0.75rem" fill="currentColor" aria-hidden />
     </button>
   );
 }

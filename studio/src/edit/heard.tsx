@@ -46,7 +46,7 @@ export function Heard() {
   }
   return (
     <div className="heard" role="status">
-      <span>{t.doesNotKnow(title, instruction, heard.said.message ?? "")}</span>
+      <span>{t.doesNotKnow(title, instruction, heard.said)}</span>
       {heard.said.nearest.map((one) => (
         <button
           type="button"

@@ -90,7 +90,7 @@ export function NextEdit() {
       </div>
       <Collapsible.Root>
         <Collapsible.Trigger className="disclosure">
-          <ChevronRight size={16} strokeWidth={1.75} aria-hidden />
+          <ChevronRight size="1rem" strokeWidth={1.75} aria-hidden />
           {t.advanced}
         </Collapsible.Trigger>
         <Collapsible.Content className="advanced">
@@ -154,7 +154,7 @@ export function NextEdit() {
             onChange={(control) => changeSettings({ control })}
           />
           <button type="button" className="text-button" onClick={() => changeSettings(OF_THE_PRESET)}>
-            <RotateCcw size={16} strokeWidth={1.75} aria-hidden />
+            <RotateCcw size="1rem" strokeWidth={1.75} aria-hidden />
             {t.effortValues}
           </button>
         </Collapsible.Content>

@@ -25,7 +25,7 @@ export function References() {
             aria-label={t.references.add}
             onClick={() => input.current?.click()}
           >
-            <ImagePlus size={16} strokeWidth={1.75} aria-hidden />
+            <ImagePlus size="1rem" strokeWidth={1.75} aria-hidden />
           </button>
         </Tip>
       )}
@@ -56,7 +56,7 @@ function Reference({ file, index }: { file: File; index: number }) {
         aria-label={t.references.remove(index + 1)}
         onClick={() => removeReference(index)}
       >
-        <X size={12} aria-hidden />
+        <X size="0.75rem" aria-hidden />
       </button>
     </span>
   );

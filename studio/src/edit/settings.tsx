@@ -43,15 +43,15 @@ function ThisStep({ node }: { node: NodeView }) {
       )}
       {node.settings && (
         <button type="button" className="button" onClick={() => void tryAgain(node.id)}>
-          <Dices size={16} strokeWidth={1.75} aria-hidden /> {t.tryAgain}
+          <Dices size="1rem" strokeWidth={1.75} aria-hidden /> {t.tryAgain}
         </button>
       )}
       {node.canvas && (
         <button type="button" className="button" onClick={() => void changeCanvasStep(node.id)}>
           {node.canvas.kind === "crop" ? (
-            <Crop size={16} strokeWidth={1.75} aria-hidden />
+            <Crop size="1rem" strokeWidth={1.75} aria-hidden />
           ) : (
-            <Expand size={16} strokeWidth={1.75} aria-hidden />
+            <Expand size="1rem" strokeWidth={1.75} aria-hidden />
           )}{" "}
           {t.reframe.change}
         </button>
@@ -113,7 +113,7 @@ function ChangeStep({ node }: { node: NodeView }) {
   return (
     <Collapsible.Root>
       <Collapsible.Trigger className="disclosure">
-        <ChevronRight size={16} strokeWidth={1.75} aria-hidden />
+        <ChevronRight size="1rem" strokeWidth={1.75} aria-hidden />
         {t.changeStep}
       </Collapsible.Trigger>
       <Collapsible.Content className="advanced">
@@ -157,7 +157,7 @@ function ChangeStep({ node }: { node: NodeView }) {
               disabled={busy}
               onClick={() => change({ seed: newSeed() })}
             >
-              <Dices size={16} strokeWidth={1.75} aria-hidden /> {t.newSeed}
+              <Dices size="1rem" strokeWidth={1.75} aria-hidden /> {t.newSeed}
             </button>
           </div>
           <p className="muted">

@@ -78,7 +78,7 @@ export function Tools() {
       ))}
       <Tip label={t.autoTip} keys="M">
         <button type="button" className="text-button" disabled={busy} onClick={() => void findPlace()}>
-          <Sparkles size={16} strokeWidth={1.75} aria-hidden />
+          <Sparkles size="1rem" strokeWidth={1.75} aria-hidden />
           {t.auto}
         </button>
       </Tip>
@@ -145,14 +145,14 @@ function MaskMenu() {
       <DropdownMenu.Root>
         <DropdownMenu.Trigger asChild>
           <button type="button" className="icon-button wide" aria-label={t.masksElsewhere}>
-            <ImageUp size={16} strokeWidth={1.75} aria-hidden />
-            <ChevronDown size={12} aria-hidden />
+            <ImageUp size="1rem" strokeWidth={1.75} aria-hidden />
+            <ChevronDown size="0.75rem" aria-hidden />
           </button>
         </DropdownMenu.Trigger>
         <DropdownMenu.Portal>
           <DropdownMenu.Content className="menu" side="top" sideOffset={8} collisionPadding={8}>
             <DropdownMenu.Item className="menu-item" onSelect={() => file.current?.click()}>
-              <ImageUp size={16} strokeWidth={1.75} aria-hidden />
+              <ImageUp size="1rem" strokeWidth={1.75} aria-hidden />
               {t.openMask}
             </DropdownMenu.Item>
             {masked.length > 0 && (
@@ -160,7 +160,7 @@ function MaskMenu() {
             )}
             {masked.map((node) => (
               <DropdownMenu.Item key={node.id} className="menu-item" onSelect={() => void reuseMask(node.id)}>
-                <SquareDashed size={16} strokeWidth={1.75} aria-hidden />
+                <SquareDashed size="1rem" strokeWidth={1.75} aria-hidden />
                 {nameOf(node)}
               </DropdownMenu.Item>
             ))}

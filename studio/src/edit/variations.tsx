@@ -27,7 +27,9 @@ export function VariationStrip() {
           >
             <Thumbnail session={session.id} node={id} className="film" />
             <kbd aria-hidden>{index + 1}</kbd>
-            {stars.includes(id) && <Star className="strip-star" size={12} fill="currentColor" aria-hidden />}
+            {stars.includes(id) && (
+              <Star className="strip-star" size="0.75rem" fill="currentColor" aria-hidden />
+            )}
           </button>
         ))}
       </div>

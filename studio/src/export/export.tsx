@@ -110,7 +110,7 @@ function ExportPanel() {
           )
         }
       >
-        <Download size={16} strokeWidth={1.75} aria-hidden /> {t.savePicture}
+        <Download size="1rem" strokeWidth={1.75} aria-hidden /> {t.savePicture}
       </button>
       <hr />
       <button
@@ -121,7 +121,7 @@ function ExportPanel() {
           void save(({ id }) => get().backend.exportSession(id), `${fileName(session.name)}.emilie`)
         }
       >
-        <FileStack size={16} strokeWidth={1.75} aria-hidden /> {t.saveSession}
+        <FileStack size="1rem" strokeWidth={1.75} aria-hidden /> {t.saveSession}
       </button>
       <p className="muted">{t.wholeTree}</p>
       <hr />
@@ -134,7 +134,7 @@ function ExportPanel() {
             void save((s) => animate(s, (p) => encodeGif(p, SECONDS)), `${fileName(session.name)}.gif`)
           }
         >
-          <Film size={16} strokeWidth={1.75} aria-hidden /> GIF
+          <Film size="1rem" strokeWidth={1.75} aria-hidden /> GIF
         </button>
         <button
           type="button"
@@ -147,7 +147,7 @@ function ExportPanel() {
             )
           }
         >
-          <Film size={16} strokeWidth={1.75} aria-hidden /> WebP
+          <Film size="1rem" strokeWidth={1.75} aria-hidden /> WebP
         </button>
       </div>
       <p className="muted">{steps.length < 2 ? t.animationNeeds : t.animationOf(steps.length)}</p>

@@ -26,7 +26,7 @@ export function Filmstrip() {
         aria-label={t.allSteps}
         onClick={() => set({ panel: "history" })}
       >
-        <ListTree size={20} strokeWidth={1.5} aria-hidden />
+        <ListTree size="1.25rem" strokeWidth={1.5} aria-hidden />
       </button>
       {path.map(({ node, siblings }) => (
         <button

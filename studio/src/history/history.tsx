@@ -25,8 +25,9 @@ import { layoutTree, type Row } from "./layout.ts";
 import { nameOf } from "./names.ts";
 import { TrustMark } from "./trust.tsx";
 
-const ROW = 56;
-const LANE = 16;
+/** In rem, as in styles/history.css. */
+const ROW = 3.5;
+const LANE = 1;
 
 export function History() {
   const session = useStudio((s) => s.session)!;
@@ -55,10 +56,10 @@ export function History() {
   return (
     <section className="history" aria-label={t.history}>
       <h2>
-        <HistoryIcon size={16} strokeWidth={1.75} aria-hidden /> {t.history}
+        <HistoryIcon size="1rem" strokeWidth={1.75} aria-hidden /> {t.history}
       </h2>
       <div className="tree" role="tree" aria-label={t.steps} tabIndex={-1} ref={list} onKeyDown={onKeyDown}>
-        <div className="tree-rows" style={{ minHeight: rows.length * ROW }}>
+        <div className="tree-rows" style={{ minHeight: `${rows.length * ROW}rem` }}>
           <Lines rows={rows} lanes={lanes} />
           {rows.map((row) => (
             <NodeRow
@@ -84,7 +85,7 @@ function Bin() {
     <DropdownMenu.Root>
       <DropdownMenu.Trigger asChild>
         <button type="button" className="text-button bin">
-          <Trash2 size={16} strokeWidth={1.75} aria-hidden />
+          <Trash2 size="1rem" strokeWidth={1.75} aria-hidden />
           {t.bin(bin.length)}
         </button>
       </DropdownMenu.Trigger>
@@ -97,7 +98,7 @@ function Bin() {
               className="menu-item"
               onSelect={() => void restoreNodes([node.id])}
             >
-              <RotateCcw size={16} strokeWidth={1.75} aria-hidden />
+              <RotateCcw size="1rem" strokeWidth={1.75} aria-hidden />
               {nameOf(node)}
             </DropdownMenu.Item>
           ))}
@@ -108,15 +109,22 @@ function Bin() {
 }
 
 function Lines({ rows, lanes }: { rows: readonly Row<NodeView>[]; lanes: number }) {
-  const x = (lane: number) => lane * LANE + 12;
+  const x = (lane: number) => lane * LANE + 0.75;
   const y = (row: number) => row * ROW + ROW / 2;
+  const [width, height] = [lanes * LANE + 0.75, rows.length * ROW];
   const lines = rows.filter(({ from }) => from).sort((a, b) => Number(a.strong) - Number(b.strong));
   return (
-    <svg className="tree-lines" width={lanes * LANE + 12} height={rows.length * ROW} aria-hidden>
+    <svg
+      className="tree-lines"
+      viewBox={`0 0 ${width} ${height}`}
+      width={`${width}rem`}
+      height={`${height}rem`}
+      aria-hidden
+    >
       {lines.map(({ node, row, lane, from, strong }) => {
         const [x0, y0, x1, y1] = [x(from!.lane), y(from!.row), x(lane), y(row)];
         const path =
-          x0 === x1 ? `M${x0} ${y0}V${y1}` : `M${x0} ${y0}V${y1 - 8}Q${x0} ${y1} ${x0 + 8} ${y1}H${x1}`;
+          x0 === x1 ? `M${x0} ${y0}V${y1}` : `M${x0} ${y0}V${y1 - 0.5}Q${x0} ${y1} ${x0 + 0.5} ${y1}H${x1}`;
         return <path key={node.id} d={path} className={strong ? "strong" : ""} />;
       })}
     </svg>
@@ -148,7 +156,7 @@ function NodeRow({
       tabIndex={here ? 0 : -1}
       data-node={node.id}
       data-strong={strong || undefined}
-      style={{ paddingLeft: lane * LANE }}
+      style={{ paddingLeft: `${lane * LANE}rem` }}
       onClick={() => void goTo(node.id)}
       onDoubleClick={() => setRenaming(true)}
       onPointerEnter={() => node.hasMask && set({ hovered: node.id })}
@@ -162,7 +170,7 @@ function NodeRow({
       <span className="node-dot" />
       <span className="node-thumb">
         <Thumbnail session={session} node={node.id} className="node-picture" />
-        {node.hasMask && <SquareDashed className="node-masked" size={14} aria-label={t.masked} />}
+        {node.hasMask && <SquareDashed className="node-masked" size="0.875rem" aria-label={t.masked} />}
       </span>
       <span className="node-words">
         {renaming ? (
@@ -226,7 +234,7 @@ function NodeMenu({ node, rename }: { node: NodeView; rename: () => void }) {
   const head = useStudio((s) => s.session?.head);
   const item = (label: string, Icon: typeof Copy, run: () => void, keys?: string, disabled = false) => (
     <DropdownMenu.Item className="menu-item" disabled={disabled} onSelect={run}>
-      <Icon size={16} strokeWidth={1.75} aria-hidden />
+      <Icon size="1rem" strokeWidth={1.75} aria-hidden />
       {label}
       {keys && <kbd>{keys}</kbd>}
     </DropdownMenu.Item>
@@ -240,7 +248,7 @@ function NodeMenu({ node, rename }: { node: NodeView; rename: () => void }) {
           aria-label={t.moreFor(nameOf(node))}
           onClick={(event) => event.stopPropagation()}
         >
-          <MoreHorizontal size={16} strokeWidth={1.75} aria-hidden />
+          <MoreHorizontal size="1rem" strokeWidth={1.75} aria-hidden />
         </button>
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>

@@ -20,7 +20,7 @@ export function ForeignBanner() {
   const sizes = models.flatMap(({ unavailable, bytes }) => (unavailable && bytes ? [bytes] : []));
   return (
     <section className="foreign" aria-label={t.onlyOwnWorld(model?.title ?? "")}>
-      <Info size={16} strokeWidth={1.75} aria-hidden />
+      <Info size="1rem" strokeWidth={1.75} aria-hidden />
       <p>{t.onlyOwnWorld(model?.title ?? session.model)}</p>
       <div className="foreign-actions">
         {other ? (

@@ -32,7 +32,7 @@ export function ModelButton() {
             aria-label={t.modelIs(current?.title ?? model)}
           >
             <span>{current?.title ?? model}</span>
-            <ChevronDown size={12} aria-hidden />
+            <ChevronDown size="0.75rem" aria-hidden />
           </button>
         </Popover.Trigger>
       </Popover.Anchor>
@@ -68,7 +68,7 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
         </span>
         {chosen ? (
           <span className="chosen">
-            <Check size={16} strokeWidth={2} aria-hidden /> {t.inUse}
+            <Check size="1rem" strokeWidth={2} aria-hidden /> {t.inUse}
           </span>
         ) : (
           !model.unavailable && (
@@ -111,10 +111,12 @@ function ModelCard({ model, chosen }: { model: ModelInfo; chosen: boolean }) {
 
 /** What it takes to have it: known before anything of it is fetched. */
 function Costs({ model: { unavailable, bytes, license, plan } }: { model: ModelInfo }) {
+  const download = unavailable && bytes ? size(bytes) : null;
   const rows = [
-    [t.downloadOf, unavailable && bytes ? size(bytes) : null],
+    // What is said below is not said twice.
+    [t.downloadOf, download && !unavailable?.includes(download) ? download : null],
     [t.needs, unavailable && plan ? needsWords(plan) : null],
-    [t.license, license ? `${license.name}. ${license.says}` : null],
+    [t.license, license ? `${license.name}. ${t.licenseSays(license.name, license.says)}` : null],
   ].filter(([, words]) => words);
   if (rows.length === 0) return null;
   return (

@@ -12,7 +12,7 @@ export function Notices() {
         .filter(({ session }) => session === undefined || session === open)
         .map(({ id, kind, text, action }) => (
           <div key={id} className="notice" data-kind={kind} role={kind === "error" ? "alert" : undefined}>
-            {kind === "error" ? <CircleAlert size={16} aria-hidden /> : <Info size={16} aria-hidden />}
+            {kind === "error" ? <CircleAlert size="1rem" aria-hidden /> : <Info size="1rem" aria-hidden />}
             <p>{text}</p>
             {action && (
               <button
@@ -27,7 +27,7 @@ export function Notices() {
               </button>
             )}
             <button type="button" className="icon-button" aria-label={t.dismiss} onClick={() => dismiss(id)}>
-              <X size={16} aria-hidden />
+              <X size="1rem" aria-hidden />
             </button>
           </div>
         ))}

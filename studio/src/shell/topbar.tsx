@@ -34,13 +34,13 @@ export function Topbar() {
   return (
     <header className="topbar">
       <button type="button" className="wordmark" onClick={() => void goToStart()} aria-label={t.toStart}>
-        emilie
+        e<span>milie</span>
       </button>
       {editing && <SessionName />}
       <span className="spacer" />
       {!online && (
         <span className="offline" role="status">
-          <WifiOff size={16} strokeWidth={1.75} aria-hidden /> <span>{t.offline}</span>
+          <WifiOff size="1rem" strokeWidth={1.75} aria-hidden /> <span>{t.offline}</span>
         </span>
       )}
       {editing && <EditingButtons />}
@@ -52,7 +52,7 @@ export function Topbar() {
         keys="?"
         icon={CircleHelp}
         onClick={() => set({ panel: "keys" })}
-        className="wide-only"
+        className="keys-button"
       />
     </header>
   );
@@ -74,7 +74,7 @@ function LanguageMenu() {
               <DropdownMenu.RadioItem key={id} value={id} className="menu-item" lang={id}>
                 {name}
                 <DropdownMenu.ItemIndicator>
-                  <Check size={16} aria-hidden />
+                  <Check size="1rem" aria-hidden />
                 </DropdownMenu.ItemIndicator>
               </DropdownMenu.RadioItem>
             ))}
@@ -105,6 +105,7 @@ function EditingButtons() {
         label={t.stepForward}
         keys="⇧ Z"
         icon={Redo2}
+        className="redo"
         disabled={!canRedo}
         onClick={() => void redoEdit()}
       />
@@ -164,7 +165,7 @@ function SessionName() {
           aria-label={t.sessionAt(session.name, nameOf(head))}
         >
           <span>{session.name}</span>
-          <ChevronDown size={12} aria-hidden />
+          <ChevronDown size="0.75rem" aria-hidden />
         </button>
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
@@ -186,11 +187,11 @@ function SessionName() {
           </DropdownMenu.Item>
           <DropdownMenu.Separator className="menu-line" />
           <DropdownMenu.Item className="menu-item" onSelect={pickFile}>
-            <FolderOpen size={16} strokeWidth={1.75} aria-hidden /> {t.openDots}
+            <FolderOpen size="1rem" strokeWidth={1.75} aria-hidden /> {t.openDots}
             <kbd>Ctrl O</kbd>
           </DropdownMenu.Item>
           <DropdownMenu.Item className="menu-item" onSelect={() => void goToStart()}>
-            <Plus size={16} strokeWidth={1.75} aria-hidden /> {t.myWork}
+            <Plus size="1rem" strokeWidth={1.75} aria-hidden /> {t.myWork}
           </DropdownMenu.Item>
           {/* A phone's bar has no room for the model's button. */}
           <DropdownMenu.Item
@@ -199,7 +200,7 @@ function SessionName() {
               toModels.current = true;
             }}
           >
-            <Box size={16} strokeWidth={1.75} aria-hidden /> {t.modelIs(model?.title ?? session.model)}
+            <Box size="1rem" strokeWidth={1.75} aria-hidden /> {t.modelIs(model?.title ?? session.model)}
           </DropdownMenu.Item>
         </DropdownMenu.Content>
       </DropdownMenu.Portal>

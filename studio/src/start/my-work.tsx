@@ -45,7 +45,7 @@ export function MyWork() {
       <header>
         <h2>{inBin ? t.binTitle : t.myWork}</h2>
         <label className="search">
-          <Search size={16} strokeWidth={1.75} aria-hidden />
+          <Search size="1rem" strokeWidth={1.75} aria-hidden />
           <input
             type="search"
             value={search}
@@ -67,7 +67,7 @@ export function MyWork() {
         </select>
         {(bin.length > 0 || inBin) && (
           <button type="button" className="text-button" aria-pressed={inBin} onClick={() => setInBin(!inBin)}>
-            <Trash2 size={16} strokeWidth={1.75} aria-hidden />
+            <Trash2 size="1rem" strokeWidth={1.75} aria-hidden />
             {inBin ? t.leaveBin : t.bin(bin.length)}
           </button>
         )}
@@ -132,16 +132,16 @@ function Recent({ session, inBin }: { session: SessionSummary; inBin: boolean })
         <DropdownMenu.Root>
           <DropdownMenu.Trigger asChild>
             <button type="button" className="icon-button" aria-label={t.moreFor(session.name)}>
-              <MoreHorizontal size={16} strokeWidth={1.75} aria-hidden />
+              <MoreHorizontal size="1rem" strokeWidth={1.75} aria-hidden />
             </button>
           </DropdownMenu.Trigger>
           <DropdownMenu.Portal>
             <DropdownMenu.Content className="menu" align="end" collisionPadding={8}>
               <DropdownMenu.Item className="menu-item" onSelect={() => setTimeout(() => setRenaming(true))}>
-                <Pencil size={16} strokeWidth={1.75} aria-hidden /> {t.rename}
+                <Pencil size="1rem" strokeWidth={1.75} aria-hidden /> {t.rename}
               </DropdownMenu.Item>
               <DropdownMenu.Item className="menu-item" onSelect={() => void discard(session)}>
-                <Trash2 size={16} strokeWidth={1.75} aria-hidden /> {t.delete}
+                <Trash2 size="1rem" strokeWidth={1.75} aria-hidden /> {t.delete}
               </DropdownMenu.Item>
             </DropdownMenu.Content>
           </DropdownMenu.Portal>

@@ -15,7 +15,7 @@ export function Start() {
         <h1>{t.headline}</h1>
         <p className="lead">{t.lead}</p>
         <button type="button" className="open-area" onClick={() => void pickFile()}>
-          <FolderOpen size={20} strokeWidth={1.5} aria-hidden />
+          <FolderOpen size="1.25rem" strokeWidth={1.5} aria-hidden />
           <span>
             <strong>{t.openPicture}</strong>
             <span className="muted or-drop">{t.orDrop}</span>
@@ -39,7 +39,7 @@ export function Start() {
           </ul>
         </section>
         <p className="muted privacy">
-          <ShieldCheck size={16} strokeWidth={1.75} aria-hidden /> {t.privacy[privacy]}
+          <ShieldCheck size="1rem" strokeWidth={1.75} aria-hidden /> {t.privacy[privacy]}
         </p>
       </div>
     </main>

@@ -37,7 +37,7 @@ export function IconButton({ label, icon: Icon, keys, pressed, className = "", .
         className={`icon-button ${className}`}
         {...rest}
       >
-        <Icon size={16} strokeWidth={1.75} aria-hidden />
+        <Icon size="1rem" strokeWidth={1.75} aria-hidden />
       </button>
     </Tip>
   );

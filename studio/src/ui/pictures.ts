@@ -1,6 +1,7 @@
 /** Pictures between the library (bytes) and the browser (canvases, files). */
 import { encodePng, type Picture } from "../../../src/web.ts";
 import type { PictureFormat } from "../backend/backend.ts";
+import { t } from "../words/index.ts";
 
 export function toImageData({ width, height, data }: Picture): ImageData {
   return new ImageData(new Uint8ClampedArray(data), width, height);
@@ -36,8 +37,7 @@ export async function encodePicture(picture: Picture, format: PictureFormat, qua
   }
   context.drawImage(toCanvas(picture), 0, 0);
   const blob = await canvas.convertToBlob({ type: `image/${format}`, quality });
-  if (blob.type !== `image/${format}`)
-    throw new Error(`This browser cannot write ${format} files. Choose PNG.`);
+  if (blob.type !== `image/${format}`) throw new Error(t.cannotWrite(format));
   return blob;
 }
 

@@ -1,4 +1,5 @@
 /** Deutsch. */
+import { models } from "./de-models.ts";
 import type { Words } from "./en.ts";
 import { formatFor } from "./format.ts";
 
@@ -41,7 +42,12 @@ export const de: Words = {
   sayFirst: "Schreibe zuerst, was sich ändern soll.",
   sayFirstForAuto: "Schreibe zuerst, was sich ändern soll; dann kann emilie suchen, wo das wäre.",
   wordsMissing: (place) => `Schreibe, was sich in Region ${place} ändern soll, oder entferne sie.`,
-  doesNotKnow: (model, words) => `${model} kennt „${words}“ nicht.`,
+  doesNotKnow: (model, words, { reason, message = "" }) => {
+    if (reason === "absent") return `„${words}“ geht mit diesem Bild nicht. ${message}`;
+    if (reason === "compound")
+      return "Das sind mehrere Änderungen auf einmal. Verlange eine nach der anderen.";
+    return `${model} kennt „${words}“ nicht. Am besten versteht es Englisch.`;
+  },
   takenAs: (parts) => `Verstanden als „${parts.join("“, dann „")}“`,
   keep: "Behalten",
   keepThis: "Behalten, wie es ist",
@@ -245,51 +251,7 @@ export const de: Words = {
   animationNeeds: "Eine Animation braucht erst ein, zwei Schritte.",
   animationOf: (count) => plural(count, { other: "Die # Bilder vom Original bis hierher." }),
 
-  models: "Modelle",
-  modelIs: (model) => `Modell: ${model}`,
-  inUse: "In Gebrauch",
-  use: "Verwenden",
-  tipForUse: "Ein geöffnetes Bild geht damit weiter",
-  onGpu: "Auf der GPU berechnet.",
-  onCpu: "Auf der CPU berechnet.",
-  askingHub: "Fragt den Hub",
-  left: (time) => `noch ${time}`,
-  of: (part, whole) => `${part} von ${whole}`,
-  fetch: "Herunterladen",
-  downloadOf: "Download",
-  needs: "Bedarf",
-  license: "Lizenz",
-  runsHere: (precision, memory, disk, slowly) =>
-    `${memory} Speicher für eine Bearbeitung${disk ? `, weitere ${disk} auf der Platte` : ""}. Läuft hier in ${precision}${slowly ? ", langsam" : ""}.`,
-  tooLargeHere: (memory, disk) =>
-    `${memory} Speicher für eine Bearbeitung${disk ? ` und weitere ${disk} auf der Platte` : ""}: mehr, als hier frei ist.`,
-  stop: "Anhalten",
-  fetchModel: (model) => `${model} herunterladen`,
-  fetching: (model) => `${model} wird heruntergeladen`,
-  stopFetching: (model) => `${model} nicht weiter herunterladen`,
-  keptSoFar: "Was schon heruntergeladen ist, bleibt",
-  anotherModel: "Ein anderes Modell, mit seinem Namen auf dem Hub",
-  anotherPageModel: "Ein anderes Modell, mit seinem Namen auf dem Hub oder der Adresse seines Ordners",
-  lookUp: "Nachsehen",
-  removeModel: (model) => `${model} aus diesem Browser entfernen`,
-  remove: "Entfernen",
-  modelInUse: "Das offene Bild wird mit diesem Modell bearbeitet. Verlasse zuerst das Bild.",
-  licence: (name, says) => `Lizenz: ${name}. ${says}`,
-  noLicence: "Seine Dateien sagen nichts über eine Lizenz: Lies zuerst seine Seite.",
-  afterDownload: (fetched, kept) =>
-    `Läuft in dieser Seite, nachdem ${f.bytes(fetched)} geladen sind, von denen dieser Browser ${f.bytes(kept)} behält.`,
-  withoutPage: "Auf deinem eigenen Rechner läuft es ohne Seite: npx emilie studio.",
-  notFetched: (model) => `${model} ist nicht in diesem Browser. Lade es zuerst herunter, unter Modelle.`,
-  noModelName: (name) =>
-    `„${name}“ ist weder der Name eines Modells auf dem Hub (owner/name) noch eine Adresse, die mit https:// beginnt.`,
-  preparingModel: (model) => `${model} wird vorbereitet`,
-  modelIsHere: (model) => `${model} ist heruntergeladen und kann verwendet werden.`,
-  onlyOwnWorld: (model) => `${model} kennt nur seine eigenen Zeichnungen. Dieses Bild würde unscharf.`,
-  goOnWith: (model) => `Mit ${model} weitermachen`,
-  getPhotoModel: (size) => (size ? `Fotomodell herunterladen (${size})` : "Fotomodell herunterladen"),
-  tryExample: "Beispiel öffnen",
-  editAnyway: "Trotzdem bearbeiten",
-  continuedWith: (model) => `Dieses Bild geht mit ${model} weiter, als eigene Sitzung.`,
+  ...models,
 
   headline: "Schreibe, was sich ändern soll.",
   lead: "Öffne ein Bild, schreibe, was sich ändern soll, male eine Maske, wenn es nur an einer Stelle sein soll, sieh dir das Ergebnis an und mach von dort weiter. Außerhalb einer Maske bleibt jedes Pixel, wie es ist.",
@@ -352,6 +314,16 @@ export const de: Words = {
   openSmaller: (megapixels) => `Mit ${megapixels} MP öffnen`,
 
   noConnection: "Es gibt keine Verbindung. Was hier offen ist, geht weiter.",
+  sessionGone: "Diese Sitzung ist nicht mehr in diesem Browser. Öffne ihr Bild noch einmal.",
+  otherSession:
+    "Hier ist inzwischen eine andere Sitzung offen. Lade die Seite neu, um mit dieser weiterzumachen.",
+  otherTab: "Diese Sitzung ist in einem anderen Tab offen. Mach dort weiter, oder schließe ihn zuerst.",
+  stepGone: "Dieser Schritt ist nicht mehr im Verlauf.",
+  storageFull:
+    "Der Speicher des Browsers ist voll, deshalb wird diese Sitzung nicht mehr gesichert. Speichere sie als Datei, oder lösche alte Sitzungen.",
+  notSaved: (reason) =>
+    `Diese Sitzung ließ sich nicht im Browser sichern (${reason}). Speichere sie als Datei.`,
+  cannotWrite: (format) => `Dieser Browser kann keine ${format}-Dateien schreiben. Wähle PNG.`,
   somethingWrong: "Etwas ist schiefgegangen, ein Grund wurde nicht genannt. Versuche es noch einmal.",
 
   keyGroups: { Edit: "Bearbeiten", History: "Verlauf", Mask: "Maske", View: "Ansicht" },

@@ -1,5 +1,6 @@
 /** English: the words that every other language has to have. */
-import type { Changes } from "../../../src/web.ts";
+import type { Changes, Understanding } from "../../../src/web.ts";
+import { models } from "./en-models.ts";
 import { formatFor } from "./format.ts";
 
 const f = formatFor("en");
@@ -28,8 +29,9 @@ export const en = {
   sayFirst: "First say what should change.",
   sayFirstForAuto: "First say what should change, so that emilie can find the region.",
   wordsMissing: (place: number) => `Say what should change in region ${place}, or remove the region.`,
-  doesNotKnow: (model: string, words: string, reason: string) =>
-    `${model} does not know “${words}”. ${reason}`.trim(),
+  /** What is known but cannot be done in this picture, or not at once, has its own sentence. */
+  doesNotKnow: (model: string, words: string, { reason = "unsupported", message }: Partial<Understanding>) =>
+    reason !== "unsupported" && message ? message : `${model} does not know “${words}”.`,
   takenAs: (parts: readonly string[]) => `Taken as “${parts.join("”, then “")}”`,
   keep: "Keep",
   keepThis: "Keep this",
@@ -244,52 +246,7 @@ export const en = {
   animationOf: (count: number) => plural(count, { other: "The # pictures from the original to here." }),
 
   // Models
-  models: "Models",
-  modelIs: (model: string) => `Model: ${model}`,
-  inUse: "In use",
-  use: "Use",
-  tipForUse: "The open picture continues with this model",
-  onGpu: "Computed on the GPU.",
-  onCpu: "Computed on the CPU.",
-  askingHub: "Contacting the hub",
-  left: (time: string) => `${time} left`,
-  of: (part: string, whole: string) => `${part} of ${whole}`,
-  fetch: "Download",
-  downloadOf: "Download",
-  needs: "Needs",
-  license: "Licence",
-  runsHere: (precision: string, memory: string, disk: string | null, slowly: boolean) =>
-    `${memory} of memory for an edit${disk ? `, ${disk} more on the disk` : ""}. Runs here in ${precision}${slowly ? ", slowly" : ""}.`,
-  tooLargeHere: (memory: string, disk: string | null) =>
-    `${memory} of memory for an edit${disk ? ` and ${disk} more on the disk` : ""}, which is more than is free here.`,
-  stop: "Stop",
-  fetchModel: (model: string) => `Download ${model}`,
-  fetching: (model: string) => `Downloading ${model}`,
-  stopFetching: (model: string) => `Stop downloading ${model}`,
-  keptSoFar: "What has been downloaded is kept",
-  anotherModel: "Another model, by its name on the hub",
-  anotherPageModel: "Another model, by its name on the hub or the address of its folder",
-  lookUp: "Look up",
-  removeModel: (model: string) => `Remove ${model} from this browser`,
-  remove: "Remove",
-  modelInUse: "The open picture is edited with this model. Leave the picture first.",
-  licence: (name: string, says: string) => `Licence: ${name}. ${says}`,
-  noLicence: "Its files say nothing of a licence: read its page first.",
-  afterDownload: (fetched: number, kept: number) =>
-    `Runs in this page after a download of ${f.bytes(fetched)}, of which this browser keeps ${f.bytes(kept)}.`,
-  withoutPage: "On your own machine it runs without a page: npx emilie studio.",
-  notFetched: (model: string) => `${model} is not in this browser. Download it first, under Models.`,
-  noModelName: (name: string) =>
-    `“${name}” is neither a model’s name on the hub (owner/name) nor an address that begins with https://.`,
-  preparingModel: (model: string) => `Preparing ${model}`,
-  modelIsHere: (model: string) => `${model} has been downloaded and can be used.`,
-  onlyOwnWorld: (model: string) =>
-    `${model} was trained only on its own drawings. This picture would come out blurred.`,
-  goOnWith: (model: string) => `Continue with ${model}`,
-  getPhotoModel: (size: string | null) => (size ? `Get a photo model (${size})` : "Get a photo model"),
-  tryExample: "Try an example",
-  editAnyway: "Edit anyway",
-  continuedWith: (model: string) => `This picture continues with ${model}, in a new session.`,
+  ...models,
 
   // Start
   headline: "Say what should change.",
@@ -350,6 +307,15 @@ export const en = {
   openSmaller: (megapixels: string) => `Open at ${megapixels} MP`,
 
   noConnection: "There is no connection. What is open here still works.",
+  sessionGone: "This session is not in this browser any more. Open its picture again.",
+  otherSession: "Another session is open here now. Reload the page to go on with this one.",
+  otherTab: "This session is open in another tab. Go on there, or close that tab first.",
+  stepGone: "This step is not in the history any more.",
+  storageFull:
+    "The browser's storage is full, so this session is not saved any more. Save it as a file, or delete old sessions.",
+  notSaved: (reason: string) =>
+    `This session could not be saved in the browser (${reason}). Save it as a file.`,
+  cannotWrite: (format: string) => `This browser cannot write ${format} files. Choose PNG.`,
   somethingWrong: "Something went wrong, and no reason was given. Try again.",
 
   keyGroups: { Edit: "Edit", History: "History", Mask: "Mask", View: "View" },

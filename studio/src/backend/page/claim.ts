@@ -1,5 +1,6 @@
 /** A session is one tab's at a time: what two write, the last to write keeps and the other loses. */
 import { EmilieError } from "../../../../src/web.ts";
+import { t } from "../../words/index.ts";
 
 /**
  * Claims a session for this tab, until what is returned is called or the tab is closed. Throws "io.failed" where another
@@ -10,12 +11,7 @@ export function claim(id: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const hold = (lock: Lock | null) => {
       if (lock) return new Promise<void>((release) => resolve(release));
-      reject(
-        new EmilieError(
-          "io.failed",
-          "This session is open in another tab. Go on there, or close that tab first.",
-        ),
-      );
+      reject(new EmilieError("io.failed", t.otherTab));
     };
     navigator.locks.request(`emilie session ${id}`, { ifAvailable: true }, hold).catch(reject);
   });

@@ -8,7 +8,10 @@ import {
   KNOWN_MODELS,
   type ModelDescription,
 } from "../../../../src/web.ts";
+import { language, t } from "../../words/index.ts";
 import type { ModelInfo } from "../backend.ts";
+
+type Translation = Partial<NonNullable<Abilities["translations"]>[string]>;
 
 /** InstructPix2Pix's own sampler is assumed where a model does not say how it is run. */
 export function settingsOf(
@@ -21,12 +24,17 @@ export function settingsOf(
   return availableSettings({ defaults, schedulerConfig, guidedBy });
 }
 
-/** What a model says that it can do, as the studio shows it. */
+/** What a model says that it can do, as the studio shows it: in the page's language where it says it in that. */
 export function viewAbilities(
   abilities: Abilities | null | undefined,
 ): Pick<ModelInfo, "summary" | "can" | "cannot"> {
-  if (!abilities) return { summary: "It does not say what it edits.", can: [], cannot: "" };
-  return { summary: abilities.summary, can: abilities.suggestions, cannot: abilities.limits };
+  if (!abilities) return { summary: t.unstated, can: [], cannot: "" };
+  const { summary, limits, titles }: Translation = abilities.translations?.[language] ?? {};
+  return {
+    summary: summary ?? abilities.summary,
+    can: abilities.suggestions.map((one) => ({ ...one, title: titles?.[one.title] ?? one.title })),
+    cannot: limits ?? abilities.limits,
+  };
 }
 
 /** The model that is published with the page; where it cannot be reached, it cannot be chosen either. */
@@ -61,6 +69,6 @@ export const ELSEWHERE: readonly ModelInfo[] = KNOWN_MODELS.map(
     gate: 0,
     bytes: downloadBytes,
     license,
-    unavailable: `Too large for a page. On your own machine: npx emilie pull ${id}, then npx emilie studio.`,
+    unavailable: t.tooLargeForPage(id),
   }),
 );

@@ -58,7 +58,7 @@ function offerOf({ id, title, abilities, nativeSize, license }: KnownModel, page
     address: hubAddress(id),
     precision: page.precision,
     needs: page,
-    terms: t.licence(license.name, license.says),
+    terms: t.licence(license.name, t.licenseSays(license.name, license.says)),
   };
 }
 

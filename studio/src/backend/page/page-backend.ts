@@ -117,10 +117,7 @@ export class PageBackend implements Backend {
     await this.#enter(id, async () => {
       const kept = await readSession(id);
       if (!kept) {
-        throw new EmilieError(
-          "io.failed",
-          "This session is not in this browser any more. Open its picture again.",
-        );
+        throw new EmilieError("io.failed", t.sessionGone);
       }
       const { stored, pieces } = kept;
       const model = await this.#models.load(modelOfRecipe(stored.manifest.model.id), loading);
@@ -178,7 +175,7 @@ export class PageBackend implements Backend {
     const { session } = this.#current(id);
     const from = this.#node(request.from);
     const [first, ...rest] = request.regions;
-    if (!first) throw new EmilieError("option.invalid", "An edit needs an instruction.");
+    if (!first) throw new EmilieError("option.invalid", t.sayFirst);
     const masks = request.regions.map(({ mask }) => mask);
     const whole = masks.some((mask) => !mask) ? undefined : largest(masks as Mask[]);
     await session.edit(first.instruction, {
@@ -324,16 +321,13 @@ export class PageBackend implements Backend {
 
   #current(id: string): Opened {
     if (this.#opened?.id === id) return this.#opened;
-    throw new EmilieError(
-      "io.failed",
-      "Another session is open here now. Reload the page to go on with this one.",
-    );
+    throw new EmilieError("io.failed", t.otherSession);
   }
 
   #node(id: string): Node {
     const node = this.#opened?.session.nodes.get(id);
     if (node) return node;
-    throw new EmilieError("option.invalid", "This step is not in the history any more.");
+    throw new EmilieError("option.invalid", t.stepGone);
   }
 
   #view(): SessionView {
@@ -360,9 +354,7 @@ export class PageBackend implements Backend {
     };
     this.#saving = this.#saving.then(save).catch((cause: Error) => {
       const full = cause.name === "QuotaExceededError";
-      const message = full
-        ? "The browser's storage is full, so this session is not saved any more. Save it as a file, or delete old sessions."
-        : `This session could not be saved in the browser (${cause.message}). Save it as a file.`;
+      const message = full ? t.storageFull : t.notSaved(cause.message);
       this.onTrouble?.(new EmilieError("io.failed", message, { cause }));
     });
     return this.#saving;

@@ -118,7 +118,7 @@ export class ServerBackend implements Backend {
       mask: mask && ({ part: `mask${i}`, channel: "luma" } as const),
     }));
     const [first, ...rest] = placed;
-    if (!first) throw new EmilieError("option.invalid", "An edit needs an instruction.");
+    if (!first) throw new EmilieError("option.invalid", t.sayFirst);
     // Before it is asked for: what fails afterwards would leave a job behind that nobody follows.
     const parent = await this.picture(id, from);
     const job = await this.#client.edit(

@@ -1,6 +1,7 @@
 /** The server's messages as the studio's own views. */
 import type * as api from "../../../../src/client/index.ts";
 import { type Drift, KNOWN_MODELS } from "../../../../src/web.ts";
+import { t } from "../../words/index.ts";
 import type { CallState, ModelInfo, NodeView, SessionView } from "../backend.ts";
 import { settingsOf, viewAbilities } from "../page/models.ts";
 import { viewRecipe } from "../recipe-view.ts";
@@ -96,7 +97,7 @@ export function viewModel(model: api.ModelInfo): ModelInfo {
     bytes: model.bytes ?? model.downloadBytes ?? undefined,
     license: model.license ?? undefined,
     plan: model.plan ? viewPlan(model.plan) : undefined,
-    unavailable: usable ? undefined : (model.problem ?? "It is not on this machine yet."),
+    unavailable: usable ? undefined : (model.problem ?? t.notHereYet),
     // What is in the cache and cannot be used may be half of a download.
     fetchable: !usable && (model.from === "hub" || model.from === "cache"),
     pull: pull ?? undefined,
