@@ -1,7 +1,7 @@
 /** Cropping and expanding: by a mouse, a finger and keys; with a server and without. */
 import type { Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { drag, edit, FORMS, openExample, openPage, type Site, seriousFaults } from "./site.ts";
+import { drag, edit, FORMS, openExample, openPage, openSite, type Site, seriousFaults } from "./site.ts";
 
 describe.each(FORMS)("the canvas, $form", ({ open }) => {
   let site: Site;
@@ -129,7 +129,7 @@ describe("the canvas on a phone, in German", () => {
   });
 
   it("is cropped with a finger", async () => {
-    site = await FORMS[1].open();
+    site = await openSite();
     const { page, errors } = await openPage(site, {
       viewport: { width: 390, height: 844 },
       hasTouch: true,
