@@ -114,7 +114,7 @@ describe("blindness", () => {
     const { left, right, source } = question!;
     const answers = [
       ...(await Promise.all(
-        ["/", "/page.js", "/page.css", left, right, source, ...ahead, "/nothing"].map((path) =>
+        ["/", "/page.js", "/page.css", "/phones.css", left, right, source, ...ahead, "/nothing"].map((path) =>
           fetch(server.url + path),
         ),
       )),

@@ -79,17 +79,18 @@ export async function mailedPage(path: string, study: Study, order: number): Pro
 async function withEverything(mailed: object): Promise<string> {
   const part = async (name: string) =>
     (await readFileWithin(join(benchRoot(), "study-page", name), MAX_PART_BYTES)).toString("utf8");
-  const [html, css, own, page] = await Promise.all(
-    ["index.html", "page.css", "mailed.js", "page.js"].map(part),
-  );
+  const [html, own, page] = await Promise.all(["index.html", "mailed.js", "page.js"].map(part));
+  let whole = html!;
+  for (const name of ["page.css", "phones.css"]) {
+    const css = await part(name);
+    whole = whole.replace(`<link rel="stylesheet" href="/${name}" />`, () => `<style>\n${css}</style>`);
+  }
   const data = JSON.stringify(mailed).replaceAll("<", "\\u003c");
-  return html!
-    .replace('<link rel="stylesheet" href="/page.css" />', () => `<style>\n${css}</style>`)
-    .replace(
-      '<script type="module" src="/page.js"></script>',
-      () =>
-        `<script>globalThis.mailed = ${data};</script>\n<script type="module">\n${own}</script>\n<script type="module">\n${page}</script>`,
-    );
+  return whole.replace(
+    '<script type="module" src="/page.js"></script>',
+    () =>
+      `<script>globalThis.mailed = ${data};</script>\n<script type="module">\n${own}</script>\n<script type="module">\n${page}</script>`,
+  );
 }
 
 /** @throws EmilieError study.invalid */
