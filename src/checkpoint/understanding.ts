@@ -8,6 +8,7 @@ import { sha256 } from "../util/sha256.ts";
 import { readWhole } from "./convert.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 import type { CheckpointSource } from "./source.ts";
+import type { WeightRef } from "./weights.ts";
 
 const name = z.string().min(1).max(100);
 const names = z.array(name).min(1).max(1000);
@@ -95,6 +96,24 @@ export function logitsOf({ intents, fields }: UnderstandingConfig): number {
 }
 
 /**
+ * The values of a tensor whose shape two configurations decide: emilie.json, and what `told` names.
+ *
+ * @throws EmilieError checkpoint.malformed where it has another or is missing
+ */
+export async function readShaped(
+  source: CheckpointSource,
+  tensor: WeightRef | undefined,
+  { file, key, shape, told }: { file: string; key: string; shape: readonly number[]; told: string },
+): Promise<Float32Array> {
+  if (tensor && String(tensor.shape) === String(shape)) return readWhole(source, key, tensor);
+  throw new EmilieError(
+    "checkpoint.malformed",
+    `${file}: "${key}" should have the shape [${shape}], as emilie.json and ${told} say; ` +
+      `it ${tensor ? `has [${tensor.shape}]` : "is missing"}.`,
+  );
+}
+
+/**
  * Reads the head's weights.
  *
  * @param width of the text encoder's output
@@ -107,16 +126,10 @@ export async function readUnderstanding(
 ): Promise<UnderstandingHead> {
   const { tensors } = await readSafetensorsHeader(source, config.weights);
   const rows = logitsOf(config);
-  const read = async (key: string, shape: readonly number[]) => {
+  const place = { file: `${config.weights} of ${source.id}`, told: "the text encoder" };
+  const read = (key: string, shape: readonly number[]) => {
     const tensor = tensors.get(key);
-    if (!tensor || String(tensor.shape) !== String(shape)) {
-      throw new EmilieError(
-        "checkpoint.malformed",
-        `${config.weights} of ${source.id}: "${key}" should have the shape [${shape}], as emilie.json and the text encoder say; ` +
-          `it ${tensor ? `has [${tensor.shape}]` : "is missing"}.`,
-      );
-    }
-    return readWhole(source, key, { ...tensor, file: config.weights });
+    return readShaped(source, tensor && { ...tensor, file: config.weights }, { ...place, key, shape });
   };
   const { presence } = config;
   const inputs = presence?.latent.reduce((product, side) => product * side, 1) ?? 0;

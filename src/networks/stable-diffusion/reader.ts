@@ -2,17 +2,16 @@
  * The text encoder that understands instructions, where a checkpoint has one beside the denoiser's ("reader" under `understanding` in emilie.json): a CLIPTextModel of
  * transformers, read where a text ends. The denoiser's own text encoder stays what it was trained with.
  */
-import { readWhole } from "../../checkpoint/convert.ts";
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
 import type { PlacedWeights } from "../../checkpoint/storage.ts";
 import {
   logitsOf,
+  readShaped,
   type UnderstandingConfig,
   type UnderstandingHead,
 } from "../../checkpoint/understanding.ts";
 import { openWeights } from "../../checkpoint/weights.ts";
-import { EmilieError } from "../../errors.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
 import { readClipTextConfig } from "../clip/config.ts";
 import { buildClipText } from "../clip/text.ts";
@@ -53,15 +52,9 @@ export async function readerHead(
   { config, table }: TextPart,
 ): Promise<UnderstandingHead> {
   const rows = logitsOf(understanding.config);
-  const read = async (key: string, shape: readonly number[]) => {
-    const tensor = table.tensors.get(key);
-    if (tensor && String(tensor.shape) === String(shape)) return readWhole(source, key, tensor);
-    throw new EmilieError(
-      "checkpoint.malformed",
-      `${table.folder}/ of ${source.id}: "${key}" should have the shape [${shape}], as emilie.json and config.json say; ` +
-        `it ${tensor ? `has [${tensor.shape}]` : "is missing"}.`,
-    );
-  };
+  const place = { file: `${table.folder}/ of ${source.id}`, told: "config.json" };
+  const read = (key: string, shape: readonly number[]) =>
+    readShaped(source, table.tensors.get(key), { ...place, key, shape });
   const width = config.hidden_size;
   const weight = await read(`${HEAD}weight`, [rows, width]);
   return { ...understanding, width, weight, bias: await read(`${HEAD}bias`, [rows]) };
