@@ -48,6 +48,8 @@ const { values: flags, positionals } = parseArgs({
   },
 });
 const [folder] = positionals;
+/** Loaded for the first picture whose images are not kept. */
+let model: ReturnType<typeof loadModel> | undefined;
 if (flags.cost) cost();
 else if (folder === undefined) throw new Error("Name the folder of the pictures, or --cost.");
 else await measure(folder);
@@ -129,8 +131,6 @@ async function measureOne(folder: string, item: Item, bounded: boolean): Promise
     ssim: { enlarged: ssimIn(enlarged, truth, where), detail: ssimIn(picture, truth, where) },
   };
 }
-
-let model: ReturnType<typeof loadModel> | undefined;
 
 /** What the decoder makes of the source and of every turn; ID.f32 has them one after the other. */
 async function imagesOf(folder: string, { id, turns }: Item, source: Picture): Promise<Tensor[]> {

@@ -21,10 +21,12 @@ const LEVELS = [
 const GLOBAL_EPS = 1e-3;
 const SIZE = 12;
 
-/** The fit at the finest scale, the one at radius 4, and the one transform of the whole picture at every pixel. */
+/** The fit at the finest scale, those at radius 4 and 16, and the one transform of the whole picture at every pixel. */
 export interface FittedTransform {
   readonly fine: TransformMap;
   readonly wide: TransformMap;
+  /** Smoothed over its own radius. */
+  readonly coarse: TransformMap;
   readonly whole: TransformMap;
 }
 
@@ -43,14 +45,13 @@ export function fitColourTransform(
   const whole: TransformMap = new Float32Array(n * SIZE);
   const one = globalTransform(from, to, weights);
   for (let p = 0; p < n; p++) whole.set(one, p * SIZE);
-  let prior = whole;
-  let [fine, wide] = [prior, prior];
-  for (const { radius, eps } of LEVELS) {
-    wide = fine;
-    fine = fitInBoxes(from, to, grid, radius, eps, prior);
-    prior = boxMean(fine, grid, SIZE, radius);
-  }
-  return { fine, wide, whole };
+  const fit = ({ radius, eps }: (typeof LEVELS)[number], prior: TransformMap) => {
+    const fitted = fitInBoxes(from, to, grid, radius, eps, prior);
+    return { fitted, next: boxMean(fitted, grid, SIZE, radius) };
+  };
+  const coarse = fit(LEVELS[0], whole).next;
+  const wide = fit(LEVELS[1], coarse);
+  return { fine: fit(LEVELS[2], wide.next).fitted, wide: wide.fitted, coarse, whole };
 }
 
 /** A(p)·colour(p) + b(p), [h, w, 3]. */

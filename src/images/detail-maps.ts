@@ -13,6 +13,9 @@ import {
   type Grid,
   type TransformMap,
 } from "./colour-transform.ts";
+import { type Unmixed, unmix } from "./colour-unmixing.ts";
+import { boxOfMask } from "./mask.ts";
+import type { Box, Picture } from "./picture.ts";
 
 /** Colours are 0 to 1 here. At this distance from the edit the finest transform no longer explains it. */
 const TAU = 0.1;
@@ -32,6 +35,10 @@ const MOVED = 0.01;
 const TOUCHED = 0.002;
 /** Of a small part of the picture one transform explains anything: the first measure counts where about so much moved. */
 const PART = { few: 0.1, most: 0.2 };
+/** An edit of colours that moves less than about this share of the picture is one of some of its surfaces. */
+const LOCAL = { all: 0.25, none: 0.5 };
+/** What is around them and takes part in the unmixing, in pixels. */
+const MARGIN = 6;
 /** Variance of the finest octave below which its regression says nothing. */
 const NOISE = 2e-4;
 /** What moves by less has not changed; two and a half levels of 8 bits. */
@@ -48,21 +55,39 @@ export interface SmallEdit {
 /** The transform that is applied, and what weighs it, [h, w] each. */
 export interface ChosenTransform {
   readonly map: TransformMap;
-  /** How far it is the wide one. */
+  /** Where an edit changes the colours of some surfaces: what is added to the transform, and how far, 0 to 1 at each pixel. */
+  readonly surfaces: { readonly changes: Unmixed; readonly counts: Float32Array } | undefined;
+  /** How far it is the wide one, or the surfaces' own. */
   readonly wide: Float32Array;
   /** 1 where nothing is new, 0 where the edit shows what the source does not have. */
   readonly known: Float32Array;
 }
 
-/** Between the finest transform and the wide one, pixel by pixel. */
-export function chooseTransform(edit: SmallEdit, { whole, wide, fine }: FittedTransform): ChosenTransform {
+/** Between the finest transform and the wide one, or the surfaces' own changes, pixel by pixel. */
+export function chooseTransform(
+  picture: Picture,
+  edit: SmallEdit,
+  { whole, coarse, wide, fine }: FittedTransform,
+): ChosenTransform {
   const { before, after, small } = edit;
   const moved = movedIn(edit, MOVED);
   const { colours, edges } = kindOfChange(edit, whole, moved);
   const novel = (NOVEL.things + colours * (NOVEL.colours - NOVEL.things)) ** 2;
-  const broad = boxMean(wide, small, 12, 1);
+  const sure = boxMean(wide, small, 12, 1);
   const map = boxMean(fine, small, 12, 1);
-  const far = squares(after, applyTransform(broad, before));
+  const explained = applyTransform(sure, before);
+  // What is around a pixel decides its colours in an edit of everything, its surface in one of some surfaces.
+  const part = moved.reduce((sum, m) => sum + m, 0) / moved.length;
+  const few = colours * Math.min(1, Math.max(0, (LOCAL.none - part) / (LOCAL.none - LOCAL.all)));
+  const box = few > 0 ? surroundings(moved, small) : undefined;
+  const changes = box && unmix(picture, edit, coarse, box);
+  if (changes) {
+    for (let i = 0; i < sure.length; i++) sure[i] = sure[i]! + few * (coarse[i]! - sure[i]!);
+    for (let i = 0; i < after.length; i++) {
+      explained[i] = explained[i]! + few * (changes.explained[i]! - explained[i]!);
+    }
+  }
+  const far = squares(after, explained);
   const [off, farthest] = [boxMean(far, small, 1, 1), around(far, small, Math.max)];
   const share = off.map((value, p) =>
     colours === 0
@@ -76,9 +101,20 @@ export function chooseTransform(edit: SmallEdit, { whole, wide, fine }: FittedTr
     (value, p) => Math.exp(-value / novel) * (1 - touched[p]! * (1 - colours)),
   );
   for (let at = 0; at < map.length; at++) {
-    map[at] = map[at]! + share[Math.floor(at / 12)]! * (broad[at]! - map[at]!);
+    map[at] = map[at]! + share[Math.floor(at / 12)]! * (sure[at]! - map[at]!);
   }
-  return { map, wide: share, known };
+  const surfaces = changes && { changes, counts: share.map((value) => few * value) };
+  return { map, surfaces, wide: share, known };
+}
+
+/** The box of what moved, and a margin; undefined where nothing did. */
+function surroundings(moved: Float32Array, { width, height }: Grid): Box | undefined {
+  const box = boxOfMask({ width, height, data: moved });
+  if (!box) return undefined;
+  const [x, y] = [Math.max(0, box.x - MARGIN), Math.max(0, box.y - MARGIN)];
+  const right = Math.min(width, box.x + box.width + MARGIN);
+  const below = Math.min(height, box.y + box.height + MARGIN);
+  return { x, y, width: right - x, height: below - y };
 }
 
 /** 1 for what an edit moves visibly, and around it. */

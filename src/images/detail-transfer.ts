@@ -15,6 +15,7 @@
 import { EmilieError } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fitColourTransform, type Grid, type TransformMap } from "./colour-transform.ts";
+import { UnmixedRows } from "./colour-unmixing.ts";
 import { type BlendMaps, blendMaps, CUBIC, chooseTransform, LINEAR } from "./detail-maps.ts";
 import { type Mask, resizeMask } from "./mask.ts";
 import { withoutWhite } from "./model-image.ts";
@@ -64,10 +65,12 @@ export function transferDetail(picture: Picture, { reconstruction, edited, mask 
   const after = interleaved(edited);
   const allowed = mask && resizeMask(mask, width, height).data;
   const edit = { before, after, allowed, small };
-  const chosen = chooseTransform(edit, fitColourTransform(before, after, small, allowed));
-  const { source, moved } = atModelSize(picture, chosen.map, small);
+  const chosen = chooseTransform(picture, edit, fitColourTransform(before, after, small, allowed));
+  const surfaces =
+    chosen.surfaces && new UnmixedRows(chosen.surfaces.changes, chosen.surfaces.counts, picture);
+  const { source, moved } = atModelSize(picture, chosen.map, surfaces, small);
   const maps = blendMaps(edit, chosen, source, moved);
-  return { picture: assemble(picture, maps, small, open), carried: maps.carried };
+  return { picture: assemble(picture, maps, surfaces, small, open), carried: maps.carried };
 }
 
 /** [3, h, w] in −1 to 1 → [h, w, 3] in 0 to 1. */
@@ -92,7 +95,7 @@ function readRow({ width, data }: Picture, y: number, out: Float32Array, step: n
 }
 
 /** D(I) and D(M), [h, w, 3] each, in one pass over the picture. */
-function atModelSize(picture: Picture, map: TransformMap, small: Grid) {
+function atModelSize(picture: Picture, map: TransformMap, surfaces: UnmixedRows | undefined, small: Grid) {
   const reducer = new RowReducer(picture, small, 6);
   const transforms = new RowEnlarger(map, small, picture, 12, "linear");
   const row = new Float32Array(6 * picture.width);
@@ -107,6 +110,7 @@ function atModelSize(picture: Picture, map: TransformMap, small: Grid) {
       row[at + 4] = m[k + 3]! * r + m[k + 4]! * g + m[k + 5]! * b + m[k + 10]!;
       row[at + 5] = m[k + 6]! * r + m[k + 7]! * g + m[k + 8]! * b + m[k + 11]!;
     }
+    surfaces?.add(y, row, row, 6, 3);
     reducer.push(row);
   }
   const both = reducer.result;
@@ -120,17 +124,26 @@ function atModelSize(picture: Picture, map: TransformMap, small: Grid) {
 }
 
 /** The result, a row at a time. */
-function assemble(picture: Picture, maps: BlendMaps, small: Grid, open: Mask | undefined): Picture {
+function assemble(
+  picture: Picture,
+  maps: BlendMaps,
+  surfaces: UnmixedRows | undefined,
+  small: Grid,
+  open: Mask | undefined,
+): Picture {
   const { width, height } = picture;
   const data = new Uint8ClampedArray(picture.data);
   const linear = new RowEnlarger(maps.linear, small, picture, LINEAR, "linear");
   const cubic = new RowEnlarger(maps.cubic, small, picture, CUBIC);
   const source = new Float32Array(3 * width);
+  /** What the surfaces' own changes add to M. */
+  const change = new Float32Array(3 * width);
   for (let y = 0; y < height; y++) {
     if (open && !open.data.subarray(y * width, (y + 1) * width).some((m) => m > 0)) continue;
     readRow(picture, y, source, 3);
     const l = linear.row(y);
     const u = cubic.row(y);
+    surfaces?.add(y, source, change.fill(0), 3, 0);
     for (let x = 0; x < width; x++) {
       const k = LINEAR * x;
       const active = l[k + 13]!;
@@ -141,7 +154,12 @@ function assemble(picture: Picture, maps: BlendMaps, small: Grid, open: Mask | u
       const at = 4 * (y * width + x);
       const alpha = data[at + 3]!;
       for (let c = 0; c < 3; c++) {
-        const moved = l[k + 3 * c]! * r + l[k + 3 * c + 1]! * g + l[k + 3 * c + 2]! * b + l[k + 9 + c]!;
+        const moved =
+          l[k + 3 * c]! * r +
+          l[k + 3 * c + 1]! * g +
+          l[k + 3 * c + 2]! * b +
+          l[k + 9 + c]! +
+          change[3 * x + c]!;
         const edited = u[CUBIC * x + c]! + trusted * (moved - u[CUBIC * x + 3 + c]!);
         const result = weight * moved + (1 - weight) * edited;
         const was = source[3 * x + c]!;

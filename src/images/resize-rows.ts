@@ -4,6 +4,7 @@
  */
 
 import type { Grid } from "./colour-transform.ts";
+import type { Box, Picture } from "./picture.ts";
 import { type Filter, type Taps, taps } from "./resize.ts";
 
 /** Taps one after the other, for inner loops. */
@@ -123,5 +124,27 @@ export class RowEnlarger {
     }
     alongRow(line, this.#channels, this.#columns, this.#row);
     return this.#row;
+  }
+}
+
+/**
+ * Visits a picture's opaque pixels that lie in a box of the model's size `small`: where in the bytes, and in which pixel of that size.
+ */
+export function eachPixel(
+  { width, height, data }: Picture,
+  small: Grid,
+  box: Box,
+  visit: (at: number, p: number) => void,
+): void {
+  const columns = Int32Array.from({ length: width }, (_, x) => Math.floor(((x + 0.5) * small.width) / width));
+  for (let y = 0; y < height; y++) {
+    const row = Math.floor(((y + 0.5) * small.height) / height);
+    if (row < box.y || row >= box.y + box.height) continue;
+    for (let x = 0; x < width; x++) {
+      const column = columns[x]!;
+      const at = 4 * (y * width + x);
+      if (column < box.x || column >= box.x + box.width || data[at + 3] !== 255) continue;
+      visit(at, row * small.width + column);
+    }
   }
 }
