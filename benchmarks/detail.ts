@@ -1,22 +1,22 @@
 /**
  * What detail transfer gains: `npm run bench -- detail FOLDER [--groups global,recolour,object,chain] [--most N] [--bounds 5] [--json FILE]` on the
- * pictures that training/picturebook/export_detail.py draws, with their exact truth at 1024 px. What the model makes of a picture is
- * computed once and kept beside it, so that a second run takes seconds a picture. `npm run bench -- detail --cost`: time and memory
- * at 24 megapixels. Docs: docs/results/detail.md.
+ * pictures that training/picturebook/export_detail.py draws, with their exact truth at 1024 px: each edit in a session, with detail and
+ * without, gate and compositing as they are by default. `npm run bench -- detail --cost`: time and memory at 24 megapixels. Docs:
+ * docs/results/detail.md.
  *
  * Beside enlarging and the transfer stand two bounds that know the truth: the transfer from exact images at the model's size (what the
- * method loses), and the model's edit with the truth's own detail over it (what is left of the model's errors). They and the SSIM are of the first scenes of a group only (--bounds).
+ * method loses), and the model's edit with the truth's own detail over it (what is left of the model's errors). They are of the first scenes of a group only (--bounds).
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { transferDetail } from "../src/images/detail-transfer.ts";
 import { compareInsideOutside } from "../src/images/difference.ts";
 import { fromModelImage, toModelImage } from "../src/images/model-image.ts";
 import type { Picture } from "../src/images/picture.ts";
-import { loadModel, openSession, readPicture } from "../src/index.ts";
+import { loadModel, type Node, openSession, readPicture } from "../src/index.ts";
 import { toDecoderInput } from "../src/method/latent-iteration.ts";
-import { type Tensor, tensor } from "../src/tensor/tensor.ts";
+import { tensor } from "../src/tensor/tensor.ts";
 import { changedIn, gainOf, ssimIn } from "./detail-measure.ts";
 
 interface Item {
@@ -29,10 +29,11 @@ interface Item {
 interface Row {
   readonly id: string;
   readonly group: string;
+  readonly turns: readonly string[];
   /** dB where the truth changes the source. */
   readonly psnr: { readonly enlarged: number; readonly detail: number };
   readonly bounds?: { readonly exactImages: number; readonly truthsDetail: number };
-  readonly ssim?: { readonly enlarged: number; readonly detail: number };
+  readonly ssim: { readonly enlarged: number; readonly detail: number };
   /** Of what changed, the share that carries the source's detail. */
   readonly carried: number;
 }
@@ -48,7 +49,6 @@ const { values: flags, positionals } = parseArgs({
   },
 });
 const [folder] = positionals;
-/** Loaded for the first picture whose images are not kept. */
 let model: ReturnType<typeof loadModel> | undefined;
 if (flags.cost) cost();
 else if (folder === undefined) throw new Error("Name the folder of the pictures, or --cost.");
@@ -103,59 +103,40 @@ function tableOf(rows: readonly Row[]) {
         exactImages: mean(({ bounds }) => bounds?.exactImages),
         truthsDetail: mean(({ bounds }) => bounds?.truthsDetail),
       },
-      ssim: { enlarged: mean(({ ssim }) => ssim?.enlarged), detail: mean(({ ssim }) => ssim?.detail) },
+      ssim: { enlarged: mean(({ ssim }) => ssim.enlarged), detail: mean(({ ssim }) => ssim.detail) },
       carried: mean(({ carried }) => carried),
     };
   });
 }
 
 async function measureOne(folder: string, item: Item, bounded: boolean): Promise<Row> {
-  const { id, group, image, target } = item;
+  const { id, group, image, target, turns } = item;
   const [source, truth] = [await readPicture(join(folder, image)), await readPicture(join(folder, target))];
-  const { width, height } = source;
-  const images = await imagesOf(folder, item, source);
-  const [reconstruction, edited] = [images[0]!, images.at(-1)!];
-  const enlarged = fromModelImage(edited, width, height, source);
-  const { picture, carried } = transferDetail(source, { reconstruction, edited });
+  model ??= loadModel("picturebook");
+  const loaded = await model;
+  const session = await openSession(loaded, source);
+  const last = async (detail: "on" | "off") => {
+    let node: Node = session.root;
+    for (const turn of turns) node = await session.edit(turn, { from: node, detail });
+    return node;
+  };
+  const [plain, kept] = [await last("off"), await last("on")];
+  const [enlarged, detail] = [await plain.render(), await kept.render()];
+  const carried = (await session.drift(kept)).look?.carried ?? 1;
   const where = changedIn(source, truth);
   const psnr = (one: Picture) => compareInsideOutside(one, truth, where).inside.psnr;
-  const row = { id, group, psnr: { enlarged: psnr(enlarged), detail: psnr(picture) }, carried };
+  const row = {
+    ...{ id, group, turns, carried },
+    psnr: { enlarged: psnr(enlarged), detail: psnr(detail) },
+    ssim: { enlarged: ssimIn(enlarged, truth, where), detail: ssimIn(detail, truth, where) },
+  };
   if (!bounded) return row;
+  const edited = await loaded.decodeLatent(toDecoderInput(loaded, kept.latent));
   const small = (one: Picture) => toModelImage(one, edited.shape[2]!, edited.shape[1]!);
   const exact = transferDetail(source, { reconstruction: small(source), edited: small(truth) }).picture;
-  const low = fromModelImage(small(truth), width, height, source);
+  const low = fromModelImage(small(truth), source.width, source.height, source);
   const over = { ...truth, data: truth.data.map((value, i) => value - low.data[i]! + enlarged.data[i]!) };
-  return {
-    ...row,
-    bounds: { exactImages: psnr(exact), truthsDetail: psnr(over) },
-    ssim: { enlarged: ssimIn(enlarged, truth, where), detail: ssimIn(picture, truth, where) },
-  };
-}
-
-/** What the decoder makes of the source and of every turn; ID.f32 has them one after the other. */
-async function imagesOf(folder: string, { id, turns }: Item, source: Picture): Promise<Tensor[]> {
-  const file = join(folder, `${id}.f32`);
-  if (!existsSync(file)) {
-    model ??= loadModel("picturebook");
-    const loaded = await model;
-    const session = await openSession(loaded, source);
-    for (const turn of turns) await session.edit(turn);
-    const images: Tensor[] = [];
-    for (const { latent } of session.nodes.values()) {
-      images.push(await loaded.decodeLatent(toDecoderInput(loaded, latent)));
-    }
-    writeFileSync(
-      file,
-      Buffer.concat(images.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength))),
-    );
-  }
-  const bytes = readFileSync(file);
-  const all = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-  const size = all.length / (turns.length + 1);
-  const side = Math.sqrt(size / 3);
-  return Array.from({ length: turns.length + 1 }, (_, i) =>
-    tensor(all.slice(i * size, (i + 1) * size), [3, side, side]),
-  );
+  return { ...row, bounds: { exactImages: psnr(exact), truthsDetail: psnr(over) } };
 }
 
 /** One transfer at 24 megapixels, from a model's size of 768×512. */

@@ -10,8 +10,9 @@
  * Applied to the picture, each pixel moves by the change of its own group: borders stay as sharp as they are, and the model's errors
  * are averaged over all of a surface. It is linear unmixing (Keshava and Mustard, "Spectral unmixing", 2002) with known shares.
  */
-import { applyTransform, boxMean, type Grid, type TransformMap } from "./colour-transform.ts";
+
 import { type ColourGroups, groupColours } from "./colour-groups.ts";
+import { applyTransform, boxMean, type Grid, type TransformMap } from "./colour-transform.ts";
 import type { Box, Picture } from "./picture.ts";
 import { eachPixel, RowEnlarger } from "./resize-rows.ts";
 
@@ -42,14 +43,23 @@ export interface Unmixed {
  */
 export function unmix(
   picture: Picture,
-  { before, after, small }: { readonly before: Float32Array; readonly after: Float32Array; readonly small: Grid },
+  {
+    before,
+    after,
+    small,
+  }: { readonly before: Float32Array; readonly after: Float32Array; readonly small: Grid },
   base: TransformMap,
   box: Box,
 ): Unmixed {
   const groups = groupColours(picture, small, box);
   const fitted = applyTransform(base, before);
   const left = after.map((value, i) => value - fitted[i]!);
-  const shares = blurred(sharesOf(picture, groups, small, box), groups.size, small, blurOf(picture, before, small, box));
+  const shares = blurred(
+    sharesOf(picture, groups, small, box),
+    groups.size,
+    small,
+    blurOf(picture, before, small, box),
+  );
   const tiles = { width: Math.ceil(small.width / TILE), height: Math.ceil(small.height / TILE) };
   const size = momentsOf(groups.size);
   const sums = new Float32Array((size + 1) * tiles.width * tiles.height);
@@ -192,7 +202,10 @@ function blurOf(picture: Picture, before: Float32Array, small: Grid, box: Box): 
   }
   let [best, least] = [0, Number.POSITIVE_INFINITY];
   for (const sigma of BLURS) {
-    const error = blurred(means, 3, small, sigma).reduce((sum, value, i) => sum + (value - before[i]!) ** 2, 0);
+    const error = blurred(means, 3, small, sigma).reduce(
+      (sum, value, i) => sum + (value - before[i]!) ** 2,
+      0,
+    );
     if (error < least) [best, least] = [sigma, error];
   }
   return best;
@@ -270,7 +283,8 @@ function solve(
     for (let j = k + 1; j < n; j++) {
       const factor = rows[j * width + k]! / rows[k * width + k]!;
       if (factor === 0) continue;
-      for (let i = k; i < width; i++) rows[j * width + i] = rows[j * width + i]! - factor * rows[k * width + i]!;
+      for (let i = k; i < width; i++)
+        rows[j * width + i] = rows[j * width + i]! - factor * rows[k * width + i]!;
     }
   }
   const out = new Float64Array(3 * n);

@@ -21,6 +21,8 @@ import type { Box, Picture } from "./picture.ts";
 const TAU = 0.1;
 /** And the wide one, where the edit surely changes colours only. */
 const WIDE_TAU = 0.4;
+/** And the unmixing. */
+const SURFACE_TAU = 1.5;
 /** Where an edit does not keep the edges, a pixel at this distance is something small and new, such as a star. */
 const SMALL_TAU = 0.5;
 /** At this distance of the wide fit the edit shows content that the source does not have: in an edit of things, and in one of colours. */
@@ -37,6 +39,9 @@ const TOUCHED = 0.002;
 const PART = { few: 0.1, most: 0.2 };
 /** An edit of colours that moves less than about this share of the picture is one of some of its surfaces. */
 const LOCAL = { all: 0.25, none: 0.5 };
+/** The unmixing is taken where it leaves less than about this share of the change, and of what the wide fit leaves so many times. */
+const LEFT = { all: 0.12, none: 0.25 };
+const WORSE = { all: 1.8, none: 2.4 };
 /** What is around them and takes part in the unmixing, in pixels. */
 const MARGIN = 6;
 /** Variance of the finest octave below which its regression says nothing. */
@@ -76,24 +81,28 @@ export function chooseTransform(
   const sure = boxMean(wide, small, 12, 1);
   const map = boxMean(fine, small, 12, 1);
   const explained = applyTransform(sure, before);
+  const leftIn = (one: Float32Array) =>
+    squares(after, one).reduce((sum, value, p) => sum + value * moved[p]!, 1e-6);
   // What is around a pixel decides its colours in an edit of everything, its surface in one of some surfaces.
   const part = moved.reduce((sum, m) => sum + m, 0) / moved.length;
-  const few = colours * Math.min(1, Math.max(0, (LOCAL.none - part) / (LOCAL.none - LOCAL.all)));
+  const few = colours * down(part, LOCAL);
   const box = few > 0 ? surroundings(moved, small) : undefined;
   const changes = box && unmix(picture, edit, coarse, box);
+  const left = leftIn(changes?.explained ?? before);
+  const own = few * down(left / leftIn(before), LEFT) * down(left / leftIn(explained), WORSE);
   if (changes) {
-    for (let i = 0; i < sure.length; i++) sure[i] = sure[i]! + few * (coarse[i]! - sure[i]!);
+    for (let i = 0; i < sure.length; i++) sure[i] = sure[i]! + own * (coarse[i]! - sure[i]!);
     for (let i = 0; i < after.length; i++) {
-      explained[i] = explained[i]! + few * (changes.explained[i]! - explained[i]!);
+      explained[i] = explained[i]! + own * (changes.explained[i]! - explained[i]!);
     }
   }
+  const tau = colours * (WIDE_TAU + own * (SURFACE_TAU - WIDE_TAU));
   const far = squares(after, explained);
   const [off, farthest] = [boxMean(far, small, 1, 1), around(far, small, Math.max)];
   const share = off.map((value, p) =>
     colours === 0
       ? 0
-      : Math.exp(-value / (WIDE_TAU * colours) ** 2) *
-        Math.exp((-(1 - edges) * farthest[p]!) / SMALL_TAU ** 2),
+      : Math.exp(-value / tau ** 2) * Math.exp((-(1 - edges) * farthest[p]!) / SMALL_TAU ** 2),
   );
   // What moved in an edit of things is the model's.
   const touched = movedIn(edit, TOUCHED);
@@ -103,9 +112,13 @@ export function chooseTransform(
   for (let at = 0; at < map.length; at++) {
     map[at] = map[at]! + share[Math.floor(at / 12)]! * (sure[at]! - map[at]!);
   }
-  const surfaces = changes && { changes, counts: share.map((value) => few * value) };
+  const surfaces = changes && own > 0 ? { changes, counts: share.map((value) => own * value) } : undefined;
   return { map, surfaces, wide: share, known };
 }
+
+/** 1 up to `all`, 0 from `none` on. */
+const down = (value: number, { all, none }: typeof LOCAL) =>
+  Math.min(1, Math.max(0, (none - value) / (none - all)));
 
 /** The box of what moved, and a margin; undefined where nothing did. */
 function surroundings(moved: Float32Array, { width, height }: Grid): Box | undefined {

@@ -105,7 +105,7 @@ export type Detail = (typeof DETAIL)[number];
 
 /** The settings of a session's edit. */
 export interface SessionSettings extends EditSettings {
-  /** "on": a picture larger than the model's size keeps its fine detail. "off", the default: the model's output is upscaled. */
+  /** "on", the default: a picture larger than the model's size keeps its fine detail. "off": the model's output is upscaled. */
   readonly detail?: Detail;
 }
 
@@ -372,7 +372,7 @@ export const SETTINGS: Table = {
     title: "detail",
     help: "on: a picture larger than the model's size keeps its fine detail; off: the model's output, upscaled",
     ...oneOf(DETAIL),
-    fallback: "off",
+    fallback: "on",
     scope: "session",
     cli: { value: "how" },
     recipe: { schema: z.literal("on"), absent: "off", since: 5, write: () => "on" },

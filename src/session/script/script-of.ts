@@ -3,6 +3,7 @@
 import type { CanvasChange } from "../../images/canvas.ts";
 import type { Size } from "../../images/model-image.ts";
 import { scriptSettings } from "../../method/settings-derived.ts";
+import { isLarger } from "../picture/original.ts";
 import type { Session } from "../session.ts";
 import {
   isCanvasRecipe,
@@ -25,25 +26,39 @@ type Step = EditScript["steps"][number];
  * @throws EmilieError session.version where an edit is one that only earlier versions compute
  */
 export function scriptOf(session: Session, nodes: Iterable<Node> = session.nodes.values()): EditScript {
-  return scriptOfRecipes(session.root.id, nodes, (id) => session.nodes.get(id)!.size);
+  const node = (id: string) => session.nodes.get(id)!;
+  return scriptOfRecipes(
+    session.root.id,
+    nodes,
+    (id) => node(id).size,
+    (id) => isLarger(node(id).size, session.canvasOf(node(id)).size),
+  );
 }
 
-/** The same of nodes as they are stored; the one without a recipe is the original. `sizeOf` says how large a node's picture is. */
+/**
+ * The same of nodes as they are stored; the one without a recipe is the original. `sizeOf` says how large a node's picture is,
+ * `canKeep` whether it may be larger than the model's size, so that an edit of it may or may not keep its detail.
+ */
 export function scriptOfRecipes(
   root: string,
   nodes: Iterable<{ readonly id: string; readonly recipe: NodeRecipe | null }>,
   sizeOf: (id: string) => Size,
+  canKeep: (id: string) => boolean = () => true,
 ): EditScript {
   return {
     steps: [...nodes].flatMap(({ id, recipe }) =>
-      recipe ? [stepOf(id, recipe, root, sizeOf(recipe.parent))] : [],
+      recipe ? [stepOf(id, recipe, root, sizeOf(recipe.parent), canKeep(recipe.parent))] : [],
     ),
   };
 }
 
-function stepOf(id: string, recipe: NodeRecipe, root: string, before: Size): Step {
+function stepOf(id: string, recipe: NodeRecipe, root: string, before: Size, canKeep: boolean): Step {
   const from = recipe.parent === root ? ORIGINAL : recipe.parent;
-  return { id, from, ...(isCanvasRecipe(recipe) ? canvasOf(recipe.canvas, before) : editOf(recipe)) };
+  return {
+    id,
+    from,
+    ...(isCanvasRecipe(recipe) ? canvasOf(recipe.canvas, before) : editOf(recipe, canKeep)),
+  };
 }
 
 function canvasOf({ kind, x, y, width, height }: CanvasChange, before: Size) {
@@ -52,13 +67,15 @@ function canvasOf({ kind, x, y, width, height }: CanvasChange, before: Size) {
   return { expand: Object.fromEntries(Object.entries(sides).filter(([, room]) => room > 0)) };
 }
 
-function editOf(recipe: Recipe) {
+function editOf(recipe: Recipe, canKeep: boolean) {
+  const { detail, ...settings } = scriptSettings(settingsOf(recipe));
   const [first, ...rest] = recipe.regions;
   return {
     ...region(first!),
     ...(rest.length === 0 ? {} : { regions: rest.map(region) }),
     ...(recipe.references ? { references: recipe.references.map((one) => `sha256:${one.sha256}`) } : {}),
-    ...scriptSettings(settingsOf(recipe)),
+    ...settings,
+    ...(detail && canKeep ? { detail } : {}),
   };
 }
 

@@ -7,6 +7,7 @@ import { checkReferenceCount } from "../../method/capabilities.ts";
 import type { EditModel } from "../../method/edit-model.ts";
 import { endsOnSource } from "../../method/gradient-control.ts";
 import { resolveOptions } from "../../method/options.ts";
+import { SETTINGS } from "../../method/settings.ts";
 import { checkSettings, recordSettings } from "../../method/settings-derived.ts";
 import type { Canvas } from "../picture/canvas.ts";
 import { isLarger } from "../picture/original.ts";
@@ -41,7 +42,7 @@ export async function prepareEdit(
     regions = [],
     references: pictures = [],
     relevance: maskOptions,
-    detail = "off",
+    detail = SETTINGS.detail.fallback!,
     onProgress,
     onWarning,
     signal,

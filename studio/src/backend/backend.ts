@@ -179,8 +179,8 @@ export interface EditSettings {
   readonly control?: string;
   /** Below it a change is carried over from the picture before; 0 takes everything. */
   readonly gate?: number;
-  /** A picture larger than the model works at keeps its own detail. */
-  readonly detail?: "on";
+  /** Whether a picture larger than the model works at keeps its own detail, as it does unless "off". */
+  readonly detail?: "on" | "off";
 }
 
 export interface EditRequest extends EditSettings {

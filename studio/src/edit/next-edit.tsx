@@ -54,9 +54,9 @@ export function NextEdit() {
             <input
               type="checkbox"
               role="switch"
-              aria-checked={settings.detail === "on"}
-              checked={settings.detail === "on"}
-              onChange={(event) => changeSettings({ detail: event.target.checked ? "on" : undefined })}
+              aria-checked={settings.detail !== "off"}
+              checked={settings.detail !== "off"}
+              onChange={(event) => changeSettings({ detail: event.target.checked ? undefined : "off" })}
             />
           </label>
         </Tip>

@@ -103,7 +103,8 @@ async function partsOf(node: NodeView): Promise<Pick<EditRequest, "regions"> & P
 /** The request that made a step, with another seed. */
 export async function requestAgain(node: NodeView, seed: bigint): Promise<EditRequest> {
   const { settings } = node;
-  return { ...settings!, from: node.parent!, seed, ...(await partsOf(node)) };
+  const detail = settings!.detail ?? "off";
+  return { ...settings!, detail, from: node.parent!, seed, ...(await partsOf(node)) };
 }
 
 /** A step's words, places and references as a draft, with the seed that is set; null where it has none, as a crop. */

@@ -96,7 +96,7 @@ async function requestOf(recipe: Recipe, { masks }: PicturePath) {
     control,
     strength = 1,
     gate = 0,
-    detail,
+    detail = "off" as const,
   } = recipe;
   const regions = recipe.regions.map(async ({ instruction, weight, mask }) => {
     const png = mask && masks[mask.sha256];

@@ -109,7 +109,7 @@ export async function withDetail(id: string, detail: boolean): Promise<void> {
   if (made) return goTo(made.id);
   try {
     const request = await requestAgain(node, BigInt(node.settings.seed));
-    await editAs(node.instruction, { ...request, detail: detail ? "on" : undefined }, node.settings.steps);
+    await editAs(node.instruction, { ...request, detail: detail ? "on" : "off" }, node.settings.steps);
   } catch (error) {
     report(error);
   }

@@ -143,7 +143,7 @@ export interface Settings {
   readonly imageGuidance?: number;
   readonly control?: string;
   readonly gate?: number;
-  readonly detail?: "on";
+  readonly detail?: "on" | "off";
 }
 
 export interface StudioState {
