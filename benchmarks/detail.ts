@@ -1,7 +1,7 @@
 /**
  * What detail transfer gains: `npm run bench -- detail FOLDER [--groups global,recolour,object,chain] [--most N] [--bounds 5] [--json FILE]` on the
  * pictures that training/picturebook/export_detail.py draws, with their exact truth at 1024 px: each edit in a session, with detail and
- * without, gate and compositing as they are by default. `npm run bench -- detail --cost`: time and memory at 24 megapixels. Docs:
+ * without, gate and compositing as they are by default. `npm run bench -- detail --cost [--surfaces]`: time and memory at 24 megapixels. Docs:
  * docs/results/detail.md.
  *
  * Beside enlarging and the transfer stand two bounds that know the truth: the transfer from exact images at the model's size (what the
@@ -42,6 +42,7 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     cost: { type: "boolean" },
+    surfaces: { type: "boolean" },
     groups: { type: "string" },
     most: { type: "string", default: "1000" },
     bounds: { type: "string", default: "5" },
@@ -139,18 +140,26 @@ async function measureOne(folder: string, item: Item, bounded: boolean): Promise
   return { ...row, bounds: { exactImages: psnr(exact), truthsDetail: psnr(over) } };
 }
 
-/** One transfer at 24 megapixels, from a model's size of 768×512. */
+/** One transfer at 24 megapixels from a model's size of 768×512: an edit of everything, or with --surfaces one that recolours a quarter. */
 function cost(): void {
   const [width, height, w, h] = [6000, 4000, 768, 512];
-  const data = Uint8ClampedArray.from({ length: 4 * width * height }, (_, i) =>
-    i % 4 === 3 ? 255 : (i * 2_654_435_761) >>> 24,
-  );
-  const image = (phase: number) =>
-    tensor(
-      Float32Array.from({ length: 3 * w * h }, (_, i) => Math.sin(i / 100 + phase)),
-      [3, h, w],
-    );
-  const [reconstruction, edited] = [image(0), image(0.3)];
+  const data = new Uint8ClampedArray(4 * width * height);
+  const image = (edited: boolean) => {
+    const colours = new Float32Array(3 * w * h);
+    for (let p = 0; p < w * h; p++) {
+      const tile = tileOf((p % w) / w, Math.floor(p / w) / h);
+      for (let c = 0; c < 3; c++) colours[c * w * h + p] = colourOf(tile, c, edited) / 127.5 - 1;
+    }
+    return tensor(colours, [3, h, w]);
+  };
+  for (let p = 0; p < width * height; p++) {
+    const tile = tileOf((p % width) / width, Math.floor(p / width) / height);
+    // Noise of eight levels, so that there is detail to keep.
+    for (let c = 0; c < 3; c++)
+      data[4 * p + c] = colourOf(tile, c, false) + (((p * 3 + c) * 2_654_435_761) >>> 29);
+    data[4 * p + 3] = 255;
+  }
+  const [reconstruction, edited] = [image(false), image(true)];
   const start = process.cpuUsage();
   transferDetail({ width, height, data }, { reconstruction, edited });
   const { user, system } = process.cpuUsage(start);
@@ -159,4 +168,15 @@ function cost(): void {
   console.log(
     `${((user + system) / 1e6).toFixed(1)} s of one core, ${megabytes.toFixed(0)} MB beside source and result`,
   );
+}
+
+/** One of eight colours for each tile of 24×16 of the picture. */
+function tileOf(x: number, y: number): number {
+  return (Math.floor(24 * x) * 5 + Math.floor(16 * y) * 3) % 8;
+}
+/** A level; two of the eight colours change in an edit of surfaces, all in one of everything. */
+function colourOf(tile: number, channel: number, edited: boolean): number {
+  const level = 40 + ((tile * 61 + channel * 97) % 160);
+  if (!edited) return level;
+  return flags.surfaces && tile > 1 ? level : 40 + ((level * 3 + 50 * channel) % 160);
 }

@@ -15,6 +15,9 @@ const NEAR = 4e-4;
 /** Between two groups a colour belongs to both, over about this share of their distance. */
 const SOFT = 0.25;
 
+/** Less than this share of a second group is none. */
+const LEAST = 1e-3;
+
 /** For every cell of the colours the two nearest groups, and the share of the second. */
 export interface ColourGroups {
   /** How many there are. */
@@ -62,7 +65,8 @@ export function groupColours(picture: Picture, small: Grid, box: Box): ColourGro
     first[cell] = one;
     second[cell] = other;
     if (size < 2) continue;
-    share[cell] = 1 / (1 + Math.exp(Math.min(50, (db - da) / (2 * SOFT ** 2 * spread[other]!))));
+    const mixed = 1 / (1 + Math.exp(Math.min(50, (db - da) / (2 * SOFT ** 2 * spread[other]!))));
+    share[cell] = mixed < LEAST ? 0 : mixed;
   }
   return { size, first, second, share, cellOf, cellOfBytes };
 }

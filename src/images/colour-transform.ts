@@ -45,13 +45,13 @@ export function fitColourTransform(
   const whole: TransformMap = new Float32Array(n * SIZE);
   const one = globalTransform(from, to, weights);
   for (let p = 0; p < n; p++) whole.set(one, p * SIZE);
-  const fit = ({ radius, eps }: (typeof LEVELS)[number], prior: TransformMap) => {
+  const level = ({ radius, eps }: (typeof LEVELS)[number], prior: TransformMap) => {
     const fitted = fitInBoxes(from, to, grid, radius, eps, prior);
     return { fitted, next: boxMean(fitted, grid, SIZE, radius) };
   };
-  const coarse = fit(LEVELS[0], whole).next;
-  const wide = fit(LEVELS[1], coarse);
-  return { fine: fit(LEVELS[2], wide.next).fitted, wide: wide.fitted, coarse, whole };
+  const coarse = level(LEVELS[0], whole).next;
+  const wide = level(LEVELS[1], coarse);
+  return { fine: level(LEVELS[2], wide.next).fitted, wide: wide.fitted, coarse, whole };
 }
 
 /** A(p)·colour(p) + b(p), [h, w, 3]. */

@@ -147,20 +147,21 @@ export class UnmixedRows {
       const se = weight * down * u;
       for (let c = 0; c < 3; c++) {
         const i = a + one + c;
-        const j = a + other + c;
-        const to = x * step + first + c;
-        moved[to] =
-          moved[to]! +
-          (1 - share) *
-            (nw * changes[i]! +
-              ne * changes[i + right]! +
-              sw * changes[i + below]! +
-              se * changes[i + below + right]!) +
-          share *
-            (nw * changes[j]! +
-              ne * changes[j + right]! +
-              sw * changes[j + below]! +
-              se * changes[j + below + right]!);
+        let change =
+          nw * changes[i]! +
+          ne * changes[i + right]! +
+          sw * changes[i + below]! +
+          se * changes[i + below + right]!;
+        if (share > 0) {
+          const j = a + other + c;
+          const its =
+            nw * changes[j]! +
+            ne * changes[j + right]! +
+            sw * changes[j + below]! +
+            se * changes[j + below + right]!;
+          change += share * (its - change);
+        }
+        moved[x * step + first + c] = moved[x * step + first + c]! + change;
       }
     }
   }

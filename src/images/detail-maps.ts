@@ -46,6 +46,8 @@ const WORSE = { all: 1.8, none: 2.4 };
 const MARGIN = 6;
 /** Variance of the finest octave below which its regression says nothing. */
 const NOISE = 2e-4;
+/** Rows of the model's size around one that changed: what is computed there reads rows that far away. */
+const NEAR_ROWS = 10;
 /** What moves by less has not changed; two and a half levels of 8 bits. */
 const SAME = 2.5 / 255;
 
@@ -229,10 +231,7 @@ export function blendMaps(
   // Smaller by a pixel, so that nothing of the source stays along the border of what is new.
   const weight = boxMean(around(explains, small, Math.min), small, 1, 1);
   for (let p = 0; p < n; p++) weight[p] = wide[p]! + (1 - wide[p]!) * weight[p]!;
-  const changed = new Float32Array(n);
-  for (let i = 0; i < after.length; i++) {
-    if (Math.abs(after[i]! - before[i]!) > SAME) changed[Math.floor(i / 3)] = 1;
-  }
+  const changed = changedPixels(before, after);
   const active = around(changed, small, Math.max);
   const linear = new Float32Array(LINEAR * n);
   const cubic = new Float32Array(CUBIC * n);
@@ -249,6 +248,27 @@ export function blendMaps(
     size++;
   }
   return { linear, cubic, carried: size === 0 ? 1 : sum / size };
+}
+
+/** 1 for what is not the same, [h, w]. */
+function changedPixels(before: Float32Array, after: Float32Array): Float32Array {
+  const changed = new Float32Array(after.length / 3);
+  for (let i = 0; i < after.length; i++) {
+    if (Math.abs(after[i]! - before[i]!) > SAME) changed[Math.floor(i / 3)] = 1;
+  }
+  return changed;
+}
+
+/** For every row of the picture whether anything of it may change, or is near enough to count in the means of what does. */
+export function activeRows({ before, after, small }: SmallEdit, height: number): Uint8Array {
+  const rows = new Uint8Array(small.height);
+  changedPixels(before, after).forEach((one, p) => {
+    if (one > 0) rows[Math.floor(p / small.width)] = 1;
+  });
+  return Uint8Array.from({ length: height }, (_, y) => {
+    const row = Math.floor(((y + 0.5) * small.height) / height);
+    return Number(rows.subarray(Math.max(0, row - NEAR_ROWS), row + NEAR_ROWS + 1).includes(1));
+  });
 }
 
 /** Squared distances of colours, over 3×3 pixels. */

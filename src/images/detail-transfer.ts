@@ -16,7 +16,7 @@ import { EmilieError } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fitColourTransform, type Grid, type TransformMap } from "./colour-transform.ts";
 import { UnmixedRows } from "./colour-unmixing.ts";
-import { type BlendMaps, blendMaps, CUBIC, chooseTransform, LINEAR } from "./detail-maps.ts";
+import { activeRows, type BlendMaps, blendMaps, CUBIC, chooseTransform, LINEAR } from "./detail-maps.ts";
 import { type Mask, resizeMask } from "./mask.ts";
 import { withoutWhite } from "./model-image.ts";
 import type { Picture } from "./picture.ts";
@@ -66,11 +66,12 @@ export function transferDetail(picture: Picture, { reconstruction, edited, mask 
   const allowed = mask && resizeMask(mask, width, height).data;
   const edit = { before, after, allowed, small };
   const chosen = chooseTransform(picture, edit, fitColourTransform(before, after, small, allowed));
+  const rows = activeRows(edit, picture.height);
   const surfaces =
     chosen.surfaces && new UnmixedRows(chosen.surfaces.changes, chosen.surfaces.counts, picture);
-  const { source, moved } = atModelSize(picture, chosen.map, surfaces, small);
+  const { source, moved } = atModelSize(picture, chosen.map, surfaces, small, rows);
   const maps = blendMaps(edit, chosen, source, moved);
-  return { picture: assemble(picture, maps, surfaces, small, open), carried: maps.carried };
+  return { picture: assemble(picture, maps, surfaces, small, open, rows), carried: maps.carried };
 }
 
 /** [3, h, w] in −1 to 1 → [h, w, 3] in 0 to 1. */
@@ -94,12 +95,16 @@ function readRow({ width, data }: Picture, y: number, out: Float32Array, step: n
   }
 }
 
-/** D(I) and D(M), [h, w, 3] each, in one pass over the picture. */
-function atModelSize(picture: Picture, map: TransformMap, surfaces: UnmixedRows | undefined, small: Grid) {
+/** D(I) and D(M), [h, w, 3] each, in one pass over the rows that count. */
+function atModelSize(picture: Picture, map: TransformMap, surfaces: UnmixedRows | undefined, small: Grid, rows: Uint8Array) {
   const reducer = new RowReducer(picture, small, 6);
   const transforms = new RowEnlarger(map, small, picture, 12, "linear");
   const row = new Float32Array(6 * picture.width);
   for (let y = 0; y < picture.height; y++) {
+    if (rows[y] === 0) {
+      reducer.skip();
+      continue;
+    }
     readRow(picture, y, row, 6);
     const m = transforms.row(y);
     for (let at = 0, k = 0; at < row.length; at += 6, k += 12) {
@@ -130,6 +135,7 @@ function assemble(
   surfaces: UnmixedRows | undefined,
   small: Grid,
   open: Mask | undefined,
+  rows: Uint8Array,
 ): Picture {
   const { width, height } = picture;
   const data = new Uint8ClampedArray(picture.data);
@@ -139,6 +145,7 @@ function assemble(
   /** What the surfaces' own changes add to M. */
   const change = new Float32Array(3 * width);
   for (let y = 0; y < height; y++) {
+    if (rows[y] === 0) continue;
     if (open && !open.data.subarray(y * width, (y + 1) * width).some((m) => m > 0)) continue;
     readRow(picture, y, source, 3);
     const l = linear.row(y);

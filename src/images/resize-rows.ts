@@ -75,6 +75,11 @@ export class RowReducer {
     this.result = new Float32Array(to.height * this.#row.length);
   }
 
+  /** Passes over the next row, as if it were black. */
+  skip(): void {
+    this.#y++;
+  }
+
   /** The next row, [width, channels] of the old size. */
   push(row: Float32Array): void {
     const { first, start, weights } = this.#lines;
@@ -137,14 +142,13 @@ export function eachPixel(
   visit: (at: number, p: number) => void,
 ): void {
   const columns = Int32Array.from({ length: width }, (_, x) => Math.floor(((x + 0.5) * small.width) / width));
+  const right = box.x + box.width;
   for (let y = 0; y < height; y++) {
     const row = Math.floor(((y + 0.5) * small.height) / height);
     if (row < box.y || row >= box.y + box.height) continue;
-    for (let x = 0; x < width; x++) {
-      const column = columns[x]!;
-      const at = 4 * (y * width + x);
-      if (column < box.x || column >= box.x + box.width || data[at + 3] !== 255) continue;
-      visit(at, row * small.width + column);
+    for (let x = 0, at = 4 * y * width; x < width && columns[x]! < right; x++, at += 4) {
+      if (columns[x]! < box.x || data[at + 3] !== 255) continue;
+      visit(at, row * small.width + columns[x]!);
     }
   }
 }
