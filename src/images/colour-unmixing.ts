@@ -40,6 +40,7 @@ export interface Unmixed {
  * @param before [h, w, 3], the picture's reconstruction, and `after`, its edit; colours 0 to 1
  * @param base the smooth transform, [h, w, 12]
  * @param box what changed, in pixels of the model's size
+ * @returns undefined where nothing of the picture in the box is opaque
  */
 export function unmix(
   picture: Picture,
@@ -50,8 +51,9 @@ export function unmix(
   }: { readonly before: Float32Array; readonly after: Float32Array; readonly small: Grid },
   base: TransformMap,
   box: Box,
-): Unmixed {
+): Unmixed | undefined {
   const groups = groupColours(picture, small, box);
+  if (groups.size === 0) return undefined;
   const fitted = applyTransform(base, before);
   const left = after.map((value, i) => value - fitted[i]!);
   const shares = blurred(

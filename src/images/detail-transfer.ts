@@ -9,6 +9,7 @@
  *   e'   = e + g·A·(D(I) − i₀)                             the edit, with what the autoencoder had lost
  *   out  = w·M + (1 − w)·(U(e') + g·(M − U(D(M))))         w: how far the transform explains e'; g: how far its finest octave
  *
+ * Where an edit changes the colours of some surfaces, M has their own changes besides (colour-unmixing.ts).
  * I: the source at its own size; D, U: to the model's size and back; i₀: its reconstruction; e: the edit. Where e and i₀ agree,
  * the source's bytes stay. docs/results/detail.md has the measurements.
  */
@@ -16,7 +17,8 @@ import { EmilieError } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fitColourTransform, type Grid, type TransformMap } from "./colour-transform.ts";
 import { UnmixedRows } from "./colour-unmixing.ts";
-import { activeRows, type BlendMaps, blendMaps, CUBIC, chooseTransform, LINEAR } from "./detail-maps.ts";
+import { chooseTransform } from "./detail-choice.ts";
+import { activeRows, type BlendMaps, blendMaps, CUBIC, LINEAR } from "./detail-maps.ts";
 import { type Mask, resizeMask } from "./mask.ts";
 import { withoutWhite } from "./model-image.ts";
 import type { Picture } from "./picture.ts";
@@ -96,7 +98,13 @@ function readRow({ width, data }: Picture, y: number, out: Float32Array, step: n
 }
 
 /** D(I) and D(M), [h, w, 3] each, in one pass over the rows that count. */
-function atModelSize(picture: Picture, map: TransformMap, surfaces: UnmixedRows | undefined, small: Grid, rows: Uint8Array) {
+function atModelSize(
+  picture: Picture,
+  map: TransformMap,
+  surfaces: UnmixedRows | undefined,
+  small: Grid,
+  rows: Uint8Array,
+) {
   const reducer = new RowReducer(picture, small, 6);
   const transforms = new RowEnlarger(map, small, picture, 12, "linear");
   const row = new Float32Array(6 * picture.width);

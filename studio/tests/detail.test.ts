@@ -28,7 +28,7 @@ describe.each(FORMS)("detail, $form", ({ open }) => {
     await drop(page, await large.png().toBuffer(), "large.png");
     await page.locator(".stage canvas").waitFor();
     const detail = page.getByRole("switch", { name: /fine detail/ });
-    await detail.check();
+    // Unless one says otherwise.
     expect(await detail.isChecked()).toBe(true);
     expect(await seriousFaults(page)).toEqual([]);
     await edit(page, "make it winter");

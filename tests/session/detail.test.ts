@@ -17,7 +17,8 @@ import { scriptOf } from "../../src/session/script/script-of.ts";
 import type { Node } from "../../src/session/tree/tree.ts";
 
 const TINY = new URL("../fixtures/parity/sd1/checkpoint", import.meta.url).pathname;
-const options = { steps: 1, seed: 3, detail: "on" } as const;
+// Detail is kept unless an edit says otherwise.
+const options = { steps: 1, seed: 3 } as const;
 let model: EditModel;
 let folder: string;
 beforeAll(async () => {
@@ -102,7 +103,7 @@ describe("detail of a session's edits", () => {
     const session = await openSession(model, picture);
     const plain = await session.edit("make it red", { ...options, detail: "off" });
     const node = await session.edit("make it blue", options);
-    expect(scriptOf(session).steps.map(({ detail }) => detail)).toEqual([undefined, "on"]);
+    expect(scriptOf(session).steps.map(({ detail }) => detail)).toEqual(["off", undefined]);
     const { replaced } = await session.replay(plain, { seed: 4 });
     expect(replaced.get(plain.id)!.recipe).not.toHaveProperty("detail");
     expect(replaced.get(node.id)!.recipe).toMatchObject({ detail: "on" });
