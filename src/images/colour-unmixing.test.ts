@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { fitColourTransform } from "./colour-transform.ts";
 import { groupColours } from "./colour-groups.ts";
+import { fitColourTransform } from "./colour-transform.ts";
 import { unmix } from "./colour-unmixing.ts";
 import { transferDetail } from "./detail-transfer.ts";
 import { compareInsideOutside } from "./difference.ts";
