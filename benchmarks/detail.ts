@@ -1,7 +1,7 @@
 /**
  * What detail transfer gains: `npm run bench -- detail FOLDER [--groups global,recolour,object,chain] [--most N] [--bounds 5] [--json FILE]` on the
  * pictures that training/picturebook/export_detail.py draws, with their exact truth at 1024 px: each edit in a session, with detail and
- * without, gate and compositing as they are by default. `npm run bench -- detail --cost [--surfaces]`: time and memory at 24 megapixels. Docs:
+ * without, gate and compositing as they are by default. `npm run bench -- detail --cost [--surfaces middle|everywhere]`: time and memory at 24 megapixels. Docs:
  * docs/results/detail.md.
  *
  * Beside enlarging and the transfer stand two bounds that know the truth: the transfer from exact images at the model's size (what the
@@ -42,7 +42,7 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     cost: { type: "boolean" },
-    surfaces: { type: "boolean" },
+    surfaces: { type: "string" },
     groups: { type: "string" },
     most: { type: "string", default: "1000" },
     bounds: { type: "string", default: "5" },
@@ -140,15 +140,17 @@ async function measureOne(folder: string, item: Item, bounded: boolean): Promise
   return { ...row, bounds: { exactImages: psnr(exact), truthsDetail: psnr(over) } };
 }
 
-/** One transfer at 24 megapixels from a model's size of 768×512: an edit of everything, or with --surfaces one that recolours a quarter. */
+/** One transfer at 24 megapixels from a model's size of 768×512: an edit of everything, or with --surfaces one that recolours two colours of eight. */
 function cost(): void {
   const [width, height, w, h] = [6000, 4000, 768, 512];
   const data = new Uint8ClampedArray(4 * width * height);
   const image = (edited: boolean) => {
     const colours = new Float32Array(3 * w * h);
     for (let p = 0; p < w * h; p++) {
-      const tile = tileOf((p % w) / w, Math.floor(p / w) / h);
-      for (let c = 0; c < 3; c++) colours[c * w * h + p] = colourOf(tile, c, edited) / 127.5 - 1;
+      const [x, y] = [(p % w) / w, Math.floor(p / w) / h];
+      const inside = flags.surfaces !== "middle" || Math.max(Math.abs(x - 0.5), Math.abs(y - 0.5)) < 0.25;
+      for (let c = 0; c < 3; c++)
+        colours[c * w * h + p] = colourOf(tileOf(x, y), c, edited && inside) / 127.5 - 1;
     }
     return tensor(colours, [3, h, w]);
   };
