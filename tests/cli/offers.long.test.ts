@@ -178,7 +178,7 @@ describe("a model is loaded", () => {
   it("with a note of what it will need, where that is much of what is free", async () => {
     memoryIs(1);
     expect((await edit()).stderr).toMatch(
-      /picturebook: an edit of 128 px takes about 4\d\d\.\d MB of memory \(1\.0 GB are free\)/,
+      /picturebook: an edit of 128 px takes about \d+\.\d s and 4\d\d\.\d MB of memory \(1\.0 GB are free\)/,
     );
     memoryIs(16);
     expect((await edit()).stderr).not.toMatch(/takes about/);

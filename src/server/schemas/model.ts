@@ -78,10 +78,10 @@ export const planSchema = z
   .object({
     width: z.number().int(),
     height: z.number().int(),
-    takes: z
-      .string()
-      .nullable()
-      .openapi({ description: "The most exact precision that works on this machine" }),
+    takes: z.string().nullable().openapi({
+      description:
+        "The precision of new sessions where the server was started without one: the most exact that works on this machine, and int8 before fp32 where an edit in fp32 takes many minutes",
+    }),
     precisions: z
       .array(
         z.object({
