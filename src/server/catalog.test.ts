@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { parseModelName } from "../models/open.node.ts";
 import { Catalog } from "./catalog.ts";
 import { EventLog } from "./events.ts";
@@ -34,6 +34,8 @@ const catalogOf = (options: {
   return { catalog, becomes: (other: typeof takes) => (takes = other) };
 };
 
+afterEach(() => vi.useRealTimers());
+
 describe("a model is loaded", () => {
   const resolved = (options: Parameters<typeof catalogOf>[0]) =>
     catalogOf(options).catalog.resolve("owner/name");
@@ -60,7 +62,9 @@ describe("a model is loaded", () => {
     const { catalog, becomes } = catalogOf({ takes: "fp32" });
     expect(await catalog.resolve("owner/name")).toBe("owner/name");
     becomes("int8");
-    await catalog.cancelPull("owner/name");
+    vi.useFakeTimers({ now: Date.now() + 60_000 });
+    const { models } = await catalog.list();
+    expect(models.find(({ id }) => id === "owner/name")?.plan?.takes).toBe("int8");
     expect(await catalog.resolve("owner/name")).toBe("owner/name");
     expect(await catalog.resolve("owner/name", "int8")).toBe("owner/name in int8");
     expect(await catalog.resolve("owner/name")).toBe("owner/name");
