@@ -63,9 +63,15 @@ describe("a model is loaded", () => {
     expect(await catalog.resolve("owner/name")).toBe("owner/name");
     becomes("int8");
     vi.useFakeTimers({ now: Date.now() + 60_000 });
-    const { models } = await catalog.list();
-    expect(models.find(({ id }) => id === "owner/name")?.plan?.takes).toBe("int8");
     expect(await catalog.resolve("owner/name")).toBe("owner/name");
+    // And that is what a page is told.
+    const { models } = await catalog.list();
+    expect(models.find(({ id }) => id === "owner/name")?.plan?.takes).toBe("fp32");
+    const other = catalogOf({ takes: "int8" });
+    expect((await other.catalog.list()).models[0]?.plan?.takes).toBe("int8");
+    expect(
+      (await catalogOf({ takes: "fp32", precision: "int8" }).catalog.list()).models[0]?.plan?.takes,
+    ).toBe("int8");
     expect(await catalog.resolve("owner/name", "int8")).toBe("owner/name in int8");
     expect(await catalog.resolve("owner/name")).toBe("owner/name");
   });

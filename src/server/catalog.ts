@@ -102,7 +102,10 @@ export class Catalog {
       .map((one) => one.id);
     const pulling = [...pulls.keys()].filter((id) => !entries.some((entry) => entry.id === id));
     const machine = await machineNow(cacheFolder());
-    const away = [...new Set([...known, ...pulling])].map((id) => missing(id, machine, pulls.get(id)));
+    const { precision } = this.#loaded;
+    const away = [...new Set([...known, ...pulling])].map((id) =>
+      missing(id, machine, pulls.get(id), precision),
+    );
     return { selected: this.#selected, models: [...here, ...away] };
   }
 
@@ -143,9 +146,13 @@ export class Catalog {
 
   /** Chosen once: what is free changes, and sessions of different precisions would take turns in memory. */
   #choose({ id, plan }: Entry): Precision {
-    const chosen = this.#loaded.precision ?? this.#chosen.get(id) ?? plan?.takes ?? "fp32";
+    const chosen = this.#precisionOf(id) ?? plan?.takes ?? "fp32";
     this.#chosen.set(id, chosen);
     return chosen;
+  }
+
+  #precisionOf(id: string): Precision | undefined {
+    return this.#loaded.precision ?? this.#chosen.get(id);
   }
 
   async select(id: string): Promise<void> {
@@ -231,7 +238,7 @@ export class Catalog {
   async #info(id: string): Promise<ModelInfo> {
     return (
       (await this.list()).models.find((model) => model.id === id) ??
-      missing(id, await machineNow(cacheFolder()))
+      missing(id, await machineNow(cacheFolder()), null, this.#loaded.precision)
     );
   }
 
@@ -245,7 +252,11 @@ export class Catalog {
       ...{ id, from, family, nativeSize, bytes, problem, pull, loading, defaults },
       ...{ maxReferences, settings: settings ?? null },
       ...describe(abilities),
-      ...{ downloadBytes: null, license: knownModel(id)?.license ?? null, plan: viewPlan(entry.plan) },
+      ...{
+        downloadBytes: null,
+        license: knownModel(id)?.license ?? null,
+        plan: viewPlan(entry.plan, this.#remote ? undefined : this.#precisionOf(id)),
+      },
       state: pulling ? "pulling" : usable,
       loaded: this.loaded === id,
     };
@@ -274,7 +285,12 @@ export class Catalog {
 const isLoadedBy = (entry: Entry, load: string) => parseModelName(load).base === entry.load;
 
 /** A model that is not here. */
-function missing(id: string, machine: Machine, pull: Pull | null = null): ModelInfo {
+function missing(
+  id: string,
+  machine: Machine,
+  pull: Pull | null = null,
+  precision: Precision | undefined = undefined,
+): ModelInfo {
   const known = knownModel(id);
   return {
     ...{
@@ -291,17 +307,18 @@ function missing(id: string, machine: Machine, pull: Pull | null = null): ModelI
     },
     ...describe(known?.abilities ?? null),
     ...{ downloadBytes: known?.downloadBytes ?? null, license: known?.license ?? null },
-    plan: viewPlan(known && planOfKnown(known, machine)),
+    plan: viewPlan(known && planOfKnown(known, machine), precision),
     state: pull !== null && pull.error === null ? "pulling" : "missing",
     family: known?.family ?? null,
     nativeSize: known?.nativeSize ?? null,
   };
 }
 
-/** What a page shows of a plan. */
-function viewPlan(plan: ModelPlan | null | undefined): ModelInfo["plan"] {
+/** What a page shows of a plan. `precision`: what is loaded, whatever it would take. */
+function viewPlan(plan: ModelPlan | null | undefined, precision?: Precision): ModelInfo["plan"] {
   if (!plan) return null;
-  const { width, height, takes, precisions } = plan;
+  const { width, height, takes: free, precisions } = plan;
+  const takes = precision ?? free;
   const view = ({ precision, memoryBytes, derivedBytes, works }: ModelPlan["precisions"][number]) => ({
     ...{ precision, memoryBytes, derivedBytes, works },
   });
