@@ -72,12 +72,12 @@ export function addEdit(program: Command, context: Context): void {
     .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", collect)
     .option(
       "--reference <N=FILE>",
-      "a picture that edit N refers to, for models that take some; repeatable, also for the same edit",
+      "a picture that edit N refers to, for models that accept reference pictures; repeatable, also for the same edit",
       collect,
     )
     .option(
       "--crop <N=BOX>",
-      "first cut the picture of edit N to x,y,width,height (pixels); repeatable",
+      "first crop the picture of edit N to x,y,width,height (pixels); repeatable",
       collect,
     )
     .option(
@@ -118,7 +118,7 @@ export function addEdit(program: Command, context: Context): void {
     .addOption(previewOption())
     .option(
       "--yes",
-      "for a photograph without --model: edit it with another editor than picturebook, and pull one if there is none",
+      "for a photograph without --model: use a model other than picturebook without asking, and pull one if there is none",
     )
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)

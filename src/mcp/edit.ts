@@ -45,7 +45,7 @@ const input = {
     .max(16)
     .optional()
     .describe(
-      "Picture files that the instruction refers to, for models that take some (open says how many).",
+      "Picture files that the instruction refers to, for models that accept reference pictures (open says how many).",
     ),
   regions: z
     .array(
@@ -57,7 +57,7 @@ const input = {
     )
     .max(MAX_REGIONS - 1)
     .optional()
-    .describe("Further instructions with masks of their own, in the same pass."),
+    .describe("Further instructions with their own masks, in the same pass."),
   ...editShape(),
 };
 

@@ -36,7 +36,7 @@ export interface ModelFacts {
   readonly nativeSize: number | null;
   /** What it states for its edits. */
   readonly defaults: EditModel["defaults"];
-  /** What it can do; null where it does not say. */
+  /** What it can do; null if it does not state this. */
   readonly abilities: Abilities | null;
   /** The number of reference pictures that an edit may have. */
   readonly maxReferences: number;
