@@ -72,7 +72,7 @@ async function work(flags: Flags, output: Output): Promise<void> {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });
   output.document({ name: worker.name, models: worker.models, pid: process.pid });
-  output.say(`emilie worker ${worker.name} takes jobs of ${worker.models.join(", ")}`);
+  output.say(`emilie worker ${worker.name} takes jobs for ${worker.models.join(", ")}`);
   output.say("Ctrl-C finishes the current step and returns its job to the queue.");
   await stopped;
   output.note("Stopping after this step; its job goes back to the queue.");

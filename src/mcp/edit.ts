@@ -127,7 +127,7 @@ async function carryOut(
   return {
     text: [
       `"${instruction}" made node ${node.id} from ${from.id} in ${seconds}. ${node.changes?.text ?? ""}`.trimEnd(),
-      ...(node.phrases.length > 0 ? [`The model took it as: ${node.phrases.join("; ")}.`] : []),
+      ...(node.phrases.length > 0 ? [`The model understood it as: ${node.phrases.join("; ")}.`] : []),
       ...where,
       ...warnings,
     ].join("\n"),

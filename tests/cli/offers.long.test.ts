@@ -78,7 +78,7 @@ describe("a photograph without --model", () => {
     );
     const before = asked();
     const refused = await emilie(...editing());
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`Here is ${KNOWN}`) });
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`To edit it with ${KNOWN}`) });
     const again = await emilie(...editing("--yes"));
     expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining(`edited by ${KNOWN}`) });
     expect(asked()).toBe(before);
@@ -92,7 +92,7 @@ describe("a photograph without --model", () => {
 
   it("is told where no editor fits", async () => {
     memoryIs(1);
-    expect((await emilie(...editing("--yes"))).stderr).toMatch(/No editor of photographs fits this machine/);
+    expect((await emilie(...editing("--yes"))).stderr).toMatch(/No model for photographs fits this machine/);
     expect(asked()).toBe(0);
   });
 });

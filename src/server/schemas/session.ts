@@ -111,7 +111,7 @@ export const nodeSchema = z
     refused: z.array(refusalSchema).openapi({ description: "Instructions that were not carried out" }),
     phrases: z.array(z.string()).openapi({
       description:
-        "What the denoiser was given in place of the instructions, one edit each (the setting rephrase); empty: their own words",
+        "What the denoiser was given in place of the instructions, one edit each (the setting rephrase); empty: the instructions themselves",
       example: ["paint the roof blue"],
     }),
     cost: z.object({ seconds: z.number(), unetCalls: z.number().int() }),

@@ -52,7 +52,7 @@ export const en = {
   madeBefore:
     "This exact edit already exists, so it was not computed again. Change the seed for a different result.",
   hardlyChanged: (weak: boolean, guided: boolean) =>
-    `Hardly anything changed. ${weak ? "Try more strength" : `Try other words, a mask${guided ? ", more text guidance" : ""}`}, or another seed.`,
+    `Hardly anything changed. ${weak ? "Try a higher strength" : `Try other words, a mask${guided ? ", higher text guidance" : ""}`}, or another seed.`,
   notDone: (words: string, reason: string, nearest: readonly string[]) =>
     `“${words}” was not done. ${reason}${nearest.length > 0 ? ` The model knows: ${nearest.map((one) => `“${one}”`).join(", ")}.` : ""}`,
   take: (words: string) => `Use “${words}”`,
