@@ -24,6 +24,7 @@ black, they keep your original pixels. With a single instruction, N= can be omit
                             file (a photograph, a picture with a hole) is refused, and the message says which of these to write:
   alpha:FILE                its alpha channel, opaque = edit; invert:alpha:FILE transparent = edit
   white:FILE stretch:FILE   its brightness, unchanged; its brightness, stretched to the full range
+  fit:FILE                  scaled to the picture even if it appears to be rotated by 90°
   auto                      estimated by the model from the instruction
   box:x,y,width,height      a rectangle, in pixels of the picture; also ellipse:x,y,rx,ry and poly:x1,y1,x2,y2,x3,y3,…
   border                    the area that --expand, or an earlier expand step, has added

@@ -48,7 +48,12 @@ export interface FitPlan extends PrecisionPlan {
   /** About how long an edit with default settings takes on the CPU; null where that could not be measured. */
   readonly seconds: number | null;
   /** Where that is minutes: the quickest precision that works here, if it is much quicker. */
-  readonly quicker: { readonly precision: Precision; readonly seconds: number } | null;
+  readonly quicker: {
+    /** Its name. */
+    readonly precision: Precision;
+    /** About how long the same edit takes in it. */
+    readonly seconds: number;
+  } | null;
 }
 
 export interface FitOptions {
