@@ -67,7 +67,10 @@ export function addEdit(program: Command, context: Context): void {
     .command("edit")
     .description("edit a picture with one or more instructions, in order")
     .argument("<image>", "PNG, JPEG, WebP, AVIF or TIFF, any size and aspect; or a saved session (.emilie)")
-    .argument("[instruction...]", 'what should change, as in "make it winter"; or none with --script')
+    .argument(
+      "[instruction...]",
+      'what should change, as in "make it winter"; or none with --script, --crop or --expand',
+    )
     .option("--script <file>", "a file that lists the edits, .yaml or .json (see below)")
     .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", collect)
     .option(
@@ -82,7 +85,7 @@ export function addEdit(program: Command, context: Context): void {
     )
     .option(
       "--expand <N=ROOM>",
-      "first add room around the picture of edit N, as in left:25%,top:64 or 25%, which the edit then fills; repeatable",
+      "first add a border around the picture of edit N, as in left:25%,top:64 or 25%, which the edit then fills; repeatable",
       collect,
     )
     .option(
