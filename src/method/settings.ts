@@ -29,7 +29,7 @@ export type Rephrase = (typeof REPHRASE)[number];
 
 /** How an edit is computed. Defaults are the checkpoint's own if it states them. */
 export interface EditSettings {
-  /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default 0. */
+  /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default: as many as edits precede it in its session; of edit(), 0. */
   readonly seed?: number | bigint;
   /**
    * Trade-off between quality and speed: "draft" for previews, "balanced" (the default), "best" for final results, "turbo" for checkpoints distilled for few steps. Its
