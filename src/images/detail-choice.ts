@@ -79,7 +79,7 @@ export function chooseTransform(
     squares(after, one).reduce((sum, value, p) => sum + value * moved[p]!, 1e-6);
   // What is around a pixel decides its colours in an edit of everything, its surface in one of some surfaces.
   const part = moved.reduce((sum, m) => sum + m, 0) / moved.length;
-  const few = colours * down(part, LOCAL);
+  const few = edges * down(part, LOCAL);
   const box = few > 0 ? surroundings(moved, small) : undefined;
   const changes = box && unmix(picture, edit, coarse, box);
   const left = leftIn(changes?.explained ?? before);
