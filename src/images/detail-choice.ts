@@ -138,11 +138,7 @@ function movedIn({ before, after, allowed, small }: SmallEdit, least: number): F
  * `colours`: 1 for an edit that changes colours, 0 for one that brings, takes or moves things, between them where it is not clear;
  * `edges`: 1 where what changed kept its edges, which is one of the two ways to see that.
  */
-function kindOfChange(
-  { before, after, allowed, small }: SmallEdit,
-  whole: TransformMap,
-  moved: Float32Array,
-) {
+function kindOfChange({ before, after, small }: SmallEdit, whole: TransformMap, moved: Float32Array) {
   const rest = applyTransform(whole, before);
   const [sharp, others] = [gradients(before, small), gradients(after, small)];
   let [change, left, both, either, n] = [0, 0, 0, 0, 0];
@@ -170,7 +166,7 @@ function kindOfChange(
   const ramp = (value: number, { few, most }: typeof RELATED) =>
     Math.min(1, Math.max(0, (value - few) / (most - few)));
   const keeps = either === 0 ? 0 : ramp(both / either, KEPT_EDGES) * ramp(related, RELATED);
-  const part = n / (allowed ? allowed.filter((m) => m > 0).length : moved.length);
+  const part = n / moved.length;
   const explained = ramp(part, PART) * Math.exp(-((left / change / UNEXPLAINED) ** 2));
   return { colours: Math.max(keeps, explained), edges: keeps };
 }
