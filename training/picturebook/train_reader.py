@@ -17,7 +17,7 @@ from transformers import BertModel
 
 from common import EMA, OUT, RUNS, Budget, Log, autocast, cosine, save_state
 from words_check import SPLIT, Reader, encode, labels_of, parts_of, read, tokenizer_of
-from words_corpus import Corpus
+from words_corpus import KINDS, Corpus
 
 LISTS = ("development", "development-2")
 
@@ -45,11 +45,13 @@ def judged(tokenizer, net, rows):
     return f"{shares} loss {loss:.4f}"
 
 
-def save(folder, net, tokenizer):
+def save(folder, net, tokenizer, bias):
     (folder / "reader").mkdir(parents=True, exist_ok=True)
     copy.deepcopy(net["text"]).half().save_pretrained(folder / "reader")
     path = folder / "reader/model.safetensors"
-    save_file({**load_file(path), **{f"head.{k}": v.half() for k, v in net["head"].state_dict().items()}}, path)
+    head = {f"head.{k}": v.clone() for k, v in net["head"].state_dict().items()}
+    head["head.bias"][KINDS.index("unsupported")] += bias
+    save_file({**load_file(path), **{k: v.half() for k, v in head.items()}}, path)
     path.chmod(0o644)
     (folder / "reader/vocab.txt").write_text("".join(p + "\n" for p in sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().get)), encoding="utf-8")
 
@@ -66,6 +68,7 @@ def main():
     a.add_argument("--pieces", type=float, default=0.1, help="the learning rate of word pieces, as a part of that of the layers")
     a.add_argument("--head", type=float, default=5.0, help="that of the head")
     a.add_argument("--average", type=float, default=0.998)
+    a.add_argument("--bias", type=float, default=0.5, help="added to the logit of \"unsupported\" in what is kept: chosen on the two lists (words_check.py --threshold)")
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--name", default="reader")
     a.add_argument("--threads", type=int, default=2)
@@ -118,7 +121,7 @@ def main():
             sums, n = 0.0, 0
         if ends:
             save_state(state_path, net=net.state_dict(), opt=opt.state_dict(), average=average.shadow, step=step, spent=budget.spent)
-            save(args.out, mean, tokenizer)
+            save(args.out, mean, tokenizer, args.bias)
             break
 
 
