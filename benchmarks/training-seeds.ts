@@ -42,7 +42,8 @@ const first = [...runs.values()][0];
 if (!first) throw new Error(`${folder} has no folder with a name like ${CONTROL}-1.`);
 const arms = [...new Set([...runs.keys()].map((name) => name.split("-")[0]!))];
 const seeds = [...new Set([...runs.keys()].map((name) => Number(name.split("-")[1])))];
-if (runs.size !== arms.length * seeds.length) throw new Error("Every arm needs a run of every training seed.");
+if (runs.size !== arms.length * seeds.length)
+  throw new Error("Every arm needs a run of every training seed.");
 for (const [name, { dataset }] of runs) {
   if (dataset.hash !== first.dataset.hash) throw new Error(`${name} was run on other pictures.`);
 }
@@ -71,10 +72,22 @@ const aggregates = READ.flatMap((read) => {
         })),
         ...(arm === CONTROL
           ? []
-          : [{ ...read, method, against, estimate: estimateOver(minus(values, valuesOf(CONTROL, iteration))) }]),
+          : [
+              {
+                ...read,
+                method,
+                against,
+                estimate: estimateOver(minus(values, valuesOf(CONTROL, iteration))),
+              },
+            ]),
       ];
     });
-    const own = { ...read, method: `${arm}, latent`, against: `${arm}, image`, estimate: estimateOver(gain(arm)) };
+    const own = {
+      ...read,
+      method: `${arm}, latent`,
+      against: `${arm}, image`,
+      estimate: estimateOver(gain(arm)),
+    };
     const interaction = {
       ...read,
       ...{ method: `${arm}, latent − image`, against: `${CONTROL}, latent − image` },

@@ -23,6 +23,11 @@ export interface EyeMetrics {
   readonly structure?: number;
   /** Mean colour difference ΔE*ab (CIE 1976) in the squares that are farthest off; one square in fifty is worse. */
   readonly "colour.worst": number;
+  /**
+   * ΔE*ab of the mean colours in the square where they are farthest apart. Soft edges and lost texture keep a square's mean; a thing that is gone, another or of another
+   * colour does not.
+   */
+  readonly "colour.mean": number;
 }
 
 export function eyeMetrics(result: Picture, target: Picture): EyeMetrics {
@@ -43,10 +48,14 @@ export function eyeMetrics(result: Picture, target: Picture): EyeMetrics {
   }
   const large = Math.max(2, Math.round(shorter * COLOUR_SIDE));
   const distances = new SummedArea(distance(a, b), width, height);
-  const off = squares(width, height, large, step).map(([x, y]) => distances.sum(x, y, large) / large ** 2);
+  const differences = [0, 1, 2].map((k) => new SummedArea(difference(a, b, k), width, height));
+  const corners = squares(width, height, large, step);
+  const off = corners.map(([x, y]) => distances.sum(x, y, large) / large ** 2);
+  const means = corners.map(([x, y]) => Math.hypot(...differences.map((map) => map.sum(x, y, large))));
   return {
     ...(alike.length > 0 && { structure: quantile(alike, WORSE_OUTLINES) }),
     "colour.worst": quantile(off, 1 - WORSE_COLOURS),
+    "colour.mean": means.reduce((most, one) => Math.max(most, one), 0) / large ** 2,
   };
 }
 
@@ -75,6 +84,10 @@ function distance(a: Float32Array, b: Float32Array): Float64Array {
     Math.hypot(a[3 * i]! - b[3 * i]!, a[3 * i + 1]! - b[3 * i + 1]!, a[3 * i + 2]! - b[3 * i + 2]!),
   );
 }
+
+/** a − b in one of L, a and b. */
+const difference = (a: Float32Array, b: Float32Array, k: number): Float64Array =>
+  Float64Array.from({ length: a.length / 3 }, (_, i) => a[3 * i + k]! - b[3 * i + k]!);
 
 /** The corners of all squares that lie in the picture. */
 function squares(width: number, height: number, side: number, step: number): [x: number, y: number][] {

@@ -23,7 +23,11 @@ export function reencodeEvery(k: number, gated = false): BenchMethod {
       ...(gated && { gate: resolveOptions(model).gate }),
     }),
     async *run(model, start, turns, settings, { seed, signal }) {
-      const { every, gate = 0, ...options } = settings as unknown as Omit<EditOptions, "references"> & {
+      const {
+        every,
+        gate = 0,
+        ...options
+      } = settings as unknown as Omit<EditOptions, "references"> & {
         every: number;
       };
       let picture = start;
