@@ -238,8 +238,6 @@ export const TABLES: readonly TableClaim[] = [
       {
         "emilie, with masks, without the gate": of("emilie"),
         "image iteration, pasted by the mask": of("image-iteration-masked"),
-        "latent iteration, gated, no masks": of("emilie-no-mask-gated"),
-        "image iteration, gated, no masks": of("image-iteration-gated"),
         "image iteration": of("image-iteration"),
       },
       [
