@@ -109,6 +109,14 @@ const PLAIN: readonly MetricInfo[] = [
     about: "Mean colour difference to the truth, in CIELAB, in the squares that are farthest off.",
   },
   {
+    name: "colour.mean",
+    label: "Worst mean colour",
+    unit: "ΔE",
+    better: "lower",
+    digits: 1,
+    about: "Difference of the mean colours, in CIELAB, in the square where they are farthest from the truth's.",
+  },
+  {
     name: "clip.text",
     label: "CLIP text",
     better: "higher",
