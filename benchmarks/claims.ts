@@ -311,25 +311,4 @@ export const TABLES: readonly TableClaim[] = [
       ]),
     },
   },
-  {
-    heading: "Over training seeds",
-    file: "training-seeds",
-    rows: grid(
-      {
-        "SR@5 (chains)": arm("SR@5", "chains"),
-        "PSNR to the truth, chains of five, dB": arm("psnr", "chains"),
-        "PSNR at turn 5, chains of five, dB": arm("psnr", "chains", { turn: 5 }),
-        "PSNR over ten no-ops, dB": arm("psnr", "noop"),
-        "PSNR at turn 10, no-ops, dB": arm("psnr", "noop", { turn: 10 }),
-        "slope on no-ops, 10⁻³ a turn": arm("slope.rmse", "noop", { scale: 1000 }),
-      },
-      [
-        of("control, latent"),
-        { method: "rollouts, latent", against: "control, latent" },
-        of("control, image"),
-        { method: "rollouts, image", against: "control, image" },
-        { method: "rollouts, latent − image", against: "control, latent − image" },
-      ],
-    ),
-  },
 ];
