@@ -68,6 +68,21 @@ function inStudio(name: string, files: { readonly include: string[]; readonly ex
   };
 }
 
+/** The library in a real browser, on WebAssembly. */
+function inBrowser(name: string, files: { readonly include: string[]; readonly exclude?: string[] }) {
+  return {
+    server: { headers },
+    optimizeDeps,
+    test: {
+      ...files,
+      name,
+      globalSetup: "tests/browser/checkpoints-server.ts",
+      testTimeout: 180_000,
+      browser: inChromium(["--disable-gpu"]),
+    },
+  };
+}
+
 export default defineConfig({
   test: {
     projects: [
@@ -95,7 +110,7 @@ export default defineConfig({
           ...inNode,
           name: "long",
           include: [LONG],
-          exclude: ["**/node_modules/**", "studio/tests/**"],
+          exclude: ["**/node_modules/**", "studio/tests/**", "tests/browser/**"],
         },
       },
       {
@@ -113,17 +128,8 @@ export default defineConfig({
       inStudio("studio", { include: ["studio/tests/**/*.test.ts"], exclude: [LONG] }),
       // Of the studio what takes long: processes that are killed, networks that are cut, very large pictures, downloads to the end.
       inStudio("studio-long", { include: [`studio/tests/${LONG}`] }),
-      {
-        server: { headers },
-        optimizeDeps,
-        test: {
-          name: "browser",
-          globalSetup: "tests/browser/checkpoints-server.ts",
-          include: ["tests/browser/**/*.test.ts"],
-          testTimeout: 180_000,
-          browser: inChromium(["--disable-gpu"]),
-        },
-      },
+      inBrowser("browser", { include: ["tests/browser/**/*.test.ts"], exclude: [LONG] }),
+      inBrowser("browser-long", { include: [`tests/browser/${LONG}`] }),
       {
         // onnxruntime-node's WebGPU, on a card or on a Vulkan in software; skipped where there is neither.
         test: {

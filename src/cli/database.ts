@@ -13,26 +13,29 @@ Examples:
   $ emilie database export backup --database postgres://emilie@db/emilie
   $ emilie database token create ada --rate 10 --database postgres://emilie@db/emilie
 
-migrate creates the tables or brings them to this version, and never runs backwards; it needs the right to create in the database, serve and
-worker do not. import takes a data folder of emilie serve, or a folder of .emilie files; sessions that are there already are left
-as they are. A token is shown once; the database keeps only its hash. Guide: docs/scale.md.`;
+migrate creates the tables or upgrades them to this version; there are no downgrades. It needs the CREATE privilege on the database; serve
+and worker do not. import takes a data folder of emilie serve, or a folder of .emilie files; sessions that already exist are left
+unchanged. A token is shown once; the database keeps only its hash. Guide: docs/scale.md.`;
 
 type Flags = DatabaseFlags & { readonly json?: boolean };
 
 export function addDatabase(program: Command, context: Context): void {
   const database = program
     .command("database")
-    .description("prepare the database that several servers share; import and export sessions; tokens")
+    .description("prepare the database that several servers share; import and export sessions; manage tokens")
     .addHelpText("after", HELP);
   const json = (command: Command) =>
     command.option("--json", "print one JSON document on stdout and nothing else");
 
   json(
-    databaseOptions(database.command("migrate").description("bring the tables to this version"), false),
+    databaseOptions(
+      database.command("migrate").description("create the tables, or upgrade them to this version"),
+      false,
+    ),
   ).action((flags: Flags) => context.run(flags.json ?? false, (output) => migrate(flags, output)));
   for (const [verb, description] of [
-    ["import", "take the sessions of a data folder, or of .emilie files, into the database"],
-    ["export", "write the sessions of the database into a data folder"],
+    ["import", "import the sessions of a data folder, or .emilie files, into the database"],
+    ["export", "export the sessions of the database to a data folder"],
   ] as const) {
     json(
       databaseOptions(database.command(verb).description(description).argument("<folder>", "the folder")),
@@ -40,15 +43,15 @@ export function addDatabase(program: Command, context: Context): void {
       context.run(flags.json ?? false, (output) => transfer(verb, folder, flags, output)),
     );
   }
-  const token = database.command("token").description("tokens with a name, which can be revoked");
-  json(databaseOptions(token.command("create").description("make a token and print it, once"), false))
-    .argument("<name>", "whose it is")
+  const token = database.command("token").description("create, list and revoke named tokens");
+  json(databaseOptions(token.command("create").description("create a token and print it, once"), false))
+    .argument("<name>", "the name of the token, for example of its holder")
     .option("--rate <n>", "requests per second (default: 20)", rate)
     .action((name: string, flags: Flags & { rate?: number }) =>
       context.run(flags.json ?? false, (output) => createNamed(name, flags, output)),
     );
-  json(databaseOptions(token.command("revoke").description("refuse a token from now on"), false))
-    .argument("<name>", "whose it is")
+  json(databaseOptions(token.command("revoke").description("revoke a token"), false))
+    .argument("<name>", "the name of the token, for example of its holder")
     .action((name: string, flags: Flags) =>
       context.run(flags.json ?? false, (output) => revoke(name, flags, output)),
     );
@@ -112,7 +115,7 @@ async function revoke(name: string, flags: Flags, output: Output): Promise<void>
   await withDatabase(flags, output, async (database) => {
     await revokeToken(database, name);
     output.document({ name, revoked: true });
-    output.say(`The token ${name} is refused from now on.`);
+    output.say(`The token ${name} has been revoked.`);
   });
 }
 

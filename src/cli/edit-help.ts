@@ -24,14 +24,15 @@ black, they keep your original pixels. With a single instruction, N= can be omit
                             file (a photograph, a picture with a hole) is refused, and the message says which of these to write:
   alpha:FILE                its alpha channel, opaque = edit; invert:alpha:FILE transparent = edit
   white:FILE stretch:FILE   its brightness, unchanged; its brightness, stretched to the full range
+  fit:FILE                  scaled to the picture even if it appears to be rotated by 90°
   auto                      estimated by the model from the instruction
   box:x,y,width,height      a rectangle, in pixels of the picture; also ellipse:x,y,rx,ry and poly:x1,y1,x2,y2,x3,y3,…
-  border                    what --expand, or an expand step before, has added
+  border                    the area that --expand, or an earlier expand step, has added
   at:x,y                    the object at this point of the picture; around:x,y,width,height the object inside this box
   invert:MASK  soft:PX:MASK inverted; with a soft border of PX pixels on the inside
 
---crop and --expand are steps of their own before edit N, which then has the size of the new picture: masks are in its pixels. After --expand
-the edit's mask is the border, unless --mask gives another. Without an instruction only the crop or the expansion is made.
+--crop and --expand are separate steps before edit N, whose masks are then in pixels of the new picture. After --expand the edit's mask
+is the border by default. Without an instruction, the picture is only cropped or expanded.
 
 A script (JSON or YAML) is a list of edits, each with its own mask, regions, settings and branch; --seed, --steps and so on
 override the script's defaults. Mask files are relative to the script. emilie show SESSION --script prints one.

@@ -67,22 +67,25 @@ export function addEdit(program: Command, context: Context): void {
     .command("edit")
     .description("edit a picture with one or more instructions, in order")
     .argument("<image>", "PNG, JPEG, WebP, AVIF or TIFF, any size and aspect; or a saved session (.emilie)")
-    .argument("[instruction...]", 'what should change, as in "make it winter"; or none with --script')
+    .argument(
+      "[instruction...]",
+      'what should change, as in "make it winter"; or none with --script, --crop or --expand',
+    )
     .option("--script <file>", "a file that lists the edits, .yaml or .json (see below)")
     .option("--mask <N=MASK>", "where edit N may change the picture (see below); repeatable", collect)
     .option(
       "--reference <N=FILE>",
-      "a picture that edit N refers to, for models that take some; repeatable, also for the same edit",
+      "a picture that edit N refers to, for models that accept reference pictures; repeatable, also for the same edit",
       collect,
     )
     .option(
       "--crop <N=BOX>",
-      "first cut the picture of edit N to x,y,width,height (pixels); repeatable",
+      "first crop the picture of edit N to x,y,width,height (pixels); repeatable",
       collect,
     )
     .option(
       "--expand <N=ROOM>",
-      "first add room around the picture of edit N, as in left:25%,top:64 or 25%, which the edit then fills; repeatable",
+      "first add a border around the picture of edit N, as in left:25%,top:64 or 25%, which the edit then fills; repeatable",
       collect,
     )
     .option(
@@ -118,7 +121,7 @@ export function addEdit(program: Command, context: Context): void {
     .addOption(previewOption())
     .option(
       "--yes",
-      "for a photograph without --model: edit it with another editor than picturebook, and pull one if there is none",
+      "for a photograph without --model: use a model other than picturebook without asking, and pull one if there is none",
     )
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", EXAMPLES)

@@ -16,7 +16,7 @@ Examples:
   $ emilie export out/session.emilie winter.webp --node 3fd1 --quality 80
   $ emilie export out/session.emilie winter.png --no-recipe
 
-The picture has the size of your original, or what crops and expansions have made of it. Its metadata contains its recipes, so that emilie replay can reproduce it, and the
+The picture has the size of your original, or the size after its crops and expansions. Its metadata contains its recipes, so that emilie replay can reproduce it, and the
 IPTC label for pictures edited by a model; none of the original's own metadata (place, camera, date) is copied. With
 --no-recipe only the label is written. JPEG, WebP and AVIF are lossy, PNG and TIFF lossless.`;
 

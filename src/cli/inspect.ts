@@ -20,6 +20,7 @@ import {
   openLora,
   parseModelName,
 } from "../models/open.node.ts";
+import { operationsOf } from "../models/operations.ts";
 import { planModel } from "../models/plan.ts";
 import type { CheckpointFacts } from "../networks/architecture.ts";
 import { sizeOf } from "../tensor/tensor.ts";
@@ -85,6 +86,7 @@ async function inspect(name: string, flags: Flags, output: Output): Promise<void
   const plan = planModel(checkpoint, await machineNow(cache), {
     size: flags.size?.[0],
     made: madeOf(name, await listSideFiles(cache)),
+    edit: await operationsOf(checkpoint),
   });
   const facts = {
     ...describeCheckpoint(checkpoint, fewSteps, flags.size),

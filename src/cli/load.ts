@@ -31,7 +31,7 @@ export async function told<T>(
   }
 }
 
-/** "owner/name: an edit of 512 px takes about 2.5 GB of memory (19.2 GB are free), and once 0.8 GB of disk." */
+/** "owner/name: an edit of 512 px takes about 4 min and 2.5 GB of memory (19.2 GB are free), and once 0.8 GB of disk." */
 export function sayPlan({
   model,
   nativeSize,
@@ -40,6 +40,8 @@ export function sayPlan({
   works,
   lacks,
   machine,
+  seconds,
+  quicker,
 }: FitPlan): string {
   const disk = derivedBytes > 0 ? `, and once ${formatLarge(derivedBytes, "B")} of disk` : "";
   const free = `${formatLarge(machine.memoryBytes, "B")} are free`;
@@ -51,7 +53,11 @@ export function sayPlan({
     lacks === "memory"
       ? " It may end for want of memory: choose --precision int8, or a smaller --working-size."
       : "";
-  return `${model}: an edit of ${nativeSize} px takes about ${formatLarge(memoryBytes, "B")} of memory (${free})${disk}.${slowly}${no}`;
+  const time = seconds === null ? "" : `${formatSeconds(Math.max(1, Math.round(seconds)))} and `;
+  const other = quicker
+    ? ` With --precision ${quicker.precision} it takes about ${formatSeconds(Math.round(quicker.seconds))}.`
+    : "";
+  return `${model}: an edit of ${nativeSize} px takes about ${time}${formatLarge(memoryBytes, "B")} of memory (${free})${disk}.${other}${slowly}${no}`;
 }
 
 function sayLoad(output: Output): (progress: LoadProgress) => void {

@@ -13,8 +13,8 @@ Examples:
 This command is started by an assistant's program, not by hand. In that program's configuration:
   { "mcpServers": { "emilie": { "command": "npx", "args": ["emilie", "mcp", "--root", "/path/to/pictures"] } } }
 
-Tools: open, edit, branch, compare, undo, redo, history, export, close. Files are read and written only in --root, after
-resolving symbolic links. Sessions are kept in memory until they are exported. See docs/mcp.md for details.`;
+Tools: open, edit, branch, crop, expand, compare, undo, redo, history, export, close. Files are read and written only in
+--root, after resolving symbolic links. Sessions are kept in memory until they are exported. See docs/mcp.md for details.`;
 
 export function addMcp(program: Command, context: Context): void {
   program

@@ -25,8 +25,8 @@ export function loraOption(): Option {
 export function precisionOption(): Option {
   return new Option(
     "--precision <mode>",
-    "precision of UNet and VAE: fp32; fp32-fast, equal to about five digits; int8, fastest, results differ slightly; " +
-      "int4, smallest, for architectures that have it; fp16, with --device webgpu or auto (default: the one in the model's name, else fp32)",
+    "precision of denoiser and VAE: fp32; fp32-fast, equal to about five digits; int8, fastest, results differ slightly; " +
+      "int4, smallest, for architectures that have it; fp16, with --device webgpu or auto (default: the one in the model's name, else fp32; serve and studio: the one marked * by emilie models)",
   ).choices(PRECISIONS);
 }
 

@@ -26,8 +26,8 @@ Examples:
   $ emilie models rm timbrooks/instruct-pix2pix --yes
   $ emilie models clear
 
-Below the models on disk: what each needs here, and the editors that can be pulled, with size and licence. Times are estimates from each
-model's operations and one short matrix product. Nothing is downloaded.
+Below the models on disk: what each needs on this machine, and the models that can be pulled, with size and licence. Times are estimated
+from each model's operation count and one short matrix product. Nothing is downloaded.
 
 Models come from "emilie pull" or from the Python tools: they share one cache, so a model deleted here is deleted for
 them too. Only image models in the diffusers layout are listed. Below them: the files that emilie has generated from models, fp32 copies
@@ -37,7 +37,7 @@ export function addModels(program: Command, context: Context): void {
   const models = program
     .command("models")
     .description(
-      "list the models on disk and those to pull: size, licence, memory, speed, and what each can do",
+      "list the models on disk and those that can be pulled: size, licence, memory, speed, and what each can do",
     )
     .option("--json", "print one JSON document on stdout and nothing else")
     .addHelpText("after", HELP)

@@ -36,14 +36,14 @@ export async function modelForPicture(
   const what = `${basename(image)} looks like a photograph, and ${DEFAULT} was made for drawings of its own kind.`;
   if (here) {
     if (yes || (await agrees(`${what} Edit it with ${here.id}?`, output))) return here.id;
-    throw unsuited(`${what} Here is ${here.id}: --model ${here.id}, or --yes.`);
+    throw unsuited(`${what} To edit it with ${here.id}, give --model ${here.id}, or --yes.`);
   }
   const offer = offerFor(await machineNow(cacheFolder()));
-  if (!offer) throw unsuited(`${what} No editor of photographs fits this machine.`);
+  if (!offer) throw unsuited(`${what} No model for photographs fits this machine.`);
   const said = `${offer.title} edits photographs: ${formatLarge(offer.downloadBytes, "B")} to download, licence ${offer.license.name}`;
   if (!yes && !(await agrees(`${what} ${said}. Pull ${offer.id} now?`, output))) {
     throw unsuited(
-      `${what} ${said}. emilie pull ${offer.id} gets it; with --yes this command pulls it and goes on.`,
+      `${what} ${said}. Run emilie pull ${offer.id}; or give --yes, and this command pulls it and continues.`,
     );
   }
   return (await pullTold(offer.id, undefined, output)).id;
@@ -97,7 +97,7 @@ export function secondsByPrecision(
 
 export function sayOffers(offered: readonly Offer[], output: Output): void {
   if (offered.length === 0) return;
-  output.say("\nEditors to pull, with emilie pull NAME:");
+  output.say("\nModels that can be pulled with emilie pull NAME:");
   sayTable(
     output,
     [

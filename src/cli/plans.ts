@@ -29,12 +29,12 @@ export function sayPlans(models: readonly Planned[], output: Output): void {
   sayTable(
     output,
     [
-      ["model", "precision", "memory", "disk besides", ...(timed ? ["one edit, about"] : []), "works here"],
+      ["model", "precision", "memory", "extra disk", ...(timed ? ["one edit, about"] : []), "works here"],
       ...rows,
     ],
     [0, 1, timed ? 5 : 4],
   );
   output.say(
-    "* the most exact precision that works here. Memory: what an edit allocates at its peak, with its text.",
+    "* what the studio and the server use: the most exact precision that works here, but int8 rather than fp32 if an edit in fp32 takes many minutes. Memory: what an edit allocates at its peak, including text encoding.",
   );
 }

@@ -63,7 +63,7 @@ interface Flags {
 
 export function addServe(program: Command, context: Context): void {
   databaseOptions(serverCommand(program, "serve", "start the editing server, for programs and the studio"))
-    .option("--migrate", "with --database: bring its tables to this version first")
+    .option("--migrate", "with --database: first create its tables, or upgrade them to this version")
     .option("--json", "print one JSON document with the address on stdout and nothing else")
     .addHelpText("after", SERVE_HELP + COMMON_HELP)
     .action((flags: Flags) =>
@@ -93,7 +93,7 @@ function serverCommand(program: Command, verb: string, description: string): Com
     .addOption(precisionOption())
     .addOption(fitOption())
     .addOption(vaeOption())
-    .option("--preview-vae <path>", "a tiny autoencoder for previews only, which then take little time")
+    .option("--preview-vae <path>", "a tiny autoencoder for previews only, which makes them faster")
     .option(
       "--token-file <file>",
       "a file with the token that every request must carry (default: $EMILIE_TOKEN, else none on this machine, random elsewhere)",

@@ -18,9 +18,9 @@ Examples:
   $ emilie worker --database postgres://emilie@db/emilie --model timbrooks/instruct-pix2pix
   $ EMILIE_DATABASE=postgres://emilie:PASSWORD@db/emilie emilie worker --device cuda
 
-Servers are started with emilie serve --database and the same addresses. A worker runs one edit at a time, of the models that it
-is given; several are loaded in turn. SIGTERM and Ctrl-C finish the step that runs and give the edit back to the others. A
-worker that is not heard for 15 seconds has lost its edit, which another one begins again. Guide: docs/scale.md.`;
+Servers are started with emilie serve --database and the same addresses. A worker runs one edit at a time, with the models that it
+is given; several are loaded in turn. SIGTERM and Ctrl-C finish the current step and return the edit to the queue. A worker
+without a heartbeat for 15 seconds loses its edit, and another worker restarts it. Guide: docs/scale.md.`;
 
 interface Flags {
   readonly database?: string;
@@ -38,16 +38,16 @@ interface Flags {
 
 export function addWorker(program: Command, context: Context): void {
   databaseOptions(program.command("worker").description("compute the edits of servers that share a database"))
-    .option("--model <model...>", "the models that it computes with (default: picturebook)")
+    .option("--model <model...>", "the models that it runs (default: picturebook)")
     .addOption(deviceOption())
     .addOption(precisionOption())
     .addOption(fitOption())
     .addOption(vaeOption())
-    .option("--preview-vae <path>", "a tiny autoencoder for previews only, which then take little time")
+    .option("--preview-vae <path>", "a tiny autoencoder for previews only, which makes them faster")
     .option("--worker-memory <MB>", "stop an edit that uses more memory than this", megabytes)
     .option(
       "--name <name>",
-      "what it alone is called in GET /workers (default: the machine's name and a number)",
+      "its name in GET /workers, different from all others (default: the machine's name and a number)",
     )
     .option("--health-port <port>", "answer GET /live, GET /health and GET /metrics on this port", portNumber)
     .option("--json", "print one JSON document on stdout and nothing else")
@@ -72,8 +72,8 @@ async function work(flags: Flags, output: Output): Promise<void> {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });
   output.document({ name: worker.name, models: worker.models, pid: process.pid });
-  output.say(`emilie worker ${worker.name} takes jobs of ${worker.models.join(", ")}`);
-  output.say("Ctrl-C finishes the step that runs and gives its job back.");
+  output.say(`emilie worker ${worker.name} takes jobs for ${worker.models.join(", ")}`);
+  output.say("Ctrl-C finishes the current step and returns its job to the queue.");
   await stopped;
   output.note("Stopping after this step; its job goes back to the queue.");
   if (health) await shut(health);

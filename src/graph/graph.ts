@@ -159,7 +159,9 @@ export class Graph {
 
   /** int64, by default a vector, as Reshape and Slice want it. */
   ints(values: readonly number[], dims: readonly number[] = [values.length]): Value {
-    const data = BigInt64Array.from(values, BigInt);
+    // A loop: BigInt64Array.from with a function takes ten times as long, half of the time of building a large graph.
+    const data = new BigInt64Array(values.length);
+    for (let i = 0; i < values.length; i++) data[i] = BigInt(values[i]!);
     return this.#inline(new Uint8Array(data.buffer), "int64", dims);
   }
 

@@ -19,7 +19,7 @@ const expandInput = z.strictObject({ ...expandSchema.shape, ...common });
 export const crop: Tool<typeof cropInput> = {
   title: "Crop the picture",
   description:
-    "Cuts the picture to a box (x, y, width, height in its pixels) as a step of its own, and shows it. The pixels that are left are unchanged. " +
+    "Crops the picture to a box (x, y, width, height in its pixels) as a separate step, and shows it. The remaining pixels are unchanged. " +
     "Masks of later edits are in the pixels of the cropped picture.",
   input: cropInput,
   async run({ session: id, from, ...box }, workspace, { mcpReq }) {
@@ -33,8 +33,8 @@ export const crop: Tool<typeof cropInput> = {
 export const expand: Tool<typeof expandInput> = {
   title: "Expand the picture",
   description:
-    'Adds room around the picture (left, top, right, bottom: pixels, or shares such as "25%") as a step of its own, and shows it. The picture is ' +
-    'unchanged; the room is filled with its edges. Then use edit with mask "border" to have the room painted as an instruction says.',
+    'Adds a border around the picture (left, top, right, bottom: pixels, or shares such as "25%") as a separate step, and shows it. The picture is ' +
+    'unchanged; the border is filled by extending its edges. Then use edit with mask "border" to edit the border with an instruction.',
   input: expandInput,
   async run({ session: id, from, ...sides }, workspace, { mcpReq }) {
     const opened = workspace.session(id);

@@ -16,7 +16,7 @@ const input = z.strictObject({
 export const compare: Tool<typeof input> = {
   title: "Compare two pictures",
   description:
-    "Shows two nodes of the session side by side and says how much differs, inside and outside of the masks of the edits between them.",
+    "Shows two nodes of the session side by side and says how much differs, inside and outside the masks of the edits between them.",
   input,
   readOnly: true,
   async run({ session: id, a, b }, workspace, { mcpReq: { signal } }) {

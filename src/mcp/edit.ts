@@ -45,7 +45,7 @@ const input = {
     .max(16)
     .optional()
     .describe(
-      "Picture files that the instruction refers to, for models that take some (open says how many).",
+      "Picture files that the instruction refers to, for models that accept reference pictures (open says how many).",
     ),
   regions: z
     .array(
@@ -57,7 +57,7 @@ const input = {
     )
     .max(MAX_REGIONS - 1)
     .optional()
-    .describe("Further instructions with masks of their own, in the same pass."),
+    .describe("Further instructions with their own masks, in the same pass."),
   ...editShape(),
 };
 
@@ -127,7 +127,7 @@ async function carryOut(
   return {
     text: [
       `"${instruction}" made node ${node.id} from ${from.id} in ${seconds}. ${node.changes?.text ?? ""}`.trimEnd(),
-      ...(node.phrases.length > 0 ? [`The model took it as: ${node.phrases.join("; ")}.`] : []),
+      ...(node.phrases.length > 0 ? [`The model understood it as: ${node.phrases.join("; ")}.`] : []),
       ...where,
       ...warnings,
     ].join("\n"),

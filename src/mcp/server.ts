@@ -32,7 +32,7 @@ export interface McpOptions {
 
 const INSTRUCTIONS =
   "Edits pictures step by step. Open a picture, edit it with short instructions, look at each result, continue. Give a mask (a box in pixels) for " +
-  "anything local: outside of it every pixel stays the same. Where a result is not right: undo and try another seed or wording, or branch from an " +
+  "anything local: outside it every pixel stays the same. If a result is not right, undo and try another seed or wording, or branch from an " +
   "earlier node. Nothing is written to disk before export.";
 
 /** Serves one client until its end of the pipe closes. Throws option.invalid for a root that is no folder. */

@@ -29,7 +29,7 @@ export type Rephrase = (typeof REPHRASE)[number];
 
 /** How an edit is computed. Defaults are the checkpoint's own if it states them. */
 export interface EditSettings {
-  /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default 0. */
+  /** Any integer in [0, 2⁶⁴); the noise is torch's for the same seed. Default: as many as edits precede it in its session; of edit(), 0. */
   readonly seed?: number | bigint;
   /**
    * Trade-off between quality and speed: "draft" for previews, "balanced" (the default), "best" for final results, "turbo" for checkpoints distilled for few steps. Its
@@ -370,7 +370,7 @@ export const SETTINGS: Table = {
   },
   detail: {
     title: "detail",
-    help: "on: a picture larger than the model's size keeps its fine detail; off: the model's output, upscaled",
+    help: "on: a picture larger than the model's native size keeps its fine detail; off: the model's output, upscaled",
     ...oneOf(DETAIL),
     fallback: "off",
     scope: "session",
@@ -379,7 +379,7 @@ export const SETTINGS: Table = {
   },
   rephrase: {
     title: "rephrase",
-    help: "on: an instruction that the model understands is given to its denoiser in the phrase that it was trained with; reader: the same, as the model's reader understands it; off: in its own words",
+    help: "on: an instruction that the model understands is replaced by the phrase that its denoiser was trained with; reader: the same, with the model's reader to understand it; off: the instruction is used as it is",
     ...oneOf(REPHRASE),
     fallback: "off",
     defaultText: "the checkpoint's own, else off",

@@ -8,7 +8,10 @@ import type { CheckpointSource } from "../checkpoint/source.ts";
 import type { Architecture } from "../networks/architecture.ts";
 import type { MemoryMode } from "../runtime/onnx-sessions.ts";
 import { parseModelName } from "./open.node.ts";
-import { type Machine, type PrecisionPlan, planPrecision, requireFit } from "./plan.ts";
+import { operationsOf } from "./operations.ts";
+import { type Machine, type PrecisionPlan, planModel, planPrecision, requireFit } from "./plan.ts";
+import { measureProduct } from "./speed.node.ts";
+import { secondsOfEdit } from "./speed.ts";
 
 /** What is free now: `cache` is the folder of derived weights. */
 export async function machineNow(cache: string): Promise<Machine> {
@@ -42,6 +45,15 @@ export interface FitPlan extends PrecisionPlan {
   readonly nativeSize: number;
   /** What is free on this machine. */
   readonly machine: Machine;
+  /** About how long an edit with default settings takes on the CPU; null where that could not be measured. */
+  readonly seconds: number | null;
+  /** Where that is minutes: the quickest precision that works here, if it is much quicker. */
+  readonly quicker: {
+    /** Its name. */
+    readonly precision: Precision;
+    /** About how long the same edit takes in it. */
+    readonly seconds: number;
+  } | null;
 }
 
 export interface FitOptions {
@@ -54,6 +66,9 @@ export interface FitOptions {
 
 /** Beside its weights an edit takes less than this, and of its weights no more than so many times what they have on the disk. */
 const [MOST_BESIDE, MOST_PER_BYTE] = [5e9, 4];
+
+/** Of an edit whose precision is worth a word, and what counts as quicker. */
+const [LONG_SECONDS, MUCH_QUICKER] = [120, 0.7];
 
 /**
  * Null for a model that is small beside what is free, which is then not looked at further.
@@ -71,7 +86,18 @@ export async function checkFit(
   const options = { memory, made: madeOf(source.id, await listSideFiles(cache)) };
   if (process.env.EMILIE_FIT !== "ignore") requireFit(source.id, facts, precision, machine, options);
   const plan = planPrecision(facts, precision, machine, options);
-  return plan && { ...plan, model: source.id, nativeSize: facts.nativeSize, machine };
+  if (!plan) return null;
+  const speed = await measureProduct();
+  const edit = await operationsOf(facts);
+  const secondsIn = (one: Precision) => (speed === null ? null : secondsOfEdit(edit, one, speed));
+  const seconds = secondsIn(precision);
+  const others = planModel(facts, machine, options).precisions.filter(({ works }) => works === "yes");
+  const [quickest] = others
+    .map((one) => ({ precision: one.precision, seconds: secondsIn(one.precision)! }))
+    .sort((a, b) => a.seconds - b.seconds);
+  const isLong = seconds !== null && seconds > LONG_SECONDS;
+  const quicker = isLong && quickest && quickest.seconds < MUCH_QUICKER * seconds ? quickest : null;
+  return { ...plan, model: source.id, nativeSize: facts.nativeSize, machine, seconds, quicker };
 }
 
 function weightBytes(path: string): number {

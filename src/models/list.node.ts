@@ -10,7 +10,6 @@ import { cacheFolder } from "../checkpoint/storage.node.ts";
 import { type Variant, weightSets } from "../checkpoint/variants.ts";
 import { isEmilieError } from "../errors.ts";
 import { type AvailableSettings, availableSettings } from "../method/available.ts";
-import { costsOf } from "../method/costs.ts";
 import type { Abilities, EditModel } from "../method/edit-model.ts";
 import type { CheckpointFacts } from "../networks/architecture.ts";
 import { architectureOf, architectureOfFiles } from "./architectures.ts";
@@ -19,7 +18,8 @@ import { listCache, snapshotFiles } from "./hub/cache.node.ts";
 import { hubCache } from "./hub/settings.node.ts";
 import { imageModels, revisionName } from "./names.node.ts";
 import { nameVariant, SHIPPED, shippedFolder } from "./open.node.ts";
-import { costsOfFacts, type Machine, type ModelPlan, planModel } from "./plan.ts";
+import { asModel, operationsOf } from "./operations.ts";
+import { type Machine, type ModelPlan, planModel } from "./plan.ts";
 import type { EditOperations } from "./speed.ts";
 
 export interface ModelFacts {
@@ -36,7 +36,7 @@ export interface ModelFacts {
   readonly nativeSize: number | null;
   /** What it states for its edits. */
   readonly defaults: EditModel["defaults"];
-  /** What it can do; null where it does not say. */
+  /** What it can do; null if it does not state this. */
   readonly abilities: Abilities | null;
   /** The number of reference pictures that an edit may have. */
   readonly maxReferences: number;
@@ -61,10 +61,14 @@ export interface ModelList {
   };
 }
 
-/** Everything that --model can name. Reads configurations and headers, no weights. */
-export async function listModels(cache = hubCache()): Promise<ModelList> {
+/** Everything that --model can name. Reads configurations and headers, no weights. `held`: bytes of memory that a model takes which would make way. */
+export async function listModels(held = 0, cache = hubCache()): Promise<ModelList> {
   const models: ModelFacts[] = [];
-  const here = { machine: await machineNow(cacheFolder()), made: await listSideFiles(cacheFolder()) };
+  const now = await machineNow(cacheFolder());
+  const here = {
+    machine: { ...now, memoryBytes: now.memoryBytes + held },
+    made: await listSideFiles(cacheFolder()),
+  };
   for (const name of SHIPPED)
     models.push(await describeModel(here, name, "package", shippedFolder(name), null));
   const repos = await listCache(cache);
@@ -127,8 +131,8 @@ async function describeModel(
     try {
       const source = { ...folderSource(folder, id), variant };
       const facts = await describeOnce(source, folder, commit);
-      const plan = planModel(facts, machine, { made: madeOf(id, made) });
       const edit = await operationsOf(facts);
+      const plan = planModel(facts, machine, { made: madeOf(id, made), edit });
       return { ...base, bytes, ...(await statedBy(facts, id)), plan, edit, problem: null };
     } catch (error) {
       return { ...base, ...unusable, bytes, problem: reason(error) };
@@ -165,19 +169,6 @@ async function statedBy(facts: CheckpointFacts, id: string): Promise<Stated> {
   const settings = availableSettings(await asModel(facts));
   const abilities = abilitiesOf(id, own) ?? null;
   return { family, nativeSize, defaults: own.defaults, abilities, maxReferences, settings };
-}
-
-/** What the model of a checkpoint says about its settings. */
-async function asModel(facts: CheckpointFacts) {
-  const { schedulerConfig, own, embedsGuidance, guidedBy } = facts;
-  const fewSteps = (await facts.loras([])).fewSteps ?? undefined;
-  return { defaults: own.defaults, schedulerConfig, fewSteps, embedsGuidance, guidedBy };
-}
-
-async function operationsOf(facts: CheckpointFacts): Promise<EditOperations> {
-  const { denoise, encode, decode } = costsOfFacts(facts);
-  const { calls } = costsOf(await asModel(facts), "balanced");
-  return { denoise: calls * denoise, picture: encode + decode };
 }
 
 function reason(error: unknown): string {

@@ -40,7 +40,7 @@ export interface LoadOptions {
   /** "low": one ONNX Runtime session at a time, weights only in their files. Default "normal". */
   readonly memory?: MemoryMode;
   /**
-   * The precision of UNet and VAE. "fp32" (default): as the checkpoint was written. "fp32-fast": equal to about five digits, faster for
+   * The precision of the networks; of Stable Diffusion, whose text encoders stay as they are, of UNet and VAE. "fp32" (default): as the checkpoint was written. "fp32-fast": equal to about five digits, faster for
    * large pictures, with transformed weights. "int8": fastest, with the UNet's weights in 8 bits, activations quantised at every
    * step, fewer attention keys for large pictures, and the VAE of fp32-fast; results differ slightly. "int4": weights of 4 bits, the least memory, for architectures that have it. "fp16": the UNet's weights and activations in half
    * precision, only for the devices "webgpu" and "auto"; files in half precision are used as they are. Other files that a precision needs are generated once

@@ -25,5 +25,5 @@ export function planOfKnown({ needs, edit }: KnownModel, machine: Machine): Mode
       lacks,
     } as const;
   });
-  return { width: edit.size, height: edit.size, precisions, takes: takenOf(precisions) };
+  return { width: edit.size, height: edit.size, precisions, takes: takenOf(precisions, edit) };
 }

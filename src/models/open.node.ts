@@ -87,6 +87,9 @@ export function parseModelName(name: string): ModelName {
   };
 }
 
+/** The precision that a session's name of its model says. */
+export const precisionOf = (name: string): Precision => parseModelName(name).precision ?? "fp32";
+
 /** Throws "option.invalid" for what is no precision. */
 export function checkPrecision(value: unknown): Precision {
   const known = PRECISIONS.find((precision) => precision === value);

@@ -12,6 +12,7 @@ import { EmilieError } from "../errors.ts";
 import type { CheckpointFacts, Costs, PlannedNetwork } from "../networks/architecture.ts";
 import { type MemoryMode, WAITING_BYTES } from "../runtime/onnx-sessions.ts";
 import { sizeOf } from "../tensor/tensor.ts";
+import type { EditOperations } from "./speed.ts";
 
 /** What is free now, in bytes. */
 export interface Machine {
@@ -43,7 +44,10 @@ export interface ModelPlan {
   readonly height: number;
   /** On the CPU, the most exact first. */
   readonly precisions: readonly PrecisionPlan[];
-  /** The most exact one that works, before those that only work slowly; null where none does. */
+  /**
+   * What is chosen for those who choose none: the most exact one that works, before those that only work slowly; of editors that compute much (MANY_OPERATIONS),
+   * int8 before fp32. Null where none works.
+   */
   readonly takes: Precision | null;
 }
 
@@ -54,7 +58,15 @@ export interface PlanOptions {
   readonly memory?: MemoryMode;
   /** Bytes that are derived already, by precision. Default: nothing is. */
   readonly made?: Readonly<Record<string, number>>;
+  /** Operations of an edit with default settings. Default: few. */
+  readonly edit?: EditOperations;
 }
+
+/**
+ * FLOP of an edit, above which it takes many minutes in fp32 on a few cores. Editors of that kind are published in bf16, whose rounding is as large as int8's
+ * (docs/results/klein.md, docs/results/dreamlite.md: one call of the denoiser, against fp32).
+ */
+const MANY_OPERATIONS = 60e12;
 
 /** Node, ONNX Runtime, the graphs, and the picture itself. */
 const BASE_BYTES = 0.4e9;
@@ -71,12 +83,15 @@ const OFFERED = PRECISIONS.filter((precision) => precision !== "fp32-fast" && pr
 export function planModel(facts: CheckpointFacts, machine: Machine, options: PlanOptions = {}): ModelPlan {
   const precisions = OFFERED.flatMap((precision) => planPrecision(facts, precision, machine, options) ?? []);
   const [width, height] = sizeOfPlan(facts, options);
-  return { width, height, precisions, takes: takenOf(precisions) };
+  return { width, height, precisions, takes: takenOf(precisions, options.edit) };
 }
 
 /** As ModelPlan has it, of precisions in their order. */
-export function takenOf(precisions: readonly PrecisionPlan[]): Precision | null {
-  const which = (works: PrecisionPlan["works"]) => precisions.find((one) => one.works === works)?.precision;
+export function takenOf(precisions: readonly PrecisionPlan[], edit?: EditOperations): Precision | null {
+  const isLong = edit !== undefined && edit.denoise + edit.picture > MANY_OPERATIONS;
+  const isFirst = ({ precision }: PrecisionPlan) => isLong && precision === "int8";
+  const order = [...precisions.filter(isFirst), ...precisions.filter((one) => !isFirst(one))];
+  const which = (works: PrecisionPlan["works"]) => order.find((one) => one.works === works)?.precision;
   return which("yes") ?? which("slowly") ?? null;
 }
 
@@ -140,15 +155,19 @@ function peakOf(all: readonly Load[], costs: Costs, memory: MemoryMode) {
   const waits = ({ mappedBytes }: Load) => memory === "normal" && mappedBytes <= WAITING_BYTES;
   const denoiser = all.filter(({ hot }) => hot);
   const others = all.filter(({ hot }) => !hot);
+  const { denoiserArena: arena = 1 } = costs;
+  const denoiserBytes = arena * costs.denoiserBytes;
+  // Of an arena nothing is given back.
+  const left = arena > 1 ? denoiserBytes : 0;
   const staysBesidePicture = memory === "normal" && (!costs.pictureAlone || denoiser.every(waits));
   const stages = [
     // A text is encoded before there is anything else of size.
     ...others.map((one) => stageOf([one], one, 0)),
-    stageOf([...denoiser, ...others.filter(waits)], denoiser[0], costs.denoiserBytes),
+    stageOf([...denoiser, ...others.filter(waits)], denoiser[0], denoiserBytes),
     stageOf(
       [...(staysBesidePicture ? denoiser : []), ...others.filter(waits)],
       staysBesidePicture ? denoiser[0] : undefined,
-      PER_PICTURE_BYTE * costs.workingBytes,
+      PER_PICTURE_BYTE * costs.workingBytes + (staysBesidePicture ? left : 0),
     ),
   ];
   const most = (of: "memoryBytes" | "residentBytes") => Math.max(...stages.map((stage) => stage[of]));

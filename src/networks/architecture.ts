@@ -80,6 +80,8 @@ export interface Costs {
   readonly workingBytes: number;
   /** The denoiser's own largest sum of intermediate results. */
   readonly denoiserBytes: number;
+  /** How many times as much its runtime keeps allocated, where that is more: an allocator that grows by doubling, and kernels that unroll convolutions. Default 1. */
+  readonly denoiserArena?: number;
   /** Whether the picture is so large that no other large network waits beside the autoencoder. */
   readonly pictureAlone: boolean;
 }

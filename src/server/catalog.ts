@@ -14,7 +14,7 @@ import { formatRepoId, requireRepoId } from "../models/hub/repo-id.ts";
 import type { Variant } from "../models/hub/select.ts";
 import { statedByFolder } from "../models/list.node.ts";
 import { offers, planOfKnown } from "../models/offers.ts";
-import { formatModelName } from "../models/open.node.ts";
+import { formatModelName, parseModelName } from "../models/open.node.ts";
 import type { Machine, ModelPlan } from "../models/plan.ts";
 import type { Events } from "./events.ts";
 import { withoutPaths } from "./private-paths.ts";
@@ -36,7 +36,8 @@ export interface ListedModel {
   readonly settings?: AvailableSettings | null;
   readonly plan?: ModelPlan | null;
 }
-export type ListModels = () => Promise<{ readonly models: readonly ListedModel[] }>;
+/** `held`: bytes of memory that the model which is loaded takes, and which would make way for another. */
+export type ListModels = (held?: number) => Promise<{ readonly models: readonly ListedModel[] }>;
 
 interface Entry extends Omit<ListedModel, "from"> {
   readonly from: "package" | "cache" | "folder";
@@ -60,8 +61,14 @@ export class Catalog {
   loaded: string | null = null;
   /** What it is making, by what loadModel takes. */
   #loading: { load: string; state: Loading } | null = null;
+  /** In which precision new sessions of each model are made, where the server was given none. */
+  readonly #chosen = new Map<string, Precision>();
+  /** What the inference process takes, in bytes. */
+  held: () => number = () => 0;
 
-  /** `remote`: the models are other machines'. `loaded`: how all of them are loaded. `model` is the user's own choice, and the one place where a folder may be named. */
+  /**
+   * `remote`: the models are other machines'. `loaded`: how all of them are loaded; without a precision, each in the one that its plan takes. `model` is the user's own choice, and the one place where a folder may be named.
+   */
   constructor(
     listModels: ListModels,
     events: Events,
@@ -95,16 +102,31 @@ export class Catalog {
       .map((one) => one.id);
     const pulling = [...pulls.keys()].filter((id) => !entries.some((entry) => entry.id === id));
     const machine = await machineNow(cacheFolder());
-    const away = [...new Set([...known, ...pulling])].map((id) => missing(id, machine, pulls.get(id)));
+    const { precision } = this.#loaded;
+    const away = [...new Set([...known, ...pulling])].map((id) =>
+      missing(id, machine, pulls.get(id), precision),
+    );
     return { selected: this.#selected, models: [...here, ...away] };
   }
 
-  /** What loadModel takes. @throws EmilieError "server.missing" naming what there is */
-  async resolve(id: string): Promise<string> {
+  /**
+   * What loadModel takes. `precision`: of a session that there is already, whatever new ones get.
+   *
+   * @throws EmilieError "server.missing" naming what there is
+   */
+  async resolve(id: string, precision?: Precision): Promise<string> {
     const entries = await this.#entries();
     const found = entries.find((entry) => entry.id === id);
     if (found && found.problem === null) {
-      return this.#loadName(found);
+      const { load: base } = found;
+      // Which precision it is, the workers know.
+      if (this.#remote) return base;
+      return formatModelName({
+        ...this.#loaded,
+        base,
+        loras: [],
+        precision: precision ?? this.#choose(found),
+      });
     }
     if (found)
       throw new EmilieError("checkpoint.unsupported", `The model ${id} cannot be used: ${found.problem}`);
@@ -122,8 +144,15 @@ export class Catalog {
     return { ...facts, folder: "", from: from === "package" ? "package" : "cache" };
   }
 
-  #loadName({ load }: Entry): string {
-    return formatModelName({ base: load, loras: [], ...this.#loaded });
+  /** Chosen once: what is free changes, and sessions of different precisions would take turns in memory. */
+  #choose({ id, plan }: Entry): Precision {
+    const chosen = this.#precisionOf(id) ?? plan?.takes ?? "fp32";
+    this.#chosen.set(id, chosen);
+    return chosen;
+  }
+
+  #precisionOf(id: string): Precision | undefined {
+    return this.#loaded.precision ?? this.#chosen.get(id);
   }
 
   async select(id: string): Promise<void> {
@@ -144,7 +173,7 @@ export class Catalog {
   /** What the worker makes of a model before it runs, as it goes on; null where that is over. `load` is what loadModel was given. */
   async tellLoading(load: string, state: Loading | null): Promise<void> {
     const entries = await this.#entries();
-    const entry = entries.find((one) => this.#loadName(one) === load);
+    const entry = entries.find((one) => isLoadedBy(one, load));
     this.#loading = state && { load, state };
     if (entry) await this.#tell(entry.id);
   }
@@ -209,21 +238,25 @@ export class Catalog {
   async #info(id: string): Promise<ModelInfo> {
     return (
       (await this.list()).models.find((model) => model.id === id) ??
-      missing(id, await machineNow(cacheFolder()))
+      missing(id, await machineNow(cacheFolder()), null, this.#loaded.precision)
     );
   }
 
   #view(entry: Entry, pull: Pull | null = null): ModelInfo {
     const { id, from, family, nativeSize, bytes, defaults, abilities, maxReferences, settings } = entry;
     const problem = entry.problem && withoutPaths(entry.problem);
-    const loading = this.#loading?.load === this.#loadName(entry) ? this.#loading.state : null;
+    const loading = this.#loading && isLoadedBy(entry, this.#loading.load) ? this.#loading.state : null;
     const pulling = pull !== null && pull.error === null;
     const usable = problem === null ? (id === this.#selected ? "selected" : "available") : "unusable";
     return {
       ...{ id, from, family, nativeSize, bytes, problem, pull, loading, defaults },
       ...{ maxReferences, settings: settings ?? null },
       ...describe(abilities),
-      ...{ downloadBytes: null, license: knownModel(id)?.license ?? null, plan: viewPlan(entry.plan) },
+      ...{
+        downloadBytes: null,
+        license: knownModel(id)?.license ?? null,
+        plan: viewPlan(entry.plan, this.#remote ? undefined : this.#precisionOf(id)),
+      },
       state: pulling ? "pulling" : usable,
       loaded: this.loaded === id,
     };
@@ -241,15 +274,23 @@ export class Catalog {
   }
 
   async #read(): Promise<Entry[]> {
-    const { models } = await this.#listModels();
+    const { models } = await this.#listModels(this.held());
     const entries = models.map((model): Entry => ({ ...model, load: model.id }));
     const given = this.#given;
     return given ? [{ ...given, ...(await statedByFolder(given.folder, given.id)) }, ...entries] : entries;
   }
 }
 
+/** In whatever precision. */
+const isLoadedBy = (entry: Entry, load: string) => parseModelName(load).base === entry.load;
+
 /** A model that is not here. */
-function missing(id: string, machine: Machine, pull: Pull | null = null): ModelInfo {
+function missing(
+  id: string,
+  machine: Machine,
+  pull: Pull | null = null,
+  precision: Precision | undefined = undefined,
+): ModelInfo {
   const known = knownModel(id);
   return {
     ...{
@@ -266,17 +307,18 @@ function missing(id: string, machine: Machine, pull: Pull | null = null): ModelI
     },
     ...describe(known?.abilities ?? null),
     ...{ downloadBytes: known?.downloadBytes ?? null, license: known?.license ?? null },
-    plan: viewPlan(known && planOfKnown(known, machine)),
+    plan: viewPlan(known && planOfKnown(known, machine), precision),
     state: pull !== null && pull.error === null ? "pulling" : "missing",
     family: known?.family ?? null,
     nativeSize: known?.nativeSize ?? null,
   };
 }
 
-/** What a page shows of a plan. */
-function viewPlan(plan: ModelPlan | null | undefined): ModelInfo["plan"] {
+/** What a page shows of a plan. `precision`: what is loaded, whatever it would take. */
+function viewPlan(plan: ModelPlan | null | undefined, precision?: Precision): ModelInfo["plan"] {
   if (!plan) return null;
-  const { width, height, takes, precisions } = plan;
+  const { width, height, takes: free, precisions } = plan;
+  const takes = precision ?? free;
   const view = ({ precision, memoryBytes, derivedBytes, works }: ModelPlan["precisions"][number]) => ({
     ...{ precision, memoryBytes, derivedBytes, works },
   });

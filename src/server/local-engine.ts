@@ -78,7 +78,9 @@ async function openIn(
   // Read once, so that what is wrong with them is said now and not at the first edit.
   for (const path of [options.vae, options.previewVae])
     if (path !== undefined) await openTinyAutoencoder(path);
-  const { precision, vae } = options;
+  // What a plan says of precisions is about the processor.
+  const { vae, precision = options.device === undefined || options.device === "cpu" ? undefined : "fp32" } =
+    options;
   const catalog = new Catalog(listModels, events, options.model, { precision, vae });
   await catalog.resolve(catalog.selected);
   let making: string | null = null;
@@ -101,6 +103,7 @@ async function openIn(
       log(`! The inference process ended: ${reason}. It is started again with the next job.`);
     },
   });
+  catalog.held = () => worker.memory;
   const dispatcher = new Dispatcher({ store, queue, worker, events, metrics, retry, catalog });
   const linkKey = await linkKeyIn(data);
   return {

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { EmilieError, isEmilieError } from "../errors.ts";
 import { isMadeWith } from "../method/edit-model.ts";
+import { parseModelName } from "../models/open.node.ts";
 import { packContainer, readContainerBytes } from "../session/file/container.node.ts";
 import { keepPicture } from "./kept-picture.ts";
 import type { Parts } from "./parts.ts";
@@ -94,9 +95,10 @@ async function modelOf(
   const usable = models
     .filter(({ state }) => state === "available" || state === "selected")
     .map(({ id }) => id);
-  for (const id of new Set([wanted.id, catalog.selected])) {
+  const { base, precision = "fp32" } = parseModelName(wanted.id);
+  for (const id of new Set([base, catalog.selected])) {
     if (!usable.includes(id)) continue;
-    const model = await worker.call("load", { model: await catalog.resolve(id) });
+    const model = await worker.call("load", { model: await catalog.resolve(id, precision) });
     if (isMadeWith(model, wanted.fingerprint)) return id;
   }
   throw new EmilieError(

@@ -41,7 +41,10 @@ export interface ServerOptions {
   readonly model?: string;
   /** Where models run, as loadModel takes it. Default "cpu". */
   readonly device?: NodeDevice;
-  /** How all models of this server compute. Default "fp32". Sessions belong to the precision that they were made in. */
+  /**
+   * How new sessions compute. Default: each model in the precision that its plan takes (ModelPlan.takes; on a GPU fp32), which `GET /models` says. A session stays in
+   * the precision that it was made in.
+   */
   readonly precision?: Precision;
   /** A tiny autoencoder in the place of every model's own: its folder or file. Default: none. */
   readonly vae?: string;

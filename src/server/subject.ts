@@ -1,4 +1,5 @@
 /** Calls of the worker about a session. */
+import { precisionOf } from "../models/open.node.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Retry } from "./retry.ts";
 import type { SessionStore } from "./store/store.ts";
@@ -34,8 +35,8 @@ export async function callOn<M extends SessionMethod>(
   params: Omit<Params<M>, keyof Subject>,
   options?: CallOptions,
 ): Promise<Result<M>> {
-  const { info } = await store.read(session);
-  const model = await catalog.resolve(info.model);
+  const { info, manifest } = await store.read(session);
+  const model = await catalog.resolve(info.model, precisionOf(manifest.model.id));
   const call = (file: Subject["file"]) =>
     worker.call(method, { ...params, session, model, file } as unknown as Params<M>, options);
   try {

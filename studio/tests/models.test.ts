@@ -44,7 +44,7 @@ describe("a distilled editor on a server", () => {
     await advanced();
     expect(await slider("Steps").getAttribute("aria-valuetext")).toBe("4");
     expect(await options("Preset")).toEqual(["turbo", "draft", "balanced", "best"]);
-    expect(await options("How a mask acts")).toEqual(["anchored", "threshold", "literal"]);
+    expect(await options("How a mask is applied")).toEqual(["anchored", "threshold", "literal"]);
     for (const name of ["Text guidance", "Image guidance"]) expect(await slider(name).count()).toBe(0);
     expect(await choice("Sampler").count()).toBe(0);
     expect(await seriousFaults(page)).toEqual([]);

@@ -72,7 +72,7 @@ describe("reference pictures", () => {
     ]);
     const buffer = Buffer.from(await png.arrayBuffer());
     await chooser.setFiles({ name: "hat.png", mimeType: "image/png", buffer });
-    await other.getByText(/refer to other pictures, which its file does not hold/).waitFor();
+    await other.getByText(/refer to other pictures, which its file does not contain/).waitFor();
     expect(await other.getByRole("button", { name: /^Restore its/ }).count()).toBe(0);
     await other.context().close();
     // Four are taken, and a fifth is said to be too many.

@@ -52,7 +52,7 @@ describe("a photograph without --model", () => {
     const people = await emilie(...editing());
     expect(people).toMatchObject({ code: 1, stdout: "" });
     expect(people.stderr).toMatch(
-      /dandelion\.jpg looks like a photograph.*4\.3 GB to download, licence MIT\. emilie pull timbrooks\/instruct-pix2pix .*--yes.*--model picturebook/,
+      /dandelion\.jpg looks like a photograph.*4\.3 GB to download, licence MIT\. Run emilie pull timbrooks\/instruct-pix2pix .*--yes.*--model picturebook/,
     );
     expect(await json(...editing())).toMatchObject({ code: 1, error: { code: "model.unsuited" } });
     expect(asked()).toBe(0);
@@ -78,7 +78,7 @@ describe("a photograph without --model", () => {
     );
     const before = asked();
     const refused = await emilie(...editing());
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`Here is ${KNOWN}`) });
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`To edit it with ${KNOWN}`) });
     const again = await emilie(...editing("--yes"));
     expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining(`edited by ${KNOWN}`) });
     expect(asked()).toBe(before);
@@ -92,7 +92,7 @@ describe("a photograph without --model", () => {
 
   it("is told where no editor fits", async () => {
     memoryIs(1);
-    expect((await emilie(...editing("--yes"))).stderr).toMatch(/No editor of photographs fits this machine/);
+    expect((await emilie(...editing("--yes"))).stderr).toMatch(/No model for photographs fits this machine/);
     expect(asked()).toBe(0);
   });
 });
@@ -178,7 +178,7 @@ describe("a model is loaded", () => {
   it("with a note of what it will need, where that is much of what is free", async () => {
     memoryIs(1);
     expect((await edit()).stderr).toMatch(
-      /picturebook: an edit of 128 px takes about 4\d\d\.\d MB of memory \(1\.0 GB are free\)/,
+      /picturebook: an edit of 128 px takes about \d+\.\d s and 4\d\d\.\d MB of memory \(1\.0 GB are free\)/,
     );
     memoryIs(16);
     expect((await edit()).stderr).not.toMatch(/takes about/);

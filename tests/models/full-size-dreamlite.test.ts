@@ -1,12 +1,12 @@
 /** DreamLite at its widths (256, 512, 896 channels; 0.39 billion parameters), built and not run, over picture sizes and precisions; and what a whole checkpoint is planned to need. */
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Precision } from "../../src/checkpoint/derived.ts";
 import { knownModel } from "../../src/checkpoint/known-models.ts";
 import { folderSource } from "../../src/checkpoint/source.node.ts";
-import { planModel } from "../../src/models/plan.ts";
+import { planModel, planPrecision } from "../../src/models/plan.ts";
 import { fitIntoPage, planPage } from "../../src/models/plan-page.ts";
 import { describe as describeCheckpoint } from "../../src/networks/dreamlite/describe.ts";
 import { buildDreamLite, dreamLiteNeeds } from "../../src/networks/dreamlite/unet.ts";
@@ -16,6 +16,10 @@ import { FULL_UNET, layOutDreamLite, unetShapes } from "../support/dreamlite-fix
 import { writeHoles } from "../support/full-checkpoint.ts";
 import { placedNowhere } from "../support/published.ts";
 import { checkByRuntime } from "../support/strict-session.ts";
+
+interface Measured {
+  readonly rows: readonly { readonly part: string; readonly size: number; readonly anonymousGB: number }[];
+}
 
 const root = mkdtempSync(join(tmpdir(), "emilie-full-dreamlite-"));
 writeFileSync(join(root, "holes"), "");
@@ -75,6 +79,22 @@ it("a whole checkpoint is read by its headers, and planned to need less than 4 G
   if (process.env.EMILIE_PARITY_PRINT) console.log(JSON.stringify([facts.costs(512, 512), plan]));
   const of = (precision: Precision) => plan.precisions.find((one) => one.precision === precision)!;
   expect(of("int8").memoryBytes).toBeLessThan(4e9);
+  // What was measured at full size, within a quarter.
+  const file = new URL("../../docs/results/dreamlite.json", import.meta.url);
+  const record = JSON.parse(readFileSync(file, "utf8")) as Measured | readonly Measured[];
+  const rows = [record].flat().flatMap((one) => one.rows);
+  for (const side of [512, 1024]) {
+    const planned = planPrecision(
+      facts,
+      "int8",
+      { memoryBytes: 1e12, diskBytes: 1e12 },
+      { size: [side, side] },
+    )!;
+    const peaks = rows.filter(({ part, size }) => part.startsWith("mobile") && size === side);
+    const peak = Math.max(...peaks.map(({ anonymousGB }) => anonymousGB));
+    expect(planned.memoryBytes / 1e9 / peak, String(side)).toBeGreaterThan(0.8);
+    expect(planned.memoryBytes / 1e9 / peak, String(side)).toBeLessThan(1.25);
+  }
   expect(of("int8").works).toBe("yes");
   expect(plan.precisions.map(({ precision }) => precision)).not.toContain("fp16");
 });

@@ -60,7 +60,7 @@ describe("a variant", () => {
     const model = await loadModel(id, { variant: "fp16", cache: join(home, "made") });
     await model.dispose();
     expect([model.id, model.fingerprint]).toEqual([`${id}:fp16`, fp16]);
-    const ids = (await listModels(cache)).models.map((model) => model.id);
+    const ids = (await listModels(0, cache)).models.map((model) => model.id);
     expect(ids).toEqual(["picturebook", id, `${id}:fp16`]);
     await expect(fingerprintOf(`${id}:bf16`)).rejects.toMatchObject({
       code: "option.invalid",

@@ -2,6 +2,7 @@
  * Compiles, once for a run of the tests, what they start as threads and processes: the command line, ONNX Runtime's worker and the
  * server's. From the sources each of them would be compiled by tsx while it starts, a second for a command and a third of one for each
  * loaded model. They are the same modules, which still find the repository's files: `import.meta.url` stays the source's.
+ * And what tests make of weights is kept in a folder of the run, never in the cache of whoever runs them.
  */
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -47,5 +48,6 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     },
   });
   process.env.EMILIE_COMPILED = folder;
+  process.env.EMILIE_CACHE = join(folder, "cache");
   return () => rm(folder, { recursive: true, force: true });
 }

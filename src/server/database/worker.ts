@@ -69,7 +69,8 @@ export async function startWorker(options: WorkerOptions, listModels: ListModels
     const leases = new Leases();
     const store = new PgStore(database, blobs, (on) => leases.check(on));
     const events = await SharedEvents.open(database, onProblem);
-    const { precision, vae, device = "cpu", previewVae, workerMemory } = options;
+    // Not each worker's own choice: they make the same sessions.
+    const { precision = "fp32", vae, device = "cpu", previewVae, workerMemory } = options;
     const catalog = new Catalog(listModels, events, given[0], { precision, vae });
     const models = [catalog.selected, ...given.slice(1)];
     const facts = {

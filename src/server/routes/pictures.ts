@@ -95,7 +95,7 @@ export function addPictures(app: OpenAPIHono, parts: Parts): void {
       path: "/sessions/{session}/masks",
       tag: "Masks",
       summary: "Upload a mask: white = edit; with channel=alpha transparent = edit",
-      description: "It is brought to the size of the picture of `node`, by default the head's.",
+      description: "It is scaled to the size of the picture of `node`, by default the head's.",
       params: session,
       query: s.maskReading.extend({ node: s.nodeId.optional() }),
       body: {

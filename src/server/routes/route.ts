@@ -50,7 +50,7 @@ export function route<
     },
     responses: {
       [status]: { description: "Done", content: answerContent(answer) },
-      default: { description: "It did not work", content: { "application/json": { schema: errorSchema } } },
+      default: { description: "Error", content: { "application/json": { schema: errorSchema } } },
     },
   });
   app.on(method, path.replace(/\{(\w+)\}/g, ":$1"), async (c) => {

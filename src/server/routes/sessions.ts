@@ -37,9 +37,9 @@ export function addSessions(app: OpenAPIHono, parts: Parts): void {
           .string()
           .max(200)
           .optional()
-          .openapi({ description: "Only those whose name or instructions hold it" }),
+          .openapi({ description: "Only those whose name or instructions contain it" }),
         bin: z.boolean().optional().openapi({ description: "Those in the bin instead of the others" }),
-        limit: z.int().min(1).max(1000).optional().openapi({ description: "At most so many" }),
+        limit: z.int().min(1).max(1000).optional().openapi({ description: "Maximum number" }),
         before: z
           .int()
           .min(0)

@@ -52,7 +52,7 @@ export const maskReading = z.object({
         "Default: white = edit, and an ambiguous file is refused with mask.ambiguous. luma: its brightness, unchanged; " +
         "stretch: its brightness, stretched to the full range; alpha: transparent = edit",
     }),
-  invert: z.boolean().optional().openapi({ description: "Edits what would be kept" }),
+  invert: z.boolean().optional().openapi({ description: "Inverts the mask" }),
 });
 
 /** Where an edit may happen. */
@@ -61,14 +61,14 @@ const placedMask = [
   z.strictObject({ node: nodeId }).openapi({ description: "The mask of that node's edit" }),
   z.strictObject({ box }).openapi({ description: "A box in the picture's pixels" }),
   z.strictObject({ at: z.strictObject({ x: z.number().min(0), y: z.number().min(0) }) }).openapi({
-    description: "The thing at this point of the picture that is edited: a mask that follows its edges",
+    description: "The object at this point of the picture that is edited: a mask that follows its edges",
   }),
   z.strictObject({ around: box }).openapi({
-    description: "What this box was drawn around in the picture that is edited, likewise",
+    description: "The object inside this box of the picture that is edited, likewise",
   }),
   z
     .strictObject({ border: z.literal(true) })
-    .openapi({ description: "What the expansion before the edit has added to the picture" }),
+    .openapi({ description: "The area that the preceding expansion added to the picture" }),
   z.strictObject({ part: partName, ...maskReading.shape }).openapi({
     description:
       "In a multipart request: the name of the part that contains the mask as a picture, white = edit",
@@ -143,14 +143,14 @@ export const editRequestSchema = z
   .strictObject({
     instruction: instruction
       .optional()
-      .openapi({ description: "What should change; only a crop or an expansion can do without" }),
+      .openapi({ description: "What should change; optional only with crop or expand" }),
     from: nodeId
       .optional()
       .openapi({ description: "The node to edit; default: the head at the time of the request" }),
     ...canvas,
     mask: maskRefSchema.optional().openapi({ description: "Default: everywhere; with expand, its border" }),
     references: z.array(referenceSchema).max(16).optional().openapi({
-      description: "Pictures that the instruction refers to, as many as the model takes (its maxReferences)",
+      description: "Pictures that the instruction refers to, at most the model's maxReferences",
     }),
     ...settings,
     variations: z.int().min(1).max(9).optional().openapi({
@@ -168,7 +168,7 @@ export const replayRequestSchema = z
     mask: maskRefSchema.nullable().optional().openapi({ description: "null: everywhere" }),
     ...settings,
     until: nodeId.optional().openapi({
-      description: "Of what follows the step, only the way to this node is made again; default: everything",
+      description: "Recompute only the path from the step to this node; default: all descendants",
     }),
     previews,
   })

@@ -40,7 +40,7 @@ const abilitiesSchema = z
       )
       .optional()
       .openapi({
-        description: "The same in other languages, by their tag; what is missing is said in English",
+        description: "The same in other languages, by language tag; English is used for missing texts",
       }),
     success: z
       .array(z.object({ what: z.string(), rate: z.number(), n: z.number().int() }).readonly())
@@ -61,11 +61,11 @@ const availableSchema = z
     leastTextGuidance: z
       .number()
       .nullable()
-      .openapi({ description: "The least text guidance that may be set; null: it is 1 in every edit" }),
+      .openapi({ description: "The minimum text guidance; null: it is 1 in every edit" }),
     leastImageGuidance: z
       .number()
       .nullable()
-      .openapi({ description: "The least image guidance that may be set; null: it is 1 in every edit" }),
+      .openapi({ description: "The minimum image guidance; null: it is 1 in every edit" }),
     samplers: z.array(z.string()).readonly(),
     controls: z.array(z.string()).readonly(),
     presets: z
@@ -78,16 +78,16 @@ export const planSchema = z
   .object({
     width: z.number().int(),
     height: z.number().int(),
-    takes: z
-      .string()
-      .nullable()
-      .openapi({ description: "The most exact precision that works on this machine" }),
+    takes: z.string().nullable().openapi({
+      description:
+        "The precision of new sessions where the server was started without one: the most exact that works on this machine, and int8 before fp32 where an edit in fp32 takes many minutes",
+    }),
     precisions: z
       .array(
         z.object({
           precision: z.string(),
           memoryBytes: z.number().openapi({ description: "Allocated at the peak of an edit" }),
-          derivedBytes: z.number().openapi({ description: "Disk for weights that are made once" }),
+          derivedBytes: z.number().openapi({ description: "Disk space for weights that are generated once" }),
           works: z.enum(["yes", "slowly", "no"]),
         }),
       )
@@ -98,7 +98,7 @@ export const planSchema = z
 export const modelSchema = z
   .object({
     id: z.string().openapi({ example: "picturebook" }),
-    from: z.enum(["package", "cache", "folder", "hub"]).openapi({ description: '"hub": not here yet' }),
+    from: z.enum(["package", "cache", "folder", "hub"]).openapi({ description: '"hub": not downloaded yet' }),
     state: z.enum(["available", "selected", "pulling", "missing", "unusable"]),
     loaded: z.boolean().openapi({ description: "The worker has it loaded" }),
     family: z.string().nullable(),
@@ -118,18 +118,13 @@ export const modelSchema = z
     downloadBytes: z
       .number()
       .nullable()
-      .openapi({ description: "What a pull fetches, where that is known of a model that is not here" }),
-    license: z
-      .object({ name: z.string(), says: z.string() })
-      .nullable()
-      .openapi({ description: "Where it is known" }),
-    plan: planSchema
-      .nullable()
-      .openapi({ description: "What an edit of that size will need, where it is known" }),
+      .openapi({ description: "Download size, if known, of a model that is not on this machine" }),
+    license: z.object({ name: z.string(), says: z.string() }).nullable().openapi({ description: "If known" }),
+    plan: planSchema.nullable().openapi({ description: "What an edit of that size will need, if known" }),
     defaults: z.object(statedShape()),
     abilities: abilitiesSchema
       .nullable()
-      .openapi({ description: "What it can do; null where it does not say" }),
+      .openapi({ description: "What it can do; null if it does not state this" }),
     description: z.string().openapi({ description: "The same in a few sentences" }),
     suggestions: z.array(z.string()).openapi({ description: "Instructions that work with it" }),
     problem: z.string().nullable().openapi({ description: "Why it cannot be used" }),

@@ -72,7 +72,7 @@ export const changesSchema = z
   .object({
     kind: z.enum(["none", "masked", "everywhere", "outside", "blurred", "shifted", "cropped", "expanded"]),
     level: z.enum(["kept", "changed", "wrong"]),
-    share: z.number().openapi({ description: "Of the picture; of what, the text says" }),
+    share: z.number().openapi({ description: "Share of the picture; `text` says of what" }),
     carried: z.number().optional().openapi({
       description: "With detail: the share of the change that carries the original's own detail",
     }),
@@ -101,7 +101,7 @@ export const nodeSchema = z
     width: z.number().int().openapi({ description: "Of its picture, in pixels" }),
     height: z.number().int(),
     canvas: canvasSchema.nullable().openapi({
-      description: "The crop or the expansion that the node is; null for an edit and the original",
+      description: "For a crop or an expansion, its box; null for an edit and the original",
     }),
     hasMask: z.boolean().openapi({ description: "Whether the edit had a mask; an expansion has its border" }),
     changed: z.boolean().openapi({ description: "False if no mask allowed any change" }),
@@ -111,7 +111,7 @@ export const nodeSchema = z
     refused: z.array(refusalSchema).openapi({ description: "Instructions that were not carried out" }),
     phrases: z.array(z.string()).openapi({
       description:
-        "What the denoiser was given in place of the instructions, one edit each (the setting rephrase); empty: their own words",
+        "What the denoiser was given in place of the instructions, one edit each (the setting rephrase); empty: the instructions themselves",
       example: ["paint the roof blue"],
     }),
     cost: z.object({ seconds: z.number(), unetCalls: z.number().int() }),
@@ -128,7 +128,9 @@ export const sessionSummarySchema = z
     name: z.string(),
     created: time,
     modified: time,
-    model: z.string().openapi({ description: "What made it, and edits it", example: "picturebook" }),
+    model: z
+      .string()
+      .openapi({ description: "The model with which it was made and is edited", example: "picturebook" }),
     width: z.number().int(),
     height: z.number().int(),
     root: nodeId,

@@ -40,7 +40,7 @@ export interface EditScriptStep extends EditScriptSettings {
 export interface EditScript {
   /** For editors that check and complete: the address of schema/edit-script.schema.json. */
   $schema?: string | undefined;
-  /** Settings of all steps that say no other. */
+  /** Default settings of all steps. */
   defaults?: EditScriptSettings | undefined;
   /** In order; at least one. */
   steps: EditScriptStep[];

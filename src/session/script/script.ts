@@ -43,28 +43,26 @@ const stepShape = {
     .union([z.string().min(1), z.int().min(1)])
     .optional()
     .describe(
-      'Where it starts: the id or the number of a step before, "original", or a node of the session. Default: the step before.',
+      'Where it starts: the id or the number of an earlier step, "original", or a node of the session. Default: the previous step.',
     ),
   crop: cropSchema.optional(),
   expand: expandSchema.optional(),
-  instruction: instruction
-    .optional()
-    .describe(`${instruction.description} A crop or an expansion can do without.`),
+  instruction: instruction.optional().describe(`${instruction.description} Optional with crop or expand.`),
   mask: mask
     .optional()
     .describe(
-      `Where the picture may change: "auto" (the model judges), "border" (what the expansion before it has added), ${MASK} Default: everywhere; after expand, its border.`,
+      `Where the picture may change: "auto" (the model judges), "border" (the area that the preceding expansion added), ${MASK} Default: everywhere; after expand, its border.`,
     ),
   references: z
     .array(z.string().min(1))
     .max(64)
     .optional()
-    .describe("Picture files that the instruction refers to, for models that take some."),
+    .describe("Picture files that the instruction refers to, for models that accept reference pictures."),
   regions: z
     .array(regionSchema)
     .max(MAX_REGIONS - 1)
     .optional()
-    .describe("Further instructions with places of their own, in the same pass."),
+    .describe("Further instructions with their own masks, in the same pass."),
   ...settings,
 };
 
@@ -72,8 +70,8 @@ export const scriptStepSchema = z.strictObject(stepShape);
 
 /** The zod schema of {@link EditScript}, for programs that take scripts from elsewhere. */
 export const editScriptSchema = z.strictObject({
-  $schema: z.string().optional().describe("For editors that check and complete."),
-  defaults: z.strictObject(settings).optional().describe("Settings of all steps that say no other."),
+  $schema: z.string().optional().describe("For text editors with validation and completion."),
+  defaults: z.strictObject(settings).optional().describe("Default settings of all steps."),
   steps: z.array(scriptStepSchema).min(1).max(MAX_STEPS),
 }) satisfies z.ZodType<EditScript, EditScript>;
 

@@ -19,9 +19,9 @@ export const models = {
   needs: "Needs",
   license: "Licence",
   runsHere: (precision: string, memory: string, disk: string | null, slowly: boolean) =>
-    `${memory} of memory for an edit${disk ? `, ${disk} more on the disk` : ""}. Runs here in ${precision}${slowly ? ", slowly" : ""}.`,
+    `${memory} of memory for an edit${disk ? `, ${disk} more on disk` : ""}. Runs here in ${precision}${slowly ? ", slowly" : ""}.`,
   tooLargeHere: (memory: string, disk: string | null) =>
-    `${memory} of memory for an edit${disk ? ` and ${disk} more on the disk` : ""}, which is more than is free here.`,
+    `${memory} of memory for an edit${disk ? ` and ${disk} more on disk` : ""}, which is more than is free here.`,
   stop: "Stop",
   fetchModel: (model: string) => `Download ${model}`,
   fetching: (model: string) => `Downloading ${model}`,
@@ -34,10 +34,10 @@ export const models = {
   remove: "Remove",
   modelInUse: "The open picture is edited with this model. Leave the picture first.",
   licence: (name: string, says: string) => `Licence: ${name}. ${says}`,
-  noLicence: "Its files say nothing of a licence: read its page first.",
+  noLicence: "Its files do not state a licence: read its page first.",
   afterDownload: (fetched: number, kept: number) =>
     `Runs in this page after a download of ${f.bytes(fetched)}, of which this browser keeps ${f.bytes(kept)}.`,
-  withoutPage: "On your own machine it runs without a page: npx emilie studio.",
+  withoutPage: "It can also run on your own machine, outside the browser: npx emilie studio.",
   notFetched: (model: string) => `${model} is not in this browser. Download it first, under Models.`,
   noModelName: (name: string) =>
     `“${name}” is neither a model’s name on the hub (owner/name) nor an address that begins with https://.`,
@@ -52,7 +52,7 @@ export const models = {
   continuedWith: (model: string) => `This picture continues with ${model}, in a new session.`,
   unstated: "It does not say what it edits.",
   tooLargeForPage: (model: string) =>
-    `Too large for a page. On your own machine: npx emilie pull ${model}, then npx emilie studio.`,
+    `Too large for a browser. On your own machine: npx emilie pull ${model}, then npx emilie studio.`,
   notHereYet: "It is not on this machine yet.",
   /** A licence's sentence in this language. */
   licenseSays: (_name: string, says: string) => says,

@@ -52,7 +52,7 @@ export const en = {
   madeBefore:
     "This exact edit already exists, so it was not computed again. Change the seed for a different result.",
   hardlyChanged: (weak: boolean, guided: boolean) =>
-    `Hardly anything changed. ${weak ? "Try more strength" : `Try other words, a mask${guided ? ", more text guidance" : ""}`}, or another seed.`,
+    `Hardly anything changed. ${weak ? "Try a higher strength" : `Try other words, a mask${guided ? ", higher text guidance" : ""}`}, or another seed.`,
   notDone: (words: string, reason: string, nearest: readonly string[]) =>
     `“${words}” was not done. ${reason}${nearest.length > 0 ? ` The model knows: ${nearest.map((one) => `“${one}”`).join(", ")}.` : ""}`,
   take: (words: string) => `Use “${words}”`,
@@ -91,8 +91,8 @@ export const en = {
     tip: (most: number) => `A picture that the instruction refers to, as in “wear this hat” (up to ${most})`,
     remove: (number: number) => `Remove reference ${number}`,
     notInPicture:
-      "The steps of this picture refer to other pictures, which its file does not hold; so they cannot be restored from it. A session file holds them.",
-    lost: "A picture that this step refers to is not in the session any more. Add it again.",
+      "The steps of this picture refer to other pictures, which its file does not contain, so they cannot be restored from it. A session file contains them.",
+    lost: "A picture that this step refers to is no longer in the session. Add it again.",
     tooMany: (most: number) => `The model takes up to ${most} reference pictures.`,
   },
   reframe: {
@@ -172,7 +172,7 @@ export const en = {
   keepPicture: "Image guidance",
   gate: "Ignore changes below",
   sampler: "Sampler",
-  control: "How a mask acts",
+  control: "How a mask is applied",
   controlShort: "Control",
   effortValues: "Reset to the preset",
   thisStep: "This step",
@@ -306,17 +306,17 @@ export const en = {
     `The picture is too large to be edited here. It can be opened at ${megapixels} megapixels.`,
   openSmaller: (megapixels: string) => `Open at ${megapixels} MP`,
 
-  noConnection: "There is no connection. What is open here still works.",
-  sessionGone: "This session is not in this browser any more. Open its picture again.",
-  otherSession: "Another session is open here now. Reload the page to go on with this one.",
-  otherTab: "This session is open in another tab. Go on there, or close that tab first.",
-  stepGone: "This step is not in the history any more.",
+  noConnection: "There is no connection. Everything that is open here still works.",
+  sessionGone: "This session is no longer in this browser. Open its picture again.",
+  otherSession: "Another session is open here now. Reload the page to continue with this one.",
+  otherTab: "This session is open in another tab. Continue there, or close that tab first.",
+  stepGone: "This step is no longer in the history.",
   storageFull:
-    "The browser's storage is full, so this session is not saved any more. Save it as a file, or delete old sessions.",
+    "The browser's storage is full, so this session is no longer saved. Save it as a file, or delete old sessions.",
   notSaved: (reason: string) =>
     `This session could not be saved in the browser (${reason}). Save it as a file.`,
   cannotWrite: (format: string) => `This browser cannot write ${format} files. Choose PNG.`,
-  somethingWrong: "Something went wrong, and no reason was given. Try again.",
+  somethingWrong: "Something went wrong, for an unknown reason. Try again.",
 
   keyGroups: { Edit: "Edit", History: "History", Mask: "Mask", View: "View" },
   keyNames: {

@@ -88,7 +88,7 @@ export function addBench(program: Command, context: Context): void {
       .command("bench")
       .description("compare methods on a dataset: numbers with intervals, tables and pictures"),
   )
-    .option("--dataset <folder>", "imie-picturebook, or a folder with a dataset.json", "imie-picturebook")
+    .option("--dataset <folder>", "a name, or a folder with a dataset.json (see below)", "imie-picturebook")
     .option(
       "--methods <names>",
       "the methods to compare, separated by commas (default: emilie,image-iteration)",

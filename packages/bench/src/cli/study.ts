@@ -117,7 +117,7 @@ export function addStudy(program: Command, context: Context): void {
     .requiredOption("--page <file>", "the HTML file")
     .option(
       "--order <n>",
-      "which order of the questions: another one for each copy that is mailed",
+      "the order of the questions: use a different number for each copy that you mail",
       positive,
       1,
     )
@@ -127,7 +127,7 @@ export function addStudy(program: Command, context: Context): void {
     );
   study
     .command("add")
-    .description("take in the answers that a mailed page has saved")
+    .description("add the answers that a mailed page has saved")
     .argument("<study>", "the study's file")
     .argument("<answers...>", "the files that raters sent back")
     .option("--json", "print one JSON document on stdout and nothing else")
