@@ -114,7 +114,8 @@ const PLAIN: readonly MetricInfo[] = [
     unit: "ΔE",
     better: "lower",
     digits: 1,
-    about: "Difference of the mean colours, in CIELAB, in the square where they are farthest from the truth's.",
+    about:
+      "Difference of the mean colours, in CIELAB, in the square where they are farthest from the truth's.",
   },
   {
     name: "clip.text",
