@@ -38,5 +38,6 @@ for (const item of items.filter(({ part }) => part === "chains").slice(0, Number
   rows.push(strip(frames, { columns: edits + 1 }));
 }
 await model.dispose();
-await writePicture(stacked(rows), flags.out);
+// It lies in the package: half of the default quality's bytes.
+await writePicture(stacked(rows), flags.out, /\.jpe?g$/.test(flags.out) ? { quality: 76 } : {});
 console.log(flags.out);

@@ -37,8 +37,8 @@ const presenceSchema = z.strictObject({
 
 export const understandingSchema = z.strictObject({
   /**
-   * The folder of a text encoder that understands instructions and does nothing else, with its tokenizer: a CLIPTextModel, among whose weights are
-   * head.weight [n, width] and head.bias [n] for its last token. Default: there is none.
+   * The folder of a text encoder that understands instructions and does nothing else, with its tokenizer: a BertModel, among whose weights are
+   * head.weight [n, width] and head.bias [n] for the mean of its tokens. Default: there is none.
    */
   reader: z.literal("reader").optional(),
   /** The file, beside emilie.json: head.weight [n, width] and head.bias [n], read at the last token of the text encoder's output. */

@@ -39,7 +39,7 @@ describe("a checkpoint that says what it understands", () => {
     for (const text of [
       "add a dog",
       "make the house bigger",
-      "mach es winter",
+      "rends le toit bleu",
       "what is this?",
       "asdf",
       "paint the roof brown",

@@ -84,6 +84,27 @@ describe("a session of before there was a reader", () => {
     expect(node.phrases).toEqual(["paint the roof blue"]);
   });
 
+  it("is told apart from one that another reader understood", async () => {
+    const folder = checkpoint(
+      "another-reader",
+      () => {},
+      (reader) => {
+        const file = join(reader, "model.safetensors");
+        const bytes = readFileSync(file);
+        // The lowest bit of every fp16 number.
+        for (let i = 8 + Number(bytes.readBigUInt64LE(0)); i < bytes.length; i += 2) bytes[i]! ^= 1;
+        writeFileSync(file, bytes);
+      },
+    );
+    const another = await loadModel(folder);
+    const made = (await openSession(another, "examples/cottage.png")) as StoredSession;
+    await made.edit("make it snow", { steps: 1 });
+    const file = join(scratch, "another.emilie");
+    await made.save(file);
+    await another.dispose();
+    await expect(loadSession(file, { model })).rejects.toMatchObject({ code: "session.model" });
+  });
+
   it("cannot ask a reader that there is not", async () => {
     const session = await openSession(earlier, "examples/cottage.png");
     const asking = session.edit("make it winter", { steps: 1, rephrase: "reader" });
@@ -100,12 +121,12 @@ describe("a folder reader/ that is none", () => {
   };
   const broken: readonly [string, (reader: string) => void, string, RegExp][] = [
     ["no weights", (at) => rmSync(join(at, "model.safetensors")), "checkpoint.missing", /reader/],
-    ["no vocabulary", (at) => rmSync(join(at, "vocab.json")), "checkpoint.missing", /reader\/vocab\.json/],
+    ["no vocabulary", (at) => rmSync(join(at, "vocab.txt")), "checkpoint.missing", /reader\/vocab\.txt/],
     [
       "too few embeddings",
       (at) => config(at, (json) => (json.vocab_size = 100)),
       "checkpoint.malformed",
-      /has 100 embeddings/,
+      /"vocab_size" is 100/,
     ],
     [
       "another architecture",
@@ -117,7 +138,7 @@ describe("a folder reader/ that is none", () => {
       "a layer more than its weights",
       (at) => config(at, (json) => (json.num_hidden_layers = 4)),
       "checkpoint.missing",
-      /encoder\.layers\.3/,
+      /encoder\.layer\.3/,
     ],
   ];
   it.each(broken)("%s", async (name, change, code, message) => {

@@ -1,10 +1,9 @@
-"""Train a text encoder for people's own words, the reader: `python train_words.py WORDNET --teacher FOLDER --steps 3000`.
+"""Train the text encoder alone, for people's own words: `python train_words.py WORDNET --teacher FOLDER --steps 3000`.
 
 The UNet stays as it is, bit for bit. What a text does to a UNet is what its cross-attention layers give; so the new encoder is trained until every such
 layer gives for a paraphrase what it gives for one of the phrases that the UNet was trained with (the teacher), at features recorded on the teacher's own
 edits. Early positions of a causal encoder cannot know the end of a sentence, which is why outputs are compared and not hidden states.
-A head on the last token says what was asked: the kind of edit with its fields, or `unsupported`, or `compound`. Text encoder and head are the folder reader/ of the
-checkpoint; the first three rounds of this made the text encoder that the UNet has.
+A head on the last token says what was asked: the kind of edit with its fields, or `unsupported`, or `compound`.
 """
 
 import argparse
@@ -154,8 +153,8 @@ def main():
     text = CLIPTextModel(CLIPTextConfig(**TEXT, vocab_size=len(tokenizer), bos_token_id=len(tokenizer) - 2, eos_token_id=len(tokenizer) - 1, pad_token_id=len(tokenizer) - 1))
     head = torch.nn.Linear(TEXT["hidden_size"], sum(SPLIT))
     if args.start:
-        known = load_file(args.start / "reader/model.safetensors")
-        text.load_state_dict({k: v.float() for k, v in known.items() if not k.startswith("head.")})
+        text.load_state_dict({k: v.float() for k, v in load_file(args.start / "text_encoder/model.safetensors").items()})
+        known = load_file(args.start / "understanding.safetensors")
         head.load_state_dict({"weight": known["head.weight"].float(), "bias": known["head.bias"].float()})
     both = torch.nn.ModuleDict({"text": text, "head": head})
     opt = torch.optim.AdamW(both.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=0.02)
@@ -202,10 +201,11 @@ def main():
             sums, n = [0.0, 0.0], 0
         if step % 50 == 49 or ends:
             folder = args.out if ends else RUNS / args.name
-            copy.deepcopy(text).half().save_pretrained(folder / "reader")
-            tokenizer.save_pretrained(folder / "reader")
-            path = folder / "reader/model.safetensors"
-            save_file({**load_file(path), "head.weight": head.weight.detach().half(), "head.bias": head.bias.detach().half()}, path)
+            folder.mkdir(parents=True, exist_ok=True)
+            copy.deepcopy(text).half().save_pretrained(folder / "text_encoder")
+            path = folder / "understanding.safetensors"
+            others = {k: v for k, v in load_file(path).items() if not k.startswith("head.")} if path.exists() else {}
+            save_file({**others, "head.weight": head.weight.detach().half(), "head.bias": head.bias.detach().half()}, path)
         if ends:
             break
 

@@ -3,11 +3,12 @@ with its label (kind, colour, side, tree, vehicle). `Corpus(wordnet).draw()` giv
 
 import random
 import re
+from pathlib import Path
 
 from edits import PHRASES, WEIGHT, spoil
 from paraphrases import COL, G, finish, negated, paraphrase, pick, spoil2
 from phrases_more import say
-from plain_speech import GO, PLANT, jumble, plain_speech
+from plain_speech import GO, PINES, PLANT, ROUNDS, jumble, plain_speech
 from registers import around
 from unsupported import Unsupported
 
@@ -36,6 +37,31 @@ def label(kind, f=()):
 
 def fields(kind, r):
     return {x: r.choice(OPTIONS[x]) for x in FIELDS[kind]}
+
+
+def written():
+    """{kind: [(fields that a line fixes, its text)]} of words/training.txt: `kind fields | text`, with {c}, {s} and {k} where the other fields stand, {d} for another colour."""
+    found = {}
+    for line in (Path(__file__).parent / "words/training.txt").read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            what, text = line.split("|", 1)
+            kind, *fixed = what.split()
+            found.setdefault(kind, []).append((dict(x.split("=") for x in fixed), text.strip()))
+    return found
+
+
+WRITTEN = written()
+
+
+def from_list(kind, f, r):
+    """One of the lines of this kind, with its fields."""
+    while True:
+        fixed, text = r.choice(WRITTEN[kind])
+        if all(f.get(x) == v for x, v in fixed.items()):
+            break
+    if "{k}" in text:
+        text = text.replace("{k}", r.choice(PINES if f["k"].startswith("pine") else ROUNDS))
+    return finish(text, f, r)
 
 
 def held_out(kind, f, text):
@@ -68,7 +94,8 @@ class Corpus:
                     f = {**f, "v": "boat" if "water" in text else "car"}
                     text = text.replace("add a car on the water", "add a boat on the water").replace("add a boat on the road", "add a car on the road")
                 return spoil2(text, r), f
-            text = plain_speech(kind, f, r) if r.random() < 0.3 else None
+            u = r.random()
+            text = from_list(kind, f, r) if u < 0.3 else plain_speech(kind, f, r) if u < 0.5 else None
             text = text or (paraphrase(kind, f, r) if r.random() < 0.75 else say(kind, f, r))
             if not held_out(kind, f, text):
                 if r.random() < 0.38:
@@ -79,6 +106,8 @@ class Corpus:
 
     def compound(self):
         r = self.r
+        if r.random() < 0.25:
+            return from_list("compound", {x: r.choice(v) for x, v in OPTIONS.items()}, r)
         kinds = r.sample([k for k in self.kinds if k != "noop"], 2 if r.random() < 0.85 else 3)
         parts = []
         for kind in kinds:
@@ -113,17 +142,18 @@ class Corpus:
 
     def drawn(self):
         r, u = self.r, self.r.random()
-        if u < 0.17:
-            text = self.elsewhere() if r.random() < 0.12 else self.pool.draw(r)
+        if u < 0.2:
+            v = r.random()
+            text = self.elsewhere() if v < 0.12 else from_list("unsupported", {x: r.choice(o) for x, o in OPTIONS.items()}, r) if v < 0.35 else self.pool.draw(r)
             if r.random() < 0.3:
                 text = around(text, r, self.pool.examples)
             return spoil2(text, r), label("unsupported")
-        if u < 0.24:
+        if u < 0.27:
             text = self.compound()
             if r.random() < 0.25:
                 text = around(text, r, self.pool.examples)
             return spoil2(text, r), label("compound")
-        if u < 0.27:
+        if u < 0.30:
             kind = r.choice([k for k in self.kinds if k != "noop"])
             return spoil2(negated(kind, fields(kind, r), r).replace("<IT>", "it"), r), label("noop")
         kind = r.choices(self.kinds, self.weights)[0]

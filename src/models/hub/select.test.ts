@@ -57,12 +57,7 @@ describe("the files that an editor needs", () => {
   });
 
   it("of a checkpoint that says what it understands are its head and its reader too", () => {
-    const reader = [
-      "reader/config.json",
-      "reader/merges.txt",
-      "reader/model.safetensors",
-      "reader/vocab.json",
-    ];
+    const reader = ["reader/config.json", "reader/model.safetensors", "reader/vocab.txt"];
     const { small, weights } = selectFiles(id, [
       ...pix2pix,
       ...["emilie.json", "understanding.safetensors"],
@@ -71,9 +66,7 @@ describe("the files that an editor needs", () => {
     expect(weights).toEqual(
       expect.arrayContaining(["understanding.safetensors", "reader/model.safetensors"]),
     );
-    expect(small).toEqual(
-      expect.arrayContaining(["emilie.json", "reader/config.json", "reader/merges.txt", "reader/vocab.json"]),
-    );
+    expect(small).toEqual(expect.arrayContaining(["emilie.json", "reader/config.json", "reader/vocab.txt"]));
   });
 
   it("of FLUX.2 klein are its folders', with all parts, and not the single file beside them", () => {

@@ -14,6 +14,7 @@ export { VARIANT_NAME, type Variant } from "../../checkpoint/variants.ts";
 const TOKENIZER_FILES = [
   "tokenizer.json",
   "vocab.json",
+  "vocab.txt",
   "merges.txt",
   "special_tokens_map.json",
   "tokenizer_config.json",
@@ -91,7 +92,7 @@ export function selectFiles(id: string, paths: readonly string[], variant?: Vari
 }
 
 /** What a scorer of `emilie bench` has beside its weights, all in the repository's own folder. */
-const SCORER_SMALL = new Set([...["config.json", "vocab.txt"], ...[...PROCESSOR_FILES, ...TOKENIZER_FILES]]);
+const SCORER_SMALL = new Set(["config.json", ...PROCESSOR_FILES, ...TOKENIZER_FILES]);
 
 /** Whether a repository has a network that looks at pictures, as transformers saves it, rather than an editor. */
 export function looksLikeScorer(paths: readonly string[]): boolean {

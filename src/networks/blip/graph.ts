@@ -3,13 +3,13 @@
  * with its eyes on the picture.
  */
 import type { PlacedWeights } from "../../checkpoint/storage.ts";
-import { attention } from "../../graph/attention.ts";
-import { Graph, type Value } from "../../graph/graph.ts";
-import { add, gather, sliceRows } from "../../graph/ops.ts";
-import { activate, CLIP_NAMES, encoderLayer, type LayerNames } from "../layers/encoder-layer.ts";
+import { Graph } from "../../graph/graph.ts";
+import { sliceRows } from "../../graph/ops.ts";
+import { bertAttention, bertEmbeddings, bertFeedForward } from "../bert/graph.ts";
+import { CLIP_NAMES, encoderLayer, type LayerNames } from "../layers/encoder-layer.ts";
 import { layerNorm, linear } from "../layers/layers.ts";
 import { Scope, WeightReader } from "../layers/scope.ts";
-import type { BlipConfig, BlipTextConfig, VisionConfig } from "../vision/configs.ts";
+import type { BlipConfig, VisionConfig } from "../vision/configs.ts";
 import { patchTokens, visionTokens, withPositions } from "../vision/vision-transformer.ts";
 
 const NAMES: LayerNames = { ...CLIP_NAMES, qkv: "self_attn.qkv", out: "self_attn.projection" };
@@ -56,18 +56,13 @@ export function buildBlipText(
   const ids = g.input("ids", [tokens], "int32");
   const mask = g.input("mask", [1, tokens], "int32");
   const picture = reads === "picture" ? g.input("picture", pictureShape(config.vision)) : null;
-  let x = embed(s.at("embeddings"), ids, text);
+  let x = bertEmbeddings(s.at("embeddings"), ids, text);
   for (let i = 0; i < text.num_hidden_layers; i++) {
     const l = s.at("encoder", "layer", i);
-    x = attend(l.at("attention"), x, x, text, mask);
-    if (picture) x = attend(l.at("crossattention"), x, picture, text);
+    x = bertAttention(l.at("attention"), x, x, text, mask);
+    if (picture) x = bertAttention(l.at("crossattention"), x, picture, text);
     else root.reader.skip(`${l.path}.crossattention.`);
-    const hidden = activate(
-      l,
-      linear(l.at("intermediate", "dense"), x, text.intermediate_size),
-      text.hidden_act,
-    );
-    x = addAndNorm(l.at("output"), hidden, x, text);
+    x = bertFeedForward(l, x, text);
   }
   const first = sliceRows(s, x, 0, 1);
   if (picture) g.output("logits", linear(root.at("itm_head"), first, 2));
@@ -78,26 +73,3 @@ export function buildBlipText(
 }
 
 const pictureShape = (vision: VisionConfig) => [visionTokens(vision), vision.hidden_size];
-
-function embed(e: Scope, ids: Value, config: BlipTextConfig): Value {
-  const { hidden_size: width, max_position_embeddings: limit } = config;
-  const table = e.at("word_embeddings").parameter("weight", [config.vocab_size, width]);
-  const positions = e
-    .at("position_embeddings")
-    .parameter("weight", [limit, width], { as: [ids.shape[0]!, width] });
-  return layerNorm(e.at("LayerNorm"), add(e, gather(e, table, ids), positions), config.layer_norm_eps);
-}
-
-/** BERT normalises behind each sum, not before each part. */
-function attend(s: Scope, x: Value, to: Value, config: BlipTextConfig, keyMask?: Value): Value {
-  const { hidden_size: width, num_attention_heads: heads } = config;
-  const a = s.at("self");
-  const q = linear(a.at("query"), x, width);
-  const [k, v] = [linear(a.at("key"), to, width), linear(a.at("value"), to, width)];
-  return addAndNorm(s.at("output"), attention(a, q, k, v, { heads, keyMask }), x, config);
-}
-
-function addAndNorm(s: Scope, value: Value, x: Value, config: BlipTextConfig): Value {
-  const summed = add(s, linear(s.at("dense"), value, config.hidden_size), x);
-  return layerNorm(s.at("LayerNorm"), summed, config.layer_norm_eps);
-}

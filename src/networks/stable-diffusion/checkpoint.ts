@@ -9,8 +9,8 @@ import { buildDecoder, buildEncoder, vaeFactor } from "../autoencoder-kl/graph.t
 import { buildClipText } from "../clip/text.ts";
 import { checkTogether } from "./check-together.ts";
 import { type Family, familyOf } from "./family.ts";
-import { type Layout, readFolder, type TextPart } from "./layout.ts";
-import { buildReader, readReader } from "./reader.ts";
+import { type Layout, readFolder } from "./layout.ts";
+import { buildReader, type ReaderPart, readReader } from "./reader.ts";
 import { readSingleFile } from "./single-file/layout.ts";
 import { buildUNet } from "./unet.ts";
 
@@ -20,7 +20,7 @@ export { pooledWidth } from "./check-together.ts";
 export interface Checkpoint extends Layout {
   readonly family: Family;
   /** What reads instructions, where the first text encoder does not. */
-  readonly reader?: TextPart | undefined;
+  readonly reader?: ReaderPart | undefined;
   /** Tokens of a text's encoding. */
   readonly tokens: number;
 }
@@ -66,5 +66,5 @@ function buildSmallest({ unet, vae, texts, reader, tables, family, tokens }: Che
   for (const [i, { config, table }] of texts.entries()) {
     buildClipText(config, dryPlacement(table), tokens, family.texts[i]);
   }
-  if (reader) buildReader(reader, dryPlacement(reader.table));
+  if (reader) buildReader(reader, dryPlacement(reader.table), 1);
 }

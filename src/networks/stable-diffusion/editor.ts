@@ -37,7 +37,7 @@ import { trainedSize } from "./describe.ts";
 import { matchLoras } from "./loras.ts";
 import { type Networks, networksOf, placeAll, type TinyAutoencoders, type Weights } from "./networks.ts";
 import { predictionType } from "./prediction-type.ts";
-import { buildReader, DOUBT, readerFingerprint, readerHead } from "./reader.ts";
+import { buildReader, DOUBT, feedsOf, meanOfRows, readerFingerprint, readerHead } from "./reader.ts";
 import { understand } from "./understanding.ts";
 import { buildUNet } from "./unet.ts";
 
@@ -256,12 +256,10 @@ class DiffusersEditModel implements EditModel {
   async #read(text: string, options: CallOptions): Promise<Float32Array> {
     const reader = this.#checkpoint.reader!;
     const ids = reader.tokenizer.encode(text);
-    const feeds = { ids: { data: ids, shape: [ids.length] } };
-    const build = (dialect: Dialect) => buildReader(reader, this.#weights.reader!, dialect);
-    const { hidden } = await this.#runner.run(this.#networks.reader!, `${ids.length}`, build, feeds, options);
-    const end = ids.indexOf(reader.tokenizer.end);
-    const { hidden_size: width } = reader.config;
-    return hidden!.data.subarray(end * width, (end + 1) * width);
+    const { tokens, feeds } = feedsOf(reader, ids);
+    const build = (dialect: Dialect) => buildReader(reader, this.#weights.reader!, tokens, dialect);
+    const { hidden } = await this.#runner.run(this.#networks.reader!, `${tokens}`, build, feeds, options);
+    return meanOfRows(hidden!, ids.length);
   }
 
   /** The first text encoder's output where the text ends, [width]. */

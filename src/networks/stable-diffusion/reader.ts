@@ -1,6 +1,7 @@
 /**
- * The text encoder that understands instructions, where a checkpoint has one beside the denoiser's ("reader" under `understanding` in emilie.json): a CLIPTextModel of
- * transformers, read where a text ends. The denoiser's own text encoder stays what it was trained with.
+ * The text encoder that understands instructions, where a checkpoint has one beside the denoiser's ("reader" under `understanding` in emilie.json): a BertModel of
+ * transformers, read at the mean of a text's tokens as sentence-transformers do (Reimers and Gurevych, arXiv 1908.10084). The denoiser's own text encoder stays what
+ * it was trained with.
  */
 import { fingerprint } from "../../checkpoint/fingerprint.ts";
 import type { CheckpointSource } from "../../checkpoint/source.ts";
@@ -11,12 +12,18 @@ import {
   type UnderstandingConfig,
   type UnderstandingHead,
 } from "../../checkpoint/understanding.ts";
-import { openWeights } from "../../checkpoint/weights.ts";
+import { openWeights, type WeightTable } from "../../checkpoint/weights.ts";
 import type { Dialect, Graph } from "../../graph/graph.ts";
-import { readClipTextConfig } from "../clip/config.ts";
-import { buildClipText } from "../clip/text.ts";
-import { readTokenizer } from "../clip/tokenizer.ts";
-import type { TextPart } from "./layout.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type BertConfig, readBertConfig } from "../bert/config.ts";
+import { buildBert } from "../bert/graph.ts";
+import { readWordPiece, type WordPiece } from "../bert/wordpiece.ts";
+
+export interface ReaderPart {
+  readonly config: BertConfig;
+  readonly tokenizer: WordPiece;
+  readonly table: WeightTable;
+}
 
 /**
  * How likely, in relation to the likeliest edit, one must be that is meant in its place where the picture does not allow that (understanding.ts). Of 149 requests on
@@ -31,25 +38,51 @@ const HEAD = "head.";
 export async function readReader(
   source: CheckpointSource,
   understanding: UnderstandingConfig | undefined,
-): Promise<TextPart | undefined> {
+): Promise<ReaderPart | undefined> {
   const folder = understanding?.reader;
   if (!folder) return undefined;
-  const config = await readClipTextConfig(source, folder);
+  const config = await readBertConfig(source, folder);
   const { max_position_embeddings: limit, vocab_size: vocabulary } = config;
-  const tokenizer = await readTokenizer(source, folder, limit, { vocabulary });
+  const tokenizer = await readWordPiece(source, limit, { folder, vocabulary });
   return { config, tokenizer, table: await openWeights(source, folder, "model") };
 }
 
-/** ids int32 [tokens] → hidden [tokens, width] */
-export function buildReader(reader: TextPart, weights: PlacedWeights, dialect?: Dialect): Graph {
-  return buildClipText(reader.config, weights, reader.tokenizer.length, undefined, dialect, HEAD);
+/** ids int32 [tokens], mask int32 [1, tokens] → hidden [tokens, width] */
+export function buildReader(
+  { config }: ReaderPart,
+  weights: PlacedWeights,
+  tokens: number,
+  dialect?: Dialect,
+): Graph {
+  return buildBert(config, weights, tokens, dialect, HEAD);
+}
+
+/** Places are added to a text in this step, so that few graphs serve texts of all lengths and a short one costs little. */
+const STEP = 16;
+
+/** A text's ids with padding behind them, and what says so. */
+export function feedsOf({ tokenizer: { length, pad } }: ReaderPart, ids: Int32Array) {
+  const tokens = Math.min(length, Math.ceil(ids.length / STEP) * STEP);
+  const data = new Int32Array(tokens).fill(pad);
+  data.set(ids);
+  const mask = Int32Array.from(data, (_, i) => Number(i < ids.length));
+  const feeds = { ids: { data, shape: [tokens] }, mask: { data: mask, shape: [1, tokens] } };
+  return { tokens, feeds };
+}
+
+/** hidden [tokens, width] → the mean of its first `rows`, [width] */
+export function meanOfRows({ data, shape }: Tensor, rows: number): Float32Array {
+  const [, width = 0] = shape;
+  const mean = new Float32Array(width);
+  for (let i = 0; i < rows * width; i++) mean[i % width]! += data[i]! / rows;
+  return mean;
 }
 
 /** The head of `understanding` for what the reader gives, with the same look at the picture. @throws EmilieError "checkpoint.malformed" */
 export async function readerHead(
   source: CheckpointSource,
   understanding: UnderstandingHead,
-  { config, table }: TextPart,
+  { config, table }: ReaderPart,
 ): Promise<UnderstandingHead> {
   const rows = logitsOf(understanding.config);
   const place = { file: `${table.folder}/ of ${source.id}`, told: "config.json" };
@@ -61,6 +94,6 @@ export async function readerHead(
 }
 
 /** What tells a reader from another with the same shape. */
-export async function readerFingerprint(source: CheckpointSource, { table }: TextPart): Promise<string> {
+export async function readerFingerprint(source: CheckpointSource, { table }: ReaderPart): Promise<string> {
   return fingerprint(source, [table], [], false);
 }

@@ -61,13 +61,8 @@ export async function openBlip(parts: ScorerParts): Promise<BlipScorer> {
   const config = parseBlipConfig(json);
   const preprocessor = await readPreprocessor(source, PREPROCESSING);
   checkSize(source.id, preprocessor, config.vision.image_size);
-  const tokenizer = await readWordPiece(source, config.text.max_position_embeddings);
-  if (tokenizer.size > config.text.vocab_size) {
-    throw new EmilieError(
-      "checkpoint.malformed",
-      `${source.id}: the tokenizer has ${tokenizer.size} tokens, but "vocab_size" is ${config.text.vocab_size}.`,
-    );
-  }
+  const { max_position_embeddings: limit, vocab_size: vocabulary } = config.text;
+  const tokenizer = await readWordPiece(source, limit, { vocabulary });
   const table = await openScorerWeights(source, "blip");
   const isVision = (name: string) => name.startsWith("vision_");
   const vision: ScorerNetwork = {

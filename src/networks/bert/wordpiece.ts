@@ -15,6 +15,8 @@ export interface WordPiece {
   readonly pad: number;
   /** Token ids: [CLS], the text (cut where it is too long), [SEP]; as many as the text has. */
   encode(text: string): Int32Array;
+  /** How many tokens the text has, without start and end, before anything is cut; length − 2 of them are encoded. */
+  count(text: string): number;
 }
 
 const token = z.union([z.string(), z.looseObject({ content: z.string() }).transform((t) => t.content)]);
@@ -38,10 +40,18 @@ const wholeSchema = z.looseObject({
   model: z.looseObject({ vocab: z.record(z.string(), z.int()) }),
 });
 
-/** Reads tokenizer.json, or vocab.txt, and tokenizer_config.json. `limit` is the text encoder's number of positions. */
-export async function readWordPiece(source: CheckpointSource, limit: number): Promise<WordPiece> {
-  const settings = await readSettings(source);
-  const json = await readModel(source, settings);
+/**
+ * Reads tokenizer.json, or vocab.txt, and tokenizer_config.json. `limit` is the text encoder's number of positions, `vocabulary` that of its embeddings, where
+ * they are to be compared.
+ */
+export async function readWordPiece(
+  source: CheckpointSource,
+  limit: number,
+  { folder = "", vocabulary }: { readonly folder?: string; readonly vocabulary?: number } = {},
+): Promise<WordPiece> {
+  const at = (file: string) => (folder ? `${folder}/${file}` : file);
+  const settings = await readSettings(source, at("tokenizer_config.json"));
+  const json = await readModel(source, settings, at);
   const pieces = new Pieces(json, {});
   const vocab = pieces.get_vocab(true);
   const id = (content: string): number => {
@@ -49,24 +59,28 @@ export async function readWordPiece(source: CheckpointSource, limit: number): Pr
     if (found !== undefined) return found;
     throw new EmilieError("checkpoint.malformed", `${source.id}: the vocabulary has no token "${content}".`);
   };
+  if (vocabulary !== undefined && vocab.size > vocabulary) {
+    throw new EmilieError(
+      "checkpoint.malformed",
+      `${source.id}: the tokenizer has ${vocab.size} tokens, but "vocab_size" is ${vocabulary}.`,
+    );
+  }
   const [start, end, pad] = [id(settings.cls_token), id(settings.sep_token), id(settings.pad_token)];
   const length = Math.min(settings.model_max_length, limit);
   // JavaScript lower-cases a final Σ to ς; transformers takes each character on its own.
   const lower = json.normalizer?.lowercase !== false;
+  const tokens = (text: string): number[] =>
+    pieces.encode(lower ? text.replaceAll("Σ", "σ") : text, { add_special_tokens: false }).ids;
   return {
     length,
     size: vocab.size,
     pad,
-    encode(text) {
-      const plain = lower ? text.replaceAll("Σ", "σ") : text;
-      const { ids } = pieces.encode(plain, { add_special_tokens: false });
-      return Int32Array.of(start, ...ids.slice(0, length - 2), end);
-    },
+    encode: (text) => Int32Array.of(start, ...tokens(text).slice(0, length - 2), end),
+    count: (text) => tokens(text).length,
   };
 }
 
-async function readSettings(source: CheckpointSource): Promise<Settings> {
-  const path = "tokenizer_config.json";
+async function readSettings(source: CheckpointSource, path: string): Promise<Settings> {
   const json = (await source.exists(path)) ? await readJson(source, path) : {};
   // A null is what transformers writes for "not set".
   const given = Object.fromEntries(Object.entries(json ?? {}).filter(([, value]) => value !== null));
@@ -82,22 +96,23 @@ async function readSettings(source: CheckpointSource): Promise<Settings> {
 async function readModel(
   source: CheckpointSource,
   settings: Settings,
+  at: (file: string) => string,
 ): Promise<z.output<typeof wholeSchema>> {
-  if (await source.exists("tokenizer.json")) {
-    const parsed = wholeSchema.safeParse(await readJson(source, "tokenizer.json"));
+  if (await source.exists(at("tokenizer.json"))) {
+    const parsed = wholeSchema.safeParse(await readJson(source, at("tokenizer.json")));
     if (parsed.success) return parsed.data;
     throw new EmilieError(
       "checkpoint.malformed",
-      `tokenizer.json of ${source.id} has no model with a vocabulary.`,
+      `${at("tokenizer.json")} of ${source.id} has no model with a vocabulary.`,
     );
   }
-  if (!(await source.exists("vocab.txt"))) {
+  if (!(await source.exists(at("vocab.txt")))) {
     throw new EmilieError(
       "checkpoint.missing",
-      `${source.id} has no tokenizer: expected tokenizer.json or vocab.txt.`,
+      `${source.id} has no tokenizer: expected ${at("tokenizer.json")} or ${at("vocab.txt")}.`,
     );
   }
-  const lines = (await readLimited(source, "vocab.txt", VOCABULARY_JSON.length)).split(/\r?\n/);
+  const lines = (await readLimited(source, at("vocab.txt"), VOCABULARY_JSON.length)).split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
   return bertTokenizer(Object.fromEntries(lines.map((line, i) => [line, i])), settings);
 }
