@@ -15,6 +15,7 @@ const gated = { method: "emilie-no-mask-gated", ...image } as const;
 const pair = { method: "latent-gated", against: "image-gated" } as const;
 const both = { method: "emilie", against: "masked" } as const;
 const noop10 = { metric: "psnr", group: "noop", turn: 10 } as const;
+const at50 = (group: string) => ({ metric: "psnr", group, turn: 50 }) as const;
 const global10 = { metric: "psnr", group: "cycle-global", turn: 10 } as const;
 
 export const SENTENCES: readonly SentenceClaim[] = [
@@ -124,5 +125,35 @@ export const SENTENCES: readonly SentenceClaim[] = [
     to: "): they",
     file: "control",
     refs: [{ metric: "leak", group: "single", method: "emilie-auto", ...image, scale: 1000 }],
+  },
+  {
+    from: "at fifty turns the gain on no-ops is down to ",
+    to: ", and on cycles of global edits no",
+    file: "drift-50",
+    refs: [{ ...at50("noop"), method: "emilie", ...image }],
+  },
+  {
+    from: "no difference can be told (",
+    to: ", ten scenes)",
+    file: "drift-50",
+    refs: [{ ...at50("cycle-global"), method: "emilie", ...image }],
+  },
+  {
+    from: "does not grow more slowly over fifty turns (slope ",
+    to: "): the gain of",
+    file: "drift-50",
+    refs: [{ metric: "slope.rmse", group: "noop", scale: 1000, method: "emilie", ...image }],
+  },
+  {
+    from: "error of latent iteration grows faster, by ",
+    to: ". That image iteration ends",
+    file: "drift-50",
+    refs: [{ metric: "slope.rmse", group: "cycle-global", scale: 1000, method: "emilie", ...image }],
+  },
+  {
+    from: "in 25 local edits, and ",
+    to: " by image iteration.",
+    file: "drift-50",
+    refs: [{ metric: "changed.outside", group: "local-25", turn: 25, method: "image-iteration", scale: 100 }],
   },
 ];

@@ -37,6 +37,7 @@ export const BENCHMARKS: Readonly<Record<string, readonly [file: string, purpose
   selections: ["selections", "what a click selects in photographs, as one picture"],
   "contact-sheet": ["contact-sheet", "held-out edits as one picture"],
   compare: ["compare-runs", "paired differences between runs of emilie bench"],
+  "training-seeds": ["training-seeds", "what training does, with intervals over training seeds"],
   compact: ["compact-results", "a run's results made small enough to commit"],
   figures: ["report-figures", "figures and tables of a run"],
   "speed-report": ["speed-report", "docs/results/speed.md from recorded runs"],

@@ -1,8 +1,8 @@
 /**
- * npm run bench -- photographs FOLDER [--limit N] [--enlarge MEGAPIXELS] [--out FILE]
+ * npm run bench -- photographs FOLDER [--limit N] [--megapixels 12,24] [--resized-only] [--out FILE]
  *
  * What can be measured on photographs without a checkpoint for photographs: every JPEG of the folder with at least 10 megapixels, as it is, and the largest
- * also enlarged to 24 (which has no finer detail than it had; for cost). Docs: docs/results/photographs.md.
+ * also resized to 12 megapixels, and enlarged to 24 (which has no finer detail than it had). Docs: docs/results/photographs.md.
  *
  * - detail: an edit that is known exactly (a tone or colour map) is made at the model's size and brought to the picture's own, enlarged or by detail transfer;
  *   the truth is the same map at the picture's own size. No network takes part: this is what detail transfer is worth where a model makes no error.
@@ -40,7 +40,8 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     limit: { type: "string", default: "4" },
-    enlarge: { type: "string", default: "24" },
+    megapixels: { type: "string", default: "12,24" },
+    "resized-only": { type: "boolean", default: false },
     out: { type: "string" },
   },
 });
@@ -74,12 +75,16 @@ async function photographs(from: string): Promise<{ name: string; picture: Pictu
   found.sort((a, b) => b.picture.data.length - a.picture.data.length);
   const most = found.slice(0, Number(flags.limit));
   if (most.length === 0) throw new Error(`There is no JPEG of ten megapixels in ${from}.`);
-  const [largest] = most;
-  return [...most, { name: `${largest!.name}, enlarged`, picture: await enlarged(largest!.picture) }];
+  const [{ name, picture }] = most as [(typeof most)[0]];
+  const resized = flags.megapixels.split(",").map(async (megapixels) => ({
+    name: `${name}, ${Number(megapixels) * 1e6 < picture.width * picture.height ? "reduced" : "enlarged"}`,
+    picture: await resizedTo(picture, Number(megapixels)),
+  }));
+  return [...(flags["resized-only"] ? [] : most), ...(await Promise.all(resized))];
 }
 
-async function enlarged({ width, height, data }: Picture): Promise<Picture> {
-  const scale = Math.sqrt((Number(flags.enlarge) * 1e6) / (width * height));
+async function resizedTo({ width, height, data }: Picture, megapixels: number): Promise<Picture> {
+  const scale = Math.sqrt((megapixels * 1e6) / (width * height));
   const image = sharp(data, { raw: { width, height, channels: 4 } }).resize(
     Math.round(width * scale),
     Math.round(height * scale),

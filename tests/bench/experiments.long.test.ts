@@ -27,6 +27,24 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+const plain: ResultRow = {
+  method: "emilie",
+  item: "chains-00",
+  part: null,
+  seed: 0,
+  turn: 1,
+  instruction: "make the walls blue",
+  kind: "wall",
+  global: false,
+  masked: true,
+  picture: "cache/x.png",
+  metrics: {},
+  success: true,
+  collapsed: false,
+  unetCalls: 8,
+  seconds: 1,
+};
+
 const itemsOf = (name: string, limit?: number) => EXPERIMENTS[name]!.items(dataset, { limit, folder });
 const ofPart = (items: readonly BenchItem[], part: string) => items.filter((item) => item.part === part);
 const level = async (file: string, x: number) => (await readPicture(file)).data[4 * x]!;
@@ -94,6 +112,46 @@ describe("the experiments", () => {
     const [cycle] = ofPart(items, "cycle-local");
     expect(cycle!.turns).toHaveLength(50);
     expect(cycle!.turns[49]).toEqual(cycle!.turns[1]);
+    const { applies } = EXPERIMENTS["drift-50"]!;
+    const runs = (method: string) => items.filter((item) => applies!(method, item)).map(({ part }) => part);
+    expect(runs("image-iteration")).toEqual(items.map(({ part }) => part));
+    expect(runs("reencode-every-5")).toEqual(["noop", "cycle-local", "cycle-global"]);
+  });
+
+  it("drift-50 measures visits to the encoder against latent iteration, gated against gated", () => {
+    const psnr: Record<string, number> = {
+      emilie: 20,
+      "emilie-gated": 30,
+      "reencode-every-5": 23,
+      "reencode-every-5-gated": 31,
+      "image-iteration": 19,
+    };
+    const rows = Object.keys(psnr).flatMap((method) =>
+      [0, 1, 2, 3].flatMap((scene) =>
+        Array.from({ length: 50 }, (_, i): ResultRow => {
+          const metrics = { psnr: psnr[method]! + scene - i / 10 };
+          return {
+            ...plain,
+            method,
+            item: `noop-0${scene}`,
+            part: "noop",
+            kind: "noop",
+            turn: i + 1,
+            metrics,
+          };
+        }),
+      ),
+    );
+    const found = EXPERIMENTS["drift-50"]!.aggregates!(rows, Object.keys(psnr));
+    const at = (method: string, turn: number) =>
+      found.filter((one) => one.method === method && one.metric === "psnr" && one.turn === turn);
+    expect(at("reencode-every-5", 50)).toMatchObject([
+      { against: "emilie", estimate: { value: expect.closeTo(3, 9), n: 4 } },
+    ]);
+    expect(at("reencode-every-5-gated", 10)).toMatchObject([
+      { against: "emilie-gated", estimate: { value: expect.closeTo(1, 9), clusters: 4 } },
+    ]);
+    expect(at("image-iteration", 50)).toEqual([]);
   });
 });
 
@@ -154,21 +212,10 @@ describe("a small run", () => {
 
 it("areas under the curves of mask quality are those of the numbers", () => {
   const row = (name: string, missed: number): ResultRow => ({
-    method: "emilie",
+    ...plain,
     item: `chains-00~${name}`,
     part: name.split("@")[0]!,
-    seed: 0,
-    turn: 1,
-    instruction: "make the walls blue",
-    kind: "wall",
-    global: false,
-    masked: true,
-    picture: "cache/x.png",
     metrics: { "error.ratio": missed, "l2.outside": 0.01, l2: 0.04 },
-    success: true,
-    collapsed: false,
-    unetCalls: 8,
-    seconds: 1,
   });
   // From 1 down to 0.4: what is missed rises from 0 to 0.3, 0.6 and then, at most, 1; or stays at 0.
   const rows = [row("whole@1", 0), row("erode@0.8", 0.3), row("erode@0.6", 0.6), row("erode@0.4", 2.5)];

@@ -1,5 +1,6 @@
 """Write the benchmark that ships, packages/bench/datasets/imie-picturebook: `python export_imie.py`. Scenes of seeds from 2,000,000, drawn from
-nothing that training or the evaluation of picturebook has seen; held-out phrasings half of the time.
+nothing that training or the evaluation of picturebook has seen; held-out phrasings half of the time. With `--cycles N --out FOLDER` a larger one
+of the same scenes, with N cycles, for experiments that need more of them; local and global ones in turn.
 
     chains   40 scenes, 5 different edits each, global and local mixed (4 where a scene runs out of them)
     long     10 scenes, 25 edits each
@@ -11,9 +12,11 @@ unseen_pair, mask?, target, change_mask, caption}]}, paths relative to the folde
 edit: the change mask grown by 4 pixels. A picture that comes twice in an item (no-op, cycle) is written once.
 """
 
+import argparse
 import hashlib
 import json
 import random
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -22,7 +25,7 @@ from common import HERE
 from edits import GLOBAL, caption, change_mask, draw_edit, edits_of, inverse_of, is_held_out_pair, phrase
 from world import render, sample_scene
 
-OUT = HERE.parent.parent / "packages" / "bench" / "datasets" / "imie-picturebook"
+SHIPPED = HERE.parent.parent / "packages" / "bench" / "datasets" / "imie-picturebook"
 OPPOSITE = {"night": "day", "day": "night", "fog": "clear", "clear": "fog", "moon": "sun", "sun": "moon", "add_balloon": "remove_balloon",
             "remove_balloon": "add_balloon", "add_vehicle": "remove_vehicle", "remove_vehicle": "add_vehicle", "add_clouds": "remove_clouds",
             "remove_clouds": "add_clouds"}
@@ -34,8 +37,10 @@ def brushed(mask, grow=4):
 
 
 class Item:
+    out = SHIPPED
+
     def __init__(self, part, name, scene):
-        self.folder, self.written = OUT / part, {}
+        self.folder, self.written = self.out / part, {}
         self.name, self.scene, self.before, self.turns = name, scene, render(scene), []
         self.data = {"id": f"{part}-{name}", "part": part, "seed": scene["seed"], "caption": caption(scene), "image": self.save(self.before, "")}
 
@@ -46,7 +51,7 @@ class Item:
             path.parent.mkdir(parents=True, exist_ok=True)
             image = Image.fromarray(array)
             (image.convert("1") if array.dtype == bool else image).save(path, optimize=True)
-            self.written[key] = path.relative_to(OUT).as_posix()
+            self.written[key] = path.relative_to(self.out).as_posix()
         return self.written[key]
 
     def turn(self, edit, r):
@@ -109,9 +114,20 @@ def cycles(n=10, turns=24):
         yield item.done()
 
 
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("--cycles", type=int, default=10)
+    a.add_argument("--out", type=Path, default=SHIPPED, help="its last part is the dataset's name")
+    args = a.parse_args()
+    if args.cycles != 10 and args.out == SHIPPED:
+        a.error("the benchmark that ships has 10 cycles: say --out FOLDER")
+    Item.out = args.out
+    items = [*chains(), *long(), *noops(), *cycles(args.cycles)]
+    args.out.mkdir(parents=True, exist_ok=True)
+    head = {"name": args.out.name, "version": 1, "size": 128, "licence": "MIT"}
+    (args.out / "dataset.json").write_text(json.dumps({**head, "items": items}, indent=1) + "\n")
+    print(len(items), "items", sum(len(i["turns"]) for i in items), "turns", sum(f.stat().st_size for f in args.out.rglob("*.*")) // 1000, "kB")
+
+
 if __name__ == "__main__":
-    items = [*chains(), *long(), *noops(), *cycles()]
-    OUT.mkdir(parents=True, exist_ok=True)
-    head = {"name": "imie-picturebook", "version": 1, "size": 128, "licence": "MIT"}
-    (OUT / "dataset.json").write_text(json.dumps({**head, "items": items}, indent=1) + "\n")
-    print(len(items), "items", sum(len(i["turns"]) for i in items), "turns", sum(f.stat().st_size for f in OUT.rglob("*.*")) // 1000, "kB")
+    main()

@@ -6,6 +6,9 @@ and no forward pass is spent on making them.
 
 Two branches for "leave it as it is" on a rollout's own state: the target is the rendered picture (what was lost comes back),
 or with probability `own_identity` the state itself (what is there stays).
+
+With a teacher (train_unet.py, `--teacher`) the target is neither: it is what frozen weights predict at the same state where they are shown the rendered
+source in place of the rollout that stands for it. This is on-policy velocity matching as the idea of MT-OPSD was read here; its code was not.
 """
 
 import random
@@ -44,7 +47,8 @@ class Slots:
         steps = self.r.choice(STEPS)
         t = [round(1000 - i * 1000 / steps) - 1 for i in range(steps)] + [None]
         x = torch.randn(4, *cond.shape[1:], generator=torch.Generator().manual_seed(self.r.getrandbits(40)))
-        return dict(source=source, target=target, kind=kind, cond=cond, goal=goal, mask=mask, text=d.words(kind, fields), t=t, i=0, x=x, depth=depth)
+        return dict(source=source, target=target, kind=kind, cond=cond, goal=goal, mask=mask, text=d.words(kind, fields), t=t, i=0, x=x, depth=depth,
+                    clean=d.latents[source])
 
     def batch(self):
         """(x, t) and conditions, scaled targets, masks, tokens, as `Pairs.batch` gives them."""
@@ -53,6 +57,10 @@ class Slots:
         t = torch.tensor([r["t"][r["i"]] for r in self.rows], device=self.alphas.device)
         ids = torch.tensor([d.tokens(r["text"]) for r in self.rows], device=self.alphas.device)
         return x, t, (to("cond"), to("goal") * d.scale, to("mask")[:, None], ids)
+
+    def clean(self):
+        """The rendered sources [n, 4, h, w] of the states in `batch`, whose conditions may be rollouts that stand for them."""
+        return torch.from_numpy(np.stack([r["clean"] for r in self.rows])).float().to(self.alphas.device)
 
     def advance(self, x0):
         """x0 [n, 4, h, w]: what was predicted for the batch; a DDIM step for each, and what has ended goes on to its next edit."""

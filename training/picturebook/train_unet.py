@@ -115,8 +115,14 @@ class Pairs:
                 self.kept[at[1]], self.depth[at[1]] = value[i], at[2] + 1
 
 
-def loss_of(both, data, rows, slots, alphas):
-    """The loss over `rows` pairs noised anew and the slots' states; takes the slots one step on."""
+def predicted(both, x, c, t, ids):
+    """v [n, 4, h, w] for states x, conditions c, steps t and tokens ids."""
+    with autocast():
+        return both["unet"](torch.cat([x, c], 1), t, both["text"](ids).last_hidden_state).sample.float()
+
+
+def loss_of(both, data, rows, slots, alphas, teacher=None):
+    """The loss over `rows` pairs noised anew and the slots' states; takes the slots one step on. With a teacher, the slots' target is its prediction."""
     c, z0, m, ids, where = data.batch(rows)
     # Low-discrepancy timesteps: one in each of `rows` strata, so that batches agree better with each other.
     t = ((torch.arange(rows, device=c.device) + torch.rand(rows, device=c.device)) / rows * 1000).long().clamp(0, 999)
@@ -129,10 +135,10 @@ def loss_of(both, data, rows, slots, alphas):
         ab = alphas[t][:, None, None, None]
     # v where x is a z0 + s ε; for a slot's x, with the ε that is left between it and the target.
     v = (ab.sqrt() * x - z0) / (1 - ab).sqrt()
-    with autocast():
-        hidden = both["text"](ids).last_hidden_state
-        out = both["unet"](torch.cat([x, c], 1), t, hidden).sample
-    out = out.float()
+    if teacher is not None and slots:
+        with torch.no_grad():
+            v[rows:] = predicted(teacher, x[rows:], slots.clean(), t[rows:], ids[rows:])
+    out = predicted(both, x, c, t, ids)
     x0 = (ab.sqrt() * x - (1 - ab).sqrt() * out).detach()
     if data.rolled:
         # Where little noise was added, the prediction is nearly the truth and teaches nothing about iteration.
@@ -166,6 +172,7 @@ def main():
     a.add_argument("--slots", type=int, default=48, help="how many rows of a batch are the sampler's own states (rollouts.py)")
     a.add_argument("--depth", type=int, default=8, help="edits in a row that a rollout reaches at the end; grows from 1")
     a.add_argument("--own-identity", type=float, default=0.0, help="share of no-ops on a rollout's state whose target is that state")
+    a.add_argument("--teacher", action="store_true", help="the slots' target is what the weights of the start predict there, given the rendered source")
     a.add_argument("--rolled", type=float, default=0.4, help="how often a kept prediction stands in for its picture as the condition")
     a.add_argument("--shipped", action="store_true", help="start from the weights in models/picturebook")
     a.add_argument("--start", type=Path, help="start from the weights in this folder (unet/, text_encoder/)")
@@ -188,6 +195,7 @@ def main():
         unet.load_state_dict(load_file(start / "unet" / "diffusion_pytorch_model.safetensors"))
         text.load_state_dict(load_file(start / "text_encoder" / "model.safetensors"))
     both = torch.nn.ModuleDict({"unet": unet, "text": text})
+    teacher = copy.deepcopy(both).eval().requires_grad_(False) if args.teacher else None
     print({k: round(sum(p.numel() for p in v.parameters()) / 1e6, 2) for k, v in both.items()}, "M parameters")
     scheduler = DDIMScheduler(**SCHEDULER)
     alphas = scheduler.alphas_cumprod.to(device())
@@ -210,7 +218,7 @@ def main():
         schedule = cosine(fraction(), 1.0, warm=0.03, floor=0.01)
         if slots:
             slots.depth_limit = args.depth_from + int(fraction() * 1.6 * args.depth)
-        loss = loss_of(both, data, args.batch - args.slots, slots, alphas)
+        loss = loss_of(both, data, args.batch - args.slots, slots, alphas, teacher)
         both.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(both.parameters(), 1.0)

@@ -1,7 +1,7 @@
 /** Means, intervals, slopes and rates on rows whose answer is known. */
 import { describe, expect, it } from "vitest";
 import { estimate, meanHeight, slope, uniform } from "./aggregate.ts";
-import { fromBootstrap } from "./interval.ts";
+import { fromBootstrap, studentInterval } from "./interval.ts";
 import { standardAggregates } from "./standard-aggregates.ts";
 import type { Aggregate, ResultRow } from "./types.ts";
 
@@ -27,6 +27,15 @@ describe("estimate", () => {
     // Student's alone would reach from −2.13 to 4.53.
     expect(skewed.low).toBeCloseTo(1.2 - 2.776445 * 1.2, 4);
     expect(skewed.high).toBeGreaterThan(6);
+  });
+
+  it("over a number of trainings that was set before is Student's, from two on", () => {
+    // 2 ± 4.302653·1/√3
+    const three = studentInterval([1, 2, 3]);
+    expect(three.low).toBeCloseTo(2 - 2.484138, 5);
+    expect(three.high).toBeCloseTo(2 + 2.484138, 5);
+    expect(studentInterval([1])).toEqual({ low: null, high: null });
+    expect(studentInterval([5, 5])).toEqual({ low: 5, high: 5 });
   });
 
   it("is exact for rates, and bounds a difference of rates in which no scene is discordant", () => {

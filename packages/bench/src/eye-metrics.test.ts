@@ -23,7 +23,7 @@ const [SKY, ROOF, NIGHT, SHADE]: Rgb[] = [
 describe("outlines", () => {
   it("are the same in the same picture, gone where it is smooth, and moved where they are elsewhere", () => {
     const truth = bars(SKY!, ROOF!);
-    expect(eyeMetrics(truth, truth)).toEqual({ structure: 1, "colour.worst": 0 });
+    expect(eyeMetrics(truth, truth)).toEqual({ structure: 1, "colour.worst": 0, "colour.mean": 0 });
     expect(
       eyeMetrics(
         paint(() => SKY!),
@@ -58,7 +58,24 @@ describe("colours", () => {
     const patched = paint((x, y) => (x >= 40 && x < 72 && y >= 40 && y < 72 ? ROOF! : SKY!), 128, 128);
     expect(eyeMetrics(patched, truth)["colour.worst"]).toBeGreaterThan(80);
     const speck = paint((x, y) => (x >= 40 && x < 43 && y >= 40 && y < 43 ? ROOF! : SKY!), 128, 128);
-    expect(eyeMetrics(speck, truth)["colour.worst"]).toBeLessThan(STRICT_COLOUR);
+    expect(eyeMetrics(speck, truth)["colour.mean"]).toBeLessThan(STRICT_COLOUR);
+  });
+
+  it("keep their mean where texture and sharp edges are lost, and lose it with a thing", () => {
+    const texture = paint((x, y) => ((x + y) % 2 ? [140, 140, 140] : [100, 100, 100]), 128, 128);
+    const smooth = eyeMetrics(
+      paint(() => [120, 120, 120], 128, 128),
+      texture,
+    );
+    expect(smooth["colour.worst"]).toBeGreaterThan(5);
+    expect(smooth["colour.mean"]).toBeLessThan(1);
+    const thing = paint((x, y) => (x < 16 && y < 16 ? ROOF! : [120, 120, 120]), 128, 128);
+    expect(
+      eyeMetrics(
+        paint(() => [120, 120, 120], 128, 128),
+        thing,
+      )["colour.mean"],
+    ).toBeGreaterThan(STRICT_COLOUR);
   });
 
   it("are CIELAB's: black and white are 100 apart, and a grey has no colour", () => {
@@ -87,7 +104,7 @@ it("the strict rule refuses the wrong colour on the right thing, which the old r
     scoreTurn({ original: before, before, result, target, truths: [before], sourceKnown: true, changed });
   const wrong = score(bars(SKY!, ROOF!, [250, 160, 40]));
   expect(wrong.success).toBe(true);
-  expect(wrong.metrics["colour.worst"]).toBeGreaterThan(STRICT_COLOUR);
+  expect(wrong.metrics["colour.mean"]).toBeGreaterThan(STRICT_COLOUR);
   expect(wrong.metrics.structure).toBeGreaterThan(STRICT_STRUCTURE);
   expect([wrong.metrics["success.strict"], score(target).metrics["success.strict"]]).toEqual([0, 1]);
 });

@@ -23,6 +23,11 @@ export interface EyeMetrics {
   readonly structure?: number;
   /** Mean colour difference ΔE*ab (CIE 1976) in the squares that are farthest off; one square in fifty is worse. */
   readonly "colour.worst": number;
+  /**
+   * ΔE*ab of the mean colours in the square where they are farthest apart. Soft edges and lost texture keep a square's mean; a thing that is gone, another or of another
+   * colour does not.
+   */
+  readonly "colour.mean": number;
 }
 
 export function eyeMetrics(result: Picture, target: Picture): EyeMetrics {
@@ -42,11 +47,14 @@ export function eyeMetrics(result: Picture, target: Picture): EyeMetrics {
       alike.push((2 * products!.sum(x, y, side) + n) / (own!.sum(x, y, side) + energy + n));
   }
   const large = Math.max(2, Math.round(shorter * COLOUR_SIDE));
-  const distances = new SummedArea(distance(a, b), width, height);
-  const off = squares(width, height, large, step).map(([x, y]) => distances.sum(x, y, large) / large ** 2);
+  const [distances, ...channels] = differences(a, b).map((map) => new SummedArea(map, width, height));
+  const corners = squares(width, height, large, step);
+  const off = corners.map(([x, y]) => distances!.sum(x, y, large) / large ** 2);
+  const means = corners.map(([x, y]) => Math.hypot(...channels.map((map) => map.sum(x, y, large))));
   return {
     ...(alike.length > 0 && { structure: quantile(alike, WORSE_OUTLINES) }),
     "colour.worst": quantile(off, 1 - WORSE_COLOURS),
+    "colour.mean": means.reduce((most, one) => Math.max(most, one), 0) / large ** 2,
   };
 }
 
@@ -70,10 +78,21 @@ function gradientSums(a: Float32Array, b: Float32Array, width: number, height: n
   return maps;
 }
 
-function distance(a: Float32Array, b: Float32Array): Float64Array {
-  return Float64Array.from({ length: a.length / 3 }, (_, i) =>
-    Math.hypot(a[3 * i]! - b[3 * i]!, a[3 * i + 1]! - b[3 * i + 1]!, a[3 * i + 2]! - b[3 * i + 2]!),
-  );
+/** ΔE*ab at each pixel, and a − b in L, in a and in b. */
+function differences(a: Float32Array, b: Float32Array): Float64Array[] {
+  const n = a.length / 3;
+  const maps = [0, 1, 2, 3].map(() => new Float64Array(n));
+  const [distance, ...channels] = maps as [Float64Array, Float64Array, Float64Array, Float64Array];
+  for (let i = 0; i < n; i++) {
+    let sum = 0;
+    for (let k = 0; k < 3; k++) {
+      const d = a[3 * i + k]! - b[3 * i + k]!;
+      channels[k]![i] = d;
+      sum += d * d;
+    }
+    distance[i] = Math.sqrt(sum);
+  }
+  return maps;
 }
 
 /** The corners of all squares that lie in the picture. */
@@ -112,11 +131,15 @@ class SummedArea {
 function labOf({ data }: Picture): Float32Array {
   const lab = new Float32Array((data.length / 4) * 3);
   for (let i = 0; i < data.length / 4; i++) {
-    const [r, g, b] = [0, 1, 2].map((k) => LINEAR[data[4 * i + k]!]!) as [number, number, number];
+    const r = LINEAR[data[4 * i]!]!;
+    const g = LINEAR[data[4 * i + 1]!]!;
+    const b = LINEAR[data[4 * i + 2]!]!;
     const x = compressed((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.95047);
     const y = compressed(0.2126 * r + 0.7152 * g + 0.0722 * b);
     const z = compressed((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.08883);
-    lab.set([116 * y - 16, 500 * (x - y), 200 * (y - z)], 3 * i);
+    lab[3 * i] = 116 * y - 16;
+    lab[3 * i + 1] = 500 * (x - y);
+    lab[3 * i + 2] = 200 * (y - z);
   }
   return lab;
 }

@@ -65,6 +65,19 @@ export function intervalOf(scenes: readonly SceneSum[], quantity: Quantity = "me
 }
 
 /**
+ * Student's interval of the mean of a few numbers whose count was set before they were made, as of training seeds: two suffice, and it is wide. Not for
+ * scenes, whose skewness {@link intervalOf} minds.
+ */
+export function studentInterval(values: readonly number[]): Interval {
+  const n = values.length;
+  if (n < 2) return { low: null, high: null };
+  const mean = values.reduce((sum, v) => sum + v, 0) / n;
+  const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0);
+  const half = studentQuantile(n - 1) * Math.sqrt(squares / (n * (n - 1)));
+  return { low: mean - half, high: mean + half };
+}
+
+/**
  * The interval that belongs to a value of which only a percentile bootstrap's interval over so many scenes is left, as in results from before this rule. A rate
  * needs none. Else the bootstrap's width says how large the standard error is: it is 1.96 of them to either side, as if the scenes were the population.
  */

@@ -121,14 +121,15 @@ describe("right and collapsed", () => {
   it("strictly right is only what is right, has harmed nothing outside, and is about as sharp as the truth", () => {
     const edit = { target: edited, changed: half };
     const strict = (result: Picture) => scoreTurn(view({ ...edit, result })).metrics["success.strict"];
-    // Outside the change every level is off by as much: 12 of 255 is below the limit of 0.05, and 14 is not.
+    // Outside the change every level is off by as much: its mean colour is far off, and the old rule does not see it.
     const off = (by: number) =>
       paint((x, y, k) => {
         const truth = x < 18 ? 255 - level(x, y, k) : level(x, y, k);
-        return x < 18 ? truth : truth > 127 ? truth - by : truth + by;
+        return x < 18 ? truth : Math.min(255, truth + by);
       });
-    expect([edited, off(12), off(14), a].map(strict)).toEqual([1, 1, 0, 0]);
-    // Too faint to count as damage, but the truth is smooth.
+    expect([edited, off(4), off(60), a].map(strict)).toEqual([1, 1, 0, 0]);
+    expect(scoreTurn(view({ ...edit, result: off(60) })).success).toBe(true);
+    // Too faint to change a colour, but the truth is smooth.
     const smooth = (noise: number) =>
       paint((x, y) => (x < 18 ? 200 : 60 + x) + ((x + y) % 2 ? noise : -noise));
     const change = { original: black, before: black, truths: [black], changed: half, target: smooth(0) };

@@ -28,12 +28,11 @@ export function ssimMap(a: Picture, b: Picture): Float64Array {
   for (let channel = 0; channel < 3; channel++) {
     const x = plane(a, channel);
     const y = plane(b, channel);
-    const product = (p: Float64Array, q: Float64Array) =>
-      blur(
-        p.map((v, i) => v * q[i]!),
-        width,
-        height,
-      );
+    const product = (p: Float64Array, q: Float64Array) => {
+      const out = new Float64Array(p.length);
+      for (let i = 0; i < out.length; i++) out[i] = p[i]! * q[i]!;
+      return blur(out, width, height);
+    };
     const [ux, uy] = [blur(x, width, height), blur(y, width, height)];
     const [xx, yy, xy] = [product(x, x), product(y, y), product(x, y)];
     for (let i = 0; i < map.length; i++) {
@@ -61,7 +60,9 @@ export function ssim(a: Picture, b: Picture, map: Float64Array = ssimMap(a, b)):
 }
 
 function plane({ data, width, height }: Picture, channel: number): Float64Array {
-  return Float64Array.from({ length: width * height }, (_, i) => data[4 * i + channel]!);
+  const out = new Float64Array(width * height);
+  for (let i = 0; i < out.length; i++) out[i] = data[4 * i + channel]!;
+  return out;
 }
 
 function blur(values: Float64Array, width: number, height: number): Float64Array {

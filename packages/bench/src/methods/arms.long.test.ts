@@ -99,6 +99,14 @@ describe("visits to the encoder", () => {
     expect(every2.map((p, i) => samePicture(p, latent[i]!))).toEqual([true, true, false]);
   });
 
+  it("with the gate, every turn are image iteration with the gate", async () => {
+    const image = await pictures("image-iteration-gated", bare.slice(0, 2));
+    const own = await pictures(reencodeEvery(1, true), bare.slice(0, 2));
+    expect(own.map((p, i) => samePicture(p, image[i]!))).toEqual([true, true]);
+    const settings = METHODS["reencode-every-5-gated"]!.settings(model, { mode: "paper" });
+    expect(settings.gate).toBe(METHODS["emilie-gated"]!.settings(model, { mode: "paper" }).gate);
+  });
+
   it("keep what no mask allowed, across a visit", async () => {
     const [, second] = await pictures(reencodeEvery(1), [walls, moon]);
     expect(changed(second!, start, (i) => walls.mask!.data[i] === 0 && moon.mask!.data[i] === 0)).toBe(0);

@@ -36,8 +36,8 @@ const PLAIN: readonly MetricInfo[] = [
     digits: 3,
     range: [0, 1],
     about:
-      "Share of turns that came out right, with a root mean squared error of at most 0.05 (of 1) where the truth did not change, a " +
-      "sharpness between 0.7 and 1.4 times the truth's, the truth's outlines (at least 0.67) and its colours (at most 14.4 off).",
+      "Share of turns that came out right, with a sharpness between 0.7 and 1.4 times the truth's, the truth's outlines (at least 0.63) " +
+      "and, in the mean of every square, its colours (at most 11.5 off).",
   },
   {
     name: "collapsed",
@@ -107,6 +107,15 @@ const PLAIN: readonly MetricInfo[] = [
     better: "lower",
     digits: 1,
     about: "Mean colour difference to the truth, in CIELAB, in the squares that are farthest off.",
+  },
+  {
+    name: "colour.mean",
+    label: "Worst mean colour",
+    unit: "ΔE",
+    better: "lower",
+    digits: 1,
+    about:
+      "Difference of the mean colours, in CIELAB, in the square where they are farthest from the truth's.",
   },
   {
     name: "clip.text",
@@ -245,7 +254,7 @@ const RATES: Readonly<Record<string, { whole: string; better: "higher" | "lower"
     whole: "Chains still right, strictly, SR-strict@k",
     better: "higher",
     about:
-      "The same by the strict rule, which also asks for an unharmed rest, sharpness, the right outlines and the right colours.",
+      "The same by the strict rule, which also asks for sharpness, the right outlines and the right colours everywhere.",
   },
   CR: {
     whole: "Chains collapsed, CR@k",
