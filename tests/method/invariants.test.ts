@@ -68,17 +68,24 @@ const kept = (t: Tensor) => [...t.data].filter((_, i) => left.data[i % 80] === 0
 const same = (a: Tensor, b: Tensor) => Buffer.from(a.data.buffer).equals(Buffer.from(b.data.buffer));
 
 describe("1. the encoder runs once, and z₀/s goes back", () => {
-  it("calls the encoder once for a session of five edits, and the decoder only where somebody looks", async () => {
-    const before = { ...model.calls };
-    const session = await openSession(model, picture);
-    for (let e = 0; e < 5; e++)
-      await session.edit(`make it ${["red", "blue"][e % 2]}`, { steps: 2, seed: e });
-    expect(model.calls.encodeImage - before.encodeImage).toBe(1);
-    expect(model.calls.decodeLatent - before.decodeLatent).toBe(0);
-    await session.head.render();
-    await session.head.render();
-    expect(model.calls.decodeLatent - before.decodeLatent).toBe(1);
-  });
+  // For the picture's own detail the original is decoded too, once a session.
+  it.each([
+    ["off", 1],
+    ["on", 2],
+  ] as const)(
+    "calls the encoder once for a session of five edits, and the decoder only where somebody looks, with detail %s",
+    async (detail, decodings) => {
+      const before = { ...model.calls };
+      const session = await openSession(model, picture);
+      for (let e = 0; e < 5; e++)
+        await session.edit(`make it ${["red", "blue"][e % 2]}`, { steps: 2, seed: e, detail });
+      expect(model.calls.encodeImage - before.encodeImage).toBe(1);
+      expect(model.calls.decodeLatent - before.decodeLatent).toBe(0);
+      await session.head.render();
+      await session.head.render();
+      expect(model.calls.decodeLatent - before.decodeLatent).toBe(decodings);
+    },
+  );
 
   it.each(samplerNames)("%s: the next condition is z₀/s, bit for bit", async (sampler) => {
     const seen: Tensor[] = [];
