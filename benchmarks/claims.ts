@@ -111,6 +111,28 @@ export const TABLES: readonly TableClaim[] = [
     ]),
   },
   {
+    heading: "Twenty-five edits",
+    file: "long-25",
+    rows: grid(
+      {
+        "emilie, with masks, without the gate": of("emilie"),
+        "image iteration, pasted by the mask": of("image-iteration-masked"),
+        "image iteration": of("image-iteration"),
+      },
+      [
+        ...[10, 25].map((turn) => [
+          { metric: "psnr", ...all, turn },
+          { metric: "psnr", ...all, turn, ...image },
+        ]),
+        ...["clip.image", "clip.text"].map((metric) => [
+          { metric, ...all, turn: 25 },
+          { metric, ...all, turn: 25, ...image },
+        ]),
+        { metric: "CR@25", ...all },
+      ],
+    ),
+  },
+  {
     heading: "Iteration: latents or pictures",
     file: "iteration",
     rows: grid(
