@@ -52,7 +52,7 @@ describe("a photograph without --model", () => {
     const people = await emilie(...editing());
     expect(people).toMatchObject({ code: 1, stdout: "" });
     expect(people.stderr).toMatch(
-      /dandelion\.jpg looks like a photograph.*4\.3 GB to download, licence MIT\. Run emilie pull timbrooks\/instruct-pix2pix .*--yes.*--model picturebook/,
+      /dandelion\.jpg looks like a photograph.*4\.3 GB to download, licence MIT\. Run emilie pull timbrooks\/instruct-pix2pix; .*--yes.*--model picturebook/,
     );
     expect(await json(...editing())).toMatchObject({ code: 1, error: { code: "model.unsuited" } });
     expect(asked()).toBe(0);
