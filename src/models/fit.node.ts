@@ -62,6 +62,8 @@ export interface FitOptions {
   readonly cache: string;
   readonly precision: Precision;
   readonly memory?: MemoryMode;
+  /** Whether somebody is told how long an edit takes: that costs a short matrix product. */
+  readonly timed: boolean;
 }
 
 /** Beside its weights an edit takes less than this, and of its weights no more than so many times what they have on the disk. */
@@ -78,7 +80,7 @@ const [LONG_SECONDS, MUCH_QUICKER] = [120, 0.7];
 export async function checkFit(
   source: CheckpointSource,
   architecture: Architecture,
-  { path, cache, precision, memory }: FitOptions,
+  { path, cache, precision, memory, timed }: FitOptions,
 ): Promise<FitPlan | null> {
   const machine = await machineNow(cache);
   if (MOST_PER_BYTE * weightBytes(path) + MOST_BESIDE < machine.memoryBytes) return null;
@@ -87,17 +89,19 @@ export async function checkFit(
   if (process.env.EMILIE_FIT !== "ignore") requireFit(source.id, facts, precision, machine, options);
   const plan = planPrecision(facts, precision, machine, options);
   if (!plan) return null;
-  const speed = await measureProduct();
+  const told = { ...plan, model: source.id, nativeSize: facts.nativeSize, machine };
+  const speed = timed ? await measureProduct() : null;
+  if (speed === null) return { ...told, seconds: null, quicker: null };
   const edit = await operationsOf(facts);
-  const secondsIn = (one: Precision) => (speed === null ? null : secondsOfEdit(edit, one, speed));
+  const secondsIn = (one: Precision) => secondsOfEdit(edit, one, speed);
   const seconds = secondsIn(precision);
-  const others = planModel(facts, machine, options).precisions.filter(({ works }) => works === "yes");
-  const [quickest] = others
-    .map((one) => ({ precision: one.precision, seconds: secondsIn(one.precision)! }))
+  if (seconds <= LONG_SECONDS) return { ...told, seconds, quicker: null };
+  const [quickest] = planModel(facts, machine, options)
+    .precisions.filter(({ works }) => works === "yes")
+    .map((one) => ({ precision: one.precision, seconds: secondsIn(one.precision) }))
     .sort((a, b) => a.seconds - b.seconds);
-  const isLong = seconds !== null && seconds > LONG_SECONDS;
-  const quicker = isLong && quickest && quickest.seconds < MUCH_QUICKER * seconds ? quickest : null;
-  return { ...plan, model: source.id, nativeSize: facts.nativeSize, machine, seconds, quicker };
+  const quicker = quickest && quickest.seconds < MUCH_QUICKER * seconds ? quickest : null;
+  return { ...told, seconds, quicker };
 }
 
 function weightBytes(path: string): number {

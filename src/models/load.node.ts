@@ -137,9 +137,10 @@ export async function loadModel(name: string | ModelParts, options: LoadOptions 
     const architecture = await architectureOf(source);
     const cache = options.cache ?? cacheFolder();
     if ((options.device ?? "cpu") === "cpu") {
-      const fit = { path: checkpointFolder(base), cache, precision, memory: options.memory };
+      const { memory, onPlan } = options;
+      const fit = { path: checkpointFolder(base), cache, precision, memory, timed: onPlan !== undefined };
       const plan = await checkFit(source, architecture, fit);
-      if (plan) options.onPlan?.(plan);
+      if (plan) onPlan?.(plan);
     }
     const loaded = await architecture.createEditModel(source, engine, {
       storage: mappedStorage(cache, {

@@ -255,7 +255,7 @@ export class Catalog {
       ...{
         downloadBytes: null,
         license: knownModel(id)?.license ?? null,
-        plan: viewPlan(entry.plan, this.#remote ? undefined : this.#precisionOf(id)),
+        plan: viewPlan(entry.plan, this.#precisionOf(id)),
       },
       state: pulling ? "pulling" : usable,
       loaded: this.loaded === id,
@@ -285,12 +285,7 @@ export class Catalog {
 const isLoadedBy = (entry: Entry, load: string) => parseModelName(load).base === entry.load;
 
 /** A model that is not here. */
-function missing(
-  id: string,
-  machine: Machine,
-  pull: Pull | null = null,
-  precision: Precision | undefined = undefined,
-): ModelInfo {
+function missing(id: string, machine: Machine, pull: Pull | null = null, precision?: Precision): ModelInfo {
   const known = knownModel(id);
   return {
     ...{
