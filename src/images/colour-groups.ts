@@ -8,7 +8,7 @@ import { eachPixel } from "./resize-rows.ts";
 
 /** The cells of a channel; a cell is 4 levels wide. */
 const SIDE = 64;
-const MOST = 16;
+const MOST = 40;
 const ROUNDS = 5;
 /** Colours that are nearer than this to a group, squared and 0 to 1, need no group of their own. */
 const NEAR = 4e-4;
@@ -22,6 +22,8 @@ const LEAST = 1e-3;
 export interface ColourGroups {
   /** How many there are. */
   readonly size: number;
+  /** Their colours, [size, 3]. */
+  readonly centres: Float64Array;
   readonly first: Uint8Array;
   readonly second: Uint8Array;
   /** 0 to 0.5 */
@@ -68,7 +70,7 @@ export function groupColours(picture: Picture, small: Grid, box: Box): ColourGro
     const mixed = 1 / (1 + Math.exp(Math.min(50, (db - da) / (2 * SOFT ** 2 * spread[other]!))));
     share[cell] = mixed < LEAST ? 0 : mixed;
   }
-  return { size, first, second, share, cellOf, cellOfBytes };
+  return { size, centres, first, second, share, cellOf, cellOfBytes };
 }
 
 /** Of 256 levels as floats. */

@@ -65,7 +65,7 @@ describe("groupColours", () => {
     expect(groupColours(clear, small, box).size).toBe(0);
     const edited = interleaved(truth);
     const { coarse } = fitColourTransform(edited, edited, small);
-    expect(unmix(clear, { before: edited, after: edited, small }, coarse, box)).toBeUndefined();
+    expect(unmix(clear, { before: edited, after: edited, small }, coarse, box, 1)).toBeUndefined();
   });
 });
 
@@ -73,7 +73,7 @@ describe("unmix", () => {
   it("explains a recolour of two of six surfaces better than the transform that it begins with", () => {
     const [before, after] = [interleaved(picture), interleaved(truth)];
     const { coarse } = fitColourTransform(before, after, small);
-    const { explained, changes } = unmix(picture, { before, after, small }, coarse, box)!;
+    const { explained, changes } = unmix(picture, { before, after, small }, coarse, box, 1)!;
     const left = after.reduce((sum, value, i) => sum + (value - explained[i]!) ** 2, 0);
     const change = after.reduce((sum, value, i) => sum + (value - before[i]!) ** 2, 0);
     expect(left).toBeLessThan(0.03 * change);

@@ -37,9 +37,12 @@ const TOUCHED = 0.002;
 const PART = { few: 0.1, most: 0.2 };
 /** An edit of colours that moves less than about this share of the picture is one of some of its surfaces. */
 const LOCAL = { all: 0.25, none: 0.5 };
-/** The unmixing is taken where it leaves less than about this share of the change, and of what the wide fit leaves so many times. */
+/** There the unmixing is taken where it leaves less than about this share of the change, and of what the wide fit leaves so many times. */
 const LEFT = { all: 0.12, none: 0.25 };
 const WORSE = { all: 1.8, none: 2.4 };
+/** And in any edit of colours at each pixel around which it leaves not much more than the wide fit does, beside a noise of this variance. */
+const WORSE_HERE = { all: 1.5, none: 3 };
+const NOISE = 1e-4;
 /** What is around them and takes part in the unmixing, in pixels. */
 const MARGIN = 6;
 
@@ -54,7 +57,7 @@ export interface SmallEdit {
 /** The transform that is applied, and what weighs it, [h, w] each. */
 export interface ChosenTransform {
   readonly map: TransformMap;
-  /** Where an edit changes the colours of some surfaces: what is added to the transform, and how far, 0 to 1 at each pixel. */
+  /** Where an edit changes colours: what is added to the transform for each surface, and how far, 0 to 1 at each pixel. */
   readonly surfaces: { readonly changes: Unmixed; readonly counts: Float32Array } | undefined;
   /** How far it is the wide one, or the surfaces' own. */
   readonly wide: Float32Array;
@@ -77,20 +80,29 @@ export function chooseTransform(
   const explained = applyTransform(sure, before);
   const leftIn = (one: Float32Array) =>
     squares(after, one).reduce((sum, value, p) => sum + value * moved[p]!, 1e-6);
-  // What is around a pixel decides its colours in an edit of everything, its surface in one of some surfaces.
   const part = moved.reduce((sum, m) => sum + m, 0) / moved.length;
-  const few = edges * down(part, LOCAL);
-  const box = few > 0 ? surroundings(moved, small) : undefined;
-  const changes = box && unmix(picture, edit, coarse, box);
-  const left = leftIn(changes?.explained ?? before);
-  const own = few * down(left / leftIn(before), LEFT) * down(left / leftIn(explained), WORSE);
+  const local = edges * down(part, LOCAL);
+  const box = colours > 0 ? surroundings(moved, small) : undefined;
+  const changes = box && unmix(picture, edit, coarse, box, local);
+  const own = new Float32Array(moved.length);
+  let some = 0;
   if (changes) {
-    for (let i = 0; i < sure.length; i++) sure[i] = sure[i]! + own * (coarse[i]! - sure[i]!);
+    const left = leftIn(changes.explained);
+    some = local * down(left / leftIn(before), LEFT) * down(left / leftIn(explained), WORSE);
+    const [its, others] = [changes.explained, explained].map((one) =>
+      boxMean(squares(after, one), small, 1, 2),
+    );
+    for (let p = 0; p < own.length; p++) {
+      const here = colours * (1 - local) * down((its![p]! + NOISE) / (others![p]! + NOISE), WORSE_HERE);
+      own[p] = Math.max(some, here);
+    }
+    for (let i = 0; i < sure.length; i++)
+      sure[i] = sure[i]! + own[Math.floor(i / 12)]! * (coarse[i]! - sure[i]!);
     for (let i = 0; i < after.length; i++) {
-      explained[i] = explained[i]! + own * (changes.explained[i]! - explained[i]!);
+      explained[i] = explained[i]! + own[Math.floor(i / 3)]! * (changes.explained[i]! - explained[i]!);
     }
   }
-  const tau = colours * (WIDE_TAU + own * (SURFACE_TAU - WIDE_TAU));
+  const tau = colours * (WIDE_TAU + some * (SURFACE_TAU - WIDE_TAU));
   const far = squares(after, explained);
   const [off, farthest] = [boxMean(far, small, 1, 1), around(far, small, Math.max)];
   const share = off.map((value, p) =>
@@ -106,7 +118,7 @@ export function chooseTransform(
   for (let at = 0; at < map.length; at++) {
     map[at] = map[at]! + share[Math.floor(at / 12)]! * (sure[at]! - map[at]!);
   }
-  const surfaces = changes && own > 0 ? { changes, counts: share.map((value) => own * value) } : undefined;
+  const surfaces = changes && { changes, counts: share.map((value, p) => own[p]! * value) };
   return { map, surfaces, wide: share, known };
 }
 

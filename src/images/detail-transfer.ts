@@ -15,14 +15,14 @@
  */
 import { EmilieError } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { fitColourTransform, type Grid, type TransformMap } from "./colour-transform.ts";
-import { UnmixedRows } from "./colour-unmixing.ts";
-import { chooseTransform } from "./detail-choice.ts";
+import { applyTransform, fitColourTransform, type Grid } from "./colour-transform.ts";
+import { type ChosenTransform, chooseTransform } from "./detail-choice.ts";
 import { activeRows, type BlendMaps, blendMaps, CUBIC, LINEAR } from "./detail-maps.ts";
 import { type Mask, resizeMask } from "./mask.ts";
 import { withoutWhite } from "./model-image.ts";
 import type { Picture } from "./picture.ts";
 import { RowEnlarger, RowReducer } from "./resize-rows.ts";
+import { UnmixedRows } from "./unmixed-rows.ts";
 
 /** What {@link transferDetail} takes beside the picture. */
 export interface ModelEdit {
@@ -71,8 +71,8 @@ export function transferDetail(picture: Picture, { reconstruction, edited, mask 
   const rows = activeRows(edit, picture.height);
   const surfaces =
     chosen.surfaces && new UnmixedRows(chosen.surfaces.changes, chosen.surfaces.counts, picture);
-  const { source, moved } = atModelSize(picture, chosen.map, surfaces, small, rows);
-  const maps = blendMaps(edit, chosen, source, moved);
+  const source = atModelSize(picture, small, rows);
+  const maps = blendMaps(edit, chosen, source, movedAtModelSize(source, chosen));
   return { picture: assemble(picture, maps, surfaces, small, open, rows), carried: maps.carried };
 }
 
@@ -86,9 +86,9 @@ function interleaved({ data }: Tensor): Float32Array {
   return out;
 }
 
-/** A row of the picture as it looks on white, in the first three channels of a pixel's `step`. */
-function readRow({ width, data }: Picture, y: number, out: Float32Array, step: number): void {
-  for (let at = 4 * y * width, to = 0; at < 4 * (y + 1) * width; at += 4, to += step) {
+/** A row of the picture as it looks on white, [width, 3]. */
+function readRow({ width, data }: Picture, y: number, out: Float32Array): void {
+  for (let at = 4 * y * width, to = 0; at < 4 * (y + 1) * width; at += 4, to += 3) {
     const alpha = data[at + 3]! / 255;
     for (let c = 0; c < 3; c++) {
       const value = data[at + c]! / 255;
@@ -97,43 +97,26 @@ function readRow({ width, data }: Picture, y: number, out: Float32Array, step: n
   }
 }
 
-/** D(I) and D(M), [h, w, 3] each, in one pass over the rows that count. */
-function atModelSize(
-  picture: Picture,
-  map: TransformMap,
-  surfaces: UnmixedRows | undefined,
-  small: Grid,
-  rows: Uint8Array,
-) {
-  const reducer = new RowReducer(picture, small, 6);
-  const transforms = new RowEnlarger(map, small, picture, 12, "linear");
-  const row = new Float32Array(6 * picture.width);
+/** D(I), [h, w, 3], of the rows that count. */
+function atModelSize(picture: Picture, small: Grid, rows: Uint8Array): Float32Array {
+  const reducer = new RowReducer(picture, small, 3);
+  const row = new Float32Array(3 * picture.width);
   for (let y = 0; y < picture.height; y++) {
-    if (rows[y] === 0) {
-      reducer.skip();
-      continue;
+    if (rows[y] === 0) reducer.skip();
+    else {
+      readRow(picture, y, row);
+      reducer.push(row);
     }
-    readRow(picture, y, row, 6);
-    const m = transforms.row(y);
-    for (let at = 0, k = 0; at < row.length; at += 6, k += 12) {
-      const r = row[at]!;
-      const g = row[at + 1]!;
-      const b = row[at + 2]!;
-      row[at + 3] = m[k]! * r + m[k + 1]! * g + m[k + 2]! * b + m[k + 9]!;
-      row[at + 4] = m[k + 3]! * r + m[k + 4]! * g + m[k + 5]! * b + m[k + 10]!;
-      row[at + 5] = m[k + 6]! * r + m[k + 7]! * g + m[k + 8]! * b + m[k + 11]!;
-    }
-    surfaces?.add(y, row, row, 6, 3);
-    reducer.push(row);
   }
-  const both = reducer.result;
-  const n = small.width * small.height;
-  const [source, moved] = [new Float32Array(3 * n), new Float32Array(3 * n)];
-  for (let p = 0; p < n; p++) {
-    source.set(both.subarray(6 * p, 6 * p + 3), 3 * p);
-    moved.set(both.subarray(6 * p + 3, 6 * p + 6), 3 * p);
-  }
-  return { source, moved };
+  return reducer.result;
+}
+
+/** D(M), [h, w, 3]: the transform hardly varies over a pixel of the model's size, so it may be applied to D(I). */
+function movedAtModelSize(source: Float32Array, { map, surfaces }: ChosenTransform): Float32Array {
+  const moved = applyTransform(map, source);
+  if (!surfaces) return moved;
+  const { changes, counts } = surfaces;
+  return moved.map((value, i) => value + counts[Math.floor(i / 3)]! * changes.added[i]!);
 }
 
 /** The result, a row at a time. */
@@ -155,10 +138,10 @@ function assemble(
   for (let y = 0; y < height; y++) {
     if (rows[y] === 0) continue;
     if (open && !open.data.subarray(y * width, (y + 1) * width).some((m) => m > 0)) continue;
-    readRow(picture, y, source, 3);
+    readRow(picture, y, source);
     const l = linear.row(y);
     const u = cubic.row(y);
-    surfaces?.add(y, source, change.fill(0), 3, 0);
+    surfaces?.add(y, source, change.fill(0));
     for (let x = 0; x < width; x++) {
       const k = LINEAR * x;
       const active = l[k + 13]!;
