@@ -16,12 +16,12 @@
 import { EmilieError } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { applyTransform, fitColourTransform, type Grid } from "./colour-transform.ts";
+import { assemble, readRow } from "./detail-assembly.ts";
 import { type ChosenTransform, chooseTransform } from "./detail-choice.ts";
-import { activeRows, type BlendMaps, blendMaps, CUBIC, LINEAR } from "./detail-maps.ts";
+import { activeRows, blendMaps } from "./detail-maps.ts";
 import { type Mask, resizeMask } from "./mask.ts";
-import { withoutWhite } from "./model-image.ts";
 import type { Picture } from "./picture.ts";
-import { RowEnlarger, RowReducer } from "./resize-rows.ts";
+import { RowReducer } from "./resize-rows.ts";
 import { UnmixedRows } from "./unmixed-rows.ts";
 
 /** What {@link transferDetail} takes beside the picture. */
@@ -86,17 +86,6 @@ function interleaved({ data }: Tensor): Float32Array {
   return out;
 }
 
-/** A row of the picture as it looks on white, [width, 3]. */
-function readRow({ width, data }: Picture, y: number, out: Float32Array): void {
-  for (let at = 4 * y * width, to = 0; at < 4 * (y + 1) * width; at += 4, to += 3) {
-    const alpha = data[at + 3]! / 255;
-    for (let c = 0; c < 3; c++) {
-      const value = data[at + c]! / 255;
-      out[to + c] = alpha === 1 ? value : value * alpha + 1 - alpha;
-    }
-  }
-}
-
 /** D(I), [h, w, 3], of the rows that count. */
 function atModelSize(picture: Picture, small: Grid, rows: Uint8Array): Float32Array {
   const reducer = new RowReducer(picture, small, 3);
@@ -117,54 +106,4 @@ function movedAtModelSize(source: Float32Array, { map, surfaces }: ChosenTransfo
   if (!surfaces) return moved;
   const { changes, counts } = surfaces;
   return moved.map((value, i) => value + counts[Math.floor(i / 3)]! * changes.added[i]!);
-}
-
-/** The result, a row at a time. */
-function assemble(
-  picture: Picture,
-  maps: BlendMaps,
-  surfaces: UnmixedRows | undefined,
-  small: Grid,
-  open: Mask | undefined,
-  rows: Uint8Array,
-): Picture {
-  const { width, height } = picture;
-  const data = new Uint8ClampedArray(picture.data);
-  const linear = new RowEnlarger(maps.linear, small, picture, LINEAR, "linear");
-  const cubic = new RowEnlarger(maps.cubic, small, picture, CUBIC);
-  const source = new Float32Array(3 * width);
-  /** What the surfaces' own changes add to M. */
-  const change = new Float32Array(3 * width);
-  for (let y = 0; y < height; y++) {
-    if (rows[y] === 0) continue;
-    if (open && !open.data.subarray(y * width, (y + 1) * width).some((m) => m > 0)) continue;
-    readRow(picture, y, source);
-    const l = linear.row(y);
-    const u = cubic.row(y);
-    surfaces?.add(y, source, change.fill(0));
-    for (let x = 0; x < width; x++) {
-      const k = LINEAR * x;
-      const active = l[k + 13]!;
-      if (active === 0 || (open && open.data[y * width + x] === 0)) continue;
-      const [r, g, b] = [source[3 * x]!, source[3 * x + 1]!, source[3 * x + 2]!];
-      const weight = l[k + 12]!;
-      const trusted = Math.min(1, Math.max(0, u[CUBIC * x + 6]!));
-      const at = 4 * (y * width + x);
-      const alpha = data[at + 3]!;
-      for (let c = 0; c < 3; c++) {
-        const moved =
-          l[k + 3 * c]! * r +
-          l[k + 3 * c + 1]! * g +
-          l[k + 3 * c + 2]! * b +
-          l[k + 9 + c]! +
-          change[3 * x + c]!;
-        const edited = u[CUBIC * x + c]! + trusted * (moved - u[CUBIC * x + 3 + c]!);
-        const result = weight * moved + (1 - weight) * edited;
-        const was = source[3 * x + c]!;
-        const value = 255 * (was + active * (result - was));
-        data[at + c] = alpha === 255 ? value : withoutWhite(value, alpha, data[at + c]!);
-      }
-    }
-  }
-  return { width, height, data };
 }

@@ -34,7 +34,19 @@ function alongRow(row: Float32Array, channels: number, columns: FlatTaps, out: F
     const from = first[x]! * channels;
     const k = start[x]!;
     const taps = start[x + 1]! - k;
-    if (taps === 2) {
+    if (channels === 3 && taps > 4) {
+      // Reducing a picture.
+      let [r, g, b] = [0, 0, 0];
+      for (let i = 0, at = from; i < taps; i++, at += 3) {
+        const weight = weights[k + i]!;
+        r += weight * row[at]!;
+        g += weight * row[at + 1]!;
+        b += weight * row[at + 2]!;
+      }
+      out[to] = r;
+      out[to + 1] = g;
+      out[to + 2] = b;
+    } else if (taps === 2) {
       // Enlarging linearly, nearly everywhere.
       const [v, w] = [weights[k]!, weights[k + 1]!];
       for (let c = 0; c < channels; c++) out[to + c] = v * row[from + c]! + w * row[from + channels + c]!;
@@ -132,8 +144,59 @@ export class RowEnlarger {
   }
 }
 
+/** For each pixel of a row the values of the old row it reads, and their weights: `count` of each, of weight 0 where it needs fewer. */
+export interface ColumnTaps {
+  readonly count: number;
+  /** Times the channels. */
+  readonly at: Int32Array;
+  readonly weights: Float64Array;
+}
+
+/** RowEnlarger in halves, for many channels of which few pixels need all: the lines between the old rows, and how a pixel reads from them. */
+export class LineEnlarger {
+  readonly columns: ColumnTaps;
+  readonly #planes: Float32Array;
+  readonly #lines: FlatTaps;
+  readonly #line: Float64Array;
+
+  /** @param planes [height, width, channels] of the old size */
+  constructor(planes: Float32Array, from: Grid, to: Grid, channels: number, filter?: Filter) {
+    this.#planes = planes;
+    this.#lines = flatten(taps(from.height, to.height, filter));
+    this.#line = new Float64Array(from.width * channels);
+    const list = taps(from.width, to.width, filter);
+    const count = Math.max(...list.map((tap) => tap.weights.length), 2);
+    const at = new Int32Array(count * to.width);
+    const weights = new Float64Array(count * to.width);
+    list.forEach((tap, x) => {
+      at.fill(channels * tap.first, count * x, count * (x + 1));
+      tap.weights.forEach((weight, i) => {
+        at[count * x + i] = channels * (tap.first + i);
+        weights[count * x + i] = weight;
+      });
+    });
+    this.columns = { count, at, weights };
+  }
+
+  /** What row y of the new size is between, [old width, channels]; the next call overwrites it. */
+  line(y: number): Float64Array {
+    const { first, start, weights } = this.#lines;
+    const line = this.#line.fill(0);
+    for (let k = start[y]!; k < start[y + 1]!; k++) {
+      const weight = weights[k]!;
+      const at = (first[y]! + k - start[y]!) * line.length;
+      for (let x = 0; x < line.length; x++) line[x] = line[x]! + weight * this.#planes[at + x]!;
+    }
+    return line;
+  }
+}
+
+/** Of the pixels along a pixel of the model's size so many at least are visited; all of them would say no more. */
+const LEAST = 3;
+
 /**
  * Visits a picture's opaque pixels that lie in a box of the model's size `small`: where in the bytes, and in which pixel of that size.
+ * Where the picture is much larger, every second or third of a row, and of the next row those beside them.
  */
 export function eachPixel(
   { width, height, data }: Picture,
@@ -143,10 +206,15 @@ export function eachPixel(
 ): void {
   const columns = Int32Array.from({ length: width }, (_, x) => Math.floor(((x + 0.5) * small.width) / width));
   const right = box.x + box.width;
+  const step = Math.max(1, Math.floor(width / small.width / LEAST));
   for (let y = 0; y < height; y++) {
     const row = Math.floor(((y + 0.5) * small.height) / height);
     if (row < box.y || row >= box.y + box.height) continue;
-    for (let x = 0, at = 4 * y * width; x < width && columns[x]! < right; x++, at += 4) {
+    for (
+      let x = y % step, at = 4 * (y * width + x);
+      x < width && columns[x]! < right;
+      x += step, at += 4 * step
+    ) {
       if (columns[x]! < box.x || data[at + 3] !== 255) continue;
       visit(at, row * small.width + columns[x]!);
     }
