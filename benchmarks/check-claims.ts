@@ -3,7 +3,8 @@
  *
  * Compares every number in the tables of docs/results/README.md, and those of some sentences, with the committed JSON that it is said to come from
  * (claims.ts): as many decimals as are printed, the interval where one is printed, and bold exactly where a difference's interval excludes 0. Fails on a
- * mismatch, on a table that nobody has said the source of, and on a cell that is not in its file. With --write the page takes the files' numbers.
+ * mismatch, on a table that nobody has said the source of, and on a cell that is not in its file; and the tables of the pages of claimed-pages.ts.
+ * With --write the pages take the files' numbers.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -12,6 +13,7 @@ import { excludesZero, fixed } from "../packages/bench/src/report/format.ts";
 import { readResultsFile } from "../packages/bench/src/report/results.node.ts";
 import { estimateOf } from "../packages/bench/src/report/select.ts";
 import type { BenchResults, Estimate } from "../packages/bench/src/types.ts";
+import { checkPages } from "./claimed-pages.ts";
 import { SENTENCES } from "./claimed-sentences.ts";
 import { type Ref, TABLES } from "./claims.ts";
 
@@ -143,6 +145,11 @@ for (const { from, to, file, refs } of SENTENCES) {
   text = before + from + made + rest.slice(end);
 }
 if (flags.write && text !== page) await writeFile(path, text);
+const pages = await checkPages(folder, flags.write);
+problems.push(...pages.problems);
+checked += pages.checked;
 for (const problem of problems) console.error(problem);
-console.log(`${checked} numbers compared with ${files.size} files; ${problems.length} differences`);
+console.log(
+  `${checked} numbers compared with ${files.size + pages.files} files; ${problems.length} differences`,
+);
 if (problems.length > 0) process.exitCode = 1;

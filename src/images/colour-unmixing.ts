@@ -7,7 +7,7 @@
  *
  *   e − A·i₀ − b  ≈  Σₖ αₖ(p)·dₖ(p)         αₖ: the share of group k, blurred as the autoencoder blurs; dₖ: its change, the same over a window
  *
- * Applied to the picture, each pixel moves by the change of its own group: borders stay as sharp as they are, and the model's errors
+ * Pixels of nearly one group count most: along borders a model is wrong most often. Applied to the picture, each pixel moves by the change of its own group: borders stay as sharp as they are, and the model's errors
  * are averaged over all of a surface. It is linear unmixing (Keshava and Mustard, "Spectral unmixing", 2002) with known shares.
  */
 

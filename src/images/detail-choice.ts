@@ -40,9 +40,9 @@ const LOCAL = { all: 0.25, none: 0.5 };
 /** There the unmixing is taken where it leaves less than about this share of the change, and of what the wide fit leaves so many times. */
 const LEFT = { all: 0.12, none: 0.25 };
 const WORSE = { all: 1.8, none: 2.4 };
-/** And in any edit of colours at each pixel around which it leaves not much more than the wide fit does, beside a noise of this variance. */
-const WORSE_HERE = { all: 1.5, none: 3 };
-const NOISE = 1e-4;
+/** And in an edit of everything at each pixel around which it leaves hardly more than the wide fit does, beside a noise of this variance. */
+const WORSE_HERE = { all: 1.15, none: 1.8 };
+const NOISE = 1e-6;
 /** What is around them and takes part in the unmixing, in pixels. */
 const MARGIN = 6;
 
@@ -80,10 +80,12 @@ export function chooseTransform(
   const explained = applyTransform(sure, before);
   const leftIn = (one: Float32Array) =>
     squares(after, one).reduce((sum, value, p) => sum + value * moved[p]!, 1e-6);
+  // What is around a pixel decides its colours in an edit of everything, its surface in one of some surfaces.
   const part = moved.reduce((sum, m) => sum + m, 0) / moved.length;
   const local = edges * down(part, LOCAL);
   const box = colours > 0 ? surroundings(moved, small) : undefined;
   const changes = box && unmix(picture, edit, coarse, box, local);
+  /** How far a pixel moves with its surface; of an edit of some surfaces `some`, everywhere. */
   const own = new Float32Array(moved.length);
   let some = 0;
   if (changes) {
