@@ -311,4 +311,27 @@ export const TABLES: readonly TableClaim[] = [
       ]),
     },
   },
+  {
+    heading: "Over training seeds",
+    file: "training-seeds",
+    rows: grid(
+      {
+        "SR@5 (chains)": arm("SR@5", "chains"),
+        "PSNR to the truth, chains of five, dB": arm("psnr", "chains"),
+        "PSNR at turn 5, chains of five, dB": arm("psnr", "chains", { turn: 5 }),
+        "PSNR over ten no-ops, dB": arm("psnr", "noop"),
+        "PSNR at turn 10, no-ops, dB": arm("psnr", "noop", { turn: 10 }),
+        "slope on no-ops, 10⁻³ a turn": arm("slope.rmse", "noop", { scale: 1000 }),
+      },
+      [
+        of("control, latent"),
+        { ...of("rollouts, latent"), against: "control, latent" },
+        { ...of("teacher, latent"), against: "control, latent" },
+        of("control, image"),
+        { ...of("rollouts, image"), against: "control, image" },
+        { ...of("rollouts, latent − image"), against: "control, latent − image" },
+        { ...of("control, latent"), against: "control, image" },
+      ],
+    ),
+  },
 ];
