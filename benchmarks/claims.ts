@@ -83,6 +83,12 @@ const iou = (percent: number): Part => ({ metric: "missed", turn: percent });
 const missed = (group: string): Part => ({ method: "emilie", group });
 const control = (group: string, metric: string, scale = 1): Part => ({ group, metric, scale });
 const at50 = (group: string): Part => ({ metric: "psnr", group, turn: 50 });
+/** Where rules for latents are read over fifty turns. */
+const rulesAt = [
+  ...[10, 25, 50].map((turn): Part => ({ ...at50("noop"), turn })),
+  at50("cycle-local"),
+  ...[10, 25, 50].map((turn): Part => ({ ...at50("cycle-global"), turn })),
+];
 const DRIFTING = ["noop", "cycle-local", "cycle-global"];
 const arm = (metric: string, group: string, over: Part = {}) => ({ metric, group, ...over });
 
@@ -279,6 +285,20 @@ export const TABLES: readonly TableClaim[] = [
         [25, 50].map((turn) => ({ metric: "psnr", group, turn, against: "emilie" })),
       ),
     ),
+  },
+  {
+    heading: "Fifty turns",
+    index: 2,
+    file: "drift-50-rules",
+    rows: {
+      "encoded anew every tenth turn, to `emilie-gated`": [
+        ...[null, null, null],
+        ...rulesAt
+          .slice(3)
+          .map((at) => [{ ...at, method: "reencode-every-10-gated", against: "emilie-gated" } as Ref]),
+      ],
+      "VAE-LFA, to `emilie`": rulesAt.map((at) => [{ ...at, method: "vae-lfa", against: "emilie" } as Ref]),
+    },
   },
   {
     heading: "Training for iteration",
