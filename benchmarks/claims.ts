@@ -83,6 +83,12 @@ const iou = (percent: number): Part => ({ metric: "missed", turn: percent });
 const missed = (group: string): Part => ({ method: "emilie", group });
 const control = (group: string, metric: string, scale = 1): Part => ({ group, metric, scale });
 const at50 = (group: string): Part => ({ metric: "psnr", group, turn: 50 });
+/** Where rules for latents are read over fifty turns. */
+const rulesAt = [
+  ...[10, 25, 50].map((turn): Part => ({ ...at50("noop"), turn })),
+  at50("cycle-local"),
+  ...[10, 25, 50].map((turn): Part => ({ ...at50("cycle-global"), turn })),
+];
 const DRIFTING = ["noop", "cycle-local", "cycle-global"];
 const arm = (metric: string, group: string, over: Part = {}) => ({ metric, group, ...over });
 
@@ -281,6 +287,20 @@ export const TABLES: readonly TableClaim[] = [
     ),
   },
   {
+    heading: "Fifty turns",
+    index: 2,
+    file: "drift-50-rules",
+    rows: {
+      "encoded anew every tenth turn, to `emilie-gated`": [
+        ...[null, null, null],
+        ...rulesAt
+          .slice(3)
+          .map((at) => [{ ...at, method: "reencode-every-10-gated", against: "emilie-gated" } as Ref]),
+      ],
+      "VAE-LFA, to `emilie`": rulesAt.map((at) => [{ ...at, method: "vae-lfa", against: "emilie" } as Ref]),
+    },
+  },
+  {
     heading: "Training for iteration",
     file: "training-two-branch",
     rows: {
@@ -310,5 +330,28 @@ export const TABLES: readonly TableClaim[] = [
         null,
       ]),
     },
+  },
+  {
+    heading: "Over training seeds",
+    file: "training-seeds",
+    rows: grid(
+      {
+        "SR@5 (chains)": arm("SR@5", "chains"),
+        "PSNR to the truth, chains of five, dB": arm("psnr", "chains"),
+        "PSNR at turn 5, chains of five, dB": arm("psnr", "chains", { turn: 5 }),
+        "PSNR over ten no-ops, dB": arm("psnr", "noop"),
+        "PSNR at turn 10, no-ops, dB": arm("psnr", "noop", { turn: 10 }),
+        "slope on no-ops, 10⁻³ a turn": arm("slope.rmse", "noop", { scale: 1000 }),
+      },
+      [
+        of("control, latent"),
+        { ...of("rollouts, latent"), against: "control, latent" },
+        { ...of("teacher, latent"), against: "control, latent" },
+        of("control, image"),
+        { ...of("rollouts, image"), against: "control, image" },
+        { ...of("rollouts, latent − image"), against: "control, latent − image" },
+        { ...of("control, latent"), against: "control, image" },
+      ],
+    ),
   },
 ];
