@@ -1,9 +1,10 @@
 /** npm run bench -- check-claims: the committed page holds, and a number, a bold mark, a row or a table that does not is named. */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, it } from "vitest";
+import { checkPages } from "../../benchmarks/claimed-pages.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const page = join(root, "docs/results/README.md");
@@ -38,6 +39,24 @@ it("compares the results' page with the committed files, names what differs, and
   expect(await readFile(copy, "utf8")).toBe(
     wrong.replace("0.96 [", "0.95 [").replace("**1.8** [1.6", "1.8 [1.6"),
   );
+  await rm(folder, { recursive: true });
+});
+
+it("compares the tables of the pages that have a file of their own", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "emilie-pages-"));
+  const names = ["detail", "photographs"].flatMap((name) => [`${name}.md`, `${name}.json`]);
+  for (const name of names) await copyFile(join(root, "docs/results", name), join(folder, name));
+  expect(await checkPages(folder, false)).toMatchObject({ files: 2, problems: [] });
+  const path = join(folder, "detail.md");
+  const text = await readFile(path, "utf8");
+  await writeFile(path, text.replace(/(\| things [^|]*\| )24/, "$125"));
+  const { problems } = await checkPages(folder, true);
+  expect(problems).toEqual([expect.stringContaining("| 25 |")]);
+  expect(await readFile(path, "utf8")).toBe(text);
+  await writeFile(path, text.replace(/\| warm .*\n/, ""));
+  expect((await checkPages(folder, false)).problems).toEqual([
+    expect.stringContaining('"Photographs" has no table of 8 rows'),
+  ]);
   await rm(folder, { recursive: true });
 });
 
