@@ -4,6 +4,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { signed } from "../packages/bench/src/report/format.ts";
 
 interface Table {
   readonly heading: string;
@@ -16,9 +17,6 @@ interface PageClaim {
   readonly name: string;
   readonly tables: (file: never) => readonly Table[];
 }
-
-const signed = (value: number, digits: number): string =>
-  `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 
 interface DetailFile {
   readonly table: readonly {
@@ -48,7 +46,7 @@ const PAGES: readonly PageClaim[] = [
         heading: "Drawings",
         rows: table.map(({ n, gain, half, psnr, ssim }) => [
           ...[`${n}`, psnr.enlarged.toFixed(2), psnr.detail.toFixed(2)],
-          `${signed(gain, 2)} ± ${half.toFixed(2)}`,
+          `${signed(gain, { digits: 2 })} ± ${half.toFixed(2)}`,
           `${ssim.enlarged.toFixed(3)} → ${ssim.detail.toFixed(3)}`,
         ]),
       },

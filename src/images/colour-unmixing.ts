@@ -7,14 +7,15 @@
  *
  *   e − A·i₀ − b  ≈  Σₖ αₖ(p)·dₖ(p)         αₖ: the share of group k, blurred as the autoencoder blurs; dₖ: its change, the same over a window
  *
- * Pixels of nearly one group count most: along borders a model is wrong most often. Applied to the picture, each pixel moves by the change of its own group: borders stay as sharp as they are, and the model's errors
- * are averaged over all of a surface. It is linear unmixing (Keshava and Mustard, "Spectral unmixing", 2002) with known shares.
+ * Pixels of nearly one group count most: along borders a model is wrong most often. Applied to the picture, each pixel moves by the
+ * change of its own group: borders stay as sharp as they are, and the model's errors are averaged over all of a surface. It is linear
+ * unmixing (Keshava and Mustard, "Spectral unmixing", 2002) with known shares.
  */
 
 import { type ColourGroups, groupColours } from "./colour-groups.ts";
 import { sharesOf } from "./colour-shares.ts";
 import { applyTransform, boxMean, type Grid, type TransformMap } from "./colour-transform.ts";
-import { squares } from "./neighbours.ts";
+import { down, squares } from "./neighbours.ts";
 import type { Box, Picture } from "./picture.ts";
 
 /** Pixels of the model's size in a tile along each side: so many at least, and so large a part of the longer side of the picture. */
@@ -79,7 +80,7 @@ export function unmix(
   for (let t = 0; t < tiles.width * tiles.height; t++)
     changes.set(solve(windows, size * t, n, PRIOR, prior), 3 * n * t);
   const unmixed = { groups, changes, tiles, tile, small };
-  if (local > 0) keepUnmoved(unmixed, base, local, UNMOVED, typicalChange(before, after, small, box));
+  if (local > 0) keepUnmoved(unmixed, base, local, typicalChange(before, after, small, box));
   const added = new Float32Array(fitted.length);
   eachOf(box, small, tile, tiles, (p, t) => {
     for (let k = 0; k < n; k++) {
@@ -124,7 +125,6 @@ function keepUnmoved(
   { groups, changes, tiles, tile, small }: Pick<Unmixed, "groups" | "changes" | "tiles" | "tile" | "small">,
   base: TransformMap,
   local: number,
-  { all, none }: typeof UNMOVED,
   typical: number,
 ): void {
   const colours = Float32Array.from(groups.centres);
@@ -137,7 +137,7 @@ function keepUnmoved(
       const colour = colours.subarray(3 * k, 3 * k + 3);
       const move = applyTransform(one, colour).map((value, c) => value + changes[at + c]! - colour[c]!);
       const far = Math.hypot(...move) / Math.max(1e-6, typical);
-      const kept = local * Math.min(1, Math.max(0, (none - far) / (none - all)));
+      const kept = local * down(far, UNMOVED);
       for (let c = 0; c < 3; c++) changes[at + c] = changes[at + c]! - kept * move[c]!;
     }
   }

@@ -14,7 +14,7 @@ import {
 } from "./colour-transform.ts";
 import { type Unmixed, unmix } from "./colour-unmixing.ts";
 import { boxOfMask } from "./mask.ts";
-import { around, distances, squares } from "./neighbours.ts";
+import { around, distances, down, squares } from "./neighbours.ts";
 import type { Box, Picture } from "./picture.ts";
 
 /** Colours are 0 to 1 here. At this distance from the edit the wide transform no longer explains it, where the edit surely changes colours only. */
@@ -120,13 +120,11 @@ export function chooseTransform(
   for (let at = 0; at < map.length; at++) {
     map[at] = map[at]! + share[Math.floor(at / 12)]! * (sure[at]! - map[at]!);
   }
-  const surfaces = changes && { changes, counts: share.map((value, p) => own[p]! * value) };
+  const counts = share.map((value, p) => own[p]! * value);
+  // Where no pixel moves with its surface, the picture need not be gone through for that.
+  const surfaces = changes && counts.some((value) => value !== 0) ? { changes, counts } : undefined;
   return { map, surfaces, wide: share, known };
 }
-
-/** 1 up to `all`, 0 from `none` on. */
-const down = (value: number, { all, none }: typeof LOCAL) =>
-  Math.min(1, Math.max(0, (none - value) / (none - all)));
 
 /** The box of what moved, and a margin; undefined where nothing did. */
 function surroundings(moved: Float32Array, { width, height }: Grid): Box | undefined {

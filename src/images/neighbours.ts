@@ -1,5 +1,9 @@
-/** Of arrays at the model's size: how far two are from each other, and the extremes around a pixel. */
+/** Of arrays at the model's size: how far two are from each other, and the extremes around a pixel; and how far a measure counts. */
 import { boxMean, type Grid } from "./colour-transform.ts";
+
+/** 1 up to `all`, 0 from `none` on, linear between. */
+export const down = (value: number, { all, none }: { readonly all: number; readonly none: number }): number =>
+  Math.min(1, Math.max(0, (none - value) / (none - all)));
 
 /** Squared distances of colours, over 3×3 pixels. */
 export const distances = (a: Float32Array, b: Float32Array, small: Grid): Float32Array =>
