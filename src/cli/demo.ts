@@ -79,7 +79,7 @@ async function demo(path: string | undefined, flags: Flags, output: Output): Pro
     );
     output.say();
     for (const { id, file, psnr, passed } of checks) {
-      const how = psnr === Number.POSITIVE_INFINITY ? "the same bytes as" : `${psnr.toFixed(1)} dB from`;
+      const how = psnr === Number.POSITIVE_INFINITY ? "the same pixels as" : `${psnr.toFixed(1)} dB from`;
       output.say(`${passed ? "✓" : "✗"} ${id}: ${how} ${relative(process.cwd(), file)}`);
     }
     const seconds = (performance.now() - start) / 1000;

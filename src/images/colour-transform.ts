@@ -41,10 +41,7 @@ export function fitColourTransform(
   grid: Grid,
   weights?: Float32Array,
 ): FittedTransform {
-  const n = grid.width * grid.height;
-  const whole: TransformMap = new Float32Array(n * SIZE);
-  const one = globalTransform(from, to, weights);
-  for (let p = 0; p < n; p++) whole.set(one, p * SIZE);
+  const whole = fitOneTransform(from, to, grid, weights);
   const level = ({ radius, eps }: (typeof LEVELS)[number], prior: TransformMap) => {
     const fitted = fitInBoxes(from, to, grid, radius, eps, prior);
     return { fitted, next: boxMean(fitted, grid, SIZE, radius) };
@@ -52,6 +49,19 @@ export function fitColourTransform(
   const coarse = level(LEVELS[0], whole).next;
   const wide = level(LEVELS[1], coarse);
   return { fine: level(LEVELS[2], wide.next).fitted, wide: wide.fitted, coarse, whole };
+}
+
+/** The one transform of the whole picture, at every pixel; as {@link fitColourTransform} has it. */
+export function fitOneTransform(
+  from: Float32Array,
+  to: Float32Array,
+  { width, height }: Grid,
+  weights?: Float32Array,
+): TransformMap {
+  const whole: TransformMap = new Float32Array(width * height * SIZE);
+  const one = globalTransform(from, to, weights);
+  for (let at = 0; at < whole.length; at += SIZE) whole.set(one, at);
+  return whole;
 }
 
 /** A(p)·colour(p) + b(p), [h, w, 3]. */

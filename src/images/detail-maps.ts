@@ -3,7 +3,8 @@
  * change carries the picture's own detail. Measurements: docs/results/detail.md.
  */
 import { applyTransform, boxMean, type Grid } from "./colour-transform.ts";
-import type { ChosenTransform, SmallEdit } from "./detail-choice.ts";
+import type { ChosenTransform } from "./detail-choice.ts";
+import type { SmallEdit } from "./detail-kind.ts";
 import { around, distances } from "./neighbours.ts";
 
 /** Colours are 0 to 1 here. At this distance from the edit the finest transform no longer explains it. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { tensor } from "../tensor/tensor.ts";
-import { type ModelEdit, transferDetail } from "./detail-transfer.ts";
+import { type ModelEdit, thingsBrought, transferDetail } from "./detail-transfer.ts";
 import { compareInsideOutside } from "./difference.ts";
-import { maskFromBox } from "./mask.ts";
+import { type Mask, maskFromBox } from "./mask.ts";
 import { fromModelImage, toModelImage } from "./model-image.ts";
 import { cropPicture, type Picture, samePicture } from "./picture.ts";
 import { resizePlanes } from "./resize.ts";
@@ -38,6 +38,18 @@ function graded({ width, height, data }: Picture): Picture {
   return { width, height, data: out };
 }
 
+/** A new thing in two colours, in squares. */
+function withSquares(picture: Picture): Picture {
+  const data = picture.data.slice();
+  for (let y = 70; y < 130; y++) {
+    for (let x = 60; x < 120; x++) {
+      const colour = (x >> 4) % 2 === (y >> 4) % 2 ? [250, 240, 20] : [120, 10, 160];
+      data.set(colour, 4 * (y * SIDE + x));
+    }
+  }
+  return { ...picture, data };
+}
+
 const small = (picture: Picture) => toModelImage(picture, SMALL, SMALL);
 const psnr = (a: Picture, b: Picture) => compareInsideOutside(a, b).inside.psnr;
 
@@ -70,16 +82,39 @@ describe("transferDetail", () => {
     expect(psnr(inside, cropPicture(truth, box))).toBeGreaterThan(30);
   });
 
+  it("leaves to the model what an earlier edit brought, after an edit that changed all colours", () => {
+    const picture = detailed();
+    const added = withSquares(picture);
+    const truth = graded(added);
+    const [reconstruction, first, edited] = [small(picture), small(added), small(truth)];
+    const box = { x: 76, y: 76, width: 40, height: 40 };
+    const quality = (brought?: Mask) => {
+      const result = transferred(picture, { reconstruction, edited, brought });
+      return { thing: psnr(cropPicture(result, box), cropPicture(truth, box)), all: psnr(result, truth) };
+    };
+    const earlier = thingsBrought({ reconstruction, edited: first });
+    const brought = thingsBrought({ reconstruction: first, edited, brought: earlier });
+    // The grade brought nothing, and takes nothing back.
+    expect(brought).toEqual(earlier);
+    expect(earlier.data).toContain(1);
+    const [without, known] = [quality(), quality(brought)];
+    expect(known.thing).toBeGreaterThan(without.thing + 1);
+    expect(known.all).toBeGreaterThan(without.all);
+    // What a square is told to leave is the model's own pixel.
+    const enlarged = cropPicture(fromModelImage(edited, SIDE, SIDE, picture), box);
+    expect(known.thing).toBeGreaterThan(psnr(enlarged, cropPicture(truth, box)) - 0.2);
+  });
+
+  it("remembers nothing of an edit that changes colours only", () => {
+    const picture = detailed();
+    const brought = thingsBrought({ reconstruction: small(picture), edited: small(graded(picture)) });
+    expect(brought.data).not.toContain(1);
+  });
+
   it("says how much of the change carries the picture's detail: all of a grade, little of a new thing", () => {
     const picture = detailed();
     const grade = graded(picture);
-    const thing = { ...picture, data: picture.data.slice() };
-    for (let y = 70; y < 130; y++) {
-      for (let x = 60; x < 120; x++) {
-        const at = 4 * (y * SIDE + x);
-        thing.data.set((x >> 4) % 2 === (y >> 4) % 2 ? [250, 240, 20] : [120, 10, 160], at);
-      }
-    }
+    const thing = withSquares(picture);
     const carried = (truth: Picture) =>
       transferDetail(picture, { reconstruction: small(picture), edited: small(truth) }).carried;
     expect(carried(picture)).toBe(1);

@@ -18,11 +18,16 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { applyTransform, fitColourTransform, type Grid } from "./colour-transform.ts";
 import { assemble, readRow } from "./detail-assembly.ts";
 import { type ChosenTransform, chooseTransform } from "./detail-choice.ts";
+import { broughtBy, freeOf } from "./detail-history.ts";
+import type { SmallEdit } from "./detail-kind.ts";
 import { activeRows, blendMaps } from "./detail-maps.ts";
 import { type Mask, resizeMask } from "./mask.ts";
 import type { Picture } from "./picture.ts";
 import { RowReducer } from "./resize-rows.ts";
 import { UnmixedRows } from "./unmixed-rows.ts";
+
+/** Times that what was brought is filled in for the fits. */
+const FILLED = 2;
 
 /** What {@link transferDetail} takes beside the picture. */
 export interface ModelEdit {
@@ -31,7 +36,9 @@ export interface ModelEdit {
   /** The edited picture from the same decoder, of the same shape. */
   readonly edited: Tensor;
   /** Where the picture may change, at any size; where it is 0 the picture's bytes stay. Default: everywhere. */
-  readonly mask?: Mask;
+  readonly mask?: Mask | undefined;
+  /** What earlier edits brought ({@link thingsBrought}): there the model's pixels stay. Default: nothing. */
+  readonly brought?: Mask | undefined;
 }
 
 /** What {@link transferDetail} gives. */
@@ -46,7 +53,41 @@ export interface Transferred {
  *
  * @throws EmilieError option.invalid where the two model images differ in shape; runtime.failed for values that are not numbers
  */
-export function transferDetail(picture: Picture, { reconstruction, edited, mask }: ModelEdit): Transferred {
+export function transferDetail(picture: Picture, modelEdit: ModelEdit): Transferred {
+  const { mask, brought } = modelEdit;
+  const edit = smallEditOf(modelEdit);
+  const { before, after, allowed, small } = edit;
+  const free = brought?.data.includes(1) ? freeOf(brought, small) : undefined;
+  let filled = after;
+  let fitted = fitColourTransform(before, after, small, allowed);
+  // What was brought takes no part in the fits: in its place comes what they make of the source.
+  for (let k = 0; free && k < FILLED; k++) {
+    const guess = applyTransform(fitted.wide, before);
+    filled = after.map((value, i) => guess[i]! + free[Math.floor(i / 3)]! * (value - guess[i]!));
+    fitted = fitColourTransform(before, filled, small, allowed);
+  }
+  const chosen = onlyWhere(free, chooseTransform(picture, { ...edit, after: filled }, fitted));
+  const rows = activeRows(edit, picture.height);
+  const surfaces =
+    chosen.surfaces && new UnmixedRows(chosen.surfaces.changes, chosen.surfaces.counts, picture);
+  const source = atModelSize(picture, small, rows);
+  const maps = blendMaps(edit, chosen, source, movedAtModelSize(source, chosen));
+  const open = mask && resizeMask(mask, picture.width, picture.height);
+  return { picture: assemble(picture, maps, surfaces, small, open, rows), carried: maps.carried };
+}
+
+/**
+ * What an edit brought that the picture before it did not have, with what earlier edits brought: one value, 1 or 0, for each of some 32 × 32 squares.
+ *
+ * @param edit of this turn alone: `reconstruction` is the picture before it, from the decoder too, and `brought` what earlier edits brought
+ * @throws EmilieError as {@link transferDetail}
+ */
+export function thingsBrought(edit: ModelEdit): Mask {
+  return broughtBy(smallEditOf(edit), edit.brought);
+}
+
+/** The edit at the model's size, checked. */
+function smallEditOf({ reconstruction, edited, mask }: ModelEdit): SmallEdit {
   const [channels, height, width] = edited.shape as [number, number, number];
   if (channels !== 3 || edited.shape.join() !== reconstruction.shape.join()) {
     throw new EmilieError(
@@ -61,19 +102,26 @@ export function transferDetail(picture: Picture, { reconstruction, edited, mask 
       "The model's decoder returned values that are not numbers. The checkpoint may be damaged, or its weights overflow.",
     );
   }
-  const small = { width, height };
-  const open = mask && resizeMask(mask, picture.width, picture.height);
-  const before = interleaved(reconstruction);
-  const after = interleaved(edited);
   const allowed = mask && resizeMask(mask, width, height).data;
-  const edit = { before, after, allowed, small };
-  const chosen = chooseTransform(picture, edit, fitColourTransform(before, after, small, allowed));
-  const rows = activeRows(edit, picture.height);
-  const surfaces =
-    chosen.surfaces && new UnmixedRows(chosen.surfaces.changes, chosen.surfaces.counts, picture);
-  const source = atModelSize(picture, small, rows);
-  const maps = blendMaps(edit, chosen, source, movedAtModelSize(source, chosen));
-  return { picture: assemble(picture, maps, surfaces, small, open, rows), carried: maps.carried };
+  return {
+    before: interleaved(reconstruction),
+    after: interleaved(edited),
+    allowed,
+    small: { width, height },
+  };
+}
+
+/** The transform, and the model's pixels where there is more than what the source has. */
+function onlyWhere(free: Float32Array | undefined, chosen: ChosenTransform): ChosenTransform {
+  if (!free) return chosen;
+  const limit = (values: Float32Array) => values.map((value, p) => value * free[p]!);
+  const { surfaces, wide, known } = chosen;
+  return {
+    ...chosen,
+    wide: limit(wide),
+    known: limit(known),
+    surfaces: surfaces && { ...surfaces, counts: limit(surfaces.counts) },
+  };
 }
 
 /** [3, h, w] in −1 to 1 → [h, w, 3] in 0 to 1. */

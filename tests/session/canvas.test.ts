@@ -260,7 +260,7 @@ describe("what is kept of it", () => {
       return loadSession(at("lie.emilie"), { model });
     };
     await expect(lie({ version: 5 })).rejects.toThrow(/version 5, which has no "canvas"/);
-    await expect(lie({ version: 9 as 8 })).rejects.toMatchObject({ code: "session.version" });
+    await expect(lie({ version: 10 as 9 })).rejects.toMatchObject({ code: "session.version" });
     expect((await lie({})).nodes.size).toBe(6);
   });
 

@@ -1,9 +1,9 @@
 /** Detail transfer in sessions: on a tiny checkpoint that works at 16 pixels, and a picture larger than that. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { transferDetail } from "../../src/images/detail-transfer.ts";
+import { thingsBrought, transferDetail } from "../../src/images/detail-transfer.ts";
 import { compareInsideOutside } from "../../src/images/difference.ts";
 import { maskFromBox } from "../../src/images/mask.ts";
 import { fromModelImage } from "../../src/images/model-image.ts";
@@ -11,6 +11,7 @@ import { type Picture, samePicture } from "../../src/images/picture.ts";
 import type { EditModel } from "../../src/method/edit-model.ts";
 import { toDecoderInput } from "../../src/method/latent-iteration.ts";
 import { loadModel } from "../../src/models/load.node.ts";
+import { packContainer, readContainer } from "../../src/session/file/container.node.ts";
 import { loadSession } from "../../src/session/file/store.node.ts";
 import { openSession } from "../../src/session/open.node.ts";
 import { scriptOf } from "../../src/session/script/script-of.ts";
@@ -48,7 +49,11 @@ describe("detail of a session's edits", () => {
     const images = [await decoded(session.root), await decoded(first), await decoded(second)];
     const lifted = transferDetail(picture, { reconstruction: images[0]!, edited: images[1]! });
     expect(samePicture(await first.render(), lifted.picture)).toBe(true);
-    const next = transferDetail(picture, { reconstruction: images[0]!, edited: images[2]! });
+    const brought = thingsBrought({
+      ...{ reconstruction: images[1]!, edited: images[2]! },
+      brought: thingsBrought({ reconstruction: images[0]!, edited: images[1]! }),
+    });
+    const next = transferDetail(picture, { reconstruction: images[0]!, edited: images[2]!, brought });
     expect(samePicture(await second.render(), next.picture)).toBe(true);
 
     const { look } = await session.drift(second);
@@ -114,6 +119,38 @@ describe("detail of a session's edits", () => {
     expect(opened.nodes.get(node.id)!.recipe).toEqual(node.recipe);
     expect(samePicture(await opened.nodes.get(node.id)!.render(), await node.render())).toBe(true);
     expect((await opened.verify()).every(({ result }) => result === "same")).toBe(true);
+  });
+
+  it("keeps in the file what was brought, so that no earlier turn is decoded again", async () => {
+    const session = await openSession(model, picture);
+    for (const instruction of ["make it red", "add a star", "make it blue"]) {
+      await session.edit(instruction, options);
+      await session.head.render();
+    }
+    const file = join(folder, "brought.emilie");
+    await session.save(file);
+    const opened = await loadSession(file, { model });
+    const before = model.calls.decodeLatent;
+    expect(samePicture(await opened.head.render(), await session.head.render())).toBe(true);
+    // The original's and its own.
+    expect(model.calls.decodeLatent - before).toBe(2);
+
+    const { manifest, pieces: held } = await readContainer(file);
+    const pieces = manifest.pieces.map((entry) => ({ ...entry, bytes: held.get(entry.name)! }));
+    const last = manifest.nodes.at(-1)!;
+    expect(last.brought).toMatchObject({
+      width: expect.any(Number),
+      squares: expect.stringMatching(/^[01]+$/),
+    });
+    const lie = async (brought: unknown, version = manifest.version) => {
+      const nodes = manifest.nodes.map((node) => (node === last ? { ...node, brought } : node));
+      const { parts } = await packContainer({ ...manifest, version, nodes } as typeof manifest, pieces);
+      await writeFile(file, Buffer.concat(parts));
+      return loadSession(file, { model });
+    };
+    await expect(lie({ width: 1, squares: "0" })).rejects.toThrow(/not of the picture's size/);
+    await expect(lie({ width: 3, squares: "0000" })).rejects.toThrow(/whole rows/);
+    await expect(lie(last.brought, 8)).rejects.toThrow(/version 8, which has no "brought"/);
   });
 
   it("is refused where it is neither on nor off", async () => {

@@ -130,16 +130,16 @@ describe("files that are no session for this program", () => {
     expect(await opened.drift()).toEqual(await session.drift());
     await opened.save(at("older.emilie"));
     const saved = (await readContainer(at("older.emilie"))).manifest;
-    expect(saved).toMatchObject({ version: 8, nodes: JSON.parse(JSON.stringify(manifest.nodes)) });
+    expect(saved).toMatchObject({ version: 9, nodes: JSON.parse(JSON.stringify(manifest.nodes)) });
   });
 
   it("a newer version, a missing file, other weights: each its own error", async () => {
     const { manifest, pieces } = await packSession(session);
-    const newer = { ...manifest, version: 9 as unknown as 1 };
+    const newer = { ...manifest, version: 10 as unknown as 1 };
     await writeFile(at("newer.emilie"), Buffer.concat((await packContainer(newer, pieces)).parts));
     const opening = loadSession(at("newer.emilie"), { model });
     await expect(opening).rejects.toMatchObject({ code: "session.version" });
-    await expect(opening).rejects.toThrow(/format version 9; this emilie reads versions 1 to 8.*newer/s);
+    await expect(opening).rejects.toThrow(/format version 10; this emilie reads versions 1 to 9.*newer/s);
     await expect(loadSession(at("nowhere.emilie"))).rejects.toMatchObject({ code: "io.failed" });
     const other = { ...manifest, model: { id: "elsewhere/model", fingerprint: "0".repeat(64) } };
     await writeFile(at("other.emilie"), Buffer.concat((await packContainer(other, pieces)).parts));

@@ -11,6 +11,7 @@ import { pictureId, type Session } from "../session.ts";
 import type { Drift } from "../tree/drift.ts";
 import { bytesOf, nodeId, pictureSizes } from "../tree/recipe.ts";
 import type { Node } from "../tree/tree.ts";
+import type { TreeNode } from "../tree/tree-node.ts";
 import { type Container, MAX_SESSION_BYTES, type Piece } from "./container.ts";
 import { FORMAT, type Manifest, malformed, type StoredDrift, type StoredNode, VERSION } from "./schema.ts";
 
@@ -81,6 +82,7 @@ function once(key: object, encode: () => Promise<Piece>): Promise<Piece> {
 
 function storeNode(node: Node, latent: string): StoredNode {
   const { id, parent, name, recipe, window, changed, refused, phrases, cost, drift } = node;
+  const { brought } = node as TreeNode;
   return {
     id,
     parent: parent?.id ?? null,
@@ -93,6 +95,7 @@ function storeNode(node: Node, latent: string): StoredNode {
     ...(phrases.length > 0 ? { phrases: [...phrases] } : {}),
     cost,
     drift: drift && storeDrift(drift),
+    ...(brought ? { brought: { width: brought.width, squares: brought.data.join("") } } : {}),
   };
 }
 
@@ -297,6 +300,11 @@ function storeDrift(drift: Drift): StoredDrift {
 /** Equal pictures have a PSNR of Infinity, which JSON writes as null. */
 export function loadDrift(drift: StoredDrift): Drift {
   return { ...drift, ...mapDifferences(drift, null, Number.POSITIVE_INFINITY) };
+}
+
+/** See TreeNode.brought. */
+export function loadBrought({ width, squares }: NonNullable<StoredNode["brought"]>): Mask {
+  return { width, height: squares.length / width, data: Float32Array.from(squares, Number) };
 }
 
 type Differences<P> = Record<

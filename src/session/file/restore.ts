@@ -1,5 +1,6 @@
 /** A session made again from what its file holds, in Node and in a browser alike. */
 import { EmilieError } from "../../errors.ts";
+import { squaresOf } from "../../images/detail-history.ts";
 import type { Size } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
 import { type EditModel, isMadeWith } from "../../method/edit-model.ts";
@@ -11,7 +12,7 @@ import { heldMask, isCanvasRecipe } from "../tree/recipe.ts";
 import { unionOf } from "../tree/run.ts";
 import { title } from "../tree/tree.ts";
 import { instructionOf } from "../tree/tree-node.ts";
-import { loadDrift, type Unpacked } from "./pack.ts";
+import { loadBrought, loadDrift, type Unpacked } from "./pack.ts";
 import { malformed, type StoredNode } from "./schema.ts";
 
 /** What a damaged file has lost. */
@@ -41,7 +42,7 @@ export function restoreSession<S extends Session>(
   const size = sizeOn(original);
   // By node, the size at which the model works on its picture: a crop or an expansion changes it.
   const sizes = new Map<string, Size>();
-  for (const { id, parent, recipe, latent, window } of manifest.nodes) {
+  for (const { id, parent, recipe, latent, window, brought } of manifest.nodes) {
     const canvas = recipe && isCanvasRecipe(recipe) ? recipe.canvas : undefined;
     const working = parent === null ? size : canvas ? sizeOn(canvas) : sizes.get(parent)!;
     sizes.set(id, working);
@@ -50,6 +51,11 @@ export function restoreSession<S extends Session>(
     const inside = place.x + place.width <= whole.width && place.y + place.height <= whole.height;
     const isPart = canvas !== undefined || isLarge(model, working);
     if (isPart !== (window !== undefined) || !inside) throw malformed(path, "a latent lies where it cannot");
+    const squares = squaresOf(working);
+    const isOther =
+      brought &&
+      (brought.width !== squares.width || brought.squares.length !== squares.width * squares.height);
+    if (isOther) throw malformed(path, "what an edit brought is not of the picture's size");
     const shape = [model.latentChannels, place.height, place.width];
     if (stored.latents.has(latent)) checkShape(stored.latents.get(latent)!, shape, path);
   }
@@ -95,6 +101,7 @@ export function addNode(
     latent: latents.get(stored.latent) ?? stored.latent,
     mask: isLost ? null : unionOf(hashes.includes(undefined) ? [undefined] : own),
     drift: stored.drift && loadDrift(stored.drift),
+    brought: stored.brought && loadBrought(stored.brought),
   });
 }
 

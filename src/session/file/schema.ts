@@ -17,10 +17,11 @@ export const FORMAT = "emilie-session";
  * Version 2 has strengths and early ends in its recipes, and drift since the last edit of everything; version 3 has windows,
  * working sizes, gates, and recipes that spare computing;
  * version 4 says where the model's parts lie; version 5 has detail transfer in its recipes, and what is seen of a change;
- * version 6 has crops, expansions and reference pictures; version 7 has instructions that were rephrased, and version 8 such that a model's reader understood.
+ * version 6 has crops, expansions and reference pictures; version 7 has instructions that were rephrased, version 8 such that a model's reader understood, and version 9 what
+ * an edit brought.
  */
-export const VERSION = 8;
-const VERSIONS = [1, 2, 3, 4, 5, 6, 7, VERSION] as const;
+export const VERSION = 9;
+const VERSIONS = [1, 2, 3, 4, 5, 6, 7, 8, VERSION] as const;
 /** A tree that anybody made by hand is far smaller; beyond this a file was made to exhaust memory. */
 export const MAX_NODES = 10_000;
 
@@ -135,6 +136,11 @@ const nodeSchema = z.strictObject({
   phrases: z.array(text).min(1).max(MAX_PHRASES).optional(),
   cost: z.strictObject({ seconds: z.number().min(0), unetCalls: count }),
   drift: z.union([driftSchema, olderDrift]).optional(),
+  /** For detail transfer: the squares of the picture, row by row, where this edit or one before it brought a thing ("1"). */
+  brought: z
+    .strictObject({ width: z.int().min(1).max(64), squares: z.string().regex(/^[01]{1,4096}$/) })
+    .refine(({ width, squares }) => squares.length % width === 0, "expected whole rows")
+    .optional(),
 });
 
 const pieceSchema = z.strictObject({
@@ -202,7 +208,7 @@ export function parseManifest(json: string, path: string): Manifest {
         ? "source"
         : placed && version < 3
           ? "workingSize"
-          : nodes.flatMap(({ recipe }) => (recipe && laterKey(version, recipe)) ?? []).at(0);
+          : nodes.flatMap((node) => laterKey(version, node) ?? []).at(0);
     if (!later) return result.data;
     throw malformed(path, `it says version ${version}, which has no "${later}"`);
   }
@@ -210,8 +216,10 @@ export function parseManifest(json: string, path: string): Manifest {
   throw malformed(path, `${issue.path.join(".") || "the whole"}: ${issue.message}`);
 }
 
-/** The first key of a recipe that came with a later version. */
-function laterKey(version: number, recipe: NodeRecipe): string | undefined {
+/** The first key of a node or its recipe that came with a later version. */
+function laterKey(version: number, { recipe, brought }: StoredNode): string | undefined {
+  if (brought && version < 9) return "brought";
+  if (!recipe) return undefined;
   if (isCanvasRecipe(recipe)) return version < 6 ? "canvas" : undefined;
   return recipe.references && version < 6 ? "references" : laterThan(version, recipe);
 }

@@ -2,7 +2,7 @@
 
 import { changeCanvas } from "../../images/canvas.ts";
 import { composite } from "../../images/composite.ts";
-import { transferDetail } from "../../images/detail-transfer.ts";
+import { thingsBrought, transferDetail } from "../../images/detail-transfer.ts";
 import type { Mask } from "../../images/mask.ts";
 import { fromModelImage } from "../../images/model-image.ts";
 import type { Picture } from "../../images/picture.ts";
@@ -68,9 +68,7 @@ export class Pictures {
     if (node.canvas) return changeCanvas(await parent.render(options), node.canvas);
     const canvas = this.#source.canvasOf(node);
     if (canvas.large) return canvas.large.renderNode(node, await parent.render(options), options);
-    const mask = isGated(node.recipe)
-      ? compositingMask(node, await canvas.latentOf(parent, options))
-      : node.mask;
+    const mask = await this.#maskOf(node, options);
     const image = await this.#imageOf(node, options);
     const { width, height } = node.size;
     const picture = node.recipe?.detail
@@ -81,14 +79,36 @@ export class Pictures {
     return composite(await parent.render(options), picture, mask);
   }
 
-  /** Always from what its canvas began with, so that a chain neither adds up the errors of its turns nor needs their pictures. */
+  /** Where its picture shows its own pixels, and where its parent's. */
+  async #maskOf(node: TreeNode, options?: CallOptions): Promise<Mask | undefined> {
+    if (!isGated(node.recipe)) return node.mask;
+    return compositingMask(node, await this.#source.canvasOf(node).latentOf(node.parent!, options));
+  }
+
+  /** Always from what its canvas began with, so that a chain does not add up the errors of its turns. */
   async #withDetail(node: TreeNode, edited: Tensor, mask: Mask | undefined, options?: CallOptions) {
     const canvas = this.#source.canvasOf(node);
     const reconstruction = await this.#imageOf(canvas.root, options);
     const source = await canvas.picture(options);
-    const { picture, carried } = transferDetail(source, { reconstruction, edited, mask });
+    // From the original itself the transfer sees what an edit brings.
+    const brought = node.parent === canvas.root ? undefined : await this.#broughtBy(node, options);
+    const { picture, carried } = transferDetail(source, { reconstruction, edited, mask, brought });
     this.#carried.set(node.id, carried);
     return picture;
+  }
+
+  /** What the edits up to a node have brought; kept in `node.brought`, so that each turn is looked at once. Undefined where its canvas begins. */
+  async #broughtBy(node: TreeNode, options?: CallOptions): Promise<Mask | undefined> {
+    await null;
+    if (node === this.#source.canvasOf(node).root) return undefined;
+    const parent = node.parent as TreeNode;
+    if (node.brought || !node.changed) return node.brought ?? this.#broughtBy(parent, options);
+    const brought = await this.#broughtBy(parent, options);
+    const mask = await this.#maskOf(node, options);
+    const reconstruction = await this.#imageOf(parent, options);
+    const edited = await this.#imageOf(node, options);
+    node.brought = thingsBrought({ reconstruction, edited, mask, brought });
+    return node.brought;
   }
 
   /** How much of what changed carries the original's detail, 0 to 1; undefined for a node without, or whose picture nobody asked for. */

@@ -36,6 +36,7 @@ export interface NodeRecord {
   readonly phrases?: readonly string[];
   readonly cost: Node["cost"];
   readonly drift?: Drift;
+  readonly brought?: Mask;
 }
 
 /** The node as the session keeps it; everybody else sees it read-only, as Node. */
@@ -54,6 +55,8 @@ export class TreeNode implements Node {
   readonly cost: Node["cost"];
   name?: string;
   drift?: Drift;
+  /** What the edits up to this one have brought, where a picture was made with detail transfer: see thingsBrought. */
+  brought?: Mask;
   readonly #host: NodeHost;
   readonly #mask?: Mask | null;
   #latent: Tensor | string;
@@ -73,6 +76,7 @@ export class TreeNode implements Node {
     this.cost = record.cost;
     this.name = record.name;
     this.drift = record.drift;
+    this.brought = record.brought;
     this.#latent = record.latent;
     this.#mask = record.mask;
     this.#host = host;
