@@ -2,7 +2,7 @@
  * The table of the shipped checkpoint on pictures it was never trained on, against the exact truth:
  * `npm run bench -- picturebook [--json] [--limit N] [--preset NAME] [--steps T] [--sampler NAME] [--text-guidance s]
  * [--image-guidance s] [--guidance-interval from,to] [--gate g] [--rephrase on|off] [--fixed-seed] [--precision MODE]
- * [--keys-from PIXELS] [--device NAME] [--only single,chain,noop,words] [--words FOLDER]`.
+ * [--keys-from PIXELS] [--device NAME] [--only single,colours,chain,noop,words] [--words FOLDER]`.
  * `--words words-held-out` takes another list of people's own words, with chains of five of them.
  * `--keys-from 64` spares keys of self-attention (UNetShape) where no picture of this checkpoint would be large enough for that.
  * The held-out pictures lie in benchmarks/picturebook/; the model card says how they are made.
@@ -68,7 +68,7 @@ const { values: flags } = parseArgs({
     seed: { type: "string", default: "0" },
     "fixed-seed": { type: "boolean", default: false },
     words: { type: "string", default: "words" },
-    only: { type: "string", default: "single,chain,noop,words" },
+    only: { type: "string", default: "single,colours,chain,noop,words" },
   },
 });
 const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
@@ -131,12 +131,13 @@ function share(flags: readonly boolean[]) {
   return { value: p, low: centre - half, high: centre + half, n };
 }
 
-async function singles() {
+/** One edit each: of any kind ("single"), or in a colour that training never gave the thing ("colours"). */
+async function singles(part: "single" | "colours") {
   const rows = [];
-  for (const item of itemsOf("single")) {
+  for (const item of itemsOf(part)) {
     const turn = item.turns[0]!;
     const [source, target, mask] = await Promise.all(
-      [item.image, turn.target!, turn.change_mask!].map((file) => load("single", file)),
+      [item.image, turn.target!, turn.change_mask!].map((file) => load(part, file)),
     );
     const changed = (i: number) => mask!.data[4 * i]! > 127;
     const session = await openSession(model, source!);
@@ -156,7 +157,7 @@ async function singles() {
       preserved: turn.global ? null : psnr(result, source!, (i) => !changed(i)),
       seconds: node.cost.seconds + (performance.now() - start) / 1000,
     });
-    if (rows.length % 25 === 0) say(`  ${rows.length} single edits`);
+    if (rows.length % 25 === 0) say(`  ${rows.length} edits of "${part}"`);
   }
   return rows;
 }
@@ -231,7 +232,8 @@ const bytes = (folder: string): number =>
     0,
   );
 
-const [single, chain, noop] = [await singles(), await chains("chain", itemsOf("chain")), await noops()];
+const [single, colours] = [await singles("single"), await singles("colours")];
+const [chain, noop] = [await chains("chain", itemsOf("chain")), await noops()];
 const [own, ownChain] = [await words(), await chains(flags.words, wordChains)];
 await model.dispose();
 
@@ -282,6 +284,7 @@ const table = {
       single.filter((r) => r.unseen_pair),
     ),
   ],
+  heldOutColours: colours.length ? share(colours.map((r) => r.success)) : null,
   exactnessGapMedian: median(single.map((r) => r.gap)),
   sharpnessMedian: median(single.map((r) => r.sharpness)),
   preservedMean: mean(single.flatMap((r) => r.preserved ?? [])),
@@ -303,6 +306,7 @@ if (flags.json) {
       ...table,
       kinds,
       single,
+      colours,
       chain,
       noop,
       own,
@@ -318,6 +322,7 @@ if (flags.json) {
   say(`VAE, held-out PSNR              ${table.vaePsnr.toFixed(2)} dB`);
   say(`single edit success             ${percent(table.success)}`);
   for (const s of table.subsets) say(`  ${s.name.padEnd(30)}${percent(s.success)}`);
+  say(`held-out colours                ${percent(table.heldOutColours)}`);
   say(
     `exactness gap, median           ${table.exactnessGapMedian.toFixed(2)} dB below the VAE's own reconstruction`,
   );

@@ -71,7 +71,8 @@ describe("1. the encoder runs once, and z₀/s goes back", () => {
   // For the picture's own detail the original is decoded too, once a session.
   it.each([
     ["off", 1],
-    ["on", 2],
+    // The original's, and each turn's once: what it brought is remembered.
+    ["on", 6],
   ] as const)(
     "calls the encoder once for a session of five edits, and the decoder only where somebody looks, with detail %s",
     async (detail, decodings) => {
@@ -84,6 +85,8 @@ describe("1. the encoder runs once, and z₀/s goes back", () => {
       await session.head.render();
       await session.head.render();
       expect(model.calls.decodeLatent - before.decodeLatent).toBe(decodings);
+      await (await session.edit("make it green", { steps: 2, detail })).render();
+      expect(model.calls.decodeLatent - before.decodeLatent).toBe(decodings + 1);
     },
   );
 

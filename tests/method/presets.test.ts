@@ -265,7 +265,7 @@ describe("recipes", () => {
     await session.save(file);
     const { readContainer } = await import("../../src/session/file/container.node.ts");
     const { manifest } = await readContainer(file);
-    expect(manifest.version).toBe(8);
+    expect(manifest.version).toBe(9);
     const older = JSON.stringify({ ...manifest, version: 2 });
     expect(() => parseManifest(older, "older.emilie")).toThrow(/version 2, which has no/);
   });

@@ -1,6 +1,7 @@
 /**
  * The decoder runs where somebody looks, and nowhere else: its calls, counted on the main paths. The pictures are larger than the
- * model's size and keep their detail, for which the original's reconstruction is decoded as well, once a session.
+ * model's size and keep their detail, for which the original's reconstruction is decoded as well, once a session, and each turn on the
+ * way, once: what it brought.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -81,7 +82,8 @@ describe("decoded is", () => {
     expect(decodes()).toBe(RECONSTRUCTION + 2);
     const none = await chain([undefined, white]);
     const shown = await none.head.render();
-    expect(decodes()).toBe(2 * RECONSTRUCTION + 3);
+    // Both turns', though the parent's picture shows nowhere.
+    expect(decodes()).toBe(2 * RECONSTRUCTION + 4);
     const unmasked = await chain([undefined, undefined]);
     expect(samePicture(shown, await unmasked.head.render())).toBe(true);
   });

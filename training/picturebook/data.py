@@ -13,7 +13,7 @@ from diffusers import AutoencoderKL
 
 from common import OUT, RUNS, autocast, device
 from edits import change_mask, draw_edit, inverse_of
-from world import render, sample_scene
+from world import mixture, render, sample_scene
 
 EDITS = 3
 
@@ -23,10 +23,26 @@ RARE = {"add_vehicle", "balloon", "swap_tree", "vehicle", "add_clouds", "remove_
 RARE_FROM = 500_000
 
 
-def make(seed):
+# Where the colour of each kind of edit stands in a scene: (what, key).
+PAINTED = {"roof": ("house", "roof"), "wall": ("house", "wall"), "vehicle": ("vehicle", "colour"), "balloon": ("balloon", "colour"),
+           "add_balloon": ("balloon", "colour"), "add_vehicle": ("vehicle", "colour")}
+THINGS = ("roof", "wall", "vehicle", "balloon")
+
+
+def with_mixtures(scene, r, share):
+    """Colours between the names, so that what a colour's word does to a thing is learnt as one function of colour, and not by heart."""
+    for kind in THINGS:
+        what, key = PAINTED[kind]
+        if scene[what] and r.random() < share:
+            scene[what][key] = mixture(kind, r)
+
+
+def make(job):
     """seed → pictures [1 + EDITS, 128, 128, 3], latent masks [EDITS, 16, 16], pairs (from, to, kind, fields, mask index)."""
+    seed, mixed = job
     r = random.Random(seed * 7 + 1)
     scene = sample_scene(seed)
+    with_mixtures(scene, r, mixed)
     if seed % 40 == 0:
         scene["bw"] = True
     rare = seed >= RARE_FROM
@@ -39,13 +55,18 @@ def make(seed):
         if e is None:
             e = ("noop", {}, scene)
         kind, fields, target = e
+        if kind in PAINTED and r.random() < mixed:
+            what, key = PAINTED[kind]
+            target[what][key] = mixture(kind.removeprefix("add_"), r)
+            fields = {**fields, "c": target[what][key]}
         if kind not in ("roof", "wall", "vehicle", "balloon", "add_balloon"):
             seen.append(kind)
         pictures.append(render(target))
         m = change_mask(pictures[0], pictures[-1])
         masks.append(m.reshape(16, 8, 16, 8).any((1, 3)))
         pairs.append((0, i + 1, kind, fields, i))
-        back = inverse_of(scene, target)
+        what, key = PAINTED.get(kind, (None, None))
+        back = (kind, {**fields, "c": scene[what][key]}) if kind in THINGS else inverse_of(scene, target)
         if back and kind != "noop":
             pairs.append((i + 1, 0, back[0], back[1], i))
     return np.stack(pictures), np.stack(masks), pairs
@@ -56,6 +77,7 @@ def main():
     a.add_argument("--scenes", type=int, default=8000)
     a.add_argument("--rare", type=int, default=2000)
     a.add_argument("--first", type=int, default=100_000)
+    a.add_argument("--mixed", type=float, default=0.0, help="how often a thing has a colour between two names, in scenes and in edits")
     args = a.parse_args()
     vae = AutoencoderKL.from_pretrained(OUT / "vae", torch_dtype=torch.float32).to(device(), memory_format=torch.channels_last).eval()
     seeds = [*range(args.first, args.first + args.scenes), *range(RARE_FROM, RARE_FROM + args.rare)]
@@ -73,7 +95,7 @@ def main():
         pending.clear()
 
     with mp.Pool(1) as pool:
-        for i, (pictures, m, ps) in enumerate(pool.imap(make, seeds, chunksize=16)):
+        for i, (pictures, m, ps) in enumerate(pool.imap(make, [(seed, args.mixed) for seed in seeds], chunksize=16)):
             pending.append(pictures)
             masks[i * EDITS : (i + 1) * EDITS] = m
             pairs += [[i * (EDITS + 1) + p, i * (EDITS + 1) + q, kind, fields, i * EDITS + k] for p, q, kind, fields, k in ps]

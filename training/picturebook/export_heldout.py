@@ -1,7 +1,7 @@
 """Write the held-out split as pictures: `python export_heldout.py`. Scenes of seeds from 1,000,000 (never trained on); half of
 the phrasings are ones that training never saw, and so are the kind-and-colour pairs of world.HELD_OUT_PAIRS.
 
-Layout: benchmarks/picturebook/{single,chain,noop}/dataset.json with items of {id, image, turns: [{instruction, kind, target,
+Layout: benchmarks/picturebook/{single,colours,chain,noop}/dataset.json with items of {id, image, turns: [{instruction, kind, target,
 change_mask, caption}]}; paths are relative to the folder.
 """
 
@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from common import HERE
-from edits import GLOBAL, PHRASES, caption, change_mask, draw_edit, is_held_out_pair, phrase
-from world import render, sample_scene
+from edits import GLOBAL, PHRASES, caption, change_mask, draw_edit, edits_of, is_held_out_pair, phrase
+from world import HELD_OUT_PAIRS, render, sample_scene
 
 OUT = HERE.parent.parent / "benchmarks" / "picturebook"
 KINDS = [k for k in PHRASES if k != "noop"]
@@ -66,6 +66,21 @@ def singles(n=200):
     write(OUT / "single", items)
 
 
+def colours(n=60):
+    """Things in a colour that training never gave them, 15 edits of each pair: paintings, and additions where they have one."""
+    items, seed = [], 7_200_000
+    for i in range(n):
+        pair = sorted(HELD_OUT_PAIRS)[i % len(HELD_OUT_PAIRS)]
+        edit = None
+        while edit is None:
+            r, scene = random.Random(seed), sample_scene(seed)
+            seed += 1
+            able = [e for e in edits_of(scene, True) if (e[0].removeprefix("add_"), e[1].get("c")) == pair]
+            edit = r.choice(able) if able else None
+        items.append(write_item(OUT / "colours", f"{i:03d}-{edit[0]}", scene, [edit], r))
+    write(OUT / "colours", items)
+
+
 def chains(n=40, turns=5):
     items = []
     for i in range(n):
@@ -95,5 +110,6 @@ def noops(n=20):
 
 if __name__ == "__main__":
     singles()
+    colours()
     chains()
     noops()

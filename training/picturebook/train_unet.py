@@ -14,6 +14,7 @@ import argparse
 import copy
 import json
 import random
+import re
 import time
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from common import EMA, OUT, RUNS, Budget, Log, autocast, cosine, device, save_state
-from edits import spoil
+from edits import PHRASES, spoil
 from muon import Optimizers
 from phrases_more import say
 from rollouts import Slots
@@ -50,13 +51,16 @@ NOOP = 0.1
 RIGHT_INSIDE, RIGHT_OUTSIDE = 0.2, 0.06
 
 
+MIXTURE = re.compile(r"(\w+)\|(\w+):([\d.]+)")
+
+
 class Pairs:
-    def __init__(self, tokenizer, seed, scale, rolled):
+    def __init__(self, tokenizer, seed, scale, rolled, canonical=0.0):
         data = np.load(RUNS / "latents.npz")
         self.latents, self.masks = data["latents"], data["masks"]
         self.pairs = json.loads((RUNS / "pairs.json").read_text())
         self.tokenizer, self.ids, self.r = tokenizer, {}, random.Random(seed)
-        self.scale, self.rolled = scale, rolled
+        self.scale, self.rolled, self.canonical = scale, rolled, canonical
         self.kept, self.depth = np.zeros_like(self.latents), np.zeros(len(self.latents), np.int32)
         self.by_kind = {}
         for pair in self.pairs:
@@ -66,10 +70,13 @@ class Pairs:
         self.shares = [len(self.by_kind[k]) ** 0.5 * BOOST.get(k, 1.0) for k in self.kinds]
 
     def tokens(self, text):
+        """[65] = the text's 32 tokens, those of what it is mixed with, and how much of that, in hundredths (world.py, `rgb_of`)."""
         if text not in self.ids:
             if len(self.ids) > 200_000:
                 self.ids.clear()
-            self.ids[text] = self.tokenizer(text, padding="max_length", max_length=32, truncation=True).input_ids
+            one, other, k = (text, text, 0) if "|" not in text else mixed_texts(text)
+            ids = [self.tokenizer(t, padding="max_length", max_length=32, truncation=True).input_ids for t in (one, other)]
+            self.ids[text] = [*ids[0], *ids[1], k]
         return self.ids[text]
 
     def batch(self, n):
@@ -95,6 +102,8 @@ class Pairs:
         return to(c), to(z) * self.scale, to(m)[:, None], torch.tensor(ids, device=device()), where
 
     def words(self, kind, fields):
+        if self.r.random() < self.canonical or "|" in fields.get("c", ""):
+            return PHRASES[kind][0].format(**fields)
         return spoil(say(kind, fields, self.r), self.r)
 
     def is_right(self, result, target, source, mask):
@@ -115,10 +124,23 @@ class Pairs:
                 self.kept[at[1]], self.depth[at[1]] = value[i], at[2] + 1
 
 
+def mixed_texts(text):
+    """ "paint the roof red|blue:0.40" → the text in either colour, and the second's hundredths. Each colour's name is one token."""
+    a, b, k = MIXTURE.search(text).groups()
+    return MIXTURE.sub(a, text), MIXTURE.sub(b, text), round(100 * float(k))
+
+
 def predicted(both, x, c, t, ids):
-    """v [n, 4, h, w] for states x, conditions c, steps t and tokens ids."""
-    with autocast():
-        return both["unet"](torch.cat([x, c], 1), t, both["text"](ids).last_hidden_state).sample.float()
+    """v [n, 4, h, w] for states x, conditions c, steps t and tokens ids [n, 65]. A mixture's embedding lies between those of its colours."""
+    (one, other), k = ids[:, :64].view(-1, 2, 32).unbind(1), ids[:, 64:, None] / 100
+    # The token embedding's forward hook, since a CLIPTextModel takes no embeddings.
+    between = lambda table, _, out: torch.lerp(out, torch.nn.functional.embedding(other, table.weight), k)
+    hook = both["text"].get_input_embeddings().register_forward_hook(between)
+    try:
+        with autocast():
+            return both["unet"](torch.cat([x, c], 1), t, both["text"](one).last_hidden_state).sample.float()
+    finally:
+        hook.remove()
 
 
 def loss_of(both, data, rows, slots, alphas, teacher=None):
@@ -174,6 +196,7 @@ def main():
     a.add_argument("--own-identity", type=float, default=0.0, help="share of no-ops on a rollout's state whose target is that state")
     a.add_argument("--teacher", action="store_true", help="the slots' target is what the weights of the start predict there, given the rendered source")
     a.add_argument("--rolled", type=float, default=0.4, help="how often a kept prediction stands in for its picture as the condition")
+    a.add_argument("--canonical", type=float, default=0.0, help="how often an edit is asked for by the phrase that the reader makes of people's words")
     a.add_argument("--shipped", action="store_true", help="start from the weights in models/picturebook")
     a.add_argument("--start", type=Path, help="start from the weights in this folder (unet/, text_encoder/)")
     a.add_argument("--depth-from", type=int, default=1)
@@ -208,7 +231,7 @@ def main():
         opt.load_state_dict(s["opt"])
         ema.shadow, ema.n, step, samples = s["ema"], s["n"], s["step"], s["samples"]
         budget = Budget(args.minutes, s["spent"])
-    data = Pairs(tokenizer, step + 1000 * args.seed, AutoencoderKL.load_config(OUT / "vae")["scaling_factor"], args.rolled)
+    data = Pairs(tokenizer, step + 1000 * args.seed, AutoencoderKL.load_config(OUT / "vae")["scaling_factor"], args.rolled, args.canonical)
     slots = Slots(data, args.slots, alphas, step + 1000 * args.seed, args.own_identity) if args.slots else None
     log = Log(args.name, ["step", "samples", "seconds", "loss", "lr", "rate", "depth", "device"])
     fraction = lambda: samples / args.samples if args.samples else budget.fraction

@@ -92,6 +92,8 @@ def bank_of(teacher, seed):
     latents, pairs = np.load(RUNS / "latents.npz")["latents"], json.loads((RUNS / "pairs.json").read_text())
     by_label, bank = {}, {}
     for source, target, kind, f, _ in pairs:
+        if "|" in f.get("c", ""):
+            continue  # a colour between two names (data.py --mixed)
         by_label.setdefault(tuple(label_of(kind, f)), []).append((source, target, kind, f))
     by_label[tuple(label_of("noop"))] = [(s, s, "noop", {}) for s, *_ in r.choices(pairs, k=64)]
     wanted = {}
@@ -130,7 +132,9 @@ def main():
     a.add_argument("--batch", type=int, default=96)
     a.add_argument("--states", type=int, default=2, help="recorded features an instruction is compared at")
     a.add_argument("--lr", type=float, default=1.2e-3)
+    a.add_argument("--aims", type=int, default=6, help="how many phrases of a kind are the aim, in the mean")
     a.add_argument("--start", type=Path, help="go on from the text encoder and head in this folder")
+    a.add_argument("--head-only", action="store_true", help="leave the text encoder as it is")
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--name", default="words")
     a.add_argument("--threads", type=int, default=2)
@@ -144,7 +148,7 @@ def main():
     aims, spread = {}, [0.0] * len(teacher.layers)
     with torch.no_grad():
         for key, features in bank.items():
-            hidden = [teacher.encode([p]) for p in phrases_of(key)[:6]]
+            hidden = [teacher.encode([p]) for p in phrases_of(key)[: args.aims]]
             outs = [torch.stack([attend(m, x.float()[None], h)[0] for h in hidden]).mean(0) for m, x in zip(teacher.layers, features)]
             aims[key] = outs
             for i, o in enumerate(outs):
@@ -156,8 +160,9 @@ def main():
         text.load_state_dict({k: v.float() for k, v in load_file(args.start / "text_encoder/model.safetensors").items()})
         known = load_file(args.start / "understanding.safetensors")
         head.load_state_dict({"weight": known["head.weight"].float(), "bias": known["head.bias"].float()})
+    text.requires_grad_(not args.head_only)
     both = torch.nn.ModuleDict({"text": text, "head": head})
-    opt = torch.optim.AdamW(both.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=0.02)
+    opt = torch.optim.AdamW([p for p in both.parameters() if p.requires_grad], lr=args.lr, betas=(0.9, 0.98), weight_decay=0.02)
     corpus, null = Corpus(args.wordnet, 1000 + args.seed), teacher.encode([""])
     log = Log(args.name, ["step", "seconds", "likeness", "head", "lr"])
     since, sums, n = time.monotonic(), [0.0, 0.0], 0
@@ -173,8 +178,8 @@ def main():
         picks = [[r.randrange(STATES) for _ in range(args.states)] for _ in keys]
         with autocast():
             hidden = text(ids).last_hidden_state
-            apart = 0.0
-            for i, m in enumerate(teacher.layers):
+            apart = torch.zeros(())
+            for i, m in enumerate([] if args.head_only else teacher.layers):
                 x = torch.stack([bank[k][i][p].float() for k, p in zip(keys, picks)])
                 aim = torch.stack([aims[k][i][p] for k, p in zip(keys, picks)])
                 apart = apart + (attend(m, x, hidden).float() - aim).square().mean() / spread[i]
@@ -184,7 +189,7 @@ def main():
         told = sum(F.cross_entropy(o, y[:, i], ignore_index=-1, label_smoothing=0.02 if i == 0 else 0.0) for i, o in enumerate(logits))
         apart = apart / len(teacher.layers)
         loss = apart + 0.3 * told
-        if step % 20 == 0:  # "" stays what it was, for guidance
+        if step % 20 == 0 and not args.head_only:  # "" stays what it was, for guidance
             with autocast():
                 empty = text(tokenizer([""], padding="max_length", max_length=LENGTH, return_tensors="pt").input_ids).last_hidden_state
                 for i, m in enumerate(teacher.layers):

@@ -21,6 +21,16 @@ COLOURS = {
     "pink": (244, 158, 188),
     "white": (246, 243, 236),
 }
+
+
+def rgb_of(colour):
+    """A name, or a mixture that only training has: "red|blue:0.4" is six tenths of red and four of blue."""
+    if "|" not in colour:
+        return COLOURS[colour]
+    names, k = colour.split(":")
+    return mix(*(COLOURS[n] for n in names.split("|")), float(k))
+
+
 TREE_X = {"left": 19.0, "right": 109.0}
 BALLOON_AT = {"left": (25.0, 30.0), "right": (103.0, 30.0)}
 CLOUD_SLOTS = [(20.0, 17.0, 0.95), (64.0, 33.0, 1.05), (108.0, 21.0, 0.9)]
@@ -194,7 +204,7 @@ def draw_tree(p, side):
 def draw_house(p):
     h, season = p.scene["house"], p.scene["season"]
     x, w, base = h["x"], h["w"], 93.0
-    wall, roof = COLOURS[h["wall"]], COLOURS[h["roof"]]
+    wall, roof = rgb_of(h["wall"]), rgb_of(h["roof"])
     left, right, top = x - w / 2, x + w / 2, base - w * 0.58
     peak = top - w * 0.42
     p.oval(x, base, w * 0.6, 2.4, shade(GROUND[season], 0.8), 0.1)
@@ -227,7 +237,7 @@ def draw_house(p):
 
 
 def draw_car(p, v):
-    x, y, c = v["x"], 114.5, COLOURS[v["colour"]]
+    x, y, c = v["x"], 114.5, rgb_of(v["colour"])
     p.oval(x, y + 1, 15, 1.8, (74, 78, 86), 0.0)
     p.poly([(x - 8.5, y - 8), (x - 5.5, y - 14), (x + 4.5, y - 14), (x + 8.5, y - 8)], shade(c, 0.92), 0.0)
     p.poly([(x - 6.4, y - 8.2), (x - 4.4, y - 12.4), (x - 0.8, y - 12.4), (x - 0.8, y - 8.2)], (206, 232, 246), 0.0)
@@ -243,7 +253,7 @@ def draw_car(p, v):
 
 
 def draw_boat(p, v):
-    x, y, c = v["x"], 116.5, COLOURS[v["colour"]]
+    x, y, c = v["x"], 116.5, rgb_of(v["colour"])
     p.oval(x, y + 0.6, 15, 2, shade((82, 156, 216), 0.82), 0.0)
     p.rect(x - 1, y - 28, x + 1, y - 7, (124, 84, 54), 0.0)
     p.poly([(x + 2, y - 27), (x + 13, y - 10), (x + 2, y - 10)], (250, 247, 238), 0.0)
@@ -253,13 +263,13 @@ def draw_boat(p, v):
 
 
 def draw_balloon(p, b):
-    (x, y), c = BALLOON_AT[b["side"]], COLOURS[b["colour"]]
+    (x, y), c = BALLOON_AT[b["side"]], rgb_of(b["colour"])
     p.poly([(x - 8, y + 8), (x - 7, y + 8), (x - 2.2, y + 17), (x - 3.2, y + 17)], (122, 92, 64), 0.2)
     p.poly([(x + 8, y + 8), (x + 7, y + 8), (x + 2.2, y + 17), (x + 3.2, y + 17)], (122, 92, 64), 0.2)
     p.poly([(x - 11, y + 4), (x + 11, y + 4), (x + 4, y + 12.5), (x - 4, y + 12.5)], c, 0.2)
     p.oval(x, y, 12, 12.4, c, 0.2)
     p.oval(x + 4.5, y, 7.5, 12, shade(c, 0.86), 0.2)
-    stripe = (250, 244, 226) if b["colour"] != "white" else (220, 70, 62)
+    stripe = (250, 244, 226) if min(c) < 225 else (220, 70, 62)
     p.oval(x, y, 4.6, 12.4, stripe, 0.2)
     p.poly([(x - 4.2, y + 4), (x + 4.2, y + 4), (x + 1.8, y + 12.5), (x - 1.8, y + 12.5)], stripe, 0.2)
     p.rect(x - 3.4, y + 16, x + 3.4, y + 21, (160, 108, 62), 0.2)
@@ -288,6 +298,18 @@ def render(scene, size=128, ss=3):
 
 # Kind-and-colour pairs that no training scene and no training edit contains.
 HELD_OUT_PAIRS = {("roof", "purple"), ("wall", "orange"), ("vehicle", "pink"), ("balloon", "blue")}
+
+
+def mixture(kind, r):
+    """A colour between two of the names, for training: none that is mostly, or looks like, one that is held out of this kind."""
+    while True:
+        a, b = r.sample(list(COLOURS), 2)
+        colour = f"{a}|{b}:{r.uniform(0.05, 0.95):.2f}"
+        k = float(colour.split(":")[1])
+        held = [c for c in COLOURS if (kind, c) in HELD_OUT_PAIRS]
+        most = a if k < 0.5 else b
+        if most not in held and all(math.dist(rgb_of(colour), COLOURS[c]) > 60 for c in held):
+            return colour
 
 
 def colours_for(kind, allow_held_out):

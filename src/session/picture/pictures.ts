@@ -69,11 +69,10 @@ export class Pictures {
     const canvas = this.#source.canvasOf(node);
     if (canvas.large) return canvas.large.renderNode(node, await parent.render(options), options);
     const mask = await this.#maskOf(node, options);
-    const image = await this.#imageOf(node, options);
     const { width, height } = node.size;
     const picture = node.recipe?.detail
-      ? await this.#withDetail(node, image, mask, options)
-      : fromModelImage(image, width, height, await canvas.picture(options));
+      ? await this.#withDetail(node, mask, options)
+      : fromModelImage(await this.#imageOf(node, options), width, height, await canvas.picture(options));
     // Under a mask that is white everywhere the parent's picture shows nowhere, and need not be decoded.
     if (!mask || mask.data.every((m) => m === 1)) return picture;
     return composite(await parent.render(options), picture, mask);
@@ -86,12 +85,13 @@ export class Pictures {
   }
 
   /** Always from what its canvas began with, so that a chain does not add up the errors of its turns. */
-  async #withDetail(node: TreeNode, edited: Tensor, mask: Mask | undefined, options?: CallOptions) {
+  async #withDetail(node: TreeNode, mask: Mask | undefined, options?: CallOptions) {
     const canvas = this.#source.canvasOf(node);
-    const reconstruction = await this.#imageOf(canvas.root, options);
-    const source = await canvas.picture(options);
-    // From the original itself the transfer sees what an edit brings.
+    // From the original itself the transfer sees what an edit brings. Before the decoding of its own image, which would not be kept so long.
     const brought = node.parent === canvas.root ? undefined : await this.#broughtBy(node, options);
+    const reconstruction = await this.#imageOf(canvas.root, options);
+    const edited = await this.#imageOf(node, options);
+    const source = await canvas.picture(options);
     const { picture, carried } = transferDetail(source, { reconstruction, edited, mask, brought });
     this.#carried.set(node.id, carried);
     return picture;
