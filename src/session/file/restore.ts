@@ -74,7 +74,8 @@ function checkModel(model: EditModel, made: { id: string; fingerprint: string },
   throw new EmilieError(
     "session.model",
     `${path} was made with ${made.id} (fingerprint ${made.fingerprint.slice(0, 12)}), but ${model.id} has ` +
-      `other weights (${model.fingerprint.slice(0, 12)}). Its latents cannot be used with them; give the model it was made with.`,
+      `other weights (${model.fingerprint.slice(0, 12)}). Its latents cannot be used with them. Give the model it was made with, or ` +
+      `make its edits again with this one: emilie show ${path} --script > edits.yaml, emilie edit PICTURE --script edits.yaml.`,
   );
 }
 
