@@ -6,13 +6,13 @@
 import { boxMean, fitOneTransform, type Grid } from "./colour-transform.ts";
 import { kindOfChange, MOVED, movedIn, type SmallEdit } from "./detail-kind.ts";
 import type { Mask } from "./mask.ts";
-import { distances, down } from "./neighbours.ts";
+import { distances } from "./neighbours.ts";
 
 /** Squares along the longer side of the picture, and their least side in pixels of the model's size. */
 const ALONG = 32;
 const LEAST_SIDE = 4;
 /** An edit of things is one that changes colours less than this, 0 to 1 ({@link kindOfChange}). */
-const THINGS = { all: 0.15, none: 0.3 };
+const THINGS = 0.225;
 /** A pixel is new from this squared distance on, the mean of 3×3 pixels; a square, from this share of such pixels. */
 const NEW = 0.03;
 const SHARE = 0.25;
@@ -30,7 +30,7 @@ export function broughtBy(edit: SmallEdit, earlier: Mask | undefined): Mask {
   const moved = movedIn(edit, MOVED);
   if (!moved.includes(1)) return { width, height, data };
   const { colours } = kindOfChange(edit, fitOneTransform(before, after, small, allowed), moved);
-  if (down(colours, THINGS) < 0.5) return { width, height, data };
+  if (colours > THINGS) return { width, height, data };
   const counts = new Float32Array(width * height);
   distances(after, before, small).forEach((far, p) => {
     if (far <= NEW || allowed?.[p] === 0) return;
