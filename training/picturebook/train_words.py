@@ -134,7 +134,6 @@ def main():
     a.add_argument("--lr", type=float, default=1.2e-3)
     a.add_argument("--aims", type=int, default=6, help="how many phrases of a kind are the aim, in the mean")
     a.add_argument("--start", type=Path, help="go on from the text encoder and head in this folder")
-    a.add_argument("--head-only", action="store_true", help="leave the text encoder as it is")
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--name", default="words")
     a.add_argument("--threads", type=int, default=2)
@@ -160,9 +159,8 @@ def main():
         text.load_state_dict({k: v.float() for k, v in load_file(args.start / "text_encoder/model.safetensors").items()})
         known = load_file(args.start / "understanding.safetensors")
         head.load_state_dict({"weight": known["head.weight"].float(), "bias": known["head.bias"].float()})
-    text.requires_grad_(not args.head_only)
     both = torch.nn.ModuleDict({"text": text, "head": head})
-    opt = torch.optim.AdamW([p for p in both.parameters() if p.requires_grad], lr=args.lr, betas=(0.9, 0.98), weight_decay=0.02)
+    opt = torch.optim.AdamW(both.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=0.02)
     corpus, null = Corpus(args.wordnet, 1000 + args.seed), teacher.encode([""])
     log = Log(args.name, ["step", "seconds", "likeness", "head", "lr"])
     since, sums, n = time.monotonic(), [0.0, 0.0], 0
@@ -178,8 +176,8 @@ def main():
         picks = [[r.randrange(STATES) for _ in range(args.states)] for _ in keys]
         with autocast():
             hidden = text(ids).last_hidden_state
-            apart = torch.zeros(())
-            for i, m in enumerate([] if args.head_only else teacher.layers):
+            apart = 0.0
+            for i, m in enumerate(teacher.layers):
                 x = torch.stack([bank[k][i][p].float() for k, p in zip(keys, picks)])
                 aim = torch.stack([aims[k][i][p] for k, p in zip(keys, picks)])
                 apart = apart + (attend(m, x, hidden).float() - aim).square().mean() / spread[i]
@@ -189,7 +187,7 @@ def main():
         told = sum(F.cross_entropy(o, y[:, i], ignore_index=-1, label_smoothing=0.02 if i == 0 else 0.0) for i, o in enumerate(logits))
         apart = apart / len(teacher.layers)
         loss = apart + 0.3 * told
-        if step % 20 == 0 and not args.head_only:  # "" stays what it was, for guidance
+        if step % 20 == 0:  # "" stays what it was, for guidance
             with autocast():
                 empty = text(tokenizer([""], padding="max_length", max_length=LENGTH, return_tensors="pt").input_ids).last_hidden_state
                 for i, m in enumerate(teacher.layers):

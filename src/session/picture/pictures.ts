@@ -88,7 +88,7 @@ export class Pictures {
   async #withDetail(node: TreeNode, mask: Mask | undefined, options?: CallOptions) {
     const canvas = this.#source.canvasOf(node);
     // From the original itself the transfer sees what an edit brings. Before the decoding of its own image, which would not be kept so long.
-    const brought = node.parent === canvas.root ? undefined : await this.#broughtBy(node, options);
+    const brought = node.parent === canvas.root ? undefined : await this.#broughtBy(node, options, mask);
     const reconstruction = await this.#imageOf(canvas.root, options);
     const edited = await this.#imageOf(node, options);
     const source = await canvas.picture(options);
@@ -97,14 +97,14 @@ export class Pictures {
     return picture;
   }
 
-  /** What the edits up to a node have brought; kept in `node.brought`, so that each turn is looked at once. Undefined where its canvas begins. */
-  async #broughtBy(node: TreeNode, options?: CallOptions): Promise<Mask | undefined> {
+  /** What the edits up to a node have brought; kept in `node.brought`, so that each turn is looked at once. Undefined where its canvas begins. `own`: its mask, where that is at hand. */
+  async #broughtBy(node: TreeNode, options?: CallOptions, own?: Mask): Promise<Mask | undefined> {
     await null;
     if (node === this.#source.canvasOf(node).root) return undefined;
     const parent = node.parent as TreeNode;
     if (node.brought || !node.changed) return node.brought ?? this.#broughtBy(parent, options);
     const brought = await this.#broughtBy(parent, options);
-    const mask = await this.#maskOf(node, options);
+    const mask = own ?? (await this.#maskOf(node, options));
     const reconstruction = await this.#imageOf(parent, options);
     const edited = await this.#imageOf(node, options);
     node.brought = thingsBrought({ reconstruction, edited, mask, brought });
