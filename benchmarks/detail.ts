@@ -1,8 +1,8 @@
 /**
- * What detail transfer gains: `npm run bench -- detail FOLDER [--groups global,recolour,object,chain] [--most N] [--bounds 5] [--json FILE]` on the
+ * What detail transfer gains: `npm run bench -- detail FOLDER [--groups global,recolour,object,chain] [--most N] [--bounds 5] [--forget] [--json FILE]` on the
  * pictures that training/picturebook/export_detail.py draws, with their exact truth at 1024 px: each edit in a session, with detail and
- * without, gate and compositing as they are by default. `npm run bench -- detail --cost [--surfaces middle|everywhere]`: time and memory at 24 megapixels. Docs:
- * docs/results/detail.md.
+ * without, gate and compositing as they are by default; with --forget, as if no turn remembered what those before it had brought. `npm run bench -- detail --cost
+ * [--surfaces middle|everywhere] [--brought]`: time and memory at 24 megapixels, --brought with a square of the picture that an earlier turn brought. Docs: docs/results/detail.md.
  *
  * Beside enlarging and the transfer stand two bounds that know the truth: the transfer from exact images at the model's size (what the
  * method loses), and the model's edit with the truth's own detail over it (what is left of the model's errors). They are of the first scenes of a group only (--bounds).
@@ -10,13 +10,17 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import type { Grid } from "../src/images/colour-transform.ts";
+import { squaresOf } from "../src/images/detail-history.ts";
 import { transferDetail } from "../src/images/detail-transfer.ts";
 import { compareInsideOutside } from "../src/images/difference.ts";
+import type { Mask } from "../src/images/mask.ts";
 import { fromModelImage, toModelImage } from "../src/images/model-image.ts";
 import type { Picture } from "../src/images/picture.ts";
 import { loadModel, type Node, openSession, readPicture } from "../src/index.ts";
 import { toDecoderInput } from "../src/method/latent-iteration.ts";
-import { tensor } from "../src/tensor/tensor.ts";
+import type { TreeNode } from "../src/session/tree/tree-node.ts";
+import { type Tensor, tensor } from "../src/tensor/tensor.ts";
 import { changedIn, gainOf, ssimIn } from "./detail-measure.ts";
 
 interface Item {
@@ -43,6 +47,8 @@ const { values: flags, positionals } = parseArgs({
   options: {
     cost: { type: "boolean" },
     surfaces: { type: "string" },
+    brought: { type: "boolean" },
+    forget: { type: "boolean" },
     groups: { type: "string" },
     most: { type: "string", default: "1000" },
     bounds: { type: "string", default: "5" },
@@ -118,7 +124,10 @@ async function measureOne(folder: string, item: Item, bounded: boolean): Promise
   const session = await openSession(loaded, source);
   const last = async (detail: "on" | "off") => {
     let node: Node = session.root;
-    for (const turn of turns) node = await session.edit(turn, { from: node, detail });
+    for (const turn of turns) {
+      node = await session.edit(turn, { from: node, detail });
+      if (flags.forget) (node as TreeNode).brought = nothing(sizeOfLatent(node.latent, loaded.factor));
+    }
     return node;
   };
   const [plain, kept] = [await last("off"), await last("on")];
@@ -138,6 +147,17 @@ async function measureOne(folder: string, item: Item, bounded: boolean): Promise
   const low = fromModelImage(small(truth), source.width, source.height, source);
   const over = { ...truth, data: truth.data.map((value, i) => value - low.data[i]! + enlarged.data[i]!) };
   return { ...row, bounds: { exactImages: psnr(exact), truthsDetail: psnr(over) } };
+}
+
+const sizeOfLatent = ({ shape }: Tensor, factor: number): Grid => ({
+  width: factor * shape[2]!,
+  height: factor * shape[1]!,
+});
+
+/** No square of a picture of the model's size has anything that was brought. */
+function nothing(small: Grid): Mask {
+  const squares = squaresOf(small);
+  return { ...squares, data: new Float32Array(squares.width * squares.height) };
 }
 
 /** One transfer at 24 megapixels from a model's size of 768×512: an edit of everything, or with --surfaces one that recolours two colours of eight. */
@@ -162,8 +182,10 @@ function cost(): void {
     data[4 * p + 3] = 255;
   }
   const [reconstruction, edited] = [image(false), image(true)];
+  const brought = flags.brought ? nothing({ width: w, height: h }) : undefined;
+  if (brought) brought.data[Math.floor(brought.data.length / 2)] = 1;
   const start = process.cpuUsage();
-  transferDetail({ width, height, data }, { reconstruction, edited });
+  transferDetail({ width, height, data }, { reconstruction, edited, brought });
   const { user, system } = process.cpuUsage(start);
   // Beside the picture and its result; what Node.js itself holds, some 80 MB, is in it.
   const megabytes = process.resourceUsage().maxRSS / 1024 - (2 * data.length) / 2 ** 20;
