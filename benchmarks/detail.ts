@@ -89,7 +89,8 @@ async function measure(folder: string): Promise<void> {
     const sign = gain < 0 ? "−" : "+";
     const cells = [group, n, psnr.enlarged.toFixed(2), psnr.detail.toFixed(2)];
     cells.push(`${sign}${Math.abs(gain).toFixed(2)} ± ${half.toFixed(2)}`, bounded);
-    cells.push(bounds.exactImages.toFixed(2), bounds.truthsDetail.toFixed(2));
+    for (const bound of [bounds.exactImages, bounds.truthsDetail])
+      cells.push(bounded === 0 ? "–" : bound.toFixed(2));
     console.log(`| ${[...cells, `${ssim.enlarged.toFixed(3)} → ${ssim.detail.toFixed(3)}`].join(" | ")} |`);
   }
 }
@@ -149,10 +150,9 @@ async function measureOne(folder: string, item: Item, bounded: boolean): Promise
   return { ...row, bounds: { exactImages: psnr(exact), truthsDetail: psnr(over) } };
 }
 
-const sizeOfLatent = ({ shape }: Tensor, factor: number): Grid => ({
-  width: factor * shape[2]!,
-  height: factor * shape[1]!,
-});
+function sizeOfLatent({ shape }: Tensor, factor: number): Grid {
+  return { width: factor * shape[2]!, height: factor * shape[1]! };
+}
 
 /** No square of a picture of the model's size has anything that was brought. */
 function nothing(small: Grid): Mask {
