@@ -10,17 +10,15 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Grid } from "../src/images/colour-transform.ts";
-import { squaresOf } from "../src/images/detail-history.ts";
+import { nothingBrought } from "../src/images/detail-history.ts";
 import { transferDetail } from "../src/images/detail-transfer.ts";
 import { compareInsideOutside } from "../src/images/difference.ts";
-import type { Mask } from "../src/images/mask.ts";
 import { fromModelImage, toModelImage } from "../src/images/model-image.ts";
 import type { Picture } from "../src/images/picture.ts";
 import { loadModel, type Node, openSession, readPicture } from "../src/index.ts";
 import { toDecoderInput } from "../src/method/latent-iteration.ts";
 import type { TreeNode } from "../src/session/tree/tree-node.ts";
-import { type Tensor, tensor } from "../src/tensor/tensor.ts";
+import { tensor } from "../src/tensor/tensor.ts";
 import { changedIn, gainOf, ssimIn } from "./detail-measure.ts";
 
 interface Item {
@@ -127,7 +125,9 @@ async function measureOne(folder: string, item: Item, bounded: boolean): Promise
     let node: Node = session.root;
     for (const turn of turns) {
       node = await session.edit(turn, { from: node, detail });
-      if (flags.forget) (node as TreeNode).brought = nothing(sizeOfLatent(node.latent, loaded.factor));
+      const [, h, w] = node.latent.shape as [number, number, number];
+      const small = { width: w * loaded.factor, height: h * loaded.factor };
+      if (flags.forget) (node as TreeNode).brought = nothingBrought(small);
     }
     return node;
   };
@@ -148,16 +148,6 @@ async function measureOne(folder: string, item: Item, bounded: boolean): Promise
   const low = fromModelImage(small(truth), source.width, source.height, source);
   const over = { ...truth, data: truth.data.map((value, i) => value - low.data[i]! + enlarged.data[i]!) };
   return { ...row, bounds: { exactImages: psnr(exact), truthsDetail: psnr(over) } };
-}
-
-function sizeOfLatent({ shape }: Tensor, factor: number): Grid {
-  return { width: factor * shape[2]!, height: factor * shape[1]! };
-}
-
-/** No square of a picture of the model's size has anything that was brought. */
-function nothing(small: Grid): Mask {
-  const squares = squaresOf(small);
-  return { ...squares, data: new Float32Array(squares.width * squares.height) };
 }
 
 /** One transfer at 24 megapixels from a model's size of 768×512: an edit of everything, or with --surfaces one that recolours two colours of eight. */
@@ -182,7 +172,7 @@ function cost(): void {
     data[4 * p + 3] = 255;
   }
   const [reconstruction, edited] = [image(false), image(true)];
-  const brought = flags.brought ? nothing({ width: w, height: h }) : undefined;
+  const brought = flags.brought ? nothingBrought({ width: w, height: h }) : undefined;
   if (brought) brought.data[Math.floor(brought.data.length / 2)] = 1;
   const start = process.cpuUsage();
   transferDetail({ width, height, data }, { reconstruction, edited, brought });

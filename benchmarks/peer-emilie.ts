@@ -8,11 +8,11 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import {
   type EditModel,
-  type EditOptions,
   loadModel,
   openSession,
   type PresetName,
   readPicture,
+  type SessionEditOptions,
   type Tensor,
   writePicture,
 } from "../src/index.ts";
@@ -72,9 +72,10 @@ async function edit(model: EditModel, request: Extract<Request, { do: "edit" }>)
   return { seconds, calls: model.calls.denoise - before };
 }
 
-/** The checkpoint's sampler, every guidance term at every step and all of the result, whatever is spared by default: what the others compute. */
-function everyTerm(model: EditModel): Omit<EditOptions, "references"> {
-  return { guidanceInterval: [0, 1], gate: 0, sampler: defaultSampler(model.schedulerConfig) };
+/** The checkpoint's sampler, every guidance term at every step, all of the result and the instruction as it is, whatever the defaults are: what the others compute. */
+function everyTerm(model: EditModel): SessionEditOptions {
+  const sampler = defaultSampler(model.schedulerConfig);
+  return { guidanceInterval: [0, 1], gate: 0, rephrase: "off", sampler };
 }
 
 async function values(folder: string, name: string, shape: readonly number[]): Promise<Tensor> {

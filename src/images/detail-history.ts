@@ -25,8 +25,8 @@ const SHARE = 0.25;
 export function broughtBy(edit: SmallEdit, earlier: Mask | undefined): Mask {
   const { before, after, allowed, small } = edit;
   const side = sideOf(small);
-  const { width, height } = squaresOf(small);
-  const data = earlier?.data.slice() ?? new Float32Array(width * height);
+  const { width, height, data } = nothingBrought(small);
+  if (earlier) data.set(earlier.data);
   const moved = movedIn(edit, MOVED);
   if (!moved.includes(1)) return { width, height, data };
   const { colours } = kindOfChange(edit, fitOneTransform(before, after, small, allowed), moved);
@@ -41,6 +41,12 @@ export function broughtBy(edit: SmallEdit, earlier: Mask | undefined): Mask {
     if (count > SHARE * side ** 2) data[at] = 1;
   });
   return { width, height, data };
+}
+
+/** Of a picture of the model's size no square has anything that was brought. */
+export function nothingBrought(small: Grid): Mask {
+  const { width, height } = squaresOf(small);
+  return { width, height, data: new Float32Array(width * height) };
 }
 
 /** How far each pixel of the model's size is free of what was brought, 0 to 1, [h, w]; soft along the border. */

@@ -35,8 +35,7 @@ def main():
                       generator=torch.Generator("cpu").manual_seed(seed), output_type="pil").images[0]
         with tempfile.TemporaryDirectory() as out:
             command = ["npx", "tsx", "src/cli/main.ts", "edit", f"examples/{name}", instruction, "--seed", seed, "--steps", steps, "--sampler",
-                       "ddim", "--text-guidance", s_t, "--image-guidance", s_i, "--out", out,
-                       *NOT_DIFFUSERS]
+                       "ddim", "--text-guidance", s_t, "--image-guidance", s_i, "--out", out, *NOT_DIFFUSERS]
             subprocess.run([str(c) for c in command], cwd=ROOT, check=True, capture_output=True)
             ours = Image.open(next(Path(out).glob("01-*.png"))).convert("RGB")
         d = np.abs(np.asarray(theirs, np.int16) - np.asarray(ours, np.int16))
